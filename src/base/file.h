@@ -1,0 +1,36 @@
+/* file.h - files as bytes in memory. */
+#ifndef CVT_BASE_FILE_H
+#define CVT_BASE_FILE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* path is copied. data is NULL for an empty file. */
+typedef struct cvt_file {
+    char *path;
+    const unsigned char *data;
+    size_t size;
+    bool mapped;
+} cvt_file;
+
+/* Maps a regular file read-only. Anything else (directory, FIFO, device, socket) is CVT_UNREADABLE, said without
+ * blocking; a missing one CVT_NOT_FOUND. Messages name the path. */
+cvt_status cvt_file_map(cvt_file *file, const char *path, cvt_error *error);
+
+/* Reads a regular file, or standard input for "-", whole into memory, at most `limit` bytes (else CVT_TOO_LARGE). */
+cvt_status cvt_file_read(cvt_file *file, const char *path, size_t limit, cvt_error *error);
+void cvt_file_close(cvt_file *file);
+
+/* Writing: a temporary file beside `path`, which appears under its name only when `finish` succeeds.
+ * Errors: CVT_OUTPUT, naming path. `abandon` is safe after any failure and after `finish`. */
+typedef struct cvt_out {
+    char *path, *temporary;
+    void *stream;
+} cvt_out;
+cvt_status cvt_out_open(cvt_out *out, const char *path, cvt_error *error);
+cvt_status cvt_out_write(cvt_out *out, const void *bytes, size_t n, cvt_error *error);
+cvt_status cvt_out_finish(cvt_out *out, cvt_error *error);
+void cvt_out_abandon(cvt_out *out);
+
+#endif

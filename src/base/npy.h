@@ -1,0 +1,26 @@
+/* npy.h - NumPy's .npy files. Reading: versions 1 to 3, f32, f64, f16, little-endian, C or Fortran order, a header of at
+ * most 64 KiB, the shape checked against the file size before anything is allocated; no object arrays.
+ * Writing: f32 or u8, C order, version 1.0. */
+#ifndef CVT_BASE_NPY_H
+#define CVT_BASE_NPY_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { CVT_NPY_MAX_RANK = 8 };
+
+typedef struct cvt_npy {
+    int rank;
+    int64_t shape[CVT_NPY_MAX_RANK];
+    float *data; /* C order; free with cvt_npy_free */
+    size_t count;
+} cvt_npy;
+
+cvt_status cvt_npy_read(cvt_npy *out, const char *path, cvt_error *error);
+void cvt_npy_free(cvt_npy *npy);
+
+typedef enum cvt_npy_type { CVT_NPY_F32, CVT_NPY_U8 } cvt_npy_type;
+cvt_status cvt_npy_write(const char *path, cvt_npy_type type, const void *data, int rank, const int64_t *shape, cvt_error *error);
+
+#endif

@@ -1,0 +1,37 @@
+/* num.h - checked arithmetic on sizes from outside, and the 16-bit float formats. */
+#ifndef CVT_BASE_NUM_H
+#define CVT_BASE_NUM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* True, and *out set, if the result fits. */
+static inline bool cvt_add_size(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
+static inline bool cvt_mul_size(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
+static inline bool cvt_mul_i64(int64_t a, int64_t b, int64_t *out) { return !__builtin_mul_overflow(a, b, out); }
+
+static inline int cvt_min_int(int a, int b) { return a < b ? a : b; }
+static inline int cvt_max_int(int a, int b) { return a > b ? a : b; }
+
+static inline float cvt_bits_to_f32(uint32_t bits) {
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static inline uint32_t cvt_f32_to_bits(float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+static inline float cvt_bf16_to_f32(uint16_t h) { return cvt_bits_to_f32((uint32_t)h << 16); }
+
+/* Round to nearest, ties to even; NaN stays NaN. */
+uint16_t cvt_f32_to_bf16(float f);
+float cvt_f16_to_f32(uint16_t h);
+uint16_t cvt_f32_to_f16(float f);
+
+#endif

@@ -1,0 +1,125 @@
+/* str.c - strings from outside: escaping, comparing, a growing buffer. */
+#include "base/str.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t cvt_utf8_length(const char *text, size_t n) {
+    const unsigned char *s = (const unsigned char *)text;
+    if (s[0] < 0x80) return 1;
+    if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
+    size_t length = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    if (length > n) return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    if (s[0] == 0xe0 && s[1] < 0xa0) return 0; /* overlong */
+    if (s[0] == 0xed && s[1] > 0x9f) return 0; /* surrogates */
+    if (s[0] == 0xf0 && s[1] < 0x90) return 0; /* overlong */
+    if (s[0] == 0xf4 && s[1] > 0x8f) return 0; /* above U+10FFFF */
+    return length;
+}
+
+bool cvt_utf8_valid(const char *s, size_t n) {
+    for (size_t i = 0; i < n;) {
+        size_t k = cvt_utf8_length(s + i, n - i);
+        if (k == 0) return false;
+        i += k;
+    }
+    return true;
+}
+
+size_t cvt_str_escape(char *dst, size_t capacity, const char *src, size_t n) {
+    size_t used = 0;
+    for (size_t i = 0; i < n;) {
+        size_t k = cvt_utf8_length(src + i, n - i);
+        unsigned char c = (unsigned char)src[i];
+        bool control = c < 0x20 || c == 0x7f || (k == 2 && c == 0xc2 && (unsigned char)src[i + 1] < 0xa0);
+        if (k == 0 || control) {
+            if (used + 4 >= capacity) break;
+            snprintf(dst + used, 5, "\\x%02x", c);
+            used += 4;
+            i += 1;
+            for (size_t j = 1; k && j < k && used + 4 < capacity; j++, i++, used += 4)
+                snprintf(dst + used, 5, "\\x%02x", (unsigned char)src[i]);
+        } else {
+            if (used + k >= capacity) break;
+            memcpy(dst + used, src + i, k);
+            used += k;
+            i += k;
+        }
+    }
+    dst[used] = 0;
+    return used;
+}
+
+size_t cvt_str_distance(const char *a, const char *b, size_t limit) {
+    enum { LONGEST = 512 };
+    size_t row[LONGEST + 1], n = strlen(a), m = strlen(b);
+    if (n > LONGEST || m > LONGEST || (n > m ? n - m : m - n) > limit) return limit + 1;
+    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0], least = row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            row[j] = best;
+            if (best < least) least = best;
+        }
+        if (least > limit) return limit + 1;
+    }
+    return row[m] > limit ? limit + 1 : row[m];
+}
+
+void cvt_str_free(cvt_str *s) {
+    free(s->data);
+    *s = (cvt_str){0};
+}
+
+void cvt_str_clear(cvt_str *s) {
+    s->size = 0;
+    if (s->data) s->data[0] = 0;
+}
+
+/* Makes room for n more bytes and the 0. */
+static bool reserve(cvt_str *s, size_t n) {
+    if (s->failed || n >= SIZE_MAX / 2 - s->size) s->failed = true;
+    if (s->failed) return false;
+    if (s->size + n + 1 <= s->capacity) return true;
+    size_t capacity = s->capacity ? s->capacity : 64;
+    while (capacity < s->size + n + 1) capacity *= 2;
+    char *data = realloc(s->data, capacity);
+    if (!data) {
+        s->failed = true;
+        return false;
+    }
+    s->data = data;
+    s->capacity = capacity;
+    return true;
+}
+
+void cvt_str_append(cvt_str *s, const char *bytes, size_t n) {
+    if (!reserve(s, n)) return;
+    memcpy(s->data + s->size, bytes, n);
+    s->size += n;
+    s->data[s->size] = 0;
+}
+
+void cvt_str_print(cvt_str *s, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0) s->failed = true;
+    if (n >= 0 && reserve(s, (size_t)n)) {
+        vsnprintf(s->data + s->size, (size_t)n + 1, format, again);
+        s->size += (size_t)n;
+    }
+    va_end(again);
+}

@@ -1,0 +1,154 @@
+/* cvt.h - the public interface of libcvt, and the only installed header.
+ *
+ * Three objects. A cvt_model is a network with its weights: immutable once opened and safe to share between threads.
+ * A cvt_session is one thread's working memory over a model: one forward pass at a time. A cvt_image holds the pixels
+ * of one picture and the buffers that decoding needs; it only grows, so reuse it.
+ *
+ * Every function that can fail returns a cvt_status and fills the cvt_error given last (which may be NULL). The
+ * library never prints, never exits and changes no global state. Strings that it returns live as long as the object
+ * they come from. Tensors are f32, C order, images as [N, C, H, W]. */
+#ifndef CVT_H
+#define CVT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CVT_VERSION "0.1.0"
+
+/* ---- errors ---------------------------------------------------------------------------------------------------- */
+
+typedef enum cvt_status {
+    CVT_OK = 0,
+    CVT_NOT_FOUND,   /* no such file */
+    CVT_UNREADABLE,  /* it exists and cannot be read */
+    CVT_FORMAT,      /* not a format that is known here */
+    CVT_TRUNCATED,   /* data ends early */
+    CVT_CORRUPT,     /* data contradict themselves */
+    CVT_UNSUPPORTED, /* legal, but not done here */
+    CVT_TOO_LARGE,   /* over a limit */
+    CVT_NON_FINITE,  /* NaN or infinity in an input or a result */
+    CVT_CONFIG,      /* the architecture config is wrong */
+    CVT_WEIGHTS,     /* the weights do not fit the config */
+    CVT_USAGE,       /* the caller's arguments are wrong */
+    CVT_OUTPUT,      /* a result cannot be written */
+    CVT_NO_MEMORY,
+} cvt_status;
+
+#define CVT_MESSAGE_MAX 1024
+
+/* message: one line, valid UTF-8 without control bytes, cut at CVT_MESSAGE_MAX. */
+typedef struct cvt_error {
+    cvt_status status;
+    char message[CVT_MESSAGE_MAX];
+} cvt_error;
+
+/* "not_found", "truncated", ...: the word that stands for a status in records. */
+const char *cvt_status_code(cvt_status status);
+
+/* ---- models ---------------------------------------------------------------------------------------------------- */
+
+typedef struct cvt_model cvt_model;
+typedef struct cvt_session cvt_session;
+
+typedef struct cvt_options {
+    const char *config;      /* a config file to use instead of the one beside the weights, or NULL */
+    const char *labels;      /* a file with a label a line, or NULL for what the model carries */
+    const char *const *taps; /* names of values that runs must keep, or the single name "all"; NULL for none */
+    size_t n_taps;
+    int height, width;       /* build for this input size; 0: what the config says */
+    int images;              /* images expected in the model's life: decides whether packing weights ahead pays */
+    bool no_weights;         /* build the graph from the config alone: enough for listings, not for sessions */
+    bool random_weights;     /* with no file: draw weights from `seed` (tests, benchmarks) */
+    bool reference;          /* unfused plan on reference kernels: slow, the oracle of the other one */
+    uint64_t seed;
+} cvt_options;
+
+/* Opens a model: a directory, a .safetensors file that carries its config, or (no_weights, random_weights) a config
+ * file. Every tensor's name, type and shape is checked. options may be NULL. */
+cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *options, cvt_error *error);
+void cvt_model_free(cvt_model *model);
+
+/* Reads every weight once and fails on the first value that is not finite. */
+cvt_status cvt_model_check(const cvt_model *model, cvt_error *error);
+
+typedef struct cvt_tensor_info {
+    const char *name;
+    int rank;
+    int64_t shape[8]; /* of one image: without N */
+} cvt_tensor_info;
+
+const char *cvt_model_arch(const cvt_model *model);    /* "cvt" */
+const char *cvt_model_dialect(const cvt_model *model); /* whose weight names: "hf", "microsoft", ...; "" without weights */
+int cvt_model_inputs(const cvt_model *model);
+cvt_tensor_info cvt_model_input(const cvt_model *model, int index);
+cvt_tensor_info cvt_model_output(const cvt_model *model);
+int cvt_model_taps(const cvt_model *model);                         /* every value that could be kept */
+cvt_tensor_info cvt_model_tap(const cvt_model *model, int index);
+int64_t cvt_model_parameters(const cvt_model *model);
+int64_t cvt_model_buffers(const cvt_model *model);
+int64_t cvt_model_macs(const cvt_model *model);
+int cvt_model_classes(const cvt_model *model);
+const char *cvt_model_label(const cvt_model *model, int class_index); /* NULL where there is none */
+
+/* ---- running --------------------------------------------------------------------------------------------------- */
+
+/* max_batch: most images of one pass; threads: OpenMP threads inside a pass (1: none are started). */
+cvt_status cvt_session_new(cvt_session **out, const cvt_model *model, int max_batch, int threads, cvt_error *error);
+void cvt_session_free(cvt_session *session);
+
+/* One forward pass. inputs[i]: n tensors of cvt_model_input(model, i), back to back. The results stay valid until the
+ * next run. Logits that are not finite are CVT_NON_FINITE. */
+cvt_status cvt_session_run(cvt_session *session, const float *const *inputs, int n, cvt_error *error);
+const float *cvt_session_output(const cvt_session *session);                   /* [n, output shape] */
+/* Copies the named tap, [n, tap shape], into `to`; the tap must be among options.taps. */
+cvt_status cvt_session_tap(const cvt_session *session, const char *name, float *to, cvt_error *error);
+
+/* Softmax over the classes of one image and the k best, ties by lowest index. */
+typedef struct cvt_score {
+    int index;
+    float score;
+} cvt_score;
+void cvt_top_k(const float *logits, int classes, cvt_score *top, int k);
+
+/* ---- images ---------------------------------------------------------------------------------------------------- */
+
+typedef struct cvt_image cvt_image;
+
+typedef struct cvt_image_options {
+    uint64_t max_pixels;  /* 0: 100 million */
+    int max_scans;        /* 0: 200 progressive scans */
+    bool ignore_exif;     /* do not apply the orientation */
+    bool clip_gray16;     /* 16-bit grey as Pillow does it */
+    bool allow_truncated; /* take what there is of a torn file */
+} cvt_image_options;
+
+typedef enum cvt_image_stop { CVT_STOP_NONE, CVT_STOP_DECODE, CVT_STOP_ORIENT, CVT_STOP_RESIZE, CVT_STOP_CROP } cvt_image_stop;
+
+cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error);
+void cvt_image_free(cvt_image *image);
+
+/* Reads a picture from a file or from memory, as far as `stop` (CVT_STOP_NONE: all the way) by the model's recipe. */
+cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop, cvt_error *error);
+cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size,
+                                 cvt_image_stop stop, cvt_error *error);
+/* The tensor the model is fed, [C, H, W]; after a stop, the pixels [H, W, 3]. */
+const float *cvt_image_tensor(const cvt_image *image);
+const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width);
+/* What the last read found odd and passed all the same, or NULL: one line. */
+const char *cvt_image_warning(const cvt_image *image);
+
+/* ---- about ----------------------------------------------------------------------------------------------------- */
+
+/* "avx2", ...: the kernels in use on this machine; CVT_ISA in the environment forces a level.
+ * CVT_USAGE if that level is unknown or cannot run here. */
+cvt_status cvt_isa(const char **name, cvt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

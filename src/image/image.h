@@ -1,0 +1,105 @@
+/* image.h - from the bytes of a JPEG or PNG to the tensor a model is fed, bit for bit as Pillow 13 and the model's own
+ * image processor make it. Knows nothing of models: a cvt_recipe says what is wanted. */
+#ifndef CVT_IMAGE_IMAGE_H
+#define CVT_IMAGE_IMAGE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* 8-bit RGB, [height, width, 3]. The buffer only grows; zero-initialise. */
+typedef struct cvt_pixels {
+    uint8_t *data;
+    size_t capacity;
+    int width, height;
+} cvt_pixels;
+
+void cvt_pixels_free(cvt_pixels *pixels);
+/* Makes room for width x height; contents undefined. */
+cvt_status cvt_pixels_resize(cvt_pixels *pixels, int width, int height, cvt_error *error);
+
+typedef enum cvt_filter { CVT_FILTER_NEAREST, CVT_FILTER_BOX, CVT_FILTER_BILINEAR, CVT_FILTER_HAMMING, CVT_FILTER_BICUBIC, CVT_FILTER_LANCZOS } cvt_filter;
+
+typedef enum cvt_resize {
+    CVT_RESIZE_NONE,
+    CVT_RESIZE_SHORTEST, /* the shorter edge becomes resize_height (= resize_width), the other int(size * long / short) */
+    CVT_RESIZE_SQUASH,   /* to resize_height x resize_width, whatever the aspect */
+    CVT_RESIZE_KEEP,     /* timm's ResizeKeepRatio, longest = 0: ratio = min(h / resize_height, w / resize_width) */
+    CVT_RESIZE_BORDER,   /* timm's crop_mode border: ResizeKeepRatio, longest = 1 */
+} cvt_resize;
+
+/* The preprocessing of one model, as a plain description. */
+typedef struct cvt_recipe {
+    cvt_resize resize;
+    int resize_height, resize_width;
+    cvt_filter filter;
+    int crop_height, crop_width; /* 0: no crop */
+    bool crop_half_even;         /* offset rounds half to even (torchvision, timm) instead of down (Hugging Face) */
+    uint8_t fill[3];             /* colour of what a crop larger than the picture adds */
+    int channels;                /* 3, or 1: Pillow's L */
+    bool rescale;                /* multiply by rescale_factor */
+    double rescale_factor;       /* 1/255 */
+    bool normalize;
+    double mean[3], std[3];
+} cvt_recipe;
+
+typedef struct cvt_decode_options {
+    uint64_t max_pixels;
+    int max_scans;
+    bool ignore_exif, clip_gray16, allow_truncated;
+} cvt_decode_options;
+
+/* What a decoder reports besides pixels. warning: "" or one line. */
+typedef struct cvt_decoded {
+    int orientation; /* EXIF 1..8, 1 where there is none or it is invalid */
+    char warning[256];
+} cvt_decoded;
+
+/* By content. Limits hold before anything is allocated. Errors: CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT, CVT_UNSUPPORTED,
+ * CVT_TOO_LARGE (naming the limit and its option). Messages do not name the file. */
+cvt_status cvt_image_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
+                            const cvt_decode_options *options, cvt_error *error);
+cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
+                           const cvt_decode_options *options, cvt_error *error);
+cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
+                          const cvt_decode_options *options, cvt_error *error);
+/* Orientation from an EXIF block ("II*\0..." or "MM\0*..."), 1 if there is none. Never reads outside it. */
+int cvt_exif_orientation(const uint8_t *tiff, size_t size);
+
+/* Turns pixels upright. scratch is swapped in. */
+cvt_status cvt_pixels_orient(cvt_pixels *pixels, cvt_pixels *scratch, int orientation, cvt_error *error);
+
+/* Pillow 13's Image.resize to full_width x full_height, of which only the window at (x, y), width x height, is computed. */
+typedef struct cvt_window {
+    int full_width, full_height;
+    int x, y, width, height;
+} cvt_window;
+typedef struct cvt_resampler cvt_resampler; /* coefficient tables and the buffer between the passes, reused */
+cvt_resampler *cvt_resampler_new(void);     /* NULL: out of memory */
+void cvt_resampler_free(cvt_resampler *resampler);
+cvt_status cvt_resample(cvt_resampler *resampler, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter,
+                        const cvt_window *window, cvt_error *error);
+
+/* The geometry of a recipe for a picture of width x height: the resize's full size, and the crop rectangle in it (which
+ * may lie partly outside: that part is filled). */
+typedef struct cvt_geometry {
+    int full_width, full_height;
+    int x, y, width, height;
+} cvt_geometry;
+cvt_status cvt_recipe_geometry(cvt_geometry *out, const cvt_recipe *recipe, int width, int height, cvt_error *error);
+
+/* Whole path, with every buffer it needs. */
+typedef struct cvt_preprocessor {
+    cvt_pixels decoded, scratch, cropped;
+    cvt_resampler *resampler;
+    float *tensor; /* [channels, crop height, crop width] */
+    size_t tensor_capacity;
+    cvt_decoded info;
+} cvt_preprocessor;
+void cvt_preprocessor_free(cvt_preprocessor *p);
+/* stop: as in cvt.h. After CVT_STOP_NONE p->tensor holds the tensor, else *pixels points at the picture as it is then
+ * (after CVT_STOP_RESIZE the whole resized picture). */
+cvt_status cvt_preprocess(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_decode_options *options,
+                          const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error);
+
+#endif

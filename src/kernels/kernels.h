@@ -1,0 +1,113 @@
+/* kernels.h - plain float kernels: no graph types, no malloc, no threads, no libm, no failure.
+ *
+ * One table of functions per instruction set, chosen once at run time (dispatch.c). ref.c is the oracle of all others:
+ * plain loops. The others are instances of the templates in tmpl_*.h.
+ *
+ * Bit-identity: what one output element comes to depends on its own row and column and on k, never on m, on the tile it
+ * falls in, on alignment or on the neighbours. A product is one chain of multiply-adds (fma where the ISA has it) in
+ * order of k, from 0; then + bias, then the activation, then + residual, each rounded as if stored between. Elementwise
+ * and row kernels run the same vector code on a tail, under a mask or through a padded copy. No pointer needs alignment.
+ * Matrices are row-major; "ld" is the distance of rows in elements. */
+#ifndef CVT_KERNELS_KERNELS_H
+#define CVT_KERNELS_KERNELS_H
+
+#include <stddef.h>
+
+#include "base/dtype.h"
+#include "base/error.h"
+
+typedef enum cvt_act {
+#define X(id, name, torch) id,
+#include "kernels/activations.def"
+#undef X
+    CVT_ACT_COUNT
+} cvt_act;
+
+/* C[m,n] = act(A[m,k] B[k,n] + bias[n]) + residual[m,n]
+ * b: ceil(n / nr) panels, each [k][nr], made by pack_nk or pack_kn. bias, residual: NULL for none. residual may be c. */
+typedef struct cvt_gemm {
+    int m, n, k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    float *c;
+    size_t ldc;
+    const float *bias;
+    cvt_act act;
+    const float *residual;
+    size_t ldr;
+} cvt_gemm;
+
+/* One head, a block of query rows: out[t,:] = sum_s softmax_s(scale * q[t,:].k[s,:]) v[s,:].
+ * keys: k as pack_nk panels (n = s, k = d); values: v as pack_kn panels (n = dv, k = s).
+ * scratch: attention_scratch(t, s) floats. map: NULL, or [t, s] with row distance ldm, gets the probabilities. */
+typedef struct cvt_attention {
+    int t, s, d, dv;
+    const float *q;
+    size_t ldq;
+    const float *keys, *values;
+    float scale;
+    float *out;
+    size_t ldo;
+    float *map;
+    size_t ldm;
+    float *scratch;
+} cvt_attention;
+
+/* Depth-wise convolution, output rows [row0, row1): x [h,w,c] at ldx floats a pixel -> y [oh,ow,c] at ldy, y at row 0.
+ * weight [kh*kw][c], bias [c] or NULL. Outside the map is 0. The sum runs over (u,v) in order, skipping what lies outside. */
+typedef struct cvt_dwconv {
+    int c, h, w, oh, ow, kh, kw, stride_h, stride_w, pad_top, pad_left;
+    const float *x;
+    size_t ldx;
+    const float *weight, *bias;
+    cvt_act act;
+    float *y;
+    size_t ldy;
+    int row0, row1;
+} cvt_dwconv;
+
+typedef struct cvt_kernels {
+    const char *name;
+    int mr, nr; /* the GEMM's micro-tile */
+
+    /* Panel of columns: dst[kk][j] = scale[j] * w[j * ldw + kk] for j < columns (<= nr), 0 beyond. w: F32, F16 or BF16,
+     * unaligned. scale NULL: 1. This is how a [N,K] weight (or the keys of a head) becomes B. */
+    void (*pack_nk)(float *dst, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale);
+    /* dst[kk][j] = b[kk * ldb + j]: how a [K,N] matrix (the values of a head) becomes B. */
+    void (*pack_kn)(float *dst, const float *b, size_t ldb, int k, int columns);
+    void (*gemm)(const cvt_gemm *g);
+
+    size_t (*attention_scratch)(int t, int s);
+    void (*attention)(const cvt_attention *a);
+
+    void (*dwconv)(const cvt_dwconv *d);
+
+    /* y = (x - mean) / sqrt(var + eps) * gamma + beta for each of `rows` rows of c; two passes, biased variance; gamma,
+     * beta may be NULL (1, 0); y may be x. */
+    void (*layer_norm)(float *y, size_t ldy, const float *x, size_t ldx, int rows, int c, const float *gamma,
+                       const float *beta, float eps);
+    /* y = act(x * scale[c] + shift[c]); scale, shift may be NULL; y may be x. */
+    void (*affine)(float *y, size_t ldy, const float *x, size_t ldx, int rows, int c, const float *scale,
+                   const float *shift, cvt_act act);
+    /* y = a + b; y may be either. */
+    void (*add)(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, int rows, int c);
+    /* Softmax of scale * x along each row of n, in place. */
+    void (*softmax)(float *x, size_t ldx, int rows, int n, float scale);
+    /* y[c] = mean over the rows, summed in row order. */
+    void (*mean_rows)(float *y, const float *x, size_t ldx, int rows, int c);
+} cvt_kernels;
+
+/* The table in use: the best one this CPU runs, or the one CVT_ISA names. Probed once; thread-safe.
+ * CVT_USAGE: CVT_ISA names none, or one that cannot run here. */
+cvt_status cvt_kernels_get(const cvt_kernels **out, cvt_error *error);
+/* The i-th table that can run here, `ref` first, then rising; NULL past the end. For tests. */
+const cvt_kernels *cvt_kernels_at(int i);
+extern const cvt_kernels cvt_kernels_ref;
+
+/* "gelu_erf" -> CVT_ACT_GELU_ERF and back; CVT_ACT_COUNT if unknown. */
+cvt_act cvt_act_find(const char *name);
+const char *cvt_act_name(cvt_act act);
+const char *cvt_act_torch(cvt_act act);
+
+#endif

@@ -1,0 +1,30 @@
+/* test.h - the little that the unit tests share. A test program prints "ok NAME" or "not ok NAME: why" a case and ends
+ * with status 1 if one failed; tests/check.sh counts the lines. */
+#ifndef CVT_TESTS_TEST_H
+#define CVT_TESTS_TEST_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+static int test_failures;
+
+/* Reports one case; the format says what was found when it failed. */
+__attribute__((format(printf, 3, 4))) static inline bool test_case(bool ok, const char *name, const char *format, ...) {
+    if (ok) {
+        printf("ok %s\n", name);
+    } else {
+        va_list args;
+        va_start(args, format);
+        printf("not ok %s: ", name);
+        vprintf(format, args);
+        printf("\n");
+        va_end(args);
+        test_failures++;
+    }
+    return ok;
+}
+
+static inline int test_end(void) { return test_failures ? 1 : 0; }
+
+#endif
