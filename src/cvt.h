@@ -95,6 +95,26 @@ int64_t cvt_model_macs(const cvt_model *model);
 int cvt_model_classes(const cvt_model *model);
 const char *cvt_model_label(const cvt_model *model, int class_index); /* NULL where there is none */
 
+/* The listing. CVT_ROWS_CVT: a row per layer that computes, parameters counted once. CVT_ROWS_TORCHSUMMARY: a row per
+ * call of a module and per container, children first, parameters counted at every call, as torchsummary does. */
+typedef enum cvt_row_style { CVT_ROWS_CVT, CVT_ROWS_TORCHSUMMARY } cvt_row_style;
+typedef struct cvt_row {
+    const char *name; /* dotted path, "stage0.block1.attn.q" */
+    const char *type; /* module class, "Linear" */
+    int rank;
+    int64_t shape[8]; /* of the output for one image, in logical order: maps [C, H, W], tokens [T, C] */
+    int64_t parameters, macs;
+} cvt_row;
+int cvt_model_rows(const cvt_model *model, cvt_row_style style);
+cvt_row cvt_model_row(const cvt_model *model, cvt_row_style style, int index);
+
+/* Writes the model as one self-contained safetensors file: weights, config, preprocessing, labels. dtype: "f32", "f16",
+ * "bf16", or NULL to keep what is stored; names: a dialect of the family ("native", "hf", ...), or NULL to keep. */
+cvt_status cvt_model_save(const cvt_model *model, const char *path, const char *dtype, const char *names, cvt_error *error);
+
+/* The families, in the order of arch.def, then NULL. */
+const char *cvt_arch_name(int index);
+
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
 /* max_batch: most images of one pass; threads: OpenMP threads inside a pass (1: none are started). */
@@ -107,6 +127,17 @@ cvt_status cvt_session_run(cvt_session *session, const float *const *inputs, int
 const float *cvt_session_output(const cvt_session *session);                   /* [n, output shape] */
 /* Copies the named tap, [n, tap shape], into `to`; the tap must be among options.taps. */
 cvt_status cvt_session_tap(const cvt_session *session, const char *name, float *to, cvt_error *error);
+
+/* Time by kind of step, summed over all runs since profiling was switched on (it costs little). */
+typedef struct cvt_op_time {
+    const char *op; /* "linear", "attention", ... */
+    double ms;
+    int64_t macs; /* of one image */
+    int steps;
+} cvt_op_time;
+void cvt_session_profile(cvt_session *session, bool on);
+int cvt_session_op_times(const cvt_session *session);
+cvt_op_time cvt_session_op_time(const cvt_session *session, int index);
 
 /* Softmax over the classes of one image and the k best, ties by lowest index. */
 typedef struct cvt_score {
@@ -147,6 +178,8 @@ const char *cvt_image_warning(const cvt_image *image);
 /* "avx2", ...: the kernels in use on this machine; CVT_ISA in the environment forces a level.
  * CVT_USAGE if that level is unknown or cannot run here. */
 cvt_status cvt_isa(const char **name, cvt_error *error);
+/* Multiply-adds a second that one thread of this machine does on registers alone: the peak that speed is measured by. */
+double cvt_peak_macs(void);
 
 #ifdef __cplusplus
 }
