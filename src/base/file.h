@@ -15,18 +15,26 @@ typedef struct cvt_file {
 } cvt_file;
 
 /* Maps a regular file read-only. Anything else (directory, FIFO, device, socket) is CVT_UNREADABLE, said without
- * blocking; a missing one CVT_NOT_FOUND. Messages name the path. */
+ * blocking; a missing one CVT_NOT_FOUND. Messages name the path. On failure *file is empty and needs no close. */
 cvt_status cvt_file_map(cvt_file *file, const char *path, cvt_error *error);
 
-/* Reads a regular file, or standard input for "-", whole into memory, at most `limit` bytes (else CVT_TOO_LARGE). */
+/* Reads a regular file, or standard input for "-", whole into memory, at most `limit` bytes (else CVT_TOO_LARGE).
+ * A signal whose handler lets calls be interrupted ends the wait for standard input: CVT_UNREADABLE. */
 cvt_status cvt_file_read(cvt_file *file, const char *path, size_t limit, cvt_error *error);
 void cvt_file_close(cvt_file *file);
 
-/* Writing: a temporary file beside `path`, which appears under its name only when `finish` succeeds.
+/* Tells the system that these bytes are not needed in memory for now: the whole pages within them are dropped and read
+ * again when touched. Does nothing where they are not part of a mapped file. */
+void cvt_file_drop(const cvt_file *file, const void *bytes, size_t n);
+
+/* Writing: a temporary file beside `path`, which appears under its name only when `finish` succeeds. What exists and is
+ * no regular file (a device, a FIFO, a link) is written in place; "-" is standard output. The data are handed to the
+ * system, not forced to the disk.
  * Errors: CVT_OUTPUT, naming path. `abandon` is safe after any failure and after `finish`. */
 typedef struct cvt_out {
     char *path, *temporary;
     void *stream;
+    bool reader_gone; /* the failure was EPIPE */
 } cvt_out;
 cvt_status cvt_out_open(cvt_out *out, const char *path, cvt_error *error);
 cvt_status cvt_out_write(cvt_out *out, const void *bytes, size_t n, cvt_error *error);

@@ -1,0 +1,260 @@
+/* file.c - files as bytes in memory, and files that appear only when they are whole.
+ *
+ * Mapping suits weights: large, read in place, used as long as the model lives. A mapped file that somebody cuts raises
+ * SIGBUS on the next touch of a lost page, and a library may not catch signals; so what comes from many hands (images,
+ * configs) is read, and a cut shows as an early end. */
+#define _DEFAULT_SOURCE /* madvise: posix_madvise ignores DONTNEED in glibc */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- reading --------------------------------------------------------------------------------------------------- */
+
+/* "PATH: FACT: what errno says" */
+static cvt_status fail_system(cvt_error *error, cvt_status status, const char *path, const char *fact) {
+    int number = errno;
+    char reason[256];
+    if (strerror_r(number, reason, sizeof reason)) snprintf(reason, sizeof reason, "error %d", number);
+    return cvt_fail(error, status, "%s: %s: %s", path, fact, reason);
+}
+
+static const char *kind_name(mode_t mode) {
+    return S_ISDIR(mode)    ? "a directory"
+           : S_ISFIFO(mode) ? "a FIFO"
+           : S_ISSOCK(mode) ? "a socket"
+                            : "a device";
+}
+
+static cvt_status require_regular(const struct stat *info, const char *path, cvt_error *error) {
+    if (S_ISREG(info->st_mode)) return CVT_OK;
+    return cvt_fail(error, CVT_UNREADABLE, "%s: %s, not a file", path, kind_name(info->st_mode));
+}
+
+static cvt_status fail_open(cvt_error *error, const char *path) {
+    if (errno == ENOENT || errno == ENOTDIR) return cvt_fail(error, CVT_NOT_FOUND, "%s: no such file", path);
+    return fail_system(error, CVT_UNREADABLE, path, "cannot be opened");
+}
+
+/* Opens a regular file and tells its size. */
+static cvt_status open_regular(int *descriptor, size_t *size, const char *path, cvt_error *error) {
+    struct stat info;
+    /* Opening a device or a FIFO may act on it, so its kind is looked at before; O_NONBLOCK and the second look are for
+     * a path that changes in between. */
+    if (stat(path, &info)) return fail_open(error, path);
+    TRY(require_regular(&info, path, error));
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return fail_open(error, path);
+    cvt_status status = CVT_OK;
+    if (fstat(fd, &info))
+        status = fail_system(error, CVT_UNREADABLE, path, "cannot be examined");
+    else
+        status = require_regular(&info, path, error);
+    if (status == CVT_OK && (uintmax_t)info.st_size > PTRDIFF_MAX)
+        status = cvt_fail(error, CVT_TOO_LARGE, "%s: larger than the address space", path);
+    if (status != CVT_OK) {
+        close(fd);
+        return status;
+    }
+    *descriptor = fd;
+    *size = (size_t)info.st_size;
+    return CVT_OK;
+}
+
+cvt_status cvt_file_map(cvt_file *file, const char *path, cvt_error *error) {
+    *file = (cvt_file){0};
+    int fd = -1;
+    size_t size = 0;
+    TRY(open_regular(&fd, &size, path, error));
+    void *map = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    cvt_status status = map == MAP_FAILED ? fail_system(error, CVT_UNREADABLE, path, "cannot be mapped") : CVT_OK;
+    close(fd);
+    TRY(status);
+    *file = (cvt_file){.path = strdup(path), .data = map, .size = size, .mapped = map != NULL};
+    if (file->path) return CVT_OK;
+    cvt_file_close(file);
+    return cvt_fail_memory(error);
+}
+
+/* One read that waits also where someone else made standard input non-blocking. EINTR is an end: a handler that does not
+ * restart calls was installed to get out of them. */
+static ssize_t read_some(int fd, unsigned char *to, size_t n) {
+    ssize_t got;
+    while ((got = read(fd, to, n)) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (poll(&ready, 1, -1) < 0) break;
+    }
+    return got;
+}
+
+/* Reads to the end of fd, whatever size it was said to have; the buffer never grows beyond limit + 1. */
+static cvt_status read_all(cvt_file *file, int fd, size_t expected, size_t limit, const char *path, cvt_error *error) {
+    size_t most = limit < PTRDIFF_MAX ? limit + 1 : limit; /* a byte more, to see the end */
+    size_t capacity = expected < most ? expected + 1 : most, used = 0;
+    unsigned char *data = malloc(capacity);
+    if (!data) return cvt_fail_memory(error);
+    for (ssize_t got = 1; got > 0;) {
+        if (used == capacity && capacity < most) {
+            capacity = capacity < most / 2 ? 2 * capacity : most;
+            unsigned char *larger = realloc(data, capacity);
+            if (!larger) {
+                free(data);
+                return cvt_fail_memory(error);
+            }
+            data = larger;
+        }
+        got = used < capacity ? read_some(fd, data + used, capacity - used) : 0;
+        if (got < 0) {
+            free(data);
+            return fail_system(error, CVT_UNREADABLE, path, "cannot be read");
+        }
+        used += (size_t)got;
+    }
+    if (used > limit) {
+        free(data);
+        return cvt_fail(error, CVT_TOO_LARGE, "%s: more than %zu bytes", path, limit);
+    }
+    if (used == 0) {
+        free(data);
+        data = NULL;
+    }
+    file->data = data;
+    file->size = used;
+    return CVT_OK;
+}
+
+cvt_status cvt_file_read(cvt_file *file, const char *path, size_t limit, cvt_error *error) {
+    enum { FIRST_GUESS = 1 << 16 };
+    *file = (cvt_file){0};
+    bool standard_input = strcmp(path, "-") == 0;
+    int fd = STDIN_FILENO;
+    size_t size = FIRST_GUESS;
+    if (!standard_input) TRY(open_regular(&fd, &size, path, error));
+    cvt_status status = CVT_OK;
+    if (!standard_input && size > limit)
+        status = cvt_fail(error, CVT_TOO_LARGE, "%s: %zu bytes, more than %zu", path, size, limit);
+    else
+        status = read_all(file, fd, size, limit, path, error);
+    if (!standard_input) close(fd);
+    TRY(status);
+    file->path = strdup(path);
+    if (file->path) return CVT_OK;
+    cvt_file_close(file);
+    return cvt_fail_memory(error);
+}
+
+/* The bytes as their owner sees them: munmap and free take pointers to what is not const. */
+static void *owned(const cvt_file *file) {
+    return (void *)(uintptr_t)file->data;
+}
+
+void cvt_file_close(cvt_file *file) {
+    if (file->mapped)
+        munmap(owned(file), file->size);
+    else
+        free(owned(file));
+    free(file->path);
+    *file = (cvt_file){0};
+}
+
+void cvt_file_drop(const cvt_file *file, const void *bytes, size_t n) {
+    uintptr_t start = (uintptr_t)file->data, first = (uintptr_t)bytes;
+    if (!file->mapped || first < start || first - start > file->size || n > file->size - (first - start)) return;
+    long page_size = sysconf(_SC_PAGESIZE);
+    if (page_size <= 0) return;
+    size_t page = (size_t)page_size;
+    size_t skipped = (page - first % page) % page;
+    if (n < skipped + page) return;
+    size_t whole = (n - skipped) / page * page;
+    madvise((void *)(first + skipped), whole, MADV_DONTNEED);
+}
+
+/* ---- writing --------------------------------------------------------------------------------------------------- */
+
+static cvt_status fail_output(cvt_out *out, cvt_error *error) {
+    out->reader_gone = errno == EPIPE;
+    return fail_system(error, CVT_OUTPUT, out->path, "cannot be written");
+}
+
+/* True if something other than a regular file stands at path: renaming a file over it would replace a device or a link. */
+static bool is_special(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+/* Creates a new file beside path, with the permissions any new file gets. Returns -1 and errno, or the descriptor. */
+static int create_beside(char **name, const char *path) {
+    const char *slash = strrchr(path, '/');
+    int folder = slash ? (int)(slash - path) + 1 : 0;
+    size_t capacity = strlen(path) + 64;
+    char *temporary = malloc(capacity);
+    if (!temporary) return -1;
+    int fd = -1;
+    errno = EEXIST;
+    for (unsigned attempt = 0; fd < 0 && errno == EEXIST && attempt < 1000; attempt++) {
+        snprintf(temporary, capacity, "%.*s.cvt-%ld-%u.tmp", folder, path, (long)getpid(), attempt);
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    if (fd < 0)
+        free(temporary);
+    else
+        *name = temporary;
+    return fd;
+}
+
+cvt_status cvt_out_open(cvt_out *out, const char *path, cvt_error *error) {
+    *out = (cvt_out){.path = strdup(path)};
+    if (!out->path) return cvt_fail_memory(error);
+    if (strcmp(path, "-") == 0) {
+        out->stream = stdout;
+        return CVT_OK;
+    }
+    int fd = is_special(path) ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666)
+                              : create_beside(&out->temporary, path);
+    if (fd >= 0 && !(out->stream = fdopen(fd, "wb"))) close(fd);
+    if (out->stream) return CVT_OK;
+    cvt_status status = fail_output(out, error);
+    cvt_out_abandon(out);
+    return status;
+}
+
+cvt_status cvt_out_write(cvt_out *out, const void *bytes, size_t n, cvt_error *error) {
+    if (n == 0 || fwrite(bytes, 1, n, out->stream) == n) return CVT_OK;
+    return fail_output(out, error);
+}
+
+/* Hands over what is buffered; true if all of it was taken. */
+static bool close_stream(cvt_out *out) {
+    FILE *stream = out->stream;
+    out->stream = NULL;
+    if (stream == stdout) return fflush(stdout) == 0;
+    return fclose(stream) == 0;
+}
+
+cvt_status cvt_out_finish(cvt_out *out, cvt_error *error) {
+    cvt_status status = CVT_OK;
+    if (!close_stream(out) || (out->temporary && rename(out->temporary, out->path)))
+        status = fail_output(out, error);
+    if (status == CVT_OK) {
+        free(out->temporary);
+        out->temporary = NULL;
+    }
+    cvt_out_abandon(out);
+    return status;
+}
+
+void cvt_out_abandon(cvt_out *out) {
+    if (out->stream) close_stream(out);
+    if (out->temporary) unlink(out->temporary);
+    free(out->temporary);
+    free(out->path);
+    *out = (cvt_out){.reader_gone = out->reader_gone};
+}
