@@ -1,0 +1,293 @@
+/* opt.c - options from one table. */
+#include "cli/opt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELP_COLUMN = 27, HELP_WIDTH = 79, LARGEST_SIZE = 65535 };
+
+/* The words and how far they are read. */
+typedef struct parser {
+    const cvt_option *rows;
+    unsigned command;
+    void *settings;
+    char **words;
+    int n, at, operands;
+    cvt_error *error;
+} parser;
+
+static void *target(const cvt_option *row, void *settings) { return (char *)settings + row->target; }
+
+static bool is_list(const cvt_option *row) { return row->kind == CVT_OPT_WORDS || row->kind == CVT_OPT_FILES; }
+
+bool cvt_opt_is(const char *value, const char *word) { return value && strcmp(value, word) == 0; }
+
+/* ---- did you mean ---------------------------------------------------------------------------------------------- */
+
+const char *cvt_opt_nearest(const char *word, const char *(*next)(const void *context, size_t i), const void *context) {
+    size_t length = strlen(word), limit = (length + 2) / 3;
+    const char *best = NULL, *candidate;
+    for (size_t i = 0; (candidate = next(context, i)); i++) {
+        if (length > 1 && strncmp(candidate, word, length) == 0) return candidate;
+        size_t distance = cvt_str_distance(word, candidate, limit);
+        if (distance > limit || (best && distance == limit)) continue;
+        best = candidate;
+        limit = distance;
+    }
+    return best;
+}
+
+static const char *next_option(const void *context, size_t i) {
+    const parser *p = context;
+    for (const cvt_option *row = p->rows; row->name; row++)
+        if ((row->commands & p->command) && i-- == 0) return row->name;
+    return NULL;
+}
+
+static const char *next_choice(const void *context, size_t i) { return ((const char *const *)context)[i]; }
+
+static cvt_status fail_unknown_name(const parser *p, const char *name) {
+    const char *nearest = cvt_opt_nearest(name, next_option, p);
+    if (!nearest) return cvt_fail(p->error, CVT_USAGE, "unknown option '--%s'", name);
+    return cvt_fail(p->error, CVT_USAGE, "unknown option '--%s' (did you mean '--%s'?)", name, nearest);
+}
+
+/* ---- values ---------------------------------------------------------------------------------------------------- */
+
+static bool read_integer(const char *text, int64_t least, int64_t most, int64_t *out) {
+    const char *digits = text[0] == '-' ? text + 1 : text;
+    if (digits[0] < '0' || digits[0] > '9') return false;
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (*end || errno || value < least || value > most) return false;
+    *out = value;
+    return true;
+}
+
+static bool read_number(const char *text, int64_t least, int64_t most, double *out) {
+    if (!text[0] || strspn(text, "0123456789.") != strlen(text)) return false;
+    char *end;
+    double value = strtod(text, &end);
+    if (*end || value < (double)least || value > (double)most) return false;
+    *out = value;
+    return true;
+}
+
+static bool read_size(const char *text, cvt_opt_size *out) {
+    char height[8];
+    size_t n = strcspn(text, "x");
+    if (n >= sizeof height) return false;
+    memcpy(height, text, n);
+    height[n] = 0;
+    int64_t h, w;
+    if (!read_integer(height, 1, LARGEST_SIZE, &h)) return false;
+    if (!read_integer(text[n] ? text + n + 1 : height, 1, LARGEST_SIZE, &w)) return false;
+    *out = (cvt_opt_size){(int)h, (int)w};
+    return true;
+}
+
+static cvt_status read_choice(const cvt_option *row, const char *text, const char *shown, const char **out,
+                              cvt_error *error) {
+    for (const char *const *choice = row->choices; *choice; choice++)
+        if (strcmp(*choice, text) == 0) {
+            *out = *choice;
+            return CVT_OK;
+        }
+    const char *nearest = cvt_opt_nearest(text, next_choice, row->choices);
+    if (nearest)
+        return cvt_fail(error, CVT_USAGE, "option '%s': unknown value '%s' (did you mean '%s'?)", shown, text, nearest);
+    cvt_str all = {0};
+    for (const char *const *choice = row->choices; *choice; choice++)
+        cvt_str_print(&all, "%s%s", all.size ? ", " : "", *choice);
+    cvt_status status = all.failed ? cvt_fail_memory(error)
+                                   : cvt_fail(error, CVT_USAGE, "option '%s': unknown value '%s' (one of %s)", shown, text,
+                                              all.data);
+    cvt_str_free(&all);
+    return status;
+}
+
+static cvt_status append(cvt_opt_list *list, const char *text, cvt_error *error) {
+    const char **items = realloc(list->items, (list->n + 1) * sizeof *items);
+    if (!items) return cvt_fail_memory(error);
+    items[list->n] = text;
+    *list = (cvt_opt_list){items, list->n + 1};
+    return CVT_OK;
+}
+
+/* shown: the option as it was given, "-k" or "--top-k". */
+static cvt_status set_value(const cvt_option *row, void *settings, const char *text, const char *shown, cvt_error *error) {
+    void *to = target(row, settings);
+    switch (row->kind) {
+    case CVT_OPT_INTEGER:
+        if (read_integer(text, row->least, row->most, to)) return CVT_OK;
+        return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a whole number from %lld to %lld", shown, text,
+                        (long long)row->least, (long long)row->most);
+    case CVT_OPT_NUMBER:
+        if (read_number(text, row->least, row->most, to)) return CVT_OK;
+        return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a number from %lld to %lld", shown, text,
+                        (long long)row->least, (long long)row->most);
+    case CVT_OPT_SIZE:
+        if (read_size(text, to)) return CVT_OK;
+        return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a size such as 224 or 224x320", shown, text);
+    case CVT_OPT_CHOICE: return read_choice(row, text, shown, to, error);
+    case CVT_OPT_WORDS:
+    case CVT_OPT_FILES: return append(to, text, error);
+    case CVT_OPT_FLAG: *(bool *)to = true; return CVT_OK;
+    default: *(const char **)to = text; return CVT_OK;
+    }
+}
+
+/* ---- parsing --------------------------------------------------------------------------------------------------- */
+
+static const cvt_option *find_name(const parser *p, const char *name, size_t n) {
+    for (const cvt_option *row = p->rows; row->name; row++)
+        if ((row->commands & p->command) && strncmp(row->name, name, n) == 0 && !row->name[n]) return row;
+    return NULL;
+}
+
+static const cvt_option *find_letter(const parser *p, char letter) {
+    for (const cvt_option *row = p->rows; row->name; row++)
+        if ((row->commands & p->command) && row->letter == letter) return row;
+    return NULL;
+}
+
+/* Takes the next word as the value of the option at hand. */
+static cvt_status take_value(parser *p, const cvt_option *row, const char *shown) {
+    if (p->at + 1 >= p->n) return cvt_fail(p->error, CVT_USAGE, "option '%s' needs a value: %s", shown, row->argument);
+    return set_value(row, p->settings, p->words[++p->at], shown, p->error);
+}
+
+/* "--name", "--name=value", "--name value" */
+static cvt_status parse_long(parser *p, char *word) {
+    char *name = word + 2, *equals = strchr(name, '=');
+    size_t n = equals ? (size_t)(equals - name) : strlen(name);
+    const cvt_option *row = n ? find_name(p, name, n) : NULL;
+    if (equals) *equals = 0; /* cut for the messages; the value stays behind it */
+    if (!row) return fail_unknown_name(p, name);
+    if (row->kind == CVT_OPT_FLAG && equals) return cvt_fail(p->error, CVT_USAGE, "option '%s' takes no value", word);
+    if (row->kind == CVT_OPT_FLAG || equals) return set_value(row, p->settings, equals ? equals + 1 : "", word, p->error);
+    return take_value(p, row, word);
+}
+
+/* "-r", "-r0", "-k5", "-k 5", "-r0k5" */
+static cvt_status parse_letters(parser *p, const char *word) {
+    for (const char *letter = word + 1; *letter; letter++) {
+        char shown[] = {'-', *letter, 0};
+        const cvt_option *row = find_letter(p, *letter);
+        if (!row) {
+            size_t n = cvt_utf8_length(letter, strlen(letter));
+            return cvt_fail(p->error, CVT_USAGE, "unknown option '-%.*s'", (int)(n ? n : 1), letter);
+        }
+        if (row->kind != CVT_OPT_FLAG)
+            return letter[1] ? set_value(row, p->settings, letter + 1, shown, p->error) : take_value(p, row, shown);
+        TRY(set_value(row, p->settings, "", shown, p->error));
+    }
+    return CVT_OK;
+}
+
+static cvt_status parse_words(parser *p) {
+    bool options = true;
+    for (; p->at < p->n; p->at++) {
+        char *word = p->words[p->at];
+        if (!options || word[0] != '-' || !word[1])
+            p->words[p->operands++] = word;
+        else if (strcmp(word, "--") == 0)
+            options = false;
+        else if (word[1] == '-')
+            TRY(parse_long(p, word));
+        else
+            TRY(parse_letters(p, word));
+    }
+    return CVT_OK;
+}
+
+static bool is_given(const cvt_option *row, void *settings) {
+    void *field = target(row, settings);
+    return is_list(row) ? ((cvt_opt_list *)field)->n > 0 : *(const char **)field != NULL;
+}
+
+static cvt_status check_required(const parser *p) {
+    for (const cvt_option *row = p->rows; row->name; row++) {
+        if (row->kind == CVT_OPT_FLAG && cvt_opt_is(row->name, "help") && *(bool *)target(row, p->settings)) return CVT_OK;
+        if ((row->required & p->command) && !is_given(row, p->settings))
+            return cvt_fail(p->error, CVT_USAGE, "option '-%c %s' is missing", row->letter, row->argument);
+    }
+    return CVT_OK;
+}
+
+cvt_status cvt_opt_parse(const cvt_option *rows, unsigned command, void *settings, char **words, int n, int *operands,
+                         cvt_error *error) {
+    parser p = {.rows = rows, .command = command, .settings = settings, .words = words, .n = n, .error = error};
+    for (const cvt_option *row = rows; row->name; row++)
+        if ((row->commands & command) && row->initial) TRY(set_value(row, settings, row->initial, row->name, error));
+    TRY(parse_words(&p));
+    *operands = p.operands;
+    return check_required(&p);
+}
+
+void cvt_opt_free(const cvt_option *rows, void *settings) {
+    for (const cvt_option *row = rows; row->name; row++)
+        if (is_list(row)) {
+            cvt_opt_list *list = target(row, settings);
+            free(list->items);
+            *list = (cvt_opt_list){0};
+        }
+}
+
+/* ---- help ------------------------------------------------------------------------------------------------------ */
+
+/* Appends words, broken so that lines end before HELP_WIDTH; new lines start at HELP_COLUMN. `column` is where we are. */
+static void wrap(cvt_str *to, size_t column, const char *text) {
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        if (column + n > HELP_WIDTH && column > HELP_COLUMN) {
+            cvt_str_print(to, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        }
+        cvt_str_append(to, text, n);
+        column += n;
+        text += n;
+        if (*text) {
+            if (column < HELP_WIDTH) cvt_str_append(to, " ", 1);
+            column++;
+            text++;
+        }
+    }
+}
+
+/* The help text, then the choices and the value when the option is not given. */
+static void describe(cvt_str *to, const cvt_option *row) {
+    cvt_str_print(to, "%s", row->help);
+    for (size_t i = 0; row->choices && row->choices[i]; i++)
+        cvt_str_print(to, "%s%s", i == 0 ? ": " : row->choices[i + 1] ? ", " : " or ", row->choices[i]);
+    if (row->initial) cvt_str_print(to, " (default: %s)", row->initial);
+}
+
+void cvt_opt_help(const cvt_option *rows, unsigned command, cvt_str *to) {
+    for (const cvt_option *row = rows; row->name; row++) {
+        if (!(row->commands & command)) continue;
+        size_t start = to->size;
+        cvt_str_print(to, row->letter ? "  -%c, " : "      ", row->letter);
+        cvt_str_print(to, row->argument ? "--%s=%s" : "--%s", row->name, row->argument);
+        size_t column = to->size - start;
+        if (column + 2 > HELP_COLUMN) {
+            cvt_str_print(to, "\n");
+            column = 0;
+        }
+        cvt_str_print(to, "%*s", (int)(HELP_COLUMN - column), "");
+        cvt_str text = {0};
+        describe(&text, row);
+        if (text.failed) to->failed = true;
+        if (text.data) wrap(to, HELP_COLUMN, text.data);
+        cvt_str_print(to, "\n");
+        cvt_str_free(&text);
+    }
+}
+
+void cvt_opt_usage(const cvt_option *rows, unsigned command, cvt_str *to) {
+    for (const cvt_option *row = rows; row->name; row++)
+        if (row->required & command) cvt_str_print(to, " -%c %s", row->letter, row->argument);
+    cvt_str_print(to, " [OPTION]...");
+}

@@ -1,0 +1,62 @@
+/* settings.h - every option's value, and the table of the options. An option is one row in settings.c and one field here. */
+#ifndef CVT_CLI_SETTINGS_H
+#define CVT_CLI_SETTINGS_H
+
+#include "cli/opt.h"
+
+/* Bits of the commands, for the rows of options. */
+enum {
+    CVT_CMD_TOP = 1 << 0, /* options before a command: cvt --version */
+    CVT_CMD_CLASSIFY = 1 << 1,
+    CVT_CMD_SUMMARY = 1 << 2,
+    CVT_CMD_CHECK = 1 << 3,
+    CVT_CMD_RUN = 1 << 4,
+    CVT_CMD_PREPROCESS = 1 << 5,
+    CVT_CMD_CONVERT = 1 << 6,
+    CVT_CMD_INIT = 1 << 7,
+    CVT_CMD_BENCH = 1 << 8,
+    CVT_CMD_LIST = 1 << 9,
+    CVT_CMD_HELP = 1 << 10,
+    CVT_CMD_COMPLETION = 1 << 11,
+    CVT_CMD_ALL = (1 << 12) - 1,
+};
+
+typedef struct cvt_settings {
+    bool help, version;
+
+    /* the model */
+    const char *model, *config, *labels;
+    cvt_opt_size size;
+
+    /* threads; 0: not given */
+    int64_t threads, jobs, batch;
+
+    /* what goes in */
+    cvt_opt_list inputs;
+    const char *files_from;
+    bool null, recursive;
+
+    /* decoding */
+    const char *exif, *gray16, *stop;
+    bool allow_truncated;
+    int64_t max_pixels, max_scans;
+
+    /* what comes out */
+    const char *output, *format, *style;
+    cvt_opt_list taps;
+    int64_t top_k;
+
+    /* convert, init */
+    const char *dtype, *names;
+    int64_t seed;
+
+    /* bench */
+    const char *precision;
+    int64_t images;
+    double seconds;
+    bool profile;
+} cvt_settings;
+
+extern const cvt_option cvt_settings_rows[];
+
+#endif
