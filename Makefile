@@ -9,8 +9,8 @@ HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
 SAN      ?=
 OPENMP   ?= -fopenmp
 WERROR   ?=
-B        := build$(if $(SAN),/san-$(firstword $(subst $(comma), ,$(SAN))))$(if $(filter clang%,$(notdir $(CC))),/clang)
 comma    := ,
+B        := build$(if $(SAN),/san-$(firstword $(subst $(comma), ,$(SAN))))$(if $(filter clang%,$(notdir $(CC))),/clang)
 PROGRAM  := $(if $(filter build,$(B)),cvt,$(B)/cvt)
 
 BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) $(if $(WERROR),-Werror) \
