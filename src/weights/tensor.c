@@ -1,0 +1,67 @@
+/* tensor.c - element types, and widening stored floats to f32. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "weights/weights.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stored tensors are little-endian and are used as they lie");
+
+static const struct dtype {
+    const char *name;
+    size_t size;
+    bool is_float;
+} dtypes[CVT_DTYPE_COUNT] = {
+#define X(id, name, bytes, is_float) [id] = {name, bytes, is_float},
+    CVT_DTYPES(X)
+#undef X
+};
+
+const char *cvt_dtype_name(cvt_dtype dtype) { return dtypes[dtype].name; }
+size_t cvt_dtype_size(cvt_dtype dtype) { return dtypes[dtype].size; }
+bool cvt_dtype_is_float(cvt_dtype dtype) { return dtypes[dtype].is_float; }
+
+/* cvt_f16_to_f32 without branches, so that the loop over it becomes vector code. */
+static inline float widen_f16(uint16_t half) {
+    uint32_t magnitude = half & 0x7fffu, sign = (uint32_t)(half & 0x8000u) << 16;
+    uint32_t special = magnitude >= 0x7c00u ? 112u << 23 : 0; /* infinity and NaN have the greatest exponent here too */
+    uint32_t normal = (magnitude << 13) + (112u << 23) + special;
+    uint32_t subnormal = cvt_f32_to_bits((float)(int32_t)magnitude * 0x1p-24f);
+    return cvt_bits_to_f32(sign | (magnitude < 0x400u ? subnormal : normal));
+}
+
+static void widen_f16s(float *to, const unsigned char *from, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half;
+        memcpy(&half, from + 2 * i, sizeof half);
+        to[i] = widen_f16(half);
+    }
+}
+
+static void widen_bf16s(float *to, const unsigned char *from, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half;
+        memcpy(&half, from + 2 * i, sizeof half);
+        to[i] = cvt_bf16_to_f32(half);
+    }
+}
+
+static void narrow_f64s(float *to, const unsigned char *from, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        double value;
+        memcpy(&value, from + 8 * i, sizeof value);
+        to[i] = (float)value;
+    }
+}
+
+void cvt_tensor_widen(float *to, const cvt_tensor *tensor, size_t first, size_t count) {
+    if (count == 0) return;
+    const unsigned char *from = (const unsigned char *)tensor->data + first * cvt_dtype_size(tensor->dtype);
+    switch (tensor->dtype) {
+    case CVT_F32: memcpy(to, from, count * sizeof *to); break;
+    case CVT_F16: widen_f16s(to, from, count); break;
+    case CVT_BF16: widen_bf16s(to, from, count); break;
+    case CVT_F64: narrow_f64s(to, from, count); break;
+    default: assert(!"a float tensor");
+    }
+}

@@ -1,0 +1,205 @@
+/* weights.c - a set of named tensors: the table every reader fills, and opening a file by what it contains. */
+#include "weights/weights.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/str.h"
+#include "weights/container.h"
+
+typedef struct open_file {
+    cvt_file file;
+    struct open_file *next;
+} open_file;
+
+typedef struct metadata {
+    const char *key, *value;
+    struct metadata *next;
+} metadata;
+
+/* slots: open addressing, at most half full; each holds 1 + an index into tensors, or 0. */
+struct cvt_weights {
+    cvt_arena arena;
+    const char *path;
+    open_file *files;
+    metadata *metadata;
+    size_t metadata_count;
+    cvt_tensor *tensors;
+    size_t count, capacity;
+    uint32_t *slots;
+    size_t slot_count;
+};
+
+/* ---- the table ------------------------------------------------------------------------------------------------- */
+
+/* FNV-1a, begun at an address of this run: a file cannot be made whose names all fall into one slot. */
+static size_t hash(const cvt_weights *weights, const char *name) {
+    uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)(uintptr_t)weights;
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+    return (size_t)(h ^ (h >> 32));
+}
+
+/* The slot that holds name, or the free one where it belongs. slot_count is a power of two, and one slot is free. */
+static uint32_t *slot_of(const cvt_weights *weights, const char *name) {
+    size_t mask = weights->slot_count - 1, i = hash(weights, name) & mask;
+    while (weights->slots[i] && strcmp(weights->tensors[weights->slots[i] - 1].name, name)) i = (i + 1) & mask;
+    return &weights->slots[i];
+}
+
+/* Doubles the table; false without memory. */
+static bool grow(cvt_weights *weights) {
+    size_t capacity = weights->capacity ? 2 * weights->capacity : 256;
+    cvt_tensor *tensors = realloc(weights->tensors, capacity * sizeof *tensors);
+    if (!tensors) return false;
+    weights->tensors = tensors;
+    uint32_t *slots = calloc(2 * capacity, sizeof *slots);
+    if (!slots) return false;
+    free(weights->slots);
+    weights->slots = slots;
+    weights->slot_count = 2 * capacity;
+    weights->capacity = capacity;
+    for (size_t i = 0; i < weights->count; i++) *slot_of(weights, tensors[i].name) = (uint32_t)i + 1;
+    return true;
+}
+
+/* A copy of the file's path, shared with the tensor before where that has the same. */
+static const char *copy_file(cvt_weights *weights, const char *file) {
+    const char *last = weights->count ? weights->tensors[weights->count - 1].file : NULL;
+    return last && strcmp(last, file) == 0 ? last : cvt_arena_copy(&weights->arena, file, strlen(file));
+}
+
+cvt_status cvt_weights_add(cvt_weights *weights, const cvt_tensor *tensor, cvt_error *error) {
+    if (weights->count == CVT_MAX_TENSORS)
+        return cvt_fail(error, CVT_WEIGHTS, "%s: more than %d tensors", tensor->file, (int)CVT_MAX_TENSORS);
+    if (weights->count == weights->capacity && !grow(weights)) return cvt_fail_memory(error);
+    uint32_t *slot = slot_of(weights, tensor->name);
+    if (*slot)
+        return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%.200s\" is there twice", tensor->file, tensor->name);
+    cvt_tensor copy = *tensor;
+    copy.name = cvt_arena_copy(&weights->arena, tensor->name, strlen(tensor->name));
+    copy.file = copy_file(weights, tensor->file);
+    if (!copy.name || !copy.file) return cvt_fail_memory(error);
+    weights->tensors[weights->count++] = copy;
+    *slot = (uint32_t)weights->count;
+    return CVT_OK;
+}
+
+cvt_arena *cvt_weights_arena(cvt_weights *weights) { return &weights->arena; }
+
+cvt_status cvt_weights_add_metadata(cvt_weights *weights, const char *key, const char *value, cvt_error *error) {
+    if (cvt_weights_metadata(weights, key)) return CVT_OK;
+    if (weights->metadata_count == CVT_MAX_METADATA)
+        return cvt_fail(error, CVT_WEIGHTS, "%s: more than %d strings of metadata", weights->path, (int)CVT_MAX_METADATA);
+    metadata *entry = cvt_arena_alloc(&weights->arena, sizeof *entry);
+    if (!entry) return cvt_fail_memory(error);
+    entry->key = cvt_arena_copy(&weights->arena, key, strlen(key));
+    entry->value = cvt_arena_copy(&weights->arena, value, strlen(value));
+    if (!entry->key || !entry->value) return cvt_fail_memory(error);
+    entry->next = weights->metadata;
+    weights->metadata = entry;
+    weights->metadata_count++;
+    return CVT_OK;
+}
+
+const char *cvt_weights_path(const cvt_weights *weights) { return weights->path; }
+size_t cvt_weights_count(const cvt_weights *weights) { return weights->count; }
+const cvt_tensor *cvt_weights_at(const cvt_weights *weights, size_t index) { return &weights->tensors[index]; }
+
+const cvt_tensor *cvt_weights_find(const cvt_weights *weights, const char *name) {
+    if (!weights->count) return NULL;
+    uint32_t slot = *slot_of(weights, name);
+    return slot ? &weights->tensors[slot - 1] : NULL;
+}
+
+const char *cvt_weights_metadata(const cvt_weights *weights, const char *key) {
+    for (const metadata *entry = weights->metadata; entry; entry = entry->next)
+        if (strcmp(entry->key, key) == 0) return entry->value;
+    return NULL;
+}
+
+void cvt_weights_drop(const cvt_weights *weights, const cvt_tensor *tensor) {
+    for (const open_file *entry = weights->files; entry; entry = entry->next)
+        cvt_file_drop(&entry->file, tensor->data, tensor->bytes);
+}
+
+/* ---- opening --------------------------------------------------------------------------------------------------- */
+
+static bool starts_with(const cvt_file *file, const char *bytes, size_t n) {
+    return file->size >= n && memcmp(file->data, bytes, n) == 0;
+}
+
+/* JSON text has no NUL, and the length that a safetensors file begins with has one unless it lies. */
+static bool is_json(const cvt_file *file) {
+    size_t i = 0;
+    while (i < file->size && memchr(" \t\r\n", file->data[i], 4)) i++;
+    size_t head = file->size < 8 ? file->size : 8;
+    return i < file->size && file->data[i] == '{' && !memchr(file->data, 0, head);
+}
+
+/* The name only chooses how a damaged file is refused. */
+static bool is_safetensors(const cvt_file *file) {
+    const char *dot = strrchr(file->path, '.');
+    return (file->size > 8 && file->data[8] == '{') || (dot && strcmp(dot, ".safetensors") == 0);
+}
+
+static cvt_status fail_unknown(const cvt_file *file, cvt_error *error) {
+    char seen[64];
+    size_t n = file->size < 12 ? file->size : 12;
+    cvt_str_escape(seen, sizeof seen, (const char *)file->data, n);
+    return cvt_fail(error, CVT_WEIGHTS,
+                    "%s: neither safetensors, nor an index of shards, nor a PyTorch checkpoint: it starts with \"%s\"",
+                    file->path, seen);
+}
+
+static cvt_status read_by_content(cvt_weights *weights, const cvt_file *file, bool in_index, cvt_error *error) {
+    static const char lfs[] = "version https://git-lfs.github.com/spec/v1", zip[] = "PK\3\4",
+                      legacy[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
+    if (file->size == 0) return cvt_fail(error, CVT_WEIGHTS, "%s: an empty file", file->path);
+    if (starts_with(file, lfs, sizeof lfs - 1))
+        return cvt_fail(error, CVT_WEIGHTS, "%s: a Git LFS pointer, not the weights: run \"git lfs pull\"", file->path);
+    if (starts_with(file, zip, sizeof zip - 1)) return cvt_torch_zip_read(weights, file, error);
+    if (starts_with(file, legacy, sizeof legacy - 1)) return cvt_torch_legacy_read(weights, file, error);
+    if (!in_index && is_json(file)) return cvt_shard_index_read(weights, file, error);
+    if (is_safetensors(file)) return cvt_safetensors_read(weights, file, error);
+    return fail_unknown(file, error);
+}
+
+cvt_status cvt_weights_read_file(cvt_weights *weights, const char *path, bool in_index, cvt_error *error) {
+    open_file *entry = cvt_arena_alloc(&weights->arena, sizeof *entry);
+    if (!entry) return cvt_fail_memory(error);
+    TRY(cvt_file_map(&entry->file, path, error));
+    entry->next = weights->files;
+    weights->files = entry;
+    return read_by_content(weights, &entry->file, in_index, error);
+}
+
+cvt_status cvt_weights_fail_as(cvt_error *error, cvt_status status) {
+    if (status == CVT_OK || status == CVT_NO_MEMORY) return status;
+    if (error) error->status = CVT_WEIGHTS;
+    return CVT_WEIGHTS;
+}
+
+cvt_status cvt_weights_open(cvt_weights **out, const char *path, cvt_error *error) {
+    *out = NULL;
+    cvt_weights *weights = calloc(1, sizeof *weights);
+    if (!weights) return cvt_fail_memory(error);
+    weights->path = cvt_arena_copy(&weights->arena, path, strlen(path));
+    cvt_status status = weights->path ? cvt_weights_read_file(weights, path, false, error) : cvt_fail_memory(error);
+    if (status != CVT_OK) {
+        cvt_weights_free(weights);
+        return status;
+    }
+    *out = weights;
+    return CVT_OK;
+}
+
+void cvt_weights_free(cvt_weights *weights) {
+    if (!weights) return;
+    for (open_file *entry = weights->files; entry; entry = entry->next) cvt_file_close(&entry->file);
+    free(weights->tensors);
+    free(weights->slots);
+    cvt_arena_free(&weights->arena);
+    free(weights);
+}
