@@ -84,8 +84,8 @@ cvt_status cvt_file_map(cvt_file *file, const char *path, cvt_error *error) {
     return cvt_fail_memory(error);
 }
 
-/* One read that waits also where someone else made standard input non-blocking. EINTR is an end: a handler that does not
- * restart calls was installed to get out of them. */
+/* One read that waits also where someone else made standard input non-blocking. EINTR is an end: a handler that does
+ * not restart calls was installed to get out of them. */
 static ssize_t read_some(int fd, unsigned char *to, size_t n) {
     ssize_t got;
     while ((got = read(fd, to, n)) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -184,7 +184,7 @@ static cvt_status fail_output(cvt_out *out, cvt_error *error) {
     return fail_system(error, CVT_OUTPUT, out->path, "cannot be written");
 }
 
-/* True if something other than a regular file stands at path: renaming a file over it would replace a device or a link. */
+/* True if something other than a regular file stands at path: renaming over it would replace a device or a link. */
 static bool is_special(const char *path) {
     struct stat info;
     return lstat(path, &info) == 0 && !S_ISREG(info.st_mode);

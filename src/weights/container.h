@@ -9,7 +9,7 @@
 /* The most of each that one set may have: they bound what a made-up file can make us allocate and compare. */
 enum { CVT_MAX_TENSORS = 100000, CVT_MAX_METADATA = 4096 };
 
-/* Adds a tensor; name and file are copied. Fails on a name that is there already. Pointers to earlier tensors may move. */
+/* Adds a tensor; name and file are copied. Fails on a name that is there already. Earlier tensors may move. */
 cvt_status cvt_weights_add(cvt_weights *weights, const cvt_tensor *tensor, cvt_error *error);
 /* Memory that lives as long as the weights, for names and gathered tensors. */
 cvt_arena *cvt_weights_arena(cvt_weights *weights);

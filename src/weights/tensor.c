@@ -62,6 +62,6 @@ void cvt_tensor_widen(float *to, const cvt_tensor *tensor, size_t first, size_t 
     case CVT_F16: widen_f16s(to, from, count); break;
     case CVT_BF16: widen_bf16s(to, from, count); break;
     case CVT_F64: narrow_f64s(to, from, count); break;
-    default: assert(!"a float tensor");
+    default: assert(false && "a float tensor");
     }
 }

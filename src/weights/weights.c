@@ -91,7 +91,8 @@ cvt_arena *cvt_weights_arena(cvt_weights *weights) { return &weights->arena; }
 cvt_status cvt_weights_add_metadata(cvt_weights *weights, const char *key, const char *value, cvt_error *error) {
     if (cvt_weights_metadata(weights, key)) return CVT_OK;
     if (weights->metadata_count == CVT_MAX_METADATA)
-        return cvt_fail(error, CVT_WEIGHTS, "%s: more than %d strings of metadata", weights->path, (int)CVT_MAX_METADATA);
+        return cvt_fail(error, CVT_WEIGHTS, "%s: more than %d strings of metadata", weights->path,
+                        (int)CVT_MAX_METADATA);
     metadata *entry = cvt_arena_alloc(&weights->arena, sizeof *entry);
     if (!entry) return cvt_fail_memory(error);
     entry->key = cvt_arena_copy(&weights->arena, key, strlen(key));
