@@ -1,7 +1,8 @@
 /* json.h - reading JSON from outside. The only user of cJSON is json.c.
  *
- * What is refused, with the byte offset: text that is not UTF-8, data after the value, a depth over 64, more bytes or
- * values than the limits, a key twice in one object, a number that is no JSON number or not finite, embedded NULs.
+ * What is refused, with the byte offset: text that is not UTF-8, data after the value, a depth over 64, more than
+ * 100,000,000 bytes, 1,000,000 values or 32 MiB of strings (which bound the memory taken to some 200 MB), a key twice
+ * in one object, a number that is no JSON number or not finite, U+0000 in a string, half a surrogate pair.
  * Numbers do not depend on the locale. */
 #ifndef CVT_BASE_JSON_H
 #define CVT_BASE_JSON_H
@@ -13,13 +14,22 @@
 typedef struct cvt_json cvt_json; /* one value; lives as long as its document */
 typedef struct cvt_json_document cvt_json_document;
 
-typedef enum cvt_json_kind { CVT_JSON_NULL, CVT_JSON_BOOL, CVT_JSON_NUMBER, CVT_JSON_STRING, CVT_JSON_ARRAY, CVT_JSON_OBJECT } cvt_json_kind;
+typedef enum cvt_json_kind {
+    CVT_JSON_NULL,
+    CVT_JSON_BOOL,
+    CVT_JSON_NUMBER,
+    CVT_JSON_STRING,
+    CVT_JSON_ARRAY,
+    CVT_JSON_OBJECT,
+} cvt_json_kind;
 
-/* `origin` (a file name) opens every message. CVT_CONFIG on malformed text. */
-cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size, const char *origin, cvt_error *error);
+/* `origin` (a file name) opens every message. CVT_CONFIG on malformed text; *out is NULL then. */
+cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size, const char *origin,
+                          cvt_error *error);
 void cvt_json_free(cvt_json_document *document);
 const cvt_json *cvt_json_root(const cvt_json_document *document);
 
+/* value may not be NULL. */
 cvt_json_kind cvt_json_kind_of(const cvt_json *value);
 const char *cvt_json_kind_name(cvt_json_kind kind);                  /* "a number" */
 const cvt_json *cvt_json_get(const cvt_json *object, const char *key); /* exact case; NULL if absent or no object */
@@ -29,7 +39,8 @@ const cvt_json *cvt_json_next(const cvt_json *member);
 const char *cvt_json_key(const cvt_json *member);
 size_t cvt_json_size(const cvt_json *value);
 
-/* Each returns false if the value is NULL or of another kind. An integer must be whole and within +-2^53. */
+/* Each returns false if the value is NULL or of another kind. An integer must be written as one, without fraction or
+ * exponent, and lie between -2^53 and 2^53, both excluded: beyond, doubles skip integers. */
 bool cvt_json_bool(const cvt_json *value, bool *out);
 bool cvt_json_integer(const cvt_json *value, int64_t *out);
 bool cvt_json_number(const cvt_json *value, double *out);
