@@ -1,0 +1,47 @@
+/* window.c - gathering and pooling windows of a map. */
+#include "kernels/window.h"
+
+#include <string.h>
+
+#include "base/num.h"
+
+/* One output pixel's row: kh runs of kw * c floats, each clipped to the map. */
+static void gather(float *row, const float *x, const cvt_window_args *a, int y0, int x0) {
+    size_t c = (size_t)a->c, run = (size_t)a->kw * c;
+    int left = cvt_max_int(0, -x0), right = cvt_max_int(left, cvt_min_int(a->kw, a->w - x0));
+    for (int u = 0; u < a->kh; u++, row += run) {
+        int y = y0 + u;
+        if (y < 0 || y >= a->h || left == right) {
+            memset(row, 0, run * sizeof *row);
+            continue;
+        }
+        size_t before = (size_t)left * c, inside = (size_t)(right - left) * c;
+        if (before) memset(row, 0, before * sizeof *row);
+        memcpy(row + before, x + ((size_t)y * (size_t)a->w + (size_t)(x0 + left)) * c, inside * sizeof *row);
+        if (right < a->kw) memset(row + before + inside, 0, (run - before - inside) * sizeof *row);
+    }
+}
+
+void cvt_im2col(float *rows, const float *x, const cvt_window_args *a, int first, int count) {
+    size_t k = (size_t)a->kh * (size_t)a->kw * (size_t)a->c;
+    for (int i = 0; i < count; i++, rows += k) {
+        int oy = (first + i) / a->ow, ox = (first + i) % a->ow;
+        gather(rows, x, a, oy * a->stride_h - a->pad_top, ox * a->stride_w - a->pad_left);
+    }
+}
+
+void cvt_avg_pool(float *y, const float *x, const cvt_window_args *a, int first, int count) {
+    size_t c = (size_t)a->c;
+    for (int i = first; i < first + count; i++, y += c) {
+        int y0 = i / a->ow * a->stride_h - a->pad_top, x0 = i % a->ow * a->stride_w - a->pad_left;
+        int area = (cvt_min_int(y0 + a->kh, a->h + a->pad_top) - y0) * (cvt_min_int(x0 + a->kw, a->w + a->pad_left) - x0);
+        int y1 = cvt_min_int(y0 + a->kh, a->h), x1 = cvt_min_int(x0 + a->kw, a->w);
+        memset(y, 0, c * sizeof *y);
+        for (int v = cvt_max_int(y0, 0); v < y1; v++)
+            for (int u = cvt_max_int(x0, 0); u < x1; u++) {
+                const float *p = x + ((size_t)v * (size_t)a->w + (size_t)u) * c;
+                for (size_t j = 0; j < c; j++) y[j] += p[j];
+            }
+        for (size_t j = 0; j < c; j++) y[j] /= (float)area;
+    }
+}

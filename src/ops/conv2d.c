@@ -1,0 +1,125 @@
+/* conv2d.c - dense convolution as a product over gathered rows; 1x1 with stride 1 is a product as it stands. */
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "graph/op.h"
+#include "kernels/window.h"
+#include "ops/conv.h"
+#include "ops/ops.h"
+#include "ops/product.h"
+#include "ops/rows.h"
+
+cvt_conv cvt_conv_square(int out, int kernel, int stride, int padding, bool bias) {
+    return (cvt_conv){out, kernel, kernel, stride, stride, padding, padding, padding, padding, bias};
+}
+
+static void same_axis(int n, int kernel, int stride, int *before, int *after) {
+    int out = (n + stride - 1) / stride, total = cvt_max_int((out - 1) * stride + kernel - n, 0);
+    *before = total / 2;
+    *after = total - *before;
+}
+
+cvt_conv cvt_conv_same(cvt_conv conv, int h, int w) {
+    same_axis(h, conv.kh, conv.stride_h, &conv.pad_top, &conv.pad_bottom);
+    same_axis(w, conv.kw, conv.stride_w, &conv.pad_left, &conv.pad_right);
+    return conv;
+}
+
+cvt_shape cvt_conv_shape(cvt_describe *d, const cvt_conv *a, int out) {
+    cvt_shape s = d->shapes[0];
+    int h = s.d[1] + a->pad_top + a->pad_bottom - a->kh, w = s.d[2] + a->pad_left + a->pad_right - a->kw;
+    if (s.layout != CVT_MAP || h < 0 || w < 0) {
+        char text[48];
+        cvtb_fail(d->builder, "a kernel of %d x %d does not fit the padded map %s", a->kh, a->kw, cvt_shape_text(s, text));
+        return cvt_shape_map(1, 1, 1);
+    }
+    return cvt_shape_map(out, h / a->stride_h + 1, w / a->stride_w + 1);
+}
+
+static const char *type(const void *a) {
+    (void)a;
+    return "Conv2d";
+}
+
+static void describe(cvt_describe *d) {
+    const cvt_conv *a = d->attr;
+    int64_t in = d->shapes[0].d[0], out = a->out, weight[] = {out, in, a->kh, a->kw};
+    cvt_describe_param(d, "weight", false, 4, weight);
+    if (a->bias) cvt_describe_param(d, "bias", false, 1, &out);
+    cvt_shape s = cvt_conv_shape(d, a, a->out);
+    d->macs = (int64_t)cvt_shape_rows(s) * in * out * a->kh * a->kw;
+    cvt_describe_output(d, s);
+}
+
+typedef struct args {
+    cvt_rows pixels;
+    cvt_window_args window;
+    int n, k;
+    const float *packed, *bias;
+    cvt_act act;
+    cvt_ref in, out, residual;
+} args;
+
+static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->pixels); }
+
+static void run(const void *p, const cvt_context *x, int tile) {
+    const args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->pixels, tile);
+    cvt_im2col(x->scratch, cvt_at(x, a->in, t.image), &a->window, t.first, t.count);
+    size_t n = (size_t)a->n, k = (size_t)a->k, first = (size_t)t.first * n;
+    bool add = !cvt_ref_none(a->residual);
+    cvt_gemm g = {
+        .m = t.count, .n = a->n, .k = a->k, .a = x->scratch, .lda = k, .b = a->packed, .c = cvt_at(x, a->out, t.image) + first,
+        .ldc = n, .bias = a->bias, .act = a->act, .residual = add ? cvt_at(x, a->residual, t.image) + first : NULL, .ldr = n,
+    };
+    x->kernels->gemm(&g);
+}
+
+/* Weights [n][c][kh*kw] into the order of gathered rows, [n][kh*kw][c]. */
+static void permute(float *to, const float *from, size_t n, size_t c, size_t taps) {
+    for (size_t i = 0; i < n; i++, from += c * taps)
+        for (size_t t = 0; t < taps; t++)
+            for (size_t j = 0; j < c; j++) *to++ = from[j * taps + t];
+}
+
+enum { GATHERED = 1 << 16, MOST_PIXELS = 96 }; /* floats of rows gathered at a time */
+
+static void lower(cvt_lowering *l, const cvt_work *w) {
+    const cvt_conv *c = w->node->attr;
+    cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
+    const float *bias = c->bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
+    int k = in.d[0] * c->kh * c->kw, weight = w->node->params[0];
+    bool unpadded = !c->pad_top && !c->pad_bottom && !c->pad_left && !c->pad_right;
+    if (c->kh == 1 && c->kw == 1 && c->stride_h == 1 && c->stride_w == 1 && unpadded) {
+        cvt_lower_product(l, w, weight, k, c->out, bias);
+        return;
+    }
+    cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
+    size_t count = (size_t)k * (size_t)c->out;
+    float *wide = malloc(count * sizeof *wide), *permuted = malloc(count * sizeof *permuted);
+    if (!wide || !permuted) l->failed = true;
+    if (!l->failed) {
+        cvt_source_widen(wide, l->sources[weight], count);
+        permute(permuted, wide, (size_t)c->out, (size_t)in.d[0], (size_t)c->kh * (size_t)c->kw);
+        int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MOST_PIXELS);
+        args a = {
+            .pixels = {cvt_shape_rows(out), block},
+            .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], c->kh, c->kw, c->stride_h, c->stride_w, c->pad_top, c->pad_left},
+            .n = c->out, .k = k, .packed = cvt_pack_panels(l, permuted, CVT_F32, k, c->out, fold.scale), .bias = fold.shift,
+            .act = w->act, .in = l->refs[w->node->in[0]], .out = l->refs[w->out],
+            .residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual],
+        };
+        cvt_lowering_drop(l, weight);
+        cvt_lowering_scratch(l, (size_t)block * (size_t)k);
+        cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    }
+    free(wide);
+    free(permuted);
+}
+
+static const cvt_op op_conv2d = {.name = "conv2d", .attr_size = sizeof(cvt_conv), .type = type, .describe = describe, .lower = lower,
+                                 .fuses = CVT_FUSES_NORM | CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
+
+cvt_value cvtb_conv2d(cvt_builder *b, cvt_value map, const char *name, const cvt_conv *conv) {
+    return cvt_graph_add(b, &op_conv2d, name, conv, &map, 1);
+}

@@ -1,0 +1,74 @@
+/* dwconv2d.c - depth-wise convolution: each channel with its own kernel. */
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "graph/op.h"
+#include "ops/conv.h"
+#include "ops/fold.h"
+#include "ops/ops.h"
+#include "ops/rows.h"
+
+static const char *type(const void *a) {
+    (void)a;
+    return "Conv2d";
+}
+
+static void describe(cvt_describe *d) {
+    const cvt_conv *a = d->attr;
+    int64_t c = d->shapes[0].d[0], weight[] = {c, 1, a->kh, a->kw};
+    cvt_describe_param(d, "weight", false, 4, weight);
+    if (a->bias) cvt_describe_param(d, "bias", false, 1, &c);
+    cvt_shape s = cvt_conv_shape(d, a, (int)c);
+    d->macs = (int64_t)cvt_shape_rows(s) * c * a->kh * a->kw;
+    cvt_describe_output(d, s);
+}
+
+typedef struct args {
+    cvt_rows rows; /* of the output map */
+    cvt_dwconv conv;
+    cvt_ref in, out;
+} args;
+
+static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->rows); }
+
+static void run(const void *p, const cvt_context *x, int tile) {
+    const args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_dwconv conv = a->conv;
+    conv.x = cvt_at(x, a->in, t.image);
+    conv.y = cvt_at(x, a->out, t.image);
+    conv.row0 = t.first;
+    conv.row1 = t.first + t.count;
+    x->kernels->dwconv(&conv);
+}
+
+enum { TILE_FLOATS = 1 << 15 }; /* of output */
+
+static void lower(cvt_lowering *l, const cvt_work *w) {
+    const cvt_conv *c = w->node->attr;
+    cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
+    const float *bias = c->bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
+    cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
+    size_t channels = (size_t)in.d[0], taps = (size_t)c->kh * (size_t)c->kw;
+    const float *stored = cvt_lowering_param(l, w->node->params[0]);
+    float *weight = cvt_lowering_floats(l, taps * channels);
+    if (l->failed) return;
+    for (size_t t = 0; t < taps; t++) /* [c][taps] -> [taps][c] */
+        for (size_t j = 0; j < channels; j++)
+            weight[t * channels + j] = stored[j * taps + t] * (fold.scale ? fold.scale[j] : 1);
+    int block = cvt_max_int(1, TILE_FLOATS / (out.d[2] * out.d[0]));
+    args a = {
+        .rows = {out.d[1], block}, .in = l->refs[w->node->in[0]], .out = l->refs[w->out],
+        .conv = {.c = in.d[0], .h = in.d[1], .w = in.d[2], .oh = out.d[1], .ow = out.d[2], .kh = c->kh, .kw = c->kw,
+                 .stride_h = c->stride_h, .stride_w = c->stride_w, .pad_top = c->pad_top, .pad_left = c->pad_left,
+                 .ldx = channels, .weight = weight, .bias = fold.shift, .act = w->act, .ldy = channels},
+    };
+    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+}
+
+static const cvt_op op_dwconv2d = {.name = "dwconv2d", .attr_size = sizeof(cvt_conv), .type = type, .describe = describe,
+                                   .lower = lower, .fuses = CVT_FUSES_NORM | CVT_FUSES_ACT};
+
+cvt_value cvtb_dwconv2d(cvt_builder *b, cvt_value map, const char *name, const cvt_conv *conv) {
+    return cvt_graph_add(b, &op_dwconv2d, name, conv, &map, 1);
+}

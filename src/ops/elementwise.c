@@ -1,0 +1,86 @@
+/* elementwise.c - activation and add as ops of their own; passes mostly fold them into the product before. */
+#include "graph/op.h"
+#include "ops/ops.h"
+#include "ops/rows.h"
+
+/* ---- activation ---- */
+
+typedef struct act_attr {
+    cvt_act act;
+} act_attr;
+
+static const char *act_type(const void *attr) { return cvt_act_torch(((const act_attr *)attr)->act); }
+
+static void describe_act(cvt_describe *d) { cvt_describe_output(d, d->shapes[0]); }
+
+typedef struct act_args {
+    cvt_rows rows;
+    int c;
+    cvt_act act;
+    cvt_ref in, out;
+} act_args;
+
+static int act_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const act_args *)p)->rows); }
+
+static void act_run(const void *p, const cvt_context *x, int tile) {
+    const act_args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    size_t c = (size_t)a->c, first = (size_t)t.first * c;
+    x->kernels->affine(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c, NULL,
+                       NULL, a->act);
+}
+
+static void act_lower(cvt_lowering *l, const cvt_work *w) {
+    cvt_shape s = l->graph->values[w->out].shape;
+    act_args a = {cvt_rows_of(s), cvt_shape_cols(s), cvt_op_activation_act(w->node), l->refs[w->node->in[0]], l->refs[w->out]};
+    cvt_lowering_step(l, w, &a, sizeof a, act_tiles, act_run);
+}
+
+const cvt_op cvt_op_activation = {.name = "activation", .attr_size = sizeof(act_attr), .type = act_type,
+                                  .describe = describe_act, .lower = act_lower, .in_place = true};
+
+cvt_act cvt_op_activation_act(const cvt_node *node) { return ((const act_attr *)node->attr)->act; }
+
+cvt_value cvtb_activation(cvt_builder *b, cvt_value x, cvt_act act) {
+    act_attr a = {act};
+    return cvt_graph_add(b, &cvt_op_activation, NULL, &a, &x, 1);
+}
+
+/* ---- add ---- */
+
+static void describe_add(cvt_describe *d) {
+    char one[48], two[48];
+    if (!cvt_shape_equal(d->shapes[0], d->shapes[1]))
+        cvtb_fail(d->builder, "cannot add values of shapes %s and %s", cvt_shape_text(d->shapes[0], one),
+                  cvt_shape_text(d->shapes[1], two));
+    cvt_describe_output(d, d->shapes[0]);
+}
+
+typedef struct add_args {
+    cvt_rows rows;
+    int c;
+    cvt_ref one, two, out;
+} add_args;
+
+static int add_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const add_args *)p)->rows); }
+
+static void add_run(const void *p, const cvt_context *x, int tile) {
+    const add_args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    size_t c = (size_t)a->c, first = (size_t)t.first * c;
+    x->kernels->add(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->one, t.image) + first, c,
+                    cvt_at(x, a->two, t.image) + first, c, t.count, a->c);
+}
+
+static void add_lower(cvt_lowering *l, const cvt_work *w) {
+    cvt_shape s = l->graph->values[w->out].shape;
+    add_args a = {cvt_rows_of(s), cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->node->in[1]], l->refs[w->out]};
+    cvt_lowering_step(l, w, &a, sizeof a, add_tiles, add_run);
+}
+
+const cvt_op cvt_op_add = {.name = "add", .describe = describe_add, .lower = add_lower, .in_place = true};
+
+cvt_value cvtb_add(cvt_builder *b, cvt_value x, cvt_value y) {
+    cvt_value in[] = {x, y};
+    return cvt_graph_add(b, &cvt_op_add, NULL, NULL, in, 2);
+}

@@ -1,0 +1,50 @@
+/* input.c - a network's input: the caller's NCHW tensor, stored as [H*W, C] like every map. */
+#include "graph/op.h"
+#include "ops/ops.h"
+
+typedef struct attr {
+    int index, c, h, w;
+} attr;
+
+static void describe(cvt_describe *d) {
+    const attr *a = d->attr;
+    cvt_describe_output(d, cvt_shape_map(a->c, a->h, a->w));
+}
+
+typedef struct args {
+    int index, c, pixels;
+    cvt_ref out;
+} args;
+
+enum { PIXELS = 4096 }; /* a tile */
+
+static int tiles(const void *p, int n) {
+    const args *a = p;
+    return n * ((a->pixels + PIXELS - 1) / PIXELS);
+}
+
+static void run(const void *p, const cvt_context *x, int tile) {
+    const args *a = p;
+    int per_image = (a->pixels + PIXELS - 1) / PIXELS, image = tile / per_image;
+    int first = tile % per_image * PIXELS, end = first + PIXELS < a->pixels ? first + PIXELS : a->pixels;
+    size_t c = (size_t)a->c, pixels = (size_t)a->pixels;
+    const float *from = x->inputs[a->index] + (size_t)image * c * pixels;
+    float *to = cvt_at(x, a->out, image);
+    for (size_t i = (size_t)first; i < (size_t)end; i++)
+        for (size_t j = 0; j < c; j++) to[i * c + j] = from[j * pixels + i];
+}
+
+static void lower(cvt_lowering *l, const cvt_work *w) {
+    const attr *a = w->node->attr;
+    args s = {a->index, a->c, a->h * a->w, l->refs[w->out]};
+    cvt_lowering_step(l, w, &s, sizeof s, tiles, run);
+}
+
+const cvt_op cvt_op_input = {.name = "input", .attr_size = sizeof(attr), .describe = describe, .lower = lower};
+
+cvt_value cvtb_input(cvt_builder *b, int c, int h, int w) {
+    attr a = {cvt_builder_inputs(b), c, h, w};
+    cvt_value v = cvt_graph_add(b, &cvt_op_input, NULL, &a, NULL, 0);
+    cvt_builder_add_input(b, v);
+    return v;
+}

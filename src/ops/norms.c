@@ -1,0 +1,119 @@
+/* norms.c - batch norm with running statistics, and layer norm. */
+#include <math.h>
+
+#include "graph/op.h"
+#include "ops/fold.h"
+#include "ops/ops.h"
+#include "ops/rows.h"
+
+typedef struct norm_attr {
+    float eps;
+} norm_attr;
+
+/* The step of both: rows of c, two vectors. */
+typedef struct norm_args {
+    cvt_rows rows;
+    int c;
+    float eps;
+    const float *scale, *shift;
+    cvt_act act;
+    cvt_ref in, out;
+} norm_args;
+
+static int norm_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const norm_args *)p)->rows); }
+
+static norm_args make_args(const cvt_lowering *l, const cvt_work *w, const float *scale, const float *shift) {
+    cvt_shape s = l->graph->values[w->out].shape;
+    float eps = ((const norm_attr *)w->node->attr)->eps;
+    return (norm_args){cvt_rows_of(s), cvt_shape_cols(s), eps, scale, shift, w->act, l->refs[w->node->in[0]], l->refs[w->out]};
+}
+
+/* ---- batch norm: parameters weight, bias, running_mean, running_var, in this order ---- */
+
+static const char *batch_type(const void *attr) {
+    (void)attr;
+    return "BatchNorm2d";
+}
+
+static void describe_batch(cvt_describe *d) {
+    int64_t c = cvt_shape_cols(d->shapes[0]);
+    cvt_describe_param(d, "weight", false, 1, &c);
+    cvt_describe_param(d, "bias", false, 1, &c);
+    cvt_describe_param(d, "running_mean", true, 1, &c);
+    cvt_describe_param(d, "running_var", true, 1, &c);
+    cvt_describe_output(d, d->shapes[0]);
+}
+
+cvt_fold cvt_fold_norm(cvt_lowering *l, const cvt_node *norm, const float *bias) {
+    if (!norm) return (cvt_fold){NULL, bias};
+    const float *weight = cvt_lowering_param(l, norm->params[0]), *offset = cvt_lowering_param(l, norm->params[1]);
+    const float *mean = cvt_lowering_param(l, norm->params[2]), *var = cvt_lowering_param(l, norm->params[3]);
+    double eps = ((const norm_attr *)norm->attr)->eps;
+    size_t c = l->graph->params[norm->params[0]].count;
+    float *scale = cvt_lowering_floats(l, c), *shift = cvt_lowering_floats(l, c);
+    if (l->failed) return (cvt_fold){NULL, NULL};
+    for (size_t i = 0; i < c; i++) {
+        double s = weight[i] / sqrt(var[i] + eps);
+        scale[i] = (float)s;
+        shift[i] = (float)(((bias ? (double)bias[i] : 0) - mean[i]) * s + offset[i]);
+    }
+    return (cvt_fold){scale, shift};
+}
+
+static void batch_run(const void *p, const cvt_context *x, int tile) {
+    const norm_args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    size_t c = (size_t)a->c, first = (size_t)t.first * c;
+    x->kernels->affine(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c, a->scale,
+                       a->shift, a->act);
+}
+
+static void batch_lower(cvt_lowering *l, const cvt_work *w) {
+    cvt_fold fold = cvt_fold_norm(l, w->node, NULL);
+    norm_args a = make_args(l, w, fold.scale, fold.shift);
+    cvt_lowering_step(l, w, &a, sizeof a, norm_tiles, batch_run);
+}
+
+const cvt_op cvt_op_batch_norm = {.name = "batch_norm", .attr_size = sizeof(norm_attr), .type = batch_type,
+                                  .describe = describe_batch, .lower = batch_lower, .fuses = CVT_FUSES_ACT, .in_place = true};
+
+cvt_value cvtb_batch_norm(cvt_builder *b, cvt_value map, const char *name, float eps) {
+    norm_attr a = {eps};
+    return cvt_graph_add(b, &cvt_op_batch_norm, name, &a, &map, 1);
+}
+
+/* ---- layer norm: weight, bias ---- */
+
+static const char *layer_type(const void *attr) {
+    (void)attr;
+    return "LayerNorm";
+}
+
+static void describe_layer(cvt_describe *d) {
+    int64_t c = cvt_shape_cols(d->shapes[0]);
+    cvt_describe_param(d, "weight", false, 1, &c);
+    cvt_describe_param(d, "bias", false, 1, &c);
+    cvt_describe_output(d, d->shapes[0]);
+}
+
+static void layer_run(const void *p, const cvt_context *x, int tile) {
+    const norm_args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    size_t c = (size_t)a->c, first = (size_t)t.first * c;
+    x->kernels->layer_norm(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c,
+                           a->scale, a->shift, a->eps);
+}
+
+static void layer_lower(cvt_lowering *l, const cvt_work *w) {
+    const float *gamma = cvt_lowering_param(l, w->node->params[0]), *beta = cvt_lowering_param(l, w->node->params[1]);
+    norm_args a = make_args(l, w, gamma, beta);
+    cvt_lowering_step(l, w, &a, sizeof a, norm_tiles, layer_run);
+}
+
+static const cvt_op op_layer_norm = {.name = "layer_norm", .attr_size = sizeof(norm_attr), .type = layer_type,
+                                     .describe = describe_layer, .lower = layer_lower, .in_place = true};
+
+cvt_value cvtb_layer_norm(cvt_builder *b, cvt_value x, const char *name, float eps) {
+    norm_attr a = {eps};
+    return cvt_graph_add(b, &op_layer_norm, name, &a, &x, 1);
+}

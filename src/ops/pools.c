@@ -1,0 +1,94 @@
+/* pools.c - the mean over all tokens, and average pooling of a map. */
+#include "graph/op.h"
+#include "kernels/window.h"
+#include "ops/ops.h"
+#include "ops/rows.h"
+
+/* ---- mean ---- */
+
+static void describe_mean(cvt_describe *d) { cvt_describe_output(d, cvt_shape_tokens(1, cvt_shape_cols(d->shapes[0]))); }
+
+typedef struct mean_args {
+    int rows, c;
+    cvt_ref in, out;
+} mean_args;
+
+static int mean_tiles(const void *p, int n) {
+    (void)p;
+    return n;
+}
+
+static void mean_run(const void *p, const cvt_context *x, int image) {
+    const mean_args *a = p;
+    x->kernels->mean_rows(cvt_at(x, a->out, image), cvt_at(x, a->in, image), (size_t)a->c, a->rows, a->c);
+}
+
+static void mean_lower(cvt_lowering *l, const cvt_work *w) {
+    cvt_shape s = l->graph->values[w->node->in[0]].shape;
+    mean_args a = {cvt_shape_rows(s), cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->out]};
+    cvt_lowering_step(l, w, &a, sizeof a, mean_tiles, mean_run);
+}
+
+static const cvt_op op_mean = {.name = "mean", .describe = describe_mean, .lower = mean_lower};
+
+cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens) { return cvt_graph_add(b, &op_mean, NULL, NULL, &tokens, 1); }
+
+/* ---- average pooling ---- */
+
+typedef struct pool_attr {
+    int kernel, stride, padding;
+} pool_attr;
+
+static const char *pool_type(const void *attr) {
+    (void)attr;
+    return "AvgPool2d";
+}
+
+/* Output size along one axis: the last window must begin inside the map or its leading padding. */
+static int pooled(int n, const pool_attr *a) {
+    int room = n + 2 * a->padding - a->kernel;
+    if (room < 0) return 0;
+    int out = (room + a->stride - 1) / a->stride + 1;
+    return (out - 1) * a->stride >= n + a->padding ? out - 1 : out;
+}
+
+static void describe_pool(cvt_describe *d) {
+    const pool_attr *a = d->attr;
+    cvt_shape s = d->shapes[0];
+    int h = pooled(s.d[1], a), w = pooled(s.d[2], a);
+    if (h < 1 || w < 1) cvtb_fail(d->builder, "a pooling window of %d does not fit a map of %d x %d", a->kernel, s.d[1], s.d[2]);
+    cvt_describe_output(d, cvt_shape_map(s.d[0], h, w));
+}
+
+typedef struct pool_args {
+    cvt_rows pixels;
+    cvt_window_args window;
+    cvt_ref in, out;
+} pool_args;
+
+static int pool_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const pool_args *)p)->pixels); }
+
+static void pool_run(const void *p, const cvt_context *x, int tile) {
+    const pool_args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->pixels, tile);
+    float *out = cvt_at(x, a->out, t.image) + (size_t)t.first * (size_t)a->window.c;
+    cvt_avg_pool(out, cvt_at(x, a->in, t.image), &a->window, t.first, t.count);
+}
+
+static void pool_lower(cvt_lowering *l, const cvt_work *w) {
+    const pool_attr *p = w->node->attr;
+    cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
+    pool_args a = {
+        .pixels = cvt_rows_of(out), .in = l->refs[w->node->in[0]], .out = l->refs[w->out],
+        .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], p->kernel, p->kernel, p->stride, p->stride, p->padding, p->padding},
+    };
+    cvt_lowering_step(l, w, &a, sizeof a, pool_tiles, pool_run);
+}
+
+static const cvt_op op_avg_pool = {.name = "avg_pool", .attr_size = sizeof(pool_attr), .type = pool_type,
+                                   .describe = describe_pool, .lower = pool_lower};
+
+cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding) {
+    pool_attr a = {kernel, stride, padding};
+    return cvt_graph_add(b, &op_avg_pool, NULL, &a, &map, 1);
+}

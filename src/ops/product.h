@@ -1,0 +1,13 @@
+/* product.h - a matrix product with constant weights as a step: what linear layers and 1x1 convolutions come down to. */
+#ifndef CVT_OPS_PRODUCT_H
+#define CVT_OPS_PRODUCT_H
+
+#include "ops/fold.h"
+
+/* Appends the step C[T,n] = act(A[T,k] W^T + bias) + residual for w's input and output; weight is [n, k] as stored. */
+void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, int n, const float *bias);
+
+/* Panels of B = scale * W^T for a weight [n, k] in f32 order, in plan memory; NULL when that runs out. */
+const float *cvt_pack_panels(cvt_lowering *l, const void *weight, cvt_dtype dtype, int k, int n, const float *scale);
+
+#endif

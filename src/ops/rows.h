@@ -1,0 +1,30 @@
+/* rows.h - how steps over the rows of a value are cut into tiles. */
+#ifndef CVT_OPS_ROWS_H
+#define CVT_OPS_ROWS_H
+
+#include "graph/op.h"
+
+/* Rows of one image in pieces of at most `block`: tiles are numbered image by image. */
+typedef struct cvt_rows {
+    int rows, block;
+} cvt_rows;
+
+static inline int cvt_rows_per_image(cvt_rows r) { return (r.rows + r.block - 1) / r.block; }
+
+typedef struct cvt_rows_tile {
+    int image, first, count;
+} cvt_rows_tile;
+
+static inline cvt_rows_tile cvt_rows_at(cvt_rows r, int tile) {
+    int per_image = cvt_rows_per_image(r), first = tile % per_image * r.block;
+    int left = r.rows - first;
+    return (cvt_rows_tile){tile / per_image, first, left < r.block ? left : r.block};
+}
+
+/* A piece of about 32 KB of f32 a row of c. */
+static inline cvt_rows cvt_rows_of(cvt_shape s) {
+    int block = 8192 / cvt_shape_cols(s);
+    return (cvt_rows){cvt_shape_rows(s), block > 1 ? block : 1};
+}
+
+#endif

@@ -1,0 +1,112 @@
+/* exec.c - running the steps of a plan: one parallel region a pass, the tiles of a step claimed one by one, a barrier
+ * behind each step. With one thread no OpenMP is involved, so that image-level workers can be plain threads. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/num.h"
+#include "plan/plan.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+struct cvt_exec {
+    const cvt_plan *plan;
+    int capacity, threads;
+    float *arena, *scratch;
+    size_t scratch_each;
+    double *times; /* of every step, or NULL */
+};
+
+static float *alloc_floats(size_t count, size_t times) {
+    size_t size;
+    if (!cvt_mul_size(count, times, &count) || !cvt_mul_size(count, sizeof(float), &size) || size > SIZE_MAX - 64) return NULL;
+    return aligned_alloc(64, (size / 64 + 1) * 64);
+}
+
+cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int threads, cvt_error *error) {
+    cvt_exec *e = calloc(1, sizeof *e);
+    if (!e) return cvt_fail_memory(error);
+    e->plan = plan;
+    e->capacity = capacity;
+    e->threads = threads;
+    e->scratch_each = (plan->scratch / 16 + 1) * 16;
+    e->arena = alloc_floats(plan->floats, (size_t)capacity);
+    e->scratch = alloc_floats(e->scratch_each, (size_t)threads);
+    if (!e->arena || !e->scratch) {
+        cvt_exec_free(e);
+        return cvt_fail_memory(error);
+    }
+    *out = e;
+    return CVT_OK;
+}
+
+void cvt_exec_free(cvt_exec *e) {
+    if (!e) return;
+    free(e->arena);
+    free(e->scratch);
+    free(e->times);
+    free(e);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int n, int thread) {
+    return (cvt_context){e->plan->kernels, e->arena, inputs, e->scratch + (size_t)thread * e->scratch_each, n, e->capacity};
+}
+
+static void run_alone(cvt_exec *e, const float *const *inputs, int n) {
+    cvt_context x = context_of(e, inputs, n, 0);
+    for (int i = 0; i < e->plan->n_steps; i++) {
+        const cvt_step *s = &e->plan->steps[i];
+        double start = e->times ? now() : 0;
+        int tiles = s->tiles(s->args, n);
+        for (int t = 0; t < tiles; t++) s->run(s->args, &x, t);
+        if (e->times) e->times[i] += now() - start;
+    }
+}
+
+#ifdef _OPENMP
+static void run_team(cvt_exec *e, const float *const *inputs, int n) {
+#pragma omp parallel num_threads(e->threads)
+    {
+        int thread = omp_get_thread_num();
+        cvt_context x = context_of(e, inputs, n, thread);
+        for (int i = 0; i < e->plan->n_steps; i++) {
+            const cvt_step *s = &e->plan->steps[i];
+            double start = e->times && thread == 0 ? now() : 0;
+            int tiles = s->tiles(s->args, n);
+#pragma omp for schedule(dynamic, 1)
+            for (int t = 0; t < tiles; t++) s->run(s->args, &x, t);
+            if (e->times && thread == 0) e->times[i] += now() - start;
+        }
+    }
+}
+#endif
+
+void cvt_exec_run(cvt_exec *e, const float *const *inputs, int n) {
+#ifdef _OPENMP
+    if (e->threads > 1) {
+        run_team(e, inputs, n);
+        return;
+    }
+#endif
+    run_alone(e, inputs, n);
+}
+
+const float *cvt_exec_value(const cvt_exec *e, cvt_value value, int image) {
+    cvt_context x = context_of(e, NULL, 0, 0);
+    return cvt_at(&x, e->plan->refs[value], image);
+}
+
+void cvt_exec_profile(cvt_exec *e, bool on) {
+    free(e->times);
+    e->times = on ? calloc((size_t)e->plan->n_steps + 1, sizeof *e->times) : NULL;
+}
+
+const double *cvt_exec_times(const cvt_exec *e) { return e->times; }

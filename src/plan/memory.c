@@ -1,0 +1,200 @@
+/* memory.c - where values live. Values that are views of one another, that are put together by a concatenation, or that
+ * may overwrite what dies with them share a buffer; buffers that are alive at different times share memory. */
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "plan/plan.h"
+
+/* A value's place: `start` floats into the place of `parent`, or a buffer of its own. */
+typedef struct place {
+    cvt_value parent;
+    size_t start;
+    int first, last; /* entries between which the buffer is alive; for roots */
+    bool wanted;
+} place;
+
+typedef struct buffer {
+    size_t size, offset;
+    int first, last;
+    int owner; /* a value, or ~entry for its workspace */
+} buffer;
+
+typedef struct layout {
+    place *places;
+    const cvt_works *works;
+    const cvt_graph *graph;
+    const int *uses;
+    const bool *keep;
+} layout;
+
+static cvt_value root_of(const place *places, cvt_value v, size_t *start) {
+    *start = 0;
+    for (; places[v].parent != CVT_NO_VALUE; v = places[v].parent) *start += places[v].start;
+    return v;
+}
+
+static void share(layout *l, cvt_value v, cvt_value with, size_t start) {
+    l->places[v].parent = with;
+    l->places[v].start = start;
+}
+
+/* Views look at their input, parts of a concatenation are written into its output. */
+static void share_views(layout *l) {
+    for (int i = 0; i < l->works->n; i++) {
+        const cvt_node *node = l->works->work[i].node;
+        if (!node) continue;
+        if (node->op->view) share(l, node->out[0], node->in[0], node->op->view(node, l->graph));
+        for (int k = 0; node->op->part && k < node->n_in; k++) {
+            cvt_value v = node->in[k];
+            int maker = l->works->maker[v];
+            bool computed = maker >= 0 && !l->works->work[maker].node->op->view;
+            if (computed && l->uses[v] == 1 && l->places[v].parent == CVT_NO_VALUE)
+                share(l, v, node->out[0], node->op->part(node, l->graph, k));
+        }
+    }
+}
+
+static void touch(layout *l, cvt_value v, int entry) {
+    size_t start;
+    place *p = &l->places[root_of(l->places, v, &start)];
+    if (!p->wanted || entry < p->first) p->first = entry;
+    if (!p->wanted || entry > p->last) p->last = entry;
+    p->wanted = true;
+}
+
+static void find_lifetimes(layout *l) {
+    for (int i = 0; i < l->works->n; i++) {
+        const cvt_work *w = &l->works->work[i];
+        if (!w->node) continue;
+        for (int k = 0; k < w->node->n_in; k++) touch(l, w->node->in[k], i);
+        if (w->residual != CVT_NO_VALUE) touch(l, w->residual, i);
+        touch(l, w->out, i);
+        for (int k = 1; k < w->node->n_out; k++)
+            if (l->uses[w->node->out[k]] || l->keep[w->node->out[k]]) touch(l, w->node->out[k], i);
+    }
+    for (int v = 0; v < l->graph->n_values; v++)
+        if (l->keep[v]) touch(l, v, l->works->n);
+}
+
+static bool whole_buffer(const layout *l, cvt_value v, cvt_value *root) {
+    size_t start;
+    *root = root_of(l->places, v, &start);
+    return start == 0 && cvt_shape_count(l->graph->values[v].shape) == cvt_shape_count(l->graph->values[*root].shape);
+}
+
+/* Entry i overwrites `v` if its buffer dies here and the result is just as large. */
+static bool overwrite(layout *l, int i, cvt_value v) {
+    const cvt_work *w = &l->works->work[i];
+    cvt_value from, to;
+    if (!whole_buffer(l, v, &from) || !whole_buffer(l, w->out, &to) || to != w->out || from == to) return false;
+    if (l->places[from].last != i || l->places[to].first != i) return false;
+    if (cvt_shape_count(l->graph->values[from].shape) != cvt_shape_count(l->graph->values[to].shape)) return false;
+    share(l, to, from, 0);
+    l->places[from].last = l->places[to].last;
+    return true;
+}
+
+static void share_in_place(layout *l) {
+    for (int i = 0; i < l->works->n; i++) {
+        const cvt_work *w = &l->works->work[i];
+        if (!w->node) continue;
+        if (w->residual != CVT_NO_VALUE) {
+            size_t start;
+            cvt_value in = root_of(l->places, w->node->in[0], &start), residual = root_of(l->places, w->residual, &start);
+            if (in != residual) overwrite(l, i, w->residual);
+        } else if (w->node->op->in_place) {
+            overwrite(l, i, w->node->in[0]);
+        }
+    }
+}
+
+static int larger_first(const void *a, const void *b) {
+    const buffer *x = a, *y = b;
+    if (x->size != y->size) return x->size < y->size ? 1 : -1;
+    return x->owner < y->owner ? -1 : 1;
+}
+
+static int lower_first(const void *a, const void *b) {
+    const buffer *x = *(buffer *const *)a, *y = *(buffer *const *)b;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Largest first, each into the first gap among those alive with it. */
+static bool place_buffers(buffer *buffers, int n, size_t *total) {
+    const buffer **busy = malloc((size_t)(n + 1) * sizeof *busy);
+    if (!busy) return false;
+    qsort(buffers, (size_t)n, sizeof *buffers, larger_first);
+    *total = 0;
+    for (int i = 0; i < n; i++) {
+        buffer *b = &buffers[i];
+        size_t n_busy = 0, offset = 0;
+        for (int j = 0; j < i; j++)
+            if (buffers[j].first <= b->last && b->first <= buffers[j].last) busy[n_busy++] = &buffers[j];
+        qsort(busy, n_busy, sizeof *busy, lower_first);
+        for (size_t j = 0; j < n_busy && offset + b->size > busy[j]->offset; j++)
+            if (busy[j]->offset + busy[j]->size > offset) offset = busy[j]->offset + busy[j]->size;
+        b->offset = offset;
+        if (offset + b->size > *total) *total = offset + b->size;
+    }
+    free(busy);
+    return true;
+}
+
+/* One buffer for every wanted root and every workspace. */
+static int collect(const layout *l, buffer *buffers, const cvt_kernels *kernels) {
+    const size_t unit = 16; /* floats of a cache line */
+    int n = 0;
+    for (int v = 0; v < l->graph->n_values; v++) {
+        const place *p = &l->places[v];
+        if (!p->wanted || p->parent != CVT_NO_VALUE) continue;
+        size_t size = cvt_shape_count(l->graph->values[v].shape);
+        buffers[n++] = (buffer){.size = (size + unit - 1) / unit * unit, .first = p->first, .last = p->last, .owner = v};
+    }
+    for (int i = 0; i < l->works->n; i++) {
+        const cvt_work *w = &l->works->work[i];
+        if (!w->node || !w->node->op->workspace) continue;
+        size_t size = w->node->op->workspace(w, l->graph, kernels);
+        buffers[n++] = (buffer){.size = (size + unit - 1) / unit * unit, .first = i, .last = i, .owner = ~i};
+    }
+    return n;
+}
+
+static void set_refs(cvt_ref *refs, cvt_ref *workspaces, const layout *l, const buffer *buffers, int n) {
+    for (int i = 0; i < n; i++) {
+        if (buffers[i].owner < 0)
+            workspaces[~buffers[i].owner] = (cvt_ref){buffers[i].offset, 0, buffers[i].size};
+        else
+            refs[buffers[i].owner] =
+                (cvt_ref){buffers[i].offset, 0, cvt_shape_count(l->graph->values[buffers[i].owner].shape)};
+    }
+    for (int v = 0; v < l->graph->n_values; v++) {
+        size_t start;
+        cvt_value root = root_of(l->places, v, &start);
+        if (root == v) continue;
+        refs[v] = refs[root];
+        refs[v].start = start;
+    }
+}
+
+cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_works *works, const cvt_graph *graph,
+                            const int *uses, const bool *keep, const cvt_kernels *kernels, cvt_error *error) {
+    layout l = {.works = works, .graph = graph, .uses = uses, .keep = keep};
+    l.places = calloc((size_t)graph->n_values + 1, sizeof *l.places);
+    buffer *buffers = malloc((size_t)(graph->n_values + works->n + 1) * sizeof *buffers);
+    bool ok = l.places && buffers;
+    if (ok) {
+        for (int v = 0; v < graph->n_values; v++) {
+            l.places[v].parent = CVT_NO_VALUE;
+            refs[v] = CVT_NO_REF;
+        }
+        share_views(&l);
+        find_lifetimes(&l);
+        share_in_place(&l);
+        int n = collect(&l, buffers, kernels);
+        ok = place_buffers(buffers, n, floats);
+        if (ok) set_refs(refs, workspaces, &l, buffers, n);
+    }
+    free(l.places);
+    free(buffers);
+    return ok ? CVT_OK : cvt_fail_memory(error);
+}

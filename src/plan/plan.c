@@ -1,0 +1,170 @@
+/* plan.c - from a graph to a list of steps: fuse, place, lower. */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "ops/ops.h"
+
+typedef struct step_list {
+    cvt_step *steps;
+    int n, capacity;
+} step_list;
+
+/* ---- what ops call while they lower ---- */
+
+void *cvt_lowering_alloc(cvt_lowering *l, size_t size) {
+    void *p = l->failed ? NULL : cvt_arena_alloc(l->arena, size ? size : 1);
+    if (!p) l->failed = true;
+    return p;
+}
+
+float *cvt_lowering_floats(cvt_lowering *l, size_t count) {
+    size_t size;
+    if (!cvt_mul_size(count, sizeof(float), &size)) l->failed = true;
+    return l->failed ? NULL : cvt_lowering_alloc(l, size);
+}
+
+void cvt_source_widen(float *to, cvt_source source, size_t count) {
+    const unsigned char *from = source.data;
+    if (source.dtype == CVT_F32) {
+        memcpy(to, from, count * sizeof *to);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        double wide = 0;
+        uint16_t half = 0;
+        if (source.dtype == CVT_F64)
+            memcpy(&wide, from + 8 * i, sizeof wide);
+        else
+            memcpy(&half, from + 2 * i, sizeof half);
+        to[i] = source.dtype == CVT_F64 ? (float)wide : source.dtype == CVT_F16 ? cvt_f16_to_f32(half) : cvt_bf16_to_f32(half);
+    }
+}
+
+const float *cvt_lowering_param(cvt_lowering *l, int param) {
+    size_t count = l->graph->params[param].count;
+    float *wide = cvt_lowering_floats(l, count);
+    if (wide) cvt_source_widen(wide, l->sources[param], count);
+    return wide;
+}
+
+void cvt_lowering_scratch(cvt_lowering *l, size_t floats) {
+    if (floats > l->scratch) l->scratch = floats;
+}
+
+void cvt_lowering_drop(cvt_lowering *l, int param) { l->dropped[param] = true; }
+
+void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, size_t size, int (*tiles)(const void *, int),
+                       void (*run)(const void *, const cvt_context *, int)) {
+    step_list *list = l->steps;
+    void *kept = cvt_lowering_alloc(l, size);
+    if (l->failed) return;
+    memcpy(kept, args, size);
+    if (list->n == list->capacity) {
+        int capacity = list->capacity ? 2 * list->capacity : 256;
+        cvt_step *steps = realloc(list->steps, (size_t)capacity * sizeof *steps);
+        if (!steps) {
+            l->failed = true;
+            return;
+        }
+        list->steps = steps;
+        list->capacity = capacity;
+    }
+    list->steps[list->n++] = (cvt_step){w->node->op->name, kept, tiles, run, w->node->macs};
+}
+
+/* ---- the plan ---- */
+
+/* Tables used while planning. */
+typedef struct tables {
+    int *uses; /* of every value: how many nodes read it */
+    cvt_works works;
+    cvt_ref *workspaces;
+} tables;
+
+static bool make_tables(tables *t, const cvt_graph *g) {
+    size_t values = (size_t)g->n_values + 1, nodes = (size_t)g->n_nodes + 1;
+    t->uses = calloc(values, sizeof *t->uses);
+    t->works.work = calloc(nodes, sizeof *t->works.work);
+    t->works.maker = malloc(values * sizeof *t->works.maker);
+    t->workspaces = calloc(nodes, sizeof *t->workspaces);
+    if (!t->uses || !t->works.work || !t->works.maker || !t->workspaces) return false;
+    for (size_t v = 0; v < values; v++) t->works.maker[v] = -1;
+    t->works.n = g->n_nodes;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const cvt_node *node = &g->nodes[i];
+        t->works.work[i] = (cvt_work){.node = node, .out = node->out[0], .act = CVT_ACT_NONE, .residual = CVT_NO_VALUE};
+        for (int k = 0; k < node->n_in; k++) t->uses[node->in[k]]++;
+        for (int k = 0; k < node->n_out; k++) t->works.maker[node->out[k]] = i;
+    }
+    return true;
+}
+
+static void free_tables(tables *t) {
+    free(t->uses);
+    free(t->works.work);
+    free(t->works.maker);
+    free(t->workspaces);
+}
+
+static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources, const cvt_plan_options *options) {
+    step_list list = {0};
+    cvt_lowering l = {.kernels = plan->kernels, .graph = plan->graph, .refs = plan->refs, .sources = sources,
+                      .arena = &plan->arena, .pack_ahead = options->pack_ahead, .dropped = plan->dropped, .steps = &list};
+    for (int i = 0; i < t->works.n && !l.failed; i++) {
+        const cvt_work *w = &t->works.work[i];
+        if (!w->node || w->node->op->view) continue;
+        l.workspace = t->workspaces[i];
+        w->node->op->lower(&l, w);
+    }
+    plan->steps = list.steps;
+    plan->n_steps = list.n;
+    plan->scratch = l.scratch;
+    return !l.failed;
+}
+
+/* keep, and the graph's output. */
+static bool *copy_keep(const cvt_graph *g, const bool *keep) {
+    bool *copy = calloc((size_t)g->n_values + 1, sizeof *copy);
+    if (!copy) return NULL;
+    if (keep) memcpy(copy, keep, (size_t)g->n_values * sizeof *copy);
+    copy[g->output] = true;
+    return copy;
+}
+
+cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source *sources, const cvt_plan_options *options,
+                        cvt_error *error) {
+    tables t = {0};
+    cvt_plan *plan = calloc(1, sizeof *plan);
+    bool *keep = copy_keep(graph, options->keep), ok = plan && keep && make_tables(&t, graph);
+    if (ok) {
+        plan->graph = graph;
+        plan->kernels = options->kernels;
+        plan->refs = cvt_arena_array(&plan->arena, (size_t)graph->n_values + 1, sizeof *plan->refs);
+        plan->dropped = cvt_arena_array(&plan->arena, (size_t)graph->n_params + 1, sizeof *plan->dropped);
+        ok = plan->refs && plan->dropped;
+    }
+    cvt_status status = CVT_OK;
+    if (ok) {
+        if (options->fuse) cvt_pass_run(&t.works, t.uses, keep);
+        status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.works, graph, t.uses, keep, plan->kernels, error);
+        ok = status == CVT_OK && lower_all(plan, &t, sources, options);
+    }
+    free_tables(&t);
+    free(keep);
+    if (ok) {
+        *out = plan;
+        return CVT_OK;
+    }
+    cvt_plan_free(plan);
+    return status == CVT_OK ? cvt_fail_memory(error) : status;
+}
+
+void cvt_plan_free(cvt_plan *plan) {
+    if (!plan) return;
+    free(plan->steps);
+    cvt_arena_free(&plan->arena);
+    free(plan);
+}
