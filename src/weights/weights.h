@@ -11,7 +11,7 @@
 
 enum { CVT_MAX_RANK = 8 };
 
-/* data: C order, little-endian, perhaps unaligned; in a read-only map where the file allows it, else gathered in memory.
+/* data: C order, little-endian, perhaps unaligned; in a read-only map where the file allows it, else in memory.
  * bytes = product of shape * size of dtype; rank 0 is a scalar; a dimension of 0 gives bytes = 0. */
 typedef struct cvt_tensor {
     const char *name;
@@ -48,13 +48,14 @@ bool cvt_dtype_is_float(cvt_dtype dtype);
 /* Widens `count` elements of a float tensor, from element `first`, to f32. Other types: a bug of the caller. */
 void cvt_tensor_widen(float *to, const cvt_tensor *tensor, size_t first, size_t count);
 
-/* Writes tensors (name, dtype, shape, data) and metadata as one safetensors file, to a temporary name beside `path` that
- * is renamed when all is on disk. Tensor data start at multiples of 64 bytes of the file (header padded with spaces).
- * Errors: CVT_OUTPUT. */
+/* Writes tensors (name, dtype, shape, data, bytes) and metadata as one safetensors file, which appears under its name
+ * only when it is whole. The data start at a multiple of 64 bytes of the file (header padded with spaces), and as the format
+ * allows no gaps, tensors of a multiple of 64 bytes come first, the others after them by falling element size: each is
+ * aligned to its elements, most to 64 bytes. Keys and names must be UTF-8 and differ. Errors: CVT_OUTPUT. */
 typedef struct cvt_metadata {
     const char *key, *value;
 } cvt_metadata;
-cvt_status cvt_safetensors_write(const char *path, const cvt_tensor *tensors, size_t count, const cvt_metadata *metadata,
-                                 size_t metadata_count, cvt_error *error);
+cvt_status cvt_safetensors_write(const char *path, const cvt_tensor *tensors, size_t count,
+                                 const cvt_metadata *metadata, size_t metadata_count, cvt_error *error);
 
 #endif
