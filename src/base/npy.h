@@ -1,5 +1,5 @@
-/* npy.h - NumPy's .npy files. Reading: versions 1 to 3, f32, f64, f16, little-endian, C or Fortran order, a header of at
- * most 64 KiB, the shape checked against the file size before anything is allocated; no object arrays.
+/* npy.h - NumPy's .npy files. Reading: versions 1 to 3, f32, f64, f16, little-endian, C or Fortran order, a header of
+ * at most 64 KiB, the shape checked against the file size before anything is allocated; no object arrays.
  * Writing: f32 or u8, C order, version 1.0. */
 #ifndef CVT_BASE_NPY_H
 #define CVT_BASE_NPY_H
@@ -17,10 +17,13 @@ typedef struct cvt_npy {
     size_t count;
 } cvt_npy;
 
+/* Errors: those of cvt_file_map; CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT, CVT_UNSUPPORTED, CVT_TOO_LARGE. */
 cvt_status cvt_npy_read(cvt_npy *out, const char *path, cvt_error *error);
 void cvt_npy_free(cvt_npy *npy);
 
 typedef enum cvt_npy_type { CVT_NPY_F32, CVT_NPY_U8 } cvt_npy_type;
-cvt_status cvt_npy_write(const char *path, cvt_npy_type type, const void *data, int rank, const int64_t *shape, cvt_error *error);
+/* Errors: CVT_OUTPUT. */
+cvt_status cvt_npy_write(const char *path, cvt_npy_type type, const void *data, int rank, const int64_t *shape,
+                         cvt_error *error);
 
 #endif
