@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 static void escape(cvt_str *to, unsigned code) {
@@ -70,8 +71,16 @@ void cvt_json_out_path(cvt_str *to, const char *path) {
 }
 
 void cvt_json_out_number(cvt_str *to, double value) {
-    if (isfinite(value))
-        cvt_str_print(to, "%.9g", value);
-    else
+    if (!isfinite(value)) {
         cvt_str_print(to, "null");
+        return;
+    }
+    char text[64];
+    snprintf(text, sizeof text, "%.9g", value);
+    /* what is no digit, sign or exponent is the locale's decimal point, which may be several bytes */
+    static const char own[] = "0123456789+-e";
+    size_t whole = strspn(text, own), point = strcspn(text + whole, own);
+    cvt_str_append(to, text, whole);
+    if (point) cvt_str_append(to, ".", 1);
+    cvt_str_append(to, text + whole + point, strlen(text + whole + point));
 }
