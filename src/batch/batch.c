@@ -1,0 +1,297 @@
+/* batch.c - the stages of the pipeline for images: list, read and decode, forward pass, result. */
+#include "batch/batch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "batch/input.h"
+#include "batch/pipeline.h"
+
+enum {
+    LATE_INPUTS = 256, /* may wait for an older one before everything waits: 100 megapixels take seconds */
+    MOST_READERS = 64,
+};
+
+/* A slot of the pipeline. */
+typedef struct job {
+    cvt_str path, warning;
+    cvt_error error;
+    float *tensor; /* between decode and forward */
+    float *output;
+} job;
+
+/* What one decoder reuses. */
+typedef struct reader {
+    cvt_input input;
+    cvt_image *image;
+} reader;
+
+typedef struct runner {
+    cvt_session *session;
+    float *inputs; /* of a pass with several images: their tensors back to back */
+} runner;
+
+struct cvt_batch {
+    cvt_batch_options options;
+    cvt_list *list;
+    int wake[2]; /* a pipe: written to end all waiting */
+    cvt_pipeline *pipeline;
+    reader *readers;
+    runner *runners;
+    int n_readers;
+    const cvt_batch_sink *sink;
+    size_t input_size, output_size; /* floats of one image */
+
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+    const cvt_model *model; /* set once, when the sessions are there */
+    bool closed;            /* or never */
+    float **tensors;        /* spare ones */
+    size_t n_tensors;
+};
+
+/* ---- decoding -------------------------------------------------------------------------------------------------- */
+
+static bool next_input(void *context, void *slot) {
+    cvt_batch *batch = context;
+    job *it = slot;
+    cvt_str_clear(&it->warning);
+    return cvt_list_next(batch->list, &it->path, &it->error);
+}
+
+/* Waits until the model is there; NULL if it never will be. */
+static const cvt_model *wait_for_model(cvt_batch *batch) {
+    pthread_mutex_lock(&batch->lock);
+    while (!batch->model && !batch->closed) pthread_cond_wait(&batch->opened, &batch->lock);
+    const cvt_model *model = batch->model;
+    pthread_mutex_unlock(&batch->lock);
+    return model;
+}
+
+/* A tensor of the model's input. As many are ever made as inputs may be between decode and forward. */
+static float *take_tensor(cvt_batch *batch) {
+    pthread_mutex_lock(&batch->lock);
+    float *tensor = batch->n_tensors ? batch->tensors[--batch->n_tensors] : NULL;
+    pthread_mutex_unlock(&batch->lock);
+    return tensor ? tensor : calloc(batch->input_size, sizeof *tensor);
+}
+
+static void give_tensor(cvt_batch *batch, job *it) {
+    pthread_mutex_lock(&batch->lock);
+    batch->tensors[batch->n_tensors++] = it->tensor;
+    pthread_mutex_unlock(&batch->lock);
+    it->tensor = NULL;
+}
+
+static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
+    cvt_error *error = &it->error;
+    if (error->status != CVT_OK) return error->status;
+    TRY(cvt_input_read(&with->input, it->path.data, batch->wake[0], error));
+    const cvt_model *model = wait_for_model(batch);
+    if (!model) return CVT_USAGE;
+    if (!with->image) TRY(cvt_image_new(&with->image, &batch->options.image, error));
+    TRY(cvt_image_read_memory(with->image, model, with->input.data, with->input.size, CVT_STOP_NONE, error));
+    const char *warning = cvt_image_warning(with->image);
+    if (warning) cvt_str_append(&it->warning, warning, strlen(warning));
+    if (!it->output) it->output = calloc(batch->output_size, sizeof *it->output);
+    it->tensor = take_tensor(batch);
+    if (!it->output || !it->tensor) return cvt_fail_memory(error);
+    memcpy(it->tensor, cvt_image_tensor(with->image), batch->input_size * sizeof *it->tensor);
+    return CVT_OK;
+}
+
+static bool decode_input(void *context, int decoder, void *slot) {
+    cvt_batch *batch = context;
+    job *it = slot;
+    it->error.status = decode(batch, &batch->readers[decoder], it);
+    return it->error.status == CVT_OK;
+}
+
+/* ---- forward passes -------------------------------------------------------------------------------------------- */
+
+static void run_one(cvt_batch *batch, const runner *with, job *it) {
+    const float *inputs[] = {it->tensor};
+    it->error.status = cvt_session_run(with->session, inputs, 1, &it->error);
+    if (it->error.status == CVT_OK)
+        memcpy(it->output, cvt_session_output(with->session), batch->output_size * sizeof *it->output);
+}
+
+/* All in one pass; false if that fails, which does not say whose fault it was. */
+static bool run_together(cvt_batch *batch, const runner *with, void *const *slots, int n) {
+    cvt_error ignored;
+    const float *inputs[] = {with->inputs};
+    for (int i = 0; i < n; i++) {
+        const job *it = slots[i];
+        memcpy(with->inputs + (size_t)i * batch->input_size, it->tensor, batch->input_size * sizeof *it->tensor);
+    }
+    if (cvt_session_run(with->session, inputs, n, &ignored) != CVT_OK) return false;
+    const float *outputs = cvt_session_output(with->session);
+    for (int i = 0; i < n; i++) {
+        job *it = slots[i];
+        memcpy(it->output, outputs + (size_t)i * batch->output_size, batch->output_size * sizeof *it->output);
+    }
+    return true;
+}
+
+static void run_inputs(void *context, int worker, void *const *slots, int n) {
+    cvt_batch *batch = context;
+    const runner *with = &batch->runners[worker];
+    if (n == 1 || !run_together(batch, with, slots, n))
+        for (int i = 0; i < n; i++) run_one(batch, with, slots[i]);
+    for (int i = 0; i < n; i++) give_tensor(batch, slots[i]);
+}
+
+/* ---- results --------------------------------------------------------------------------------------------------- */
+
+static bool write_result(void *context, void *slot) {
+    cvt_batch *batch = context;
+    const job *it = slot;
+    bool good = it->error.status == CVT_OK, warned = it->warning.data && it->warning.size > 0;
+    cvt_batch_result result = {
+        .path = it->path.data ? it->path.data : "",
+        .status = it->error.status,
+        .message = good ? NULL : it->error.message,
+        .warning = good && warned ? it->warning.data : NULL,
+        .output = good ? it->output : NULL,
+    };
+    return batch->sink->result(batch->sink->context, &result);
+}
+
+static bool tick(void *context) {
+    cvt_batch *batch = context;
+    return batch->sink->tick(batch->sink->context);
+}
+
+static void wake(void *context) {
+    cvt_batch *batch = context;
+    pthread_mutex_lock(&batch->lock);
+    batch->closed = true;
+    pthread_cond_broadcast(&batch->opened);
+    pthread_mutex_unlock(&batch->lock);
+    close(batch->wake[1]); /* the other end becomes readable, and stays so */
+    batch->wake[1] = -1;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------- */
+
+static int at_most(int n, size_t known) { return known && known < (size_t)n ? (int)known : n; }
+
+static cvt_status start(cvt_batch *batch, cvt_error *error) {
+    static const cvt_stages stages = {next_input, decode_input, run_inputs, write_result, tick, wake};
+    cvt_batch_options *options = &batch->options;
+    options->inputs.wake = batch->wake[0];
+    TRY(cvt_list_new(&batch->list, &options->inputs, error));
+
+    size_t known = options->known;
+    options->jobs = at_most(options->jobs, known);
+    options->images = at_most(options->images, known);
+    /* as many as threads: where images are large and the model is small, decoding is most of the work */
+    int threads = cvt_min_int(options->threads, MOST_READERS) * cvt_min_int(options->jobs, MOST_READERS);
+    batch->n_readers = at_most(cvt_min_int(threads, MOST_READERS), known);
+    size_t passes = (size_t)options->jobs * (size_t)options->images;
+    size_t busy = (size_t)batch->n_readers + 2 * passes, window = busy + LATE_INPUTS;
+    if (known && known < busy) busy = known;
+    if (known && known < window) window = known;
+
+    batch->readers = calloc((size_t)batch->n_readers, sizeof *batch->readers);
+    batch->runners = calloc((size_t)options->jobs, sizeof *batch->runners);
+    batch->tensors = calloc(busy, sizeof *batch->tensors);
+    if (!batch->readers || !batch->runners || !batch->tensors) return cvt_fail_memory(error);
+    cvt_pipeline_sizes sizes = {
+        .decoders = batch->n_readers,
+        .workers = options->jobs,
+        .batch = options->images,
+        .window = window,
+        .busy = busy,
+        .slot = sizeof(job),
+    };
+    return cvt_pipeline_start(&batch->pipeline, &sizes, &stages, batch, error);
+}
+
+cvt_status cvt_batch_new(cvt_batch **out, const cvt_batch_options *options, cvt_error *error) {
+    *out = NULL;
+    cvt_batch *batch = calloc(1, sizeof *batch);
+    if (!batch) return cvt_fail_memory(error);
+    batch->options = *options;
+    pthread_mutex_init(&batch->lock, NULL);
+    pthread_cond_init(&batch->opened, NULL);
+    cvt_status status = CVT_OK;
+    if (pipe(batch->wake) != 0) {
+        batch->wake[0] = batch->wake[1] = -1;
+        status = cvt_fail(error, CVT_NO_MEMORY, "no pipe can be made");
+    }
+    if (status == CVT_OK) status = start(batch, error);
+    if (status != CVT_OK) {
+        cvt_batch_free(batch);
+        return status;
+    }
+    *out = batch;
+    return CVT_OK;
+}
+
+static size_t count_of(cvt_tensor_info info) {
+    size_t count = 1;
+    for (int i = 0; i < info.rank; i++) count *= (size_t)info.shape[i];
+    return count;
+}
+
+static cvt_status make_sessions(cvt_batch *batch, const cvt_model *model, cvt_error *error) {
+    const cvt_batch_options *options = &batch->options;
+    if (cvt_model_inputs(model) != 1)
+        return cvt_fail(error, CVT_UNSUPPORTED, "the model reads %d inputs, not one image", cvt_model_inputs(model));
+    batch->input_size = count_of(cvt_model_input(model, 0));
+    batch->output_size = count_of(cvt_model_output(model));
+    for (int i = 0; i < options->jobs; i++) {
+        runner *with = &batch->runners[i];
+        TRY(cvt_session_new(&with->session, model, options->images, options->threads, error));
+        if (options->images == 1) continue;
+        with->inputs = calloc((size_t)options->images * batch->input_size, sizeof *with->inputs);
+        if (!with->inputs) return cvt_fail_memory(error);
+    }
+    return CVT_OK;
+}
+
+cvt_status cvt_batch_run(cvt_batch *batch, const cvt_model *model, const cvt_batch_sink *sink, cvt_error *error) {
+    TRY(make_sessions(batch, model, error));
+    batch->sink = sink;
+    pthread_mutex_lock(&batch->lock);
+    batch->model = model;
+    pthread_cond_broadcast(&batch->opened);
+    pthread_mutex_unlock(&batch->lock);
+    cvt_pipeline_run(batch->pipeline);
+    return CVT_OK;
+}
+
+static void free_job(void *slot) {
+    job *it = slot;
+    cvt_str_free(&it->path);
+    cvt_str_free(&it->warning);
+    free(it->tensor);
+    free(it->output);
+}
+
+void cvt_batch_free(cvt_batch *batch) {
+    if (!batch) return;
+    cvt_pipeline_free(batch->pipeline, free_job);
+    cvt_list_free(batch->list);
+    for (int i = 0; batch->readers && i < batch->n_readers; i++) {
+        free(batch->readers[i].input.data);
+        cvt_image_free(batch->readers[i].image);
+    }
+    for (int i = 0; batch->runners && i < batch->options.jobs; i++) {
+        cvt_session_free(batch->runners[i].session);
+        free(batch->runners[i].inputs);
+    }
+    for (size_t i = 0; i < batch->n_tensors; i++) free(batch->tensors[i]);
+    for (int i = 0; i < 2; i++)
+        if (batch->wake[i] >= 0) close(batch->wake[i]);
+    pthread_mutex_destroy(&batch->lock);
+    pthread_cond_destroy(&batch->opened);
+    free(batch->readers);
+    free(batch->runners);
+    free(batch->tensors);
+    free(batch);
+}

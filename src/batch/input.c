@@ -1,0 +1,104 @@
+/* input.c - reading inputs whole. Unlike base/file.c, which serves weights and configs, it reuses its buffer, can be
+ * woken, stops early in what is no image, and its messages leave the name to the record. */
+#include "batch/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK = 64 << 10 };
+
+cvt_status cvt_input_fail(cvt_error *error, int number) {
+    char text[128];
+    if (strerror_r(number, text, sizeof text) != 0) memcpy(text, "unknown error", 14);
+    bool absent = number == ENOENT || number == ENOTDIR;
+    return cvt_fail(error, absent ? CVT_NOT_FOUND : CVT_UNREADABLE, "%s", text);
+}
+
+bool cvt_input_is_image(const unsigned char *data, size_t n) {
+    return (n >= 3 && memcmp(data, "\xff\xd8\xff", 3) == 0) || (n >= 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0);
+}
+
+ssize_t cvt_input_wait_read(int fd, void *to, size_t n, int wake) {
+    for (;;) {
+        struct pollfd wait[2] = {{.fd = fd, .events = POLLIN}, {.fd = wake, .events = POLLIN}};
+        int ready = poll(wait, 2, -1);
+        if (ready > 0 && wait[1].revents) {
+            errno = ECANCELED;
+            return -1;
+        }
+        ssize_t got = ready < 0 ? -1 : read(fd, to, n);
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
+    }
+}
+
+/* Room for `capacity` bytes. */
+static cvt_status reserve(cvt_input *input, size_t capacity, cvt_error *error) {
+    if (capacity <= input->capacity) return CVT_OK;
+    unsigned char *data = realloc(input->data, capacity);
+    if (!data) return cvt_fail_memory(error);
+    input->data = data;
+    input->capacity = capacity;
+    return CVT_OK;
+}
+
+/* Reads up to the end. `expected` bytes are likely. */
+static cvt_status read_all(cvt_input *input, int fd, size_t expected, int wake, cvt_error *error) {
+    TRY(reserve(input, expected < CHUNK ? CHUNK : expected + 1, error)); /* one more, to see the end */
+    for (;;) {
+        if (input->size == input->capacity) TRY(reserve(input, 2 * input->capacity, error));
+        size_t room = input->capacity - input->size;
+        if (input->size < CHUNK && room > CHUNK) room = CHUNK; /* a look at the beginning first */
+        ssize_t got = cvt_input_wait_read(fd, input->data + input->size, room, wake);
+        if (got < 0) return cvt_input_fail(error, errno);
+        input->size += (size_t)got;
+        if (got == 0 || (input->size >= CHUNK && !cvt_input_is_image(input->data, input->size))) return CVT_OK;
+        if (input->size > CVT_INPUT_LIMIT) return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_INPUT_LIMIT);
+    }
+}
+
+static cvt_status not_a_file(mode_t mode, cvt_error *error) {
+    const char *kind = S_ISDIR(mode)    ? "a directory"
+                       : S_ISFIFO(mode) ? "a FIFO"
+                       : S_ISSOCK(mode) ? "a socket"
+                       : S_ISCHR(mode)  ? "a character device"
+                                        : "a block device";
+    return cvt_fail(error, CVT_UNREADABLE, "is %s, not a file", kind);
+}
+
+static cvt_status open_regular(int *fd, struct stat *about, const char *path, cvt_error *error) {
+    if (stat(path, about) != 0) return cvt_input_fail(error, errno);
+    if (!S_ISREG(about->st_mode)) return not_a_file(about->st_mode, error);
+    /* not blocking: what was a file a moment ago may be a FIFO now */
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*fd < 0) return cvt_input_fail(error, errno);
+    if (fstat(*fd, about) == 0 && S_ISREG(about->st_mode)) return CVT_OK;
+    close(*fd);
+    return not_a_file(about->st_mode, error);
+}
+
+cvt_status cvt_input_read(cvt_input *input, const char *path, int wake, cvt_error *error) {
+    input->size = 0;
+    if (strcmp(path, "-") == 0) return read_all(input, STDIN_FILENO, 0, wake, error);
+    struct stat about;
+    int fd = -1;
+    TRY(open_regular(&fd, &about, path, error));
+    bool plausible = about.st_size < (off_t)CVT_INPUT_LIMIT;
+    cvt_status status = read_all(input, fd, plausible ? (size_t)about.st_size : 0, wake, error);
+    close(fd);
+    return status;
+}
+
+bool cvt_input_file_is_image(const char *path) {
+    struct stat about;
+    int fd = -1;
+    if (open_regular(&fd, &about, path, NULL) != CVT_OK) return false;
+    unsigned char start[CVT_INPUT_SIGNATURE];
+    ssize_t got = cvt_input_wait_read(fd, start, sizeof start, -1);
+    close(fd);
+    return got > 0 && cvt_input_is_image(start, (size_t)got);
+}
