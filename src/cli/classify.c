@@ -1,0 +1,134 @@
+/* classify.c - cvt classify: what is in these images. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "batch/batch.h"
+#include "cli/command.h"
+#include "cli/models.h"
+#include "cli/progress.h"
+#include "cli/threads.h"
+#include "report/record.h"
+
+/* One run: how results become records. */
+typedef struct run {
+    cvt_cli *cli;
+    const cvt_model *model;
+    int k;
+    cvt_score *scores; /* k of them */
+    cvt_rank *ranks;
+    cvt_records records;
+    cvt_str text; /* what is to be written next */
+    cvt_progress progress;
+} run;
+
+/* Writes what has gathered and hands it on: a reader sees a record as soon as its image is done. */
+static bool write_text(run *r) {
+    bool made = !r->text.failed;
+    if (!made) r->cli->output_errno = ENOMEM;
+    bool written = made && (r->text.size == 0 || cvt_cli_write(r->cli, r->text.data, r->text.size));
+    cvt_str_clear(&r->text);
+    return written && cvt_cli_flush(r->cli);
+}
+
+static void say(run *r, const cvt_batch_result *result) {
+    char line[CVT_MESSAGE_MAX + 16];
+    if (result->status == CVT_OK && !result->warning) return;
+    cvt_progress_clear(&r->progress);
+    snprintf(line, sizeof line, "%s%s", result->message ? "" : "warning: ", result->message ? result->message : result->warning);
+    cvt_cli_say(result->path, line);
+}
+
+static bool add_result(void *context, const cvt_batch_result *result) {
+    run *r = context;
+    cvt_record record = {.path = result->path, .status = result->status, .message = result->message};
+    if (result->status == CVT_OK) {
+        cvt_top_k(result->output, cvt_model_classes(r->model), r->scores, r->k);
+        for (int i = 0; i < r->k; i++) {
+            int class_index = r->scores[i].index;
+            r->ranks[i] = (cvt_rank){class_index, cvt_model_label(r->model, class_index), r->scores[i].score};
+        }
+        record.ranks = r->ranks;
+        record.n = r->k;
+    }
+    r->progress.done++;
+    r->progress.failed += result->status != CVT_OK;
+    cvt_records_add(&r->records, &record, &r->text);
+    bool written = write_text(r);
+    say(r, result);
+    return written && !cvt_cli_stopped();
+}
+
+static bool tick(void *context) {
+    run *r = context;
+    cvt_progress_draw(&r->progress);
+    return !cvt_cli_stopped();
+}
+
+static bool prepare(run *r, const cvt_settings *settings) {
+    r->k = (int)(settings->top_k < cvt_model_classes(r->model) ? settings->top_k : cvt_model_classes(r->model));
+    r->scores = calloc((size_t)r->k, sizeof *r->scores);
+    r->ranks = calloc((size_t)r->k, sizeof *r->ranks);
+    return r->scores && r->ranks;
+}
+
+/* The whole run, when the model is open. */
+static int classify(run *r, cvt_batch *batch, const cvt_settings *settings) {
+    cvt_error error;
+    cvt_batch_sink sink = {.result = add_result, .tick = tick, .context = r};
+    cvt_cli_stop_softly();
+    cvt_status status = prepare(r, settings) ? CVT_OK : cvt_fail_memory(&error);
+    if (status == CVT_OK) {
+        cvt_records_begin(&r->records, cvt_format_find(settings->format), &r->text);
+        status = cvt_batch_run(batch, r->model, &sink, &error);
+    }
+    if (status != CVT_OK) return cvt_cli_fail(settings->model, &error, CVT_EXIT_MODEL);
+    cvt_progress_clear(&r->progress);
+    cvt_records_end(&r->records, &r->text);
+    write_text(r);
+    if (cvt_cli_stopped()) return CVT_EXIT_SIGNAL + cvt_cli_stopped();
+    return r->progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
+}
+
+static cvt_status start_reading(cvt_batch **batch, const cvt_settings *settings, char **operands, size_t *known,
+                                cvt_error *error) {
+    cvt_batch_options options = {
+        .inputs = {.paths = (const char *const *)operands, .files_from = settings->files_from, .nul = settings->null,
+                   .recursive = settings->recursive},
+        .image = cvt_settings_image(settings),
+        .images = (int)settings->batch,
+    };
+    while (operands[options.inputs.n_paths]) options.inputs.n_paths++;
+    if (settings->null && !settings->files_from && options.inputs.n_paths)
+        return cvt_fail(error, CVT_USAGE, "-0 is for lists: give --files-from too, or no operands");
+    if (settings->null && !settings->files_from) options.inputs.files_from = "-";
+    options.known = *known = cvt_list_count(&options.inputs);
+    cvt_threads threads;
+    TRY(cvt_threads_choose(settings, *known != 1, &threads, error));
+    options.threads = threads.inside;
+    options.jobs = threads.jobs;
+    return cvt_batch_new(batch, &options, error);
+}
+
+int cvt_command_classify(cvt_cli *cli, const cvt_settings *settings, char **operands) {
+    cvt_error error;
+    cvt_batch *batch = NULL;
+    cvt_model *model = NULL;
+    size_t known = 0;
+    if (start_reading(&batch, settings, operands, &known, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_INPUT);
+    cvt_options options = {.images = known < INT_MAX ? (int)known : INT_MAX};
+    int status = cvt_models_open(cli, settings, &options, &model);
+    if (status == CVT_EXIT_OK) {
+        run r = {.cli = cli, .model = model};
+        cvt_progress_begin(&r.progress, known);
+        status = classify(&r, batch, settings);
+        free(r.scores);
+        free(r.ranks);
+        cvt_str_free(&r.text);
+    }
+    cvt_batch_free(batch);
+    cvt_model_free(model);
+    return status;
+}
