@@ -1,0 +1,125 @@
+/* arch.c - the families, and which one a config document asks for in which dialect. */
+#include "arch/arch.h"
+
+#include <string.h>
+
+#define FAMILY(symbol) extern const cvt_arch symbol;
+#include "arch/arch.def"
+#undef FAMILY
+
+static const cvt_arch *const families[] = {
+#define FAMILY(symbol) &symbol,
+#include "arch/arch.def"
+#undef FAMILY
+    NULL,
+};
+
+const cvt_arch *cvt_arch_at(int index) {
+    int n = (int)(sizeof families / sizeof families[0]) - 1;
+    return index >= 0 && index < n ? families[index] : NULL;
+}
+
+const char *cvt_arch_name(int index) {
+    const cvt_arch *arch = cvt_arch_at(index);
+    return arch ? arch->name : NULL;
+}
+
+/* Keys that every dialect knows beside the family's own. */
+static const char *const native_frame[] = {"arch", "input_size", "preprocess", "labels", "comment", NULL};
+
+static const cvt_key native_keys[] = {
+    {.name = "input_size", .type = CVT_KEY_SIZE, .offset = offsetof(cvt_base, size), .min = 1, .max = 65535},
+    {0},
+};
+
+static cvt_status read_native(cvt_config *c, const cvt_json *root, const char *origin, cvt_error *error) {
+    TRY(cvt_config_read(c->values, native_keys, root, false, NULL, origin, error));
+    TRY(cvt_config_read(c->values, c->arch->keys, root, true, native_frame, origin, error));
+    const cvt_json *preprocess = cvt_json_get(root, "preprocess");
+    if (!preprocess) return CVT_OK;
+    cvt_status status = cvt_recipe_read_timm(&cvt_config_base(c)->recipe, preprocess, true, "\"preprocess\"", error);
+    return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", origin);
+}
+
+/* The size of id2label is the number of classes, unless num_labels says so. */
+static cvt_status read_hf(cvt_config *c, const cvt_json *root, const char *origin, cvt_error *error) {
+    const cvt_json *labels = cvt_json_get(root, "id2label");
+    if (labels && cvt_json_kind_of(labels) != CVT_JSON_OBJECT)
+        return cvt_fail(error, CVT_CONFIG, "%s: \"id2label\" must be an object", origin);
+    if (labels) cvt_config_base(c)->classes = (int)cvt_json_size(labels);
+    return cvt_config_read(c->values, c->arch->keys, root, false, NULL, origin, error);
+}
+
+static cvt_status read_preset(cvt_config *c, const cvt_preset *preset, cvt_error *error) {
+    cvt_json_document *document;
+    TRY(cvt_json_parse(&document, preset->config, strlen(preset->config), preset->name, error));
+    cvt_status status = cvt_config_read(c->values, native_keys, cvt_json_root(document), false, NULL, preset->name, error);
+    if (status == CVT_OK)
+        status = cvt_config_read(c->values, c->arch->keys, cvt_json_root(document), true, native_frame, preset->name, error);
+    cvt_json_free(document);
+    return status;
+}
+
+static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_json *root, const char *origin, cvt_error *error) {
+    TRY(read_preset(c, preset, error));
+    const cvt_json *args = cvt_json_get(root, "model_args"), *pretrained = cvt_json_get(root, "pretrained_cfg");
+    if (args) TRY(cvt_config_read(c->values, c->arch->keys, args, false, NULL, origin, error));
+    TRY(cvt_config_read(c->values, c->arch->keys, root, false, NULL, origin, error));
+    if (!pretrained) return CVT_OK;
+    return cvt_recipe_read_timm(&cvt_config_base(c)->recipe, pretrained, false, origin, error);
+}
+
+static cvt_status unknown(const char *key, const char *value, const char *origin, cvt_error *error) {
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here; `cvt list` shows what is", origin, key, value);
+}
+
+static cvt_status prepare(cvt_config *c, const cvt_arch *arch, cvt_config_dialect dialect, cvt_arena *arena, cvt_error *error) {
+    *c = (cvt_config){.arch = arch, .dialect = dialect, .values = cvt_arena_alloc(arena, arch->config_size)};
+    if (!c->values) return cvt_fail_memory(error);
+    arch->defaults(c->values);
+    return CVT_OK;
+}
+
+static cvt_status open_native(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error) {
+    const char *name = cvt_json_string(cvt_json_get(root, "arch"));
+    if (!name) return cvt_fail(error, CVT_CONFIG, "%s: \"arch\" must be a string", origin);
+    for (int i = 0; families[i]; i++) {
+        if (strcmp(families[i]->name, name) != 0) continue;
+        TRY(prepare(c, families[i], CVT_CONFIG_NATIVE, arena, error));
+        return read_native(c, root, origin, error);
+    }
+    return unknown("arch", name, origin, error);
+}
+
+static cvt_status open_hf(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error) {
+    const char *type = cvt_json_string(cvt_json_get(root, "model_type"));
+    if (!type) return cvt_fail(error, CVT_CONFIG, "%s: \"model_type\" must be a string", origin);
+    for (int i = 0; families[i]; i++) {
+        if (!families[i]->hf_type || strcmp(families[i]->hf_type, type) != 0) continue;
+        TRY(prepare(c, families[i], CVT_CONFIG_HF, arena, error));
+        c->model_type = families[i]->hf_type;
+        return read_hf(c, root, origin, error);
+    }
+    return unknown("model_type", type, origin, error);
+}
+
+static cvt_status open_timm(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error) {
+    const char *name = cvt_json_string(cvt_json_get(root, "architecture"));
+    if (!name) return cvt_fail(error, CVT_CONFIG, "%s: \"architecture\" must be a string", origin);
+    for (int i = 0; families[i]; i++) {
+        for (const cvt_preset *p = families[i]->presets; p && p->name; p++) {
+            if (strcmp(p->name, name) != 0) continue;
+            TRY(prepare(c, families[i], CVT_CONFIG_TIMM, arena, error));
+            return read_timm(c, p, root, origin, error);
+        }
+    }
+    return unknown("architecture", name, origin, error);
+}
+
+cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error) {
+    if (cvt_json_kind_of(root) != CVT_JSON_OBJECT) return cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
+    if (cvt_json_get(root, "arch")) return open_native(out, root, origin, arena, error);
+    if (cvt_json_get(root, "model_type")) return open_hf(out, root, origin, arena, error);
+    if (cvt_json_get(root, "architecture")) return open_timm(out, root, origin, arena, error);
+    return cvt_fail(error, CVT_CONFIG, "%s: has none of \"arch\" (native), \"model_type\" (Hugging Face), \"architecture\" (timm)", origin);
+}

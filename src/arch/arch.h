@@ -1,0 +1,57 @@
+/* arch.h - a family of architectures: one file in arch/ and one line in arch.def.
+ *
+ * A family brings a config struct that begins with cvt_base, a table of its keys under their upstream names, a builder
+ * that reads like the forward pass, and the tables of names its weights go by. */
+#ifndef CVT_ARCH_ARCH_H
+#define CVT_ARCH_ARCH_H
+
+#include "arch/config.h"
+#include "arch/recipe.h"
+#include "graph/graph.h"
+#include "weights/names.h"
+
+/* What every config has. 0 in size or classes: not said; settled later. */
+typedef struct cvt_base {
+    int size[2]; /* input height, width */
+    int channels, classes;
+    cvt_recipe_spec recipe;
+} cvt_base;
+
+/* A name of timm's registry and what it stands for, in keys of the native dialect. */
+typedef struct cvt_preset {
+    const char *name, *config;
+} cvt_preset;
+
+typedef enum cvt_config_dialect { CVT_CONFIG_NATIVE, CVT_CONFIG_HF, CVT_CONFIG_TIMM } cvt_config_dialect;
+
+typedef struct cvt_arch {
+    const char *name;  /* the value of "arch" */
+    const char *about; /* one line for `cvt list` */
+    size_t config_size;
+    void (*defaults)(void *config);
+    const cvt_key *keys;         /* of all config dialects */
+    const char *hf_type;         /* Hugging Face's model_type, or NULL */
+    const cvt_preset *presets;   /* ends with name NULL, or NULL */
+    const cvt_dialect *dialects; /* of the weights; native first; ends with name NULL */
+    const char *classifier;      /* pattern of the last layer's weight, [classes, C] */
+    /* Fills in what the config leaves to the naming of the weights (names may be NULL: no weights) and checks what keys
+     * mean together. Messages name the key. */
+    cvt_status (*settle)(void *config, cvt_config_dialect dialect, const cvt_dialect *names, cvt_error *error);
+    /* The forward pass; returns the logits. */
+    cvt_value (*build)(cvt_builder *b, const void *config);
+} cvt_arch;
+
+/* The families, in the order of arch.def; NULL past the end. */
+const cvt_arch *cvt_arch_at(int index);
+
+/* A config document read into its family's struct (in arena). CVT_CONFIG, naming origin and key. */
+typedef struct cvt_config {
+    const cvt_arch *arch;
+    cvt_config_dialect dialect;
+    void *values; /* the family's struct; begins with cvt_base */
+    const char *model_type; /* of a Hugging Face config, else NULL */
+} cvt_config;
+cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error);
+static inline cvt_base *cvt_config_base(const cvt_config *config) { return config->values; }
+
+#endif

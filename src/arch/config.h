@@ -1,0 +1,49 @@
+/* config.h - reading an architecture's hyper-parameters from JSON by tables of keys. */
+#ifndef CVT_ARCH_CONFIG_H
+#define CVT_ARCH_CONFIG_H
+
+#include <stddef.h>
+
+#include "base/json.h"
+
+enum { CVT_MAX_LIST = 32 };
+
+typedef struct cvt_ints {
+    int n, v[CVT_MAX_LIST];
+} cvt_ints;
+typedef struct cvt_numbers {
+    int n;
+    double v[CVT_MAX_LIST];
+} cvt_numbers;
+
+typedef enum cvt_key_type {
+    CVT_KEY_INT,     /* int in [min, max] */
+    CVT_KEY_NUMBER,  /* double in [min, max] */
+    CVT_KEY_BOOL,    /* bool */
+    CVT_KEY_CHOICE,  /* int: index into choices */
+    CVT_KEY_INTS,    /* cvt_ints, each in [min, max] */
+    CVT_KEY_NUMBERS, /* cvt_numbers */
+    CVT_KEY_BOOLS,   /* cvt_ints of 0 and 1 */
+    CVT_KEY_CHOICES, /* cvt_ints of indices */
+    CVT_KEY_SIZE,    /* int[2]: height, width; one number stands for both */
+    CVT_KEY_READER,  /* whatever `read` makes of it */
+    CVT_KEY_IGNORED, /* known upstream, without effect here */
+} cvt_key_type;
+
+typedef struct cvt_key {
+    const char *name;
+    cvt_key_type type;
+    size_t offset; /* in the config struct */
+    double min, max;
+    const char *const *choices; /* NULL-terminated */
+    /* For CVT_KEY_READER: fills `field`; the error need not name the key. */
+    cvt_status (*read)(void *field, const cvt_json *value, cvt_error *error);
+} cvt_key;
+
+/* Reads every member of `object` into `config` by the rows of `keys` (ending with name NULL). strict: a key that is
+ * in no row is an error that names the nearest; else it is passed over. Members listed in `except`
+ * (NULL-terminated, or NULL) are left alone. CVT_CONFIG, naming `origin` and the key. */
+cvt_status cvt_config_read(void *config, const cvt_key *keys, const cvt_json *object, bool strict, const char *const *except,
+                           const char *origin, cvt_error *error);
+
+#endif

@@ -1,0 +1,264 @@
+/* recipe.c - preprocessing recipes as checkpoints write them. Defaults of the Hugging Face classes: transformers 5.23. */
+#include "arch/recipe.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "arch/config.h"
+#include "base/num.h"
+
+static const double imagenet_mean[3] = {0.485, 0.456, 0.406}, imagenet_std[3] = {0.229, 0.224, 0.225}, half[3] = {0.5, 0.5, 0.5};
+
+static void set_norm(cvt_recipe_spec *spec, const double *mean, const double *std) {
+    memcpy(spec->mean, mean, sizeof spec->mean);
+    memcpy(spec->std, std, sizeof spec->std);
+}
+
+cvt_recipe_spec cvt_recipe_default(cvt_recipe_kind kind, int size, double crop_pct) {
+    cvt_recipe_spec s = {.kind = kind, .size = {size, size}, .crop_pct = crop_pct, .filter = CVT_FILTER_BICUBIC, .half_even = true,
+                         .do_resize = true, .do_crop = true, .do_rescale = true, .do_normalize = true, .rescale_factor = 1 / 255.0};
+    set_norm(&s, imagenet_mean, imagenet_std);
+    return s;
+}
+
+/* ---- fields that both dialects write in several ways ---- */
+
+static const cvt_key edge = {.name = "size", .type = CVT_KEY_INT, .min = 1, .max = 65535};
+
+static cvt_status read_edge(int *out, const cvt_json *value, cvt_error *error) {
+    int64_t i;
+    if (!cvt_json_integer(value, &i) || (double)i < edge.min || (double)i > edge.max)
+        return cvt_fail(error, CVT_CONFIG, "must be a whole number from 1 to 65535");
+    *out = (int)i;
+    return CVT_OK;
+}
+
+/* 224, [224, 224], {"height": 224, "width": 224} or {"shortest_edge": 224}. */
+static cvt_status read_size(void *field, const cvt_json *value, cvt_error *error) {
+    int *size = field;
+    if (cvt_json_kind_of(value) == CVT_JSON_OBJECT) {
+        const cvt_json *shortest = cvt_json_get(value, "shortest_edge");
+        const cvt_json *h = shortest ? shortest : cvt_json_get(value, "height"), *w = shortest ? shortest : cvt_json_get(value, "width");
+        if (!h || !w) return cvt_fail(error, CVT_CONFIG, "must have \"height\" and \"width\", or \"shortest_edge\"");
+        TRY(read_edge(&size[0], h, error));
+        return read_edge(&size[1], w, error);
+    }
+    if (cvt_json_kind_of(value) == CVT_JSON_ARRAY && cvt_json_size(value) == 2) {
+        TRY(read_edge(&size[0], cvt_json_first(value), error));
+        return read_edge(&size[1], cvt_json_next(cvt_json_first(value)), error);
+    }
+    TRY(read_edge(&size[0], value, error));
+    size[1] = size[0];
+    return CVT_OK;
+}
+
+/* Three numbers, or one that stands for all channels. */
+static cvt_status read_channels(double *out, const cvt_json *value, double least, cvt_error *error) {
+    size_t n = cvt_json_kind_of(value) == CVT_JSON_ARRAY ? cvt_json_size(value) : 0;
+    const cvt_json *entry = n ? cvt_json_first(value) : value;
+    if (n != 0 && n != 1 && n != 3) return cvt_fail(error, CVT_CONFIG, "must be one number or a list of 3");
+    for (int i = 0; i < 3; i++) {
+        if (!cvt_json_number(entry, &out[i])) return cvt_fail(error, CVT_CONFIG, "must be numbers");
+        if (!(out[i] > least && fabs(out[i]) < 1e6)) return cvt_fail(error, CVT_CONFIG, "has a value out of range: %g", out[i]);
+        if (n == 3) entry = cvt_json_next(entry);
+    }
+    return CVT_OK;
+}
+
+static cvt_status read_mean(void *field, const cvt_json *value, cvt_error *error) { return read_channels(field, value, -1e6, error); }
+static cvt_status read_std(void *field, const cvt_json *value, cvt_error *error) { return read_channels(field, value, 0, error); }
+
+/* ---- Hugging Face ---- */
+
+/* Pillow's numbers of its filters. */
+static const cvt_filter pil_filters[] = {CVT_FILTER_NEAREST, CVT_FILTER_LANCZOS, CVT_FILTER_BILINEAR,
+                                         CVT_FILTER_BICUBIC, CVT_FILTER_BOX,     CVT_FILTER_HAMMING};
+
+static cvt_status read_resample(void *field, const cvt_json *value, cvt_error *error) {
+    int64_t i;
+    if (!cvt_json_integer(value, &i) || i < 0 || i > 5)
+        return cvt_fail(error, CVT_CONFIG, "must be the number of a Pillow filter, 0 to 5");
+    *(int *)field = (int)pil_filters[i];
+    return CVT_OK;
+}
+
+#define AT(field) offsetof(cvt_recipe_spec, field)
+static const cvt_key hf_keys[] = {
+    {.name = "size", .type = CVT_KEY_READER, .offset = AT(size), .read = read_size},
+    {.name = "crop_pct", .type = CVT_KEY_NUMBER, .offset = AT(crop_pct), .min = 0.01, .max = 1},
+    {.name = "resample", .type = CVT_KEY_READER, .offset = AT(filter), .read = read_resample},
+    {.name = "do_resize", .type = CVT_KEY_BOOL, .offset = AT(do_resize)},
+    {.name = "do_center_crop", .type = CVT_KEY_BOOL, .offset = AT(do_crop)},
+    {.name = "do_rescale", .type = CVT_KEY_BOOL, .offset = AT(do_rescale)},
+    {.name = "rescale_factor", .type = CVT_KEY_NUMBER, .offset = AT(rescale_factor), .min = 1e-9, .max = 1e3},
+    {.name = "do_normalize", .type = CVT_KEY_BOOL, .offset = AT(do_normalize)},
+    {.name = "image_mean", .type = CVT_KEY_READER, .offset = AT(mean), .read = read_mean},
+    {.name = "image_std", .type = CVT_KEY_READER, .offset = AT(std), .read = read_std},
+    {0},
+};
+static const cvt_key hf_crop_keys[] = {
+    {.name = "crop_size", .type = CVT_KEY_READER, .offset = AT(size), .read = read_size},
+    {0},
+};
+static const cvt_key hf_resize_keys[] = {
+    {.name = "size", .type = CVT_KEY_READER, .offset = AT(resize), .read = read_size},
+    {0},
+};
+
+typedef struct processor {
+    const char *name, *model_type;
+    cvt_recipe_kind kind;
+    int size, resize;
+    cvt_filter filter;
+    const double *mean, *std;
+} processor;
+
+static const processor processors[] = {
+    {"ConvNext", "cvt", CVT_RECIPE_CONVNEXT, 384, 0, CVT_FILTER_BICUBIC, half, half},
+    {"ViT", "vit", CVT_RECIPE_SQUASH, 224, 0, CVT_FILTER_BILINEAR, half, half},
+    {"DeiT", "deit", CVT_RECIPE_SQUASH_CROP, 224, 256, CVT_FILTER_BICUBIC, half, half},
+    {"Pvt", "pvt", CVT_RECIPE_SQUASH, 224, 0, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std},
+    {"Pvt", "pvt_v2", CVT_RECIPE_SQUASH, 224, 0, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std},
+};
+
+/* "ConvNextImageProcessorFast" is "ConvNext" followed by one of the endings that all mean the same class. */
+static bool is_processor(const char *text, const char *name) {
+    static const char *const endings[] = {"ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor"};
+    size_t n = strlen(name);
+    if (strncmp(text, name, n) != 0) return false;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        if (strcmp(text + n, endings[i]) == 0) return true;
+    return false;
+}
+
+static const processor *find_processor(const cvt_json *object, const char *model_type, const char **named) {
+    const char *text = cvt_json_string(cvt_json_get(object, "image_processor_type"));
+    if (!text) text = cvt_json_string(cvt_json_get(object, "feature_extractor_type"));
+    *named = text;
+    for (size_t i = 0; i < sizeof processors / sizeof processors[0]; i++) {
+        const processor *p = &processors[i];
+        if (text ? is_processor(text, p->name) : model_type && strcmp(model_type, p->model_type) == 0) return p;
+    }
+    return NULL;
+}
+
+cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, const char *model_type, const char *origin,
+                              cvt_error *error) {
+    const char *named;
+    const processor *p = find_processor(object, model_type, &named);
+    if (!p && named) return cvt_fail(error, CVT_CONFIG, "%s: \"image_processor_type\" is \"%s\", which is not known here", origin, named);
+    if (!p) return cvt_fail(error, CVT_CONFIG, "%s: names no \"image_processor_type\"", origin);
+    *spec = cvt_recipe_default(p->kind, p->size, 0.875);
+    spec->given = true;
+    spec->half_even = false;
+    spec->filter = (int)p->filter;
+    spec->resize[0] = spec->resize[1] = p->resize;
+    set_norm(spec, p->mean, p->std);
+    static const char *const size[] = {"size", NULL};
+    bool crops = p->kind == CVT_RECIPE_SQUASH_CROP;
+    TRY(cvt_config_read(spec, hf_keys, object, false, crops ? size : NULL, origin, error));
+    if (!crops) return CVT_OK;
+    TRY(cvt_config_read(spec, hf_resize_keys, object, false, NULL, origin, error));
+    return cvt_config_read(spec, hf_crop_keys, object, false, NULL, origin, error);
+}
+
+/* ---- timm ---- */
+
+static const char *const crop_modes[] = {"center", "squash", "border", NULL};
+static const cvt_recipe_kind crop_kinds[] = {CVT_RECIPE_CENTER, CVT_RECIPE_TIMM_SQUASH, CVT_RECIPE_BORDER};
+static const char *const interpolations[] = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", NULL};
+static const char *const roundings[] = {"floor", "half_even", NULL};
+
+static cvt_status read_crop_mode(void *field, const cvt_json *value, cvt_error *error) {
+    const char *text = cvt_json_string(value);
+    for (int i = 0; text && crop_modes[i]; i++) {
+        if (strcmp(text, crop_modes[i]) != 0) continue;
+        *(cvt_recipe_kind *)field = crop_kinds[i];
+        return CVT_OK;
+    }
+    return cvt_fail(error, CVT_CONFIG, "must be \"center\", \"squash\" or \"border\"");
+}
+
+/* [channels, height, width]. */
+static cvt_status read_input_size(void *field, const cvt_json *value, cvt_error *error) {
+    int *size = field;
+    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY || cvt_json_size(value) != 3)
+        return cvt_fail(error, CVT_CONFIG, "must be [channels, height, width]");
+    const cvt_json *h = cvt_json_next(cvt_json_first(value));
+    TRY(read_edge(&size[0], h, error));
+    return read_edge(&size[1], cvt_json_next(h), error);
+}
+
+static cvt_status read_rounding(void *field, const cvt_json *value, cvt_error *error) {
+    const char *text = cvt_json_string(value);
+    for (int i = 0; text && roundings[i]; i++) {
+        if (strcmp(text, roundings[i]) != 0) continue;
+        *(bool *)field = i == 1;
+        return CVT_OK;
+    }
+    return cvt_fail(error, CVT_CONFIG, "must be \"floor\" or \"half_even\"");
+}
+
+static const cvt_key timm_keys[] = {
+    {.name = "input_size", .type = CVT_KEY_READER, .offset = AT(size), .read = read_input_size},
+    {.name = "crop_pct", .type = CVT_KEY_NUMBER, .offset = AT(crop_pct), .min = 0.01, .max = 1},
+    {.name = "crop_mode", .type = CVT_KEY_READER, .offset = AT(kind), .read = read_crop_mode},
+    {.name = "crop_rounding", .type = CVT_KEY_READER, .offset = AT(half_even), .read = read_rounding},
+    {.name = "interpolation", .type = CVT_KEY_CHOICE, .offset = AT(filter), .choices = interpolations},
+    {.name = "mean", .type = CVT_KEY_READER, .offset = AT(mean), .read = read_mean},
+    {.name = "std", .type = CVT_KEY_READER, .offset = AT(std), .read = read_std},
+    {0},
+};
+
+cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, bool strict, const char *origin, cvt_error *error) {
+    *spec = cvt_recipe_default(CVT_RECIPE_CENTER, 0, 0.875);
+    spec->given = true;
+    return cvt_config_read(spec, timm_keys, object, strict, NULL, origin, error);
+}
+
+/* ---- for one input size ---- */
+
+static void set_resize(cvt_recipe *r, cvt_resize how, int height, int width) {
+    r->resize = how;
+    r->resize_height = height;
+    r->resize_width = width;
+}
+
+cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int height, int width, int channels, cvt_error *error) {
+    if (channels != 1 && channels != 3) return cvt_fail(error, CVT_UNSUPPORTED, "a model of %d channels reads no pictures", channels);
+    cvt_recipe r = {.filter = (cvt_filter)spec->filter, .crop_half_even = spec->half_even, .channels = channels,
+                    .rescale = spec->do_rescale, .rescale_factor = spec->rescale_factor, .normalize = spec->do_normalize};
+    memcpy(r.mean, spec->mean, sizeof r.mean);
+    memcpy(r.std, spec->std, sizeof r.std);
+    int scaled_h = (int)((double)height / spec->crop_pct), scaled_w = (int)((double)width / spec->crop_pct);
+    bool square = height == width, crop = true;
+    switch (spec->kind) {
+    case CVT_RECIPE_CONVNEXT:
+        crop = cvt_min_int(height, width) < 384;
+        set_resize(&r, !crop ? CVT_RESIZE_SQUASH : square ? CVT_RESIZE_SHORTEST : CVT_RESIZE_KEEP, crop ? scaled_h : height,
+                   crop ? scaled_w : width);
+        break;
+    case CVT_RECIPE_SQUASH:
+        set_resize(&r, CVT_RESIZE_SQUASH, height, width);
+        crop = false;
+        break;
+    case CVT_RECIPE_SQUASH_CROP: /* another input size keeps the file's ratio of resize to crop */
+        set_resize(&r, CVT_RESIZE_SQUASH, (int)((int64_t)spec->resize[0] * height / spec->size[0]),
+                   (int)((int64_t)spec->resize[1] * width / spec->size[1]));
+        crop = spec->do_crop;
+        break;
+    case CVT_RECIPE_CENTER: set_resize(&r, square ? CVT_RESIZE_SHORTEST : CVT_RESIZE_KEEP, scaled_h, scaled_w); break;
+    case CVT_RECIPE_TIMM_SQUASH: set_resize(&r, CVT_RESIZE_SQUASH, scaled_h, scaled_w); break;
+    case CVT_RECIPE_BORDER:
+        set_resize(&r, CVT_RESIZE_BORDER, scaled_h, scaled_w);
+        for (int i = 0; i < 3; i++) r.fill[i] = (uint8_t)fmin(255, fmax(0, nearbyint(255 * spec->mean[i])));
+        break;
+    }
+    if (!spec->do_resize) r.resize = CVT_RESIZE_NONE;
+    if (crop || !spec->do_resize) {
+        r.crop_height = height;
+        r.crop_width = width;
+    }
+    *out = r;
+    return CVT_OK;
+}

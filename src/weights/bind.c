@@ -1,0 +1,197 @@
+/* bind.c - strict binding of tensors to parameters. */
+#include "weights/bind.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+typedef struct binding {
+    const cvt_graph *graph;
+    const cvt_weights *weights;
+    const cvt_dialect *dialect;
+    char **names;    /* of every parameter in the dialect */
+    bool *used;      /* of every tensor */
+    const cvt_tensor **tensors;
+} binding;
+
+static bool inert(const char *name) {
+    static const char *const endings[] = {"num_batches_tracked", "relative_position_index"};
+    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t k = strlen(endings[i]);
+        if (n >= k && strcmp(name + n - k, endings[i]) == 0 && (n == k || name[n - k - 1] == '.')) return true;
+    }
+    return false;
+}
+
+static void append_shape(cvt_str *s, int rank, const int64_t *shape) {
+    cvt_str_print(s, "[");
+    for (int i = 0; i < rank; i++) cvt_str_print(s, "%s%lld", i ? ", " : "", (long long)shape[i]);
+    cvt_str_print(s, "]");
+}
+
+enum { FAR = 64 }; /* edits beyond which no name is a likely slip */
+
+static void consider(const char *name, const char *candidate, const char **best, size_t *distance) {
+    size_t d = cvt_str_distance(name, candidate, *distance);
+    if (d < *distance) {
+        *distance = d;
+        *best = candidate;
+    }
+}
+
+/* The tensor of the file that no parameter has and whose name is nearest, or any if all are taken. */
+static const char *nearest_tensor(const binding *b, const char *name) {
+    const char *best = NULL;
+    size_t distance = FAR;
+    for (int any = 0; any < 2 && !best; any++)
+        for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
+            if (any || !b->used[i]) consider(name, cvt_weights_at(b->weights, i)->name, &best, &distance);
+    return best;
+}
+
+static const char *nearest_param(const binding *b, const char *name) {
+    const char *best = NULL;
+    size_t distance = FAR;
+    for (int any = 0; any < 2 && !best; any++)
+        for (int p = 0; p < b->graph->n_params; p++)
+            if (any || !b->tensors[p]) consider(name, b->names[p], &best, &distance);
+    return best;
+}
+
+static cvt_status missing(const binding *b, const char *name, cvt_error *error) {
+    const char *nearest = nearest_tensor(b, name), *path = cvt_weights_path(b->weights);
+    if (!nearest) return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is missing", path, name);
+    return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is missing; the nearest name there is \"%s\"", path, name, nearest);
+}
+
+static cvt_status unexpected(const binding *b, const cvt_tensor *t, cvt_error *error) {
+    const char *nearest = nearest_param(b, t->name);
+    return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is not expected; the nearest expected name is \"%s\"", t->file, t->name,
+                    nearest ? nearest : "");
+}
+
+static cvt_status misshapen(const cvt_tensor *t, const cvt_param *p, cvt_error *error) {
+    cvt_str has = {0}, needs = {0};
+    append_shape(&has, t->rank, t->shape);
+    append_shape(&needs, p->rank, p->shape);
+    cvt_status status = has.failed || needs.failed ? cvt_fail_memory(error)
+                                                   : cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs %s",
+                                                              t->file, t->name, has.data, needs.data);
+    cvt_str_free(&has);
+    cvt_str_free(&needs);
+    return status;
+}
+
+static cvt_status bind_one(const binding *b, int index, cvt_error *error) {
+    const cvt_param *p = &b->graph->params[index];
+    const cvt_tensor *t = b->tensors[index];
+    if (!t) return missing(b, b->names[index], error);
+    if (!cvt_dtype_is_float(t->dtype))
+        return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs a float type", t->file, t->name,
+                        cvt_dtype_name(t->dtype));
+    bool same = t->rank == p->rank;
+    for (int i = 0; same && i < p->rank; i++) same = t->shape[i] == p->shape[i];
+    return same ? CVT_OK : misshapen(t, p, error);
+}
+
+static cvt_status name_all(binding *b, cvt_arena *arena, cvt_error *error) {
+    cvt_str name = {0};
+    cvt_status status = CVT_OK;
+    for (int p = 0; p < b->graph->n_params && status == CVT_OK; p++) {
+        const cvt_param *param = &b->graph->params[p];
+        cvt_str_clear(&name);
+        if (!cvt_name_expand(&name, b->dialect, param)) {
+            status = name.failed ? cvt_fail_memory(error)
+                                 : cvt_fail(error, CVT_WEIGHTS, "%s: \"%s\" has no name in the dialect \"%s\"",
+                                            cvt_weights_path(b->weights), param->name, b->dialect->name);
+            break;
+        }
+        b->names[p] = cvt_arena_copy(arena, name.data, name.size);
+        if (!b->names[p]) status = cvt_fail_memory(error);
+    }
+    cvt_str_free(&name);
+    return status;
+}
+
+static size_t index_of(const cvt_weights *w, const cvt_tensor *t) { return (size_t)(t - cvt_weights_at(w, 0)); }
+
+static cvt_status bind_all(binding *b, cvt_error *error) {
+    for (int p = 0; p < b->graph->n_params; p++) {
+        b->tensors[p] = cvt_weights_find(b->weights, b->names[p]);
+        if (b->tensors[p]) b->used[index_of(b->weights, b->tensors[p])] = true;
+    }
+    for (int p = 0; p < b->graph->n_params; p++) TRY(bind_one(b, p, error));
+    for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
+        if (!b->used[i] && !inert(cvt_weights_at(b->weights, i)->name)) return unexpected(b, cvt_weights_at(b->weights, i), error);
+    return CVT_OK;
+}
+
+cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt_graph *graph, const cvt_weights *weights,
+                    const cvt_dialect *dialect, cvt_arena *arena, cvt_error *error) {
+    size_t n = (size_t)graph->n_params + 1;
+    binding b = {.graph = graph, .weights = weights, .dialect = dialect};
+    b.names = cvt_arena_array(arena, n, sizeof *b.names);
+    b.used = cvt_arena_array(arena, cvt_weights_count(weights) + 1, sizeof *b.used);
+    b.tensors = cvt_arena_array(arena, n, sizeof *b.tensors);
+    *sources = cvt_arena_array(arena, n, sizeof **sources);
+    if (!b.names || !b.used || !b.tensors || !*sources) return cvt_fail_memory(error);
+    TRY(name_all(&b, arena, error));
+    TRY(bind_all(&b, error));
+    for (int p = 0; p < graph->n_params; p++) (*sources)[p] = (cvt_source){b.tensors[p]->data, b.tensors[p]->dtype};
+    *tensors = b.tensors;
+    return CVT_OK;
+}
+
+/* ---- random weights ---------------------------------------------------------------------------------------------- */
+
+/* splitmix64 */
+static uint64_t next(uint64_t *state) {
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Mean 0, variance 1: the sum of 12 uniform numbers, which needs no libm and so is the same everywhere. */
+static float normal(uint64_t *state) {
+    uint32_t sum = 0;
+    for (int i = 0; i < 3; i++) {
+        uint64_t r = next(state);
+        sum += (uint32_t)(r & 0xffff) + (uint32_t)(r >> 16 & 0xffff) + (uint32_t)(r >> 32 & 0xffff) + (uint32_t)(r >> 48);
+    }
+    return ((float)sum - 6 * 65535.0f) / 65536.0f;
+}
+
+static float uniform(uint64_t *state) { return (float)(next(state) >> 40) * 0x1p-24f; }
+
+static float inverse_root(double x) { /* Newton from below: no libm, the same bits everywhere */
+    double y = 1;
+    while (x * y * y > 1) y /= 2;
+    for (int i = 0; i < 8; i++) y *= 1.5 - 0.5 * x * y * y;
+    return (float)y;
+}
+
+static void fill(float *to, const cvt_param *p, uint64_t seed) {
+    uint64_t state = seed;
+    for (const char *s = p->name; *s; s++) state = next(&state) ^ (unsigned char)*s;
+    const char *leaf = strrchr(p->name, '.') ? strrchr(p->name, '.') + 1 : p->name;
+    bool variance = strcmp(leaf, "running_var") == 0, gain = p->rank == 1 && strcmp(leaf, "weight") == 0;
+    size_t fan = p->rank > 1 ? p->count / (size_t)p->shape[0] : 1;
+    float scale = p->rank > 1 ? inverse_root((double)fan) : 0.1f;
+    for (size_t i = 0; i < p->count; i++)
+        to[i] = variance ? 0.5f + uniform(&state) : (gain ? 1 : 0) + scale * normal(&state);
+}
+
+cvt_status cvt_bind_random(cvt_source **sources, const cvt_graph *graph, uint64_t seed, cvt_arena *arena, cvt_error *error) {
+    *sources = cvt_arena_array(arena, (size_t)graph->n_params + 1, sizeof **sources);
+    if (!*sources) return cvt_fail_memory(error);
+    for (int p = 0; p < graph->n_params; p++) {
+        float *values = cvt_arena_array(arena, graph->params[p].count, sizeof *values);
+        if (!values) return cvt_fail_memory(error);
+        fill(values, &graph->params[p], seed);
+        (*sources)[p] = (cvt_source){values, CVT_F32};
+    }
+    return CVT_OK;
+}
