@@ -30,7 +30,8 @@ const char *cvt_status_code(cvt_status status) {
 }
 
 /* Formats "text" or "text: tail" into error->message, escaped. */
-static void set_message(cvt_error *error, const char *tail, const char *format, va_list args) {
+__attribute__((format(printf, 3, 0))) static void set_message(cvt_error *error, const char *tail, const char *format,
+                                                              va_list args) {
     char raw[2 * CVT_MESSAGE_MAX];
     int n = vsnprintf(raw, sizeof raw, format, args);
     size_t used = n < 0 ? 0 : (size_t)n < sizeof raw ? (size_t)n : sizeof raw - 1;
