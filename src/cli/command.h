@@ -39,6 +39,8 @@ struct cvt_command {
 /* The commands in the order of the help text; the last row has no name. */
 extern const cvt_command cvt_commands[];
 const cvt_command *cvt_command_find(const char *name);
+/* Says that there is no such command, and which may be meant: CVT_EXIT_USAGE. */
+int cvt_command_unknown(const cvt_cli *cli, const char *name);
 
 int cvt_command_bench(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_check(cvt_cli *cli, const cvt_settings *settings, char **operands);
@@ -51,6 +53,10 @@ int cvt_command_list(cvt_cli *cli, const cvt_settings *settings, char **operands
 int cvt_command_preprocess(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_run(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_summary(cvt_cli *cli, const cvt_settings *settings, char **operands);
+
+int cvt_help_all(cvt_cli *cli);
+int cvt_help_command(cvt_cli *cli, const cvt_command *command);
+int cvt_help_version(cvt_cli *cli);
 
 /* ---- standard output ------------------------------------------------------------------------------------------- */
 
@@ -73,6 +79,7 @@ __attribute__((format(printf, 2, 3))) int cvt_cli_usage(const cvt_cli *cli, cons
 
 /* ---- signals --------------------------------------------------------------------------------------------------- */
 
+void cvt_cli_catch_signals(void); /* once, by main: SIGPIPE too, which is ignored */
 /* Until this is called SIGINT and SIGTERM end the program at once with 128+n; from then on the first one is only noted
  * and the command ends after the record in hand; a second one ends at once. */
 void cvt_cli_stop_softly(void);

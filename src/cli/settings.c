@@ -11,7 +11,6 @@ enum {
     WITH_THREADS = CVT_CMD_CLASSIFY | CVT_CMD_RUN | CVT_CMD_BENCH,
     WITH_BATCH = CVT_CMD_CLASSIFY | CVT_CMD_BENCH,
     WITH_IMAGES = CVT_CMD_CLASSIFY | CVT_CMD_PREPROCESS,
-    MOST_THREADS = 4096,
     MOST_IMAGES = 1000000,
 };
 
@@ -94,9 +93,9 @@ const cvt_option cvt_settings_rows[] = {
 
     /* threads */
     {.commands = WITH_THREADS, .letter = 't', .name = "threads", .kind = CVT_OPT_INTEGER, .target = FIELD(threads),
-     .argument = "N", .least = 1, .most = MOST_THREADS, .help = "threads inside an image"},
+     .argument = "N", .least = 1, .most = CVT_MOST_THREADS, .help = "threads inside an image"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'j', .name = "jobs", .kind = CVT_OPT_INTEGER, .target = FIELD(jobs),
-     .argument = "N", .least = 1, .most = MOST_THREADS, .help = "images at once"},
+     .argument = "N", .least = 1, .most = CVT_MOST_THREADS, .help = "images at once"},
     {.commands = WITH_BATCH, .letter = 'b', .name = "batch", .kind = CVT_OPT_INTEGER, .target = FIELD(batch),
      .argument = "N", .least = 1, .most = 4096, .initial = "1", .help = "images a forward pass"},
 
@@ -106,3 +105,11 @@ const cvt_option cvt_settings_rows[] = {
      .help = "this text"},
     {.name = NULL},
 };
+
+cvt_image_options cvt_settings_image(const cvt_settings *settings) {
+    return (cvt_image_options){.max_pixels = (uint64_t)settings->max_pixels,
+                               .max_scans = (int)settings->max_scans,
+                               .ignore_exif = cvt_opt_is(settings->exif, "ignore"),
+                               .clip_gray16 = cvt_opt_is(settings->gray16, "clip"),
+                               .allow_truncated = settings->allow_truncated};
+}

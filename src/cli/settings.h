@@ -21,6 +21,8 @@ enum {
     CVT_CMD_ALL = (1 << 12) - 1,
 };
 
+enum { CVT_MOST_THREADS = 4096 };
+
 typedef struct cvt_settings {
     bool help, version;
 
@@ -58,5 +60,8 @@ typedef struct cvt_settings {
 } cvt_settings;
 
 extern const cvt_option cvt_settings_rows[];
+
+/* What the settings say about decoding. */
+cvt_image_options cvt_settings_image(const cvt_settings *settings);
 
 #endif

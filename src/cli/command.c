@@ -1,0 +1,90 @@
+/* command.c - the two streams and the signals that all commands share. The only messages of the program are made here. */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- standard output ------------------------------------------------------------------------------------------- */
+
+static bool note(cvt_cli *cli, bool written) {
+    if (!written && !cli->output_errno) cli->output_errno = errno ? errno : EIO;
+    return !cli->output_errno;
+}
+
+bool cvt_cli_write(cvt_cli *cli, const void *bytes, size_t n) {
+    if (cli->output_errno) return false;
+    errno = 0;
+    return note(cli, fwrite(bytes, 1, n, stdout) == n);
+}
+
+bool cvt_cli_write_str(cvt_cli *cli, cvt_str *text) {
+    if (text->failed && !cli->output_errno) cli->output_errno = ENOMEM;
+    bool written = text->data ? cvt_cli_write(cli, text->data, text->size) : !cli->output_errno;
+    cvt_str_free(text);
+    return written;
+}
+
+bool cvt_cli_flush(cvt_cli *cli) {
+    if (cli->output_errno) return false;
+    errno = 0;
+    return note(cli, fflush(stdout) == 0);
+}
+
+/* ---- standard error -------------------------------------------------------------------------------------------- */
+
+void cvt_cli_say(const char *file, const char *message) {
+    char line[2 * CVT_MESSAGE_MAX] = "cvt: ", name[CVT_MESSAGE_MAX];
+    size_t n = file ? cvt_str_escape(name, sizeof name, file, strlen(file)) : 0, at = strlen(line);
+    bool said = n > 0 && strncmp(message, name, n) == 0 && (message[n] == ':' || message[n] == '/');
+    if (n > 0 && !said) at += (size_t)snprintf(line + at, sizeof line - at, "%s: ", name);
+    at += cvt_str_escape(line + at, sizeof line - at - 1, message, strlen(message));
+    line[at] = '\n';
+    line[at + 1] = 0;
+    fputs(line, stderr);
+}
+
+int cvt_cli_fail(const char *file, const cvt_error *error, int otherwise) {
+    cvt_cli_say(file, error->message);
+    return error->status == CVT_USAGE ? CVT_EXIT_USAGE : error->status == CVT_OUTPUT ? CVT_EXIT_OUTPUT : otherwise;
+}
+
+int cvt_cli_usage(const cvt_cli *cli, const char *format, ...) {
+    char message[CVT_MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    cvt_cli_say(cli->command ? cli->command->name : NULL, message);
+    return CVT_EXIT_USAGE;
+}
+
+/* ---- signals --------------------------------------------------------------------------------------------------- */
+
+/* What a handler may touch: the one place where the program keeps state outside its objects. */
+static volatile sig_atomic_t soft, noted;
+
+static void handle(int number) {
+    if (!soft || noted) _exit(CVT_EXIT_SIGNAL + number);
+    noted = number;
+}
+
+static void catch(int number) {
+    struct sigaction action = {.sa_handler = handle}, before;
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN) return; /* nohup, background jobs */
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+void cvt_cli_catch_signals(void) {
+    signal(SIGPIPE, SIG_IGN);
+    catch(SIGINT);
+    catch(SIGTERM);
+}
+
+void cvt_cli_stop_softly(void) { soft = 1; }
+
+int cvt_cli_stopped(void) { return noted; }

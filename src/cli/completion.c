@@ -1,0 +1,260 @@
+/* completion.c - cvt completion: scripts for bash, zsh and fish, made of the tables of commands and options. */
+#include <string.h>
+
+#include "cli/command.h"
+
+/* How the scripts get the names of models. */
+static const char model_names[] = "cvt list 2>/dev/null | sed -n \"s/^model *\\([^ ]*\\).*/\\1/p\"";
+
+/* Appends text for use between single quotes of a POSIX shell; `special` get a backslash too. */
+static void quote(cvt_str *to, const char *text, const char *special) {
+    for (; *text; text++) {
+        if (strchr(special, *text)) cvt_str_append(to, "\\", 1);
+        if (*text == '\'')
+            cvt_str_print(to, "'\\''");
+        else
+            cvt_str_append(to, text, 1);
+    }
+}
+
+static void append_choices(cvt_str *to, const char *const *choices) {
+    for (; *choices; choices++) cvt_str_print(to, "%s%s", *choices, choices[1] ? " " : "");
+}
+
+static void append_commands(cvt_str *to) {
+    for (const cvt_command *command = cvt_commands; command->name; command++)
+        cvt_str_print(to, "%s%s", command == cvt_commands ? "" : " ", command->name);
+}
+
+/* The fixed words that may stand as operand ("bash|zsh|fish", commands), with spaces between; false if it is a path. */
+static bool append_operands(cvt_str *to, const cvt_command *command) {
+    if (cvt_opt_is(command->operands, "[COMMAND]")) {
+        append_commands(to);
+        return true;
+    }
+    if (!strchr(command->operands, '|')) return false;
+    for (const char *c = command->operands; *c; c++) cvt_str_append(to, *c == '|' ? " " : c, 1);
+    return true;
+}
+
+/* ---- bash ------------------------------------------------------------------------------------------------------ */
+
+/* "-k --top-k -f --format ...": empty letters are left out. */
+static void bash_options(cvt_str *to, unsigned command) {
+    for (const cvt_option *row = cvt_settings_rows; row->name; row++) {
+        if (!(row->commands & command)) continue;
+        if (row->letter) cvt_str_print(to, "-%c ", row->letter);
+        cvt_str_print(to, row->argument ? "--%s= " : "--%s ", row->name);
+    }
+}
+
+/* What follows an option that takes a value; without a word of ours bash completes paths. */
+static void bash_value(cvt_str *to, const cvt_option *row) {
+    if (!row->argument) return;
+    cvt_str_print(to, "        ");
+    if (row->letter) cvt_str_print(to, "-%c | ", row->letter);
+    cvt_str_print(to, "--%s) ", row->name);
+    if (row->kind == CVT_OPT_MODEL) cvt_str_print(to, "words=$(%s) ", model_names);
+    if (row->choices) {
+        cvt_str_print(to, "words='");
+        append_choices(to, row->choices);
+        cvt_str_print(to, "' ");
+    }
+    cvt_str_print(to, ";;\n");
+}
+
+static void bash_command(cvt_str *to, const cvt_command *command) {
+    cvt_str_print(to, "    %s)\n        case $previous in\n", command->name);
+    for (const cvt_option *row = cvt_settings_rows; row->name; row++)
+        if (row->commands & command->bit) bash_value(to, row);
+    cvt_str_print(to, "        *) case $current in -*) words='");
+    bash_options(to, command->bit);
+    cvt_str_print(to, "' ;; *) words='");
+    append_operands(to, command);
+    cvt_str_print(to, "' ;; esac ;;\n        esac ;;\n");
+}
+
+static void write_bash(cvt_str *to) {
+    cvt_str_print(to, "# completion of cvt for bash: source <(cvt completion bash)\n"
+                      "_cvt() {\n"
+                      "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=\n"
+                      "    if [ \"$current\" = = ]; then current=; fi\n"
+                      "    if [ \"$previous\" = = ]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi\n"
+                      "    case ${COMP_WORDS[1]} in\n");
+    for (const cvt_command *command = cvt_commands; command->name; command++) bash_command(to, command);
+    cvt_str_print(to, "    esac\n    if [ \"$COMP_CWORD\" -eq 1 ]; then words='");
+    append_commands(to);
+    cvt_str_print(to, " ");
+    bash_options(to, CVT_CMD_TOP);
+    cvt_str_print(to, "'; fi\n"
+                      "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+                      "    case ${COMPREPLY[0]} in *=) compopt -o nospace ;; esac\n"
+                      "}\n"
+                      "complete -o default -F _cvt cvt\n");
+}
+
+/* ---- zsh ------------------------------------------------------------------------------------------------------- */
+
+static void zsh_value(cvt_str *to, const cvt_option *row) {
+    cvt_str_print(to, ":");
+    quote(to, row->argument, ":");
+    cvt_str_print(to, ":");
+    if (row->choices) {
+        cvt_str_print(to, "(");
+        append_choices(to, row->choices);
+        cvt_str_print(to, ")");
+    } else if (row->kind == CVT_OPT_MODEL) {
+        cvt_str_print(to, "_cvt_models");
+    } else if (row->kind == CVT_OPT_FOLDER) {
+        cvt_str_print(to, "_files -/");
+    } else if (row->kind == CVT_OPT_FILE || row->kind == CVT_OPT_FILES) {
+        cvt_str_print(to, "_files");
+    }
+}
+
+/* One specification of _arguments: '(-k --top-k)'{-k+,--top-k=}'[help]:N:' */
+static void zsh_option(cvt_str *to, const cvt_option *row) {
+    const char *plus = row->argument ? "+" : "", *equals = row->argument ? "=" : "";
+    bool again = row->kind == CVT_OPT_WORDS || row->kind == CVT_OPT_FILES;
+    cvt_str_print(to, " \\\n            ");
+    if (row->letter && again)
+        cvt_str_print(to, "'*'{-%c%s,--%s%s}'[", row->letter, plus, row->name, equals);
+    else if (row->letter)
+        cvt_str_print(to, "'(-%c --%s)'{-%c%s,--%s%s}'[", row->letter, row->name, row->letter, plus, row->name, equals);
+    else
+        cvt_str_print(to, "'%s--%s%s[", again ? "*" : "", row->name, equals);
+    quote(to, row->help, "[]:\\");
+    cvt_str_print(to, "]");
+    if (row->argument) zsh_value(to, row);
+    cvt_str_print(to, "'");
+}
+
+static void zsh_options(cvt_str *to, unsigned command) {
+    for (const cvt_option *row = cvt_settings_rows; row->name; row++)
+        if (row->commands & command) zsh_option(to, row);
+}
+
+static void zsh_command(cvt_str *to, const cvt_command *command) {
+    cvt_str words = {0};
+    cvt_str_print(to, "    %s)\n        _arguments -s -S", command->name);
+    zsh_options(to, command->bit);
+    if (append_operands(&words, command))
+        cvt_str_print(to, " \\\n            '1:word:(%s)'", words.data ? words.data : "");
+    else if (command->most != 0)
+        cvt_str_print(to, " \\\n            '*:file:_files'");
+    cvt_str_print(to, " ;;\n");
+    cvt_str_free(&words);
+}
+
+static void write_zsh(cvt_str *to) {
+    cvt_str_print(to, "#compdef cvt\n"
+                      "# completion of cvt for zsh: a file _cvt in a directory of $fpath, or source <(cvt completion zsh)\n"
+                      "_cvt_models() {\n"
+                      "    local -a names\n"
+                      "    names=(${(f)\"$(%s)\"})\n"
+                      "    compadd -a names\n"
+                      "    _files\n"
+                      "}\n"
+                      "_cvt() {\n"
+                      "    local -a commands\n"
+                      "    commands=(\n",
+                  model_names);
+    for (const cvt_command *command = cvt_commands; command->name; command++) {
+        cvt_str_print(to, "        '%s:", command->name);
+        quote(to, command->purpose, "\\");
+        cvt_str_print(to, "'\n");
+    }
+    cvt_str_print(to, "    )\n"
+                      "    if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n"
+                      "        _describe command commands\n"
+                      "        return\n"
+                      "    fi\n"
+                      "    if (( CURRENT > 2 )); then\n"
+                      "        shift words\n"
+                      "        (( CURRENT-- ))\n"
+                      "    fi\n"
+                      "    case $words[1] in\n");
+    for (const cvt_command *command = cvt_commands; command->name; command++) zsh_command(to, command);
+    cvt_str_print(to, "    *)\n        _arguments -s -S");
+    zsh_options(to, CVT_CMD_TOP);
+    cvt_str_print(to, " ;;\n"
+                      "    esac\n"
+                      "}\n"
+                      "if [ \"$funcstack[1]\" = _cvt ]; then _cvt \"$@\"; else compdef _cvt cvt; fi\n");
+}
+
+/* ---- fish ------------------------------------------------------------------------------------------------------ */
+
+static void fish_option(cvt_str *to, const cvt_option *row, const char *condition) {
+    cvt_str_print(to, "complete -c cvt -n '%s'", condition);
+    if (row->letter) cvt_str_print(to, " -s %c", row->letter);
+    cvt_str_print(to, " -l %s", row->name);
+    if (row->choices) {
+        cvt_str_print(to, " -x -a '");
+        append_choices(to, row->choices);
+        cvt_str_print(to, "'");
+    } else if (row->kind == CVT_OPT_MODEL) {
+        cvt_str_print(to, " -r -a '(%s)'", model_names);
+    } else if (row->kind == CVT_OPT_FOLDER) {
+        cvt_str_print(to, " -x -a '(__fish_complete_directories)'");
+    } else if (row->kind == CVT_OPT_FILE || row->kind == CVT_OPT_FILES) {
+        cvt_str_print(to, " -r -F");
+    } else if (row->argument) {
+        cvt_str_print(to, " -x");
+    }
+    cvt_str_print(to, " -d '");
+    quote(to, row->help, "");
+    cvt_str_print(to, "'\n");
+}
+
+static void fish_options(cvt_str *to, unsigned command, const char *condition) {
+    for (const cvt_option *row = cvt_settings_rows; row->name; row++)
+        if (row->commands & command) fish_option(to, row, condition);
+}
+
+static void fish_command(cvt_str *to, const cvt_command *command) {
+    cvt_str condition = {0}, words = {0};
+    cvt_str_print(&condition, "__fish_seen_subcommand_from %s", command->name);
+    cvt_str_print(to, "complete -c cvt -n __fish_use_subcommand -f -a %s -d '", command->name);
+    quote(to, command->purpose, "");
+    cvt_str_print(to, "'\n");
+    if (condition.failed) to->failed = true;
+    if (!condition.failed) {
+        if (append_operands(&words, command))
+            cvt_str_print(to, "complete -c cvt -n '%s' -f -a '%s'\n", condition.data, words.data ? words.data : "");
+        else if (command->most == 0)
+            cvt_str_print(to, "complete -c cvt -n '%s' -f\n", condition.data);
+        fish_options(to, command->bit, condition.data);
+    }
+    cvt_str_free(&condition);
+    cvt_str_free(&words);
+}
+
+static void write_fish(cvt_str *to) {
+    cvt_str_print(to, "# completion of cvt for fish: cvt completion fish > ~/.config/fish/completions/cvt.fish\n");
+    for (const cvt_command *command = cvt_commands; command->name; command++) fish_command(to, command);
+    fish_options(to, CVT_CMD_TOP, "__fish_use_subcommand");
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- */
+
+static const struct shell {
+    const char *name;
+    void (*write)(cvt_str *to);
+} shells[] = {{"bash", write_bash}, {"zsh", write_zsh}, {"fish", write_fish}, {NULL, NULL}};
+
+static const char *next_shell(const void *context, size_t i) { return ((const struct shell *)context)[i].name; }
+
+int cvt_command_completion(cvt_cli *cli, const cvt_settings *settings, char **operands) {
+    (void)settings;
+    for (const struct shell *shell = shells; shell->name; shell++)
+        if (strcmp(shell->name, operands[0]) == 0) {
+            cvt_str text = {0};
+            shell->write(&text);
+            cvt_cli_write_str(cli, &text);
+            return CVT_EXIT_OK;
+        }
+    const char *nearest = cvt_opt_nearest(operands[0], next_shell, shells);
+    if (nearest) return cvt_cli_usage(cli, "unknown shell '%s' (did you mean '%s'?)", operands[0], nearest);
+    return cvt_cli_usage(cli, "unknown shell '%s': bash, zsh or fish", operands[0]);
+}

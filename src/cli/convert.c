@@ -1,0 +1,28 @@
+/* convert.c - cvt convert and cvt init: both write a model as one self-contained file. */
+#include "cli/models.h"
+
+/* Saves and frees the model. */
+static int save(cvt_model *model, const cvt_settings *settings) {
+    cvt_error error;
+    int status = CVT_EXIT_OK;
+    if (cvt_model_save(model, settings->output, settings->dtype, settings->names, &error) != CVT_OK)
+        status = cvt_cli_fail(settings->output, &error, CVT_EXIT_OUTPUT);
+    cvt_model_free(model);
+    return status;
+}
+
+int cvt_command_convert(cvt_cli *cli, const cvt_settings *settings, char **operands) {
+    cvt_settings source = *settings;
+    source.model = operands[0];
+    cvt_model *model = NULL;
+    int status = cvt_models_open(cli, &source, NULL, &model);
+    return status == CVT_EXIT_OK ? save(model, settings) : status;
+}
+
+int cvt_command_init(cvt_cli *cli, const cvt_settings *settings, char **operands) {
+    (void)operands;
+    cvt_options options = {.random_weights = true, .seed = (uint64_t)settings->seed};
+    cvt_model *model = NULL;
+    int status = cvt_models_open(cli, settings, &options, &model);
+    return status == CVT_EXIT_OK ? save(model, settings) : status;
+}

@@ -1,0 +1,102 @@
+/* main.c - the program: prepare the process, find the command and let it run, end with the right status. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+
+const cvt_command cvt_commands[] = {
+    {"classify", CVT_CMD_CLASSIFY, "PATH...", 0, -1, "name what is on pictures", cvt_command_classify},
+    {"summary", CVT_CMD_SUMMARY, "", 0, 0, "list a model's layers, parameters and multiply-adds", cvt_command_summary},
+    {"check", CVT_CMD_CHECK, "", 0, 0, "check a model's config and every tensor", cvt_command_check},
+    {"run", CVT_CMD_RUN, "", 0, 0, "make one forward pass of tensors in .npy files", cvt_command_run},
+    {"preprocess", CVT_CMD_PREPROCESS, "IMAGE", 1, 1, "write the tensor that an image becomes", cvt_command_preprocess},
+    {"convert", CVT_CMD_CONVERT, "MODEL", 1, 1, "make one self-contained file of a model", cvt_command_convert},
+    {"init", CVT_CMD_INIT, "", 0, 0, "make a model with random weights", cvt_command_init},
+    {"bench", CVT_CMD_BENCH, "", 0, 0, "measure the speed of a model", cvt_command_bench},
+    {"list", CVT_CMD_LIST, "", 0, 0, "list the families and the models at hand", cvt_command_list},
+    {"help", CVT_CMD_HELP, "[COMMAND]", 0, 1, "explain a command", cvt_command_help},
+    {"completion", CVT_CMD_COMPLETION, "bash|zsh|fish", 1, 1, "write a shell's completion script", cvt_command_completion},
+    {.name = NULL},
+};
+
+const cvt_command *cvt_command_find(const char *name) {
+    for (const cvt_command *command = cvt_commands; command->name; command++)
+        if (strcmp(command->name, name) == 0) return command;
+    return NULL;
+}
+
+static const char *next_command(const void *commands, size_t i) { return ((const cvt_command *)commands)[i].name; }
+
+int cvt_command_unknown(const cvt_cli *cli, const char *name) {
+    const char *nearest = cvt_opt_nearest(name, next_command, cvt_commands);
+    if (nearest) return cvt_cli_usage(cli, "unknown command '%s' (did you mean '%s'?)", name, nearest);
+    return cvt_cli_usage(cli, "unknown command '%s'; 'cvt help' lists them", name);
+}
+
+/* Runs the command on words[0 .. n-1], what stands behind its name; words[n] is NULL. */
+static int run_command(cvt_cli *cli, const cvt_command *command, char **words, int n) {
+    cvt_settings settings = {0};
+    cvt_error error;
+    int operands = 0, status;
+    cli->command = command;
+    if (cvt_opt_parse(cvt_settings_rows, command->bit, &settings, words, n, &operands, &error) != CVT_OK)
+        status = cvt_cli_usage(cli, "%s", error.message);
+    else if (settings.help)
+        status = cvt_help_command(cli, command);
+    else if (operands < command->least)
+        status = cvt_cli_usage(cli, "an operand is missing: %s", command->operands);
+    else if (command->most >= 0 && operands > command->most)
+        status = cvt_cli_usage(cli, "unexpected operand '%s'", words[command->most]);
+    else {
+        words[operands] = NULL;
+        status = command->run(cli, &settings, words);
+    }
+    cvt_opt_free(cvt_settings_rows, &settings);
+    return status;
+}
+
+/* cvt --help, cvt --version */
+static int run_without_command(cvt_cli *cli, char **words, int n) {
+    cvt_settings settings = {0};
+    cvt_error error;
+    int operands = 0;
+    if (cvt_opt_parse(cvt_settings_rows, CVT_CMD_TOP, &settings, words, n, &operands, &error) != CVT_OK)
+        return cvt_cli_usage(cli, "%s", error.message);
+    if (settings.help) return cvt_help_all(cli);
+    if (settings.version) return cvt_help_version(cli);
+    return cvt_cli_usage(cli, "no command; 'cvt help' lists them");
+}
+
+static int dispatch(cvt_cli *cli, int argc, char **argv) {
+    if (argc < 2 || argv[1][0] == '-') return run_without_command(cli, argv + (argc > 0), argc > 0 ? argc - 1 : 0);
+    const cvt_command *command = cvt_command_find(argv[1]);
+    return command ? run_command(cli, command, argv + 2, argc - 2) : cvt_command_unknown(cli, argv[1]);
+}
+
+/* A standard stream that is closed becomes one on which every use fails, lest a file that is opened later take its
+ * number. */
+static void occupy_closed_streams(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/* Hands on what is left of the output. Its failure decides the status, unless a signal ends the program; a reader that
+ * went away has seen what it wanted. */
+static int finish(cvt_cli *cli, int status) {
+    cvt_cli_flush(cli);
+    if (!cli->output_errno && fclose(stdout) != 0) cli->output_errno = errno;
+    if (!cli->output_errno || status >= CVT_EXIT_SIGNAL) return status;
+    if (cli->output_errno == EPIPE) return CVT_EXIT_OK;
+    cvt_cli_say("standard output", strerror(cli->output_errno));
+    return CVT_EXIT_OUTPUT;
+}
+
+int main(int argc, char **argv) {
+    occupy_closed_streams();
+    cvt_cli_catch_signals();
+    cvt_cli cli = {.program = argc > 0 ? argv[0] : "cvt"};
+    return finish(&cli, dispatch(&cli, argc, argv));
+}

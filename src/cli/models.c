@@ -1,0 +1,201 @@
+/* models.c - finding models. The directories searched: those of $CVT_MODEL_PATH, ./models, models beside the program,
+ * and share/cvt/models of the prefix in whose bin the program lies. In each a model X is the directory X or the file
+ * X.safetensors. */
+#include "cli/models.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char suffix[] = ".safetensors";
+
+/* ---- the search path ------------------------------------------------------------------------------------------- */
+
+enum { BESIDE = 3 }; /* directories that do not come from $CVT_MODEL_PATH */
+
+/* Appends the directory of the program, links followed, or nothing if it cannot be known. */
+static bool append_program_folder(const cvt_cli *cli, cvt_str *to) {
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n > 0)
+        path[n] = 0;
+    else if (!strchr(cli->program, '/') || !realpath(cli->program, path))
+        return false;
+    char *slash = strrchr(path, '/');
+    if (!slash) return false;
+    cvt_str_append(to, path, (size_t)(slash - path));
+    return true;
+}
+
+/* Puts the i-th directory into `to`; false behind the last one. A directory that has no name leaves it empty. */
+static bool search_folder(const cvt_cli *cli, size_t i, cvt_str *to) {
+    cvt_str_clear(to);
+    const char *path = getenv("CVT_MODEL_PATH");
+    while (path) {
+        size_t n = strcspn(path, ":");
+        if (i-- == 0) {
+            cvt_str_append(to, path, n);
+            return true;
+        }
+        path = path[n] ? path + n + 1 : NULL;
+    }
+    if (i == 0) cvt_str_print(to, "models");
+    if (i == 1 && append_program_folder(cli, to)) cvt_str_print(to, "/models");
+    if (i == 2 && append_program_folder(cli, to)) cvt_str_print(to, "/../share/cvt/models");
+    return i < BESIDE;
+}
+
+static bool exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Looks for a model by name in the directories; false leaves *path undefined. */
+static bool search(const cvt_cli *cli, const char *name, cvt_str *path) {
+    cvt_str folder = {0};
+    bool found = false;
+    for (size_t i = 0; !found && search_folder(cli, i, &folder); i++) {
+        if (!folder.size) continue;
+        cvt_str_clear(path);
+        cvt_str_print(path, "%s/%s", folder.data, name);
+        found = !path->failed && is_folder(path->data);
+        if (found) break;
+        cvt_str_print(path, "%s", suffix);
+        found = !path->failed && exists(path->data);
+    }
+    cvt_str_free(&folder);
+    return found;
+}
+
+/* ---- listing --------------------------------------------------------------------------------------------------- */
+
+static int not_hidden(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
+static int by_bytes(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+
+/* True for a model's directory, or for a model's file; the file's name is cut before its suffix. */
+static bool is_model(char *name, const char *path) {
+    cvt_str config = {0};
+    cvt_str_print(&config, "%s/config.json", path);
+    bool found = config.data && exists(config.data);
+    cvt_str_free(&config);
+    size_t n = strlen(name), k = strlen(suffix);
+    if (found || n <= k || strcmp(name + n - k, suffix) != 0) return found;
+    name[n - k] = 0;
+    return true;
+}
+
+/* True if the name leads to this path, and not to a model in a directory that is searched before. */
+static bool is_first(const cvt_cli *cli, const char *name, const char *path) {
+    cvt_str found = {0};
+    bool first = search(cli, name, &found) && strcmp(found.data, path) == 0;
+    cvt_str_free(&found);
+    return first;
+}
+
+void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char *name, const char *path), void *context) {
+    cvt_str folder = {0}, path = {0};
+    for (size_t i = 0; search_folder(cli, i, &folder); i++) {
+        struct dirent **entries = NULL;
+        int n = folder.size ? scandir(folder.data, &entries, not_hidden, by_bytes) : 0;
+        for (int k = 0; k < n; k++) {
+            cvt_str_clear(&path);
+            cvt_str_print(&path, "%s/%s", folder.data, entries[k]->d_name);
+            if (!path.failed && is_model(entries[k]->d_name, path.data) && is_first(cli, entries[k]->d_name, path.data))
+                each(context, entries[k]->d_name, path.data);
+            free(entries[k]);
+        }
+        free(entries);
+    }
+    cvt_str_free(&folder);
+    cvt_str_free(&path);
+}
+
+/* ---- choosing -------------------------------------------------------------------------------------------------- */
+
+typedef struct nearest {
+    const char *wanted;
+    size_t distance;
+    cvt_str name;
+} nearest;
+
+static void compare(void *context, const char *name, const char *path) {
+    (void)path;
+    nearest *best = context;
+    size_t distance = cvt_str_distance(best->wanted, name, best->distance);
+    if (distance >= best->distance) return;
+    best->distance = distance;
+    cvt_str_clear(&best->name);
+    cvt_str_print(&best->name, "%s", name);
+}
+
+static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *error) {
+    nearest best = {.wanted = name, .distance = 4};
+    cvt_models_list(cli, compare, &best);
+    cvt_status status = best.name.data
+                            ? cvt_fail(error, CVT_NOT_FOUND, "no such model (did you mean '%s'?)", best.name.data)
+                            : cvt_fail(error, CVT_NOT_FOUND, "no such model; 'cvt list' shows what is at hand");
+    cvt_str_free(&best.name);
+    return status;
+}
+
+/* The path of the model that is called so. */
+static cvt_status resolve(const cvt_cli *cli, const char *name, cvt_str *path, cvt_error *error) {
+    if (!exists(name) && !strchr(name, '/')) return search(cli, name, path) ? CVT_OK : fail_missing(cli, name, error);
+    cvt_str_print(path, "%s", name);
+    return path->failed ? cvt_fail_memory(error) : CVT_OK;
+}
+
+/* The model when none is named. */
+static cvt_status resolve_default(const cvt_cli *cli, cvt_str *path, cvt_error *error) {
+    static const char *const starters[] = {"efficientnet-lite0", "script"};
+    for (size_t i = 0; i < sizeof starters / sizeof starters[0]; i++)
+        if (search(cli, starters[i], path)) return CVT_OK;
+    return cvt_fail(error, CVT_NOT_FOUND,
+                    "no model: name one with -m, or get the starter model by 'make demo' in the source tree of cvt");
+}
+
+static cvt_status open_named(const cvt_cli *cli, const char *name, const cvt_options *options, cvt_model **out,
+                             cvt_str *path, cvt_error *error) {
+    const char *variable = getenv("CVT_MODEL");
+    if (!name && variable && *variable) name = variable;
+    TRY(name ? resolve(cli, name, path, error) : resolve_default(cli, path, error));
+    return cvt_model_open(out, path->data, options, error);
+}
+
+cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, const cvt_options *more, cvt_model **out,
+                          cvt_str *path, cvt_error *error) {
+    cvt_options options = more ? *more : (cvt_options){0};
+    options.labels = settings->labels;
+    if (settings->size.height) {
+        options.height = settings->size.height;
+        options.width = settings->size.width;
+    }
+    if (settings->model || !settings->config) {
+        options.config = settings->config;
+        return open_named(cli, settings->model, &options, out, path, error);
+    }
+    if (!options.no_weights && !options.random_weights)
+        return cvt_fail(error, CVT_USAGE, "option '-c' needs a model beside it: -m MODEL");
+    cvt_str_print(path, "%s", settings->config);
+    return path->failed ? cvt_fail_memory(error) : cvt_model_open(out, path->data, &options, error);
+}
+
+int cvt_models_open(const cvt_cli *cli, const cvt_settings *settings, const cvt_options *more, cvt_model **out) {
+    cvt_str path = {0};
+    cvt_error error;
+    int exit_status = CVT_EXIT_OK;
+    if (cvt_models_try(cli, settings, more, out, &path, &error) != CVT_OK)
+        exit_status = cvt_cli_fail(path.data ? path.data : settings->model, &error, CVT_EXIT_MODEL);
+    cvt_str_free(&path);
+    return exit_status;
+}

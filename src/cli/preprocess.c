@@ -1,0 +1,66 @@
+/* preprocess.c - cvt preprocess: what a model would be fed of an image, or the pixels on the way there. */
+#include <stdlib.h>
+
+#include "base/npy.h"
+#include "batch/input.h"
+#include "cli/models.h"
+
+static cvt_image_stop stop_of(const char *step) {
+    static const struct {
+        const char *name;
+        cvt_image_stop stop;
+    } steps[] = {
+        {"decode", CVT_STOP_DECODE}, {"orient", CVT_STOP_ORIENT}, {"resize", CVT_STOP_RESIZE}, {"crop", CVT_STOP_CROP}};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (cvt_opt_is(step, steps[i].name)) return steps[i].stop;
+    return CVT_STOP_NONE;
+}
+
+static cvt_status read_image(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
+                             cvt_error *error) {
+    cvt_input input = {0};
+    cvt_status status = cvt_input_read(&input, path, -1, error);
+    if (status == CVT_OK) status = cvt_image_read_memory(image, model, input.data, input.size, stop, error);
+    free(input.data);
+    return status;
+}
+
+static cvt_status write_result(const cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
+                               cvt_error *error) {
+    int64_t shape[1 + CVT_NPY_MAX_RANK] = {1};
+    if (stop != CVT_STOP_NONE) {
+        int height, width;
+        const uint8_t *pixels = cvt_image_pixels(image, &height, &width);
+        return cvt_npy_write(path, CVT_NPY_U8, pixels, 3, (int64_t[]){height, width, 3}, error);
+    }
+    cvt_tensor_info input = cvt_model_input(model, 0);
+    for (int i = 0; i < input.rank; i++) shape[1 + i] = input.shape[i];
+    return cvt_npy_write(path, CVT_NPY_F32, cvt_image_tensor(image), 1 + input.rank, shape, error);
+}
+
+static int preprocess(const cvt_settings *settings, const cvt_model *model, const char *path) {
+    cvt_image_options options = cvt_settings_image(settings);
+    cvt_image_stop stop = stop_of(settings->stop);
+    cvt_image *image = NULL;
+    cvt_error error;
+    int status = CVT_EXIT_OK;
+    if (cvt_image_new(&image, &options, &error) != CVT_OK || read_image(image, model, path, stop, &error) != CVT_OK) {
+        status = cvt_cli_fail(path, &error, CVT_EXIT_INPUT);
+    } else {
+        if (cvt_image_warning(image)) cvt_cli_say(path, cvt_image_warning(image));
+        if (write_result(image, model, settings->output, stop, &error) != CVT_OK)
+            status = cvt_cli_fail(settings->output, &error, CVT_EXIT_OUTPUT);
+    }
+    cvt_image_free(image);
+    return status;
+}
+
+int cvt_command_preprocess(cvt_cli *cli, const cvt_settings *settings, char **operands) {
+    cvt_options options = {.no_weights = true};
+    cvt_model *model = NULL;
+    int status = cvt_models_open(cli, settings, &options, &model);
+    if (status != CVT_EXIT_OK) return status;
+    status = preprocess(settings, model, operands[0]);
+    cvt_model_free(model);
+    return status;
+}

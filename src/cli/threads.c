@@ -1,0 +1,136 @@
+/* threads.c - how many threads. Neither libgomp nor libomp reads cgroup quotas, and a container with half a processor's
+ * quota on a large machine runs tens of times slower with a thread per processor; so the quota is read here.
+ * Sources: Linux Documentation/admin-guide/cgroup-v2.rst (cpu.max), scheduler/sched-bwc.rst (cpu.cfs_quota_us). */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "cli/threads.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/num.h"
+
+/* ---- what there is --------------------------------------------------------------------------------------------- */
+
+static int affinity(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more processors than a cpu_set_t has */
+    return online > 0 && online < INT_MAX ? (int)online : 1;
+}
+
+/* The first line of a small file, without its newline; false if there is none. */
+static bool read_line(const char *path, char *line, int capacity) {
+    FILE *file = fopen(path, "r");
+    if (!file) return false;
+    bool read = fgets(line, capacity, file) != NULL;
+    fclose(file);
+    if (read) line[strcspn(line, "\n")] = 0;
+    return read;
+}
+
+/* Processors that quota microseconds in every period allow, rounded up; INT_MAX: no limit. */
+static int processors(long long quota, long long period) {
+    if (quota <= 0 || period <= 0) return INT_MAX;
+    long long n = quota / period + (quota % period != 0);
+    return n < INT_MAX ? (int)n : INT_MAX;
+}
+
+/* The quota of one directory of the hierarchy, version 2. */
+static int quota_v2(const char *folder) {
+    char path[PATH_MAX + 16], line[64];
+    long long quota, period;
+    snprintf(path, sizeof path, "%s/cpu.max", folder);
+    if (!read_line(path, line, sizeof line) || sscanf(line, "%lld %lld", &quota, &period) != 2) return INT_MAX;
+    return processors(quota, period);
+}
+
+static int quota_v1(const char *folder) {
+    char path[PATH_MAX + 32], line[64];
+    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
+    if (!read_line(path, line, sizeof line)) return INT_MAX;
+    long long quota = atoll(line);
+    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
+    return read_line(path, line, sizeof line) ? processors(quota, atoll(line)) : INT_MAX;
+}
+
+/* The least quota from our group up to the mount: each level limits all below it. In a container the group's path may
+ * lie outside of what is mounted; its levels are then absent, and the mount's own files are the container's. */
+static int least_quota(const char *mount, const char *group, int (*quota)(const char *folder)) {
+    char folder[PATH_MAX];
+    size_t root = strlen(mount);
+    int n = snprintf(folder, sizeof folder, "%s%s", mount, group), least = INT_MAX;
+    if (n < 0 || (size_t)n >= sizeof folder) folder[root < sizeof folder ? root : 0] = 0;
+    for (;;) {
+        least = cvt_min_int(least, quota(folder));
+        char *slash = strrchr(folder, '/');
+        if (strlen(folder) <= root || !slash) return least;
+        *slash = 0;
+    }
+}
+
+static bool has_word(const char *list, const char *word) {
+    size_t n = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)); at += n)
+        if ((at == list || at[-1] == ',') && (!at[n] || at[n] == ',')) return true;
+    return false;
+}
+
+/* The quota of this process by its list of groups, lines of "ID:CONTROLLERS:/GROUP"; version 2 is "0::/GROUP". */
+static int cgroup_quota(const char *groups, const char *mount) {
+    char line[PATH_MAX], folder[PATH_MAX];
+    int least = INT_MAX;
+    FILE *file = fopen(groups, "r");
+    if (!file) return INT_MAX;
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = 0;
+        char *controllers = strchr(line, ':');
+        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group) continue;
+        *group++ = 0;
+        controllers++;
+        if (!*controllers) {
+            least = cvt_min_int(least, least_quota(mount, group, quota_v2));
+        } else if (has_word(controllers, "cpu")) {
+            int n = snprintf(folder, sizeof folder, "%s/%s", mount, controllers);
+            if (n > 0 && (size_t)n < sizeof folder) least = cvt_min_int(least, least_quota(folder, group, quota_v1));
+        }
+    }
+    fclose(file);
+    return least;
+}
+
+int cvt_threads_available(void) {
+    return cvt_min_int(affinity(), cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup"));
+}
+
+/* ---- what is wanted -------------------------------------------------------------------------------------------- */
+
+/* The number that a variable opens with, or 0. OMP_NUM_THREADS may be a list, a number per nesting level. */
+static int leading_number(const char *text) {
+    char *end;
+    long value = strtol(text, &end, 10);
+    bool ends = *end == 0 || *end == ',' || *end == ' ';
+    return end != text && ends && value >= 1 && value <= CVT_MOST_THREADS ? (int)value : 0;
+}
+
+static cvt_status total(int *out, cvt_error *error) {
+    const char *ours = getenv("CVT_THREADS"), *openmp = getenv("OMP_NUM_THREADS");
+    *out = ours && *ours ? leading_number(ours) : 0;
+    if (ours && *ours && !*out)
+        return cvt_fail(error, CVT_USAGE, "CVT_THREADS: '%s' is not a whole number from 1 to %d", ours, CVT_MOST_THREADS);
+    if (!*out && openmp) *out = leading_number(openmp);
+    if (!*out) *out = cvt_threads_available();
+    return CVT_OK;
+}
+
+cvt_status cvt_threads_choose(const cvt_settings *settings, bool many, cvt_threads *out, cvt_error *error) {
+    int n = 1;
+    if (!settings->threads && !settings->jobs) TRY(total(&n, error));
+    out->inside = settings->threads ? (int)settings->threads : settings->jobs || many ? 1 : n;
+    out->jobs = settings->jobs ? (int)settings->jobs : settings->threads || !many ? 1 : n;
+    return CVT_OK;
+}

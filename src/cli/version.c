@@ -1,0 +1,39 @@
+/* version.c - cvt --version. The headers of the libraries are here for their version numbers alone. */
+#include <cjson/cJSON.h>
+#include <png.h>
+#include <stdio.h>
+#include <zlib.h>
+
+/* jpeglib.h needs size_t and FILE to be there */
+#include <jpeglib.h>
+
+#include "cli/command.h"
+
+#ifndef CVT_GIT_ID
+#define CVT_GIT_ID "unknown"
+#endif
+#ifndef LIBJPEG_TURBO_VERSION
+#error "libjpeg-turbo is needed: other libjpegs decode to other pixels"
+#endif
+
+#define TEXT(x) TEXT_(x)
+#define TEXT_(x) #x
+
+int cvt_help_version(cvt_cli *cli) {
+    const char *isa;
+    cvt_error error;
+    if (cvt_isa(&isa, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    cvt_str text = {0};
+    cvt_str_print(&text, "cvt %s (git %s)\n", CVT_VERSION, CVT_GIT_ID);
+    cvt_str_print(&text, "libjpeg-turbo %s, libpng %s, zlib %s, cJSON %s\n", TEXT(LIBJPEG_TURBO_VERSION),
+                  png_get_libpng_ver(NULL), zlibVersion(), cJSON_Version());
+    cvt_str_print(&text, "kernels: %s\n", isa);
+#ifdef _OPENMP
+    cvt_str_print(&text, "OpenMP: %d\n", _OPENMP);
+#else
+    cvt_str_print(&text, "OpenMP: none\n");
+#endif
+    cvt_str_print(&text, "pixels as Pillow 13\n");
+    cvt_cli_write_str(cli, &text);
+    return CVT_EXIT_OK;
+}
