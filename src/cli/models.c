@@ -59,7 +59,7 @@ static bool is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* Looks for a model by name in the directories; false leaves *path undefined. */
+/* Looks for a model by name in the directories; false leaves *path empty. */
 static bool search(const cvt_cli *cli, const char *name, cvt_str *path) {
     cvt_str folder = {0};
     bool found = false;
@@ -72,6 +72,7 @@ static bool search(const cvt_cli *cli, const char *name, cvt_str *path) {
         cvt_str_print(path, "%s", suffix);
         found = !path->failed && exists(path->data);
     }
+    if (!found) cvt_str_clear(path);
     cvt_str_free(&folder);
     return found;
 }
@@ -142,8 +143,8 @@ static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *
     nearest best = {.wanted = name, .distance = 4};
     cvt_models_list(cli, compare, &best);
     cvt_status status = best.name.data
-                            ? cvt_fail(error, CVT_NOT_FOUND, "no such model (did you mean '%s'?)", best.name.data)
-                            : cvt_fail(error, CVT_NOT_FOUND, "no such model; 'cvt list' shows what is at hand");
+                            ? cvt_fail(error, CVT_NOT_FOUND, "%s: no such model (did you mean '%s'?)", name, best.name.data)
+                            : cvt_fail(error, CVT_NOT_FOUND, "%s: no such model; 'cvt list' shows which there are", name);
     cvt_str_free(&best.name);
     return status;
 }
@@ -195,7 +196,7 @@ int cvt_models_open(const cvt_cli *cli, const cvt_settings *settings, const cvt_
     cvt_error error;
     int exit_status = CVT_EXIT_OK;
     if (cvt_models_try(cli, settings, more, out, &path, &error) != CVT_OK)
-        exit_status = cvt_cli_fail(path.data ? path.data : settings->model, &error, CVT_EXIT_MODEL);
+        exit_status = cvt_cli_fail(path.size ? path.data : NULL, &error, CVT_EXIT_MODEL);
     cvt_str_free(&path);
     return exit_status;
 }

@@ -238,22 +238,21 @@ void cvt_opt_free(const cvt_option *rows, void *settings) {
 
 /* ---- help ------------------------------------------------------------------------------------------------------ */
 
-/* Appends words, broken so that lines end before HELP_WIDTH; new lines start at HELP_COLUMN. `column` is where we are. */
-static void wrap(cvt_str *to, size_t column, const char *text) {
-    while (*text) {
+/* Appends words, broken so that no line is longer than HELP_WIDTH; lines start at HELP_COLUMN, where we are. */
+static void wrap(cvt_str *to, const char *text) {
+    for (size_t column = HELP_COLUMN; *text;) {
         size_t n = strcspn(text, " ");
-        if (column + n > HELP_WIDTH && column > HELP_COLUMN) {
-            cvt_str_print(to, "\n%*s", HELP_COLUMN, "");
-            column = HELP_COLUMN;
+        if (column == HELP_COLUMN) {
+            cvt_str_append(to, text, n);
+            column += n;
+        } else if (column + 1 + n <= HELP_WIDTH) {
+            cvt_str_print(to, " %.*s", (int)n, text);
+            column += 1 + n;
+        } else {
+            cvt_str_print(to, "\n%*s%.*s", HELP_COLUMN, "", (int)n, text);
+            column = HELP_COLUMN + n;
         }
-        cvt_str_append(to, text, n);
-        column += n;
-        text += n;
-        if (*text) {
-            if (column < HELP_WIDTH) cvt_str_append(to, " ", 1);
-            column++;
-            text++;
-        }
+        text += n + strspn(text + n, " ");
     }
 }
 
@@ -280,7 +279,7 @@ void cvt_opt_help(const cvt_option *rows, unsigned command, cvt_str *to) {
         cvt_str text = {0};
         describe(&text, row);
         if (text.failed) to->failed = true;
-        if (text.data) wrap(to, HELP_COLUMN, text.data);
+        if (text.data) wrap(to, text.data);
         cvt_str_print(to, "\n");
         cvt_str_free(&text);
     }

@@ -59,7 +59,7 @@ static int open_model(pass *p) {
     if (cvt_models_try(p->cli, p->settings, &options, &p->model, &path, &error) != CVT_OK) {
         bool size = cvt_models_try(p->cli, p->settings, &plain, &p->model, &unused, NULL) == CVT_OK;
         status = size ? cvt_cli_fail(p->settings->inputs.items[0], &error, CVT_EXIT_INPUT)
-                      : cvt_cli_fail(path.data, &error, CVT_EXIT_MODEL);
+                      : cvt_cli_fail(path.size ? path.data : NULL, &error, CVT_EXIT_MODEL);
     }
     cvt_str_free(&path);
     cvt_str_free(&unused);
