@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,7 +48,14 @@ void cvt_cli_say(const char *file, const char *message) {
     fputs(line, stderr);
 }
 
+/* True for a pipe or socket that nobody reads any more. */
+static bool reader_gone(int fd) {
+    struct pollfd state = {.fd = fd, .events = POLLOUT};
+    return poll(&state, 1, 0) == 1 && (state.revents & POLLERR);
+}
+
 int cvt_cli_fail(const char *file, const cvt_error *error, int otherwise) {
+    if (error->status == CVT_OUTPUT && cvt_opt_is(file, "-") && reader_gone(STDOUT_FILENO)) return CVT_EXIT_OK;
     cvt_cli_say(file, error->message);
     return error->status == CVT_USAGE ? CVT_EXIT_USAGE : error->status == CVT_OUTPUT ? CVT_EXIT_OUTPUT : otherwise;
 }

@@ -72,7 +72,8 @@ bool cvt_cli_flush(cvt_cli *cli);
 /* "cvt: FILE: message" in one write, control bytes escaped; safe from any thread. file may be NULL. Where the message
  * opens with the file's name already, it is not said twice. */
 void cvt_cli_say(const char *file, const char *message);
-/* Says error's message and returns the exit status that stands for it: CVT_USAGE 2, CVT_OUTPUT 4, else `otherwise`. */
+/* Says error's message and returns the exit status that stands for it: CVT_USAGE 2, CVT_OUTPUT 4, else `otherwise`.
+ * For output to "-" whose reader has gone: says nothing, 0. */
 int cvt_cli_fail(const char *file, const cvt_error *error, int otherwise);
 /* "cvt: COMMAND: message": CVT_EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int cvt_cli_usage(const cvt_cli *cli, const char *format, ...);
