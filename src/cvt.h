@@ -58,6 +58,7 @@ typedef struct cvt_session cvt_session;
 typedef struct cvt_options {
     const char *config;      /* a config file to use instead of the one beside the weights, or NULL */
     const char *labels;      /* a file with a label a line, or NULL for what the model carries */
+    const char *default_labels; /* such a file for models of 1000 classes that carry none, or NULL */
     const char *const *taps; /* names of values that runs must keep, or the single name "all"; NULL for none */
     size_t n_taps;
     int height, width;       /* build for this input size; 0: what the config says */

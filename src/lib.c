@@ -1,0 +1,196 @@
+/* lib.c - read this first: how a model comes to be.
+ *
+ *     path -> config (JSON) -> family -> graph -> weights bound to it -> plan -> sessions run it
+ *
+ * Everything a model owns is made here, in this order, and freed in cvt_model_free. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "model/model.h"
+
+/* The dialect of the weights, and the one whose defaults count: a converted file remembers where it came from. */
+static cvt_status find_names(cvt_model *m, cvt_error *error) {
+    const cvt_dialect *dialects = m->config.arch->dialects;
+    if (!m->files.weights) return CVT_OK;
+    m->origin = m->names = cvt_dialect_detect(dialects, m->files.weights);
+    const char *origin = cvt_weights_metadata(m->files.weights, CVT_META_ORIGIN);
+    if (origin) m->origin = cvt_dialect_find(dialects, origin);
+    if (m->origin) return CVT_OK;
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", no dialect of %s", cvt_weights_path(m->files.weights), CVT_META_ORIGIN,
+                    origin, m->config.arch->name);
+}
+
+/* A config that does not say how many classes there are leaves it to the last layer's rows. */
+static cvt_status count_classes(cvt_model *m, cvt_error *error) {
+    cvt_base *base = cvt_config_base(&m->config);
+    if (base->classes || !m->files.weights) return CVT_OK;
+    cvt_param head = {.name = m->config.arch->classifier, .pattern = m->config.arch->classifier};
+    cvt_str name = {0};
+    bool named = cvt_name_expand(&name, m->names, &head);
+    const cvt_tensor *t = named ? cvt_weights_find(m->files.weights, name.data) : NULL;
+    bool failed = name.failed;
+    cvt_str_free(&name);
+    if (failed) return cvt_fail_memory(error);
+    if (t && t->rank == 2 && t->shape[0] > 0 && t->shape[0] <= 1000000) base->classes = (int)t->shape[0];
+    return CVT_OK;
+}
+
+static cvt_status read_recipe(cvt_model *m, cvt_error *error) {
+    if (!m->files.preprocessor) return CVT_OK;
+    cvt_json_document *document;
+    const char *text = m->files.preprocessor, *origin = m->files.preprocessor_origin;
+    TRY(cvt_json_parse(&document, text, strlen(text), origin, error));
+    const cvt_json *root = cvt_json_root(document);
+    cvt_status status = cvt_json_kind_of(root) == CVT_JSON_OBJECT ? CVT_OK : cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
+    const char *type = m->config.model_type ? m->config.model_type : m->config.arch->hf_type;
+    if (status == CVT_OK) status = cvt_recipe_read_hf(&cvt_config_base(&m->config)->recipe, root, type, origin, error);
+    cvt_json_free(document);
+    return status;
+}
+
+/* The input size: what the caller says, else the config, else the recipe. */
+static void settle_size(cvt_model *m, const cvt_options *options) {
+    cvt_base *base = cvt_config_base(&m->config);
+    for (int i = 0; i < 2; i++) {
+        int wanted = i == 0 ? options->height : options->width;
+        if (wanted > 0) base->size[i] = wanted;
+        if (!base->size[i]) base->size[i] = base->recipe.size[i] ? base->recipe.size[i] : 224;
+    }
+}
+
+static cvt_status read_config(cvt_model *m, const cvt_options *options, cvt_error *error) {
+    const char *origin = m->files.config_origin;
+    TRY(cvt_json_parse(&m->document, m->files.config, strlen(m->files.config), origin, error));
+    TRY(cvt_config_open(&m->config, cvt_json_root(m->document), origin, &m->arena, error));
+    TRY(find_names(m, error));
+    TRY(count_classes(m, error));
+    TRY(read_recipe(m, error));
+    cvt_status status = m->config.arch->settle(m->config.values, m->config.dialect, m->origin, error);
+    if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
+    settle_size(m, options);
+    return cvt_labels_read(m, options, error);
+}
+
+static cvt_status build_graph(cvt_model *m, cvt_error *error) {
+    cvt_builder *b = cvt_builder_new();
+    if (!b) return cvt_fail_memory(error);
+    cvt_value output = m->config.arch->build(b, m->config.values);
+    cvt_status status = cvt_builder_finish(b, &m->graph, output, error);
+    return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", m->files.config_origin);
+}
+
+static cvt_status list_taps(cvt_model *m, cvt_error *error) {
+    const cvt_graph *g = m->graph;
+    m->taps = cvt_arena_array(&m->arena, (size_t)g->n_values + 1, sizeof *m->taps);
+    m->keep = cvt_arena_array(&m->arena, (size_t)g->n_values + 1, sizeof *m->keep);
+    if (!m->taps || !m->keep) return cvt_fail_memory(error);
+    for (int v = 0; v < g->n_values; v++)
+        if (g->values[v].tap) m->taps[m->n_taps++] = v;
+    return CVT_OK;
+}
+
+static cvt_value find_tap(const cvt_model *m, const char *name) {
+    for (int i = 0; i < m->n_taps; i++)
+        if (strcmp(m->graph->values[m->taps[i]].tap, name) == 0) return m->taps[i];
+    return CVT_NO_VALUE;
+}
+
+static cvt_status unknown_tap(const cvt_model *m, const char *name, cvt_error *error) {
+    const char *nearest = NULL;
+    size_t distance = 32;
+    for (int i = 0; i < m->n_taps; i++) {
+        size_t d = cvt_str_distance(name, m->graph->values[m->taps[i]].tap, distance);
+        if (d < distance) {
+            distance = d;
+            nearest = m->graph->values[m->taps[i]].tap;
+        }
+    }
+    if (!nearest) return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"; `cvt summary -f json` lists them", name);
+    return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"; the nearest is \"%s\"", name, nearest);
+}
+
+static cvt_status choose_taps(cvt_model *m, const cvt_options *options, cvt_error *error) {
+    for (size_t i = 0; i < options->n_taps; i++) {
+        bool all = strcmp(options->taps[i], "all") == 0;
+        cvt_value v = all ? CVT_NO_VALUE : find_tap(m, options->taps[i]);
+        if (!all && v == CVT_NO_VALUE) return unknown_tap(m, options->taps[i], error);
+        if (!all) m->keep[v] = true;
+        for (int k = 0; all && k < m->n_taps; k++) m->keep[m->taps[k]] = true;
+    }
+    return CVT_OK;
+}
+
+/* Packing every weight at load takes as long as packing them during this many images. */
+enum { IMAGES_THAT_PAY = 16 };
+
+static cvt_status make_plan(cvt_model *m, const cvt_options *options, cvt_error *error) {
+    if (options->random_weights)
+        TRY(cvt_bind_random(&m->sources, m->graph, options->seed, &m->arena, error));
+    else
+        TRY(cvt_bind(&m->sources, &m->tensors, m->graph, m->files.weights, m->names, &m->arena, error));
+    cvt_plan_options plan = {.kernels = &cvt_kernels_ref, .keep = m->keep, .fuse = !options->reference};
+    if (!options->reference) TRY(cvt_kernels_get(&plan.kernels, error));
+    plan.pack_ahead = options->images >= IMAGES_THAT_PAY;
+    TRY(cvt_plan_new(&m->plan, m->graph, m->sources, &plan, error));
+    for (int p = 0; m->tensors && p < m->graph->n_params; p++)
+        if (m->plan->dropped[p]) cvt_weights_drop(m->files.weights, m->tensors[p]);
+    return CVT_OK;
+}
+
+static void make_recipe(cvt_model *m) {
+    const cvt_base *base = cvt_config_base(&m->config);
+    m->no_recipe.status = cvt_recipe_resolve(&m->recipe, &base->recipe, base->size[0], base->size[1], base->channels, &m->no_recipe);
+}
+
+static cvt_status open_model(cvt_model *m, const char *path, const cvt_options *options, cvt_error *error) {
+    TRY(cvt_bundle_open(&m->files, path, options, error));
+    if (!m->files.config) return cvt_fail(error, CVT_USAGE, "no model and no config given");
+    TRY(read_config(m, options, error));
+    TRY(build_graph(m, error));
+    TRY(list_taps(m, error));
+    TRY(choose_taps(m, options, error));
+    make_recipe(m);
+    return options->no_weights ? CVT_OK : make_plan(m, options, error);
+}
+
+cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *options, cvt_error *error) {
+    cvt_options none = {0};
+    cvt_model *m = calloc(1, sizeof *m);
+    if (!m) return cvt_fail_memory(error);
+    cvt_status status = open_model(m, path, options ? options : &none, error);
+    if (status == CVT_OK)
+        *out = m;
+    else
+        cvt_model_free(m);
+    return status;
+}
+
+void cvt_model_free(cvt_model *m) {
+    if (!m) return;
+    cvt_plan_free(m->plan);
+    cvt_graph_free(m->graph);
+    cvt_json_free(m->document);
+    cvt_bundle_close(&m->files);
+    cvt_arena_free(&m->arena);
+    free(m);
+}
+
+cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
+    enum { BLOCK = 4096 };
+    float values[BLOCK];
+    for (int p = 0; m->tensors && p < m->graph->n_params; p++) {
+        const cvt_tensor *t = m->tensors[p];
+        size_t count = m->graph->params[p].count;
+        for (size_t first = 0; first < count; first += BLOCK) {
+            size_t n = count - first < BLOCK ? count - first : BLOCK;
+            cvt_tensor_widen(values, t, first, n);
+            for (size_t i = 0; i < n; i++)
+                if (!isfinite(values[i]))
+                    return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" has a value that is not finite, at element %zu", t->file,
+                                    t->name, first + i);
+        }
+    }
+    return CVT_OK;
+}

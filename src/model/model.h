@@ -1,0 +1,54 @@
+/* model.h - what a cvt_model is made of. Private to model/ and lib.c. */
+#ifndef CVT_MODEL_MODEL_H
+#define CVT_MODEL_MODEL_H
+
+#include "arch/arch.h"
+#include "base/file.h"
+#include "plan/plan.h"
+#include "weights/bind.h"
+
+/* The documents and the weights of a model, wherever they lie. */
+typedef struct cvt_bundle {
+    char *config, *preprocessor;           /* JSON texts; preprocessor NULL: none */
+    char *config_origin, *preprocessor_origin; /* for messages */
+    char *labels, *labels_origin;          /* a label a line; NULL: none */
+    cvt_weights *weights;                  /* NULL where none were asked for */
+} cvt_bundle;
+
+struct cvt_model {
+    cvt_arena arena;
+    cvt_bundle files;
+    cvt_json_document *document; /* of the config */
+    cvt_config config;
+    const cvt_dialect *names;    /* of the weights */
+    const cvt_dialect *origin;   /* whose defaults count: that of the checkpoint it was converted from */
+    cvt_graph *graph;
+    cvt_source *sources;
+    const cvt_tensor **tensors; /* NULL for random weights */
+    cvt_plan *plan;             /* NULL without weights */
+    bool *keep;                 /* of every value */
+    int *taps, n_taps;          /* values that have a tap name */
+    const char **labels;
+    int n_labels;
+    cvt_recipe recipe;
+    cvt_error no_recipe;        /* why there is none; status CVT_OK if there is one */
+};
+
+/* files.c: finds and reads what `path` holds. Errors as cvt_model_open. */
+cvt_status cvt_bundle_open(cvt_bundle *bundle, const char *path, const cvt_options *options, cvt_error *error);
+void cvt_bundle_close(cvt_bundle *bundle);
+
+/* labels.c: --labels, else id2label, else label_names, else labels.txt, else the default list for 1000 classes. */
+cvt_status cvt_labels_read(cvt_model *model, const cvt_options *options, cvt_error *error);
+
+/* Copies value v of image 0.. of a run into `to` in logical order: maps [C,H,W], the rest as stored. */
+void cvt_value_export(float *to, const float *stored, cvt_shape shape);
+cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape);
+
+/* Keys of the metadata of a converted file. */
+#define CVT_META_CONFIG "cvt.config"
+#define CVT_META_PREPROCESSOR "cvt.preprocessor"
+#define CVT_META_LABELS "cvt.labels"
+#define CVT_META_ORIGIN "cvt.origin"
+
+#endif

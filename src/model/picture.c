@@ -1,0 +1,64 @@
+/* picture.c - cvt_image: the image side meets the model's recipe. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/image.h"
+#include "model/model.h"
+
+struct cvt_image {
+    cvt_preprocessor prepare;
+    cvt_decode_options options;
+    const cvt_pixels *pixels;
+};
+
+static const size_t file_limit = (size_t)1 << 30; /* bytes of an image file */
+
+cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error) {
+    cvt_image *image = calloc(1, sizeof *image);
+    if (!image) return cvt_fail_memory(error);
+    cvt_image_options o = options ? *options : (cvt_image_options){0};
+    image->options = (cvt_decode_options){
+        .max_pixels = o.max_pixels ? o.max_pixels : 100000000, .max_scans = o.max_scans ? o.max_scans : 200,
+        .ignore_exif = o.ignore_exif, .clip_gray16 = o.clip_gray16, .allow_truncated = o.allow_truncated,
+    };
+    *out = image;
+    return CVT_OK;
+}
+
+void cvt_image_free(cvt_image *image) {
+    if (!image) return;
+    cvt_preprocessor_free(&image->prepare);
+    free(image);
+}
+
+cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size, cvt_image_stop stop,
+                                 cvt_error *error) {
+    image->pixels = NULL;
+    image->prepare.info.warning[0] = 0;
+    if (model->no_recipe.status != CVT_OK) {
+        if (error) *error = model->no_recipe;
+        return model->no_recipe.status;
+    }
+    return cvt_preprocess(&image->prepare, &model->recipe, &image->options, bytes, size, stop, &image->pixels, error);
+}
+
+cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop, cvt_error *error) {
+    cvt_file file;
+    TRY(cvt_file_read(&file, path, file_limit, error));
+    cvt_status status = cvt_image_read_memory(image, model, file.data, file.size, stop, error);
+    cvt_file_close(&file);
+    return status;
+}
+
+const float *cvt_image_tensor(const cvt_image *image) { return image->prepare.tensor; }
+
+const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width) {
+    if (!image->pixels) return NULL;
+    *height = image->pixels->height;
+    *width = image->pixels->width;
+    return image->pixels->data;
+}
+
+const char *cvt_image_warning(const cvt_image *image) {
+    return image->prepare.info.warning[0] ? image->prepare.info.warning : NULL;
+}

@@ -1,0 +1,126 @@
+/* session.c - one thread's forward passes over a model. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/model.h"
+
+struct cvt_session {
+    const cvt_model *model;
+    cvt_exec *exec;
+    float *output; /* [max_batch, output shape], logical order */
+    int max_batch, n;
+};
+
+cvt_status cvt_session_new(cvt_session **out, const cvt_model *model, int max_batch, int threads, cvt_error *error) {
+    if (!model->plan) return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
+    if (max_batch < 1 || threads < 1) return cvt_fail(error, CVT_USAGE, "a session needs at least one image and one thread");
+    cvt_session *s = calloc(1, sizeof *s);
+    if (!s) return cvt_fail_memory(error);
+    s->model = model;
+    s->max_batch = max_batch;
+    size_t each = cvt_shape_count(model->graph->values[model->graph->output].shape);
+    s->output = calloc((size_t)max_batch, each * sizeof *s->output);
+    cvt_status status = s->output ? cvt_exec_new(&s->exec, model->plan, max_batch, threads, error) : cvt_fail_memory(error);
+    if (status == CVT_OK)
+        *out = s;
+    else
+        cvt_session_free(s);
+    return status;
+}
+
+void cvt_session_free(cvt_session *s) {
+    if (!s) return;
+    cvt_exec_free(s->exec);
+    free(s->output);
+    free(s);
+}
+
+void cvt_value_export(float *to, const float *stored, cvt_shape shape) {
+    size_t rows = (size_t)cvt_shape_rows(shape), cols = (size_t)cvt_shape_cols(shape);
+    if (shape.layout != CVT_MAP) {
+        memcpy(to, stored, rows * cols * sizeof *to);
+        return;
+    }
+    for (size_t c = 0; c < cols; c++)
+        for (size_t r = 0; r < rows; r++) to[c * rows + r] = stored[r * cols + c];
+}
+
+static void export_all(float *to, const cvt_session *s, cvt_value v) {
+    cvt_shape shape = s->model->graph->values[v].shape;
+    for (int i = 0; i < s->n; i++) cvt_value_export(to + (size_t)i * cvt_shape_count(shape), cvt_exec_value(s->exec, v, i), shape);
+}
+
+cvt_status cvt_session_run(cvt_session *s, const float *const *inputs, int n, cvt_error *error) {
+    if (n < 1 || n > s->max_batch) return cvt_fail(error, CVT_USAGE, "%d images in a session made for %d", n, s->max_batch);
+    cvt_value v = s->model->graph->output;
+    size_t each = cvt_shape_count(s->model->graph->values[v].shape);
+    s->n = n;
+    cvt_exec_run(s->exec, inputs, n);
+    export_all(s->output, s, v);
+    for (size_t i = 0; i < (size_t)n * each; i++)
+        if (!isfinite(s->output[i])) return cvt_fail(error, CVT_NON_FINITE, "weights give non-finite output");
+    return CVT_OK;
+}
+
+const float *cvt_session_output(const cvt_session *s) { return s->output; }
+
+cvt_status cvt_session_tap(const cvt_session *s, const char *name, float *to, cvt_error *error) {
+    const cvt_model *m = s->model;
+    for (int i = 0; i < m->n_taps; i++) {
+        if (!m->keep[m->taps[i]] || strcmp(m->graph->values[m->taps[i]].tap, name) != 0) continue;
+        export_all(to, s, m->taps[i]);
+        return CVT_OK;
+    }
+    return cvt_fail(error, CVT_USAGE, "\"%s\" is no tap that the model was opened with", name);
+}
+
+/* ---- profile: steps of one op are added up ---- */
+
+void cvt_session_profile(cvt_session *s, bool on) { cvt_exec_profile(s->exec, on); }
+
+/* Is step i the first of its op? */
+static bool first_of_op(const cvt_plan *plan, int i) {
+    for (int k = 0; k < i; k++)
+        if (strcmp(plan->steps[k].op, plan->steps[i].op) == 0) return false;
+    return true;
+}
+
+int cvt_session_op_times(const cvt_session *s) {
+    const cvt_plan *plan = s->model->plan;
+    int n = 0;
+    for (int i = 0; cvt_exec_times(s->exec) && i < plan->n_steps; i++) n += first_of_op(plan, i);
+    return n;
+}
+
+cvt_op_time cvt_session_op_time(const cvt_session *s, int index) {
+    const cvt_plan *plan = s->model->plan;
+    const double *times = cvt_exec_times(s->exec);
+    int first = 0;
+    for (int left = index; !first_of_op(plan, first) || left-- > 0;) first++;
+    cvt_op_time t = {.op = plan->steps[first].op};
+    for (int i = first; i < plan->n_steps; i++) {
+        if (strcmp(plan->steps[i].op, t.op) != 0) continue;
+        t.ms += times[i] * 1e-6;
+        t.macs += plan->steps[i].macs;
+        t.steps++;
+    }
+    return t;
+}
+
+/* ---- scores ---- */
+
+void cvt_top_k(const float *logits, int classes, cvt_score *top, int k) {
+    float most = logits[0];
+    for (int i = 1; i < classes; i++) most = logits[i] > most ? logits[i] : most;
+    double sum = 0;
+    for (int i = 0; i < classes; i++) sum += exp((double)logits[i] - most);
+    int n = 0; /* held so far, best first; a later equal one stays behind */
+    for (int i = 0; i < classes; i++) {
+        if (n == k && !(logits[i] > logits[top[k - 1].index])) continue;
+        int at = n < k ? n++ : k - 1;
+        for (; at > 0 && logits[i] > logits[top[at - 1].index]; at--) top[at] = top[at - 1];
+        top[at].index = i;
+    }
+    for (int i = 0; i < n; i++) top[i].score = (float)(exp((double)logits[top[i].index] - most) / sum);
+}
