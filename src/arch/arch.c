@@ -53,9 +53,7 @@ static cvt_status read_hf(cvt_config *c, const cvt_json *root, const char *origi
 static cvt_status read_preset(cvt_config *c, const cvt_preset *preset, cvt_error *error) {
     cvt_json_document *document;
     TRY(cvt_json_parse(&document, preset->config, strlen(preset->config), preset->name, error));
-    cvt_status status = cvt_config_read(c->values, native_keys, cvt_json_root(document), false, NULL, preset->name, error);
-    if (status == CVT_OK)
-        status = cvt_config_read(c->values, c->arch->keys, cvt_json_root(document), true, native_frame, preset->name, error);
+    cvt_status status = read_native(c, cvt_json_root(document), preset->name, error);
     cvt_json_free(document);
     return status;
 }

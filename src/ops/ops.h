@@ -40,6 +40,8 @@ cvt_value cvtb_tokens(cvt_builder *b, cvt_value map);
 cvt_value cvtb_map(cvt_builder *b, cvt_value tokens, int h, int w);
 cvt_value cvtb_slice(cvt_builder *b, cvt_value tokens, int first, int count);
 cvt_value cvtb_flatten(cvt_builder *b, cvt_value token);
+/* The same value once more, to be tapped under a second name. */
+cvt_value cvtb_alias(cvt_builder *b, cvt_value x);
 
 /* A stored token of c channels, [1, c], the same for every image; parameter [1, 1, c] called `name`. */
 cvt_value cvtb_token(cvt_builder *b, const char *name, int c);

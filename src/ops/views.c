@@ -77,3 +77,11 @@ static void describe_flatten(cvt_describe *d) {
 static const cvt_op op_flatten = {.name = "flatten", .describe = describe_flatten, .view = at_start};
 
 cvt_value cvtb_flatten(cvt_builder *b, cvt_value token) { return cvt_graph_add(b, &op_flatten, NULL, NULL, &token, 1); }
+
+/* ---- alias: the same value once more ---- */
+
+static void describe_alias(cvt_describe *d) { cvt_describe_output(d, d->shapes[0]); }
+
+static const cvt_op op_alias = {.name = "alias", .describe = describe_alias, .view = at_start};
+
+cvt_value cvtb_alias(cvt_builder *b, cvt_value x) { return cvt_graph_add(b, &op_alias, NULL, NULL, &x, 1); }
