@@ -1,0 +1,210 @@
+/* test_file.c - what file.h promises of reading, mapping and writing. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "test.h"
+
+static char folder[] = "build/test_file.XXXXXX";
+
+/* A path in the folder; two may be in use at a time. */
+static const char *at(const char *name) {
+    static char paths[2][128];
+    static int next;
+    char *path = paths[next ^= 1];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void put(const char *path, const char *text) {
+    FILE *file = fopen(path, "wb");
+    if (!file || fputs(text, file) < 0 || fclose(file)) abort();
+}
+
+static bool holds(const char *path, const char *text) {
+    cvt_file file;
+    if (cvt_file_read(&file, path, 1 << 16, NULL) != CVT_OK) return false;
+    bool same = file.size == strlen(text) && (file.size == 0 ? !file.data : !memcmp(file.data, text, file.size));
+    cvt_file_close(&file);
+    return same;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------- */
+
+/* Neither way of opening takes the path, and neither waits for it. */
+static void refuses(const char *path, cvt_status expected, const char *why) {
+    cvt_file file;
+    cvt_error error = {0};
+    cvt_status status = cvt_file_map(&file, path, &error);
+    bool ok = status == expected && strstr(error.message, why) && !file.data && !file.path;
+    status = cvt_file_read(&file, path, 100, &error);
+    ok = ok && status == expected && strstr(error.message, why) && !file.data && !file.path;
+    test_case(ok && strncmp(error.message, path, strlen(path)) == 0, why, "status %s, message \"%s\"",
+              cvt_status_code(status), error.message);
+}
+
+static void test_kinds(void) {
+    const char *fifo = at("fifo"), *link = at("dangling");
+    if (mkfifo(fifo, 0600) || symlink("nowhere", link)) abort();
+    refuses(fifo, CVT_UNREADABLE, "a FIFO, not a file");
+    refuses(link, CVT_NOT_FOUND, "no such file");
+    unlink(fifo);
+    unlink(link);
+    put(at("x"), "");
+    refuses(at("x/y"), CVT_NOT_FOUND, "y: no such file");
+    unlink(at("x"));
+    refuses(folder, CVT_UNREADABLE, "a directory, not a file");
+    refuses("/dev/zero", CVT_UNREADABLE, "a device, not a file");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", at("socket"));
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address)) abort();
+    refuses(at("socket"), CVT_UNREADABLE, "a socket, not a file");
+    close(fd);
+    unlink(at("socket"));
+}
+
+static void test_reading(void) {
+    const char *path = at("x");
+    cvt_file file;
+    cvt_error error = {0};
+    put(path, "0123456789");
+    test_case(holds(path, "0123456789"), "read", "differs");
+    test_case(cvt_file_map(&file, path, &error) == CVT_OK && file.mapped && file.size == 10 &&
+                  !memcmp(file.data, "0123456789", 10) && !strcmp(file.path, path),
+              "map", "%s", error.message);
+    cvt_file_close(&file);
+    test_case(!file.data && !file.path && !file.mapped, "a closed file is empty", "it is not");
+    test_case(cvt_file_read(&file, path, 10, &error) == CVT_OK, "as large as the limit", "%s", error.message);
+    cvt_file_close(&file);
+    test_case(cvt_file_read(&file, path, 9, &error) == CVT_TOO_LARGE && !file.data &&
+                  strstr(error.message, "more than 9"),
+              "larger than the limit", "%s", error.message);
+    put(path, "");
+    test_case(holds(path, ""), "read nothing", "differs");
+    test_case(cvt_file_map(&file, path, &error) == CVT_OK && !file.data && !file.size, "map nothing", "%s",
+              error.message);
+    cvt_file_close(&file);
+    /* a regular file that says it has no bytes, and has */
+    test_case(cvt_file_read(&file, "/proc/self/maps", 1 << 20, &error) == CVT_OK && file.size > 100,
+              "a file of unknown size", "%s", error.message);
+    cvt_file_close(&file);
+    unlink(path);
+}
+
+/* Standard input through a pipe that a child fills with `size` bytes, slowly at first. */
+static void test_standard_input(const char *name, size_t size, size_t limit, cvt_status expected) {
+    int ends[2], before = dup(STDIN_FILENO);
+    fflush(stdout);
+    if (pipe(ends)) abort();
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        for (size_t i = 0; i < size; i++) {
+            unsigned char byte = (unsigned char)(i % 251);
+            if (write(ends[1], &byte, 1) != 1) _exit(1);
+        }
+        _exit(0);
+    }
+    close(ends[1]);
+    dup2(ends[0], STDIN_FILENO);
+    close(ends[0]);
+    cvt_file file;
+    cvt_error error = {0};
+    cvt_status status = cvt_file_read(&file, "-", limit, &error);
+    bool ok = status == expected;
+    if (expected == CVT_OK) {
+        ok = ok && file.size == size;
+        for (size_t i = 0; ok && i < size; i++) ok = file.data[i] == i % 251;
+    }
+    test_case(ok, name, "%zu bytes, %s", file.size, error.message);
+    cvt_file_close(&file);
+    dup2(before, STDIN_FILENO);
+    close(before);
+    waitpid(child, NULL, 0);
+}
+
+/* ---- writing --------------------------------------------------------------------------------------------------- */
+
+static void test_writing(void) {
+    const char *path = at("out");
+    cvt_out out;
+    cvt_error error = {0};
+    put(path, "old");
+    test_case(cvt_out_open(&out, path, &error) == CVT_OK && cvt_out_write(&out, "new", 3, &error) == CVT_OK &&
+                  holds(path, "old"),
+              "nothing is seen before the end", "%s", error.message);
+    test_case(cvt_out_finish(&out, &error) == CVT_OK && holds(path, "new"), "all is seen at the end", "%s",
+              error.message);
+    cvt_out_abandon(&out);
+    test_case(holds(path, "new"), "abandoned after the end", "it is gone");
+    test_case(cvt_out_open(&out, path, &error) == CVT_OK && cvt_out_write(&out, "newer", 5, &error) == CVT_OK,
+              "again", "%s", error.message);
+    cvt_out_abandon(&out);
+    cvt_out_abandon(&out);
+    test_case(holds(path, "new"), "what is abandoned leaves no trace", "it does");
+    mode_t mask = umask(027);
+    struct stat info = {0};
+    const char *other = at("other");
+    bool made = cvt_out_open(&out, other, &error) == CVT_OK && cvt_out_finish(&out, &error) == CVT_OK;
+    umask(mask);
+    test_case(made && stat(other, &info) == 0 && (info.st_mode & 0777) == 0640, "the umask decides", "%o",
+              (unsigned)info.st_mode);
+    unlink(other);
+    unlink(path);
+}
+
+/* A link stays a link, and what it leads to is written. */
+static void test_link(void) {
+    put(at("target"), "old");
+    if (symlink("target", at("link"))) abort();
+    cvt_out out;
+    cvt_error error = {0};
+    bool ok = cvt_out_open(&out, at("link"), &error) == CVT_OK && cvt_out_write(&out, "new", 3, &error) == CVT_OK &&
+              cvt_out_finish(&out, &error) == CVT_OK;
+    struct stat info;
+    test_case(ok && lstat(at("link"), &info) == 0 && S_ISLNK(info.st_mode) && holds(at("target"), "new"),
+              "through a link", "%s", error.message);
+    unlink(at("link"));
+    unlink(at("target"));
+}
+
+static void test_full(void) {
+    cvt_out out;
+    cvt_error error = {0};
+    static char bytes[1 << 16];
+    cvt_status status = cvt_out_open(&out, "/dev/full", &error);
+    if (status == CVT_OK) status = cvt_out_write(&out, bytes, sizeof bytes, &error);
+    test_case(status == CVT_OUTPUT && strstr(error.message, "/dev/full: cannot be written: "), "full while writing",
+              "%s", error.message);
+    cvt_out_abandon(&out);
+    status = cvt_out_open(&out, "/dev/full", &error);
+    if (status == CVT_OK) status = cvt_out_write(&out, bytes, 1, &error);
+    if (status == CVT_OK) status = cvt_out_finish(&out, &error);
+    test_case(status == CVT_OUTPUT && strstr(error.message, "/dev/full: cannot be written: "), "full at the end", "%s",
+              error.message);
+    test_case(cvt_out_open(&out, folder, &error) == CVT_OUTPUT, "onto a folder", "%s", error.message);
+    test_case(cvt_out_open(&out, at("no/x"), &error) == CVT_OUTPUT && !out.reader_gone, "into no folder", "%s",
+              error.message);
+}
+
+int main(void) {
+    if (!mkdtemp(folder)) return 2;
+    test_kinds();
+    test_reading();
+    test_standard_input("standard input", 5000, 1 << 20, CVT_OK);
+    test_standard_input("standard input longer than a first guess", 200000, 1 << 20, CVT_OK);
+    test_standard_input("standard input at the limit", 4000, 4000, CVT_OK);
+    test_standard_input("standard input over the limit", 4001, 4000, CVT_TOO_LARGE);
+    test_standard_input("empty standard input", 0, 4000, CVT_OK);
+    test_writing();
+    test_link();
+    test_full();
+    test_case(rmdir(folder) == 0, "no temporary file is left", "%s is not empty", folder);
+    return test_end();
+}
