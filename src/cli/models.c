@@ -59,6 +59,20 @@ static bool is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* Looks for a file by name in the directories; false leaves *path empty. */
+static bool search_file(const cvt_cli *cli, const char *name, cvt_str *path) {
+    cvt_str folder = {0};
+    bool found = false;
+    for (size_t i = 0; !found && search_folder(cli, i, &folder); i++) {
+        cvt_str_clear(path);
+        if (folder.size) cvt_str_print(path, "%s/%s", folder.data, name);
+        found = path->size && exists(path->data);
+    }
+    if (!found) cvt_str_clear(path);
+    cvt_str_free(&folder);
+    return found;
+}
+
 /* Looks for a model by name in the directories; false leaves *path empty. */
 static bool search(const cvt_cli *cli, const char *name, cvt_str *path) {
     cvt_str folder = {0};
@@ -165,12 +179,23 @@ static cvt_status resolve_default(const cvt_cli *cli, cvt_str *path, cvt_error *
                     "no model: name one with -m, or get the starter model by 'make demo' in the source tree of cvt");
 }
 
+/* Opens the model; one of 1000 classes that carries no labels gets those of ImageNet. */
+static cvt_status open_path(const cvt_cli *cli, const char *path, const cvt_options *options, cvt_model **out,
+                            cvt_error *error) {
+    cvt_str labels = {0};
+    cvt_options with_labels = *options;
+    if (search_file(cli, "imagenet-1k.txt", &labels)) with_labels.default_labels = labels.data;
+    cvt_status status = cvt_model_open(out, path, &with_labels, error);
+    cvt_str_free(&labels);
+    return status;
+}
+
 static cvt_status open_named(const cvt_cli *cli, const char *name, const cvt_options *options, cvt_model **out,
                              cvt_str *path, cvt_error *error) {
     const char *variable = getenv("CVT_MODEL");
     if (!name && variable && *variable) name = variable;
     TRY(name ? resolve(cli, name, path, error) : resolve_default(cli, path, error));
-    return cvt_model_open(out, path->data, options, error);
+    return open_path(cli, path->data, options, out, error);
 }
 
 cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, const cvt_options *more, cvt_model **out,
@@ -188,7 +213,7 @@ cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, cons
     if (!options.no_weights && !options.random_weights)
         return cvt_fail(error, CVT_USAGE, "option '-c' needs a model beside it: -m MODEL");
     cvt_str_print(path, "%s", settings->config);
-    return path->failed ? cvt_fail_memory(error) : cvt_model_open(out, path->data, &options, error);
+    return path->failed ? cvt_fail_memory(error) : open_path(cli, path->data, &options, out, error);
 }
 
 int cvt_models_open(const cvt_cli *cli, const cvt_settings *settings, const cvt_options *more, cvt_model **out) {
