@@ -86,16 +86,25 @@ static cvt_status read_size(int *out, const cvt_key *key, const cvt_json *value,
     return read_int(&out[1], key, cvt_json_next(cvt_json_first(value)), error);
 }
 
+/* Room for a value of any type that is only checked. */
+typedef union unused {
+    int size[2];
+    bool flag;
+    double number;
+    cvt_ints ints;
+    cvt_numbers numbers;
+} unused;
+
 static cvt_status read_value(void *config, const cvt_key *key, const cvt_json *value, cvt_error *error) {
-    void *field = (char *)config + key->offset;
-    int flag;
+    unused nowhere;
+    void *field = key->inert ? (void *)&nowhere : (char *)config + key->offset;
+    int flag = 0;
     switch (key->type) {
     case CVT_KEY_INT: return read_int(field, key, value, error);
     case CVT_KEY_NUMBER: return read_number(field, key, value, error);
     case CVT_KEY_CHOICE: return read_choice(field, key, value, error);
     case CVT_KEY_SIZE: return read_size(field, key, value, error);
     case CVT_KEY_READER: return key->read(field, value, error);
-    case CVT_KEY_IGNORED: return CVT_OK;
     case CVT_KEY_BOOL:
         TRY(read_bool(&flag, value, error));
         *(bool *)field = flag != 0;

@@ -2,6 +2,7 @@
 #ifndef CVT_ARCH_CONFIG_H
 #define CVT_ARCH_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/json.h"
@@ -27,7 +28,6 @@ typedef enum cvt_key_type {
     CVT_KEY_CHOICES, /* cvt_ints of indices */
     CVT_KEY_SIZE,    /* int[2]: height, width; one number stands for both */
     CVT_KEY_READER,  /* whatever `read` makes of it */
-    CVT_KEY_IGNORED, /* known upstream, without effect here */
 } cvt_key_type;
 
 typedef struct cvt_key {
@@ -35,6 +35,7 @@ typedef struct cvt_key {
     cvt_key_type type;
     size_t offset; /* in the config struct */
     double min, max;
+    bool inert; /* checked and left out: known upstream, without effect here */
     const char *const *choices; /* NULL-terminated */
     /* For CVT_KEY_READER: fills `field`; the error need not name the key. */
     cvt_status (*read)(void *field, const cvt_json *value, cvt_error *error);

@@ -86,9 +86,8 @@ static const cvt_key keys[] = {
     {.name = "bn_eps", .type = CVT_KEY_NUMBER, .offset = AT(bn_eps), .min = 1e-12, .max = 1},
     {.name = "act_layer", .type = CVT_KEY_CHOICE, .offset = AT(act_layer), .choices = activations},
     {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
-    {.name = "drop_rate", .type = CVT_KEY_IGNORED},
-    {.name = "drop_path_rate", .type = CVT_KEY_IGNORED},
-    {.name = "bn_momentum", .type = CVT_KEY_IGNORED},
+    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "drop_path_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
     {0},
 };
 
@@ -199,8 +198,7 @@ static const cvt_preset presets[] = {
 
 static void defaults(void *p) {
     config *c = p;
-    *c = (config){.base = {.channels = 3, .classes = 1000}, .stem_size = 32, .num_features = 1280, .pad_type = UNSAID,
-                  .bn_eps = 1e-3};
+    *c = (config){.base = {.channels = 3}, .stem_size = 32, .num_features = 1280, .pad_type = UNSAID, .bn_eps = 1e-3};
 }
 
 /* The multiple of 8 next to v, not more than a tenth below it. */
@@ -288,6 +286,7 @@ static cvt_status settle(void *p, cvt_config_dialect dialect, const cvt_dialect 
     (void)dialect;
     config *c = p;
     const char *name = names ? names->name : "native";
+    if (!c->base.classes) c->base.classes = 1000;
     if (c->pad_type == UNSAID) c->pad_type = strcmp(name, "rangilyu") == 0 ? SYMMETRIC : SAME;
     TRY(settle_blocks(c, error));
     if (!c->base.recipe.given) c->base.recipe = recipe_of(c, name);
