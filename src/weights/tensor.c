@@ -27,7 +27,8 @@ static inline float widen_f16(uint16_t half) {
     uint32_t special = magnitude >= 0x7c00u ? 112u << 23 : 0; /* infinity and NaN have the greatest exponent here too */
     uint32_t normal = (magnitude << 13) + (112u << 23) + special;
     uint32_t subnormal = cvt_f32_to_bits((float)(int32_t)magnitude * 0x1p-24f);
-    return cvt_bits_to_f32(sign | (magnitude < 0x400u ? subnormal : normal));
+    uint32_t small = 0u - (magnitude < 0x400u); /* all ones or none: gcc 12 makes no vectors of a conditional here */
+    return cvt_bits_to_f32(sign | (subnormal & small) | (normal & ~small));
 }
 
 static void widen_f16s(float *to, const unsigned char *from, size_t count) {
