@@ -52,9 +52,61 @@ $(B)/test_%: tests/test_%.c $(B)/libcvt.a
 
 tests: $(TESTS)
 
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+ORACLE   ?= ../shared/oracle
+PYTHON   ?= python3
+
+deps:
+	@sh tests/deps.sh
+
+demo:
+	@sh tests/deps.sh demo
+	@$(MAKE) --no-print-directory all
+	@sh tests/demo.sh
+
+check: deps
+	@sh tests/check.sh
+
+# regenerates every case from the original programs (Python with torch, transformers, timm: see $(ORACLE)/setup.sh)
+oracle: all
+	@sh tests/oracle.sh $(ORACLE) $(PYTHON)
+
+# the kernels' tests on emulated ARM
+check-arm:
+	@sh tests/check_arm.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/cvt/configs \
+		$(DESTDIR)$(PREFIX)/share/cvt/models $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 755 cvt $(DESTDIR)$(PREFIX)/bin/cvt
+	install -m 644 src/cvt.h $(DESTDIR)$(PREFIX)/include/cvt.h
+	install -m 644 $(B)/libcvt.a $(DESTDIR)$(PREFIX)/lib/libcvt.a
+	install -m 755 $(B)/libcvt.so $(DESTDIR)$(PREFIX)/lib/libcvt.so.0
+	ln -sf libcvt.so.0 $(DESTDIR)$(PREFIX)/lib/libcvt.so
+	install -m 644 configs/*.json $(DESTDIR)$(PREFIX)/share/cvt/configs
+	install -m 644 models/imagenet-1k.txt $(wildcard models/*.safetensors) $(DESTDIR)$(PREFIX)/share/cvt/models
+	install -m 644 man/cvt.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/libcvt.3 $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 man/cvt-config.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	./cvt completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cvt
+	./cvt completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cvt
+	./cvt completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cvt.fish
+
+help:
+	@echo "make            ./cvt, build/libcvt.a, build/libcvt.so"
+	@echo "make demo       installs what is missing, builds, gets the starter model, classifies photos"
+	@echo "make check      installs what is missing, builds with and without sanitizers, runs all tests"
+	@echo "make check-arm  the kernels' tests on emulated ARM"
+	@echo "make oracle     compares with the original programs (Python)"
+	@echo "make install    under PREFIX (/usr/local), DESTDIR in front"
+	@echo "make clean"
+
 clean:
 	rm -rf build cvt
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d)
 
-.PHONY: all tests clean
+.PHONY: all tests deps demo check check-arm oracle install help clean
