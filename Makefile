@@ -15,10 +15,10 @@ PROGRAM  := $(if $(filter build,$(B)),cvt,$(B)/cvt)
 
 BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
-	$(if $(findstring thread,$(SAN)),-DCVT_NO_OPENMP,$(OPENMP)) $(shell $(PKG) --cflags $(PACKAGES))
+	$(if $(findstring thread,$(SAN)),-DCVT_NO_OPENMP,$(OPENMP)) $(shell $(PKG) --cflags $(PACKAGES) 2>/dev/null)
 ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) $(if $(findstring thread,$(SAN)),,$(OPENMP)) $(LDFLAGS)
-LIBS     := $(shell $(PKG) --libs $(PACKAGES)) -lm -lpthread
+LIBS     := $(shell $(PKG) --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
 
 LIB_SRC  := $(filter-out src/cli/%,$(wildcard src/*.c src/*/*.c))
 CLI_SRC  := $(wildcard src/cli/*.c)

@@ -18,8 +18,8 @@ static cvt_status find_names(cvt_model *m, cvt_error *error) {
     const char *origin = cvt_weights_metadata(m->files.weights, CVT_META_ORIGIN);
     if (origin) m->origin = cvt_dialect_find(dialects, origin);
     if (m->origin) return CVT_OK;
-    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", no dialect of %s", cvt_weights_path(m->files.weights), CVT_META_ORIGIN,
-                    origin, m->config.arch->name);
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", no dialect of %s", cvt_weights_path(m->files.weights),
+                    CVT_META_ORIGIN, origin, m->config.arch->name);
 }
 
 /* A config that does not say how many classes there are leaves it to the last layer's rows. */
@@ -43,7 +43,9 @@ static cvt_status read_recipe(cvt_model *m, cvt_error *error) {
     const char *text = m->files.preprocessor, *origin = m->files.preprocessor_origin;
     TRY(cvt_json_parse(&document, text, strlen(text), origin, error));
     const cvt_json *root = cvt_json_root(document);
-    cvt_status status = cvt_json_kind_of(root) == CVT_JSON_OBJECT ? CVT_OK : cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
+    cvt_status status = cvt_json_kind_of(root) == CVT_JSON_OBJECT
+                            ? CVT_OK
+                            : cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
     const char *type = m->config.model_type ? m->config.model_type : m->config.arch->hf_type;
     if (status == CVT_OK) status = cvt_recipe_read_hf(&cvt_config_base(&m->config)->recipe, root, type, origin, error);
     cvt_json_free(document);
@@ -141,7 +143,8 @@ static cvt_status make_plan(cvt_model *m, const cvt_options *options, cvt_error 
 
 static void make_recipe(cvt_model *m) {
     const cvt_base *base = cvt_config_base(&m->config);
-    m->no_recipe.status = cvt_recipe_resolve(&m->recipe, &base->recipe, base->size[0], base->size[1], base->channels, &m->no_recipe);
+    m->no_recipe.status =
+        cvt_recipe_resolve(&m->recipe, &base->recipe, base->size[0], base->size[1], base->channels, &m->no_recipe);
 }
 
 static cvt_status open_model(cvt_model *m, const char *path, const cvt_options *options, cvt_error *error) {
@@ -188,7 +191,8 @@ cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
             cvt_tensor_widen(values, t, first, n);
             for (size_t i = 0; i < n; i++)
                 if (!isfinite(values[i]))
-                    return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" has a value that is not finite, at element %zu", t->file,
+                    return cvt_fail(error, CVT_WEIGHTS,
+                                    "%s: tensor \"%s\" has a value that is not finite, at element %zu", t->file,
                                     t->name, first + i);
         }
     }

@@ -58,7 +58,8 @@ static cvt_status read_preset(cvt_config *c, const cvt_preset *preset, cvt_error
     return status;
 }
 
-static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_json *root, const char *origin, cvt_error *error) {
+static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_json *root, const char *origin,
+                            cvt_error *error) {
     TRY(read_preset(c, preset, error));
     const cvt_json *args = cvt_json_get(root, "model_args"), *pretrained = cvt_json_get(root, "pretrained_cfg");
     if (args) TRY(cvt_config_read(c->values, c->arch->keys, args, false, NULL, origin, error));
@@ -68,17 +69,20 @@ static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_j
 }
 
 static cvt_status unknown(const char *key, const char *value, const char *origin, cvt_error *error) {
-    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here; `cvt list` shows what is", origin, key, value);
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here; `cvt list` shows what is",
+                    origin, key, value);
 }
 
-static cvt_status prepare(cvt_config *c, const cvt_arch *arch, cvt_config_dialect dialect, cvt_arena *arena, cvt_error *error) {
+static cvt_status prepare(cvt_config *c, const cvt_arch *arch, cvt_config_dialect dialect, cvt_arena *arena,
+                          cvt_error *error) {
     *c = (cvt_config){.arch = arch, .dialect = dialect, .values = cvt_arena_alloc(arena, arch->config_size)};
     if (!c->values) return cvt_fail_memory(error);
     arch->defaults(c->values);
     return CVT_OK;
 }
 
-static cvt_status open_native(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error) {
+static cvt_status open_native(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena,
+                              cvt_error *error) {
     const char *name = cvt_json_string(cvt_json_get(root, "arch"));
     if (!name) return cvt_fail(error, CVT_CONFIG, "%s: \"arch\" must be a string", origin);
     for (int i = 0; families[i]; i++) {
@@ -101,7 +105,8 @@ static cvt_status open_hf(cvt_config *c, const cvt_json *root, const char *origi
     return unknown("model_type", type, origin, error);
 }
 
-static cvt_status open_timm(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error) {
+static cvt_status open_timm(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena,
+                            cvt_error *error) {
     const char *name = cvt_json_string(cvt_json_get(root, "architecture"));
     if (!name) return cvt_fail(error, CVT_CONFIG, "%s: \"architecture\" must be a string", origin);
     for (int i = 0; families[i]; i++) {
@@ -114,10 +119,13 @@ static cvt_status open_timm(cvt_config *c, const cvt_json *root, const char *ori
     return unknown("architecture", name, origin, error);
 }
 
-cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error) {
+cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *origin, cvt_arena *arena,
+                           cvt_error *error) {
     if (cvt_json_kind_of(root) != CVT_JSON_OBJECT) return cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
     if (cvt_json_get(root, "arch")) return open_native(out, root, origin, arena, error);
     if (cvt_json_get(root, "model_type")) return open_hf(out, root, origin, arena, error);
     if (cvt_json_get(root, "architecture")) return open_timm(out, root, origin, arena, error);
-    return cvt_fail(error, CVT_CONFIG, "%s: has none of \"arch\" (native), \"model_type\" (Hugging Face), \"architecture\" (timm)", origin);
+    return cvt_fail(error, CVT_CONFIG,
+                    "%s: has none of \"arch\" (native), \"model_type\" (Hugging Face), \"architecture\" (timm)",
+                    origin);
 }

@@ -48,10 +48,11 @@ const cvt_arch *cvt_arch_at(int index);
 typedef struct cvt_config {
     const cvt_arch *arch;
     cvt_config_dialect dialect;
-    void *values; /* the family's struct; begins with cvt_base */
+    void *values;           /* the family's struct; begins with cvt_base */
     const char *model_type; /* of a Hugging Face config, else NULL */
 } cvt_config;
-cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error);
+cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *origin, cvt_arena *arena,
+                           cvt_error *error);
 static inline cvt_base *cvt_config_base(const cvt_config *config) { return config->values; }
 
 #endif

@@ -1,5 +1,5 @@
-/* config.c - JSON members into a struct by a table of keys: types, signs, ranges and lengths are checked here, what keys
- * mean together is checked by the family. */
+/* config.c - JSON members into a struct by a table of keys: types, signs, ranges and lengths are checked here, what
+ * keys mean together is checked by the family. */
 #include "arch/config.h"
 
 #include <string.h>
@@ -14,7 +14,8 @@ static cvt_status read_int(int *out, const cvt_key *key, const cvt_json *value, 
     int64_t i;
     if (!cvt_json_integer(value, &i)) {
         bool number = cvt_json_kind_of(value) == CVT_JSON_NUMBER;
-        return number ? cvt_fail(error, CVT_CONFIG, "must be a whole number") : wrong_kind(value, "a whole number", error);
+        return number ? cvt_fail(error, CVT_CONFIG, "must be a whole number")
+                      : wrong_kind(value, "a whole number", error);
     }
     if ((double)i < key->min || (double)i > key->max)
         return cvt_fail(error, CVT_CONFIG, "is %lld, must be %.0f to %.0f", (long long)i, key->min, key->max);
@@ -25,7 +26,8 @@ static cvt_status read_int(int *out, const cvt_key *key, const cvt_json *value, 
 static cvt_status read_number(double *out, const cvt_key *key, const cvt_json *value, cvt_error *error) {
     double x;
     if (!cvt_json_number(value, &x)) return wrong_kind(value, "a number", error);
-    if (!(x >= key->min && x <= key->max)) return cvt_fail(error, CVT_CONFIG, "is %g, must be %g to %g", x, key->min, key->max);
+    if (!(x >= key->min && x <= key->max))
+        return cvt_fail(error, CVT_CONFIG, "is %g, must be %g to %g", x, key->min, key->max);
     *out = x;
     return CVT_OK;
 }
@@ -64,11 +66,13 @@ static cvt_status read_list(void *field, const cvt_key *key, const cvt_json *val
     cvt_numbers *numbers = field;
     size_t n = cvt_json_size(value);
     if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return wrong_kind(value, "a list", error);
-    if (n < 1 || n > CVT_MAX_LIST) return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, CVT_MAX_LIST);
+    if (n < 1 || n > CVT_MAX_LIST)
+        return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, CVT_MAX_LIST);
     int i = 0;
     for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry), i++) {
         bool is_number = key->type == CVT_KEY_NUMBERS;
-        cvt_status status = is_number ? read_number(&numbers->v[i], key, entry, error) : read_entry(&ints->v[i], key, entry, error);
+        cvt_status status =
+            is_number ? read_number(&numbers->v[i], key, entry, error) : read_entry(&ints->v[i], key, entry, error);
         if (status != CVT_OK) return cvt_fail(error, status, "[%d] %s", i, error ? error->message : "");
     }
     *(key->type == CVT_KEY_NUMBERS ? &numbers->n : &ints->n) = i;
@@ -133,9 +137,10 @@ static cvt_status unknown(const cvt_key *keys, const char *name, const char *ori
     return cvt_fail(error, CVT_CONFIG, "%s: unknown key \"%s\"; did you mean \"%s\"?", origin, name, nearest);
 }
 
-cvt_status cvt_config_read(void *config, const cvt_key *keys, const cvt_json *object, bool strict, const char *const *except,
-                           const char *origin, cvt_error *error) {
-    if (cvt_json_kind_of(object) != CVT_JSON_OBJECT) return cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
+cvt_status cvt_config_read(void *config, const cvt_key *keys, const cvt_json *object, bool strict,
+                           const char *const *except, const char *origin, cvt_error *error) {
+    if (cvt_json_kind_of(object) != CVT_JSON_OBJECT)
+        return cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
     for (const cvt_json *m = cvt_json_first(object); m; m = cvt_json_next(m)) {
         const char *name = cvt_json_key(m);
         if (listed(except, name)) continue;

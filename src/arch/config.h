@@ -35,7 +35,7 @@ typedef struct cvt_key {
     cvt_key_type type;
     size_t offset; /* in the config struct */
     double min, max;
-    bool inert; /* checked and left out: known upstream, without effect here */
+    bool inert;                 /* checked and left out: known upstream, without effect here */
     const char *const *choices; /* NULL-terminated */
     /* For CVT_KEY_READER: fills `field`; the error need not name the key. */
     cvt_status (*read)(void *field, const cvt_json *value, cvt_error *error);
@@ -44,7 +44,7 @@ typedef struct cvt_key {
 /* Reads every member of `object` into `config` by the rows of `keys` (ending with name NULL). strict: a key that is
  * in no row is an error that names the nearest; else it is passed over. Members listed in `except`
  * (NULL-terminated, or NULL) are left alone. CVT_CONFIG, naming `origin` and the key. */
-cvt_status cvt_config_read(void *config, const cvt_key *keys, const cvt_json *object, bool strict, const char *const *except,
-                           const char *origin, cvt_error *error);
+cvt_status cvt_config_read(void *config, const cvt_key *keys, const cvt_json *object, bool strict,
+                           const char *const *except, const char *origin, cvt_error *error);
 
 #endif

@@ -1,9 +1,10 @@
-/* cvt.c - CvT: convolutional vision transformer of microsoft/CvT (lib/models/cls_cvt.py) and Hugging Face's CvtForImageClassification.
+/* cvt.c - CvT: convolutional vision transformer of microsoft/CvT (lib/models/cls_cvt.py) and Hugging Face's
+ * CvtForImageClassification.
  *
  * A stage is a convolutional embedding, then blocks of attention whose queries, keys and values come from depth-wise
- * convolutions of the map. The scale is embed_dim^-0.5, not that of a head; every norm has eps 1e-5, whatever the config
- * says. A class token of the last stage skips the convolutions. GELU is erf under Hugging Face names, QuickGELU under
- * microsoft names: the published accuracies belong to the latter. */
+ * convolutions of the map. The scale is embed_dim^-0.5, not that of a head; every norm has eps 1e-5, whatever the
+ * config says. A class token of the last stage skips the convolutions. GELU is erf under Hugging Face names, QuickGELU
+ * under microsoft names: the published accuracies belong to the latter. */
 #include <math.h>
 #include <string.h>
 
@@ -105,7 +106,8 @@ static const cvt_name_row microsoft[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {{"native", native, true}, {"hf", hf, false}, {"microsoft", microsoft, false}, {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {
+    {"native", native, true}, {"hf", hf, false}, {"microsoft", microsoft, false}, {NULL, NULL, false}};
 
 /* ---- config ---- */
 
@@ -114,10 +116,22 @@ static cvt_ints ints(int a, int b, int c) { return (cvt_ints){3, {a, b, c}}; }
 static void defaults(void *p) { /* CvT-13, as Hugging Face's CvtConfig */
     config *c = p;
     *c = (config){
-        .base = {.channels = 3}, .patch_sizes = ints(7, 3, 3), .patch_stride = ints(4, 2, 2), .patch_padding = ints(2, 1, 1),
-        .embed_dim = ints(64, 192, 384), .num_heads = ints(1, 3, 6), .depth = ints(1, 2, 10), .qkv_bias = ints(1, 1, 1),
-        .cls_token = ints(0, 0, 1), .method = ints(DW_BN, DW_BN, DW_BN), .kernel_qkv = ints(3, 3, 3), .padding_kv = ints(1, 1, 1),
-        .stride_kv = ints(2, 2, 2), .padding_q = ints(1, 1, 1), .stride_q = ints(1, 1, 1), .mlp_ratio = {3, {4, 4, 4}},
+        .base = {.channels = 3},
+        .patch_sizes = ints(7, 3, 3),
+        .patch_stride = ints(4, 2, 2),
+        .patch_padding = ints(2, 1, 1),
+        .embed_dim = ints(64, 192, 384),
+        .num_heads = ints(1, 3, 6),
+        .depth = ints(1, 2, 10),
+        .qkv_bias = ints(1, 1, 1),
+        .cls_token = ints(0, 0, 1),
+        .method = ints(DW_BN, DW_BN, DW_BN),
+        .kernel_qkv = ints(3, 3, 3),
+        .padding_kv = ints(1, 1, 1),
+        .stride_kv = ints(2, 2, 2),
+        .padding_q = ints(1, 1, 1),
+        .stride_q = ints(1, 1, 1),
+        .mlp_ratio = {3, {4, 4, 4}},
         .activation = UNSAID,
     };
 }
@@ -125,12 +139,14 @@ static void defaults(void *p) { /* CvT-13, as Hugging Face's CvtConfig */
 /* Every list has an entry a stage: the number of stages is that of depth. */
 static cvt_status check_lengths(const config *c, cvt_error *error) {
     for (const cvt_key *k = keys; k->name; k++) {
-        bool list = k->type == CVT_KEY_INTS || k->type == CVT_KEY_BOOLS || k->type == CVT_KEY_CHOICES || k->type == CVT_KEY_NUMBERS;
+        bool list = k->type == CVT_KEY_INTS || k->type == CVT_KEY_BOOLS || k->type == CVT_KEY_CHOICES ||
+                    k->type == CVT_KEY_NUMBERS;
         if (!list || k->inert) continue;
         const void *field = (const char *)c + k->offset;
         int n = k->type == CVT_KEY_NUMBERS ? ((const cvt_numbers *)field)->n : ((const cvt_ints *)field)->n;
         if (n != c->depth.n)
-            return cvt_fail(error, CVT_CONFIG, "\"%s\" has %d entries, \"depth\" has %d: one a stage", k->name, n, c->depth.n);
+            return cvt_fail(error, CVT_CONFIG, "\"%s\" has %d entries, \"depth\" has %d: one a stage", k->name, n,
+                            c->depth.n);
     }
     return CVT_OK;
 }
@@ -140,8 +156,8 @@ static cvt_status settle(void *p, cvt_config_dialect dialect, const cvt_dialect 
     TRY(check_lengths(c, error));
     for (int i = 0; i < c->depth.n; i++) {
         if (c->embed_dim.v[i] % c->num_heads.v[i])
-            return cvt_fail(error, CVT_CONFIG, "\"num_heads\"[%d] = %d does not divide \"embed_dim\"[%d] = %d", i, c->num_heads.v[i],
-                            i, c->embed_dim.v[i]);
+            return cvt_fail(error, CVT_CONFIG, "\"num_heads\"[%d] = %d does not divide \"embed_dim\"[%d] = %d", i,
+                            c->num_heads.v[i], i, c->embed_dim.v[i]);
         if ((int)(c->embed_dim.v[i] * c->mlp_ratio.v[i]) < 1)
             return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\"[%d] = %g leaves no hidden channel", i, c->mlp_ratio.v[i]);
     }
@@ -156,7 +172,8 @@ static cvt_status settle(void *p, cvt_config_dialect dialect, const cvt_dialect 
 
 /* ---- the forward pass ---- */
 
-/* The tokens that one of q, k, v is projected from: the map through its convolution, under the untouched class token. */
+/* The tokens that one of q, k, v is projected from: the map through its convolution, under the untouched class token.
+ */
 static cvt_value project(cvt_builder *b, const config *c, int i, cvt_value cls, cvt_value map, char which) {
     bool query = which == 'q';
     int kernel = c->kernel_qkv.v[i], stride = query ? c->stride_q.v[i] : c->stride_kv.v[i];
@@ -185,7 +202,9 @@ static cvt_value attention(cvt_builder *b, const config *c, int i, cvt_value t, 
     cvt_value k = project(b, c, i, cls, map, 'k');
     cvt_value v = project(b, c, i, cls, map, 'v');
     if (cvtb_shape(b, q).d[0] != cvtb_shape(b, t).d[0])
-        cvtb_fail(b, "\"stride_q\"[%d], \"padding_q\"[%d] and \"kernel_qkv\"[%d] turn %d tokens into %d queries: they must keep them",
+        cvtb_fail(b,
+                  "\"stride_q\"[%d], \"padding_q\"[%d] and \"kernel_qkv\"[%d] turn %d tokens into %d queries: they "
+                  "must keep them",
                   i, i, i, cvtb_shape(b, t).d[0], cvtb_shape(b, q).d[0]);
     float scale = (float)(1 / sqrt(c->embed_dim.v[i]));
     cvt_value o = cvtb_attention(b, q, k, v, c->num_heads.v[i], scale);
@@ -214,7 +233,8 @@ static cvt_value block(cvt_builder *b, const config *c, int i, int j, cvt_value 
 
 /* map in, map out; *cls becomes the stage's class token, or CVT_NO_VALUE. */
 static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map, cvt_value *cls) {
-    cvt_conv conv = cvt_conv_square(c->embed_dim.v[i], c->patch_sizes.v[i], c->patch_stride.v[i], c->patch_padding.v[i], true);
+    cvt_conv conv =
+        cvt_conv_square(c->embed_dim.v[i], c->patch_sizes.v[i], c->patch_stride.v[i], c->patch_padding.v[i], true);
     cvtb_open(b, "stage{i}", 'i', i, "CvtStage");
     cvtb_open(b, "embed", 0, 0, "CvtConvEmbeddings");
     map = cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", &conv), "norm", eps);

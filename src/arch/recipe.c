@@ -1,4 +1,5 @@
-/* recipe.c - preprocessing recipes as checkpoints write them. Defaults of the Hugging Face classes: transformers 5.23. */
+/* recipe.c - preprocessing recipes as checkpoints write them. Defaults of the Hugging Face classes: transformers 5.23.
+ */
 #include "arch/recipe.h"
 
 #include <math.h>
@@ -7,7 +8,8 @@
 #include "arch/config.h"
 #include "base/num.h"
 
-static const double imagenet_mean[3] = {0.485, 0.456, 0.406}, imagenet_std[3] = {0.229, 0.224, 0.225}, half[3] = {0.5, 0.5, 0.5};
+static const double imagenet_mean[3] = {0.485, 0.456, 0.406}, imagenet_std[3] = {0.229, 0.224, 0.225},
+                    half[3] = {0.5, 0.5, 0.5};
 
 static void set_norm(cvt_recipe_spec *spec, const double *mean, const double *std) {
     memcpy(spec->mean, mean, sizeof spec->mean);
@@ -15,8 +17,16 @@ static void set_norm(cvt_recipe_spec *spec, const double *mean, const double *st
 }
 
 cvt_recipe_spec cvt_recipe_default(cvt_recipe_kind kind, int size, double crop_pct) {
-    cvt_recipe_spec s = {.kind = kind, .size = {size, size}, .crop_pct = crop_pct, .filter = CVT_FILTER_BICUBIC, .half_even = true,
-                         .do_resize = true, .do_crop = true, .do_rescale = true, .do_normalize = true, .rescale_factor = 1 / 255.0};
+    cvt_recipe_spec s = {.kind = kind,
+                         .size = {size, size},
+                         .crop_pct = crop_pct,
+                         .filter = CVT_FILTER_BICUBIC,
+                         .half_even = true,
+                         .do_resize = true,
+                         .do_crop = true,
+                         .do_rescale = true,
+                         .do_normalize = true,
+                         .rescale_factor = 1 / 255.0};
     set_norm(&s, imagenet_mean, imagenet_std);
     return s;
 }
@@ -38,7 +48,8 @@ static cvt_status read_size(void *field, const cvt_json *value, cvt_error *error
     int *size = field;
     if (cvt_json_kind_of(value) == CVT_JSON_OBJECT) {
         const cvt_json *shortest = cvt_json_get(value, "shortest_edge");
-        const cvt_json *h = shortest ? shortest : cvt_json_get(value, "height"), *w = shortest ? shortest : cvt_json_get(value, "width");
+        const cvt_json *h = shortest ? shortest : cvt_json_get(value, "height"),
+                       *w = shortest ? shortest : cvt_json_get(value, "width");
         if (!h || !w) return cvt_fail(error, CVT_CONFIG, "must have \"height\" and \"width\", or \"shortest_edge\"");
         TRY(read_edge(&size[0], h, error));
         return read_edge(&size[1], w, error);
@@ -59,14 +70,19 @@ static cvt_status read_channels(double *out, const cvt_json *value, double least
     if (n != 0 && n != 1 && n != 3) return cvt_fail(error, CVT_CONFIG, "must be one number or a list of 3");
     for (int i = 0; i < 3; i++) {
         if (!cvt_json_number(entry, &out[i])) return cvt_fail(error, CVT_CONFIG, "must be numbers");
-        if (!(out[i] > least && fabs(out[i]) < 1e6)) return cvt_fail(error, CVT_CONFIG, "has a value out of range: %g", out[i]);
+        if (!(out[i] > least && fabs(out[i]) < 1e6))
+            return cvt_fail(error, CVT_CONFIG, "has a value out of range: %g", out[i]);
         if (n == 3) entry = cvt_json_next(entry);
     }
     return CVT_OK;
 }
 
-static cvt_status read_mean(void *field, const cvt_json *value, cvt_error *error) { return read_channels(field, value, -1e6, error); }
-static cvt_status read_std(void *field, const cvt_json *value, cvt_error *error) { return read_channels(field, value, 0, error); }
+static cvt_status read_mean(void *field, const cvt_json *value, cvt_error *error) {
+    return read_channels(field, value, -1e6, error);
+}
+static cvt_status read_std(void *field, const cvt_json *value, cvt_error *error) {
+    return read_channels(field, value, 0, error);
+}
 
 /* ---- Hugging Face ---- */
 
@@ -123,7 +139,8 @@ static const processor processors[] = {
 
 /* "ConvNextImageProcessorFast" is "ConvNext" followed by one of the endings that all mean the same class. */
 static bool is_processor(const char *text, const char *name) {
-    static const char *const endings[] = {"ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor"};
+    static const char *const endings[] = {"ImageProcessor", "ImageProcessorFast", "ImageProcessorPil",
+                                          "FeatureExtractor"};
     size_t n = strlen(name);
     if (strncmp(text, name, n) != 0) return false;
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
@@ -146,7 +163,9 @@ cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, con
                               cvt_error *error) {
     const char *named;
     const processor *p = find_processor(object, model_type, &named);
-    if (!p && named) return cvt_fail(error, CVT_CONFIG, "%s: \"image_processor_type\" is \"%s\", which is not known here", origin, named);
+    if (!p && named)
+        return cvt_fail(error, CVT_CONFIG, "%s: \"image_processor_type\" is \"%s\", which is not known here", origin,
+                        named);
     if (!p) return cvt_fail(error, CVT_CONFIG, "%s: names no \"image_processor_type\"", origin);
     *spec = cvt_recipe_default(p->kind, p->size, 0.875);
     spec->given = true;
@@ -210,7 +229,8 @@ static const cvt_key timm_keys[] = {
     {0},
 };
 
-cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, bool strict, const char *origin, cvt_error *error) {
+cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, bool strict, const char *origin,
+                                cvt_error *error) {
     *spec = cvt_recipe_default(CVT_RECIPE_CENTER, 0, 0.875);
     spec->given = true;
     return cvt_config_read(spec, timm_keys, object, strict, NULL, origin, error);
@@ -224,10 +244,16 @@ static void set_resize(cvt_recipe *r, cvt_resize how, int height, int width) {
     r->resize_width = width;
 }
 
-cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int height, int width, int channels, cvt_error *error) {
-    if (channels != 1 && channels != 3) return cvt_fail(error, CVT_UNSUPPORTED, "a model of %d channels reads no pictures", channels);
-    cvt_recipe r = {.filter = (cvt_filter)spec->filter, .crop_half_even = spec->half_even, .channels = channels,
-                    .rescale = spec->do_rescale, .rescale_factor = spec->rescale_factor, .normalize = spec->do_normalize};
+cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int height, int width, int channels,
+                              cvt_error *error) {
+    if (channels != 1 && channels != 3)
+        return cvt_fail(error, CVT_UNSUPPORTED, "a model of %d channels reads no pictures", channels);
+    cvt_recipe r = {.filter = (cvt_filter)spec->filter,
+                    .crop_half_even = spec->half_even,
+                    .channels = channels,
+                    .rescale = spec->do_rescale,
+                    .rescale_factor = spec->rescale_factor,
+                    .normalize = spec->do_normalize};
     memcpy(r.mean, spec->mean, sizeof r.mean);
     memcpy(r.std, spec->std, sizeof r.std);
     int scaled_h = (int)((double)height / spec->crop_pct), scaled_w = (int)((double)width / spec->crop_pct);
@@ -235,8 +261,11 @@ cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int 
     switch (spec->kind) {
     case CVT_RECIPE_CONVNEXT:
         crop = cvt_min_int(height, width) < 384;
-        set_resize(&r, !crop ? CVT_RESIZE_SQUASH : square ? CVT_RESIZE_SHORTEST : CVT_RESIZE_KEEP, crop ? scaled_h : height,
-                   crop ? scaled_w : width);
+        set_resize(&r,
+                   !crop    ? CVT_RESIZE_SQUASH
+                   : square ? CVT_RESIZE_SHORTEST
+                            : CVT_RESIZE_KEEP,
+                   crop ? scaled_h : height, crop ? scaled_w : width);
         break;
     case CVT_RECIPE_SQUASH:
         set_resize(&r, CVT_RESIZE_SQUASH, height, width);

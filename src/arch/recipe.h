@@ -34,7 +34,8 @@ cvt_recipe_spec cvt_recipe_default(cvt_recipe_kind kind, int size, double crop_p
 cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, const char *model_type, const char *origin,
                               cvt_error *error);
 /* timm's pretrained_cfg; also the native "preprocess", where unknown keys are errors (strict). */
-cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, bool strict, const char *origin, cvt_error *error);
+cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, bool strict, const char *origin,
+                                cvt_error *error);
 
 /* For a model that reads height x width of `channels`. */
 cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int height, int width, int channels,

@@ -46,7 +46,8 @@ static void *grow(void *array, int count, size_t size) {
 }
 
 /* Appends a zeroed element and returns it, or NULL with the builder failed. */
-#define APPEND(b, array, count) (grow_by((b), (void **)&(array), &(count), sizeof *(array)) ? &(array)[(count)-1] : NULL)
+#define APPEND(b, array, count) \
+    (grow_by((b), (void **)&(array), &(count), sizeof *(array)) ? &(array)[(count)-1] : NULL)
 static bool grow_by(cvt_builder *b, void **array, int *count, size_t size) {
     void *grown = b->failed || *count >= MAX_NODES * 4 ? NULL : grow(*array, *count, size);
     if (!grown) {
@@ -224,7 +225,8 @@ static size_t hash(const char *s) {
 /* The slot of a name, or the free one where it belongs. */
 static int *slot_of(const cvt_builder *b, const char *name) {
     size_t i = hash(name) & (b->n_buckets - 1);
-    while (b->buckets[i] && strcmp(b->graph->params[b->buckets[i] - 1].name, name) != 0) i = (i + 1) & (b->n_buckets - 1);
+    while (b->buckets[i] && strcmp(b->graph->params[b->buckets[i] - 1].name, name) != 0)
+        i = (i + 1) & (b->n_buckets - 1);
     return &b->buckets[i];
 }
 
@@ -281,7 +283,8 @@ static void *copy(cvt_builder *b, const void *from, size_t size) {
     return to;
 }
 
-cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, const void *attr, const cvt_value *in, int n_in) {
+cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, const void *attr, const cvt_value *in,
+                        int n_in) {
     if (b->failed) return CVT_NO_VALUE;
     cvt_graph *g = b->graph;
     enum { MOST = 64 };
@@ -297,7 +300,8 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
     if (!b->failed) op->describe(&d);
     cvt_node *node = APPEND(b, g->nodes, g->n_nodes);
     if (!node) return CVT_NO_VALUE;
-    *node = (cvt_node){.op = op, .attr = d.attr, .n_in = n_in, .n_out = b->n_out, .n_params = b->n_params, .macs = d.macs};
+    *node =
+        (cvt_node){.op = op, .attr = d.attr, .n_in = n_in, .n_out = b->n_out, .n_params = b->n_params, .macs = d.macs};
     node->in = copy(b, in, (size_t)n_in * sizeof *in);
     node->out = copy(b, b->out, (size_t)b->n_out * sizeof *b->out);
     node->params = copy(b, b->params, (size_t)b->n_params * sizeof *b->params);

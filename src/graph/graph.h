@@ -127,9 +127,10 @@ cvt_shape cvtb_shape(const cvt_builder *b, cvt_value v); /* a 1-element shape af
 __attribute__((format(printf, 2, 3))) void cvtb_fail(cvt_builder *b, const char *format, ...);
 bool cvtb_failed(const cvt_builder *b);
 
-/* For ops: adds a node (attr is copied), runs its describe, returns its first output. name: segment of its own scope, or
- * NULL for none. */
-cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, const void *attr, const cvt_value *in, int n_in);
+/* For ops: adds a node (attr is copied), runs its describe, returns its first output. name: segment of its own scope,
+ * or NULL for none. */
+cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, const void *attr, const cvt_value *in,
+                        int n_in);
 
 /* For cvtb_input: inputs so far, and one more. */
 int cvt_builder_inputs(const cvt_builder *b);

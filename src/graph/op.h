@@ -1,7 +1,8 @@
 /* op.h - what an op is: a row of functions. One file in ops/ each; no enum, no switch.
  *
  *   describe  at build time: output shapes, parameters and multiply-adds, from the same locals
- *   lower     at plan time: folds and packs what it needs, appends steps. A step's run is pure arithmetic, cannot fail */
+ *   lower     at plan time: folds and packs what it needs, appends steps. A step's run is pure arithmetic, cannot fail
+ */
 #ifndef CVT_GRAPH_OP_H
 #define CVT_GRAPH_OP_H
 
@@ -75,18 +76,18 @@ typedef struct cvt_work {
 typedef struct cvt_lowering {
     const cvt_kernels *kernels;
     const cvt_graph *graph;
-    const cvt_ref *refs;        /* of every value; CVT_NO_REF for one that nobody wants */
-    const cvt_source *sources;  /* of every parameter */
-    cvt_ref workspace;          /* of the node in hand */
-    cvt_arena *arena;           /* the plan's */
-    bool pack_ahead;            /* long life expected: pack large weights at load */
-    size_t scratch;             /* floats a thread needs, largest so far */
-    bool *dropped;              /* of every parameter: its source is not read again */
-    void *steps;                /* the plan's list */
-    bool failed;                /* out of memory, sticky */
+    const cvt_ref *refs;       /* of every value; CVT_NO_REF for one that nobody wants */
+    const cvt_source *sources; /* of every parameter */
+    cvt_ref workspace;         /* of the node in hand */
+    cvt_arena *arena;          /* the plan's */
+    bool pack_ahead;           /* long life expected: pack large weights at load */
+    size_t scratch;            /* floats a thread needs, largest so far */
+    bool *dropped;             /* of every parameter: its source is not read again */
+    void *steps;               /* the plan's list */
+    bool failed;               /* out of memory, sticky */
 } cvt_lowering;
 
-void *cvt_lowering_alloc(cvt_lowering *l, size_t size);  /* plan memory; NULL and failed when there is none */
+void *cvt_lowering_alloc(cvt_lowering *l, size_t size); /* plan memory; NULL and failed when there is none */
 float *cvt_lowering_floats(cvt_lowering *l, size_t count);
 /* The parameter widened to f32, in plan memory. */
 const float *cvt_lowering_param(cvt_lowering *l, int param);
@@ -115,8 +116,8 @@ struct cvt_op {
     /* Floats of workspace an image, alive while the node runs; NULL: none. */
     size_t (*workspace)(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels);
     void (*lower)(cvt_lowering *l, const cvt_work *w);
-    int fuses;        /* what passes may fold in behind it */
-    bool in_place;    /* the output may lie where input 0 (or the residual) lay */
+    int fuses;     /* what passes may fold in behind it */
+    bool in_place; /* the output may lie where input 0 (or the residual) lay */
 };
 
 #endif

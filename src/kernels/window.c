@@ -34,7 +34,8 @@ void cvt_avg_pool(float *y, const float *x, const cvt_window_args *a, int first,
     size_t c = (size_t)a->c;
     for (int i = first; i < first + count; i++, y += c) {
         int y0 = i / a->ow * a->stride_h - a->pad_top, x0 = i % a->ow * a->stride_w - a->pad_left;
-        int area = (cvt_min_int(y0 + a->kh, a->h + a->pad_top) - y0) * (cvt_min_int(x0 + a->kw, a->w + a->pad_left) - x0);
+        int area =
+            (cvt_min_int(y0 + a->kh, a->h + a->pad_top) - y0) * (cvt_min_int(x0 + a->kw, a->w + a->pad_left) - x0);
         int y1 = cvt_min_int(y0 + a->kh, a->h), x1 = cvt_min_int(x0 + a->kw, a->w);
         memset(y, 0, c * sizeof *y);
         for (int v = cvt_max_int(y0, 0); v < y1; v++)

@@ -13,8 +13,9 @@ typedef struct cvt_window_args {
  * what lies outside the map is 0. x: [h, w, c]; rows: at row 0 of what is gathered. */
 void cvt_im2col(float *rows, const float *x, const cvt_window_args *a, int first, int count);
 
-/* AvgPool2d, output pixels [first, first + count): the sum over what lies inside the map divided by the size of the window
- * clipped to the padded map (torch's ceil_mode with count_include_pad). pad on all four sides is pad_top, pad_left. */
+/* AvgPool2d, output pixels [first, first + count): the sum over what lies inside the map divided by the size of the
+ * window clipped to the padded map (torch's ceil_mode with count_include_pad). pad on all four sides is pad_top,
+ * pad_left. */
 void cvt_avg_pool(float *y, const float *x, const cvt_window_args *a, int first, int count);
 
 #endif

@@ -45,7 +45,9 @@ int64_t cvt_model_macs(const cvt_model *m) {
     return n;
 }
 
-const char *cvt_model_label(const cvt_model *m, int i) { return m->labels && i >= 0 && i < m->n_labels ? m->labels[i] : NULL; }
+const char *cvt_model_label(const cvt_model *m, int i) {
+    return m->labels && i >= 0 && i < m->n_labels ? m->labels[i] : NULL;
+}
 
 /* ---- rows ---- */
 

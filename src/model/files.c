@@ -78,9 +78,11 @@ static cvt_status find_checkpoint(char **path, const char *directory, cvt_error 
     if (!dir) return cvt_fail(error, CVT_UNREADABLE, "%s: cannot be read", directory);
     cvt_status status = CVT_OK;
     for (struct dirent *entry; status == CVT_OK && (entry = readdir(dir));) {
-        if (entry->d_name[0] == '.' || !(has_ending(entry->d_name, ".pth") || has_ending(entry->d_name, ".pt"))) continue;
+        if (entry->d_name[0] == '.' || !(has_ending(entry->d_name, ".pth") || has_ending(entry->d_name, ".pt")))
+            continue;
         if (*path)
-            status = cvt_fail(error, CVT_WEIGHTS, "%s: holds several checkpoints (*.pth, *.pt); name the one to use", directory);
+            status = cvt_fail(error, CVT_WEIGHTS, "%s: holds several checkpoints (*.pth, *.pt); name the one to use",
+                              directory);
         else if (!(*path = join(directory, entry->d_name)))
             status = cvt_fail_memory(error);
     }
@@ -102,7 +104,8 @@ static cvt_status find_weights(char **path, const char *directory, cvt_error *er
     }
     cvt_status status = find_checkpoint(path, directory, error);
     if (status == CVT_OK && !*path)
-        status = cvt_fail(error, CVT_NOT_FOUND, "%s: has no weights (model.safetensors, weights.safetensors, pytorch_model.bin, *.pth)",
+        status = cvt_fail(error, CVT_NOT_FOUND,
+                          "%s: has no weights (model.safetensors, weights.safetensors, pytorch_model.bin, *.pth)",
                           directory);
     return status;
 }
@@ -126,7 +129,8 @@ static cvt_status open_directory(cvt_bundle *b, const char *path, const cvt_opti
 }
 
 /* A document that a converted file carries; *text stays NULL if it has none. */
-static cvt_status take_metadata(char **text, char **origin, const cvt_weights *weights, const char *key, cvt_error *error) {
+static cvt_status take_metadata(char **text, char **origin, const cvt_weights *weights, const char *key,
+                                cvt_error *error) {
     const char *value = cvt_weights_metadata(weights, key);
     if (!value || *text) return CVT_OK;
     cvt_str name = {0};

@@ -21,7 +21,8 @@ static cvt_status from_lines(cvt_model *m, const char *text, const char *origin,
         n++;
         line += length + (line[length] == '\n');
     }
-    if (n != m->n_labels) return cvt_fail(error, CVT_CONFIG, "%s: has %d labels, the model has %d classes", origin, n, m->n_labels);
+    if (n != m->n_labels)
+        return cvt_fail(error, CVT_CONFIG, "%s: has %d labels, the model has %d classes", origin, n, m->n_labels);
     return CVT_OK;
 }
 
@@ -52,9 +53,11 @@ static cvt_status from_id2label(cvt_model *m, const cvt_json *object, cvt_error 
 static cvt_status from_list(cvt_model *m, const cvt_json *list, const char *key, cvt_error *error) {
     TRY(start(m, error));
     if (cvt_json_kind_of(list) != CVT_JSON_ARRAY || (int)cvt_json_size(list) != m->n_labels)
-        return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" must be a list of %d strings", m->files.config_origin, key, m->n_labels);
+        return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" must be a list of %d strings", m->files.config_origin, key,
+                        m->n_labels);
     int i = 0;
-    for (const cvt_json *entry = cvt_json_first(list); entry; entry = cvt_json_next(entry)) TRY(set(m, i++, entry, key, error));
+    for (const cvt_json *entry = cvt_json_first(list); entry; entry = cvt_json_next(entry))
+        TRY(set(m, i++, entry, key, error));
     return CVT_OK;
 }
 

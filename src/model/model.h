@@ -9,10 +9,10 @@
 
 /* The documents and the weights of a model, wherever they lie. */
 typedef struct cvt_bundle {
-    char *config, *preprocessor;           /* JSON texts; preprocessor NULL: none */
+    char *config, *preprocessor;               /* JSON texts; preprocessor NULL: none */
     char *config_origin, *preprocessor_origin; /* for messages */
-    char *labels, *labels_origin;          /* a label a line; NULL: none */
-    cvt_weights *weights;                  /* NULL where none were asked for */
+    char *labels, *labels_origin;              /* a label a line; NULL: none */
+    cvt_weights *weights;                      /* NULL where none were asked for */
 } cvt_bundle;
 
 struct cvt_model {
@@ -20,8 +20,8 @@ struct cvt_model {
     cvt_bundle files;
     cvt_json_document *document; /* of the config */
     cvt_config config;
-    const cvt_dialect *names;    /* of the weights */
-    const cvt_dialect *origin;   /* whose defaults count: that of the checkpoint it was converted from */
+    const cvt_dialect *names;  /* of the weights */
+    const cvt_dialect *origin; /* whose defaults count: that of the checkpoint it was converted from */
     cvt_graph *graph;
     cvt_source *sources;
     const cvt_tensor **tensors; /* NULL for random weights */
@@ -31,7 +31,7 @@ struct cvt_model {
     const char **labels;
     int n_labels;
     cvt_recipe recipe;
-    cvt_error no_recipe;        /* why there is none; status CVT_OK if there is one */
+    cvt_error no_recipe; /* why there is none; status CVT_OK if there is one */
 };
 
 /* files.c: finds and reads what `path` holds. Errors as cvt_model_open. */

@@ -18,8 +18,11 @@ cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_
     if (!image) return cvt_fail_memory(error);
     cvt_image_options o = options ? *options : (cvt_image_options){0};
     image->options = (cvt_decode_options){
-        .max_pixels = o.max_pixels ? o.max_pixels : 100000000, .max_scans = o.max_scans ? o.max_scans : 200,
-        .ignore_exif = o.ignore_exif, .clip_gray16 = o.clip_gray16, .allow_truncated = o.allow_truncated,
+        .max_pixels = o.max_pixels ? o.max_pixels : 100000000,
+        .max_scans = o.max_scans ? o.max_scans : 200,
+        .ignore_exif = o.ignore_exif,
+        .clip_gray16 = o.clip_gray16,
+        .allow_truncated = o.allow_truncated,
     };
     *out = image;
     return CVT_OK;
@@ -31,8 +34,8 @@ void cvt_image_free(cvt_image *image) {
     free(image);
 }
 
-cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size, cvt_image_stop stop,
-                                 cvt_error *error) {
+cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size,
+                                 cvt_image_stop stop, cvt_error *error) {
     image->pixels = NULL;
     image->prepare.info.warning[0] = 0;
     if (model->no_recipe.status != CVT_OK) {
@@ -42,7 +45,8 @@ cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const
     return cvt_preprocess(&image->prepare, &model->recipe, &image->options, bytes, size, stop, &image->pixels, error);
 }
 
-cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop, cvt_error *error) {
+cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
+                          cvt_error *error) {
     cvt_file file;
     TRY(cvt_file_read(&file, path, file_limit, error));
     cvt_status status = cvt_image_read_memory(image, model, file.data, file.size, stop, error);

@@ -49,11 +49,13 @@ static cvt_status save_one(saving *s, int p, cvt_error *error) {
     bool named = cvt_name_expand(&name, s->names, param);
     char *kept = named ? cvt_arena_copy(&s->arena, name.data, name.size) : NULL;
     cvt_str_free(&name);
-    if (!named) return cvt_fail(error, CVT_USAGE, "\"%s\" has no name in the dialect \"%s\"", param->name, s->names->name);
+    if (!named)
+        return cvt_fail(error, CVT_USAGE, "\"%s\" has no name in the dialect \"%s\"", param->name, s->names->name);
     const void *data = dtype == source.dtype ? source.data : convert(s, source, param->count);
     if (!kept || !data) return cvt_fail_memory(error);
     cvt_tensor *t = &s->tensors[p];
-    *t = (cvt_tensor){.name = kept, .dtype = dtype, .rank = param->rank, .data = data, .bytes = param->count * cvt_dtype_size(dtype)};
+    *t = (cvt_tensor){
+        .name = kept, .dtype = dtype, .rank = param->rank, .data = data, .bytes = param->count * cvt_dtype_size(dtype)};
     memcpy(t->shape, param->shape, (size_t)param->rank * sizeof *t->shape);
     return CVT_OK;
 }
@@ -61,7 +63,8 @@ static cvt_status save_one(saving *s, int p, cvt_error *error) {
 static cvt_status join_labels(cvt_str *text, const cvt_model *m, cvt_error *error) {
     for (int i = 0; i < m->n_labels; i++) {
         const char *label = m->labels[i] ? m->labels[i] : "";
-        if (strchr(label, '\n')) return cvt_fail(error, CVT_CONFIG, "label %d holds a line break and cannot be saved", i);
+        if (strchr(label, '\n'))
+            return cvt_fail(error, CVT_CONFIG, "label %d holds a line break and cannot be saved", i);
         cvt_str_print(text, "%s\n", label);
     }
     return text->failed ? cvt_fail_memory(error) : CVT_OK;
@@ -76,7 +79,8 @@ static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     if (m->origin) metadata[n++] = (cvt_metadata){CVT_META_ORIGIN, m->origin->name};
     if (m->files.preprocessor) metadata[n++] = (cvt_metadata){CVT_META_PREPROCESSOR, m->files.preprocessor};
     if (m->n_labels) metadata[n++] = (cvt_metadata){CVT_META_LABELS, labels.data};
-    if (status == CVT_OK) status = cvt_safetensors_write(path, s->tensors, (size_t)m->graph->n_params, metadata, n, error);
+    if (status == CVT_OK)
+        status = cvt_safetensors_write(path, s->tensors, (size_t)m->graph->n_params, metadata, n, error);
     cvt_str_free(&labels);
     return status;
 }
@@ -89,7 +93,8 @@ static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     return write_all(s, path, error);
 }
 
-cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtype, const char *names, cvt_error *error) {
+cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtype, const char *names,
+                          cvt_error *error) {
     saving s = {.model = m, .names = m->names ? m->names : m->config.arch->dialects, .dtype = CVT_DTYPE_COUNT};
     if (!m->sources) return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
     if (dtype && (s.dtype = find_dtype(dtype)) == CVT_DTYPE_COUNT)

@@ -14,14 +14,16 @@ struct cvt_session {
 
 cvt_status cvt_session_new(cvt_session **out, const cvt_model *model, int max_batch, int threads, cvt_error *error) {
     if (!model->plan) return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
-    if (max_batch < 1 || threads < 1) return cvt_fail(error, CVT_USAGE, "a session needs at least one image and one thread");
+    if (max_batch < 1 || threads < 1)
+        return cvt_fail(error, CVT_USAGE, "a session needs at least one image and one thread");
     cvt_session *s = calloc(1, sizeof *s);
     if (!s) return cvt_fail_memory(error);
     s->model = model;
     s->max_batch = max_batch;
     size_t each = cvt_shape_count(model->graph->values[model->graph->output].shape);
     s->output = calloc((size_t)max_batch, each * sizeof *s->output);
-    cvt_status status = s->output ? cvt_exec_new(&s->exec, model->plan, max_batch, threads, error) : cvt_fail_memory(error);
+    cvt_status status =
+        s->output ? cvt_exec_new(&s->exec, model->plan, max_batch, threads, error) : cvt_fail_memory(error);
     if (status == CVT_OK)
         *out = s;
     else
@@ -48,11 +50,13 @@ void cvt_value_export(float *to, const float *stored, cvt_shape shape) {
 
 static void export_all(float *to, const cvt_session *s, cvt_value v) {
     cvt_shape shape = s->model->graph->values[v].shape;
-    for (int i = 0; i < s->n; i++) cvt_value_export(to + (size_t)i * cvt_shape_count(shape), cvt_exec_value(s->exec, v, i), shape);
+    for (int i = 0; i < s->n; i++)
+        cvt_value_export(to + (size_t)i * cvt_shape_count(shape), cvt_exec_value(s->exec, v, i), shape);
 }
 
 cvt_status cvt_session_run(cvt_session *s, const float *const *inputs, int n, cvt_error *error) {
-    if (n < 1 || n > s->max_batch) return cvt_fail(error, CVT_USAGE, "%d images in a session made for %d", n, s->max_batch);
+    if (n < 1 || n > s->max_batch)
+        return cvt_fail(error, CVT_USAGE, "%d images in a session made for %d", n, s->max_batch);
     cvt_value v = s->model->graph->output;
     size_t each = cvt_shape_count(s->model->graph->values[v].shape);
     s->n = n;

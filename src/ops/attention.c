@@ -1,5 +1,5 @@
-/* attention.c - softmax(scale q k^T) v per head, over tiles of query rows: the T x S matrix exists only where it is tapped.
- * A first step packs the keys and values of every head, a second one runs the tiles. */
+/* attention.c - softmax(scale q k^T) v per head, over tiles of query rows: the T x S matrix exists only where it is
+ * tapped. A first step packs the keys and values of every head, a second one runs the tiles. */
 #include "base/num.h"
 #include "graph/op.h"
 #include "ops/ops.h"
@@ -60,7 +60,8 @@ static void pack_run(const void *p, const cvt_context *x, int tile) {
     const float *k = cvt_at(x, a->k, image) + first, *v = cvt_at(x, a->v, image) + first;
     float *keys = panels_at(a, x, image, head), *values = keys + a->keys_size;
     for (int j = 0; j < a->s; j += nr)
-        x->kernels->pack_nk(keys + (size_t)j * (size_t)a->d, k + (size_t)j * ld, CVT_F32, ld, a->d, cvt_min_int(nr, a->s - j), NULL);
+        x->kernels->pack_nk(keys + (size_t)j * (size_t)a->d, k + (size_t)j * ld, CVT_F32, ld, a->d,
+                            cvt_min_int(nr, a->s - j), NULL);
     for (int j = 0; j < a->d; j += nr)
         x->kernels->pack_kn(values + (size_t)j * (size_t)a->s, v + j, ld, a->s, cvt_min_int(nr, a->d - j));
 }
@@ -78,9 +79,20 @@ static void run(const void *p, const cvt_context *x, int tile) {
     const float *keys = panels_at(a, x, image, head);
     size_t map_row = (size_t)head * (size_t)a->t + (size_t)t.first, s = (size_t)a->s;
     cvt_attention g = {
-        .t = t.count, .s = a->s, .d = a->d, .dv = a->d, .q = cvt_at(x, a->q, image) + start, .ldq = ld, .keys = keys,
-        .values = keys + a->keys_size, .scale = a->scale, .out = cvt_at(x, a->out, image) + start, .ldo = ld,
-        .map = cvt_ref_none(a->map) ? NULL : cvt_at(x, a->map, image) + map_row * s, .ldm = s, .scratch = x->scratch,
+        .t = t.count,
+        .s = a->s,
+        .d = a->d,
+        .dv = a->d,
+        .q = cvt_at(x, a->q, image) + start,
+        .ldq = ld,
+        .keys = keys,
+        .values = keys + a->keys_size,
+        .scale = a->scale,
+        .out = cvt_at(x, a->out, image) + start,
+        .ldo = ld,
+        .map = cvt_ref_none(a->map) ? NULL : cvt_at(x, a->map, image) + map_row * s,
+        .ldm = s,
+        .scratch = x->scratch,
     };
     x->kernels->attention(&g);
 }
@@ -102,8 +114,8 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
-static const cvt_op op_attention = {.name = "attention", .attr_size = sizeof(attr), .describe = describe, .workspace = workspace,
-                                    .lower = lower};
+static const cvt_op op_attention = {
+    .name = "attention", .attr_size = sizeof(attr), .describe = describe, .workspace = workspace, .lower = lower};
 
 cvt_value cvtb_attention(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, float scale) {
     attr a = {heads, scale};

@@ -30,7 +30,8 @@ cvt_shape cvt_conv_shape(cvt_describe *d, const cvt_conv *a, int out) {
     int h = s.d[1] + a->pad_top + a->pad_bottom - a->kh, w = s.d[2] + a->pad_left + a->pad_right - a->kw;
     if (s.layout != CVT_MAP || h < 0 || w < 0) {
         char text[48];
-        cvtb_fail(d->builder, "a kernel of %d x %d does not fit the padded map %s", a->kh, a->kw, cvt_shape_text(s, text));
+        cvtb_fail(d->builder, "a kernel of %d x %d does not fit the padded map %s", a->kh, a->kw,
+                  cvt_shape_text(s, text));
         return cvt_shape_map(1, 1, 1);
     }
     return cvt_shape_map(out, h / a->stride_h + 1, w / a->stride_w + 1);
@@ -69,8 +70,18 @@ static void run(const void *p, const cvt_context *x, int tile) {
     size_t n = (size_t)a->n, k = (size_t)a->k, first = (size_t)t.first * n;
     bool add = !cvt_ref_none(a->residual);
     cvt_gemm g = {
-        .m = t.count, .n = a->n, .k = a->k, .a = x->scratch, .lda = k, .b = a->packed, .c = cvt_at(x, a->out, t.image) + first,
-        .ldc = n, .bias = a->bias, .act = a->act, .residual = add ? cvt_at(x, a->residual, t.image) + first : NULL, .ldr = n,
+        .m = t.count,
+        .n = a->n,
+        .k = a->k,
+        .a = x->scratch,
+        .lda = k,
+        .b = a->packed,
+        .c = cvt_at(x, a->out, t.image) + first,
+        .ldc = n,
+        .bias = a->bias,
+        .act = a->act,
+        .residual = add ? cvt_at(x, a->residual, t.image) + first : NULL,
+        .ldr = n,
     };
     x->kernels->gemm(&g);
 }
@@ -104,9 +115,15 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
         int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MOST_PIXELS);
         args a = {
             .pixels = {cvt_shape_rows(out), block},
-            .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], c->kh, c->kw, c->stride_h, c->stride_w, c->pad_top, c->pad_left},
-            .n = c->out, .k = k, .packed = cvt_pack_panels(l, permuted, CVT_F32, k, c->out, fold.scale), .bias = fold.shift,
-            .act = w->act, .in = l->refs[w->node->in[0]], .out = l->refs[w->out],
+            .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], c->kh, c->kw, c->stride_h, c->stride_w,
+                       c->pad_top, c->pad_left},
+            .n = c->out,
+            .k = k,
+            .packed = cvt_pack_panels(l, permuted, CVT_F32, k, c->out, fold.scale),
+            .bias = fold.shift,
+            .act = w->act,
+            .in = l->refs[w->node->in[0]],
+            .out = l->refs[w->out],
             .residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual],
         };
         cvt_lowering_drop(l, weight);
@@ -117,7 +134,11 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     free(permuted);
 }
 
-static const cvt_op op_conv2d = {.name = "conv2d", .attr_size = sizeof(cvt_conv), .type = type, .describe = describe, .lower = lower,
+static const cvt_op op_conv2d = {.name = "conv2d",
+                                 .attr_size = sizeof(cvt_conv),
+                                 .type = type,
+                                 .describe = describe,
+                                 .lower = lower,
                                  .fuses = CVT_FUSES_NORM | CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
 
 cvt_value cvtb_conv2d(cvt_builder *b, cvt_value map, const char *name, const cvt_conv *conv) {

@@ -58,16 +58,35 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
             weight[t * channels + j] = stored[j * taps + t] * (fold.scale ? fold.scale[j] : 1);
     int block = cvt_max_int(1, TILE_FLOATS / (out.d[2] * out.d[0]));
     args a = {
-        .rows = {out.d[1], block}, .in = l->refs[w->node->in[0]], .out = l->refs[w->out],
-        .conv = {.c = in.d[0], .h = in.d[1], .w = in.d[2], .oh = out.d[1], .ow = out.d[2], .kh = c->kh, .kw = c->kw,
-                 .stride_h = c->stride_h, .stride_w = c->stride_w, .pad_top = c->pad_top, .pad_left = c->pad_left,
-                 .ldx = channels, .weight = weight, .bias = fold.shift, .act = w->act, .ldy = channels},
+        .rows = {out.d[1], block},
+        .in = l->refs[w->node->in[0]],
+        .out = l->refs[w->out],
+        .conv = {.c = in.d[0],
+                 .h = in.d[1],
+                 .w = in.d[2],
+                 .oh = out.d[1],
+                 .ow = out.d[2],
+                 .kh = c->kh,
+                 .kw = c->kw,
+                 .stride_h = c->stride_h,
+                 .stride_w = c->stride_w,
+                 .pad_top = c->pad_top,
+                 .pad_left = c->pad_left,
+                 .ldx = channels,
+                 .weight = weight,
+                 .bias = fold.shift,
+                 .act = w->act,
+                 .ldy = channels},
     };
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
-static const cvt_op op_dwconv2d = {.name = "dwconv2d", .attr_size = sizeof(cvt_conv), .type = type, .describe = describe,
-                                   .lower = lower, .fuses = CVT_FUSES_NORM | CVT_FUSES_ACT};
+static const cvt_op op_dwconv2d = {.name = "dwconv2d",
+                                   .attr_size = sizeof(cvt_conv),
+                                   .type = type,
+                                   .describe = describe,
+                                   .lower = lower,
+                                   .fuses = CVT_FUSES_NORM | CVT_FUSES_ACT};
 
 cvt_value cvtb_dwconv2d(cvt_builder *b, cvt_value map, const char *name, const cvt_conv *conv) {
     return cvt_graph_add(b, &op_dwconv2d, name, conv, &map, 1);

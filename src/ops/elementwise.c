@@ -32,12 +32,17 @@ static void act_run(const void *p, const cvt_context *x, int tile) {
 
 static void act_lower(cvt_lowering *l, const cvt_work *w) {
     cvt_shape s = l->graph->values[w->out].shape;
-    act_args a = {cvt_rows_of(s), cvt_shape_cols(s), cvt_op_activation_act(w->node), l->refs[w->node->in[0]], l->refs[w->out]};
+    act_args a = {cvt_rows_of(s), cvt_shape_cols(s), cvt_op_activation_act(w->node), l->refs[w->node->in[0]],
+                  l->refs[w->out]};
     cvt_lowering_step(l, w, &a, sizeof a, act_tiles, act_run);
 }
 
-const cvt_op cvt_op_activation = {.name = "activation", .attr_size = sizeof(act_attr), .type = act_type,
-                                  .describe = describe_act, .lower = act_lower, .in_place = true};
+const cvt_op cvt_op_activation = {.name = "activation",
+                                  .attr_size = sizeof(act_attr),
+                                  .type = act_type,
+                                  .describe = describe_act,
+                                  .lower = act_lower,
+                                  .in_place = true};
 
 cvt_act cvt_op_activation_act(const cvt_node *node) { return ((const act_attr *)node->attr)->act; }
 

@@ -33,7 +33,11 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     cvt_lower_product(l, w, w->node->params[0], in, a->out, bias);
 }
 
-static const cvt_op op_linear = {.name = "linear", .attr_size = sizeof(attr), .type = type, .describe = describe, .lower = lower,
+static const cvt_op op_linear = {.name = "linear",
+                                 .attr_size = sizeof(attr),
+                                 .type = type,
+                                 .describe = describe,
+                                 .lower = lower,
                                  .fuses = CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
 
 cvt_value cvtb_linear(cvt_builder *b, cvt_value x, const char *name, int out, bool bias) {

@@ -25,7 +25,8 @@ static int norm_tiles(const void *p, int n) { return n * cvt_rows_per_image(((co
 static norm_args make_args(const cvt_lowering *l, const cvt_work *w, const float *scale, const float *shift) {
     cvt_shape s = l->graph->values[w->out].shape;
     float eps = ((const norm_attr *)w->node->attr)->eps;
-    return (norm_args){cvt_rows_of(s), cvt_shape_cols(s), eps, scale, shift, w->act, l->refs[w->node->in[0]], l->refs[w->out]};
+    return (norm_args){cvt_rows_of(s),          cvt_shape_cols(s), eps, scale, shift, w->act,
+                       l->refs[w->node->in[0]], l->refs[w->out]};
 }
 
 /* ---- batch norm: parameters weight, bias, running_mean, running_var, in this order ---- */
@@ -64,8 +65,8 @@ static void batch_run(const void *p, const cvt_context *x, int tile) {
     const norm_args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->rows, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c;
-    x->kernels->affine(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c, a->scale,
-                       a->shift, a->act);
+    x->kernels->affine(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c,
+                       a->scale, a->shift, a->act);
 }
 
 static void batch_lower(cvt_lowering *l, const cvt_work *w) {
@@ -74,8 +75,13 @@ static void batch_lower(cvt_lowering *l, const cvt_work *w) {
     cvt_lowering_step(l, w, &a, sizeof a, norm_tiles, batch_run);
 }
 
-const cvt_op cvt_op_batch_norm = {.name = "batch_norm", .attr_size = sizeof(norm_attr), .type = batch_type,
-                                  .describe = describe_batch, .lower = batch_lower, .fuses = CVT_FUSES_ACT, .in_place = true};
+const cvt_op cvt_op_batch_norm = {.name = "batch_norm",
+                                  .attr_size = sizeof(norm_attr),
+                                  .type = batch_type,
+                                  .describe = describe_batch,
+                                  .lower = batch_lower,
+                                  .fuses = CVT_FUSES_ACT,
+                                  .in_place = true};
 
 cvt_value cvtb_batch_norm(cvt_builder *b, cvt_value map, const char *name, float eps) {
     norm_attr a = {eps};
@@ -110,8 +116,12 @@ static void layer_lower(cvt_lowering *l, const cvt_work *w) {
     cvt_lowering_step(l, w, &a, sizeof a, norm_tiles, layer_run);
 }
 
-static const cvt_op op_layer_norm = {.name = "layer_norm", .attr_size = sizeof(norm_attr), .type = layer_type,
-                                     .describe = describe_layer, .lower = layer_lower, .in_place = true};
+static const cvt_op op_layer_norm = {.name = "layer_norm",
+                                     .attr_size = sizeof(norm_attr),
+                                     .type = layer_type,
+                                     .describe = describe_layer,
+                                     .lower = layer_lower,
+                                     .in_place = true};
 
 cvt_value cvtb_layer_norm(cvt_builder *b, cvt_value x, const char *name, float eps) {
     norm_attr a = {eps};

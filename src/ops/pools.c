@@ -6,7 +6,9 @@
 
 /* ---- mean ---- */
 
-static void describe_mean(cvt_describe *d) { cvt_describe_output(d, cvt_shape_tokens(1, cvt_shape_cols(d->shapes[0]))); }
+static void describe_mean(cvt_describe *d) {
+    cvt_describe_output(d, cvt_shape_tokens(1, cvt_shape_cols(d->shapes[0])));
+}
 
 typedef struct mean_args {
     int rows, c;
@@ -56,7 +58,8 @@ static void describe_pool(cvt_describe *d) {
     const pool_attr *a = d->attr;
     cvt_shape s = d->shapes[0];
     int h = pooled(s.d[1], a), w = pooled(s.d[2], a);
-    if (h < 1 || w < 1) cvtb_fail(d->builder, "a pooling window of %d does not fit a map of %d x %d", a->kernel, s.d[1], s.d[2]);
+    if (h < 1 || w < 1)
+        cvtb_fail(d->builder, "a pooling window of %d does not fit a map of %d x %d", a->kernel, s.d[1], s.d[2]);
     cvt_describe_output(d, cvt_shape_map(s.d[0], h, w));
 }
 
@@ -79,14 +82,20 @@ static void pool_lower(cvt_lowering *l, const cvt_work *w) {
     const pool_attr *p = w->node->attr;
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
     pool_args a = {
-        .pixels = cvt_rows_of(out), .in = l->refs[w->node->in[0]], .out = l->refs[w->out],
-        .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], p->kernel, p->kernel, p->stride, p->stride, p->padding, p->padding},
+        .pixels = cvt_rows_of(out),
+        .in = l->refs[w->node->in[0]],
+        .out = l->refs[w->out],
+        .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], p->kernel, p->kernel, p->stride, p->stride,
+                   p->padding, p->padding},
     };
     cvt_lowering_step(l, w, &a, sizeof a, pool_tiles, pool_run);
 }
 
-static const cvt_op op_avg_pool = {.name = "avg_pool", .attr_size = sizeof(pool_attr), .type = pool_type,
-                                   .describe = describe_pool, .lower = pool_lower};
+static const cvt_op op_avg_pool = {.name = "avg_pool",
+                                   .attr_size = sizeof(pool_attr),
+                                   .type = pool_type,
+                                   .describe = describe_pool,
+                                   .lower = pool_lower};
 
 cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding) {
     pool_attr a = {kernel, stride, padding};

@@ -8,9 +8,9 @@
 #include "base/num.h"
 
 enum {
-    SMALL = 1 << 16,   /* elements of a weight that is always packed at load */
-    ROWS = 96,         /* of a tile of packed weights */
-    COLUMNS = 32,      /* least columns of a tile that packs its own */
+    SMALL = 1 << 16,        /* elements of a weight that is always packed at load */
+    ROWS = 96,              /* of a tile of packed weights */
+    COLUMNS = 32,           /* least columns of a tile that packs its own */
     PANEL_FLOATS = 1 << 16, /* packed floats that one tile works on: stay in L2 */
 };
 
@@ -36,13 +36,23 @@ static int tiles(const void *p, int n) {
 }
 
 /* Rows [row, row + m) of the matrix that starts at `image`, against the panels of columns [col, col + n). */
-static void multiply(const product *a, const cvt_context *x, int image, int row, int m, int col, int n, const float *panels) {
+static void multiply(const product *a, const cvt_context *x, int image, int row, int m, int col, int n,
+                     const float *panels) {
     size_t r = (size_t)row, k = (size_t)a->k, ldc = (size_t)a->n, c = (size_t)col;
     bool add = !cvt_ref_none(a->residual);
     cvt_gemm g = {
-        .m = m, .n = n, .k = a->k, .a = cvt_at(x, a->in, image) + r * k, .lda = k, .b = panels,
-        .c = cvt_at(x, a->out, image) + r * ldc + c, .ldc = ldc, .bias = a->bias ? a->bias + c : NULL, .act = a->act,
-        .residual = add ? cvt_at(x, a->residual, image) + r * ldc + c : NULL, .ldr = ldc,
+        .m = m,
+        .n = n,
+        .k = a->k,
+        .a = cvt_at(x, a->in, image) + r * k,
+        .lda = k,
+        .b = panels,
+        .c = cvt_at(x, a->out, image) + r * ldc + c,
+        .ldc = ldc,
+        .bias = a->bias ? a->bias + c : NULL,
+        .act = a->act,
+        .residual = add ? cvt_at(x, a->residual, image) + r * ldc + c : NULL,
+        .ldr = ldc,
     };
     x->kernels->gemm(&g);
 }
@@ -84,8 +94,8 @@ const float *cvt_pack_panels(cvt_lowering *l, const void *weight, cvt_dtype dtyp
     size_t element = dtype == CVT_F32 ? 4 : 2;
     float *panels = cvt_lowering_floats(l, (size_t)blocks(n, nr) * (size_t)nr * (size_t)k);
     for (int j = 0; panels && j < n; j += nr)
-        l->kernels->pack_nk(panels + (size_t)j * (size_t)k, (const char *)weight + (size_t)j * (size_t)k * element, dtype,
-                            (size_t)k, k, cvt_min_int(nr, n - j), scale ? scale + j : NULL);
+        l->kernels->pack_nk(panels + (size_t)j * (size_t)k, (const char *)weight + (size_t)j * (size_t)k * element,
+                            dtype, (size_t)k, k, cvt_min_int(nr, n - j), scale ? scale + j : NULL);
     return panels;
 }
 
@@ -104,7 +114,8 @@ void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, in
     a.out = l->refs[w->out];
     a.residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual];
     size_t rows = (size_t)a.rows, in_size = rows * (size_t)k, out_size = rows * (size_t)n;
-    a.joined = a.in.stride == in_size && a.out.stride == out_size && (cvt_ref_none(a.residual) || a.residual.stride == out_size);
+    a.joined = a.in.stride == in_size && a.out.stride == out_size &&
+               (cvt_ref_none(a.residual) || a.residual.stride == out_size);
     bool wide = a.weight.dtype == CVT_F64;
     if (l->pack_ahead || wide || (size_t)k * (size_t)n <= SMALL) {
         const void *source = wide ? (const void *)cvt_lowering_param(l, weight) : a.weight.data;

@@ -1,4 +1,5 @@
-/* product.h - a matrix product with constant weights as a step: what linear layers and 1x1 convolutions come down to. */
+/* product.h - a matrix product with constant weights as a step: what linear layers and 1x1 convolutions come down to.
+ */
 #ifndef CVT_OPS_PRODUCT_H
 #define CVT_OPS_PRODUCT_H
 

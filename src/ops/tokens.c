@@ -40,7 +40,8 @@ static void token_lower(cvt_lowering *l, const cvt_work *w) {
     cvt_lowering_step(l, w, &a, sizeof a, one_per_image, copy_run);
 }
 
-static const cvt_op op_token = {.name = "token", .attr_size = sizeof(token_attr), .describe = describe_token, .lower = token_lower};
+static const cvt_op op_token = {
+    .name = "token", .attr_size = sizeof(token_attr), .describe = describe_token, .lower = token_lower};
 
 cvt_value cvtb_token(cvt_builder *b, const char *name, int c) {
     token_attr a = {name, c};
@@ -76,7 +77,8 @@ static void concat_lower(cvt_lowering *l, const cvt_work *w) {
     }
 }
 
-static const cvt_op op_concat = {.name = "concat", .describe = describe_concat, .part = concat_part, .lower = concat_lower};
+static const cvt_op op_concat = {
+    .name = "concat", .describe = describe_concat, .part = concat_part, .lower = concat_lower};
 
 cvt_value cvtb_concat(cvt_builder *b, cvt_value x, cvt_value y) {
     cvt_value in[] = {x, y};

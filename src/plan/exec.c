@@ -21,7 +21,8 @@ struct cvt_exec {
 
 static float *alloc_floats(size_t count, size_t times) {
     size_t size;
-    if (!cvt_mul_size(count, times, &count) || !cvt_mul_size(count, sizeof(float), &size) || size > SIZE_MAX - 64) return NULL;
+    if (!cvt_mul_size(count, times, &count) || !cvt_mul_size(count, sizeof(float), &size) || size > SIZE_MAX - 64)
+        return NULL;
     return aligned_alloc(64, (size / 64 + 1) * 64);
 }
 
@@ -57,7 +58,8 @@ static double now(void) {
 }
 
 static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int n, int thread) {
-    return (cvt_context){e->plan->kernels, e->arena, inputs, e->scratch + (size_t)thread * e->scratch_each, n, e->capacity};
+    return (cvt_context){e->plan->kernels, e->arena, inputs, e->scratch + (size_t)thread * e->scratch_each, n,
+                         e->capacity};
 }
 
 static void run_alone(cvt_exec *e, const float *const *inputs, int n) {

@@ -100,7 +100,8 @@ static void share_in_place(layout *l) {
         if (!w->node) continue;
         if (w->residual != CVT_NO_VALUE) {
             size_t start;
-            cvt_value in = root_of(l->places, w->node->in[0], &start), residual = root_of(l->places, w->residual, &start);
+            cvt_value in = root_of(l->places, w->node->in[0], &start),
+                      residual = root_of(l->places, w->residual, &start);
             if (in != residual) overwrite(l, i, w->residual);
         } else if (w->node->op->in_place) {
             overwrite(l, i, w->node->in[0]);
@@ -148,7 +149,8 @@ static int collect(const layout *l, buffer *buffers, const cvt_kernels *kernels)
         const place *p = &l->places[v];
         if (!p->wanted || p->parent != CVT_NO_VALUE) continue;
         size_t size = cvt_shape_count(l->graph->values[v].shape);
-        buffers[n++] = (buffer){.size = (size + unit - 1) / unit * unit, .first = p->first, .last = p->last, .owner = v};
+        buffers[n++] =
+            (buffer){.size = (size + unit - 1) / unit * unit, .first = p->first, .last = p->last, .owner = v};
     }
     for (int i = 0; i < l->works->n; i++) {
         const cvt_work *w = &l->works->work[i];
@@ -176,8 +178,9 @@ static void set_refs(cvt_ref *refs, cvt_ref *workspaces, const layout *l, const 
     }
 }
 
-cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_works *works, const cvt_graph *graph,
-                            const int *uses, const bool *keep, const cvt_kernels *kernels, cvt_error *error) {
+cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_works *works,
+                            const cvt_graph *graph, const int *uses, const bool *keep, const cvt_kernels *kernels,
+                            cvt_error *error) {
     layout l = {.works = works, .graph = graph, .uses = uses, .keep = keep};
     l.places = calloc((size_t)graph->n_values + 1, sizeof *l.places);
     buffer *buffers = malloc((size_t)(graph->n_values + works->n + 1) * sizeof *buffers);

@@ -39,7 +39,9 @@ void cvt_source_widen(float *to, cvt_source source, size_t count) {
             memcpy(&wide, from + 8 * i, sizeof wide);
         else
             memcpy(&half, from + 2 * i, sizeof half);
-        to[i] = source.dtype == CVT_F64 ? (float)wide : source.dtype == CVT_F16 ? cvt_f16_to_f32(half) : cvt_bf16_to_f32(half);
+        to[i] = source.dtype == CVT_F64   ? (float)wide
+                : source.dtype == CVT_F16 ? cvt_f16_to_f32(half)
+                                          : cvt_bf16_to_f32(half);
     }
 }
 
@@ -56,8 +58,8 @@ void cvt_lowering_scratch(cvt_lowering *l, size_t floats) {
 
 void cvt_lowering_drop(cvt_lowering *l, int param) { l->dropped[param] = true; }
 
-void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, size_t size, int (*tiles)(const void *, int),
-                       void (*run)(const void *, const cvt_context *, int)) {
+void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, size_t size,
+                       int (*tiles)(const void *, int), void (*run)(const void *, const cvt_context *, int)) {
     step_list *list = l->steps;
     void *kept = cvt_lowering_alloc(l, size);
     if (l->failed) return;
@@ -111,8 +113,14 @@ static void free_tables(tables *t) {
 
 static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources, const cvt_plan_options *options) {
     step_list list = {0};
-    cvt_lowering l = {.kernels = plan->kernels, .graph = plan->graph, .refs = plan->refs, .sources = sources,
-                      .arena = &plan->arena, .pack_ahead = options->pack_ahead, .dropped = plan->dropped, .steps = &list};
+    cvt_lowering l = {.kernels = plan->kernels,
+                      .graph = plan->graph,
+                      .refs = plan->refs,
+                      .sources = sources,
+                      .arena = &plan->arena,
+                      .pack_ahead = options->pack_ahead,
+                      .dropped = plan->dropped,
+                      .steps = &list};
     for (int i = 0; i < t->works.n && !l.failed; i++) {
         const cvt_work *w = &t->works.work[i];
         if (!w->node || w->node->op->view) continue;
@@ -134,8 +142,8 @@ static bool *copy_keep(const cvt_graph *g, const bool *keep) {
     return copy;
 }
 
-cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source *sources, const cvt_plan_options *options,
-                        cvt_error *error) {
+cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source *sources,
+                        const cvt_plan_options *options, cvt_error *error) {
     tables t = {0};
     cvt_plan *plan = calloc(1, sizeof *plan);
     bool *keep = copy_keep(graph, options->keep), ok = plan && keep && make_tables(&t, graph);
@@ -149,7 +157,8 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
     cvt_status status = CVT_OK;
     if (ok) {
         if (options->fuse) cvt_pass_run(&t.works, t.uses, keep);
-        status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.works, graph, t.uses, keep, plan->kernels, error);
+        status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.works, graph, t.uses, keep, plan->kernels,
+                                  error);
         ok = status == CVT_OK && lower_all(plan, &t, sources, options);
     }
     free_tables(&t);

@@ -11,10 +11,10 @@ typedef struct cvt_plan {
     cvt_arena arena;
     cvt_step *steps;
     int n_steps;
-    cvt_ref *refs;   /* of every value of the graph */
-    bool *dropped;   /* of every parameter: its source is not read again */
-    size_t floats;   /* of a session's arena, for one image */
-    size_t scratch;  /* floats of a thread */
+    cvt_ref *refs;  /* of every value of the graph */
+    bool *dropped;  /* of every parameter: its source is not read again */
+    size_t floats;  /* of a session's arena, for one image */
+    size_t scratch; /* floats of a thread */
 } cvt_plan;
 
 typedef struct cvt_plan_options {
@@ -25,8 +25,8 @@ typedef struct cvt_plan_options {
 } cvt_plan_options;
 
 /* sources: the stored data of every parameter of the graph; they and the graph outlive the plan. */
-cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source *sources, const cvt_plan_options *options,
-                        cvt_error *error);
+cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source *sources,
+                        const cvt_plan_options *options, cvt_error *error);
 void cvt_plan_free(cvt_plan *plan);
 
 /* ---- between the files of plan/ ---- */
@@ -42,8 +42,9 @@ typedef struct cvt_works {
 void cvt_pass_run(cvt_works *works, const int *uses, const bool *keep);
 
 /* memory.c: places every wanted value; sets refs[value] and workspaces[entry], returns the floats of one image. */
-cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_works *works, const cvt_graph *graph,
-                            const int *uses, const bool *keep, const cvt_kernels *kernels, cvt_error *error);
+cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_works *works,
+                            const cvt_graph *graph, const int *uses, const bool *keep, const cvt_kernels *kernels,
+                            cvt_error *error);
 
 /* ---- exec.c ---- */
 

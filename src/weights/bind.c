@@ -10,8 +10,8 @@ typedef struct binding {
     const cvt_graph *graph;
     const cvt_weights *weights;
     const cvt_dialect *dialect;
-    char **names;    /* of every parameter in the dialect */
-    bool *used;      /* of every tensor */
+    char **names; /* of every parameter in the dialect */
+    bool *used;   /* of every tensor */
     const cvt_tensor **tensors;
 } binding;
 
@@ -63,22 +63,24 @@ static const char *nearest_param(const binding *b, const char *name) {
 static cvt_status missing(const binding *b, const char *name, cvt_error *error) {
     const char *nearest = nearest_tensor(b, name), *path = cvt_weights_path(b->weights);
     if (!nearest) return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is missing", path, name);
-    return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is missing; the nearest name there is \"%s\"", path, name, nearest);
+    return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is missing; the nearest name there is \"%s\"", path, name,
+                    nearest);
 }
 
 static cvt_status unexpected(const binding *b, const cvt_tensor *t, cvt_error *error) {
     const char *nearest = nearest_param(b, t->name);
-    return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is not expected; the nearest expected name is \"%s\"", t->file, t->name,
-                    nearest ? nearest : "");
+    return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is not expected; the nearest expected name is \"%s\"",
+                    t->file, t->name, nearest ? nearest : "");
 }
 
 static cvt_status misshapen(const cvt_tensor *t, const cvt_param *p, cvt_error *error) {
     cvt_str has = {0}, needs = {0};
     append_shape(&has, t->rank, t->shape);
     append_shape(&needs, p->rank, p->shape);
-    cvt_status status = has.failed || needs.failed ? cvt_fail_memory(error)
-                                                   : cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs %s",
-                                                              t->file, t->name, has.data, needs.data);
+    cvt_status status = has.failed || needs.failed
+                            ? cvt_fail_memory(error)
+                            : cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs %s", t->file,
+                                       t->name, has.data, needs.data);
     cvt_str_free(&has);
     cvt_str_free(&needs);
     return status;
@@ -124,12 +126,13 @@ static cvt_status bind_all(binding *b, cvt_error *error) {
     }
     for (int p = 0; p < b->graph->n_params; p++) TRY(bind_one(b, p, error));
     for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
-        if (!b->used[i] && !inert(cvt_weights_at(b->weights, i)->name)) return unexpected(b, cvt_weights_at(b->weights, i), error);
+        if (!b->used[i] && !inert(cvt_weights_at(b->weights, i)->name))
+            return unexpected(b, cvt_weights_at(b->weights, i), error);
     return CVT_OK;
 }
 
-cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt_graph *graph, const cvt_weights *weights,
-                    const cvt_dialect *dialect, cvt_arena *arena, cvt_error *error) {
+cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt_graph *graph,
+                    const cvt_weights *weights, const cvt_dialect *dialect, cvt_arena *arena, cvt_error *error) {
     size_t n = (size_t)graph->n_params + 1;
     binding b = {.graph = graph, .weights = weights, .dialect = dialect};
     b.names = cvt_arena_array(arena, n, sizeof *b.names);
@@ -159,7 +162,8 @@ static float normal(uint64_t *state) {
     uint32_t sum = 0;
     for (int i = 0; i < 3; i++) {
         uint64_t r = next(state);
-        sum += (uint32_t)(r & 0xffff) + (uint32_t)(r >> 16 & 0xffff) + (uint32_t)(r >> 32 & 0xffff) + (uint32_t)(r >> 48);
+        sum +=
+            (uint32_t)(r & 0xffff) + (uint32_t)(r >> 16 & 0xffff) + (uint32_t)(r >> 32 & 0xffff) + (uint32_t)(r >> 48);
     }
     return ((float)sum - 6 * 65535.0f) / 65536.0f;
 }
@@ -184,7 +188,8 @@ static void fill(float *to, const cvt_param *p, uint64_t seed) {
         to[i] = variance ? 0.5f + uniform(&state) : (gain ? 1 : 0) + scale * normal(&state);
 }
 
-cvt_status cvt_bind_random(cvt_source **sources, const cvt_graph *graph, uint64_t seed, cvt_arena *arena, cvt_error *error) {
+cvt_status cvt_bind_random(cvt_source **sources, const cvt_graph *graph, uint64_t seed, cvt_arena *arena,
+                           cvt_error *error) {
     *sources = cvt_arena_array(arena, (size_t)graph->n_params + 1, sizeof **sources);
     if (!*sources) return cvt_fail_memory(error);
     for (int p = 0; p < graph->n_params; p++) {

@@ -6,13 +6,14 @@
 #include "weights/names.h"
 
 /* sources[p], tensors[p]: of every parameter p of the graph, in arena. Tensors known to carry nothing for inference
- * (batch counters, index buffers) are passed over. Errors: CVT_WEIGHTS, naming the file, the tensor, both shapes, or the
- * nearest name. */
-cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt_graph *graph, const cvt_weights *weights,
-                    const cvt_dialect *dialect, cvt_arena *arena, cvt_error *error);
+ * (batch counters, index buffers) are passed over. Errors: CVT_WEIGHTS, naming the file, the tensor, both shapes, or
+ * the nearest name. */
+cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt_graph *graph,
+                    const cvt_weights *weights, const cvt_dialect *dialect, cvt_arena *arena, cvt_error *error);
 
-/* Random values for every parameter, the same for the same seed and names on every machine: weights normal / sqrt(fan in),
- * norm weights about 1, variances 0.5 to 1.5, the rest small. */
-cvt_status cvt_bind_random(cvt_source **sources, const cvt_graph *graph, uint64_t seed, cvt_arena *arena, cvt_error *error);
+/* Random values for every parameter, the same for the same seed and names on every machine: weights normal / sqrt(fan
+ * in), norm weights about 1, variances 0.5 to 1.5, the rest small. */
+cvt_status cvt_bind_random(cvt_source **sources, const cvt_graph *graph, uint64_t seed, cvt_arena *arena,
+                           cvt_error *error);
 
 #endif

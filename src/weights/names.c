@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* What follows in `name` behind the text that a native side covers (up to its *, or all), NULL if it is another name. Both
- * are patterns with the same {letters}. */
+/* What follows in `name` behind the text that a native side covers (up to its *, or all), NULL if it is another name.
+ * Both are patterns with the same {letters}. */
 static const char *rest_after(const char *pattern, const char *name) {
     size_t n = strlen(pattern);
     if (n && pattern[n - 1] == '*') return strncmp(pattern, name, n - 1) == 0 ? name + n - 1 : NULL;

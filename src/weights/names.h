@@ -1,5 +1,6 @@
-/* names.h - whose names a file uses for the tensors of a family. A dialect is a table of rows {native, file}: patterns in
- * which {letter} stands for a number and a final * for the rest of the name. The native side is what the graph says. */
+/* names.h - whose names a file uses for the tensors of a family. A dialect is a table of rows {native, file}: patterns
+ * in which {letter} stands for a number and a final * for the rest of the name. The native side is what the graph says.
+ */
 #ifndef CVT_WEIGHTS_NAMES_H
 #define CVT_WEIGHTS_NAMES_H
 
