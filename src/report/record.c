@@ -96,12 +96,14 @@ static void jsonl_record(cvt_str *to, const cvt_record *record, bool first) {
     append(to, "\n");
 }
 
+/* The comma stands in front, so that every record is a whole line as soon as it is made. */
 static void json_record(cvt_str *to, const cvt_record *record, bool first) {
-    append(to, first ? "[\n" : ",\n");
+    append(to, first ? "[" : ",");
     json_object(to, record);
+    append(to, "\n");
 }
 
-static void json_end(cvt_str *to, bool empty) { append(to, empty ? "[]\n" : "\n]\n"); }
+static void json_end(cvt_str *to, bool empty) { append(to, empty ? "[]\n" : "]\n"); }
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
 
