@@ -203,7 +203,8 @@ static cvt_status read_input_size(void *field, const cvt_json *value, cvt_error 
     int *size = field;
     if (cvt_json_kind_of(value) != CVT_JSON_ARRAY || cvt_json_size(value) != 3)
         return cvt_fail(error, CVT_CONFIG, "must be [channels, height, width]");
-    const cvt_json *h = cvt_json_next(cvt_json_first(value));
+    const cvt_json *channels = cvt_json_first(value), *h = cvt_json_next(channels);
+    TRY(read_edge(&size[0], channels, error)); /* checked only: the config has its own number of channels */
     TRY(read_edge(&size[0], h, error));
     return read_edge(&size[1], cvt_json_next(h), error);
 }

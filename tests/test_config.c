@@ -1,0 +1,278 @@
+/* test_config.c - the key tables of the families, configs/schema.json and man/cvt-config.5 say the same: the same keys,
+ * types and ranges, and what the schema allows is read, what it forbids refused with a line that names the key. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/arch.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "test.h"
+
+static const char *const frame[] = {"arch", "comment", "input_size", "preprocess", "labels"};
+enum { FRAME = sizeof frame / sizeof frame[0] };
+
+/* ---- reading configs ---- */
+
+static cvt_status open_text(const char *text, cvt_error *error) {
+    cvt_json_document *document;
+    TRY(cvt_json_parse(&document, text, strlen(text), "c.json", error));
+    cvt_arena arena = {0};
+    cvt_config config;
+    cvt_status status = cvt_config_open(&config, cvt_json_root(document), "c.json", &arena, error);
+    cvt_arena_free(&arena);
+    cvt_json_free(document);
+    return status;
+}
+
+static const char *key_of_probe;
+static int probes;
+
+/* format: a config with %s where the value goes. A refusal must name the key. */
+static void probe(const char *format, const char *value, bool allowed) {
+    const char *hole = strstr(format, "%s");
+    cvt_str text = {0};
+    cvt_str_print(&text, "%.*s%s%s", (int)(hole - format), format, value, hole + 2);
+    cvt_error error = {0};
+    cvt_status status = open_text(text.data, &error);
+    bool named = strstr(error.message, key_of_probe) && !strchr(error.message, '\n');
+    bool right = allowed ? status == CVT_OK : status == CVT_CONFIG && named;
+    probes++;
+    if (!right) test_case(false, key_of_probe, "%s is %s: %s", text.data, allowed ? "refused" : "read", error.message);
+    cvt_str_free(&text);
+}
+
+static void probe_number(const char *format, double value, bool allowed) {
+    char text[64];
+    snprintf(text, sizeof text, "%.17g", value);
+    probe(format, text, allowed);
+}
+
+static const cvt_json *schema_root;
+
+static const cvt_json *resolved(const cvt_json *schema) {
+    const char *ref = cvt_json_string(cvt_json_get(schema, "$ref"));
+    return ref ? cvt_json_get(cvt_json_get(schema_root, "$defs"), strrchr(ref, '/') + 1) : schema;
+}
+
+static bool number_at(const cvt_json *schema, const char *key, double *out) { return cvt_json_number(cvt_json_get(schema, key), out); }
+
+static void probe_scalar(const char *format, const cvt_json *schema, bool integer) {
+    double x;
+    probe(format, "\"7\"", false);
+    probe(format, "null", false);
+    if (number_at(schema, "minimum", &x)) probe_number(format, x, true), probe_number(format, x - 1, false);
+    if (number_at(schema, "maximum", &x)) probe_number(format, x, true), probe_number(format, x + 1, false);
+    if (number_at(schema, "exclusiveMinimum", &x)) probe_number(format, x + 0.5, true), probe_number(format, x, false);
+    if (number_at(schema, "exclusiveMaximum", &x)) probe_number(format, x - 0.5, true), probe_number(format, x, false);
+    if (integer) probe(format, "1.5", false);
+}
+
+static void probe_enum(const char *format, const cvt_json *values) {
+    char text[64];
+    for (const cvt_json *v = cvt_json_first(values); v; v = cvt_json_next(v)) {
+        snprintf(text, sizeof text, "\"%s\"", cvt_json_string(v));
+        probe(format, text, true);
+    }
+    probe(format, "\"no such\"", false);
+    probe(format, "1", false);
+}
+
+static void probe_schema(const char *format, const cvt_json *schema);
+
+/* An object of which all members are required, at their least. skip: left out; hole: is "%s" instead. */
+static void append_object(cvt_str *s, const cvt_json *properties, const char *skip, const char *hole) {
+    const char *comma = "";
+    cvt_str_print(s, "{");
+    for (const cvt_json *p = cvt_json_first(properties); p; p = cvt_json_next(p)) {
+        const char *name = cvt_json_key(p);
+        double least = 0;
+        number_at(p, "minimum", &least);
+        if (skip && strcmp(skip, name) == 0) continue;
+        cvt_str_print(s, "%s\"%s\": ", comma, name);
+        if (hole && strcmp(hole, name) == 0)
+            cvt_str_append(s, "%s", 2);
+        else
+            cvt_str_print(s, "%g", least);
+        comma = ", ";
+    }
+    cvt_str_print(s, "}");
+}
+
+static void probe_members(const char *format, const cvt_json *schema) {
+    const cvt_json *properties = cvt_json_get(schema, "properties");
+    bool required = cvt_json_get(schema, "required") != NULL;
+    const char *at = strstr(format, "%s");
+    for (const cvt_json *p = cvt_json_first(properties); p; p = cvt_json_next(p)) {
+        cvt_str inner = {0}, without = {0};
+        cvt_str_print(&inner, "%.*s", (int)(at - format), format);
+        if (required)
+            append_object(&inner, properties, NULL, cvt_json_key(p));
+        else
+            cvt_str_print(&inner, "{\"%s\": %%s}", cvt_json_key(p));
+        cvt_str_print(&inner, "%s", at + 2);
+        probe_schema(inner.data, p);
+        append_object(&without, properties, cvt_json_key(p), NULL);
+        if (required) probe(format, without.data, false);
+        cvt_str_free(&inner);
+        cvt_str_free(&without);
+    }
+    probe(format, "{\"no_such_key\": 1}", false);
+}
+
+/* A list of n equal values. */
+static void append_list(cvt_str *s, int n, const char *value) {
+    cvt_str_print(s, "[");
+    for (int i = 0; i < n; i++) cvt_str_print(s, "%s%s", i ? ", " : "", value);
+    cvt_str_print(s, "]");
+}
+
+static void probe_array(const char *format, const cvt_json *schema) {
+    double least = 0, most = 0;
+    const cvt_json *items = resolved(cvt_json_get(schema, "items"));
+    number_at(schema, "minItems", &least);
+    number_at(schema, "maxItems", &most);
+    const char *at = strstr(format, "%s");
+    cvt_str inner = {0}, few = {0}, many = {0};
+    cvt_str_print(&inner, "%.*s[%%s", (int)(at - format), format);
+    for (int i = 1; i < (int)least; i++) cvt_str_print(&inner, ", 1");
+    cvt_str_print(&inner, "]%s", at + 2);
+    probe_schema(inner.data, items);
+    append_list(&few, (int)least - 1, "1");
+    append_list(&many, (int)most + 1, "1");
+    probe(format, few.data, false);
+    probe(format, many.data, false);
+    probe(format, "{}", false);
+    cvt_str_free(&inner);
+    cvt_str_free(&few);
+    cvt_str_free(&many);
+}
+
+static void probe_schema(const char *format, const cvt_json *unresolved) {
+    const cvt_json *schema = resolved(unresolved), *any = cvt_json_get(schema, "anyOf"), *values = cvt_json_get(schema, "enum");
+    const char *type = cvt_json_string(cvt_json_get(schema, "type"));
+    for (const cvt_json *s = any ? cvt_json_first(any) : NULL; s; s = cvt_json_next(s)) probe_schema(format, s);
+    if (values) probe_enum(format, values);
+    if (!type) return;
+    if (strcmp(type, "integer") == 0) probe_scalar(format, schema, true);
+    if (strcmp(type, "number") == 0) probe_scalar(format, schema, false);
+    if (strcmp(type, "array") == 0) probe_array(format, schema);
+    if (strcmp(type, "object") == 0) probe_members(format, schema);
+    if (strcmp(type, "boolean") == 0) probe(format, "true", true), probe(format, "false", true), probe(format, "0", false);
+}
+
+/* ---- tables against the schema and the manual ---- */
+
+static bool same_range(const cvt_json *schema, const char *type, const cvt_key *key) {
+    const char *found = cvt_json_string(cvt_json_get(schema, "type"));
+    double min, max;
+    bool ranged = number_at(schema, "minimum", &min) && number_at(schema, "maximum", &max);
+    return found && strcmp(found, type) == 0 && ranged && min == key->min && max == key->max;
+}
+
+static bool same_choices(const cvt_json *schema, const cvt_key *key) {
+    const cvt_json *v = cvt_json_first(cvt_json_get(schema, "enum"));
+    int i = 0;
+    for (; v && key->choices[i]; v = cvt_json_next(v), i++)
+        if (strcmp(cvt_json_string(v), key->choices[i]) != 0) return false;
+    return !v && !key->choices[i];
+}
+
+static bool is_boolean(const cvt_json *schema) {
+    const char *type = cvt_json_string(cvt_json_get(schema, "type"));
+    return type && strcmp(type, "boolean") == 0;
+}
+
+static bool same_entry(const cvt_json *schema, const cvt_key *key) {
+    switch (key->type) {
+    case CVT_KEY_INT:
+    case CVT_KEY_INTS:
+    case CVT_KEY_SIZE: return same_range(schema, "integer", key);
+    case CVT_KEY_NUMBER:
+    case CVT_KEY_NUMBERS: return same_range(schema, "number", key);
+    case CVT_KEY_BOOL:
+    case CVT_KEY_BOOLS: return is_boolean(schema);
+    case CVT_KEY_CHOICE:
+    case CVT_KEY_CHOICES: return same_choices(schema, key);
+    case CVT_KEY_READER: return true; /* by its behaviour only */
+    }
+    return false;
+}
+
+static bool same_key(const cvt_json *schema, const cvt_key *key) {
+    bool list = key->type == CVT_KEY_INTS || key->type == CVT_KEY_NUMBERS || key->type == CVT_KEY_BOOLS || key->type == CVT_KEY_CHOICES;
+    if (!schema || !list) return schema && same_entry(schema, key);
+    double least, most;
+    bool sized = number_at(schema, "minItems", &least) && number_at(schema, "maxItems", &most);
+    return sized && least == 1 && most == CVT_MAX_LIST && same_entry(cvt_json_get(schema, "items"), key);
+}
+
+/* Has the manual an item for the key, under the heading of the family? */
+static bool in_manual(const char *manual, const char *family, const char *key) {
+    cvt_str heading = {0}, item = {0};
+    cvt_str_print(&heading, "\n.Ss %s\n", family);
+    cvt_str_print(&item, "\n.It Va %s", key);
+    const char *start = strstr(manual, heading.data), *end = start ? strstr(start + 1, "\n.S") : NULL, *at = start;
+    bool found = false;
+    while (at && !found && (at = strstr(at, item.data)) && (!end || at < end)) {
+        char next = at[item.size];
+        found = next == ' ' || next == '\n';
+        at++;
+    }
+    cvt_str_free(&heading);
+    cvt_str_free(&item);
+    return found;
+}
+
+static void test_family(const cvt_arch *arch, const char *manual) {
+    const cvt_json *properties = cvt_json_get(cvt_json_get(cvt_json_get(schema_root, "$defs"), arch->name), "properties");
+    size_t n = 0;
+    char name[256], format[256];
+    for (const cvt_key *k = arch->keys; k->name; k++, n++) {
+        const cvt_json *p = cvt_json_get(properties, k->name);
+        snprintf(name, sizeof name, "schema.json has %s.%s as the table has it", arch->name, k->name);
+        test_case(same_key(p, k), name, p ? "type, range or length differ" : "it is not there");
+        snprintf(name, sizeof name, "cvt-config(5) has %s.%s", arch->name, k->name);
+        test_case(in_manual(manual, arch->name, k->name), name, "no .It Va under .Ss %s", arch->name);
+    }
+    for (size_t i = 0; i < FRAME; i++) {
+        snprintf(name, sizeof name, "schema.json and cvt-config(5) have %s of %s", frame[i], arch->name);
+        bool there = cvt_json_get(properties, frame[i]) && in_manual(manual, "Keys of every family", frame[i]);
+        test_case(there, name, "missing in one");
+    }
+    snprintf(name, sizeof name, "schema.json has no other keys of %s", arch->name);
+    test_case(cvt_json_size(properties) == n + FRAME, name, "%zu of %zu", cvt_json_size(properties), n + FRAME);
+    int before = test_failures;
+    snprintf(format, sizeof format, "{\"arch\": \"%s\", \"no_such_key\": %%s}", arch->name);
+    key_of_probe = "no_such_key";
+    probe(format, "1", false);
+    for (const cvt_json *p = cvt_json_first(properties); p; p = cvt_json_next(p)) {
+        key_of_probe = cvt_json_key(p);
+        if (strcmp(key_of_probe, "labels") == 0 || strcmp(key_of_probe, "arch") == 0) continue; /* read elsewhere; given */
+        snprintf(format, sizeof format, "{\"arch\": \"%s\", \"%s\": %%s}", arch->name, key_of_probe);
+        probe_schema(format, p);
+    }
+    snprintf(name, sizeof name, "%s reads what the schema allows and refuses the rest", arch->name);
+    test_case(before == test_failures, name, "see above");
+}
+
+int main(void) {
+    cvt_file schema, manual;
+    cvt_error error;
+    cvt_json_document *document = NULL;
+    if (!test_case(cvt_file_read(&schema, "configs/schema.json", 1 << 20, &error) == CVT_OK, "schema.json is there", "%s", error.message))
+        return test_end();
+    if (!test_case(cvt_file_read(&manual, "man/cvt-config.5", 1 << 20, &error) == CVT_OK, "cvt-config.5 is there", "%s", error.message))
+        return test_end();
+    cvt_status status = cvt_json_parse(&document, (const char *)schema.data, schema.size, "schema.json", &error);
+    if (!test_case(status == CVT_OK, "schema.json is JSON", "%s", error.message)) return test_end();
+    schema_root = cvt_json_root(document);
+    cvt_str text = {0};
+    cvt_str_append(&text, (const char *)manual.data, manual.size);
+    for (int i = 0; cvt_arch_at(i); i++) test_family(cvt_arch_at(i), text.data);
+    test_case(probes > 400, "values on both sides of every bound", "only %d", probes);
+    cvt_str_free(&text);
+    cvt_json_free(document);
+    cvt_file_close(&schema);
+    cvt_file_close(&manual);
+    return test_end();
+}
