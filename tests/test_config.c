@@ -211,13 +211,10 @@ static bool in_manual(const char *manual, const char *family, const char *key) {
     cvt_str heading = {0}, item = {0};
     cvt_str_print(&heading, "\n.Ss %s\n", family);
     cvt_str_print(&item, "\n.It Va %s", key);
-    const char *start = strstr(manual, heading.data), *end = start ? strstr(start + 1, "\n.S") : NULL, *at = start;
+    const char *at = strstr(manual, heading.data);
     bool found = false;
-    while (at && !found && (at = strstr(at, item.data)) && (!end || at < end)) {
-        char next = at[item.size];
-        found = next == ' ' || next == '\n';
-        at++;
-    }
+    while (at && !found && (at = strstr(at + 1, "\n.")) && strncmp(at, "\n.Ss", 5) != 0 && strncmp(at, "\n.Sh", 5) != 0)
+        found = strncmp(at, item.data, item.size) == 0 && strchr(" \n", at[item.size]);
     cvt_str_free(&heading);
     cvt_str_free(&item);
     return found;
