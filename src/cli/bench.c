@@ -1,6 +1,6 @@
 /* bench.c - cvt bench: how fast a model runs on random input. After a warm-up, forward passes are timed one by one; a
- * pass of b images counts as b images of the same time. The time of each kind of operation comes from passes of its own,
- * so that measuring it slows nothing that is reported. */
+ * pass of b images counts as b images of the same time. The time of each kind of operation comes from passes of its
+ * own, so that measuring it slows nothing that is reported. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,7 +30,7 @@ static double now_ms(void) {
 
 /* ---- input ----------------------------------------------------------------------------------------------------- */
 
-/* Numbers in [-2, 2), the same on every machine: Marsaglia's xorshift64, Journal of Statistical Software 8(14), 2003. */
+/* Numbers in [-2, 2), the same everywhere: Marsaglia's xorshift64, Journal of Statistical Software 8(14), 2003. */
 static void fill(float *data, size_t n) {
     uint64_t x = UINT64_C(88172645463325252);
     for (size_t i = 0; i < n; i++) {
@@ -202,7 +202,8 @@ int cvt_command_bench(cvt_cli *cli, const cvt_settings *settings, char **operand
     cvt_options options = {.random_weights = settings->config && !settings->model, .images = IMAGES_OF_A_LONG_LIFE};
     cvt_threads threads;
     cvt_error error;
-    if (cvt_threads_choose(settings, false, &threads, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    if (cvt_threads_choose(settings, false, &threads, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     b.threads = threads.inside;
     cvt_model *model = NULL;
     int status = cvt_models_open(cli, settings, &options, &model);

@@ -118,7 +118,7 @@ int cvt_command_classify(cvt_cli *cli, const cvt_settings *settings, char **oper
     size_t known = 0;
     if (start_reading(&batch, settings, operands, &known, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_INPUT);
-    cvt_options options = {.images = known < INT_MAX ? (int)known : INT_MAX};
+    cvt_options options = {.images = known && known < INT_MAX ? (int)known : INT_MAX};
     int status = cvt_models_open(cli, settings, &options, &model);
     if (status == CVT_EXIT_OK) {
         run r = {.cli = cli, .model = model};

@@ -1,4 +1,4 @@
-/* command.c - the two streams and the signals that all commands share. The only messages of the program are made here. */
+/* command.c - the two streams and the signals that all commands share. Whatever the program says is said here. */
 #include "cli/command.h"
 
 #include <errno.h>
@@ -80,7 +80,7 @@ static void handle(int number) {
     noted = number;
 }
 
-static void catch(int number) {
+static void intercept(int number) {
     struct sigaction action = {.sa_handler = handle}, before;
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN) return; /* nohup, background jobs */
     sigemptyset(&action.sa_mask);
@@ -89,8 +89,8 @@ static void catch(int number) {
 
 void cvt_cli_catch_signals(void) {
     signal(SIGPIPE, SIG_IGN);
-    catch(SIGINT);
-    catch(SIGTERM);
+    intercept(SIGINT);
+    intercept(SIGTERM);
 }
 
 void cvt_cli_stop_softly(void) { soft = 1; }

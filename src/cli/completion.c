@@ -147,17 +147,18 @@ static void zsh_command(cvt_str *to, const cvt_command *command) {
 }
 
 static void write_zsh(cvt_str *to) {
-    cvt_str_print(to, "#compdef cvt\n"
-                      "# completion of cvt for zsh: a file _cvt in a directory of $fpath, or source <(cvt completion zsh)\n"
-                      "_cvt_models() {\n"
-                      "    local -a names\n"
-                      "    names=(${(f)\"$(%s)\"})\n"
-                      "    compadd -a names\n"
-                      "    _files\n"
-                      "}\n"
-                      "_cvt() {\n"
-                      "    local -a commands\n"
-                      "    commands=(\n",
+    cvt_str_print(to,
+                  "#compdef cvt\n"
+                  "# completion of cvt for zsh: a file _cvt in a directory of $fpath, or source <(cvt completion zsh)\n"
+                  "_cvt_models() {\n"
+                  "    local -a names\n"
+                  "    names=(${(f)\"$(%s)\"})\n"
+                  "    compadd -a names\n"
+                  "    _files\n"
+                  "}\n"
+                  "_cvt() {\n"
+                  "    local -a commands\n"
+                  "    commands=(\n",
                   model_names);
     for (const cvt_command *command = cvt_commands; command->name; command++) {
         cvt_str_print(to, "        '%s:", command->name);

@@ -18,7 +18,8 @@ const cvt_command cvt_commands[] = {
     {"bench", CVT_CMD_BENCH, "", 0, 0, "measure the speed of a model", cvt_command_bench},
     {"list", CVT_CMD_LIST, "", 0, 0, "list the families and the models at hand", cvt_command_list},
     {"help", CVT_CMD_HELP, "[COMMAND]", 0, 1, "explain a command", cvt_command_help},
-    {"completion", CVT_CMD_COMPLETION, "bash|zsh|fish", 1, 1, "write a shell's completion script", cvt_command_completion},
+    {"completion", CVT_CMD_COMPLETION, "bash|zsh|fish", 1, 1, "write a shell's completion script",
+     cvt_command_completion},
     {.name = NULL},
 };
 

@@ -117,7 +117,8 @@ static bool is_first(const cvt_cli *cli, const char *name, const char *path) {
     return first;
 }
 
-void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char *name, const char *path), void *context) {
+void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char *name, const char *path),
+                     void *context) {
     cvt_str folder = {0}, path = {0};
     for (size_t i = 0; search_folder(cli, i, &folder); i++) {
         struct dirent **entries = NULL;
@@ -156,9 +157,9 @@ static void compare(void *context, const char *name, const char *path) {
 static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *error) {
     nearest best = {.wanted = name, .distance = 4};
     cvt_models_list(cli, compare, &best);
-    cvt_status status = best.name.data
-                            ? cvt_fail(error, CVT_NOT_FOUND, "%s: no such model (did you mean '%s'?)", name, best.name.data)
-                            : cvt_fail(error, CVT_NOT_FOUND, "%s: no such model; 'cvt list' shows which there are", name);
+    cvt_status status =
+        best.name.data ? cvt_fail(error, CVT_NOT_FOUND, "%s: no such model (did you mean '%s'?)", name, best.name.data)
+                       : cvt_fail(error, CVT_NOT_FOUND, "%s: no such model; 'cvt list' shows which there are", name);
     cvt_str_free(&best.name);
     return status;
 }

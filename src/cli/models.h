@@ -15,6 +15,7 @@ cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, cons
 
 /* Calls each(context, name, path) for every model that a name leads to: directories in the order in which they
  * are searched, each in byte order. */
-void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char *name, const char *path), void *context);
+void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char *name, const char *path),
+                     void *context);
 
 #endif

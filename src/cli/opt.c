@@ -101,9 +101,9 @@ static cvt_status read_choice(const cvt_option *row, const char *text, const cha
     cvt_str all = {0};
     for (const char *const *choice = row->choices; *choice; choice++)
         cvt_str_print(&all, "%s%s", all.size ? ", " : "", *choice);
-    cvt_status status = all.failed ? cvt_fail_memory(error)
-                                   : cvt_fail(error, CVT_USAGE, "option '%s': unknown value '%s' (one of %s)", shown, text,
-                                              all.data);
+    cvt_status status =
+        all.failed ? cvt_fail_memory(error)
+                   : cvt_fail(error, CVT_USAGE, "option '%s': unknown value '%s' (one of %s)", shown, text, all.data);
     cvt_str_free(&all);
     return status;
 }
@@ -117,7 +117,8 @@ static cvt_status append(cvt_opt_list *list, const char *text, cvt_error *error)
 }
 
 /* shown: the option as it was given, "-k" or "--top-k". */
-static cvt_status set_value(const cvt_option *row, void *settings, const char *text, const char *shown, cvt_error *error) {
+static cvt_status set_value(const cvt_option *row, void *settings, const char *text, const char *shown,
+                            cvt_error *error) {
     void *to = target(row, settings);
     switch (row->kind) {
     case CVT_OPT_INTEGER:
@@ -167,7 +168,8 @@ static cvt_status parse_long(parser *p, char *word) {
     if (equals) *equals = 0; /* cut for the messages; the value stays behind it */
     if (!row) return fail_unknown_name(p, name);
     if (row->kind == CVT_OPT_FLAG && equals) return cvt_fail(p->error, CVT_USAGE, "option '%s' takes no value", word);
-    if (row->kind == CVT_OPT_FLAG || equals) return set_value(row, p->settings, equals ? equals + 1 : "", word, p->error);
+    if (row->kind == CVT_OPT_FLAG || equals)
+        return set_value(row, p->settings, equals ? equals + 1 : "", word, p->error);
     return take_value(p, row, word);
 }
 
@@ -208,12 +210,16 @@ static bool is_given(const cvt_option *row, void *settings) {
     return is_list(row) ? ((cvt_opt_list *)field)->n > 0 : *(const char **)field != NULL;
 }
 
+static bool asks_for_help(const parser *p) {
+    const cvt_option *row = find_name(p, "help", strlen("help"));
+    return row && row->kind == CVT_OPT_FLAG && *(bool *)target(row, p->settings);
+}
+
 static cvt_status check_required(const parser *p) {
-    for (const cvt_option *row = p->rows; row->name; row++) {
-        if (row->kind == CVT_OPT_FLAG && cvt_opt_is(row->name, "help") && *(bool *)target(row, p->settings)) return CVT_OK;
+    if (asks_for_help(p)) return CVT_OK;
+    for (const cvt_option *row = p->rows; row->name; row++)
         if ((row->required & p->command) && !is_given(row, p->settings))
             return cvt_fail(p->error, CVT_USAGE, "option '-%c %s' is missing", row->letter, row->argument);
-    }
     return CVT_OK;
 }
 

@@ -114,8 +114,8 @@ static int run_model(pass *p) {
     if (cvt_threads_choose(p->settings, false, &threads, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     const float **data = calloc(p->settings->inputs.n, sizeof *data);
-    cvt_status status = data ? cvt_session_new(&p->session, p->model, (int)p->images, threads.inside, &error)
-                             : cvt_fail_memory(&error);
+    cvt_status status =
+        data ? cvt_session_new(&p->session, p->model, (int)p->images, threads.inside, &error) : cvt_fail_memory(&error);
     int exit_status = CVT_EXIT_OK;
     if (status != CVT_OK) {
         exit_status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);

@@ -14,6 +14,7 @@ enum {
     MOST_IMAGES = 1000000,
 };
 
+/* clang-format off */
 const cvt_option cvt_settings_rows[] = {
     /* the model */
     {.commands = WITH_MODEL, .letter = 'm', .name = "model", .kind = CVT_OPT_MODEL, .target = FIELD(model),
@@ -105,6 +106,7 @@ const cvt_option cvt_settings_rows[] = {
      .help = "this text"},
     {.name = NULL},
 };
+/* clang-format on */
 
 cvt_image_options cvt_settings_image(const cvt_settings *settings) {
     return (cvt_image_options){.max_pixels = (uint64_t)settings->max_pixels,

@@ -1,4 +1,5 @@
-/* settings.h - every option's value, and the table of the options. An option is one row in settings.c and one field here. */
+/* settings.h - every option's value, and the table of the options. An option is one row in settings.c and one field
+ * here. */
 #ifndef CVT_CLI_SETTINGS_H
 #define CVT_CLI_SETTINGS_H
 

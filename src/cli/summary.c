@@ -49,7 +49,8 @@ static void write_text(cvt_str *to, const cvt_model *model, cvt_row_style style)
         type = cvt_max_int(type, (int)strlen(row.type));
         shape = cvt_max_int(shape, (int)strlen(join(row.rank, row.shape, " x ").text));
     }
-    cvt_str_print(to, "%-*s  %-*s  %-*s  %13s  %17s\n", name, "layer", type, "type", shape, "output", "parameters", "MACs");
+    cvt_str_print(to, "%-*s  %-*s  %-*s  %13s  %17s\n", name, "layer", type, "type", shape, "output", "parameters",
+                  "MACs");
     for (int i = 0; i < n; i++) {
         cvt_row row = cvt_model_row(model, style, i);
         cvt_str_print(to, "%-*s  %-*s  %-*s  %13s  %17s\n", name, row.name, type, row.type, shape,

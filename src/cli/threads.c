@@ -103,9 +103,7 @@ static int cgroup_quota(const char *groups, const char *mount) {
     return least;
 }
 
-int cvt_threads_available(void) {
-    return cvt_min_int(affinity(), cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup"));
-}
+int cvt_threads_available(void) { return cvt_min_int(affinity(), cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup")); }
 
 /* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
@@ -121,7 +119,8 @@ static cvt_status total(int *out, cvt_error *error) {
     const char *ours = getenv("CVT_THREADS"), *openmp = getenv("OMP_NUM_THREADS");
     *out = ours && *ours ? leading_number(ours) : 0;
     if (ours && *ours && !*out)
-        return cvt_fail(error, CVT_USAGE, "CVT_THREADS: '%s' is not a whole number from 1 to %d", ours, CVT_MOST_THREADS);
+        return cvt_fail(error, CVT_USAGE, "CVT_THREADS: '%s' is not a whole number from 1 to %d", ours,
+                        CVT_MOST_THREADS);
     if (!*out && openmp) *out = leading_number(openmp);
     if (!*out) *out = cvt_threads_available();
     return CVT_OK;

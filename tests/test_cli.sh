@@ -1,0 +1,427 @@
+#!/bin/sh
+# test_cli.sh - the command line from outside: exit statuses, streams, forms of options, how models are found, and that
+# options, help, manual pages and completions say the same. Prints "ok NAME" or "not ok NAME: why" a case.
+# CVT: the program; CVT_BIN: the folder of libcvt.a; CVT_TEST_MODEL: a model, else a small one with random weights is made.
+set -u
+tests=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$tests")
+program=$(realpath "${CVT:-$root/cvt}")
+library=$(realpath -m "${CVT_BIN:-$root/build}/libcvt.a")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failures=0
+unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
+export LC_ALL=C
+
+pass() { echo "ok $1"; }
+fail() {
+    echo "not ok $1: $2"
+    failures=$((failures + 1))
+}
+
+# check NAME COMMAND...: the command succeeds
+check() {
+    name=$1
+    shift
+    if "$@" </dev/null >"$work/log" 2>&1; then pass "$name"; else fail "$name" "status $?, $(head -c 300 "$work/log")"; fi
+}
+
+matches() { # TEXT PATTERN
+    # shellcheck disable=SC2254 # a pattern is wanted
+    case $1 in $2) return 0 ;; *) return 1 ;; esac
+}
+
+# verdict NAME STATUS OUT ERR GOT: what a command has left in $work/out and $work/err against patterns
+verdict() {
+    out=$(tr -d '\0' <"$work/out") err=$(cat "$work/err")
+    if [ "$5" -ne "$2" ]; then
+        fail "$1" "status $5 instead of $2, $err"
+    elif ! matches "$out" "$3"; then
+        fail "$1" "standard output is '$(echo "$out" | head -c 300)'"
+    elif ! matches "$err" "$4"; then
+        fail "$1" "standard error is '$err'"
+    elif [ "$2" -ne 0 ] && [ "$(wc -l <"$work/err")" -gt 1 ]; then
+        fail "$1" "more than one line on standard error"
+    else
+        pass "$1"
+    fi
+}
+
+# expect NAME STATUS OUT ERR COMMAND...: exit status and patterns for the two streams
+expect() {
+    expected_name=$1 expected_status=$2 expected_out=$3 expected_err=$4
+    shift 4
+    "$@" </dev/null >"$work/out" 2>"$work/err"
+    verdict "$expected_name" "$expected_status" "$expected_out" "$expected_err" $?
+}
+
+# usage NAME ERR COMMAND...: wrong use is status 2, one line, and nothing on standard output
+usage() {
+    usage_name=$1 usage_err=$2
+    shift 2
+    expect "usage $usage_name" 2 '' "cvt: $usage_err" "$@"
+}
+
+same() { # NAME FILE FILE
+    if [ -s "$2" ] && cmp -s "$2" "$3"; then pass "$1"; else fail "$1" "$2 and $3 differ or are empty"; fi
+}
+
+# ---- a place to work in ----------------------------------------------------------------------------------------------
+
+mkdir "$work/bin" "$work/here" && ln -s "$program" "$work/bin/cvt" && cd "$work/here" || exit 1
+PATH=$work/bin:$PATH
+mkdir -p photos/sub models out
+cp "$tests/data/cli/cat.jpg" "$tests/data/cli/dog.png" .
+cp cat.jpg photos/a.jpg && cp dog.png photos/b.png && cp cat.jpg photos/sub/c.JPG && cp cat.jpg ./-k.jpg
+head -c 500 cat.jpg >torn.jpg
+ln -s "$root/configs" configs
+tiny=$tests/data/cli/tiny.json
+if [ -e "${CVT_TEST_MODEL:-}" ]; then
+    ln -s "$(realpath "$CVT_TEST_MODEL")" cvt-13
+else
+    mkdir cvt-13 && cp "$tiny" cvt-13/config.json
+    expect 'init' 0 '' '' cvt init -c "$tiny" --seed=1 -o cvt-13/model.safetensors
+fi
+
+# ---- options ---------------------------------------------------------------------------------------------------------
+
+test_usage() {
+    usage 'no command' "no command; 'cvt help' lists them" cvt
+    usage 'unknown command' "unknown command 'clasify' (did you mean 'classify'?)" cvt clasify x
+    usage 'later command' "unknown command 'serve'*" cvt serve
+    usage 'unknown command for help' "help: unknown command 'sumary' (did you mean 'summary'?)" cvt help sumary
+    usage 'unknown option' "classify: unknown option '--topk' (did you mean '--top-k'?)" cvt classify --topk 5
+    usage 'abbreviation' "classify: unknown option '--file' (did you mean '--files-from'?)" cvt classify --file x
+    usage 'unknown letter' "classify: unknown option '-Q'" cvt classify -rQ
+    usage 'letter that is no ASCII' "classify: unknown option '-*'" cvt classify "-$(printf '\377')"
+    usage "another command's option" "summary: unknown option '-k'" cvt summary -k 5
+    usage 'option before the command' "unknown option '-k'" cvt -k 5 classify
+    usage 'value for a flag' "classify: option '--recursive' takes no value" cvt classify --recursive=yes
+    usage 'no value' "classify: option '-k' needs a value: N" cvt classify -k
+    usage 'number too small' "classify: option '-k': '0' is not a whole number from 1 to *" cvt classify -k0
+    usage 'negative number' "classify: option '-k': '-5' is not a whole number*" cvt classify -k -5
+    usage 'number with a tail' "classify: option '--top-k': '5x' is not a whole number*" cvt classify --top-k=5x
+    usage 'number out of range' "classify: option '-k': '99999999999999999999' is not*" cvt classify -k 99999999999999999999
+    usage 'empty number' "classify: option '--top-k': '' is not*" cvt classify --top-k=
+    usage 'bad size' "summary: option '--size': '224x' is not a size*" cvt summary --size 224x
+    usage 'size zero' "summary: option '--size': '0' is not a size*" cvt summary --size=0
+    usage 'bad seconds' "bench: option '--seconds': '1e3' is not a number*" cvt bench --seconds 1e3
+    usage 'choice with a typing error' "classify: option '-f': unknown value 'jsno' (did you mean *" cvt classify -f jsno
+    usage 'unknown choice' "classify: option '--format': unknown value 'xml' (one of text, jsonl, json, csv, tsv)" \
+        cvt classify --format xml
+    usage 'missing option' "run: option '-i FILE' is missing" cvt run -o out
+    usage 'missing operand' 'preprocess: an operand is missing: IMAGE' cvt preprocess -o x.npy
+    usage 'extra operand' "summary: unexpected operand 'x'" cvt summary x
+    usage 'unknown shell' "completion: unknown shell 'bsh' (did you mean 'bash'?)" cvt completion bsh
+    usage 'precision' "bench: precision 'int8' is not available yet*" cvt bench --precision int8 -m cvt-13
+    usage 'config without a model' "option '-c' needs a model beside it: -m MODEL" cvt check -c "$tiny"
+    usage 'CVT_THREADS' "CVT_THREADS: 'many' is not*" env CVT_THREADS=many cvt classify -m cvt-13 cat.jpg
+    usage 'CVT_ISA' '*' env CVT_ISA=mmx cvt --version
+    usage 'CVT_ISA for a model' '*' env CVT_ISA=mmx cvt classify -m cvt-13 cat.jpg
+    usage 'tap' '*"nothing"*' cvt run -m cvt-13 -i x.npy -o out --tap=nothing
+    usage 'too many inputs' 'run: the model has 1 input, not 2' cvt run -m cvt-13 -i x.npy -i x.npy -o out
+    expect 'usage control bytes are escaped' 2 '' "cvt: *\\\\x1b*" cvt "$(printf 'a\033b')"
+}
+
+# Every form of the same options gives the same records.
+test_forms() {
+    cvt classify -m cvt-13 -k 3 -f jsonl -r photos cat.jpg >reference
+    i=0
+    while read -r options; do
+        i=$((i + 1))
+        # shellcheck disable=SC2086 # words are wanted
+        cvt classify $options >got
+        same "forms $options" reference got
+    done <<'END'
+-mcvt-13 -k3 -fjsonl -r photos cat.jpg
+--model=cvt-13 --top-k=3 --format=jsonl --recursive photos cat.jpg
+--model cvt-13 --top-k 3 --format jsonl --recursive photos cat.jpg
+photos cat.jpg -rk3 -fjsonl -m cvt-13
+photos -k 1 -k3 -f text cat.jpg -rfjsonl -mcvt-13
+-rmcvt-13 -fjsonl -k3 -- photos cat.jpg
+-m cvt-13 -t 2 -rk3 -fjsonl photos cat.jpg
+-m cvt-13 -j 2 -b 2 -rk3 -fjsonl photos cat.jpg
+END
+    expect 'forms -- ends options' 0 '*"path":"-k.jpg"*' '' cvt classify -m cvt-13 -f jsonl -- -k.jpg
+    cvt classify -m cvt-13 -f csv - <cat.jpg >got
+    cvt classify -m cvt-13 -f csv cat.jpg | sed 's/^cat.jpg/-/' >reference
+    same 'forms - is standard input' reference got
+}
+
+# ---- exit statuses and streams ---------------------------------------------------------------------------------------
+
+test_statuses() {
+    expect 'status 0 no input' 0 '' '' cvt classify -m cvt-13 -f jsonl --files-from /dev/null
+    expect 'status 0' 0 '*"ok":true*' '' cvt classify -m cvt-13 -f jsonl cat.jpg
+    expect 'status 1 image' 1 '*"path":"cat.jpg","ok":true*"path":"torn.jpg","ok":false*"path":"dog.png","ok":true*' \
+        'cvt: torn.jpg: *' cvt classify -m cvt-13 -f jsonl cat.jpg torn.jpg dog.png
+    expect 'status 1 no such image' 1 '' 'cvt: nothing.jpg: *' cvt classify -m cvt-13 nothing.jpg
+    expect 'status 1 preprocess' 1 '' 'cvt: torn.jpg: *' cvt preprocess -m cvt-13 torn.jpg -o torn.npy
+    expect 'status 1 npy' 1 '' 'cvt: cat.jpg: *' cvt run -m cvt-13 -i cat.jpg -o out
+    expect 'status 1 npy of another shape' 1 '' 'cvt: decoded.npy: *' cvt run -m cvt-13 -i decoded.npy -o out
+    expect 'status 3 no such model' 3 '' "cvt: cvt-12: no such model*" cvt classify -m cvt-12 cat.jpg
+    expect 'status 3 no such path' 3 '' 'cvt: ./nothing: *' cvt classify -m ./nothing cat.jpg
+    expect 'status 3 no such config' 3 '' 'cvt: nothing.json: *' cvt summary -c nothing.json
+    expect 'status 3 no model at all' 3 '' "cvt: no model: name one with -m*make demo*" cvt classify cat.jpg
+    expect 'status 3 config' 3 '' 'cvt: broken.json: *' cvt summary -c broken.json
+    expect 'status 3 convert' 3 '' 'cvt: cat.jpg: *' cvt convert cat.jpg -o out/x.safetensors
+    expect 'status 3 check' 3 '' 'cvt: cut.safetensors: *' cvt check -m cut.safetensors
+    expect 'status 4 npy' 4 '' 'cvt: nowhere/x.npy: *' cvt preprocess -m cvt-13 cat.jpg -o nowhere/x.npy
+    expect 'status 4 directory' 4 '' 'cvt: cat.jpg: *' cvt run -m cvt-13 -i x.npy -o cat.jpg
+    expect 'status 4 model' 4 '' 'cvt: nowhere/x.safetensors: *' cvt convert cvt-13 -o nowhere/x.safetensors
+    expect 'status 4 full disk, file' 4 '' 'cvt: /dev/full: *No space*' cvt preprocess -m cvt-13 cat.jpg -o /dev/full
+}
+
+# Standard output that is full, closed, or read by nobody; standard error that is closed.
+test_streams() {
+    while read -r command; do
+        # shellcheck disable=SC2086 # words are wanted
+        cvt $command </dev/null >/dev/full 2>"$work/err"
+        status=$?
+        : >"$work/out"
+        verdict "streams full disk: $command" 4 '' 'cvt: *No space left on device' $status
+        # shellcheck disable=SC2086
+        cvt $command </dev/null >&- 2>"$work/err"
+        verdict "streams closed: $command" 4 '' 'cvt: *Bad file descriptor' $?
+        # shellcheck disable=SC2086
+        { sleep 0.1 && cvt $command </dev/null 2>"$work/err"; echo $? >status; } | true
+        verdict "streams nobody reads: $command" 0 '' '' "$(cat status)"
+        # shellcheck disable=SC2086
+        cvt $command </dev/null >"$work/out" 2>&-
+        verdict "streams no standard error: $command" 0 '?*' '' $?
+    done <<'END'
+--version
+help
+help classify
+list
+completion zsh
+summary -m cvt-13
+summary -m cvt-13 -f json
+check -m cvt-13
+classify -m cvt-13 -f jsonl cat.jpg
+preprocess -m cvt-13 cat.jpg -o -
+bench -m cvt-13 --images 1
+END
+    expect 'streams warnings and errors stay out of the records' 1 '' 'cvt: torn.jpg: *' cvt classify -m cvt-13 torn.jpg
+}
+
+test_signals() {
+    for signal in INT:130 TERM:143; do
+        (echo cat.jpg && sleep 1) |
+            timeout --preserve-status -s "${signal%:*}" 0.5 cvt classify -m cvt-13 -f jsonl --files-from - >"$work/out" 2>"$work/err"
+        verdict "signals ${signal%:*} after the record in hand" "${signal#*:}" '{"path":"cat.jpg",*]}' '' $?
+    done
+    mkfifo hold
+    (sleep 1 >hold) &
+    timeout --preserve-status -s TERM 0.3 cvt classify -m hold cat.jpg >"$work/out" 2>"$work/err"
+    verdict 'signals a FIFO as model does not hang' 3 '' 'cvt: hold: *' $?
+    wait
+}
+
+# ---- finding models --------------------------------------------------------------------------------------------------
+
+test_models() {
+    mkdir -p path/one path/two prefix/bin prefix/share/cvt/models prefix/bin/models
+    cp "$program" prefix/bin/cvt
+    cp small.safetensors path/two/named.safetensors
+    cp small.safetensors prefix/share/cvt/models/shared.safetensors
+    cp small.safetensors prefix/bin/models/beside.safetensors
+    cp small.safetensors models/local.safetensors
+    mkdir models/folder && cp -RL cvt-13/. models/folder
+    for name in local folder beside shared; do
+        check "models $name" prefix/bin/cvt check -m $name
+    done
+    check 'models CVT_MODEL_PATH' env CVT_MODEL_PATH="path/one::$PWD/path/two" cvt check -m named
+    check 'models CVT_MODEL' env CVT_MODEL=local cvt check
+    check 'models path first' cvt check -m small.safetensors
+    expect 'models did you mean' 3 '' "cvt: locl: no such model (did you mean 'local'?)" cvt check -m locl
+    expect 'models list' 0 '*family  cvt*model   folder * models/folder*model   local * models/local.safetensors*' '' cvt list
+    if cvt list | grep -q 'imagenet\|hold'; then fail 'models list: what is none' "$(cvt list)"; else pass 'models list: what is none'; fi
+    cp small.safetensors models/script.safetensors
+    expect 'models default script' 0 'ok: *' '' cvt check
+    cp cut.safetensors models/efficientnet-lite0.safetensors
+    expect 'models default efficientnet-lite0 first' 3 '' 'cvt: models/efficientnet-lite0.safetensors: *' cvt check
+    rm models/*.safetensors
+}
+
+# ---- commands --------------------------------------------------------------------------------------------------------
+
+header() { head -c 128 "$1" | tr -d '\0\n'; }
+
+expect_header() { # NAME FILE PATTERN
+    if matches "$(header "$2")" "$3"; then pass "$1"; else fail "$1" "$(header "$2")"; fi
+}
+
+test_preprocess() {
+    for stop in decode orient resize crop; do cvt preprocess -m cvt-13 cat.jpg -o $stop.npy --stop=$stop || fail "preprocess $stop" "status $?"; done
+    expect_header 'preprocess decode' decode.npy '*|u1*(30, 40, 3)*'
+    expect_header 'preprocess orient' orient.npy '*|u1*(40, 30, 3)*'
+    expect_header 'preprocess tensor' x.npy '*<f4*(1, 3, *'
+    cvt preprocess -m cvt-13 cat.jpg -o orient.npy --stop=orient --exif=ignore
+    same 'preprocess --exif=ignore' decode.npy orient.npy
+    cvt preprocess -m cvt-13 - -o - <cat.jpg >piped.npy
+    same 'preprocess streams' x.npy piped.npy
+    expect 'preprocess --max-pixels' 1 '' 'cvt: cat.jpg: *--max-pixels*' cvt preprocess -m cvt-13 cat.jpg -o y.npy --max-pixels=1199
+    check 'preprocess --allow-truncated' cvt preprocess -m cvt-13 torn.jpg -o y.npy --allow-truncated
+    check 'preprocess from a config alone' cvt preprocess -c "$tiny" cat.jpg -o y.npy
+}
+
+test_run() {
+    check 'run' cvt run -m cvt-13 -i x.npy -o values/plain
+    check 'run taps' cvt run -m cvt-13 -i x.npy -o values/all --tap all
+    same 'run taps leave the output as it is' values/plain/output.npy values/all/output.npy
+    taps=$(cvt summary -m cvt-13 -f json | tr '{' '\n' | sed -n '/"taps"/,$ { s/^"name":"\([^"]*\)".*/\1.npy/p }' | sort)
+    if [ -n "$taps" ] && [ "$taps" = "$(cd values/all && find . -name '*.npy' ! -name output.npy | sed 's|^\./||' | sort)" ]; then
+        pass 'run every tap has a file'
+    else
+        fail 'run every tap has a file' "$(ls values/all)"
+    fi
+    tap=$(echo "$taps" | sed -n '1 { s/\.npy$//; p }')
+    check 'run one tap' cvt run -m cvt-13 -i x.npy -o values/one --tap="$tap"
+    same 'run one tap is the same' "values/one/$tap.npy" "values/all/$tap.npy"
+    for threads in 1 2 3; do
+        cvt run -m cvt-13 -i x.npy -o values/t -t $threads
+        same "run -t $threads" values/plain/output.npy values/t/output.npy
+    done
+}
+
+test_convert() {
+    cvt run -m small.safetensors -i x.npy -o values/small
+    cvt convert cvt-13 -o same.safetensors
+    cvt run -m same.safetensors -i x.npy -o values/same
+    same 'convert keeps what the model says' values/plain/output.npy values/same/output.npy
+    check 'convert to f16 halves the file' test "$(wc -c <small.safetensors)" -lt $(($(wc -c <same.safetensors) * 6 / 10))
+    check 'convert over itself' cvt convert same.safetensors -o same.safetensors
+    cvt init -c "$tiny" --seed 7 -o seven && cvt init -c "$tiny" --seed 7 -o again && cvt init -c "$tiny" --seed 8 -o eight
+    same 'init the same seed' seven again
+    check 'init another seed' test "$(cmp -s seven eight; echo $?)" -eq 1
+    check 'convert leaves nothing behind' test -z "$(find . -name '*.tmp')"
+}
+
+test_summary() {
+    expect 'summary text' 0 'layer *parameters*MACs*' '' cvt summary -m cvt-13
+    expect 'summary csv' 0 'name,type,shape,parameters,macs*' '' cvt summary -m cvt-13 -f csv
+    expect 'summary json' 0 '{"rows":*"parameters":*"buffers":*"macs":*"taps":*}' '' cvt summary -m cvt-13 -f json
+    expect 'summary published CvT-13' 0 '*19,997,480*4,566,089,216*' '' sh -c 'cvt summary -c configs/cvt-13.json | tail -3'
+    expect 'summary --size' 0 '*input 3 x 64 x 96*' '' sh -c 'cvt summary -m cvt-13 --size=64x96 | tail -5'
+    cvt summary -c "$tiny" --style torchsummary | awk '
+        NR == 1 || (/^-/ && NR > 3) { if ($0 !~ /^-+$/ || length != 64) bad = 1 }
+        /^=/ { part++; if (length != 64) bad = 1; next }
+        part == 1 { rows++; n = $NF; gsub(",", "", n); sum += n; if ($1 !~ "-" rows "$" || length < 63) bad = 1 }
+        /^Total params:/ { gsub(",", "", $3); total = $3 }
+        END { exit bad || rows < 20 || sum != total }' || fail 'summary torchsummary layout' 'rows, widths or total' && pass 'summary torchsummary layout'
+}
+
+test_bench() {
+    cvt bench -m cvt-13 --images 4 -b 2 -t 2 -f json >bench.json
+    for key in ms_per_image images p50 p90 p99 threads batch precision gmac_per_s peak_share ops; do
+        check "bench $key" grep -q "\"$key\":" bench.json
+    done
+    check 'bench numbers' grep -q '"images":4,.*"threads":2,"batch":2,"precision":"f32"' bench.json
+    expect 'bench text' 0 '*ms an image*GMAC/s*' '' cvt bench -c "$tiny" --images 1
+    expect 'bench --profile' 0 '*operation*linear*' '' cvt bench -c "$tiny" --images 1 --profile
+}
+
+# ---- one table -------------------------------------------------------------------------------------------------------
+
+commands() { cvt help | sed -n '/^commands:/,/^$/ s/^  \([a-z]*\) .*/\1/p'; }
+
+# "NAME LETTER COMMAND" a line, from the help texts
+help_options() {
+    for command in $(commands); do
+        cvt help "$command" | sed -n "s/^  -\(.\), --\([a-z0-9-]*\).*/\2 \1 $command/p; s/^      --\([a-z0-9-]*\).*/\1 - $command/p"
+    done | grep -v '^help ' | sort
+}
+
+# the same from the manual page
+man_options() {
+    sed -n '/^\.SH OPTIONS/,/^\.SS Others/p' "$root/man/cvt.1" | sed 's/\\f[BIR]//g; s/\\-/-/g' | awk '
+        /^\.TP/ { head = 1; next }
+        head { letter = "-"; name = $0; if (name ~ /^-[^-]/) { letter = substr(name, 2, 1); sub(/^-., /, "", name) }
+               sub(/^--/, "", name); sub(/=.*/, "", name); head = 0; next }
+        /^\(.*\)$/ && name { gsub(/[(),]/, ""); for (i = 1; i <= NF; i++) print name, letter, $i; name = "" }' | sort
+}
+
+test_tables() {
+    help_options >help.txt
+    man_options >man.txt
+    if [ "$(wc -l <help.txt)" -gt 40 ] && difference=$(diff help.txt man.txt); then pass 'tables manual page'; else fail 'tables manual page' "$(echo "$difference" | tr '\n' ' ')"; fi
+    for shell in bash zsh fish; do
+        cvt completion $shell >completion.$shell
+        missing=
+        while read -r name letter command; do
+            case $shell in
+            bash) grep -q -- "--${name}[= ]" completion.bash ;;
+            zsh) sed -n "/^    $command)/,/;;/p" completion.zsh | grep -q -- "--${name}[=}[]" ;;
+            fish) grep "from $command'" completion.fish | grep -q -- "-l $name " ;;
+            esac || missing="$missing $command:$name"
+            if [ "$letter" != - ] && [ $shell = fish ]; then
+                grep "from $command'" completion.fish | grep -q -- "-s $letter " || missing="$missing $command:$letter"
+            fi
+        done <help.txt
+        if [ -z "$missing" ]; then pass "tables completion $shell"; else fail "tables completion $shell" "$missing"; fi
+        if ! command -v $shell >/dev/null; then continue; fi
+        check "tables completion $shell is well formed" $shell -n completion.$shell
+    done
+    for command in $(commands); do
+        cvt help "$command" >a && cvt "$command" --help >b && cvt "$command" -h >c
+        same "tables help $command" a b
+        same "tables -h $command" a c
+        check "tables help $command fits 80 columns" test "$(awk 'length > 79' a | wc -l)" -eq 0
+        check "tables manual page has $command" grep -q "^.fB$command.fR\$" "$root/man/cvt.1"
+    done
+    expect 'tables version' 0 'cvt [0-9]*libjpeg-turbo [0-9]*libpng*zlib*cJSON*kernels: *Pillow 13' '' cvt --version
+    if ! command -v mandoc >/dev/null; then return; fi
+    for page in "$root"/man/*.[135]; do check "tables $(basename "$page") is clean" sh -c "! mandoc -Tlint '$page' | grep -v 'referenced manual not found'"; done
+}
+
+# What bash offers for the words of a command line; the last is the one being typed.
+test_bash() {
+    if ! command -v bash >/dev/null; then return; fi
+    while read -r line expected; do
+        got=$(bash -c 'source ./completion.bash; shift 0; IFS=+ read -ra COMP_WORDS <<<"$1"; [[ $1 == *+ ]] && COMP_WORDS+=("")
+            COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _cvt 2>/dev/null; echo "${COMPREPLY[*]}"' - "$line")
+        if [ "$got" = "$expected" ]; then pass "bash $line"; else fail "bash $line" "offers '$got'"; fi
+    done <<'END'
+cvt+cl classify
+cvt+classify+--f --files-from= --format=
+cvt+classify+-f+ text jsonl json csv tsv
+cvt+classify+--format+=+j jsonl json
+cvt+summary+-f+ text json csv
+cvt+run+--ta --tap=
+cvt+help+su summary
+cvt+completion+ bash zsh fish
+cvt+classify+c
+END
+}
+
+# ---- what the manual pages promise -----------------------------------------------------------------------------------
+
+test_examples() {
+    mkdir examples && cd examples || return
+    cp -R ../photos ../cat.jpg . && ln -s ../cvt-13 cvt-13 && ln -s "$root/configs" configs
+    sed -n '/^\.SH EXAMPLES/,/^\.SH NOTES/ { /^    /{ s/^    //; s/\\-/-/g; s/\\(aq/'"'"'/g; p; } }' "$root/man/cvt.1" >lines
+    check 'examples are found' test "$(wc -l <lines)" -ge 12
+    while read -r line; do
+        CVT_MODEL=cvt-13 check "examples $line" sh -c "$line"
+    done <lines
+    cd ..
+    if [ "${CVT_BUILD:-}" = sanitized ]; then return; fi
+    sed -n '/^#include/,/^\.EE/ { /^\.EE/d; s/\\e/\\/g; p; }' "$root/man/libcvt.3" >example.c
+    # shellcheck disable=SC2046 # words are wanted
+    check 'examples libcvt.3 compiles' "${CC:-cc}" -std=c17 -Wall -Wextra -Werror -I"$root/src" example.c "$library" -o example \
+        $(pkg-config --libs libpng libjpeg libcjson zlib) -fopenmp -lm -lpthread
+    expect 'examples libcvt.3' 0 '*(*%)' '' ./example cvt-13 cat.jpg
+    expect 'examples libcvt.3 failure' 1 '' '*' ./example cvt-13 torn.jpg
+}
+
+# What the cases above use
+printf '{"arch":"cvt"' >broken.json
+expect 'preprocess' 0 '' '' cvt preprocess -m cvt-13 cat.jpg -o x.npy
+expect 'preprocess --stop' 0 '' '' cvt preprocess -m cvt-13 cat.jpg -o decoded.npy --stop=decode
+expect 'convert' 0 '' '' cvt convert cvt-13 -o small.safetensors --dtype=f16
+expect 'check' 0 'ok: *' '' cvt check -m cvt-13
+head -c 3000 small.safetensors >cut.safetensors
+
+for part in usage forms statuses streams signals models preprocess run convert summary bench tables bash examples; do "test_$part"; done
+[ "$failures" -eq 0 ]
