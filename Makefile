@@ -46,6 +46,10 @@ $(B)/%.o: %.c
 $(B)/src/image/%.o: ALL_CFLAGS += -ffp-contract=off
 $(B)/src/kernels/%.o: ALL_CFLAGS += -ffp-contract=off
 
+# the commit that --version names; the log changes with every commit
+$(B)/src/cli/version.o: ALL_CFLAGS += -DCVT_GIT_ID='"$(shell git rev-parse --short HEAD 2>/dev/null)"'
+$(B)/src/cli/version.o: $(wildcard .git/logs/HEAD)
+
 $(B)/test_%: tests/test_%.c $(B)/libcvt.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/libcvt.a $(LIBS)

@@ -80,8 +80,16 @@ static void handle(int number) {
     noted = number;
 }
 
-static void intercept(int number) {
-    struct sigaction action = {.sa_handler = handle}, before;
+/* A model file that somebody cuts while it is mapped shows in this signal alone. */
+static void handle_cut(int number) {
+    static const char line[] = "cvt: a model file was cut while it was in use\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(CVT_EXIT_MODEL);
+}
+
+static void intercept(int number, void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler}, before;
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN) return; /* nohup, background jobs */
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
@@ -89,8 +97,9 @@ static void intercept(int number) {
 
 void cvt_cli_catch_signals(void) {
     signal(SIGPIPE, SIG_IGN);
-    intercept(SIGINT);
-    intercept(SIGTERM);
+    intercept(SIGINT, handle);
+    intercept(SIGTERM, handle);
+    intercept(SIGBUS, handle_cut);
 }
 
 void cvt_cli_stop_softly(void) { soft = 1; }

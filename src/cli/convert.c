@@ -1,10 +1,11 @@
 /* convert.c - cvt convert and cvt init: both write a model as one self-contained file. */
 #include "cli/models.h"
 
-/* Saves and frees the model. */
+/* Saves and frees the model; a signal leaves a whole file or none. */
 static int save(cvt_model *model, const cvt_settings *settings) {
     cvt_error error;
     int status = CVT_EXIT_OK;
+    cvt_cli_stop_softly();
     if (cvt_model_save(model, settings->output, settings->dtype, settings->names, &error) != CVT_OK)
         status = cvt_cli_fail(settings->output, &error, CVT_EXIT_OUTPUT);
     cvt_model_free(model);

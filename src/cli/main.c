@@ -87,6 +87,7 @@ static void occupy_closed_streams(void) {
 /* Hands on what is left of the output. Its failure decides the status, unless a signal ends the program; a reader that
  * went away has seen what it wanted. */
 static int finish(cvt_cli *cli, int status) {
+    if (cvt_cli_stopped()) status = CVT_EXIT_SIGNAL + cvt_cli_stopped();
     cvt_cli_flush(cli);
     if (!cli->output_errno && fclose(stdout) != 0) cli->output_errno = errno;
     if (!cli->output_errno || status >= CVT_EXIT_SIGNAL) return status;

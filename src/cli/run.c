@@ -183,9 +183,10 @@ static bool is_asked(const cvt_opt_list *taps, const char *name) {
 static int write_results(const pass *p) {
     cvt_error error;
     cvt_tensor_info output = cvt_model_output(p->model);
+    cvt_cli_stop_softly();
     cvt_status status = make_folder(p->settings->output, &error);
     if (status == CVT_OK) status = write_value(p, "output", &output, cvt_session_output(p->session), &error);
-    for (int i = 0; status == CVT_OK && i < cvt_model_taps(p->model); i++) {
+    for (int i = 0; status == CVT_OK && !cvt_cli_stopped() && i < cvt_model_taps(p->model); i++) {
         cvt_tensor_info tap = cvt_model_tap(p->model, i);
         if (is_asked(&p->settings->taps, tap.name)) status = write_tap(p, &tap, &error);
     }

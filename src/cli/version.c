@@ -9,8 +9,8 @@
 
 #include "cli/command.h"
 
-#ifndef CVT_GIT_ID
-#define CVT_GIT_ID "unknown"
+#ifndef CVT_GIT_ID /* the commit, from the Makefile */
+#define CVT_GIT_ID ""
 #endif
 #ifndef LIBJPEG_TURBO_VERSION
 #error "libjpeg-turbo is needed: other libjpegs decode to other pixels"
@@ -24,7 +24,7 @@ int cvt_help_version(cvt_cli *cli) {
     cvt_error error;
     if (cvt_isa(&isa, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     cvt_str text = {0};
-    cvt_str_print(&text, "cvt %s (git %s)\n", CVT_VERSION, CVT_GIT_ID);
+    cvt_str_print(&text, "cvt %s (git %s)\n", CVT_VERSION, CVT_GIT_ID[0] ? CVT_GIT_ID : "unknown");
     cvt_str_print(&text, "libjpeg-turbo %s, libpng %s, zlib %s, cJSON %s\n", TEXT(LIBJPEG_TURBO_VERSION),
                   png_get_libpng_ver(NULL), zlibVersion(), cJSON_Version());
     cvt_str_print(&text, "kernels: %s\n", isa);
