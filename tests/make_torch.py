@@ -478,8 +478,9 @@ def zip_cases():
     yield 'local method', local_says, patch(ok, local[2] + 8, b'\x08')
     yield 'local flags', local_says, patch(ok, local[2] + 6, b'\x01')
     yield 'local mark', 'its local header is not one', patch(ok, local[2], b'PK\1\2')
-    yield 'central method', 'it is compressed', patch(ok, entries[2] + 10, b'\x08')
+    yield 'central method', local_says, patch(ok, entries[2] + 10, b'\x08')
     yield 'encrypted', 'it is encrypted', both(6, b'\1')[2]
+    yield 'unknown method', 'a method that is not known', patch(ok, entries[2] + 10, b'\x0c')
     yield 'strong encryption', 'flags that are not known', both(6, b'\x40')[2]
     yield 'other disk', 'another part', patch(ok, entries[2] + 34, b'\1')
     yield 'offset out', 'lies outside', patch(ok, entries[2] + 42, struct.pack('<I', len(ok)))
@@ -561,7 +562,10 @@ def zip_cases():
     with io.BytesIO() as b:
         with zipfile.ZipFile(b, 'w') as z:
             for k, v in files.items(): z.writestr(zipfile.ZipInfo(k), v, zipfile.ZIP_DEFLATED)
-        yield 'deflated', 'it is compressed', b.getvalue()
+        yield 'deflated', 'is compressed', b.getvalue()
+    b = io.BytesIO()
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1)), b)
+    yield 'torchscript', 'TorchScript', b.getvalue()
     moved = patch(ok, entries[1] + 42, struct.pack('<I', local[0]))  # two entries on one member
     twin = moved[:entries[1] + 10] + moved[entries[0] + 10:entries[0] + 28] + moved[entries[1] + 28:]
     yield 'entry of another member', local_says, twin

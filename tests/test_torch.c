@@ -236,7 +236,8 @@ static void test_truncated(void) {
             taken += try_copy(read, b.data, n, &error) != CVT_WEIGHTS;
             silent += strncmp(error.message, "x.pth: ", 7) != 0;
         }
-        test_case(taken == 0 && silent == 0, "truncated", "%s: %zu were taken, %zu had no line", files[f], taken, silent);
+        test_case(taken == 0 && silent == 0, "truncated", "%s: %zu were taken, %zu had no line", files[f], taken,
+                  silent);
         cvt_error error = {0};
         test_case(try_copy(read, b.data, b.size, &error) == CVT_OK, "whole file", "%s", error.message);
         free(b.data);
@@ -253,7 +254,7 @@ static bool same_tensors(const cvt_weights *a, const cvt_weights *b) {
     return true;
 }
 
-/* A zip file with a wrong byte is refused, thanks to the CRCs, unless it is one that means nothing (a time, padding). */
+/* A zip file with a wrong byte is refused, thanks to the CRCs, unless the byte means nothing (a time, padding). */
 static void test_flipped(void) {
     bytes b = read_file(DATA "protocol4.pth");
     cvt_weights *right = NULL, *weights = NULL;

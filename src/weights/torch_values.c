@@ -102,7 +102,7 @@ const char *cvt_torch_layout_read(cvt_torch_layout *out, const cvt_pickle *p, ui
     /* a flag there may mean that the stored values are to be negated */
     const cvt_pickle_value *metadata = item(p, tuple, 6);
     bool none = metadata->kind == CVT_PICKLE_NONE || (metadata->kind == CVT_PICKLE_DICT && metadata->count == 0);
-    return none ? NULL : "a tensor with metadata";
+    return none ? NULL : "a tensor with metadata: a conjugate or negative view";
 }
 
 bool cvt_torch_layout_is_dense(const cvt_torch_layout *t) {
@@ -114,16 +114,57 @@ bool cvt_torch_layout_is_dense(const cvt_torch_layout *t) {
     return true;
 }
 
+/* ---- gathering -------------------------------------------------------------------------------------------------- */
+
+typedef struct dimension {
+    size_t size, stride; /* stride in bytes */
+} dimension;
+
+/* The dimensions that matter, outermost first: those of size 1 are left out, neighbours that can be walked as one are
+ * one. Returns how many. */
+static int simplify(const cvt_torch_layout *t, dimension *dims) {
+    int n = 0;
+    for (int d = 0; d < t->rank; d++) {
+        dimension next = {(size_t)t->shape[d], t->stride[d] * cvt_dtype_size(t->storage.dtype)};
+        if (next.size == 1) continue;
+        if (n > 0 && dims[n - 1].stride == next.stride * next.size)
+            dims[n - 1] = (dimension){dims[n - 1].size * next.size, next.stride};
+        else
+            dims[n++] = next;
+    }
+    return n;
+}
+
+/* Copies n elements that lie `stride` bytes apart. The sizes are constants so that each loop is a plain one. */
+static void copy_row(unsigned char *to, const unsigned char *from, size_t n, size_t stride, size_t item_size) {
+    switch (item_size) {
+    case 1:
+        for (size_t i = 0; i < n; i++) to[i] = from[i * stride];
+        break;
+    case 2:
+        for (size_t i = 0; i < n; i++) memcpy(to + 2 * i, from + i * stride, 2);
+        break;
+    case 4:
+        for (size_t i = 0; i < n; i++) memcpy(to + 4 * i, from + i * stride, 4);
+        break;
+    default:
+        for (size_t i = 0; i < n; i++) memcpy(to + 8 * i, from + i * stride, 8);
+    }
+}
+
 void cvt_torch_layout_gather(void *to, const unsigned char *from, const cvt_torch_layout *t) {
-    size_t item_size = cvt_dtype_size(t->storage.dtype), at = t->offset;
-    int64_t index[CVT_MAX_RANK] = {0};
-    unsigned char *out = to;
-    for (size_t i = 0; i < t->count; i++, out += item_size) {
-        memcpy(out, from + at * item_size, item_size);
-        for (int d = t->rank - 1; d >= 0; d--) {
-            at += t->stride[d];
-            if (++index[d] < t->shape[d]) break;
-            at -= t->stride[d] * (size_t)index[d];
+    size_t item_size = cvt_dtype_size(t->storage.dtype), index[CVT_MAX_RANK] = {0};
+    dimension dims[CVT_MAX_RANK];
+    int inner = simplify(t, dims) - 1;
+    if (inner < 0) dims[++inner] = (dimension){1, 0};
+    size_t row = dims[inner].size, row_bytes = row * item_size, at = t->offset * item_size;
+    unsigned char *out = to, *end = out + t->count * item_size;
+    for (; out < end; out += row_bytes) {
+        copy_row(out, from + at, row, dims[inner].stride, item_size);
+        for (int d = inner - 1; d >= 0; d--) {
+            at += dims[d].stride;
+            if (++index[d] < dims[d].size) break;
+            at -= dims[d].stride * index[d];
             index[d] = 0;
         }
     }

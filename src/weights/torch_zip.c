@@ -53,14 +53,21 @@ static bool is_below(const archive *a, const cvt_zip_member *m, const char *fold
     return m->name_size >= a->root_size + n && memcmp(m->name + a->root_size, folder, n) == 0;
 }
 
-/* Everything but the elements: the small members must be whole, and none of them code. */
-static cvt_status check_small(archive *a, cvt_error *error) {
+static cvt_status check_no_script(archive *a, cvt_error *error) {
     for (size_t i = 0; i < a->zip.count; i++) {
         const cvt_zip_member *m = &a->zip.members[i];
         if (is_below(a, m, "code/") || is_below(a, m, "constants.pkl"))
             return cvt_fail(error, CVT_WEIGHTS, "%s: a TorchScript program, not a checkpoint: save its state_dict()",
                             a->zip.file->path);
-        if (!is_below(a, m, "data/")) TRY(cvt_zip_check(&a->zip, m, error));
+    }
+    return CVT_OK;
+}
+
+/* Everything but the elements, which are checked where they are wanted. */
+static cvt_status check_small(archive *a, cvt_error *error) {
+    for (size_t i = 0; i < a->zip.count; i++) {
+        const cvt_zip_member *m = &a->zip.members[i];
+        if (!is_below(a, m, "data/") || m->compressed) TRY(cvt_zip_check(&a->zip, m, error));
     }
     return CVT_OK;
 }
@@ -124,6 +131,7 @@ static cvt_status read_archive(archive *a, cvt_weights *weights, cvt_error *erro
     if (!pickle)
         return cvt_fail(error, CVT_WEIGHTS, "%s: not a PyTorch checkpoint: there is no member \"data.pkl\"",
                         a->zip.file->path);
+    TRY(check_no_script(a, error));
     TRY(check_small(a, error));
     TRY(check_version(a, error));
     cvt_torch_checkpoint checkpoint = {0};

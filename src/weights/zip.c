@@ -22,6 +22,7 @@ enum {
     FLAG_DESCRIPTOR = 1 << 3, /* CRC and sizes follow the data */
     FLAG_UTF8 = 1 << 11,
     EXTRA_ZIP64 = 1,
+    DEFLATED = 8, /* a compression method */
 };
 
 static const char end_mark[] = "PK\5\6", end64_mark[] = "PK\6\6", locator_mark[] = "PK\6\7", central_mark[] = "PK\1\2",
@@ -171,12 +172,14 @@ static cvt_status read_entry(entry *e, size_t left, size_t *used, cvt_error *err
     e->offset = u32(b + 42);
     if (!is_plain_name(name, name_size)) return fail_member(e, "a name that is no plain relative path", error);
     if (u16(b + 8) & 1) return fail_member(e, "it is encrypted", error);
-    if (u16(b + 10) != 0) return fail_member(e, "it is compressed; checkpoints are stored", error);
+    if (u16(b + 10) != 0 && u16(b + 10) != DEFLATED) return fail_member(e, "a method that is not known", error);
     if (u16(b + 8) & ~(uint32_t)(FLAG_DESCRIPTOR | FLAG_UTF8))
         return fail_member(e, "it has flags that are not known", error);
     if (u16(b + 34) != 0) return fail_member(e, "it is in another part of the archive", error);
     TRY(widen_entry(e, error));
-    return e->stored == e->size ? CVT_OK : fail_member(e, "a stored member of two sizes", error);
+    e->member.compressed = u16(b + 10) != 0;
+    if (!e->member.compressed && e->stored != e->size) return fail_member(e, "a stored member of two sizes", error);
+    return CVT_OK;
 }
 
 /* Whether the local header's CRC and sizes are those of the directory, or absent where a descriptor has them. */
@@ -190,7 +193,7 @@ static bool local_agrees(const entry *e, const unsigned char *local, const unsig
         stored = u64(wide + 8);
     }
     return (crc == e->member.crc || (later && crc == 0)) && (size == e->size || (later && size == 0)) &&
-           (stored == e->size || (later && stored == 0));
+           (stored == e->stored || (later && stored == 0));
 }
 
 /* Length of the data descriptor at b, of which n bytes remain, or 0 if none there says what the directory says.
@@ -200,8 +203,9 @@ static size_t descriptor_length(const entry *e, const unsigned char *b, size_t n
     for (;; mark = 0) {
         const unsigned char *d = b + mark;
         size_t left = n - mark;
-        if (left >= 20 && u32(d) == e->member.crc && u64(d + 4) == e->size && u64(d + 12) == e->size) return mark + 20;
-        if (left >= 12 && u32(d) == e->member.crc && u32(d + 4) == e->size && u32(d + 8) == e->size) return mark + 12;
+        bool crc = left >= 4 && u32(d) == e->member.crc;
+        if (crc && left >= 20 && u64(d + 4) == e->stored && u64(d + 12) == e->size) return mark + 20;
+        if (crc && left >= 12 && u32(d + 4) == e->stored && u32(d + 8) == e->size) return mark + 12;
         if (mark == 0) return 0;
     }
 }
@@ -213,20 +217,20 @@ static cvt_status read_local(entry *e, size_t limit, cvt_error *error) {
     const unsigned char *local = e->file->data + e->offset;
     size_t name_size = u16(local + 26), extra_size = u16(local + 28), left = limit - (size_t)e->offset - LOCAL_SIZE;
     if (!marked(local, local_mark)) return fail_member(e, "its local header is not one", error);
-    if (name_size + extra_size > left || e->size > left - name_size - extra_size)
+    if (name_size + extra_size > left || e->stored > left - name_size - extra_size)
         return fail_member(e, "it reaches out of the file", error);
-    left -= name_size + extra_size + (size_t)e->size;
+    left -= name_size + extra_size + (size_t)e->stored;
     const unsigned char *name = local + LOCAL_SIZE, *data = name + name_size + extra_size;
     bool same = name_size == e->member.name_size && memcmp(name, e->member.name, name_size) == 0 &&
                 memcmp(local + 6, e->bytes + 8, 4) == 0 /* flags and method */ &&
                 local_agrees(e, local, name + name_size, extra_size);
     if (!same) return fail_member(e, "its local header says otherwise than the directory", error);
     e->member.data = data;
-    e->member.size = (size_t)e->size;
+    e->member.size = (size_t)e->stored;
     e->member.start = (size_t)e->offset;
     e->member.end = limit - left;
     if (!(u16(local + 6) & FLAG_DESCRIPTOR)) return CVT_OK;
-    size_t descriptor = descriptor_length(e, data + e->size, left);
+    size_t descriptor = descriptor_length(e, data + e->stored, left);
     if (descriptor == 0) return fail_member(e, "its data descriptor says otherwise than the directory", error);
     e->member.end += descriptor;
     return CVT_OK;
@@ -284,7 +288,7 @@ cvt_status cvt_zip_open(cvt_zip *out, const cvt_file *file, cvt_error *error) {
     directory d = {0};
     TRY(find_directory(file, &d, error));
     if (d.count == 0) return fail_end(file, "it is empty", error);
-    out->members = calloc((size_t)d.count, sizeof *out->members); /* a member takes 76 bytes of file */
+    out->members = calloc((size_t)d.count, sizeof *out->members); /* the directory has 46 bytes for each */
     if (!out->members) return cvt_fail_memory(error);
     cvt_status status = read_members(out, &d, error);
     if (status == CVT_OK) status = check_members(out, error);
@@ -313,7 +317,7 @@ const cvt_zip_member *cvt_zip_find(const cvt_zip *zip, const char *name, size_t 
 }
 
 cvt_status cvt_zip_check(const cvt_zip *zip, const cvt_zip_member *m, cvt_error *error) {
-    if (crc32_z(0, m->data, m->size) == m->crc) return CVT_OK;
-    return cvt_fail(error, CVT_WEIGHTS, "%s: zip member \"%.*s\" is damaged: its CRC-32 differs", zip->file->path,
-                    (int)m->name_size, m->name);
+    if (!m->compressed && crc32_z(0, m->data, m->size) == m->crc) return CVT_OK;
+    return cvt_fail(error, CVT_WEIGHTS, "%s: zip member \"%.*s\" is %s", zip->file->path, (int)m->name_size, m->name,
+                    m->compressed ? "compressed, which is not done in checkpoints" : "damaged: its CRC-32 differs");
 }
