@@ -1,5 +1,7 @@
-/* exec.c - running the steps of a plan: one parallel region a pass, the tiles of a step claimed one by one, a barrier
- * behind each step. With one thread no OpenMP is involved, so that image-level workers can be plain threads. */
+/* exec.c - running the steps of a plan. One parallel region a pass; the tiles of a step are claimed one by one from a
+ * counter, and a step begins when all tiles of the one before are done. No thread waits for another as such: one that
+ * the system has put aside holds up at most the tile it had in hand. With one thread no OpenMP is involved, so that
+ * image-level workers can be plain threads. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +11,16 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+/* Of one step: tiles handed out, tiles finished. A cache line each. */
+typedef struct progress {
+    _Alignas(64) atomic_int claimed;
+    _Alignas(64) atomic_int done;
+} progress;
+#else
+typedef struct progress progress;
 #endif
 
 struct cvt_exec {
@@ -16,8 +28,11 @@ struct cvt_exec {
     int capacity, threads;
     float *arena, *scratch;
     size_t scratch_each;
-    double *times; /* of every step, or NULL */
+    double *times;      /* of every step, or NULL */
+    progress *progress; /* of every step; NULL with one thread */
 };
+
+static bool make_progress(cvt_exec *e);
 
 static float *alloc_floats(size_t count, size_t times) {
     size_t size;
@@ -33,9 +48,10 @@ cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int 
     e->capacity = capacity;
     e->threads = threads;
     e->scratch_each = (plan->scratch / 16 + 1) * 16;
+    bool made = make_progress(e);
     e->arena = alloc_floats(plan->floats, (size_t)capacity);
     e->scratch = alloc_floats(e->scratch_each, (size_t)threads);
-    if (!e->arena || !e->scratch) {
+    if (!e->arena || !e->scratch || !made) {
         cvt_exec_free(e);
         return cvt_fail_memory(error);
     }
@@ -48,6 +64,7 @@ void cvt_exec_free(cvt_exec *e) {
     free(e->arena);
     free(e->scratch);
     free(e->times);
+    free(e->progress);
     free(e);
 }
 
@@ -74,20 +91,45 @@ static void run_alone(cvt_exec *e, const float *const *inputs, int n) {
 }
 
 #ifdef _OPENMP
+/* Waits a few microseconds at full attention, then gives up the core between looks. */
+static void wait_for(atomic_int *done, int tiles) {
+    enum { LOOKS = 4000 };
+    for (int i = 0; atomic_load_explicit(done, memory_order_acquire) < tiles; i++)
+        if (i >= LOOKS) sched_yield();
+}
+
 static void run_team(cvt_exec *e, const float *const *inputs, int n) {
+    for (int i = 0; i < e->plan->n_steps; i++) {
+        atomic_init(&e->progress[i].claimed, 0);
+        atomic_init(&e->progress[i].done, 0);
+    }
 #pragma omp parallel num_threads(e->threads)
     {
         int thread = omp_get_thread_num();
         cvt_context x = context_of(e, inputs, n, thread);
         for (int i = 0; i < e->plan->n_steps; i++) {
             const cvt_step *s = &e->plan->steps[i];
+            progress *p = &e->progress[i];
             double start = e->times && thread == 0 ? now() : 0;
-            int tiles = s->tiles(s->args, n);
-#pragma omp for schedule(dynamic, 1)
-            for (int t = 0; t < tiles; t++) s->run(s->args, &x, t);
+            int tiles = s->tiles(s->args, n), mine = 0;
+            for (int t; (t = atomic_fetch_add_explicit(&p->claimed, 1, memory_order_relaxed)) < tiles; mine++)
+                s->run(s->args, &x, t);
+            if (mine) atomic_fetch_add_explicit(&p->done, mine, memory_order_release);
+            wait_for(&p->done, tiles);
             if (e->times && thread == 0) e->times[i] += now() - start;
         }
     }
+}
+
+static bool make_progress(cvt_exec *e) {
+    if (e->threads == 1) return true;
+    e->progress = aligned_alloc(64, ((size_t)e->plan->n_steps + 1) * sizeof *e->progress);
+    return e->progress != NULL;
+}
+#else
+static bool make_progress(cvt_exec *e) {
+    e->threads = 1;
+    return true;
 }
 #endif
 
