@@ -185,6 +185,7 @@ cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
     float values[BLOCK];
     for (int p = 0; m->tensors && p < m->graph->n_params; p++) {
         const cvt_tensor *t = m->tensors[p];
+        if (m->graph->params[p].inert) continue;
         size_t count = m->graph->params[p].count;
         for (size_t first = 0; first < count; first += BLOCK) {
             size_t n = count - first < BLOCK ? count - first : BLOCK;

@@ -247,7 +247,7 @@ static void describe_shared(cvt_builder *b, const cvt_param *old, int rank, cons
     if (!same) cvtb_fail(b, "two layers share %s with different shapes", old->name);
 }
 
-void cvt_describe_param(cvt_describe *d, const char *name, bool buffer, int rank, const int64_t *shape) {
+void cvt_describe_param(cvt_describe *d, const char *name, cvt_param_kind kind, int rank, const int64_t *shape) {
     cvt_builder *b = d->builder;
     cvt_graph *g = b->graph;
     if (b->failed || !make_buckets(b)) return;
@@ -269,7 +269,9 @@ void cvt_describe_param(cvt_describe *d, const char *name, bool buffer, int rank
     }
     cvt_param *p = APPEND(b, g->params, g->n_params);
     if (!p) return;
-    *p = (cvt_param){.name = full, .rank = rank, .count = (size_t)count, .buffer = buffer, .n_indices = b->n_indices};
+    *p = (cvt_param){.name = full, .rank = rank, .count = (size_t)count, .n_indices = b->n_indices};
+    p->buffer = kind != CVT_PARAMETER;
+    p->inert = kind == CVT_INERT;
     p->pattern = keep(b, cvt_arena_print(&g->arena, "%s%s%s", b->pattern.size ? b->pattern.data : "", dot, name));
     memcpy(p->shape, shape, (size_t)rank * sizeof *shape);
     memcpy(p->indices, b->indices, sizeof b->indices);

@@ -61,6 +61,7 @@ typedef struct cvt_param {
     int64_t shape[CVT_MAX_DIMS];
     size_t count;
     bool buffer; /* stored, but not a parameter: running statistics */
+    bool inert;  /* a buffer that inference does not read and files may lack: a batch counter */
 } cvt_param;
 
 typedef struct cvt_value_info {

@@ -14,6 +14,7 @@ typedef struct saving {
     cvt_dtype dtype; /* CVT_DTYPE_COUNT: as stored */
     cvt_arena arena; /* names and converted data */
     cvt_tensor *tensors;
+    size_t n_tensors;
 } saving;
 
 /* "f32" -> CVT_F32; CVT_DTYPE_COUNT if unknown. */
@@ -53,7 +54,7 @@ static cvt_status save_one(saving *s, int p, cvt_error *error) {
         return cvt_fail(error, CVT_USAGE, "\"%s\" has no name in the dialect \"%s\"", param->name, s->names->name);
     const void *data = dtype == source.dtype ? source.data : convert(s, source, param->count);
     if (!kept || !data) return cvt_fail_memory(error);
-    cvt_tensor *t = &s->tensors[p];
+    cvt_tensor *t = &s->tensors[s->n_tensors++];
     *t = (cvt_tensor){
         .name = kept, .dtype = dtype, .rank = param->rank, .data = data, .bytes = param->count * cvt_dtype_size(dtype)};
     memcpy(t->shape, param->shape, (size_t)param->rank * sizeof *t->shape);
@@ -79,8 +80,7 @@ static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     if (m->origin) metadata[n++] = (cvt_metadata){CVT_META_ORIGIN, m->origin->name};
     if (m->files.preprocessor) metadata[n++] = (cvt_metadata){CVT_META_PREPROCESSOR, m->files.preprocessor};
     if (m->n_labels) metadata[n++] = (cvt_metadata){CVT_META_LABELS, labels.data};
-    if (status == CVT_OK)
-        status = cvt_safetensors_write(path, s->tensors, (size_t)m->graph->n_params, metadata, n, error);
+    if (status == CVT_OK) status = cvt_safetensors_write(path, s->tensors, s->n_tensors, metadata, n, error);
     cvt_str_free(&labels);
     return status;
 }
@@ -89,7 +89,8 @@ static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     int n = s->model->graph->n_params;
     s->tensors = cvt_arena_array(&s->arena, (size_t)n + 1, sizeof *s->tensors);
     if (!s->tensors) return cvt_fail_memory(error);
-    for (int p = 0; p < n; p++) TRY(save_one(s, p, error));
+    for (int p = 0; p < n; p++)
+        if (!s->model->graph->params[p].inert) TRY(save_one(s, p, error));
     return write_all(s, path, error);
 }
 

@@ -45,8 +45,8 @@ static const char *type(const void *a) {
 static void describe(cvt_describe *d) {
     const cvt_conv *a = d->attr;
     int64_t in = d->shapes[0].d[0], out = a->out, weight[] = {out, in, a->kh, a->kw};
-    cvt_describe_param(d, "weight", false, 4, weight);
-    if (a->bias) cvt_describe_param(d, "bias", false, 1, &out);
+    cvt_describe_param(d, "weight", CVT_PARAMETER, 4, weight);
+    if (a->bias) cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &out);
     cvt_shape s = cvt_conv_shape(d, a, a->out);
     d->macs = (int64_t)cvt_shape_rows(s) * in * out * a->kh * a->kw;
     cvt_describe_output(d, s);

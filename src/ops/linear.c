@@ -17,8 +17,8 @@ static void describe(cvt_describe *d) {
     const attr *a = d->attr;
     cvt_shape s = d->shapes[0];
     int64_t in = cvt_shape_cols(s), out = a->out, weight[] = {out, in};
-    cvt_describe_param(d, "weight", false, 2, weight);
-    if (a->bias) cvt_describe_param(d, "bias", false, 1, &out);
+    cvt_describe_param(d, "weight", CVT_PARAMETER, 2, weight);
+    if (a->bias) cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &out);
     d->macs = cvt_shape_rows(s) * in * out;
     if (s.layout == CVT_MAP)
         cvt_describe_output(d, cvt_shape_map(a->out, s.d[1], s.d[2]));

@@ -29,7 +29,7 @@ static norm_args make_args(const cvt_lowering *l, const cvt_work *w, const float
                        l->refs[w->node->in[0]], l->refs[w->out]};
 }
 
-/* ---- batch norm: parameters weight, bias, running_mean, running_var, in this order ---- */
+/* ---- batch norm: parameters weight, bias, running_mean, running_var, in this order, and an inert counter ---- */
 
 static const char *batch_type(const void *attr) {
     (void)attr;
@@ -38,10 +38,11 @@ static const char *batch_type(const void *attr) {
 
 static void describe_batch(cvt_describe *d) {
     int64_t c = cvt_shape_cols(d->shapes[0]);
-    cvt_describe_param(d, "weight", false, 1, &c);
-    cvt_describe_param(d, "bias", false, 1, &c);
-    cvt_describe_param(d, "running_mean", true, 1, &c);
-    cvt_describe_param(d, "running_var", true, 1, &c);
+    cvt_describe_param(d, "weight", CVT_PARAMETER, 1, &c);
+    cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &c);
+    cvt_describe_param(d, "running_mean", CVT_BUFFER, 1, &c);
+    cvt_describe_param(d, "running_var", CVT_BUFFER, 1, &c);
+    cvt_describe_param(d, "num_batches_tracked", CVT_INERT, 0, &c);
     cvt_describe_output(d, d->shapes[0]);
 }
 
@@ -97,8 +98,8 @@ static const char *layer_type(const void *attr) {
 
 static void describe_layer(cvt_describe *d) {
     int64_t c = cvt_shape_cols(d->shapes[0]);
-    cvt_describe_param(d, "weight", false, 1, &c);
-    cvt_describe_param(d, "bias", false, 1, &c);
+    cvt_describe_param(d, "weight", CVT_PARAMETER, 1, &c);
+    cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &c);
     cvt_describe_output(d, d->shapes[0]);
 }
 

@@ -19,7 +19,7 @@ typedef struct token_attr {
 static void describe_token(cvt_describe *d) {
     const token_attr *a = d->attr;
     int64_t shape[] = {1, 1, a->c};
-    cvt_describe_param(d, a->name, false, 3, shape);
+    cvt_describe_param(d, a->name, CVT_PARAMETER, 3, shape);
     cvt_describe_output(d, cvt_shape_tokens(1, a->c));
 }
 

@@ -89,6 +89,7 @@ static cvt_status misshapen(const cvt_tensor *t, const cvt_param *p, cvt_error *
 static cvt_status bind_one(const binding *b, int index, cvt_error *error) {
     const cvt_param *p = &b->graph->params[index];
     const cvt_tensor *t = b->tensors[index];
+    if (p->inert) return CVT_OK;
     if (!t) return missing(b, b->names[index], error);
     if (!cvt_dtype_is_float(t->dtype))
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs a float type", t->file, t->name,
@@ -142,7 +143,8 @@ cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt
     if (!b.names || !b.used || !b.tensors || !*sources) return cvt_fail_memory(error);
     TRY(name_all(&b, arena, error));
     TRY(bind_all(&b, error));
-    for (int p = 0; p < graph->n_params; p++) (*sources)[p] = (cvt_source){b.tensors[p]->data, b.tensors[p]->dtype};
+    for (int p = 0; p < graph->n_params; p++)
+        if (b.tensors[p]) (*sources)[p] = (cvt_source){b.tensors[p]->data, b.tensors[p]->dtype};
     *tensors = b.tensors;
     return CVT_OK;
 }
@@ -193,6 +195,7 @@ cvt_status cvt_bind_random(cvt_source **sources, const cvt_graph *graph, uint64_
     *sources = cvt_arena_array(arena, (size_t)graph->n_params + 1, sizeof **sources);
     if (!*sources) return cvt_fail_memory(error);
     for (int p = 0; p < graph->n_params; p++) {
+        if (graph->params[p].inert) continue;
         float *values = cvt_arena_array(arena, graph->params[p].count, sizeof *values);
         if (!values) return cvt_fail_memory(error);
         fill(values, &graph->params[p], seed);
