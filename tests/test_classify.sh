@@ -38,12 +38,12 @@ mkdir good
 for o in 1 2 3 4 5 6 7 8; do
     cp "$tests/data/cli/cat.jpg" good/$o.jpg
     # shellcheck disable=SC2059 # an octal escape is made
-    printf "\\00$o" | dd of=good/$o.jpg bs=1 seek=49 conv=notrunc 2>/dev/null
+    printf "\\$(printf '%03o' $o)" | dd of=good/$o.jpg bs=1 seek=49 conv=notrunc 2>/dev/null
 done
 cp "$tests/data/cli/dog.png" good/9.png
 
 mkdir bad
-head -c 500 good/1.jpg >bad/torn.jpg
+head -c 800 good/1.jpg >bad/torn.jpg
 head -c 100 good/9.png >bad/torn.png
 : >bad/empty.jpg
 echo 'no picture' >bad/text.jpg
