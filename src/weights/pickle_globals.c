@@ -94,14 +94,19 @@ static const row rows[] = {
     INERT("_codecs", "encode"),
 };
 
-static bool same(const char *text, const char *bytes, size_t n) {
-    return strlen(text) == n && memcmp(text, bytes, n) == 0;
+/* How many bytes of text, terminated, the n others begin with: all of it, or -1. */
+static ptrdiff_t match(const char *text, const char *bytes, size_t n) {
+    size_t i = 0;
+    while (i < n && text[i] && text[i] == bytes[i]) i++;
+    return text[i] ? -1 : (ptrdiff_t)i;
 }
+
+static bool same(const char *text, const char *bytes, size_t n) { return match(text, bytes, n) == (ptrdiff_t)n; }
 
 /* Whether module is `package` or one of its submodules. */
 static bool within(const char *package, const char *module, size_t n) {
-    size_t k = strlen(package);
-    return n >= k && memcmp(package, module, k) == 0 && (n == k || module[k] == '.');
+    ptrdiff_t k = match(package, module, n);
+    return k >= 0 && ((size_t)k == n || module[k] == '.');
 }
 
 cvt_global cvt_global_find(const char *module, size_t module_size, const char *name, size_t name_size) {
