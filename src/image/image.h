@@ -43,11 +43,18 @@ typedef struct cvt_recipe {
     double mean[3], std[3];
 } cvt_recipe;
 
+enum { CVT_MAX_PIXELS = 100000000, CVT_MAX_SCANS = 200 };
+
 typedef struct cvt_decode_options {
-    uint64_t max_pixels;
-    int max_scans;
-    bool ignore_exif, clip_gray16, allow_truncated;
+    uint64_t max_pixels;  /* 0: CVT_MAX_PIXELS */
+    int max_scans;        /* of one JPEG; 0: CVT_MAX_SCANS */
+    bool ignore_exif;     /* cvt_preprocess leaves the picture as it is stored */
+    bool clip_gray16;     /* 16-bit grey as Pillow has it, min(v, 255), instead of round(v / 257) */
+    bool allow_truncated; /* what is missing stays grey (JPEG) or black (PNG) */
 } cvt_decode_options;
+
+/* CVT_TOO_LARGE, naming the option, if width x height is over the limit. */
+cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_options *options, cvt_error *error);
 
 /* What a decoder reports besides pixels. warning: "" or one line. */
 typedef struct cvt_decoded {

@@ -1,0 +1,71 @@
+/* pixels.c - the picture in memory: its buffer, its limit, turning it upright. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "image/image.h"
+
+void cvt_pixels_free(cvt_pixels *pixels) {
+    free(pixels->data);
+    *pixels = (cvt_pixels){0};
+}
+
+cvt_status cvt_pixels_resize(cvt_pixels *pixels, int width, int height, cvt_error *error) {
+    size_t bytes;
+    if (!cvt_mul_size((size_t)width, (size_t)height, &bytes) || !cvt_mul_size(bytes, 3, &bytes)) return cvt_fail_memory(error);
+    if (bytes > pixels->capacity) {
+        cvt_pixels_free(pixels);
+        pixels->data = malloc(bytes);
+        if (!pixels->data) return cvt_fail_memory(error);
+        pixels->capacity = bytes;
+    }
+    pixels->width = width;
+    pixels->height = height;
+    return CVT_OK;
+}
+
+cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_options *options, cvt_error *error) {
+    const uint64_t limit = options->max_pixels ? options->max_pixels : CVT_MAX_PIXELS;
+    if (width == 0 || height <= limit / width) return CVT_OK;
+    return cvt_fail(error, CVT_TOO_LARGE, "%llu x %llu pixels are more than %llu (--max-pixels)", (unsigned long long)width,
+                    (unsigned long long)height, (unsigned long long)limit);
+}
+
+/* Copies in tiles, as a turned copy that ran along whole rows would miss the cache at every pixel. */
+static void turn(cvt_pixels *out, const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y) {
+    enum { TILE = 32 };
+    const int width = out->width, height = out->height;
+    for (int top = 0; top < height; top += TILE) {
+        const int bottom = height - top < TILE ? height : top + TILE;
+        for (int left = 0; left < width; left += TILE) {
+            const int right = width - left < TILE ? width : left + TILE;
+            for (int y = top; y < bottom; y++) {
+                const uint8_t *from = origin + y * step_y + left * step_x;
+                uint8_t *to = out->data + ((size_t)y * (size_t)width + (size_t)left) * 3;
+                for (int x = left; x < right; x++, from += step_x, to += 3) {
+                    to[0] = from[0];
+                    to[1] = from[1];
+                    to[2] = from[2];
+                }
+            }
+        }
+    }
+}
+
+cvt_status cvt_pixels_orient(cvt_pixels *pixels, cvt_pixels *scratch, int orientation, cvt_error *error) {
+    if (orientation < 2 || orientation > 8) return CVT_OK;
+    const bool transposed = orientation >= 5;
+    /* which way x and y of the source run along the result: 2 3 7 8 turn x round, 3 4 6 7 turn y round */
+    const bool x_back = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const bool y_back = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const int width = pixels->width, height = pixels->height;
+    TRY(cvt_pixels_resize(scratch, transposed ? height : width, transposed ? width : height, error));
+
+    const ptrdiff_t row = (ptrdiff_t)width * 3, along_x = x_back ? -3 : 3, along_y = y_back ? -row : row;
+    const uint8_t *origin = pixels->data + (x_back ? row - 3 : 0) + (y_back ? (height - 1) * row : 0);
+    turn(scratch, origin, transposed ? along_y : along_x, transposed ? along_x : along_y);
+    const cvt_pixels turned = *scratch;
+    *scratch = *pixels;
+    *pixels = turned;
+    return CVT_OK;
+}

@@ -1,0 +1,225 @@
+/* png.c - PNG to RGB, the one user of libpng: its full interface, never the simplified one.
+ *
+ * As Pillow converts to RGB: palettes are looked up, grey of 1, 2 and 4 bits is spread over 0..255 and repeated in all
+ * channels, alpha and transparent colours are dropped, 16 bits lose their lower half; gamma, profiles and all other
+ * chunks are not looked at. The exception is 16-bit grey without alpha: round(v / 257), or min(v, 255) with clip_gray16.
+ * A wrong checksum is an error in front of the pixels and passes in and behind them, where zlib has a checksum of its
+ * own. The picture is there when its last row is: what follows may be missing.
+ * libpng leaves through its error function, which must not return: it jumps back to guarded(). */
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <png.h>
+
+#include "base/num.h"
+#include "image/image.h"
+
+enum { SIGNATURE = 8, MAX_SIDE = 1000000, TAIL = 1 << 16 };
+
+typedef struct reader {
+    png_structp png;
+    png_infop png_info;
+    jmp_buf leave;
+    const uint8_t *bytes;
+    size_t size, at;
+    const cvt_decode_options *options;
+    cvt_pixels *out;
+    cvt_decoded *info;
+    cvt_error *error;
+    cvt_status status;
+    uint32_t width, height;
+    bool cut;          /* the file ends inside a chunk */
+    bool gray16;       /* rows are read as 16-bit grey, to be converted at the end */
+    bool reading;      /* rows, that is: not the header */
+    uint64_t rows_due; /* of all interlace passes */
+    bool ended, no_memory, damaged;
+} reader;
+
+/* ---- what libpng calls ------------------------------------------------------------------------------------------ */
+
+static _Noreturn void leave(reader *r, cvt_status status) {
+    r->status = status;
+    longjmp(r->leave, 1);
+}
+
+static void warn(reader *r, const char *text) {
+    if (!r->info->warning[0]) snprintf(r->info->warning, sizeof r->info->warning, "PNG: %s", text);
+}
+
+static _Noreturn void on_error(png_structp png, const char *text) {
+    reader *r = png_get_error_ptr(png);
+    const bool complete = r->reading && r->rows_due == 0 && !r->damaged;
+    if (r->no_memory) leave(r, cvt_fail_memory(r->error));
+    if (complete || (r->reading && r->options->allow_truncated)) {
+        warn(r, r->ended ? "data ends early" : text);
+        leave(r, CVT_OK);
+    }
+    if (r->ended) leave(r, cvt_fail(r->error, CVT_TRUNCATED, "PNG data ends early"));
+    leave(r, cvt_fail(r->error, CVT_CORRUPT, "PNG: %s", text));
+}
+
+/* zlib's own checksum over the pixels comes last, and libpng only warns of it. */
+static void on_warning(png_structp png, const char *text) {
+    reader *r = png_get_error_ptr(png);
+    warn(r, text);
+    if (strstr(text, "incorrect data check")) {
+        r->damaged = true;
+        png_error(png, text);
+    }
+}
+
+static void on_read(png_structp png, png_bytep to, size_t n) {
+    reader *r = png_get_io_ptr(png);
+    if (n > r->size - r->at) {
+        r->ended = true;
+        png_error(png, "data ends early");
+    }
+    memcpy(to, r->bytes + r->at, n);
+    r->at += n;
+}
+
+static void on_row(png_structp png, png_row_infop row_info, png_bytep row) {
+    (void)row_info, (void)row;
+    reader *r = png_get_user_transform_ptr(png);
+    r->rows_due--;
+}
+
+static png_voidp on_alloc(png_structp png, png_alloc_size_t size) {
+    reader *r = png_get_mem_ptr(png);
+    void *p = malloc(size);
+    if (!p) r->no_memory = true;
+    return p;
+}
+
+static void on_free(png_structp png, png_voidp p) {
+    (void)png;
+    free(p);
+}
+
+/* ---- chunks that are read without libpng ------------------------------------------------------------------------ */
+
+static uint32_t big_endian(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+
+/* The size from IHDR, so that limits hold before libpng allocates anything. */
+static cvt_status read_size(reader *r) {
+    if (r->size < SIGNATURE + 16) return cvt_fail(r->error, CVT_TRUNCATED, "PNG data ends early");
+    r->width = big_endian(r->bytes + SIGNATURE + 8);
+    r->height = big_endian(r->bytes + SIGNATURE + 12);
+    if (memcmp(r->bytes + SIGNATURE + 4, "IHDR", 4) != 0 || r->width == 0 || r->height == 0)
+        return cvt_fail(r->error, CVT_CORRUPT, "PNG without a size");
+    if (r->width > INT32_MAX || r->height > INT32_MAX)
+        return cvt_fail(r->error, CVT_CORRUPT, "PNG of an impossible size, %u x %u", r->width, r->height);
+    TRY(cvt_pixels_limit(r->width, r->height, r->options, r->error));
+    if (r->width > MAX_SIDE || r->height > MAX_SIDE)
+        return cvt_fail(r->error, CVT_TOO_LARGE, "PNG of %u x %u pixels, a side may have %d", r->width, r->height, MAX_SIDE);
+    return CVT_OK;
+}
+
+/* Looks for eXIf, which may stand on either side of the pixels, and whether the file ends inside a chunk. */
+static void walk_chunks(reader *r) {
+    bool found = false;
+    for (size_t at = SIGNATURE; r->size - at >= 8;) {
+        const size_t length = big_endian(r->bytes + at), left = r->size - at - 8;
+        r->cut = length > left || left - length < 4;
+        if (r->cut || memcmp(r->bytes + at + 4, "IEND", 4) == 0) return;
+        if (!found && memcmp(r->bytes + at + 4, "eXIf", 4) == 0) {
+            r->info->orientation = cvt_exif_orientation(r->bytes + at + 8, length);
+            found = true;
+        }
+        at += length + 12;
+    }
+}
+
+/* ---- pixels ----------------------------------------------------------------------------------------------------- */
+
+static void set_limits(reader *r) {
+    png_set_user_limits(r->png, MAX_SIDE, MAX_SIDE);
+    png_set_chunk_malloc_max(r->png, 8000000);
+    png_set_chunk_cache_max(r->png, 128);
+    /* only IHDR, PLTE, tRNS, IDAT and IEND are looked into */
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_benign_errors(r->png, 1);
+    png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT, r->options->allow_truncated ? PNG_CRC_QUIET_USE : PNG_CRC_ERROR_QUIT);
+}
+
+static void set_transforms(reader *r) {
+    const int type = png_get_color_type(r->png, r->png_info), depth = png_get_bit_depth(r->png, r->png_info);
+    r->gray16 = type == PNG_COLOR_TYPE_GRAY && depth == 16;
+    png_set_read_user_transform_fn(r->png, on_row);
+    png_set_user_transform_info(r->png, r, 0, 0);
+    if (r->gray16) return;
+    if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(r->png);
+    if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(r->png);
+    if (depth == 16) png_set_strip_16(r->png);
+    if (!(type & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(r->png);
+    png_set_strip_alpha(r->png);
+}
+
+static uint64_t rows_of_all_passes(const reader *r) {
+    if (png_get_interlace_type(r->png, r->png_info) == PNG_INTERLACE_NONE) return r->height;
+    uint64_t rows = 0;
+    for (int pass = 0; pass < PNG_INTERLACE_ADAM7_PASSES; pass++)
+        if (PNG_PASS_COLS((int)r->width, pass) > 0) rows += (uint64_t)PNG_PASS_ROWS((int)r->height, pass);
+    return rows;
+}
+
+static void read_rows(reader *r) {
+    const size_t stride = (size_t)r->width * (r->gray16 ? 2 : 3);
+    const int passes = png_set_interlace_handling(r->png);
+    png_read_update_info(r->png, r->png_info);
+    if (png_get_rowbytes(r->png, r->png_info) != stride) png_error(r->png, "rows of an unexpected size");
+    cvt_status status = cvt_pixels_resize(r->out, (int)r->width, (int)r->height, r->error);
+    if (status != CVT_OK) leave(r, status);
+    if (r->options->allow_truncated) memset(r->out->data, 0, stride * r->height);
+    r->rows_due = rows_of_all_passes(r);
+    r->reading = true;
+    for (int pass = 0; pass < passes; pass++) {
+        for (uint32_t y = 0; y < r->height; y++) {
+            /* libpng asks for pieces of 8 KiB and drops one that is not whole: byte by byte, nothing is lost */
+            if (r->cut && r->size - r->at < TAIL) png_set_compression_buffer_size(r->png, 1);
+            png_read_row(r->png, r->out->data + y * stride, NULL);
+        }
+    }
+}
+
+static void read_picture(reader *r) {
+    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_error, on_warning, r, on_alloc, on_free);
+    if (r->png) r->png_info = png_create_info_struct(r->png);
+    if (!r->png_info) leave(r, cvt_fail_memory(r->error));
+    set_limits(r);
+    png_set_read_fn(r->png, r, on_read);
+    png_read_info(r->png, r->png_info);
+    png_set_crc_action(r->png, PNG_CRC_WARN_USE, PNG_CRC_QUIET_USE);
+    set_transforms(r);
+    read_rows(r);
+}
+
+/* A function of its own: what a jump back here may have changed must not be local to it. */
+static cvt_status guarded(reader *r) {
+    if (setjmp(r->leave) == 0) read_picture(r);
+    png_destroy_read_struct(&r->png, &r->png_info, NULL);
+    return r->status;
+}
+
+/* In place: the picture lies in the first two thirds of the buffer, so the last pixel goes first. */
+static void expand_gray16(cvt_pixels *pixels, bool clip) {
+    uint8_t *data = pixels->data;
+    for (size_t i = (size_t)pixels->width * (size_t)pixels->height; i-- > 0;) {
+        const int v = data[2 * i] << 8 | data[2 * i + 1];
+        const int gray = clip ? cvt_min_int(v, 255) : (v + 128) / 257;
+        data[3 * i] = data[3 * i + 1] = data[3 * i + 2] = (uint8_t)gray;
+    }
+}
+
+cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
+                          const cvt_decode_options *options, cvt_error *error) {
+    *info = (cvt_decoded){.orientation = 1};
+    reader r = {.bytes = bytes, .size = size, .options = options, .out = out, .info = info, .error = error};
+    TRY(read_size(&r));
+    walk_chunks(&r);
+    TRY(guarded(&r));
+    if (r.gray16) expand_gray16(out, options->clip_gray16);
+    return CVT_OK;
+}

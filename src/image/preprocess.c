@@ -1,0 +1,156 @@
+/* preprocess.c - from the bytes of a file to the tensor of a model: decode, orient, resize, crop, normalise.
+ *
+ * The sizes and offsets are those of torchvision (Resize, CenterCrop), timm (ResizeKeepRatio, CenterCropOrPad) and of
+ * the PIL-backed processors of transformers; a value v becomes (v / 255 - mean) / std in f32, by way of a table.
+ * Sources: torchvision 0.28 transforms/functional.py, timm 1.0.31 data/transforms.py, transformers 5.23
+ * image_transforms.py, Pillow 13.0.0. */
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "image/image.h"
+
+/* ---- geometry --------------------------------------------------------------------------------------------------- */
+
+static cvt_status full_size(cvt_geometry *g, double width, double height, const cvt_recipe *recipe, cvt_error *error) {
+    if (width < 1 || height < 1)
+        return cvt_fail(error, CVT_UNSUPPORTED, "the picture is too narrow: nothing is left of it after the resize to %d x %d",
+                        recipe->resize_width, recipe->resize_height);
+    if (width > INT_MAX || height > INT_MAX)
+        return cvt_fail(error, CVT_TOO_LARGE, "the picture is too narrow: the resize would make it %.0f x %.0f", width, height);
+    g->full_width = (int)width;
+    g->full_height = (int)height;
+    return CVT_OK;
+}
+
+/* Offset of a centred crop, negative where the crop is the larger. */
+static int offset(int size, int crop, bool half_even) {
+    const int margin = size - crop, half = margin / 2;
+    if (margin % 2 == 0) return half;
+    if (half_even) return margin > 0 ? half + half % 2 : half;
+    return margin > 0 ? half : half - 1;
+}
+
+cvt_status cvt_recipe_geometry(cvt_geometry *out, const cvt_recipe *recipe, int width, int height, cvt_error *error) {
+    const int64_t w = width, h = height, to_w = recipe->resize_width, to_h = recipe->resize_height;
+    const double ratio_h = (double)h / (double)to_h, ratio_w = (double)w / (double)to_w;
+    double ratio;
+    *out = (cvt_geometry){0};
+    switch (recipe->resize) {
+    case CVT_RESIZE_NONE: TRY(full_size(out, width, height, recipe, error)); break;
+    case CVT_RESIZE_SQUASH: TRY(full_size(out, (double)to_w, (double)to_h, recipe, error)); break;
+    case CVT_RESIZE_SHORTEST:
+        if (w <= h) TRY(full_size(out, (double)to_w, (double)(to_w * h / w), recipe, error));
+        else TRY(full_size(out, (double)(to_w * w / h), (double)to_w, recipe, error));
+        break;
+    case CVT_RESIZE_KEEP:
+    case CVT_RESIZE_BORDER:
+        ratio = recipe->resize == CVT_RESIZE_KEEP ? fmin(ratio_h, ratio_w) : fmax(ratio_h, ratio_w);
+        TRY(full_size(out, rint(width / ratio), rint(height / ratio), recipe, error)); /* halves to even */
+        break;
+    }
+    const bool crop = recipe->crop_width > 0 && recipe->crop_height > 0;
+    out->width = crop ? recipe->crop_width : out->full_width;
+    out->height = crop ? recipe->crop_height : out->full_height;
+    out->x = offset(out->full_width, out->width, recipe->crop_half_even);
+    out->y = offset(out->full_height, out->height, recipe->crop_half_even);
+    return CVT_OK;
+}
+
+/* ---- pixels ----------------------------------------------------------------------------------------------------- */
+
+/* Pillow's L, in all three channels. */
+static void make_gray(cvt_pixels *pixels) {
+    uint8_t *p = pixels->data;
+    for (size_t n = (size_t)pixels->width * (size_t)pixels->height; n > 0; n--, p += 3)
+        p[0] = p[1] = p[2] = (uint8_t)((p[0] * 19595 + p[1] * 38470 + p[2] * 7471 + 0x8000) >> 16);
+}
+
+static void fill(cvt_pixels *pixels, const uint8_t colour[3]) {
+    uint8_t *p = pixels->data;
+    for (size_t n = (size_t)pixels->width * (size_t)pixels->height; n > 0; n--, p += 3) memcpy(p, colour, 3);
+}
+
+static void paste(cvt_pixels *onto, const cvt_pixels *part, int x, int y) {
+    const size_t stride = (size_t)onto->width * 3, bytes = (size_t)part->width * 3;
+    for (int i = 0; i < part->height; i++)
+        memcpy(onto->data + (size_t)(y + i) * stride + (size_t)x * 3, part->data + (size_t)i * bytes, bytes);
+}
+
+/* Resizes and crops p->decoded into p->cropped. Only what the crop shows is computed. */
+static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_geometry *g, cvt_error *error) {
+    const int left = cvt_max_int(g->x, 0), top = cvt_max_int(g->y, 0);
+    const int right = cvt_min_int(g->x + g->width, g->full_width), bottom = cvt_min_int(g->y + g->height, g->full_height);
+    const cvt_window window = {g->full_width, g->full_height, left, top, right - left, bottom - top};
+    const bool whole = window.width == g->width && window.height == g->height;
+    if (!p->resampler) p->resampler = cvt_resampler_new();
+    if (!p->resampler) return cvt_fail_memory(error);
+    TRY(cvt_resample(p->resampler, whole ? &p->cropped : &p->scratch, &p->decoded, recipe->filter, &window, error));
+    if (whole) return CVT_OK;
+    TRY(cvt_pixels_resize(&p->cropped, g->width, g->height, error));
+    fill(&p->cropped, recipe->fill);
+    paste(&p->cropped, &p->scratch, left - g->x, top - g->y);
+    return CVT_OK;
+}
+
+/* ---- tensor ----------------------------------------------------------------------------------------------------- */
+
+static void fill_table(float table[256], const cvt_recipe *recipe, int channel) {
+    const float mean = (float)recipe->mean[channel], std = (float)recipe->std[channel];
+    for (int v = 0; v < 256; v++) {
+        table[v] = recipe->rescale ? (float)(v * recipe->rescale_factor) : (float)v;
+        if (recipe->normalize) table[v] = (table[v] - mean) / std;
+    }
+}
+
+static cvt_status make_tensor(cvt_preprocessor *p, const cvt_recipe *recipe, cvt_error *error) {
+    const size_t n = (size_t)p->cropped.width * (size_t)p->cropped.height, channels = (size_t)recipe->channels;
+    size_t bytes;
+    if (!cvt_mul_size(n, channels * sizeof(float), &bytes)) return cvt_fail_memory(error);
+    if (bytes > p->tensor_capacity) {
+        free(p->tensor);
+        p->tensor_capacity = 0;
+        p->tensor = malloc(bytes);
+        if (!p->tensor) return cvt_fail_memory(error);
+        p->tensor_capacity = bytes;
+    }
+    for (size_t c = 0; c < channels; c++) {
+        float table[256];
+        fill_table(table, recipe, (int)c);
+        const uint8_t *from = p->cropped.data + c;
+        float *to = p->tensor + c * n;
+        for (size_t i = 0; i < n; i++) to[i] = table[from[3 * i]];
+    }
+    return CVT_OK;
+}
+
+/* ---- the whole path --------------------------------------------------------------------------------------------- */
+
+void cvt_preprocessor_free(cvt_preprocessor *p) {
+    cvt_pixels_free(&p->decoded);
+    cvt_pixels_free(&p->scratch);
+    cvt_pixels_free(&p->cropped);
+    cvt_resampler_free(p->resampler);
+    free(p->tensor);
+    *p = (cvt_preprocessor){0};
+}
+
+cvt_status cvt_preprocess(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_decode_options *options,
+                          const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
+    *pixels = &p->decoded;
+    TRY(cvt_image_decode(&p->decoded, &p->info, bytes, size, options, error));
+    if (stop == CVT_STOP_DECODE) return CVT_OK;
+    if (!options->ignore_exif) TRY(cvt_pixels_orient(&p->decoded, &p->scratch, p->info.orientation, error));
+    if (stop == CVT_STOP_ORIENT) return CVT_OK;
+
+    if (recipe->channels == 1) make_gray(&p->decoded);
+    cvt_geometry g;
+    TRY(cvt_recipe_geometry(&g, recipe, p->decoded.width, p->decoded.height, error));
+    if (stop == CVT_STOP_RESIZE) g = (cvt_geometry){g.full_width, g.full_height, 0, 0, g.full_width, g.full_height};
+    TRY(cvt_pixels_limit((uint64_t)g.width, (uint64_t)g.height, options, error));
+    *pixels = &p->cropped;
+    TRY(resize_and_crop(p, recipe, &g, error));
+    return stop == CVT_STOP_NONE ? make_tensor(p, recipe, error) : CVT_OK;
+}
