@@ -1,0 +1,204 @@
+/* test_plan.c - the plan against its oracle: the unfused plan on reference kernels. Random networks of random shapes,
+ * every instruction set that runs here; fused = unfused, any number of threads and images, tapped or not: the same
+ * bits. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/model.h"
+#include "test.h"
+
+static const char *const configs[] = {
+    "{\"arch\":\"cvt\",\"num_labels\":11,\"embed_dim\":[8,16,24],\"num_heads\":[1,2,3],\"depth\":[1,2,2],"
+    "\"mlp_ratio\":[2,2,2],\"input_size\":[45,70]}",
+    "{\"arch\":\"cvt\",\"num_labels\":10,\"embed_dim\":[20,36,52],\"num_heads\":[2,3,4],\"depth\":[1,1,2],"
+    "\"mlp_ratio\":[1.5,3,2],\"cls_token\":[true,false,false],\"qkv_projection_method\":[\"avg\",\"linear\",\"dw_bn\"],"
+    "\"activation\":\"quick_gelu\",\"input_size\":[52,40]}",
+    "{\"arch\":\"cvt\",\"num_labels\":300,\"embed_dim\":[64,130],\"num_heads\":[1,5],\"depth\":[1,1],"
+    "\"patch_sizes\":[7,3],\"patch_stride\":[4,2],\"patch_padding\":[2,1],\"mlp_ratio\":[4,4],\"qkv_bias\":[true,false]"
+    ","
+    "\"cls_token\":[false,true],\"qkv_projection_method\":[\"dw_bn\",\"dw_bn\"],\"kernel_qkv\":[5,3],\"padding_kv\":[2,"
+    "1],"
+    "\"stride_kv\":[3,2],\"padding_q\":[2,1],\"stride_q\":[1,1],\"input_size\":[32,48]}",
+    "{\"arch\":\"efficientnet_lite\",\"num_classes\":13,\"pad_type\":\"same\",\"stem_size\":8,\"num_features\":40,"
+    "\"blocks\":[{\"kernel_size\":3,\"stride\":1,\"expand_ratio\":1,\"out_chs\":8},"
+    "{\"kernel_size\":5,\"stride\":2,\"expand_ratio\":3,\"out_chs\":12},"
+    "{\"kernel_size\":5,\"stride\":1,\"expand_ratio\":3,\"out_chs\":12}],\"stage_repeats\":[1,2],\"input_size\":[35,50]"
+    "}",
+};
+
+enum { IMAGES = 3, NAME = 160 };
+
+/* A model with random weights, its inputs, and the logits of the oracle. */
+typedef struct subject {
+    cvt_model *model;
+    float *input, *expected;
+    size_t in_size, out_size; /* of one image */
+} subject;
+
+static void fill(float *x, size_t n) {
+    uint32_t state = 12345;
+    for (size_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = (float)(state >> 8) / (float)(1 << 23) - 1;
+    }
+}
+
+static bool open_subject(subject *s, const char *config) {
+    char path[] = "/tmp/cvt-plan-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!f) return false;
+    fputs(config, f);
+    fclose(f);
+    cvt_error error;
+    cvt_options options = {.config = path, .random_weights = true, .seed = 7, .reference = true};
+    cvt_status status = cvt_model_open(&s->model, NULL, &options, &error);
+    remove(path);
+    if (status != CVT_OK) return test_case(false, "a random model opens", "%s", error.message);
+    const cvt_graph *g = s->model->graph;
+    s->in_size = cvt_shape_count(g->values[g->inputs[0]].shape);
+    s->out_size = cvt_shape_count(g->values[g->output].shape);
+    s->input = malloc(IMAGES * s->in_size * sizeof(float));
+    s->expected = malloc(IMAGES * s->out_size * sizeof(float));
+    if (!s->input || !s->expected) return false;
+    fill(s->input, IMAGES * s->in_size);
+    return true;
+}
+
+static void close_subject(subject *s) {
+    cvt_model_free(s->model);
+    free(s->input);
+    free(s->expected);
+}
+
+/* Runs a plan of the subject's graph over n images from `first`; copies the logits to out. */
+static bool run_plan(const subject *s, const cvt_plan *plan, int first, int n, int capacity, int threads, float *out) {
+    cvt_exec *exec;
+    if (cvt_exec_new(&exec, plan, capacity, threads, NULL) != CVT_OK) return false;
+    const float *in[] = {s->input + (size_t)first * s->in_size};
+    for (int twice = 0; twice < 2; twice++) cvt_exec_run(exec, in, n); /* what the first run left must not matter */
+    for (int i = 0; i < n; i++)
+        memcpy(out + (size_t)i * s->out_size, cvt_exec_value(exec, s->model->graph->output, i),
+               s->out_size * sizeof *out);
+    cvt_exec_free(exec);
+    return true;
+}
+
+static double distance(const subject *s, const float *got) {
+    double worst = 0;
+    for (size_t i = 0; i < IMAGES * s->out_size; i++) {
+        double d = fabs((double)got[i] - s->expected[i]) / (1e-4 + 1e-4 * fabs(s->expected[i]));
+        if (!(d <= worst)) worst = d; /* NaN counts as worst */
+    }
+    return worst;
+}
+
+/* What makes a plan. */
+typedef struct variant {
+    bool fuse, ahead, tapped;
+} variant;
+
+static cvt_plan *make_plan(const subject *s, const cvt_kernels *kernels, variant v) {
+    const cvt_model *m = s->model;
+    bool *keep = calloc((size_t)m->graph->n_values + 1, sizeof *keep);
+    if (!keep) return NULL;
+    for (int i = 0; v.tapped && i < m->n_taps; i++) keep[m->taps[i]] = true;
+    cvt_plan_options options = {.kernels = kernels, .keep = keep, .fuse = v.fuse, .pack_ahead = v.ahead};
+    cvt_plan *plan = NULL;
+    if (cvt_plan_new(&plan, m->graph, m->sources, &options, NULL) != CVT_OK) plan = NULL;
+    free(keep);
+    return plan;
+}
+
+/* One plan: near the oracle, and the same bits for any threads, capacity and batch. `got` receives the logits. */
+static void check_plan(const subject *s, const cvt_plan *plan, const char *name, float *got, float *again) {
+    size_t bytes = IMAGES * s->out_size * sizeof *got;
+    bool ran = run_plan(s, plan, 0, IMAGES, IMAGES, 1, got);
+    double d = ran ? distance(s, got) : INFINITY;
+    test_case(d <= 1, name, "%g times the tolerance from the oracle", d);
+    bool same = true;
+    for (int threads = 1; threads <= 3; threads++)
+        same = same && run_plan(s, plan, 0, IMAGES, IMAGES + 1, threads, again) && memcmp(again, got, bytes) == 0;
+    for (int i = 0; i < IMAGES; i++) same = same && run_plan(s, plan, i, 1, 1 + i, 2, again + (size_t)i * s->out_size);
+    char title[NAME + 40];
+    snprintf(title, sizeof title, "%s: any threads and batch, the same bits", name);
+    test_case(same && memcmp(again, got, bytes) == 0, title, "differ");
+}
+
+/* Fusing folds batch norms and so rounds differently; packing ahead and tapping change no bit. */
+static void check_isa(const subject *s, int index, const cvt_kernels *kernels) {
+    size_t count = IMAGES * s->out_size;
+    float *base = malloc(count * sizeof *base), *got = malloc(count * sizeof *got),
+          *again = malloc(count * sizeof *again);
+    for (int bits = 0; base && got && again && bits < 8; bits++) {
+        variant v = {.fuse = bits & 4, .ahead = bits & 1, .tapped = bits & 2};
+        char name[NAME];
+        snprintf(name, sizeof name, "network %d on %s,%s%s%s", index, kernels->name, v.fuse ? " fused" : "",
+                 v.ahead ? " packed" : "", v.tapped ? " tapped" : "");
+        cvt_plan *plan = make_plan(s, kernels, v);
+        if (!test_case(plan != NULL, name, "no plan")) break;
+        bool plain = !v.ahead && !v.tapped;
+        if (plain) check_plan(s, plan, name, base, again);
+        bool same = plain || (run_plan(s, plan, 0, IMAGES, IMAGES, 2, got) && !memcmp(base, got, count * sizeof *got));
+        if (!plain) test_case(same, name, "other bits than the plain plan");
+        cvt_plan_free(plan);
+    }
+    free(base);
+    free(got);
+    free(again);
+}
+
+/* Every tap read from the fused plan equals the one read from the oracle. */
+static void check_taps(const subject *s, int index, const cvt_kernels *kernels) {
+    const cvt_graph *g = s->model->graph;
+    cvt_plan *oracle = make_plan(s, &cvt_kernels_ref, (variant){.tapped = true});
+    cvt_plan *fused = make_plan(s, kernels, (variant){.tapped = true, .fuse = true});
+    cvt_exec *a = NULL, *b = NULL;
+    const float *in[] = {s->input};
+    if (oracle && fused && cvt_exec_new(&a, oracle, 1, 1, NULL) == CVT_OK &&
+        cvt_exec_new(&b, fused, 1, 2, NULL) == CVT_OK) {
+        cvt_exec_run(a, in, 1);
+        cvt_exec_run(b, in, 1);
+        for (int i = 0; i < s->model->n_taps; i++) {
+            cvt_value v = s->model->taps[i];
+            size_t n = cvt_shape_count(g->values[v].shape);
+            const float *x = cvt_exec_value(a, v, 0), *y = cvt_exec_value(b, v, 0);
+            double square = 0, worst = 0;
+            for (size_t k = 0; k < n; k++) square += (double)x[k] * x[k];
+            double rms = sqrt(square / (double)n), scale = rms > 1 ? rms : 1;
+            for (size_t k = 0; k < n; k++) {
+                double d = fabs((double)x[k] - y[k]) / (1e-4 * scale + 1e-4 * fabs(x[k]));
+                if (!(d <= worst)) worst = d;
+            }
+            char name[NAME];
+            snprintf(name, sizeof name, "network %d on %s, tap %s", index, kernels->name, g->values[v].tap);
+            test_case(worst <= 1, name, "%g times the tolerance from the oracle", worst);
+        }
+    } else {
+        test_case(false, "plans with taps", "cannot be made");
+    }
+    cvt_exec_free(a);
+    cvt_exec_free(b);
+    cvt_plan_free(oracle);
+    cvt_plan_free(fused);
+}
+
+int main(void) {
+    for (int c = 0; c < (int)(sizeof configs / sizeof configs[0]); c++) {
+        subject s = {0};
+        if (open_subject(&s, configs[c])) {
+            bool ran = run_plan(&s, s.model->plan, 0, IMAGES, IMAGES, 1, s.expected);
+            test_case(ran, "the oracle runs", "it does not");
+            const cvt_kernels *kernels;
+            for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
+                check_isa(&s, c, kernels);
+                check_taps(&s, c, kernels);
+            }
+        } else {
+            test_case(false, "a random model opens", "it does not");
+        }
+        close_subject(&s);
+    }
+    return test_end();
+}
