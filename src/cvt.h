@@ -64,6 +64,7 @@ typedef struct cvt_options {
     int height, width;       /* build for this input size; 0: what the config says */
     int images;              /* images expected in the model's life: decides whether packing weights ahead pays */
     bool no_weights;         /* build the graph from the config alone: enough for listings, not for sessions */
+    bool weights_later;      /* stop where images can be read for the model; cvt_model_load does the rest */
     bool random_weights;     /* with no file: draw weights from `seed` (tests, benchmarks) */
     bool reference;          /* unfused plan on reference kernels: slow, the oracle of the other one */
     uint64_t seed;
@@ -72,6 +73,9 @@ typedef struct cvt_options {
 /* Opens a model: a directory, a .safetensors file that carries its config, or (no_weights, random_weights) a config
  * file. Every tensor's name, type and shape is checked. options may be NULL. */
 cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *options, cvt_error *error);
+/* Binds the weights of a model that was opened with weights_later: before the first session, once. Other threads may
+ * read images for the model meanwhile. */
+cvt_status cvt_model_load(cvt_model *model, cvt_error *error);
 void cvt_model_free(cvt_model *model);
 
 /* Reads every weight once and fails on the first value that is not finite. */

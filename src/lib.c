@@ -127,7 +127,8 @@ static cvt_status choose_taps(cvt_model *m, const cvt_options *options, cvt_erro
 /* Packing every weight at load takes as long as packing them during this many images. */
 enum { IMAGES_THAT_PAY = 16 };
 
-static cvt_status make_plan(cvt_model *m, const cvt_options *options, cvt_error *error) {
+cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
+    const cvt_options *options = &m->options;
     if (options->random_weights)
         TRY(cvt_bind_random(&m->sources, m->graph, options->seed, &m->arena, error));
     else
@@ -155,7 +156,8 @@ static cvt_status open_model(cvt_model *m, const char *path, const cvt_options *
     TRY(list_taps(m, error));
     TRY(choose_taps(m, options, error));
     make_recipe(m);
-    return options->no_weights ? CVT_OK : make_plan(m, options, error);
+    m->options = *options;
+    return options->no_weights || options->weights_later ? CVT_OK : cvt_model_load(m, error);
 }
 
 cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *options, cvt_error *error) {

@@ -308,9 +308,9 @@ static bool run_pipeline(work *w, int decoders, int workers, size_t window, size
     cvt_pipeline *pipeline = NULL;
     cvt_error error;
     if (cvt_pipeline_start(&pipeline, &sizes, &stages, w, &error) != CVT_OK) return false;
-    cvt_pipeline_run(pipeline);
+    cvt_status status = cvt_pipeline_run(pipeline, &error);
     cvt_pipeline_free(pipeline, NULL);
-    return true;
+    return status == CVT_OK;
 }
 
 static void order(void) {

@@ -36,6 +36,7 @@ typedef struct runner {
 
 struct cvt_batch {
     cvt_batch_options options;
+    const cvt_model *model;
     cvt_list *list;
     int wake[2]; /* a pipe: written to end all waiting */
     cvt_pipeline *pipeline;
@@ -45,11 +46,8 @@ struct cvt_batch {
     const cvt_batch_sink *sink;
     size_t input_size, output_size; /* floats of one image */
 
-    pthread_mutex_t lock;
-    pthread_cond_t opened;
-    const cvt_model *model; /* set once, when the sessions are there */
-    bool closed;            /* or never */
-    float **tensors;        /* spare ones */
+    pthread_mutex_t lock; /* over the spare tensors */
+    float **tensors;
     size_t n_tensors;
 };
 
@@ -60,15 +58,6 @@ static bool next_input(void *context, void *slot) {
     job *it = slot;
     cvt_str_clear(&it->warning);
     return cvt_list_next(batch->list, &it->path, &it->error);
-}
-
-/* Waits until the model is there; NULL if it never will be. */
-static const cvt_model *wait_for_model(cvt_batch *batch) {
-    pthread_mutex_lock(&batch->lock);
-    while (!batch->model && !batch->closed) pthread_cond_wait(&batch->opened, &batch->lock);
-    const cvt_model *model = batch->model;
-    pthread_mutex_unlock(&batch->lock);
-    return model;
 }
 
 /* A tensor of the model's input. As many are ever made as inputs may be between decode and forward. */
@@ -90,10 +79,8 @@ static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
     TRY(cvt_input_read(&with->input, it->path.data, batch->wake[0], error));
-    const cvt_model *model = wait_for_model(batch);
-    if (!model) return CVT_USAGE;
     if (!with->image) TRY(cvt_image_new(&with->image, &batch->options.image, error));
-    TRY(cvt_image_read_memory(with->image, model, with->input.data, with->input.size, CVT_STOP_NONE, error));
+    TRY(cvt_image_read_memory(with->image, batch->model, with->input.data, with->input.size, CVT_STOP_NONE, error));
     const char *warning = cvt_image_warning(with->image);
     if (warning) cvt_str_append(&it->warning, warning, strlen(warning));
     if (!it->output) it->output = calloc(batch->output_size, sizeof *it->output);
@@ -167,10 +154,6 @@ static bool tick(void *context) {
 
 static void wake(void *context) {
     cvt_batch *batch = context;
-    pthread_mutex_lock(&batch->lock);
-    batch->closed = true;
-    pthread_cond_broadcast(&batch->opened);
-    pthread_mutex_unlock(&batch->lock);
     close(batch->wake[1]); /* the other end becomes readable, and stays so */
     batch->wake[1] = -1;
 }
@@ -211,13 +194,23 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
     return cvt_pipeline_start(&batch->pipeline, &sizes, &stages, batch, error);
 }
 
-cvt_status cvt_batch_new(cvt_batch **out, const cvt_batch_options *options, cvt_error *error) {
+static size_t count_of(cvt_tensor_info info) {
+    size_t count = 1;
+    for (int i = 0; i < info.rank; i++) count *= (size_t)info.shape[i];
+    return count;
+}
+
+cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batch_options *options, cvt_error *error) {
     *out = NULL;
+    if (cvt_model_inputs(model) != 1)
+        return cvt_fail(error, CVT_CONFIG, "the model reads %d inputs, not one image", cvt_model_inputs(model));
     cvt_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return cvt_fail_memory(error);
     batch->options = *options;
+    batch->model = model;
+    batch->input_size = count_of(cvt_model_input(model, 0));
+    batch->output_size = count_of(cvt_model_output(model));
     pthread_mutex_init(&batch->lock, NULL);
-    pthread_cond_init(&batch->opened, NULL);
     cvt_status status = CVT_OK;
     if (pipe(batch->wake) != 0) {
         batch->wake[0] = batch->wake[1] = -1;
@@ -232,21 +225,11 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_batch_options *options, cvt_
     return CVT_OK;
 }
 
-static size_t count_of(cvt_tensor_info info) {
-    size_t count = 1;
-    for (int i = 0; i < info.rank; i++) count *= (size_t)info.shape[i];
-    return count;
-}
-
-static cvt_status make_sessions(cvt_batch *batch, const cvt_model *model, cvt_error *error) {
+static cvt_status make_sessions(cvt_batch *batch, cvt_error *error) {
     const cvt_batch_options *options = &batch->options;
-    if (cvt_model_inputs(model) != 1)
-        return cvt_fail(error, CVT_UNSUPPORTED, "the model reads %d inputs, not one image", cvt_model_inputs(model));
-    batch->input_size = count_of(cvt_model_input(model, 0));
-    batch->output_size = count_of(cvt_model_output(model));
     for (int i = 0; i < options->jobs; i++) {
         runner *with = &batch->runners[i];
-        TRY(cvt_session_new(&with->session, model, options->images, options->threads, error));
+        TRY(cvt_session_new(&with->session, batch->model, options->images, options->threads, error));
         if (options->images == 1) continue;
         with->inputs = calloc((size_t)options->images * batch->input_size, sizeof *with->inputs);
         if (!with->inputs) return cvt_fail_memory(error);
@@ -254,15 +237,10 @@ static cvt_status make_sessions(cvt_batch *batch, const cvt_model *model, cvt_er
     return CVT_OK;
 }
 
-cvt_status cvt_batch_run(cvt_batch *batch, const cvt_model *model, const cvt_batch_sink *sink, cvt_error *error) {
-    TRY(make_sessions(batch, model, error));
+cvt_status cvt_batch_run(cvt_batch *batch, const cvt_batch_sink *sink, cvt_error *error) {
+    TRY(make_sessions(batch, error));
     batch->sink = sink;
-    pthread_mutex_lock(&batch->lock);
-    batch->model = model;
-    pthread_cond_broadcast(&batch->opened);
-    pthread_mutex_unlock(&batch->lock);
-    cvt_pipeline_run(batch->pipeline);
-    return CVT_OK;
+    return cvt_pipeline_run(batch->pipeline, error);
 }
 
 static void free_job(void *slot) {
@@ -289,7 +267,6 @@ void cvt_batch_free(cvt_batch *batch) {
     for (int i = 0; i < 2; i++)
         if (batch->wake[i] >= 0) close(batch->wake[i]);
     pthread_mutex_destroy(&batch->lock);
-    pthread_cond_destroy(&batch->opened);
     free(batch->readers);
     free(batch->runners);
     free(batch->tensors);

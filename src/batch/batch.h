@@ -10,19 +10,19 @@
 typedef struct cvt_batch_options {
     cvt_list_options inputs; /* `wake` is set by the batch */
     cvt_image_options image;
-    int threads; /* inside a forward pass */
-    int jobs;    /* forward passes at once */
-    int images;  /* most images of a pass */
+    int threads;  /* inside a forward pass */
+    int jobs;     /* forward passes at once */
+    int images;   /* most images of a pass */
     size_t known; /* how many inputs there are, 0 if that is not known */
 } cvt_batch_options;
 
 /* One input. Valid until the callback returns. */
 typedef struct cvt_batch_result {
     const char *path;
-    cvt_status status;    /* CVT_OK: output is there */
-    const char *message;  /* else why not; does not name the input */
-    const char *warning;  /* what was odd about an image that passed all the same, or NULL */
-    const float *output;  /* cvt_model_output */
+    cvt_status status;   /* CVT_OK: output is there */
+    const char *message; /* else why not; does not name the input */
+    const char *warning; /* what was odd about an image that passed all the same, or NULL */
+    const float *output; /* cvt_model_output */
 } cvt_batch_result;
 
 /* What the caller does with results, on its own thread. False from either ends the run. */
@@ -34,10 +34,10 @@ typedef struct cvt_batch_sink {
 
 typedef struct cvt_batch cvt_batch;
 
-/* Starts reading the first inputs: before the model is open, so that neither waits for the other. */
-cvt_status cvt_batch_new(cvt_batch **out, const cvt_batch_options *options, cvt_error *error);
+/* Starts decoding the first inputs, for which the model need not have its weights yet: neither waits for the other. */
+cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batch_options *options, cvt_error *error);
 /* Runs all inputs through the model, once. Fails only before the first result, where no session can be made. */
-cvt_status cvt_batch_run(cvt_batch *batch, const cvt_model *model, const cvt_batch_sink *sink, cvt_error *error);
+cvt_status cvt_batch_run(cvt_batch *batch, const cvt_batch_sink *sink, cvt_error *error);
 void cvt_batch_free(cvt_batch *batch);
 
 #endif

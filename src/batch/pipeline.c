@@ -173,8 +173,7 @@ cvt_status cvt_pipeline_start(cvt_pipeline **out, const cvt_pipeline_sizes *size
     if (!p->slots || !p->states || !p->batches || !p->decoders || !p->workers) {
         status = cvt_fail_memory(error);
     } else {
-        p->n_workers = start_members(p, p->workers, sizes->workers, worker);
-        if (p->n_workers) p->n_decoders = start_members(p, p->decoders, sizes->decoders, decoder);
+        p->n_decoders = start_members(p, p->decoders, sizes->decoders, decoder);
         if (!p->n_decoders) status = cvt_fail(error, CVT_NO_MEMORY, "no thread can be started");
     }
     if (status != CVT_OK) {
@@ -243,7 +242,9 @@ static bool write_next(cvt_pipeline *p) {
     return goes_on;
 }
 
-void cvt_pipeline_run(cvt_pipeline *p) {
+cvt_status cvt_pipeline_run(cvt_pipeline *p, cvt_error *error) {
+    p->n_workers = start_members(p, p->workers, p->sizes.workers, worker);
+    if (!p->n_workers) return cvt_fail(error, CVT_NO_MEMORY, "no thread can be started");
     struct timespec due = {0};
     bool writes = true, goes_on = true;
     pthread_mutex_lock(&p->lock);
@@ -262,4 +263,5 @@ void cvt_pipeline_run(cvt_pipeline *p) {
     pthread_mutex_lock(&p->lock);
     while (writes && next_is_done(p)) writes = write_next(p);
     pthread_mutex_unlock(&p->lock);
+    return CVT_OK;
 }

@@ -36,14 +36,14 @@ typedef struct cvt_pipeline_sizes {
 
 typedef struct cvt_pipeline cvt_pipeline;
 
-/* Starts the threads. With fewer threads than wanted it goes on, if there is one for each stage. */
+/* Starts the decoders. With fewer threads than wanted a pipeline goes on, if there is one for each stage. */
 cvt_status cvt_pipeline_start(cvt_pipeline **out, const cvt_pipeline_sizes *sizes, const cvt_stages *stages, void *context,
                               cvt_error *error);
 
-/* Writes until the end of the inputs or until write or tick says so. When it ends early, inputs whose forward pass has
- * begun are finished, and those of them that are next in order are written (unless it was `write` that ended it).
- * No thread is left when this returns. */
-void cvt_pipeline_run(cvt_pipeline *pipeline);
+/* Starts the workers, and writes until the end of the inputs or until write or tick says so. When it ends early, inputs
+ * whose forward pass has begun are finished, and those of them that are next in order are written (unless it was `write`
+ * that ended it). No thread is left when this returns. Fails only where no worker can be started. */
+cvt_status cvt_pipeline_run(cvt_pipeline *pipeline, cvt_error *error);
 
 /* Stops the threads if they still run. each, unless NULL, is called for every slot, to free what it holds. */
 void cvt_pipeline_free(cvt_pipeline *pipeline, void (*each)(void *slot));

@@ -73,62 +73,69 @@ static bool prepare(run *r, const cvt_settings *settings) {
     return r->scores && r->ranks;
 }
 
-/* The whole run, when the model is open. */
-static int classify(run *r, cvt_batch *batch, const cvt_settings *settings) {
-    cvt_error error;
-    cvt_batch_sink sink = {.result = add_result, .tick = tick, .context = r};
-    cvt_cli_stop_softly();
-    cvt_status status = prepare(r, settings) ? CVT_OK : cvt_fail_memory(&error);
-    if (status == CVT_OK) {
-        cvt_records_begin(&r->records, cvt_format_find(settings->format), &r->text);
-        status = cvt_batch_run(batch, r->model, &sink, &error);
+/* What the command line asks for. */
+static cvt_status choose(cvt_batch_options *options, const cvt_settings *settings, char **operands, cvt_error *error) {
+    cvt_list_options *inputs = &options->inputs;
+    *options = (cvt_batch_options){.image = cvt_settings_image(settings), .images = (int)settings->batch};
+    *inputs = (cvt_list_options){.paths = (const char *const *)operands, .files_from = settings->files_from,
+                                 .nul = settings->null, .recursive = settings->recursive};
+    while (operands[inputs->n_paths]) inputs->n_paths++;
+    if (settings->null && !settings->files_from) {
+        if (inputs->n_paths) return cvt_fail(error, CVT_USAGE, "-0 is for lists: give --files-from too, or no operands");
+        inputs->files_from = "-";
     }
-    if (status != CVT_OK) return cvt_cli_fail(settings->model, &error, CVT_EXIT_MODEL);
+    options->known = cvt_list_count(inputs);
+    cvt_threads threads;
+    TRY(cvt_threads_choose(settings, options->known != 1, &threads, error));
+    options->threads = threads.inside;
+    options->jobs = threads.jobs;
+    return CVT_OK;
+}
+
+/* The model gets its weights while the first images are decoded. */
+static cvt_status classify(run *r, const cvt_settings *settings, cvt_batch *batch, cvt_model *model, cvt_error *error) {
+    cvt_batch_sink sink = {.result = add_result, .tick = tick, .context = r};
+    TRY(cvt_model_load(model, error));
+    r->model = model;
+    if (!prepare(r, settings)) return cvt_fail_memory(error);
+    cvt_cli_stop_softly();
+    cvt_records_begin(&r->records, cvt_format_find(settings->format), &r->text);
+    TRY(cvt_batch_run(batch, &sink, error));
     cvt_progress_clear(&r->progress);
     cvt_records_end(&r->records, &r->text);
     write_text(r);
-    if (cvt_cli_stopped()) return CVT_EXIT_SIGNAL + cvt_cli_stopped();
-    return r->progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
+    return CVT_OK;
 }
 
-static cvt_status start_reading(cvt_batch **batch, const cvt_settings *settings, char **operands, size_t *known,
-                                cvt_error *error) {
-    cvt_batch_options options = {
-        .inputs = {.paths = (const char *const *)operands, .files_from = settings->files_from, .nul = settings->null,
-                   .recursive = settings->recursive},
-        .image = cvt_settings_image(settings),
-        .images = (int)settings->batch,
-    };
-    while (operands[options.inputs.n_paths]) options.inputs.n_paths++;
-    if (settings->null && !settings->files_from && options.inputs.n_paths)
-        return cvt_fail(error, CVT_USAGE, "-0 is for lists: give --files-from too, or no operands");
-    if (settings->null && !settings->files_from) options.inputs.files_from = "-";
-    options.known = *known = cvt_list_count(&options.inputs);
-    cvt_threads threads;
-    TRY(cvt_threads_choose(settings, *known != 1, &threads, error));
-    options.threads = threads.inside;
-    options.jobs = threads.jobs;
-    return cvt_batch_new(batch, &options, error);
+static int run_model(cvt_cli *cli, const cvt_settings *settings, const cvt_batch_options *options, cvt_model *model) {
+    cvt_error error;
+    cvt_batch *batch;
+    if (cvt_batch_new(&batch, model, options, &error) != CVT_OK) {
+        bool list = error.status == CVT_NOT_FOUND || error.status == CVT_UNREADABLE;
+        return cvt_cli_fail(NULL, &error, list ? CVT_EXIT_INPUT : CVT_EXIT_MODEL);
+    }
+    run r = {.cli = cli};
+    cvt_progress_begin(&r.progress, options->known);
+    cvt_status status = classify(&r, settings, batch, model, &error);
+    cvt_batch_free(batch);
+    free(r.scores);
+    free(r.ranks);
+    cvt_str_free(&r.text);
+    if (status != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    if (cvt_cli_stopped()) return CVT_EXIT_SIGNAL + cvt_cli_stopped();
+    return r.progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
 }
 
 int cvt_command_classify(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     cvt_error error;
-    cvt_batch *batch = NULL;
+    cvt_batch_options options;
+    if (choose(&options, settings, operands, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    bool few = options.known && options.known < INT_MAX;
+    cvt_options opening = {.images = few ? (int)options.known : INT_MAX, .weights_later = true};
     cvt_model *model = NULL;
-    size_t known = 0;
-    if (start_reading(&batch, settings, operands, &known, &error) != CVT_OK)
-        return cvt_cli_fail(NULL, &error, CVT_EXIT_INPUT);
-    cvt_options options = {.images = known && known < INT_MAX ? (int)known : INT_MAX};
-    int status = cvt_models_open(cli, settings, &options, &model);
-    if (status == CVT_EXIT_OK) {
-        run r = {.cli = cli, .model = model};
-        cvt_progress_begin(&r.progress, known);
-        status = classify(&r, batch, settings);
-        free(r.scores);
-        free(r.ranks);
-        cvt_str_free(&r.text);
-    }
-    cvt_batch_free(batch);
+    int status = cvt_models_open(cli, settings, &opening, &model);
+    if (status != CVT_EXIT_OK) return status;
+    status = run_model(cli, settings, &options, model);
     cvt_model_free(model);
     return status;
 }

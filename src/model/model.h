@@ -17,6 +17,7 @@ typedef struct cvt_bundle {
 
 struct cvt_model {
     cvt_arena arena;
+    cvt_options options; /* numbers and flags; what its pointers point to may be gone */
     cvt_bundle files;
     cvt_json_document *document; /* of the config */
     cvt_config config;
