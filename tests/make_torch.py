@@ -43,7 +43,8 @@ def tensors():
         flag=torch.tensor([True, False, True]),
         empty=torch.zeros(0, 3), expanded=r(1).expand(2, 3), column=r(4, 4)[:, 1:2], last=r(4, 4)[3],
         tied=big[:12].view(3, 4),
-        ranks=r(1, 2, 1, 2, 1, 2, 1, 1), **{'größe.weight': r(2)})
+        ranks=r(1, 2, 1, 2, 1, 2, 1, 1), h_t=r(2, 3).half().t(), n_t=torch.arange(6).view(2, 3).t(),
+        u8_t=torch.arange(6, dtype=torch.uint8).view(2, 3).t(), **{'größe.weight': r(2)})
 
 
 def expect(file, state):
@@ -127,7 +128,20 @@ def zip_of(files, comment=b'', stream=False, zip64=False):
     return out.data if stream else out.getvalue()
 
 
-REWRITERS = {'plain': zip_of, 'comment': lambda f: zip_of(f, b'a comment'), 'stream': lambda f: zip_of(f, stream=True),
+def central64(files):                       # all numbers of the directory in ZIP64 fields
+    data = zip_of(files)
+    start = struct.unpack('<I', data[-6:-2])[0]
+    out, at = data[:start], start
+    while data[at:at + 4] == b'PK\1\2':
+        n, entry = 46 + struct.unpack('<H', data[at + 28:at + 30])[0], bytearray(data[at:])
+        field = struct.pack('<HHQQQ', 1, 24, *struct.unpack('<II', entry[20:28]), *struct.unpack('<I', entry[42:46]))
+        entry[20:28], entry[42:46], entry[30:32] = b'\xff' * 8, b'\xff' * 4, struct.pack('<H', len(field))
+        out, at = out + bytes(entry[:n]) + field, at + n
+    return out + data[at:-10] + struct.pack('<IIH', len(out) - start, start, 0)
+
+
+REWRITERS = {'central64': central64, 'plain': zip_of, 'comment': lambda f: zip_of(f, b'a comment'),
+             'stream': lambda f: zip_of(f, stream=True),
              'zip64': lambda f: zip_of(f, zip64=True), 'stream64': lambda f: zip_of(f, stream=True, zip64=True)}
 
 
@@ -176,7 +190,7 @@ def legacy(data): return HEAD + data + TAIL
 
 
 def python2():                              # str keys, and an OrderedDict of a list of lists
-    name = lambda s: b'U' + bytes([len(s)]) + s.encode()
+    name = lambda s: b'T' + struct.pack('<I', len(s)) + s.encode()
     pair = lambda n, t: b'](' + name(n) + t + b'e'
     pairs = b'](' + pair('w', tensor()) + pair('v', tensor((2,), (1,), 4)) + b'e'
     return proto(call(glob('collections', 'OrderedDict'), pairs))

@@ -129,7 +129,7 @@ static void test_good(void) {
     }
     size_t files = 0;
     for (size_t i = 0; i < n; files++) i = check_file(lines, i, n);
-    test_case(files == 22 && n == 92, "all good files", "%zu files, %zu tensors", files, n);
+    test_case(files == 23 && n == 100, "all good files", "%zu files, %zu tensors", files, n);
     free(text.data);
 }
 

@@ -455,6 +455,7 @@ static cvt_status push_float(machine *m) {
     return push_kind(m, CVT_PICKLE_FLOAT);
 }
 
+/* An opcode whose values are those above the last mark, and one whose values are the last n. */
 static cvt_status marked(machine *m, cvt_status (*use)(machine *, uint32_t)) {
     uint32_t first = 0;
     TRY(pop_mark(m, &first));
@@ -526,7 +527,7 @@ static cvt_status run(machine *m) {
         TRY(step(m, *opcode));
     }
     if (m->n_stack != 1 || m->n_marks != 0)
-        return refuse(m, "the pickle ends with %u values instead of one", m->n_stack);
+        return refuse(m, "the pickle ends with %u values and %u open marks", m->n_stack, m->n_marks);
     m->p->root = m->stack[0];
     return CVT_OK;
 }
