@@ -68,12 +68,12 @@ same() { # NAME FILE FILE
 
 # ---- a place to work in ----------------------------------------------------------------------------------------------
 
-mkdir "$work/bin" "$work/here" && ln -s "$program" "$work/bin/cvt" && cd "$work/here" || exit 1
+mkdir "$work/bin" "$work/here" && cp "$program" "$work/bin/cvt" && cd "$work/here" || exit 1
 PATH=$work/bin:$PATH
 mkdir -p photos/sub models out
 cp "$tests/data/cli/cat.jpg" "$tests/data/cli/dog.png" .
 cp cat.jpg photos/a.jpg && cp dog.png photos/b.png && cp cat.jpg photos/sub/c.JPG && cp cat.jpg ./-k.jpg
-head -c 500 cat.jpg >torn.jpg
+head -c 900 cat.jpg >torn.jpg
 ln -s "$root/configs" configs
 tiny=$tests/data/cli/tiny.json
 if [ -e "${CVT_TEST_MODEL:-}" ]; then
@@ -212,10 +212,8 @@ test_signals() {
         verdict "signals ${signal%:*} after the record in hand" "${signal#*:}" '{"path":"cat.jpg",*]}' '' $?
     done
     mkfifo hold
-    (sleep 1 >hold) &
-    timeout --preserve-status -s TERM 0.3 cvt classify -m hold cat.jpg >"$work/out" 2>"$work/err"
+    timeout --preserve-status -s KILL 2 cvt classify -m hold cat.jpg >"$work/out" 2>"$work/err"
     verdict 'signals a FIFO as model does not hang' 3 '' 'cvt: hold: *' $?
-    wait
 }
 
 # ---- finding models --------------------------------------------------------------------------------------------------
@@ -302,7 +300,22 @@ test_summary() {
     expect 'summary text' 0 'layer *parameters*MACs*' '' cvt summary -m cvt-13
     expect 'summary csv' 0 'name,type,shape,parameters,macs*' '' cvt summary -m cvt-13 -f csv
     expect 'summary json' 0 '{"rows":*"parameters":*"buffers":*"macs":*"taps":*}' '' cvt summary -m cvt-13 -f json
-    expect 'summary published CvT-13' 0 '*19,997,480*4,566,089,216*' '' sh -c 'cvt summary -c configs/cvt-13.json | tail -3'
+    while read -r config parameters macs; do # counts of the published models, GMACs where only those are known
+        got=$(cvt summary -c "configs/$config.json" | tr -d , | awk '/^parameters /{ p = $2 } /^MACs /{ print p, $2 }')
+        if matches "$got" "$parameters $macs"; then pass "summary $config"; else fail "summary $config" "$got"; fi
+    done <<'END'
+cvt-13 19997480 4566089216
+cvt-13-384 19997480 16269359616
+cvt-21 31622696 7177985024
+cvt-21-384 31622696 24849091584
+cvt-w24 277196392 60917313536
+cvt-w24-384 277196392 194221654016
+efficientnet-lite0 4652008 385??????
+efficientnet-lite1 5416680 600??????
+efficientnet-lite2 6092072 8[56]???????
+efficientnet-lite3 8197096 1383??????
+efficientnet-lite4 13006568 2553??????
+END
     expect 'summary --size' 0 '*input 3 x 64 x 96*' '' sh -c 'cvt summary -m cvt-13 --size=64x96 | tail -5'
     cvt summary -c "$tiny" --style torchsummary | awk '
         NR == 1 || (/^-/ && NR > 3) { if ($0 !~ /^-+$/ || length != 64) bad = 1 }
