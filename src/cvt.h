@@ -17,6 +17,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* the library is built with all else hidden */
+#endif
 
 #define CVT_VERSION "0.1.0"
 
@@ -186,6 +189,9 @@ cvt_status cvt_isa(const char **name, cvt_error *error);
 /* Multiply-adds a second that one thread of this machine does on registers alone: the peak that speed is measured by. */
 double cvt_peak_macs(void);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
