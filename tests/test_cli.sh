@@ -168,6 +168,7 @@ test_statuses() {
     expect 'status 3 check' 3 '' 'cvt: cut.safetensors: *' cvt check -m cut.safetensors
     expect 'status 4 npy' 4 '' 'cvt: nowhere/x.npy: *' cvt preprocess -m cvt-13 cat.jpg -o nowhere/x.npy
     expect 'status 4 directory' 4 '' 'cvt: cat.jpg: *' cvt run -m cvt-13 -i x.npy -o cat.jpg
+    expect 'status 4 no name' 4 '' 'cvt: *' cvt run -m cvt-13 -i x.npy -o ''
     expect 'status 4 model' 4 '' 'cvt: nowhere/x.safetensors: *' cvt convert cvt-13 -o nowhere/x.safetensors
     expect 'status 4 full disk, file' 4 '' 'cvt: /dev/full: *No space*' cvt preprocess -m cvt-13 cat.jpg -o /dev/full
 }

@@ -10,7 +10,8 @@
 #include "cli/threads.h"
 #include "report/json_out.h"
 
-enum { WARM_UP_PASSES = 3, LEAST_PASSES = 5, PROFILED_PASSES = 5, IMAGES_OF_A_LONG_LIFE = 1000 };
+/* Warming up and profiling take so many passes, or fewer of a model so slow that they exceed the time. */
+enum { EXTRA_PASSES = 5, EXTRA_MS = 1000, LEAST_PASSES = 3, IMAGES_OF_A_LONG_LIFE = 1000 };
 
 typedef struct bench {
     const cvt_settings *settings;
@@ -20,6 +21,7 @@ typedef struct bench {
     int batch, threads;
     double *passes; /* ms an image, one number a pass; sorted in the end */
     size_t n, capacity;
+    int profiled; /* passes made with profiling on */
 } bench;
 
 static double now_ms(void) {
@@ -88,8 +90,17 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* A few passes that are not timed one by one; tells how many. */
+static cvt_status run_extra(bench *b, int *passes, cvt_error *error) {
+    double begin = now_ms();
+    for (*passes = 0; *passes < EXTRA_PASSES && (*passes == 0 || now_ms() - begin < EXTRA_MS); ++*passes)
+        TRY(run_once(b, error));
+    return CVT_OK;
+}
+
 static cvt_status measure(bench *b, cvt_error *error) {
-    for (int i = 0; i < WARM_UP_PASSES; i++) TRY(run_once(b, error));
+    int warm_up;
+    TRY(run_extra(b, &warm_up, error));
     double begin = now_ms();
     for (double start = begin; go_on(b, begin, start);) {
         TRY(run_once(b, error));
@@ -99,8 +110,7 @@ static cvt_status measure(bench *b, cvt_error *error) {
     }
     qsort(b->passes, b->n, sizeof *b->passes, ascending);
     cvt_session_profile(b->session, true);
-    for (int i = 0; i < PROFILED_PASSES; i++) TRY(run_once(b, error));
-    return CVT_OK;
+    return run_extra(b, &b->profiled, error);
 }
 
 /* The smallest time that p percent of the passes do not exceed. */
@@ -128,7 +138,7 @@ static figures summarise(const bench *b) {
 }
 
 /* Milliseconds an image of one kind of operation. */
-static double op_ms(const bench *b, const cvt_op_time *op) { return op->ms / PROFILED_PASSES / b->batch; }
+static double op_ms(const bench *b, const cvt_op_time *op) { return op->ms / b->profiled / b->batch; }
 
 static void write_text(cvt_str *to, const bench *b, const figures *f) {
     cvt_str_print(to, "%s: %.2f ms an image (p90 %.2f, p99 %.2f) over %lld images, %d thread%s, batch %d, %s\n",

@@ -57,7 +57,8 @@ static int open_model(pass *p) {
     }
     int status = CVT_EXIT_OK;
     if (cvt_models_try(p->cli, p->settings, &options, &p->model, &path, &error) != CVT_OK) {
-        bool size = cvt_models_try(p->cli, p->settings, &plain, &p->model, &unused, NULL) == CVT_OK;
+        bool size = error.status != CVT_NO_MEMORY && error.status != CVT_USAGE &&
+                    cvt_models_try(p->cli, p->settings, &plain, &p->model, &unused, NULL) == CVT_OK;
         status = size ? cvt_cli_fail(p->settings->inputs.items[0], &error, CVT_EXIT_INPUT)
                       : cvt_cli_fail(path.size ? path.data : NULL, &error, CVT_EXIT_MODEL);
     }
@@ -135,7 +136,7 @@ static cvt_status make_folder(const char *folder, cvt_error *error) {
     cvt_str path = {0};
     cvt_str_print(&path, "%s", folder);
     if (path.failed) return cvt_fail_memory(error);
-    for (char *slash = path.data + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+    for (char *slash = path.data + strspn(path.data, "/"); (slash = strchr(slash, '/')); *slash++ = '/') {
         *slash = 0;
         mkdir(path.data, 0777); /* what fails here shows below */
     }
