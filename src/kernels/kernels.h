@@ -96,6 +96,9 @@ typedef struct cvt_kernels {
     void (*softmax)(float *x, size_t ldx, int rows, int n, float scale);
     /* y[c] = mean over the rows, summed in row order. */
     void (*mean_rows)(float *y, const float *x, size_t ldx, int rows, int c);
+    /* `rounds` rounds of multiply-adds on registers alone; returns how many operations (a multiply-add is two) that was.
+     * Timed, it says what one core can do at best. */
+    double (*peak)(int rounds);
 } cvt_kernels;
 
 /* The table in use: the best one this CPU runs, or the one CVT_ISA names. Probed once; thread-safe.

@@ -1,0 +1,22 @@
+/* activations.c - the names of the activations. */
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+static const struct {
+    const char *name, *torch;
+} activations[] = {
+#define X(id, name, torch) [id] = {name, torch},
+#include "kernels/activations.def"
+#undef X
+};
+
+cvt_act cvt_act_find(const char *name) {
+    int act = 0;
+    while (act < CVT_ACT_COUNT && strcmp(name, activations[act].name)) act++;
+    return (cvt_act)act;
+}
+
+const char *cvt_act_name(cvt_act act) { return activations[act].name; }
+
+const char *cvt_act_torch(cvt_act act) { return activations[act].torch; }

@@ -1,0 +1,56 @@
+/* dispatch.c - which table of kernels this machine runs.
+ *
+ * The compiler's runtime reads the CPU's features, and whether the system saves the registers they need, once before
+ * main; asking for one is a test of a bit. So there is no state here, and threads may ask at any time. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "base/str.h"
+#include "kernels/kernels.h"
+
+#define X(isa, runs) extern const cvt_kernels cvt_kernels_##isa;
+#include "kernels/isa.def"
+#undef X
+
+#if defined(__x86_64__)
+/* Not among the names that every compiler's __builtin_cpu_supports knows. The registers are those of AVX. */
+static bool has_f16c(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+#endif
+
+const cvt_kernels *cvt_kernels_at(int i) {
+#define X(isa, runs) \
+    if ((runs) && i-- == 0) return &cvt_kernels_##isa;
+#include "kernels/isa.def"
+#undef X
+    return NULL;
+}
+
+/* CVT_ISA names no table, or one that cannot run here. */
+static cvt_status refuse(const char *name, cvt_error *error) {
+    cvt_str list = {0};
+    const cvt_kernels *kernels;
+    for (int i = 0; (kernels = cvt_kernels_at(i)); i++) cvt_str_print(&list, "%s%s", i ? ", " : "", kernels->name);
+    cvt_status status = list.failed ? cvt_fail_memory(error)
+                                    : cvt_fail(error, CVT_USAGE, "CVT_ISA=%s cannot run here: this machine runs %s", name, list.data);
+    cvt_str_free(&list);
+    return status;
+}
+
+cvt_status cvt_kernels_get(const cvt_kernels **out, cvt_error *error) {
+    const char *name = getenv("CVT_ISA");
+    const cvt_kernels *kernels, *best = NULL;
+    for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
+        best = kernels;
+        if (name && !strcmp(name, kernels->name)) break;
+    }
+    if (name && *name && !kernels) return refuse(name, error);
+    *out = best;
+    return CVT_OK;
+}

@@ -1,0 +1,245 @@
+/* ref.c - the oracle of all other tables: plain loops in float, one value at a time, no libm.
+ *
+ * exp: 2^n times the Taylor series to r^7, |r| <= ln 2 / 2.
+ * erfc (Abramowitz and Stegun 7.1.6 and 7.1.14), x >= 0, with x^2 split so that exp gets it exactly:
+ *   below 2: 1 - 2 / sqrt pi * exp(-x^2) * sum of 2^n x^(2n+1) / (1 3 5 ... (2n+1))
+ *   from 2: exp(-x^2) / sqrt pi / (x + 1/2 / (x + 2/2 / (x + 3/2 / ...)))
+ * gelu_erf(x) = x / 2 erfc(-x / sqrt 2) */
+#include <string.h>
+
+#include "base/num.h"
+#include "kernels/kernels.h"
+
+enum { NR = 8 };
+
+/* ---- element-wise ---------------------------------------------------------------------------------------------- */
+
+static float exp_of(float x) {
+    if (x > 89) x = 89;     /* infinity */
+    if (x < -104) x = -104; /* 0 */
+    if (x != x) return x;
+    const float steps = x * 0x1.715476p+0f;
+    const int n = (int)(steps < 0 ? steps - 0.5f : steps + 0.5f);
+    const float r = x - (float)n * 0.693359375f + (float)n * 2.12194440e-4f;
+    float sum = 1 + r / 7;
+    for (int i = 6; i > 0; i--) sum = 1 + sum * r / (float)i;
+    /* in two steps, for results below the normal range */
+    const int half = n / 2;
+    return sum * cvt_bits_to_f32((uint32_t)(half + 127) << 23) * cvt_bits_to_f32((uint32_t)(n - half + 127) << 23);
+}
+
+static float erfc_of(float x) {
+    if (x < 0) return 2 - erfc_of(-x);
+    if (x > 12) return 0;
+    const float head = cvt_bits_to_f32(cvt_f32_to_bits(x) & 0xfffff000u);
+    const float decay = exp_of(-head * head) * exp_of(-(x - head) * (x + head));
+    if (x < 2) {
+        float term = x, sum = x;
+        for (int n = 1; n < 40; n++) {
+            term *= 2 * x * x / (float)(2 * n + 1);
+            sum += term;
+        }
+        return 1 - 1.1283791671f * decay * sum;
+    }
+    float below = x;
+    for (int n = 60; n > 0; n--) below = x + 0.5f * (float)n / below;
+    return 0.5641895835f * decay / below;
+}
+
+static float logistic(float x) { return 1 / (1 + exp_of(-x)); }
+
+static float activation(float x, cvt_act act) {
+    const float least = -100; /* below it the smooth ones are 0; minus infinity would give NaN */
+    const float h = x < least ? least : x;
+    switch (act) {
+    case CVT_ACT_RELU: return x < 0 ? 0 : x;
+    case CVT_ACT_RELU6: return x < 0 ? 0 : x > 6 ? 6 : x;
+    case CVT_ACT_GELU_ERF: return 0.5f * h * erfc_of(h * -0.70710678f);
+    case CVT_ACT_GELU_TANH: return h * logistic(1.5957691216f * (h + 0.044715f * h * h * h));
+    case CVT_ACT_QUICK_GELU: return h * logistic(1.702f * h);
+    case CVT_ACT_SILU: return h * logistic(h);
+    case CVT_ACT_NONE:
+    case CVT_ACT_COUNT: break;
+    }
+    return x;
+}
+
+/* Newton's method from a guess that halves the exponent. */
+static float sqrt_of(float x) {
+    if (!(x > 0) || x > 3e38f) return x;
+    float root = cvt_bits_to_f32((cvt_f32_to_bits(x) >> 1) + 0x1fc00000u);
+    for (int i = 0; i < 5; i++) root = 0.5f * (root + x / root);
+    return root;
+}
+
+/* ---- matrix product -------------------------------------------------------------------------------------------- */
+
+static float element(const unsigned char *w, cvt_dtype dtype, size_t i) {
+    float value;
+    uint16_t half;
+    if (dtype == CVT_F32) {
+        memcpy(&value, w + i * sizeof value, sizeof value);
+        return value;
+    }
+    memcpy(&half, w + i * sizeof half, sizeof half);
+    return dtype == CVT_F16 ? cvt_f16_to_f32(half) : cvt_bf16_to_f32(half);
+}
+
+static void pack_nk(float *dst, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+    for (int kk = 0; kk < k; kk++) {
+        for (int j = 0; j < NR; j++, dst++) {
+            *dst = j < columns ? element(w, dtype, (size_t)j * ldw + (size_t)kk) : 0;
+            if (j < columns && scale) *dst *= scale[j];
+        }
+    }
+}
+
+static void pack_kn(float *dst, const float *b, size_t ldb, int k, int columns) {
+    for (int kk = 0; kk < k; kk++, b += ldb)
+        for (int j = 0; j < NR; j++) *dst++ = j < columns ? b[j] : 0;
+}
+
+/* sum[j] = row . column j of the panel */
+static void dot_panel(float sum[NR], const float *row, const float *panel, int k) {
+    for (int j = 0; j < NR; j++) sum[j] = 0;
+    for (int kk = 0; kk < k; kk++, panel += NR)
+        for (int j = 0; j < NR; j++) sum[j] += row[kk] * panel[j];
+}
+
+static void gemm(const cvt_gemm *g) {
+    for (int n0 = 0; n0 < g->n; n0 += NR) {
+        const int columns = cvt_min_int(g->n - n0, NR);
+        for (int i = 0; i < g->m; i++) {
+            const size_t row = (size_t)i;
+            float sum[NR];
+            dot_panel(sum, g->a + row * g->lda, g->b + (size_t)n0 * (size_t)g->k, g->k);
+            for (int j = 0; j < columns; j++) {
+                if (g->bias) sum[j] += g->bias[n0 + j];
+                sum[j] = activation(sum[j], g->act);
+                if (g->residual) sum[j] += g->residual[row * g->ldr + (size_t)(n0 + j)];
+                g->c[row * g->ldc + (size_t)(n0 + j)] = sum[j];
+            }
+        }
+    }
+}
+
+/* ---- softmax and attention ------------------------------------------------------------------------------------- */
+
+/* x = exp(scale * x - the largest of these); returns the sum. */
+static float exp_row(float *x, int n, float scale) {
+    float largest = scale * x[0], sum = 0;
+    for (int i = 1; i < n; i++) largest = scale * x[i] > largest ? scale * x[i] : largest;
+    for (int i = 0; i < n; i++) sum += x[i] = exp_of(scale * x[i] - largest);
+    return sum;
+}
+
+static void softmax(float *x, size_t ldx, int rows, int n, float scale) {
+    for (int r = 0; r < rows; r++, x += ldx) {
+        const float inverse = 1 / exp_row(x, n, scale);
+        for (int i = 0; i < n; i++) x[i] *= inverse;
+    }
+}
+
+static size_t attention_scratch(int t, int s) {
+    (void)t;
+    return (size_t)s + NR;
+}
+
+static void attention(const cvt_attention *a) {
+    float *scores = a->scratch;
+    for (int t = 0; t < a->t; t++) {
+        const size_t row = (size_t)t;
+        for (int s = 0; s < a->s; s += NR)
+            dot_panel(scores + s, a->q + row * a->ldq, a->keys + (size_t)s * (size_t)a->d, a->d);
+        const float inverse = 1 / exp_row(scores, a->s, a->scale);
+        for (int v = 0; v < a->dv; v += NR) {
+            float sum[NR];
+            dot_panel(sum, scores, a->values + (size_t)v * (size_t)a->s, a->s);
+            for (int j = 0; j < NR && v + j < a->dv; j++) a->out[row * a->ldo + (size_t)(v + j)] = sum[j] * inverse;
+        }
+        for (int s = 0; a->map && s < a->s; s++) a->map[row * a->ldm + (size_t)s] = scores[s] * inverse;
+    }
+}
+
+/* ---- depth-wise convolution ------------------------------------------------------------------------------------ */
+
+static float dwconv_at(const cvt_dwconv *d, int oy, int ox, int c) {
+    float sum = 0;
+    for (int u = 0; u < d->kh; u++) {
+        for (int v = 0; v < d->kw; v++) {
+            const int y = oy * d->stride_h - d->pad_top + u, x = ox * d->stride_w - d->pad_left + v;
+            if (y < 0 || y >= d->h || x < 0 || x >= d->w) continue;
+            sum += d->x[((size_t)y * (size_t)d->w + (size_t)x) * d->ldx + (size_t)c] *
+                   d->weight[(size_t)(u * d->kw + v) * (size_t)d->c + (size_t)c];
+        }
+    }
+    return activation(d->bias ? sum + d->bias[c] : sum, d->act);
+}
+
+static void dwconv(const cvt_dwconv *d) {
+    for (int oy = d->row0; oy < d->row1; oy++)
+        for (int ox = 0; ox < d->ow; ox++)
+            for (int c = 0; c < d->c; c++)
+                d->y[((size_t)oy * (size_t)d->ow + (size_t)ox) * d->ldy + (size_t)c] = dwconv_at(d, oy, ox, c);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------ */
+
+static void layer_norm(float *y, size_t ldy, const float *x, size_t ldx, int rows, int c, const float *gamma,
+                       const float *beta, float eps) {
+    for (int r = 0; r < rows; r++, y += ldy, x += ldx) {
+        float sum = 0, squares = 0;
+        for (int i = 0; i < c; i++) sum += x[i];
+        const float mean = sum / (float)c;
+        for (int i = 0; i < c; i++) squares += (x[i] - mean) * (x[i] - mean);
+        const float deviation = sqrt_of(squares / (float)c + eps);
+        for (int i = 0; i < c; i++) y[i] = (x[i] - mean) / deviation * (gamma ? gamma[i] : 1) + (beta ? beta[i] : 0);
+    }
+}
+
+static void affine(float *y, size_t ldy, const float *x, size_t ldx, int rows, int c, const float *scale,
+                   const float *shift, cvt_act act) {
+    for (int r = 0; r < rows; r++, y += ldy, x += ldx)
+        for (int i = 0; i < c; i++) y[i] = activation(x[i] * (scale ? scale[i] : 1) + (shift ? shift[i] : 0), act);
+}
+
+static void add(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, int rows, int c) {
+    for (int r = 0; r < rows; r++, y += ldy, a += lda, b += ldb)
+        for (int i = 0; i < c; i++) y[i] = a[i] + b[i];
+}
+
+static void mean_rows(float *y, const float *x, size_t ldx, int rows, int c) {
+    for (int i = 0; i < c; i++) {
+        float sum = 0;
+        for (int r = 0; r < rows; r++) sum += x[(size_t)r * ldx + (size_t)i];
+        y[i] = sum / (float)rows;
+    }
+}
+
+static double peak(int rounds) {
+    volatile float unknown = 1; /* nothing may be worked out ahead */
+    float chain[NR];
+    for (int j = 0; j < NR; j++) chain[j] = unknown + (float)j;
+    for (int i = 0; i < rounds; i++)
+        for (int j = 0; j < NR; j++) chain[j] = chain[j] * 0.5f + 1;
+    for (int j = 0; j < NR; j++) unknown += chain[j];
+    return 2.0 * NR * rounds;
+}
+
+const cvt_kernels cvt_kernels_ref = {
+    .name = "ref",
+    .mr = 1,
+    .nr = NR,
+    .pack_nk = pack_nk,
+    .pack_kn = pack_kn,
+    .gemm = gemm,
+    .attention_scratch = attention_scratch,
+    .attention = attention,
+    .dwconv = dwconv,
+    .layer_norm = layer_norm,
+    .affine = affine,
+    .add = add,
+    .softmax = softmax,
+    .mean_rows = mean_rows,
+    .peak = peak,
+};

@@ -1,0 +1,136 @@
+/* tmpl_gemm.h - the matrix product: one micro-kernel for each number of rows up to MR, and the loops around it.
+ *
+ * A tile of rows x NR outputs stays in registers for one pass over all of k: a row of a panel of B times scalars
+ * broadcast from the rows of A, which need no packing. Around it, the rows of A are taken by blocks that fit in L2, the
+ * panels by turns, and while one panel is used the next is prefetched into L2, spread over the tiles of the block.
+ * Rows are split evenly into tiles, 197 into 32 of 6 and one of 5, not into full ones and a rest. */
+
+/* c[i][j] = (sum a[i][kk] b[kk][j]) * scale[i] + bias[j] + residual[i][j], all NR columns; NULL leaves a step out. */
+typedef struct tile {
+    size_t k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    float *c;
+    size_t ldc;
+    const float *scale, *bias, *residual;
+    size_t ldr;
+    const float *ahead; /* what to prefetch */
+    size_t step;        /* by how much at a time: AHEAD floats, or 0 to stay */
+} tile;
+
+/* AHEAD: floats prefetched in 4 steps of k. 4 to 8 tiles then bring the whole next panel. */
+enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2, L2_FLOATS = 32768 };
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+/* X(row) for each row of a tile; X(row, vector) for each vector of a row. Compilers keep single variables in registers,
+ * arrays not always. */
+#define ROWS_1(X) X(0)
+#define ROWS_2(X) ROWS_1(X) X(1)
+#define ROWS_3(X) ROWS_2(X) X(2)
+#define ROWS_4(X) ROWS_3(X) X(3)
+#define ROWS_5(X) ROWS_4(X) X(4)
+#define ROWS_6(X) ROWS_5(X) X(5)
+#if NV == 2
+#define VECTORS(X, i) X(i, 0) X(i, 1)
+#else
+#define VECTORS(X, i) X(i, 0) X(i, 1) X(i, 2) X(i, 3)
+#endif
+
+#define ROWS 1
+#include "kernels/tmpl_tile.h"
+#define ROWS 2
+#include "kernels/tmpl_tile.h"
+#define ROWS 3
+#include "kernels/tmpl_tile.h"
+#define ROWS 4
+#include "kernels/tmpl_tile.h"
+#if MR == 6
+#define ROWS 5
+#include "kernels/tmpl_tile.h"
+#define ROWS 6
+#include "kernels/tmpl_tile.h"
+#endif
+
+static void run_tile(const tile *t, size_t rows) {
+    static void (*const tiles[])(const tile *) = {
+        tile_1, tile_2, tile_3, tile_4,
+#if MR == 6
+        tile_5, tile_6,
+#endif
+    };
+    tiles[rows - 1](t);
+}
+
+/* A tile that cannot go straight to C: an activation follows, or the panel has fewer than NR columns. */
+static void run_tile_aside(const tile *t, size_t rows, size_t columns, cvt_act act) {
+    _Alignas(64) float aside[(MR + 1) * NR];
+    tile raw = *t;
+    raw.c = aside;
+    raw.ldc = NR;
+    raw.residual = NULL;
+    run_tile(&raw, rows);
+    for (size_t j = 0; j < NR; j += VL) v_store(aside + rows * NR + j, v_set(0)); /* the last group may overlap it */
+    const size_t vectors = rows * NV;
+    for (size_t first = 0; first < vectors; first += WAYS) {
+        vf x[WAYS];
+        for (size_t i = 0; i < WAYS; i++) x[i] = v_load(aside + (first + i) * VL);
+        act_of(x, act);
+        for (size_t i = 0; i < WAYS; i++) {
+            const size_t row = (first + i) / NV, j = (first + i) % NV * VL;
+            if (row >= rows || j >= columns) continue;
+            if (t->residual) x[i] += v_load_n(t->residual + row * t->ldr + j, columns - j);
+            v_store_n(t->c + row * t->ldc + j, x[i], columns - j);
+        }
+    }
+}
+
+/* Tiles [first, last) of the rows, and how rows fall into tiles: the first `longer` have one more than `rows`. */
+typedef struct span {
+    size_t first, last, rows, longer;
+} span;
+
+/* One panel, `columns` wide, for a span of rows. t: at row 0; next: the panel that follows, or NULL. */
+static void run_panel(tile t, const span *s, size_t columns, cvt_act act, const float *next) {
+    const tile origin = t;
+    const size_t each = t.k / 4 * AHEAD, panel = t.k * NR;
+    for (size_t i = s->first; i < s->last; i++) {
+        const size_t row = i * s->rows + (i < s->longer ? i : s->longer), rows = s->rows + (i < s->longer);
+        const size_t fetched = (i - s->first) * each;
+        t.a = origin.a + row * t.lda;
+        t.c = origin.c + row * t.ldc;
+        if (origin.scale) t.scale = origin.scale + row;
+        if (origin.residual) t.residual = origin.residual + row * t.ldr;
+        t.step = next && fetched < panel ? AHEAD : 0;
+        t.ahead = t.step ? next + fetched : t.b;
+        if (act == CVT_ACT_NONE && columns >= NR) run_tile(&t, rows);
+        else run_tile_aside(&t, rows, columns, act);
+    }
+}
+
+/* The product of cvt_kernels.gemm, its rows multiplied by scale[m] (or NULL) before anything else follows. */
+static void multiply(const cvt_gemm *g, const float *scale) {
+    const size_t m = (size_t)g->m, n = (size_t)g->n, k = (size_t)g->k;
+    if (!m) return;
+    const size_t tiles = (m + MR - 1) / MR, fit = L2_FLOATS / (MR * k + 1) + 1;
+    float last_bias[NR] = {0};
+    if (g->bias) memcpy(last_bias, g->bias + n / NR * NR, n % NR * sizeof *last_bias);
+    tile t = {.k = k, .a = g->a, .lda = g->lda, .c = g->c, .ldc = g->ldc, .scale = scale, .residual = g->residual, .ldr = g->ldr};
+    for (span s = {.rows = m / tiles, .longer = m % tiles}; s.first < tiles; s.first = s.last) {
+        s.last = tiles - s.first < fit ? tiles : s.first + fit;
+        for (size_t j = 0; j < n; j += NR) {
+            const size_t columns = n - j;
+            tile p = t;
+            p.b = g->b + j * k;
+            p.c += j;
+            if (g->residual) p.residual += j;
+            if (g->bias) p.bias = columns < NR ? last_bias : g->bias + j;
+            const float *next = columns > NR ? p.b + k * NR : s.last < tiles ? g->b : NULL;
+            run_panel(p, &s, columns < NR ? columns : NR, g->act, next);
+        }
+    }
+}
+
+static void gemm(const cvt_gemm *g) { multiply(g, NULL); }

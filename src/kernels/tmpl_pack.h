@@ -1,0 +1,73 @@
+/* tmpl_pack.h - panels of NR columns for the GEMM: [k][NR], transposed from rows of weights or copied from a matrix.
+ *
+ * The transpose takes VL columns by 4 steps of k: four loads bring 4 floats of VL / 4 rows each, a row in each 128-bit
+ * lane, and a 4 x 4 transpose within the lanes puts the columns in order. Rows that are no full vector of floats (16-bit
+ * types, the last columns, the last steps of k) pass through a small buffer first. */
+
+enum { STAGE = 64 }; /* steps of k in that buffer; a multiple of 4 */
+
+static size_t size_of(cvt_dtype dtype) { return dtype == CVT_F32 ? sizeof(float) : sizeof(uint16_t); }
+
+/* n values of any of the three types, widened. */
+static void widen(float *dst, const unsigned char *src, cvt_dtype dtype, size_t n) {
+    if (dtype == CVT_F32) {
+        memcpy(dst, src, n * sizeof *dst);
+        return;
+    }
+    for (size_t i = 0; i < n; i += VL) {
+        const size_t part = n - i < VL ? n - i : VL;
+        uint16_t half[VL] = {0};
+        if (part == VL) memcpy(half, src + 2 * i, sizeof half);
+        else memcpy(half, src + 2 * i, 2 * part);
+        const vf x = dtype == CVT_F16 ? v_load_f16(half) : v_load_bf16(half);
+        v_store_part(dst + i, x, part);
+    }
+}
+
+/* dst[kk][0..VL) = scale * rows[j * ld + kk] for kk < k; the rows are read up to the next multiple of 4. */
+INLINE void transpose(float *dst, const float *rows, size_t ld, size_t k, vf scale) {
+    for (size_t kk = 0; kk < k; kk += 4) {
+        vf x[4];
+        for (size_t i = 0; i < 4; i++) x[i] = v_load_rows4(rows + i * ld + kk, ld);
+        v_transpose4(x);
+        for (size_t i = 0; i < 4; i++)
+            if (kk + i < k) v_store(dst + (kk + i) * NR, x[i] * scale);
+    }
+}
+
+/* VL columns of a panel, of which the first `columns` exist. */
+static void pack_columns(float *dst, const unsigned char *w, cvt_dtype dtype, size_t ldw, size_t k, size_t columns,
+                         vf scale) {
+    size_t done = 0;
+    if (dtype == CVT_F32 && columns == VL) {
+        done = k / 4 * 4;
+        transpose(dst, (const float *)(const void *)w, ldw, done, scale);
+    }
+    float stage[VL * STAGE] = {0};
+    while (done < k) {
+        const size_t n = k - done < STAGE ? k - done : STAGE;
+        for (size_t j = 0; j < columns; j++) widen(stage + j * STAGE, w + (j * ldw + done) * size_of(dtype), dtype, n);
+        transpose(dst + done * NR, stage, STAGE, n, scale);
+        done += n;
+    }
+}
+
+static void pack_nk(float *dst, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+    const size_t all = (size_t)columns;
+    for (size_t j = 0; j < NR; j += VL) {
+        const size_t n = j >= all ? 0 : all - j < VL ? all - j : VL;
+        const unsigned char *rows = (const unsigned char *)w + (n ? j * ldw * size_of(dtype) : 0);
+        const vf factor = scale && n ? v_load_part(scale + j, n) : v_set(1);
+        pack_columns(dst + j, rows, dtype, ldw, (size_t)k, n, factor);
+    }
+}
+
+static void pack_kn(float *dst, const float *b, size_t ldb, int k, int columns) {
+    const size_t n = (size_t)columns;
+    for (size_t kk = 0; kk < (size_t)k; kk++, dst += NR, b += ldb) {
+        for (size_t j = 0; j < NR; j += VL) {
+            const vf x = j + VL <= n ? v_load(b + j) : j < n ? v_load_part(b + j, n - j) : v_set(0);
+            v_store(dst + j, x);
+        }
+    }
+}

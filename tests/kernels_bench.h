@@ -1,0 +1,196 @@
+/* kernels_bench.h - what `test_kernels --bench` prints: for each table the peak of the core on registers alone, and what
+ * the kernels reach of it on one thread, over the shapes of CvT-13 at 224 x 224. Best of some rounds. */
+#ifndef CVT_TESTS_KERNELS_BENCH_H
+#define CVT_TESTS_KERNELS_BENCH_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "kernels/kernels.h"
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double peak_rate(const cvt_kernels *kernels) {
+    double begin = now(), operations = kernels->peak(3000);
+    return operations / (now() - begin);
+}
+
+typedef struct timing {
+    double seconds, peak;
+} timing;
+
+/* One call, the best of rounds over about 0.15 s, and the best peak in between: clocks change, neighbours come and go. */
+static timing best_time(void (*call)(const cvt_kernels *, void *), const cvt_kernels *kernels, void *data) {
+    timing best = {1e9, 0};
+    double start = now();
+    int repeat = 1;
+    do {
+        double peak = peak_rate(kernels), begin = now();
+        for (int i = 0; i < repeat; i++) call(kernels, data);
+        double each = (now() - begin) / repeat;
+        if (each < best.seconds) best.seconds = each;
+        if (peak > best.peak) best.peak = peak;
+        if (each * repeat < 2e-4) repeat *= 2;
+    } while (now() - start < 0.15);
+    return best;
+}
+
+static float *bench_floats(size_t n) {
+    float *p = malloc(n * sizeof *p);
+    if (!p) abort();
+    for (size_t i = 0; i < n; i++) p[i] = (float)((i * 2654435761u >> 16) % 2001) * 1e-3f - 1;
+    return p;
+}
+
+static void call_gemm(const cvt_kernels *kernels, void *data) { kernels->gemm(data); }
+static void call_attention(const cvt_kernels *kernels, void *data) { kernels->attention(data); }
+static void call_dwconv(const cvt_kernels *kernels, void *data) { kernels->dwconv(data); }
+
+typedef struct bench_rows {
+    int rows, c;
+    float *x, *y, *w;
+    cvt_act act;
+} bench_rows;
+
+static void call_layer_norm(const cvt_kernels *kernels, void *data) {
+    bench_rows *b = data;
+    kernels->layer_norm(b->y, (size_t)b->c, b->x, (size_t)b->c, b->rows, b->c, b->w, b->w, 1e-5f);
+}
+
+static void call_affine(const cvt_kernels *kernels, void *data) {
+    bench_rows *b = data;
+    kernels->affine(b->y, (size_t)b->c, b->x, (size_t)b->c, b->rows, b->c, NULL, NULL, b->act);
+}
+
+static void call_softmax(const cvt_kernels *kernels, void *data) {
+    bench_rows *b = data;
+    kernels->softmax(b->x, (size_t)b->c, b->rows, b->c, 1);
+}
+
+static void call_pack(const cvt_kernels *kernels, void *data) {
+    bench_rows *b = data;
+    for (int j = 0; j < b->rows; j += kernels->nr)
+        kernels->pack_nk(b->y + (size_t)j * (size_t)b->c, b->x + (size_t)j * (size_t)b->c, CVT_F32, (size_t)b->c, b->c,
+                         b->rows - j < kernels->nr ? b->rows - j : kernels->nr, NULL);
+}
+
+static size_t panels(const cvt_kernels *kernels, int n) {
+    return (size_t)((n + kernels->nr - 1) / kernels->nr) * (size_t)kernels->nr;
+}
+
+static timing bench_gemm(const cvt_kernels *kernels, int m, int n, int k, cvt_act act, bool residual) {
+    float *a = bench_floats((size_t)m * (size_t)k), *b = bench_floats(panels(kernels, n) * (size_t)k);
+    float *c = bench_floats((size_t)m * (size_t)n), *r = bench_floats((size_t)m * (size_t)n), *bias = bench_floats((size_t)n);
+    cvt_gemm g = {m, n, k, a, (size_t)k, b, c, (size_t)n, bias, act, residual ? r : NULL, (size_t)n};
+    timing time = best_time(call_gemm, kernels, &g);
+    free(a), free(b), free(c), free(r), free(bias);
+    return time;
+}
+
+static timing bench_attention(const cvt_kernels *kernels, int t, int s) {
+    enum { D = 64 };
+    float *q = bench_floats((size_t)t * D), *keys = bench_floats(panels(kernels, s) * D);
+    float *values = bench_floats(panels(kernels, D) * (size_t)s), *out = bench_floats((size_t)t * D);
+    float *scratch = bench_floats(kernels->attention_scratch(t, s));
+    cvt_attention a = {t, s, D, D, q, D, keys, values, 0.125f, out, D, NULL, 0, scratch};
+    timing time = best_time(call_attention, kernels, &a);
+    free(q), free(keys), free(values), free(out), free(scratch);
+    return time;
+}
+
+static timing bench_dwconv(const cvt_kernels *kernels, int size, int c, int stride) {
+    const int out = (size + stride - 1) / stride;
+    float *x = bench_floats((size_t)(size * size) * (size_t)c), *y = bench_floats((size_t)(out * out) * (size_t)c);
+    float *w = bench_floats(9 * (size_t)c);
+    cvt_dwconv d = {c, size, size, out, out, 3, 3, stride, stride, 1, 1, x, (size_t)c, w, w, CVT_ACT_NONE, y, (size_t)c, 0, out};
+    timing time = best_time(call_dwconv, kernels, &d);
+    free(x), free(y), free(w);
+    return time;
+}
+
+static timing bench_row_kernel(const cvt_kernels *kernels, void (*call)(const cvt_kernels *, void *), int rows, int c, cvt_act act) {
+    bench_rows b = {rows, c, bench_floats((size_t)rows * (size_t)c), bench_floats(panels(kernels, rows) * (size_t)c), bench_floats((size_t)c), act};
+    timing time = best_time(call, kernels, &b);
+    free(b.x), free(b.y), free(b.w);
+    return time;
+}
+
+static void print_rate(const char *what, double operations, timing t) {
+    double rate = operations / t.seconds;
+    printf("  %-40s %9.1f us %7.1f GFLOP/s %5.1f %%\n", what, 1e6 * t.seconds, 1e-9 * rate, 100 * rate / t.peak);
+}
+
+/* Adds `times` runs to a sum; its peak is the mean, weighted by time. */
+static void add_time(timing *sum, timing t, int times) {
+    double seconds = t.seconds * times;
+    sum->peak = (sum->peak * sum->seconds + t.peak * seconds) / (sum->seconds + seconds);
+    sum->seconds += seconds;
+}
+
+static void bench_table(const cvt_kernels *kernels) {
+    static const struct { int m, n, k; cvt_act act; bool residual; int times; } shapes[] = {
+        {3136, 64, 147, CVT_ACT_NONE, false, 1}, {3136, 64, 64, CVT_ACT_NONE, true, 2},
+        {784, 128, 64, CVT_ACT_NONE, false, 1}, {3136, 256, 64, CVT_ACT_GELU_ERF, false, 1},
+        {3136, 64, 256, CVT_ACT_NONE, true, 1}, {784, 192, 576, CVT_ACT_NONE, false, 1},
+        {784, 192, 192, CVT_ACT_NONE, true, 4}, {196, 384, 192, CVT_ACT_NONE, false, 2}, {784, 768, 192, CVT_ACT_GELU_ERF, false, 2},
+        {784, 192, 768, CVT_ACT_NONE, true, 2}, {196, 384, 1728, CVT_ACT_NONE, false, 1},
+        {197, 384, 384, CVT_ACT_NONE, true, 20}, {50, 768, 384, CVT_ACT_NONE, false, 10},
+        {197, 1536, 384, CVT_ACT_GELU_ERF, false, 10}, {197, 384, 1536, CVT_ACT_NONE, true, 10},
+        {1, 1000, 384, CVT_ACT_NONE, false, 1},
+    };
+    static const struct { int t, s, times; } heads[] = {{3136, 784, 1}, {784, 196, 6}, {197, 50, 60}};
+    printf("%s\n", kernels->name);
+    const int k = 5120 / kernels->nr;
+    char name[80];
+    timing t = bench_gemm(kernels, kernels->mr, kernels->nr, k, CVT_ACT_NONE, false), total = {0, 0};
+    printf("  %-40s %12s %7.1f GFLOP/s\n", "registers only", "", 1e-9 * t.peak);
+    snprintf(name, sizeof name, "micro-kernel %d x %d, k %d, in L1", kernels->mr, kernels->nr, k);
+    print_rate(name, 2.0 * kernels->mr * kernels->nr * k, t);
+    double work = 0;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        snprintf(name, sizeof name, "gemm %d x %d x %d%s%s", shapes[i].m, shapes[i].n, shapes[i].k,
+                 shapes[i].act ? " gelu" : "", shapes[i].residual ? " residual" : "");
+        double flop = 2.0 * shapes[i].m * shapes[i].n * shapes[i].k;
+        t = bench_gemm(kernels, shapes[i].m, shapes[i].n, shapes[i].k, shapes[i].act, shapes[i].residual);
+        print_rate(name, flop, t);
+        add_time(&total, t, shapes[i].times);
+        work += shapes[i].times * flop;
+    }
+    print_rate("all linear layers of CvT-13", work, total);
+    total = (timing){0, 0};
+    work = 0;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        snprintf(name, sizeof name, "attention %d x %d", heads[i].t, heads[i].s);
+        double flop = 4.0 * 64 * heads[i].t * heads[i].s;
+        t = bench_attention(kernels, heads[i].t, heads[i].s);
+        print_rate(name, flop, t);
+        add_time(&total, t, heads[i].times);
+        work += heads[i].times * flop;
+    }
+    print_rate("all attention of CvT-13", work, total);
+    print_rate("dwconv 56 x 56 x 64", 18.0 * 56 * 56 * 64, bench_dwconv(kernels, 56, 64, 1));
+    print_rate("dwconv 56 x 56 x 64, stride 2", 18.0 * 28 * 28 * 64, bench_dwconv(kernels, 56, 64, 2));
+    print_rate("dwconv 28 x 28 x 192", 18.0 * 28 * 28 * 192, bench_dwconv(kernels, 28, 192, 1));
+    print_rate("dwconv 14 x 14 x 384", 18.0 * 14 * 14 * 384, bench_dwconv(kernels, 14, 384, 1));
+    static const struct { const char *name; void (*call)(const cvt_kernels *, void *); int rows, c; cvt_act act; } rows[] = {
+        {"layer norm 3136 x 64", call_layer_norm, 3136, 64, CVT_ACT_NONE},
+        {"layer norm 197 x 384", call_layer_norm, 197, 384, CVT_ACT_NONE},
+        {"softmax 24 x 784", call_softmax, 24, 784, CVT_ACT_NONE},
+        {"relu 24 x 256", call_affine, 24, 256, CVT_ACT_RELU},
+        {"gelu 24 x 256", call_affine, 24, 256, CVT_ACT_GELU_ERF},
+        {"tanh gelu 24 x 256", call_affine, 24, 256, CVT_ACT_GELU_TANH},
+        {"silu 24 x 256", call_affine, 24, 256, CVT_ACT_SILU},
+        {"pack 384 x 384", call_pack, 384, 384, CVT_ACT_NONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        t = bench_row_kernel(kernels, rows[i].call, rows[i].rows, rows[i].c, rows[i].act);
+        printf("  %-40s %9.1f us %7.2f ns a value\n", rows[i].name, 1e6 * t.seconds, 1e9 * t.seconds / rows[i].rows / rows[i].c);
+    }
+}
+
+#endif

@@ -1,0 +1,495 @@
+/* test_kernels.c - every table of kernels that runs here, against what the contract in kernels.h says.
+ *
+ * Where the contract fixes each rounding (packing, products, convolutions, sums) results must be equal bit for bit,
+ * whatever the sizes, tails, leading dimensions and alignment; elsewhere they are compared with double and libm.
+ * `--bench` measures instead. */
+#include <pthread.h>
+
+#include "kernels/kernels.h"
+#include "kernels_bench.h"
+#include "kernels_matrix.h"
+#include "test.h"
+
+/* Counts what is wrong and keeps the first. */
+typedef struct report {
+    int failures;
+    char first[200];
+} report;
+
+__attribute__((format(printf, 2, 3))) static void wrong(report *r, const char *format, ...) {
+    if (r->failures++) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(r->first, sizeof r->first, format, args);
+    va_end(args);
+}
+
+static void expect(report *r, float got, float expected, const char *what, size_t i, size_t j) {
+    if (!same(got, expected)) wrong(r, "%s at %zu, %zu: %.9g, not %.9g", what, i, j, (double)got, (double)expected);
+}
+
+static void release(report *r, matrix *m, const char *what) {
+    if (!matrix_free(m)) wrong(r, "%s: written outside", what);
+}
+
+static void near(report *r, float got, double expected, double tolerance, const char *what, size_t i, size_t j) {
+    if (!(fabs((double)got - expected) <= tolerance))
+        wrong(r, "%s at %zu, %zu: %.9g, not %.9g", what, i, j, (double)got, expected);
+}
+
+/* What the table does for a * b + c: one rounding or two. */
+static float multiply_add(const cvt_kernels *kernels, float a, float b, float c) {
+    if (strcmp(kernels->name, "ref") && strcmp(kernels->name, "sse2")) return fmaf(a, b, c);
+    volatile float product = a * b; /* or the compiler may fuse it where the machine can */
+    return product + c;
+}
+
+/* act(x) by the table's own row kernel: every other place must agree with it to the bit. */
+static float act_one(const cvt_kernels *kernels, float x, cvt_act act) {
+    if (act != CVT_ACT_NONE) kernels->affine(&x, 1, &x, 1, 1, 1, NULL, NULL, act);
+    return x;
+}
+
+/* ---- packing --------------------------------------------------------------------------------------------------- */
+
+static float widened(const unsigned char *w, cvt_dtype dtype, size_t i) {
+    float single;
+    uint16_t half;
+    if (dtype == CVT_F32) {
+        memcpy(&single, w + 4 * i, 4);
+        return single;
+    }
+    memcpy(&half, w + 2 * i, 2);
+    return dtype == CVT_F16 ? cvt_f16_to_f32(half) : cvt_bf16_to_f32(half);
+}
+
+static void check_pack_nk(const cvt_kernels *kernels, report *r, size_t k, size_t columns, cvt_dtype dtype, const float *scale) {
+    const size_t nr = (size_t)kernels->nr, size = dtype == CVT_F32 ? 4 : 2, ldw = k + random_below(5);
+    const size_t bytes = columns ? ((columns - 1) * ldw + k) * size : 0, shift = 1 + random_below(3);
+    unsigned char *block = malloc(bytes + shift), *w = block ? block + shift : NULL; /* at any byte */
+    if (!w) abort();
+    for (size_t i = 0; i < bytes; i++) w[i] = (unsigned char)random_below(256); /* any bits: NaN, infinity, subnormals */
+    matrix panel = matrix_with_gap(k, nr, 0);
+    kernels->pack_nk(panel.at, w, dtype, ldw, (int)k, (int)columns, scale);
+    for (size_t kk = 0; kk < k; kk++) {
+        for (size_t j = 0; j < nr; j++) {
+            float expected = j < columns ? widened(w, dtype, j * ldw + kk) : 0;
+            if (j < columns && scale) expected *= scale[j];
+            expect(r, *value(&panel, kk, j), expected, "pack_nk", kk, j);
+        }
+    }
+    release(r, &panel, "pack_nk");
+    free(block);
+}
+
+static void test_packing(const cvt_kernels *kernels, report *r) {
+    static const size_t lengths[] = {1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 70, 130};
+    const size_t nr = (size_t)kernels->nr;
+    matrix scale = matrix_new(1, nr);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        for (size_t columns = 1; columns <= nr; columns += columns < 20 || columns + 8 > nr ? 1 : 7) {
+            for (cvt_dtype dtype = CVT_F32; dtype <= CVT_BF16; dtype++)
+                check_pack_nk(kernels, r, lengths[i], columns, dtype, columns % 2 ? scale.at : NULL);
+            matrix b = matrix_new(lengths[i], columns), panel = matrix_with_gap(lengths[i], nr, 0);
+            kernels->pack_kn(panel.at, b.at, b.ld, (int)lengths[i], (int)columns);
+            for (size_t kk = 0; kk < lengths[i]; kk++)
+                for (size_t j = 0; j < nr; j++)
+                    expect(r, *value(&panel, kk, j), j < columns ? *value(&b, kk, j) : 0, "pack_kn", kk, j);
+            release(r, &panel, "pack_kn");
+            release(r, &b, "pack_kn's source");
+        }
+    }
+    release(r, &scale, "scale");
+}
+
+/* b, [k, n], as panels. */
+static matrix panels_of(const cvt_kernels *kernels, const matrix *b) {
+    const size_t nr = (size_t)kernels->nr, k = b->rows, n = b->columns;
+    matrix packed = matrix_with_gap((n + nr - 1) / nr, nr * k, 0);
+    for (size_t j = 0; j < n; j += nr)
+        kernels->pack_kn(packed.at + j * k, value(b, 0, j), b->ld, (int)k, (int)(n - j < nr ? n - j : nr));
+    return packed;
+}
+
+/* w, [n, k], as panels. */
+static matrix panels_of_rows(const cvt_kernels *kernels, const matrix *w) {
+    const size_t nr = (size_t)kernels->nr, k = w->columns, n = w->rows;
+    matrix packed = matrix_with_gap((n + nr - 1) / nr, nr * k, 0);
+    for (size_t j = 0; j < n; j += nr)
+        kernels->pack_nk(packed.at + j * k, value(w, j, 0), CVT_F32, w->ld, (int)k, (int)(n - j < nr ? n - j : nr), NULL);
+    return packed;
+}
+
+/* ---- matrix product -------------------------------------------------------------------------------------------- */
+
+typedef struct epilogue {
+    cvt_act act;
+    bool bias, residual, in_place;
+} epilogue;
+
+static void check_gemm(const cvt_kernels *kernels, report *r, size_t m, size_t n, size_t k, epilogue e) {
+    char what[100];
+    snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s", m, n, k, cvt_act_name(e.act), e.bias ? " bias" : "",
+             e.residual ? " residual" : "");
+    matrix a = matrix_new(m, k), b = matrix_new(k, n), c = matrix_new(m, n), other = matrix_new(m, n), bias = matrix_new(1, n);
+    matrix packed = panels_of(kernels, &b), before = matrix_copy(e.in_place ? &c : &other);
+    if (e.act == CVT_ACT_GELU_TANH && m > 1) *value(&a, m / 2, 0) = NAN; /* stays in its row */
+    const matrix *residual = e.in_place ? &c : &other;
+    kernels->gemm(&(cvt_gemm){.m = (int)m, .n = (int)n, .k = (int)k, .a = a.at, .lda = a.ld, .b = packed.at, .c = c.at,
+                              .ldc = c.ld, .bias = e.bias ? bias.at : NULL, .act = e.act,
+                              .residual = e.residual ? residual->at : NULL, .ldr = residual->ld});
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < n; j++) {
+            float sum = 0;
+            for (size_t kk = 0; kk < k; kk++) sum = multiply_add(kernels, *value(&a, i, kk), *value(&b, kk, j), sum);
+            if (e.bias) sum += *value(&bias, 0, j);
+            sum = act_one(kernels, sum, e.act);
+            if (e.residual) sum += *value(&before, i, j);
+            expect(r, *value(&c, i, j), sum, what, i, j);
+        }
+    }
+    matrix *all[] = {&a, &b, &c, &other, &bias, &packed, &before};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) release(r, all[i], what);
+}
+
+static void test_gemm(const cvt_kernels *kernels, report *r) {
+    static const size_t depths[] = {1, 2, 3, 4, 5, 7, 8, 33, 70};
+    const size_t nr = (size_t)kernels->nr, widths[] = {1, nr / 2 + 1, nr - 1, nr, nr + 1, 2 * nr, 2 * nr + 3};
+    unsigned turn = 0;
+    for (size_t m = 1; m <= 20; m++) {
+        for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+            for (size_t j = 0; j < sizeof depths / sizeof *depths; j++, turn++) {
+                epilogue e = {(cvt_act)(turn % CVT_ACT_COUNT), turn % 3, turn % 5 > 1, turn % 5 > 3};
+                check_gemm(kernels, r, m, widths[i], depths[j], e);
+            }
+        }
+    }
+    /* rows in blocks, several panels, k beyond caches */
+    check_gemm(kernels, r, 197, 100, 384, (epilogue){CVT_ACT_NONE, true, true, true});
+    check_gemm(kernels, r, 50, 2 * nr, 1728, (epilogue){CVT_ACT_GELU_ERF, true, false, false});
+    check_gemm(kernels, r, 1100, nr + 5, 64, (epilogue){CVT_ACT_NONE, false, true, false});
+    matrix c = matrix_new(0, 4);
+    kernels->gemm(&(cvt_gemm){.m = 0, .n = 4, .k = 4, .c = c.at, .ldc = c.ld});
+    release(r, &c, "no rows");
+}
+
+/* ---- attention ------------------------------------------------------------------------------------------------- */
+
+/* Probabilities of one query in double. */
+static void attend(double *p, const float *q, const matrix *k, double scale) {
+    double largest = -INFINITY, sum = 0;
+    for (size_t s = 0; s < k->rows; s++) {
+        p[s] = 0;
+        for (size_t i = 0; i < k->columns; i++) p[s] += (double)q[i] * (double)*value(k, s, i);
+        p[s] *= scale;
+        if (p[s] > largest) largest = p[s];
+    }
+    for (size_t s = 0; s < k->rows; s++) sum += p[s] = exp(p[s] - largest);
+    for (size_t s = 0; s < k->rows; s++) p[s] /= sum;
+}
+
+static void check_attention(const cvt_kernels *kernels, report *r, size_t t, size_t s, size_t d, size_t dv, float scale) {
+    char what[100];
+    snprintf(what, sizeof what, "t %zu s %zu d %zu dv %zu", t, s, d, dv);
+    matrix q = matrix_new(t, d), k = matrix_new(s, d), v = matrix_new(s, dv), out = matrix_new(t, dv), alone = matrix_new(1, dv);
+    matrix keys = panels_of_rows(kernels, &k), values = panels_of(kernels, &v), map = matrix_new(t, s);
+    matrix scratch = matrix_with_gap(1, kernels->attention_scratch((int)t, (int)s), 0);
+    cvt_attention a = {.t = (int)t, .s = (int)s, .d = (int)d, .dv = (int)dv, .q = q.at, .ldq = q.ld, .keys = keys.at,
+                       .values = values.at, .scale = scale, .out = out.at, .ldo = out.ld, .map = map.at, .ldm = map.ld,
+                       .scratch = scratch.at};
+    kernels->attention(&a);
+    double *p = calloc(s, sizeof *p);
+    const double tolerance = 1e-6 + 1e-7 * (double)scale * (double)d; /* of a score, and so of a probability */
+    if (!p) abort();
+    for (size_t i = 0; i < t; i++) {
+        attend(p, value(&q, i, 0), &k, (double)scale);
+        for (size_t j = 0; j < s; j++) near(r, *value(&map, i, j), p[j], tolerance, "map", i, j);
+        for (size_t j = 0; j < dv; j++) {
+            double sum = 0;
+            for (size_t l = 0; l < s; l++) sum += p[l] * (double)*value(&v, l, j);
+            near(r, *value(&out, i, j), sum, tolerance, what, i, j);
+        }
+        a.t = 1;
+        a.q = value(&q, i, 0);
+        a.out = alone.at;
+        a.map = NULL;
+        kernels->attention(&a);
+        for (size_t j = 0; j < dv; j++) expect(r, *value(&out, i, j), *value(&alone, 0, j), "a query alone", i, j);
+    }
+    free(p);
+    matrix *all[] = {&q, &k, &v, &out, &alone, &keys, &values, &map, &scratch};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) release(r, all[i], what);
+}
+
+static void test_attention(const cvt_kernels *kernels, report *r) {
+    static const size_t queries[] = {1, 2, 5, 6, 7, 23, 24, 25, 49}, keys[] = {1, 2, 7, 8, 15, 16, 17, 50, 64, 65, 100};
+    static const size_t sizes[][2] = {{1, 1}, {3, 5}, {8, 16}, {64, 64}, {32, 70}};
+    size_t turn = 0;
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        for (size_t j = 0; j < sizeof keys / sizeof *keys; j++, turn++) {
+            const size_t *size = sizes[turn % 5];
+            check_attention(kernels, r, queries[i], keys[j], size[0], size[1], turn % 3 ? 0.125f : 8.0f);
+        }
+    }
+}
+
+/* ---- depth-wise convolution ------------------------------------------------------------------------------------ */
+
+static float convolved(const cvt_kernels *kernels, const cvt_dwconv *d, int oy, int ox, int c) {
+    float sum = 0;
+    for (int u = 0; u < d->kh; u++) {
+        for (int v = 0; v < d->kw; v++) {
+            const int y = oy * d->stride_h - d->pad_top + u, x = ox * d->stride_w - d->pad_left + v;
+            if (y < 0 || y >= d->h || x < 0 || x >= d->w) continue;
+            sum = multiply_add(kernels, d->x[(size_t)(y * d->w + x) * d->ldx + (size_t)c], d->weight[(u * d->kw + v) * d->c + c], sum);
+        }
+    }
+    return act_one(kernels, d->bias ? sum + d->bias[c] : sum, d->act);
+}
+
+static void check_dwconv(const cvt_kernels *kernels, report *r, cvt_dwconv d) {
+    char what[100];
+    snprintf(what, sizeof what, "%d x %d x %d, %d x %d stride %d pad %d, %d", d.h, d.w, d.c, d.kh, d.kw, d.stride_w, d.pad_top, d.pad_left);
+    matrix x = matrix_new((size_t)(d.h * d.w), (size_t)d.c), y = matrix_new((size_t)(d.oh * d.ow), (size_t)d.c);
+    matrix weight = matrix_with_gap((size_t)(d.kh * d.kw), (size_t)d.c, 0), bias = matrix_new(1, (size_t)d.c), before = matrix_copy(&y);
+    d.x = x.at, d.ldx = x.ld, d.y = y.at, d.ldy = y.ld, d.weight = weight.at;
+    if (d.bias) d.bias = bias.at;
+    d.row0 = d.oh / 3;
+    d.row1 = d.oh - d.oh / 4;
+    kernels->dwconv(&d);
+    for (int p = 0; p < d.oh * d.ow; p++) {
+        const int row = p / d.ow;
+        for (int c = 0; c < d.c; c++) {
+            const float expected = row < d.row0 || row >= d.row1 ? *value(&before, (size_t)p, (size_t)c)
+                                                                 : convolved(kernels, &d, row, p % d.ow, c);
+            expect(r, *value(&y, (size_t)p, (size_t)c), expected, what, (size_t)p, (size_t)c);
+        }
+    }
+    matrix *all[] = {&x, &y, &weight, &bias, &before};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) release(r, all[i], what);
+}
+
+static void test_dwconv(const cvt_kernels *kernels, report *r) {
+    static const int channels[] = {1, 3, 7, 8, 9, 16, 20, 33, 64, 70}, sides[] = {1, 2, 3, 5, 9, 14};
+    static const int sizes[][2] = {{3, 3}, {5, 5}, {1, 1}, {2, 3}, {7, 7}};
+    static const float some = 0; /* stands for "with a bias" */
+    int turn = 0;
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+        for (size_t j = 0; j < sizeof sides / sizeof *sides; j++) {
+            for (int stride = 1; stride < 4; stride++, turn++) {
+                const int *k = sizes[turn % 5], h = sides[j], w = sides[(j + (size_t)turn) % 6];
+                /* pad_top, pad_left from none to more than the kernel reaches; what is below and right follows */
+                cvt_dwconv d = {.c = channels[i], .h = h, .w = w, .kh = k[0], .kw = k[1], .stride_h = stride, .stride_w = stride,
+                                .pad_top = turn % 4 ? k[0] / 2 : turn % 3, .pad_left = turn % 7 ? k[1] / 2 : turn % 4,
+                                .bias = turn % 2 ? &some : NULL, .act = turn % 3 ? CVT_ACT_NONE : (cvt_act)(turn % CVT_ACT_COUNT)};
+                d.oh = (h + stride - 1) / stride;
+                d.ow = (w + stride - 1) / stride;
+                check_dwconv(kernels, r, d);
+            }
+        }
+    }
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------ */
+
+static void check_layer_norm(const cvt_kernels *kernels, report *r, size_t rows, size_t c, float offset, int turn) {
+    matrix x = matrix_new(rows, c), gamma = matrix_new(1, c), beta = matrix_new(1, c), y = matrix_new(rows, c);
+    const float *g = turn % 3 ? gamma.at : NULL, *b = turn % 5 ? beta.at : NULL, eps = 1e-5f;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < c; j++) *value(&x, i, j) += offset;
+    kernels->layer_norm(y.at, y.ld, x.at, x.ld, (int)rows, (int)c, g, b, eps);
+    for (size_t i = 0; i < rows; i++) {
+        double mean = 0, variance = 0;
+        for (size_t j = 0; j < c; j++) mean += (double)*value(&x, i, j) / (double)c;
+        for (size_t j = 0; j < c; j++) variance += pow((double)*value(&x, i, j) - mean, 2) / (double)c;
+        const double inverse = 1 / sqrt(variance + (double)eps);
+        /* of a single value nothing is left but rounding errors, multiplied */
+        for (size_t j = 0; j < c; j++)
+            near(r, *value(&y, i, j), ((double)*value(&x, i, j) - mean) * inverse * (g ? (double)g[j] : 1) + (b ? (double)b[j] : 0),
+                 (1 + fabs((double)offset)) * (3e-7 * inverse + 3e-6), "layer norm", c, j);
+    }
+    matrix whole = matrix_copy(&y);
+    kernels->layer_norm(x.at, x.ld, x.at, x.ld, (int)rows, (int)c, g, b, eps);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < c; j++) expect(r, *value(&x, i, j), *value(&whole, i, j), "layer norm in place", i, j);
+    matrix *all[] = {&x, &gamma, &beta, &y, &whole};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) release(r, all[i], "layer norm");
+}
+
+static void check_softmax(const cvt_kernels *kernels, report *r, size_t rows, size_t n, float scale) {
+    matrix x = matrix_new(rows, n), before = matrix_copy(&x);
+    kernels->softmax(x.at, x.ld, (int)rows, (int)n, scale);
+    for (size_t i = 0; i < rows; i++) {
+        double sum = 0;
+        for (size_t j = 0; j < n; j++) sum += exp((double)scale * (double)*value(&before, i, j));
+        for (size_t j = 0; j < n; j++) {
+            const double p = exp((double)scale * (double)*value(&before, i, j)) / sum;
+            near(r, *value(&x, i, j), p, (4e-7 + 2e-7 * (double)scale + 1e-9 * (double)n) * p + 1e-37, "softmax", n, j);
+        }
+        matrix alone = matrix_with_gap(1, n, 0);
+        memcpy(alone.at, value(&before, i, 0), n * sizeof(float));
+        kernels->softmax(alone.at, alone.ld, 1, (int)n, scale);
+        for (size_t j = 0; j < n; j++) expect(r, *value(&x, i, j), *value(&alone, 0, j), "a row alone", i, j);
+        release(r, &alone, "softmax");
+    }
+    release(r, &x, "softmax");
+    release(r, &before, "softmax");
+}
+
+static void check_plain_rows(const cvt_kernels *kernels, report *r, size_t rows, size_t c, int turn) {
+    matrix a = matrix_new(rows, c), b = matrix_new(rows, c), y = matrix_new(rows, c), scale = matrix_new(1, c), mean = matrix_new(1, c);
+    const cvt_act act = (cvt_act)(turn % CVT_ACT_COUNT);
+    const float *factor = turn % 3 ? scale.at : NULL, *shift = turn % 4 ? b.at : NULL;
+    kernels->add(y.at, y.ld, a.at, a.ld, b.at, b.ld, (int)rows, (int)c);
+    kernels->mean_rows(mean.at, a.at, a.ld, (int)rows, (int)c);
+    for (size_t j = 0; j < c; j++) {
+        float sum = 0;
+        for (size_t i = 0; i < rows; i++) {
+            expect(r, *value(&y, i, j), *value(&a, i, j) + *value(&b, i, j), "add", i, j);
+            sum += *value(&a, i, j);
+        }
+        expect(r, *value(&mean, 0, j), sum / (float)rows, "mean", rows, j);
+    }
+    kernels->affine(y.at, y.ld, a.at, a.ld, (int)rows, (int)c, factor, shift, act);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < c; j++) {
+            float x = *value(&a, i, j);
+            if (factor) x *= factor[j];
+            if (shift) x += shift[j];
+            expect(r, *value(&y, i, j), act_one(kernels, x, act), "affine", i, j);
+        }
+    }
+    matrix *all[] = {&a, &b, &y, &scale, &mean};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) release(r, all[i], "rows");
+}
+
+static void test_rows(const cvt_kernels *kernels, report *r) {
+    int turn = 0;
+    for (size_t c = 1; c < 140; c += c < 70 ? 1 : 23, turn++) {
+        check_layer_norm(kernels, r, 1 + c % 5, c, turn % 4 ? 0 : 100, turn);
+        check_softmax(kernels, r, 1 + c % 4, c, turn % 2 ? 1 : 30);
+        check_plain_rows(kernels, r, 1 + c % 6, c, turn);
+    }
+    check_layer_norm(kernels, r, 2, 768, 0, 1);
+    check_softmax(kernels, r, 2, 784, 1);
+}
+
+/* ---- activations ----------------------------------------------------------------------------------------------- */
+
+static double act_double(double x, cvt_act act) {
+    switch (act) {
+    case CVT_ACT_RELU: return x < 0 ? 0 : x;
+    case CVT_ACT_RELU6: return x < 0 ? 0 : x > 6 ? 6 : x;
+    case CVT_ACT_GELU_ERF: return 0.5 * x * erfc(-x * sqrt(0.5));
+    case CVT_ACT_GELU_TANH: return x / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+    case CVT_ACT_QUICK_GELU: return x / (1 + exp(-1.702 * x));
+    case CVT_ACT_SILU: return x / (1 + exp(-x));
+    case CVT_ACT_NONE:
+    case CVT_ACT_COUNT: break;
+    }
+    return x;
+}
+
+static void test_activations(const cvt_kernels *kernels, report *r) {
+    enum { N = 40000 };
+    static float x[N], y[N];
+    for (size_t i = 0; i < N; i++) {
+        const float u = (float)i / N * 2 - 1; /* dense near 0, and out to 100 */
+        x[i] = i % 2 ? u * 8 : u * u * u * 100;
+    }
+    for (cvt_act act = CVT_ACT_RELU; act < CVT_ACT_COUNT; act++) {
+        const char *name = cvt_act_name(act);
+        kernels->affine(y, N, x, N, 1, N, NULL, NULL, act);
+        for (size_t i = 0; i < N; i++) {
+            const double exact = act_double((double)x[i], act);
+            near(r, y[i], exact, 1.1e-6 + 3e-7 * fabs(exact), name, i, 0);
+        }
+        const float top = act == CVT_ACT_RELU6 ? 6 : INFINITY;
+        expect(r, act_one(kernels, INFINITY, act), top, name, 0, 1);
+        near(r, act_one(kernels, -INFINITY, act), 0, 1.1e-6, name, 0, 2);
+        near(r, act_one(kernels, -3e38f, act), 0, 1.1e-6, name, 0, 3);
+        near(r, act_one(kernels, 0, act), 0, 0, name, 0, 4);
+        if (act != CVT_ACT_RELU6) near(r, act_one(kernels, 3e38f, act), 3e38, 1e32, name, 0, 5);
+        /* NaN of any payload and sign */
+        static const uint32_t nans[] = {0x7fc00000, 0xffc00000, 0x7fc00001, 0xffffffff, 0x7f800001};
+        for (size_t i = 0; i < sizeof nans / sizeof *nans; i++) expect(r, act_one(kernels, cvt_bits_to_f32(nans[i]), act), NAN, name, i, 6);
+    }
+    /* exp alone: the odds of two scores */
+    for (int i = 0; i < 8600; i++) {
+        float pair[2] = {0, -(float)i / 100};
+        const double exact = exp((double)pair[1]);
+        kernels->softmax(pair, 2, 1, 2, 1);
+        near(r, pair[1] / pair[0], exact, 4.5e-7 * exact, "exp", (size_t)i, 0);
+    }
+    float scores[3][3] = {{0, -INFINITY, -1000}, {1, NAN, 2}, {0, INFINITY, 0}};
+    kernels->softmax(scores[0], 3, 3, 3, 1);
+    for (size_t j = 0; j < 3; j++) {
+        expect(r, scores[0][j], j == 0, "softmax of minus infinity", 0, j);
+        expect(r, scores[1][j], NAN, "softmax of NaN", 1, j);
+    }
+}
+
+/* ---- choosing a table ------------------------------------------------------------------------------------------ */
+
+static void *choose(void *out) {
+    return cvt_kernels_get(out, NULL) == CVT_OK ? out : NULL;
+}
+
+static void test_dispatch(void) {
+    const cvt_kernels *kernels = NULL, *best = NULL, *chosen[4] = {NULL};
+    cvt_error error;
+    bool forced = true;
+    for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
+        setenv("CVT_ISA", kernels->name, 1);
+        forced = forced && cvt_kernels_get(&best, &error) == CVT_OK && best == kernels;
+        best = kernels;
+    }
+    test_case(forced, "CVT_ISA forces each table", "another came");
+    setenv("CVT_ISA", "z80", 1);
+    const bool refused = cvt_kernels_get(&kernels, &error) == CVT_USAGE && error.status == CVT_USAGE;
+    test_case(refused && strstr(error.message, "z80") && strstr(error.message, "ref, ") && strstr(error.message, best->name),
+              "an unknown CVT_ISA lists what runs here", "%s", error.message);
+    unsetenv("CVT_ISA");
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        if (pthread_create(&threads[i], NULL, choose, &chosen[i])) abort();
+    bool agreed = true;
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        agreed = agreed && chosen[i] == best;
+    }
+    test_case(agreed, "four threads get the best table at once", "one got another");
+}
+
+static void test_names(void) {
+    bool found = cvt_act_find("gelu") == CVT_ACT_COUNT && cvt_act_find("gelu_erf") == CVT_ACT_GELU_ERF;
+    for (cvt_act act = CVT_ACT_NONE; act < CVT_ACT_COUNT; act++) found = found && cvt_act_find(cvt_act_name(act)) == act;
+    test_case(found && !strcmp(cvt_act_torch(CVT_ACT_SILU), "SiLU"), "activations have names", "one is not found by its name");
+}
+
+int main(int argc, char **argv) {
+    static const struct {
+        const char *name;
+        void (*run)(const cvt_kernels *, report *);
+    } tests[] = {{"packing", test_packing}, {"gemm", test_gemm}, {"attention", test_attention}, {"dwconv", test_dwconv},
+                 {"rows", test_rows}, {"activations", test_activations}};
+    const bool bench = argc > 1 && !strcmp(argv[1], "--bench");
+    const cvt_kernels *kernels;
+    for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
+        if (bench) {
+            bench_table(kernels);
+            continue;
+        }
+        for (size_t j = 0; j < sizeof tests / sizeof *tests; j++) {
+            report r = {0};
+            char name[80];
+            tests[j].run(kernels, &r);
+            snprintf(name, sizeof name, "%s %s", kernels->name, tests[j].name);
+            test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
+        }
+    }
+    if (bench) return 0;
+    test_dispatch();
+    test_names();
+    return test_end();
+}
