@@ -97,6 +97,30 @@ static void test_reading(void) {
     unlink(path);
 }
 
+/* Pages of a map are read again; what is in memory may not be touched. */
+static void test_drop(void) {
+    enum { SIZE = 1 << 18 };
+    const char *path = at("x");
+    char *text = malloc(SIZE + 1);
+    if (!text) abort();
+    memset(text, 'x', SIZE);
+    text[SIZE] = 0;
+    put(path, text);
+    cvt_file map, copy;
+    bool opened = cvt_file_map(&map, path, NULL) == CVT_OK && cvt_file_read(&copy, path, SIZE, NULL) == CVT_OK;
+    if (test_case(opened, "drop: open", "it cannot be opened")) {
+        cvt_file_drop(&map, map.data + 100, SIZE - 200);
+        cvt_file_drop(&map, text, SIZE);
+        cvt_file_drop(&copy, copy.data, SIZE);
+        test_case(!memcmp(map.data, text, SIZE), "dropped bytes of a map stay readable", "they changed");
+        test_case(text[SIZE / 2] == 'x' && copy.data[SIZE / 2] == 'x', "bytes in memory are not dropped", "they are");
+        cvt_file_close(&map);
+        cvt_file_close(&copy);
+    }
+    free(text);
+    unlink(path);
+}
+
 /* Standard input through a pipe that a child fills with `size` bytes, slowly at first. */
 static void test_standard_input(const char *name, size_t size, size_t limit, cvt_status expected) {
     int ends[2], before = dup(STDIN_FILENO);
@@ -197,6 +221,7 @@ int main(void) {
     if (!mkdtemp(folder)) return 2;
     test_kinds();
     test_reading();
+    test_drop();
     test_standard_input("standard input", 5000, 1 << 20, CVT_OK);
     test_standard_input("standard input longer than a first guess", 200000, 1 << 20, CVT_OK);
     test_standard_input("standard input at the limit", 4000, 4000, CVT_OK);

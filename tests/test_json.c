@@ -66,6 +66,7 @@ static void test_grammar(void) {
         {"\"\\", "escape"}, {"\"\\x41\"", "escape"}, {"\"\\u12\"", "hexadecimal"}, {"\"\\u12g4\"", "hexadecimal"},
         {"\"\\u0000\"", "U+0000"}, {"\"\\ud800\"", "surrogate"}, {"\"\\ud800x\"", "surrogate"},
         {"\"\\ud800\\n\"", "surrogate"}, {"\"\\ud800\\u0041\"", "surrogate"}, {"\"\\udc00\"", "surrogate"},
+        {"\"\\udc00\\udc00\"", "surrogate"},
         {"\"a\nb\"", "control"}, {"\"\t\"", "control"}, {"\"\xff\"", "UTF-8"}, {"\"\xc3\"", "UTF-8"},
         {"\"\xc0\xaf\"", "UTF-8"}, {"\"\xed\xa0\x80\"", "UTF-8"}, {"\"\xf4\x90\x80\x80\"", "UTF-8"},
         {"\xef\xbb\xbf{}", "byte 0"}, {"// c\n1", "a value"}, {"[1]//", "data after"},
@@ -119,6 +120,7 @@ static void test_limits(void) {
     limit_case("depth 64", repeat("", "[", 64, closing), NULL);
     limit_case("depth 65", repeat("", "[", 65, closing), "depth");
     limit_case("depth 100000", repeat("", "[", 100000, ""), "depth");
+    limit_case("100 arrays side by side", repeat("[[]", ",[]", 99, "]"), NULL);
     limit_case("depth 100000 of objects", repeat("", "{\"a\":", 100000, ""), "depth");
     free(closing);
     limit_case("1000000 values", repeat("[0", ",0", 999998, "]"), NULL);

@@ -123,6 +123,7 @@ static void test_refusing(void) {
     refuses_bytes("an empty file", "", 0, CVT_FORMAT, "not a .npy");
     refuses_bytes("another format", "PK\3\4------------", 16, CVT_FORMAT, "not a .npy");
     refuses_bytes("version 0", "\x93NUMPY\0\0\1\0 \n\n\n", 14, CVT_UNSUPPORTED, "version 0.0");
+    refuses_bytes("version 1.1", "\x93NUMPY\1\1\1\0 \n\n\n", 14, CVT_UNSUPPORTED, "version 1.1");
     refuses_bytes("version 4", "\x93NUMPY\4\0\1\0\0\0\n\n", 14, CVT_UNSUPPORTED, "version 4.0");
     refuses_bytes("header of 4 GiB", "\x93NUMPY\2\0\xff\xff\xff\xff{}", 14, CVT_TOO_LARGE, "limit 65536");
     refuses_bytes("header of 65537 bytes", "\x93NUMPY\2\0\1\0\1\0{}", 14, CVT_TOO_LARGE, "limit 65536");

@@ -263,6 +263,7 @@ static void test_rules(void) {
 
 static void test_prefix(void) {
     refuses_bytes("header length 0", "\0\0\0\0\0\0\0\0", 8, "begin with '{'");
+    refuses_bytes("header length 0 before '{'", "\0\0\0\0\0\0\0\0{}", 10, "begin with '{'");
     refuses_bytes("header not from '{'", "\3\0\0\0\0\0\0\0 {}", 11, "begin with '{'");
     refuses_bytes("header longer than the file", "\3\0\0\0\0\0\0\0{}", 10,
                   "a safetensors header of 3 bytes, in a file of 10");
