@@ -52,11 +52,11 @@ static inline float *cvt_at(const cvt_context *c, cvt_ref r, int image) {
 
 /* tiles(args, n): independent pieces of work for n images; run(args, context, tile). */
 typedef struct cvt_step {
-    const char *op;
+    const cvt_node *node;
     const void *args;
     int (*tiles)(const void *args, int n);
     void (*run)(const void *args, const cvt_context *context, int tile);
-    int64_t macs;
+    int64_t macs; /* the node's, in the last of its steps */
 } cvt_step;
 
 /* The stored data of a parameter. */

@@ -83,10 +83,12 @@ cvt_status cvt_session_tap(const cvt_session *s, const char *name, float *to, cv
 
 void cvt_session_profile(cvt_session *s, bool on) { cvt_exec_profile(s->exec, on); }
 
+static const cvt_op *op_of(const cvt_plan *plan, int step) { return plan->steps[step].node->op; }
+
 /* Is step i the first of its op? */
 static bool first_of_op(const cvt_plan *plan, int i) {
     for (int k = 0; k < i; k++)
-        if (strcmp(plan->steps[k].op, plan->steps[i].op) == 0) return false;
+        if (op_of(plan, k) == op_of(plan, i)) return false;
     return true;
 }
 
@@ -102,9 +104,9 @@ cvt_op_time cvt_session_op_time(const cvt_session *s, int index) {
     const double *times = cvt_exec_times(s->exec);
     int first = 0;
     for (int left = index; !first_of_op(plan, first) || left-- > 0;) first++;
-    cvt_op_time t = {.op = plan->steps[first].op};
+    cvt_op_time t = {.op = op_of(plan, first)->name};
     for (int i = first; i < plan->n_steps; i++) {
-        if (strcmp(plan->steps[i].op, t.op) != 0) continue;
+        if (op_of(plan, i) != op_of(plan, first)) continue;
         t.ms += times[i] * 1e-6;
         t.macs += plan->steps[i].macs;
         t.steps++;

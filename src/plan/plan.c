@@ -74,7 +74,8 @@ void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, siz
         list->steps = steps;
         list->capacity = capacity;
     }
-    list->steps[list->n++] = (cvt_step){w->node->op->name, kept, tiles, run, w->node->macs};
+    if (list->n && list->steps[list->n - 1].node == w->node) list->steps[list->n - 1].macs = 0;
+    list->steps[list->n++] = (cvt_step){w->node, kept, tiles, run, w->node->macs};
 }
 
 /* ---- the plan ---- */
