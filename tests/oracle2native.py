@@ -109,6 +109,11 @@ def cvt(case):
     def grid_after(grid, kernel, stride, padding):
         return tuple((n + 2 * padding - kernel) // stride + 1 for n in grid)
 
+    def pooled(grid, kernel, stride, padding):
+        """AvgPool2d with ceil_mode: the last window begins inside the map or its leading padding."""
+        out = [-(-(n + 2 * padding - kernel) // stride) + 1 for n in grid]
+        return tuple(o - 1 if (o - 1) * stride >= n + padding else o for o, n in zip(out, grid))
+
     grids, grid = [], case.x.shape[2:]
     for k, s, p in zip(c["patch_sizes"], c["patch_stride"], c["patch_padding"]):
         grid = grid_after(grid, k, s, p)
@@ -127,7 +132,8 @@ def cvt(case):
         block, _, part = rest.partition("_")
         if part in ("conv_q", "conv_k", "conv_v"):
             s, p = ("stride_q", "padding_q") if part == "conv_q" else ("stride_kv", "padding_kv")
-            return f"{stage}.{block}.attn.{part}", grid_after(grids[i], c["kernel_qkv"][i], c[s][i], c[p][i])
+            after = pooled if c["qkv_projection_method"][i] == "avg" else grid_after
+            return f"{stage}.{block}.attn.{part}", after(grids[i], c["kernel_qkv"][i], c[s][i], c[p][i])
         if part in ("", "attn", "map"):
             return ".".join([stage, block] + {"": [], "attn": ["attn"], "map": ["attn", "map"]}[part]), None
         raise Refused(f"{case.path}: no tap is known for the intermediate {name}")
