@@ -17,18 +17,14 @@ static const char suffix[] = ".safetensors";
 
 enum { BESIDE = 3 }; /* directories that do not come from $CVT_MODEL_PATH */
 
-/* Appends the directory of the program, links followed, or nothing if it cannot be known. */
+/* Appends the directory of the program, links followed where the system tells; false if it cannot be known. */
 static bool append_program_folder(const cvt_cli *cli, cvt_str *to) {
     char path[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n > 0)
-        path[n] = 0;
-    else if (!strchr(cli->program, '/') || !realpath(cli->program, path))
-        return false;
-    char *slash = strrchr(path, '/');
-    if (!slash) return false;
-    cvt_str_append(to, path, (size_t)(slash - path));
-    return true;
+    path[n > 0 ? n : 0] = 0;
+    const char *program = n > 0 ? path : cli->program, *slash = strrchr(program, '/');
+    if (slash) cvt_str_append(to, program, (size_t)(slash - program));
+    return slash != NULL;
 }
 
 /* Puts the i-th directory into `to`; false behind the last one. A directory that has no name leaves it empty. */
