@@ -157,7 +157,7 @@ else
 fi
 too_long=$(printf '%05000d' 0)
 classify -f jsonl "$too_long"
-equal 'a path that is too long' "$status $(lines out) $(lines err)" '1 1 1'
+equal 'a path that is too long' "$status $(lines out) $(grep -c "^cvt: $too_long: File name too long\$" err)" '1 1 1'
 
 # ---- scores ----------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "report/record.h"
+
 /* ---- standard output ------------------------------------------------------------------------------------------- */
 
 static bool note(cvt_cli *cli, bool written) {
@@ -38,14 +40,16 @@ bool cvt_cli_flush(cvt_cli *cli) {
 /* ---- standard error -------------------------------------------------------------------------------------------- */
 
 void cvt_cli_say(const char *file, const char *message) {
-    char line[2 * CVT_MESSAGE_MAX] = "cvt: ", name[CVT_MESSAGE_MAX];
-    size_t n = file ? cvt_str_escape(name, sizeof name, file, strlen(file)) : 0, at = strlen(line);
-    bool said = n > 0 && strncmp(message, name, n) == 0 && (message[n] == ':' || message[n] == '/');
-    if (n > 0 && !said) at += (size_t)snprintf(line + at, sizeof line - at, "%s: ", name);
-    at += cvt_str_escape(line + at, sizeof line - at - 1, message, strlen(message));
-    line[at] = '\n';
-    line[at + 1] = 0;
-    fputs(line, stderr);
+    cvt_str name = {0}, line = {0};
+    if (file) cvt_record_escape(&name, file);
+    size_t n = name.size;
+    bool said = n > 0 && strncmp(message, name.data, n) == 0 && (message[n] == ':' || message[n] == '/');
+    cvt_str_print(&line, "cvt: %s%s", n > 0 && !said ? name.data : "", n > 0 && !said ? ": " : "");
+    cvt_record_escape(&line, message);
+    cvt_str_print(&line, "\n");
+    fputs(line.failed ? "cvt: out of memory\n" : line.data, stderr);
+    cvt_str_free(&name);
+    cvt_str_free(&line);
 }
 
 /* True for a pipe or socket that nobody reads any more. */
