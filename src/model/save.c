@@ -48,9 +48,10 @@ static cvt_status save_one(saving *s, int p, cvt_error *error) {
     cvt_dtype dtype = s->dtype == CVT_DTYPE_COUNT ? source.dtype : s->dtype;
     cvt_str name = {0};
     bool named = cvt_name_expand(&name, s->names, param);
+    bool full = name.failed;
     char *kept = named ? cvt_arena_copy(&s->arena, name.data, name.size) : NULL;
     cvt_str_free(&name);
-    if (!named)
+    if (!named && !full)
         return cvt_fail(error, CVT_USAGE, "\"%s\" has no name in the dialect \"%s\"", param->name, s->names->name);
     const void *data = dtype == source.dtype ? source.data : convert(s, source, param->count);
     if (!kept || !data) return cvt_fail_memory(error);
