@@ -56,7 +56,7 @@ static const char *nearest_param(const binding *b, const char *name) {
     size_t distance = FAR;
     for (int any = 0; any < 2 && !best; any++)
         for (int p = 0; p < b->graph->n_params; p++)
-            if (any || !b->tensors[p]) consider(name, b->names[p], &best, &distance);
+            if (any || (!b->tensors[p] && !b->graph->params[p].inert)) consider(name, b->names[p], &best, &distance);
     return best;
 }
 
