@@ -1,4 +1,4 @@
-/* test_batch.c - which inputs a command line means, how they are read, and the order in which they leave the pipeline. */
+/* test_batch.c - which inputs a command line means, how they are read, and that they leave the pipeline in order. */
 #define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>
@@ -39,9 +39,9 @@ static bool put_socket(const char *path) {
 }
 
 static bool make_tree(void) {
-    bool made = mkdir("d", 0777) == 0 && mkdir("d/b", 0777) == 0 && mkdir("d/b/deep", 0777) == 0 && mkdir("d/e.jpg", 0777) == 0 &&
-                mkdir("empty", 0777) == 0 && mkdir("d/.dark", 0777) == 0;
-    static const char *const images[] = {"d/b.jpg",  "d/a.JPEG",      "d/c.jpe",      "d/d.Jfif", "d/Z.PNG",
+    bool made = mkdir("d", 0777) == 0 && mkdir("d/b", 0777) == 0 && mkdir("d/b/deep", 0777) == 0 &&
+                mkdir("d/e.jpg", 0777) == 0 && mkdir("empty", 0777) == 0 && mkdir("d/.dark", 0777) == 0;
+    static const char *const images[] = {"d/b.jpg",   "d/a.JPEG",       "d/c.jpe",       "d/d.Jfif", "d/Z.PNG",
                                          "d/b/x.jpg", "d/b/deep/y.png", "d/e.jpg/i.jpg", "d/.h.jpg", "d/.dark/j.jpg"};
     for (size_t i = 0; i < sizeof images / sizeof images[0]; i++) put_text(images[i], jpeg);
     put_text("d/plainjpeg", jpeg);
@@ -80,22 +80,28 @@ static void list_case(const char *name, const cvt_list_options *options, const c
     cvt_str_free(&got);
 }
 
-#define PATHS(...) .paths = (const char *const[]){__VA_ARGS__}, .n_paths = sizeof(const char *[]){__VA_ARGS__} / sizeof(char *)
+#define PATHS(...) \
+    .paths = (const char *const[]){__VA_ARGS__}, .n_paths = sizeof(const char *[]){__VA_ARGS__} / sizeof(char *)
 
 static void directories(void) {
-    list_case("a directory", &(cvt_list_options){PATHS("d"), .wake = -1},
-              "d/Z.PNG d/a.JPEG d/b.jpg d/c.jpe d/d.Jfif d/f.jpg d/l1.jpg d/n.jpg d/plainjpeg d/plainpng d/s.png d/wrong.jpg "
-              "d/zero.jpg");
-    list_case("a tree", &(cvt_list_options){PATHS("d"), .recursive = true, .wake = -1},
-              "d/Z.PNG d/a.JPEG d/b.jpg d/b/deep/y.png d/b/x.jpg d/c.jpe d/d.Jfif d/e.jpg/i.jpg d/f.jpg d/l1.jpg d/n.jpg "
-              "d/plainjpeg d/plainpng d/s.png d/wrong.jpg d/zero.jpg");
-    list_case("with a slash, a link", &(cvt_list_options){PATHS("d/b/", "d/m.jpg"), .wake = -1}, "d/b/x.jpg d/m.jpg/x.jpg");
+    list_case(
+        "a directory", &(cvt_list_options){PATHS("d"), .wake = -1},
+        "d/Z.PNG d/a.JPEG d/b.jpg d/c.jpe d/d.Jfif d/f.jpg d/l1.jpg d/n.jpg d/plainjpeg d/plainpng d/s.png d/wrong.jpg "
+        "d/zero.jpg");
+    list_case(
+        "a tree", &(cvt_list_options){PATHS("d"), .recursive = true, .wake = -1},
+        "d/Z.PNG d/a.JPEG d/b.jpg d/b/deep/y.png d/b/x.jpg d/c.jpe d/d.Jfif d/e.jpg/i.jpg d/f.jpg d/l1.jpg d/n.jpg "
+        "d/plainjpeg d/plainpng d/s.png d/wrong.jpg d/zero.jpg");
+    list_case("with a slash, a link", &(cvt_list_options){PATHS("d/b/", "d/m.jpg"), .wake = -1},
+              "d/b/x.jpg d/m.jpg/x.jpg");
     list_case("an empty directory", &(cvt_list_options){PATHS("empty"), .wake = -1}, "");
     list_case("nothing", &(cvt_list_options){.wake = -1}, "");
-    list_case("operands are inputs", &(cvt_list_options){PATHS("d/notes.txt", "d/.h.jpg", "d/fifo", "gone", ""), .wake = -1},
+    list_case("operands are inputs",
+              &(cvt_list_options){PATHS("d/notes.txt", "d/.h.jpg", "d/fifo", "gone", ""), .wake = -1},
               "d/notes.txt d/.h.jpg d/fifo gone ");
     list_case("standard input once", &(cvt_list_options){PATHS("-", "-", "./-"), .wake = -1}, "- -! ./-");
-    test_case(cvt_list_count(&(cvt_list_options){PATHS("x", "-", "d/b.jpg")}) == 3, "operands are counted", "they are not");
+    test_case(cvt_list_count(&(cvt_list_options){PATHS("x", "-", "d/b.jpg")}) == 3, "operands are counted",
+              "they are not");
     test_case(cvt_list_count(&(cvt_list_options){PATHS("x", "d")}) == 0, "directories are not counted", "they are");
     if (geteuid() == 0) {
         printf("skip a closed directory: root may read it\n");
@@ -141,8 +147,8 @@ static void input_case(const char *name, const char *path, cvt_status want, size
     cvt_input input = {0};
     cvt_error error = {0};
     cvt_status got = cvt_input_read(&input, path, -1, &error);
-    test_case(got == want && input.size == size && (got == CVT_OK || error.message[0]), name, "status %d, %zu bytes, %s", got,
-              input.size, error.message);
+    test_case(got == want && input.size == size && (got == CVT_OK || error.message[0]), name,
+              "status %d, %zu bytes, %s", got, input.size, error.message);
     free(input.data);
 }
 
@@ -167,7 +173,8 @@ static void inputs(void) {
     cvt_input input = {0};
     cvt_error error = {0};
     cvt_input_read(&input, "large.png", -1, &error);
-    test_case(input.size == n && memcmp(input.data, large, n) == 0, "read a large file", "%zu bytes, or others", input.size);
+    test_case(input.size == n && memcmp(input.data, large, n) == 0, "read a large file", "%zu bytes, or others",
+              input.size);
     cvt_input_read(&input, "large", -1, &error);
     test_case(input.size > 8 && input.size < n, "what is no image is not read to its end", "%zu bytes", input.size);
     free(input.data);
@@ -190,8 +197,8 @@ static void standard_input(void) {
     ssize_t n = write(feed, jpeg, strlen(jpeg));
     close(feed);
     cvt_status status = cvt_input_read(&input, "-", wake[0], &error);
-    test_case(status == CVT_OK && (ssize_t)input.size == n && memcmp(input.data, jpeg, (size_t)n) == 0, "read standard input",
-              "status %d, %zu bytes", status, input.size);
+    test_case(status == CVT_OK && (ssize_t)input.size == n && memcmp(input.data, jpeg, (size_t)n) == 0,
+              "read standard input", "status %d, %zu bytes", status, input.size);
 
     feed = pipe_to_stdin();
     n = write(feed, "one\ntw", 6);
@@ -223,7 +230,7 @@ typedef struct work {
     int given;
     atomic_int inside_next, busy, most_busy, forwarded, largest_batch, wakes;
     int written, ticks;
-    bool wrong; /* a number out of order, or not treated right */
+    bool wrong;   /* a number out of order, or not treated right */
     int block[2]; /* a pipe in which `next` waits once all are given, or -1 */
 } work;
 
@@ -303,7 +310,11 @@ static void wake_next(void *context) {
 static const cvt_stages stages = {next_number, decode_number, forward_numbers, write_number, count_tick, wake_next};
 
 static bool run_pipeline(work *w, int decoders, int workers, size_t window, size_t busy) {
-    cvt_pipeline_sizes sizes = {.decoders = decoders, .workers = workers, .batch = w->batch, .window = window, .busy = busy,
+    cvt_pipeline_sizes sizes = {.decoders = decoders,
+                                .workers = workers,
+                                .batch = w->batch,
+                                .window = window,
+                                .busy = busy,
                                 .slot = sizeof(item)};
     cvt_pipeline *pipeline = NULL;
     cvt_error error;
@@ -315,17 +326,19 @@ static bool run_pipeline(work *w, int decoders, int workers, size_t window, size
 
 static void order(void) {
     static const int shapes[][5] = {/* decoders, workers, batch, window, busy */
-                                    {1, 1, 1, 1, 1}, {1, 1, 1, 2, 2}, {4, 1, 1, 40, 3}, {1, 4, 2, 16, 16},
+                                    {1, 1, 1, 1, 1}, {1, 1, 1, 2, 2},    {4, 1, 1, 40, 3}, {1, 4, 2, 16, 16},
                                     {3, 3, 3, 8, 8}, {2, 2, 5, 300, 40}, {8, 8, 1, 64, 24}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const int *s = shapes[i];
         work w = {.count = 500, .stop_at = NEVER, .stop_after_ticks = NEVER, .batch = s[2], .block = {-1, -1}};
         char name[80];
-        snprintf(name, sizeof name, "order: %d decoders, %d workers, batch %d, window %d, busy %d", s[0], s[1], s[2], s[3], s[4]);
+        snprintf(name, sizeof name, "order: %d decoders, %d workers, batch %d, window %d, busy %d", s[0], s[1], s[2],
+                 s[3], s[4]);
         bool ran = run_pipeline(&w, s[0], s[1], (size_t)s[3], (size_t)s[4]);
-        test_case(ran && !w.wrong && w.written == 500 && w.forwarded == 500 - 72 && w.most_busy <= s[4] && w.largest_batch <= s[2],
-                  name, "wrong %d, written %d, forwarded %d, busy %d, batch %d", w.wrong, w.written, w.forwarded, w.most_busy,
-                  w.largest_batch);
+        test_case(ran && !w.wrong && w.written == 500 && w.forwarded == 500 - 72 && w.most_busy <= s[4] &&
+                      w.largest_batch <= s[2],
+                  name, "wrong %d, written %d, forwarded %d, busy %d, batch %d", w.wrong, w.written, w.forwarded,
+                  w.most_busy, w.largest_batch);
     }
     work none = {.stop_at = NEVER, .stop_after_ticks = NEVER, .batch = 2, .block = {-1, -1}};
     test_case(run_pipeline(&none, 2, 2, 4, 4) && none.written == 0, "order: no inputs", "%d written", none.written);
@@ -334,19 +347,19 @@ static void order(void) {
 static void early_ends(void) {
     work w = {.count = NEVER, .stop_at = 100, .stop_after_ticks = NEVER, .batch = 2, .block = {-1, -1}};
     bool ran = run_pipeline(&w, 3, 3, 50, 12);
-    test_case(ran && !w.wrong && w.written == 101 && w.wakes == 1, "a failed write ends an endless run", "wrong %d, written %d",
-              w.wrong, w.written);
+    test_case(ran && !w.wrong && w.written == 101 && w.wakes == 1, "a failed write ends an endless run",
+              "wrong %d, written %d", w.wrong, w.written);
 
     work ticked = {.count = NEVER, .stop_at = NEVER, .stop_after_ticks = 3, .batch = 2, .block = {-1, -1}};
     ran = run_pipeline(&ticked, 3, 3, 50, 12);
-    test_case(ran && !ticked.wrong && ticked.written > 0, "a tick ends an endless run", "wrong %d, written %d", ticked.wrong,
-              ticked.written);
+    test_case(ran && !ticked.wrong && ticked.written > 0, "a tick ends an endless run", "wrong %d, written %d",
+              ticked.wrong, ticked.written);
 
     work waiting = {.count = 20, .stop_at = NEVER, .stop_after_ticks = 3, .batch = 2};
     if (pipe(waiting.block) != 0) return;
     ran = run_pipeline(&waiting, 3, 3, 50, 12);
-    test_case(ran && !waiting.wrong && waiting.written == 20, "what is known is written while next waits", "wrong %d, written %d",
-              waiting.wrong, waiting.written);
+    test_case(ran && !waiting.wrong && waiting.written == 20, "what is known is written while next waits",
+              "wrong %d, written %d", waiting.wrong, waiting.written);
     close(waiting.block[0]);
 
     cvt_pipeline *unused = NULL;

@@ -1,7 +1,7 @@
 /* batch.h - a model over many images: reading and decoding of the next ones overlaps the forward passes of the current
  * ones, results come in the order of the inputs, and memory does not grow with their number.
  *
- * Every result is what the image would give alone: bytes do not depend on threads, jobs, images a pass or neighbours. */
+ * Every result is what the image would give alone: it does not depend on threads, jobs, images a pass, neighbours. */
 #ifndef CVT_BATCH_BATCH_H
 #define CVT_BATCH_BATCH_H
 

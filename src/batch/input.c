@@ -57,7 +57,8 @@ static cvt_status read_all(cvt_input *input, int fd, size_t expected, int wake, 
         if (got < 0) return cvt_input_fail(error, errno);
         input->size += (size_t)got;
         if (got == 0 || (input->size >= CHUNK && !cvt_input_is_image(input->data, input->size))) return CVT_OK;
-        if (input->size > CVT_INPUT_LIMIT) return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_INPUT_LIMIT);
+        if (input->size > CVT_INPUT_LIMIT)
+            return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_INPUT_LIMIT);
     }
 }
 

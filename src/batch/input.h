@@ -13,7 +13,7 @@ typedef struct cvt_input {
     size_t size, capacity;
 } cvt_input;
 
-enum { CVT_INPUT_SIGNATURE = 8 };                         /* bytes that tell a format */
+enum { CVT_INPUT_SIGNATURE = 8 };                      /* bytes that tell a format */
 static const size_t CVT_INPUT_LIMIT = (size_t)1 << 30; /* bytes of an image file; 100 megapixels at 16 bits fit */
 
 /* Reads a regular file whole, or standard input for "-". Anything else (directory, FIFO, device, socket) is
@@ -30,7 +30,7 @@ bool cvt_input_file_is_image(const char *path);
 /* read(2) that goes on after signals and waits in poll(2), where `wake` can end it with ECANCELED. */
 ssize_t cvt_input_wait_read(int fd, void *to, size_t n, int wake);
 
-/* Fills error with a system error's text after `format`'s; CVT_NOT_FOUND where the file is not there, else CVT_UNREADABLE. */
+/* Fills error with the text of a system error: CVT_NOT_FOUND where the file is not there, else CVT_UNREADABLE. */
 cvt_status cvt_input_fail(cvt_error *error, int number);
 
 #endif

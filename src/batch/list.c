@@ -124,7 +124,9 @@ static kind kind_of(int folder, const char *name) {
     return S_ISDIR(about.st_mode) ? SKIPPED : S_ISREG(about.st_mode) ? CANDIDATE : otherwise;
 }
 
-static int compare_names(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 /* Points names at the texts and sorts them. */
 static bool sort_names(level *in) {

@@ -33,7 +33,7 @@ void cvt_list_free(cvt_list *list);
  * (a directory that cannot be opened, a list that cannot be read on). */
 bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem);
 
-/* How many inputs there are, if that is known without reading anything (operands only, none of them a directory); else 0. */
+/* How many inputs there are if there are only operands and no directory among them; else 0: not known. */
 size_t cvt_list_count(const cvt_list_options *options);
 
 #endif

@@ -32,14 +32,16 @@ struct cvt_pipeline {
     int n_decoders, n_workers; /* how many of them run */
 
     pthread_mutex_t source, lock;
-    pthread_cond_t room, ready, done;   /* waited for by the decoders, the workers, the writer */
-    size_t taken, written;              /* inputs that came out of next, that went into write */
-    size_t decoding, waiting, running;  /* inputs that are DECODING, READY, RUNNING */
-    bool ended;                         /* next has no more */
-    bool stopped;                       /* the run ends early */
+    pthread_cond_t room, ready, done;  /* waited for by the decoders, the workers, the writer */
+    size_t taken, written;             /* inputs that came out of next, that went into write */
+    size_t decoding, waiting, running; /* inputs that are DECODING, READY, RUNNING */
+    bool ended;                        /* next has no more */
+    bool stopped;                      /* the run ends early */
 };
 
-static void *slot_of(const cvt_pipeline *p, size_t number) { return p->slots + number % p->sizes.window * p->sizes.slot; }
+static void *slot_of(const cvt_pipeline *p, size_t number) {
+    return p->slots + number % p->sizes.window * p->sizes.slot;
+}
 
 static unsigned char *state_of(cvt_pipeline *p, size_t number) { return &p->states[number % p->sizes.window]; }
 
@@ -118,7 +120,8 @@ static void *worker(void *argument) {
     void **batch = p->batches + (size_t)self->index * (size_t)p->sizes.batch;
     pthread_mutex_lock(&p->lock);
     for (;;) {
-        while (!p->stopped && p->waiting == 0 && !(p->ended && p->decoding == 0)) pthread_cond_wait(&p->ready, &p->lock);
+        while (!p->stopped && p->waiting == 0 && !(p->ended && p->decoding == 0))
+            pthread_cond_wait(&p->ready, &p->lock);
         if (p->stopped || p->waiting == 0) break;
         int n = gather(p, batch);
         pthread_mutex_unlock(&p->lock);
@@ -157,8 +160,8 @@ static void init_locks(cvt_pipeline *p) {
     pthread_condattr_destroy(&monotonic);
 }
 
-cvt_status cvt_pipeline_start(cvt_pipeline **out, const cvt_pipeline_sizes *sizes, const cvt_stages *stages, void *context,
-                              cvt_error *error) {
+cvt_status cvt_pipeline_start(cvt_pipeline **out, const cvt_pipeline_sizes *sizes, const cvt_stages *stages,
+                              void *context, cvt_error *error) {
     *out = NULL;
     cvt_pipeline *p = calloc(1, sizeof *p);
     if (!p) return cvt_fail_memory(error);

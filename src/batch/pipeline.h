@@ -1,11 +1,11 @@
-/* pipeline.h - many inputs through two stages on threads, and out again in the order they came. Knows nothing of images.
+/* pipeline.h - many inputs through two stages on threads, and out again in the order they came.
  *
  *     next -> decode (decoders) -> forward (workers, up to `batch` at a time) -> write (the caller's thread, in order)
  *
  * An input lives in a slot of a ring of `window` slots from `next` to `write`, so memory is bounded: when the oldest is
  * late, the others wait. Of these slots at most `busy` are between `next` and the end of `forward`, which bounds what
- * these stages hold. A worker takes what is ready, without waiting to fill its batch: nothing is held back from a reader
- * that waits for an answer before it gives the next input. */
+ * these stages hold. A worker takes what is ready, without waiting to fill its batch: nothing is held back from a
+ * reader that waits for an answer before it gives the next input. */
 #ifndef CVT_BATCH_PIPELINE_H
 #define CVT_BATCH_PIPELINE_H
 
@@ -37,12 +37,12 @@ typedef struct cvt_pipeline_sizes {
 typedef struct cvt_pipeline cvt_pipeline;
 
 /* Starts the decoders. With fewer threads than wanted a pipeline goes on, if there is one for each stage. */
-cvt_status cvt_pipeline_start(cvt_pipeline **out, const cvt_pipeline_sizes *sizes, const cvt_stages *stages, void *context,
-                              cvt_error *error);
+cvt_status cvt_pipeline_start(cvt_pipeline **out, const cvt_pipeline_sizes *sizes, const cvt_stages *stages,
+                              void *context, cvt_error *error);
 
 /* Starts the workers, and writes until the end of the inputs or until write or tick says so. When it ends early, inputs
- * whose forward pass has begun are finished, and those of them that are next in order are written (unless it was `write`
- * that ended it). No thread is left when this returns. Fails only where no worker can be started. */
+ * whose forward pass has begun are finished, and those of them that are next in order are written (unless it was
+ * `write` that ended it). No thread is left when this returns. Fails only where no worker can be started. */
 cvt_status cvt_pipeline_run(cvt_pipeline *pipeline, cvt_error *error);
 
 /* Stops the threads if they still run. each, unless NULL, is called for every slot, to free what it holds. */

@@ -33,11 +33,11 @@ static bool write_text(run *r) {
 }
 
 static void say(run *r, const cvt_batch_result *result) {
-    char line[CVT_MESSAGE_MAX + 16];
+    char warning[CVT_MESSAGE_MAX];
     if (result->status == CVT_OK && !result->warning) return;
     cvt_progress_clear(&r->progress);
-    snprintf(line, sizeof line, "%s%s", result->message ? "" : "warning: ", result->message ? result->message : result->warning);
-    cvt_cli_say(result->path, line);
+    if (result->warning) snprintf(warning, sizeof warning, "warning: %s", result->warning);
+    cvt_cli_say(result->path, result->warning ? warning : result->message);
 }
 
 static bool add_result(void *context, const cvt_batch_result *result) {
@@ -77,11 +77,14 @@ static bool prepare(run *r, const cvt_settings *settings) {
 static cvt_status choose(cvt_batch_options *options, const cvt_settings *settings, char **operands, cvt_error *error) {
     cvt_list_options *inputs = &options->inputs;
     *options = (cvt_batch_options){.image = cvt_settings_image(settings), .images = (int)settings->batch};
-    *inputs = (cvt_list_options){.paths = (const char *const *)operands, .files_from = settings->files_from,
-                                 .nul = settings->null, .recursive = settings->recursive};
+    *inputs = (cvt_list_options){.paths = (const char *const *)operands,
+                                 .files_from = settings->files_from,
+                                 .nul = settings->null,
+                                 .recursive = settings->recursive};
     while (operands[inputs->n_paths]) inputs->n_paths++;
     if (settings->null && !settings->files_from) {
-        if (inputs->n_paths) return cvt_fail(error, CVT_USAGE, "-0 is for lists: give --files-from too, or no operands");
+        if (inputs->n_paths)
+            return cvt_fail(error, CVT_USAGE, "-0 is for lists: give --files-from too, or no operands");
         inputs->files_from = "-";
     }
     options->known = cvt_list_count(inputs);

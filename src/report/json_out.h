@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 
-/* "text" with quotes, backslashes and control characters (C0, DEL, C1) escaped; bytes that are no UTF-8 become U+FFFD. */
+/* "text" with quotes, backslashes and control characters (C0, DEL, C1) escaped; what is no UTF-8 becomes U+FFFD. */
 void cvt_json_out_string(cvt_str *to, const char *text);
 
 /* "path":"a/b.jpg", or for a path that is not UTF-8 "path_b64":"..." with its bytes in base64. */

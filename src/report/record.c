@@ -1,12 +1,12 @@
 /* record.c - the output formats.
  *
- * text    for people: the path and under it a line a rank; with one rank, both on one line. Failed inputs are not in it.
- * jsonl   an object a line; json: the same objects in one array
- * csv     path,ok,error,rank,index,label,score: a line a rank, one for a failed input, whose error is the code. Quoted as
- *         in RFC 4180, lines end with LF
- * tsv     the same with tabs and never quoted: a tab or newline in a name is escaped like any control byte
+ * - text, for people: the path and under it a line a rank; with one rank, both on one line. No failed inputs.
+ * - jsonl: an object a line; json: the same objects in one array.
+ * - csv: path,ok,error,rank,index,label,score; a line a rank, one for a failed input, whose error is the code. Quoted
+ * as in RFC 4180; lines end with LF.
+ * - tsv: the same with tabs and never quoted; a tab or newline in a name is escaped like any control byte.
  *
- * Outside JSON control bytes and bytes that are no UTF-8 become \xNN; only the newline, which CSV can quote, stays there. */
+ * Outside JSON control bytes and bytes that are no UTF-8 become \xNN; only the newline, which CSV can quote, stays. */
 #include "report/record.h"
 
 #include <math.h>
@@ -120,10 +120,12 @@ static void csv_field(cvt_str *to, const char *text) {
     if (quoted) append(to, "\"");
 }
 
-static void table_record(cvt_str *to, const cvt_record *record, const char *comma, void (*field)(cvt_str *, const char *)) {
+static void table_record(cvt_str *to, const cvt_record *record, const char *comma,
+                         void (*field)(cvt_str *, const char *)) {
     if (record->status != CVT_OK) {
         field(to, record->path);
-        cvt_str_print(to, "%sfalse%s%s%s%s%s%s\n", comma, comma, cvt_status_code(record->status), comma, comma, comma, comma);
+        cvt_str_print(to, "%sfalse%s%s", comma, comma, cvt_status_code(record->status));
+        cvt_str_print(to, "%s%s%s%s\n", comma, comma, comma, comma);
         return;
     }
     for (int i = 0; i < record->n; i++) {
@@ -153,11 +155,11 @@ static void tsv_record(cvt_str *to, const cvt_record *record, bool first) {
 /* ---- the list of formats --------------------------------------------------------------------------------------- */
 
 static const cvt_format formats[] = {
-    {"text", false, NULL, text_record, NULL},
-    {"jsonl", true, NULL, jsonl_record, NULL},
-    {"json", true, NULL, json_record, json_end},
-    {"csv", true, csv_begin, csv_record, NULL},
-    {"tsv", true, tsv_begin, tsv_record, NULL},
+    {.name = "text", .record = text_record},
+    {.name = "jsonl", .record = jsonl_record, .failures = true},
+    {.name = "json", .record = json_record, .end = json_end, .failures = true},
+    {.name = "csv", .begin = csv_begin, .record = csv_record, .failures = true},
+    {.name = "tsv", .begin = tsv_begin, .record = tsv_record, .failures = true},
 };
 
 const cvt_format *cvt_format_at(int index) {
