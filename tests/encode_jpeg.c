@@ -1,7 +1,8 @@
 /* encode_jpeg.c - writes the kinds of JPEG that Pillow cannot; used by make_images.py only.
  * usage: encode_jpeg WIDTH HEIGHT COMPONENTS SPACE QUALITY FLAGS FACTORS... <raw >jpeg
- * SPACE: ycc rgb gray cmyk ycck, or unknown for two components. FLAGS: letters p(rogressive) a(rithmetic) r(estart every 5 MCUs) n(o Adobe or JFIF
- * marker) s(cans: more than 200 of them), or "-". FACTORS: sampling factors as 2x1, one a component. */
+ * SPACE: ycc rgb gray cmyk ycck, or unknown for two components. FLAGS: letters p(rogressive) a(rithmetic) r(estart
+ * every 5 MCUs) n(o Adobe or JFIF marker) s(cans: more than 200 of them), or "-". FACTORS: sampling factors as 2x1, one
+ * a component. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,8 @@ static J_COLOR_SPACE space(const char *name) {
     static const struct {
         const char *name;
         J_COLOR_SPACE space;
-    } spaces[] = {{"ycc", JCS_YCbCr}, {"rgb", JCS_RGB}, {"gray", JCS_GRAYSCALE}, {"cmyk", JCS_CMYK}, {"ycck", JCS_YCCK}};
+    } spaces[] = {
+        {"ycc", JCS_YCbCr}, {"rgb", JCS_RGB}, {"gray", JCS_GRAYSCALE}, {"cmyk", JCS_CMYK}, {"ycck", JCS_YCCK}};
     for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
         if (strcmp(name, spaces[i].name) == 0) return spaces[i].space;
     return JCS_UNKNOWN;
@@ -43,11 +45,15 @@ int main(int argc, char **argv) {
     jpeg.image_width = width;
     jpeg.image_height = height;
     jpeg.input_components = components;
-    jpeg.in_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : components == 4 ? JCS_CMYK : JCS_UNKNOWN;
+    jpeg.in_color_space = components == 1   ? JCS_GRAYSCALE
+                          : components == 3 ? JCS_RGB
+                          : components == 4 ? JCS_CMYK
+                                            : JCS_UNKNOWN;
     jpeg_set_defaults(&jpeg);
     jpeg_set_colorspace(&jpeg, space(argv[4]));
     jpeg_set_quality(&jpeg, atoi(argv[5]), TRUE);
-    for (int i = 0; i < components; i++) sscanf(argv[7 + i], "%dx%d", &jpeg.comp_info[i].h_samp_factor, &jpeg.comp_info[i].v_samp_factor);
+    for (int i = 0; i < components; i++)
+        sscanf(argv[7 + i], "%dx%d", &jpeg.comp_info[i].h_samp_factor, &jpeg.comp_info[i].v_samp_factor);
     if (strchr(flags, 'p')) jpeg_simple_progression(&jpeg);
     if (strchr(flags, 's')) jpeg.scan_info = many_scans(components, &jpeg.num_scans);
     if (strchr(flags, 'a')) jpeg.arith_code = TRUE;

@@ -6,7 +6,8 @@
 
 FOLDER/manifest.txt has lines "FILE STEP HEIGHT WIDTH CRC32": the checksum of the RGB bytes after decode, decode-clip
 (16-bit grey as Pillow has it), decode-torn (with LOAD_TRUNCATED_IMAGES), orient, RECIPE/resize, or of the f32 tensor of
-RECIPE; and "FILE error CODE" for a file that must be refused. The recipes are those of test_image.c. Fixed seed. Needs pillow 13, numpy, torch, torchvision, timm, transformers, a C compiler and libjpeg."""
+RECIPE; and "FILE error CODE" for a file that must be refused. The recipes are those of test_image.c. Fixed seed.
+Needs pillow 13, numpy, torch, torchvision, timm, transformers, a C compiler and libjpeg."""
 import io
 import os
 import struct
@@ -163,16 +164,19 @@ def jpegs(encode):
         for sampling in (0, 1, 2):
             for progressive in (False, True):
                 for quality in (50, 75, 95):
-                    name = f"jpeg_{size[0]}x{size[1]}_{'444 422 420'.split()[sampling]}{'_p' if progressive else ''}_q{quality}"
+                    kind = '444 422 420'.split()[sampling] + ('_p' if progressive else '')
+                    name = f"jpeg_{size[0]}x{size[1]}_{kind}_q{quality}"
                     data = by_pillow(rgb(*size), subsampling=sampling, progressive=progressive, quality=quality)
                     add(name + ".jpg", data, small=size == (97, 61) and quality == 75)
     for factors in ("4x1", "1x2", "1x4", "4x2", "2x1", "3x1", "2x2", "3x2", "2x4"):
         for flags in ("-", "p", "r", "a", "pa", "pr"):
             add(f"jpeg_{factors}_{flags}.jpg", encode(75, 50, 3, "ycc", 80, flags, factors, "1x1", "1x1"),
                 small=flags == "-" or (factors, flags) in (("2x2", "a"), ("2x1", "r"), ("2x2", "pa")))
-    for i, factors in enumerate((("1x1", "2x2", "1x1"), ("2x1", "1x2", "1x1"), ("2x2", "2x1", "1x2"), ("1x1", "1x1", "2x1"))):
+    for i, factors in enumerate((("1x1", "2x2", "1x1"), ("2x1", "1x2", "1x1"), ("2x2", "2x1", "1x2"), ("1x1", "1x1",
+        "2x1"))):
         add(f"jpeg_mixed{i}.jpg", encode(66, 45, 3, "ycc", 85, "p" if i == 2 else "-", *factors), small=i == 1)
-    for width, height in ((1, 1), (1, 2), (2, 1), (7, 9), (8, 8), (16, 16), (17, 15), (33, 1), (1, 33), (3, 700), (700, 3)):
+    for width, height in ((1, 1), (1, 2), (2, 1), (7, 9), (8, 8), (16, 16), (17, 15), (33, 1), (1, 33), (3, 700),
+        (700, 3)):
         add(f"jpeg_tiny_{width}x{height}.jpg", by_pillow(rgb(width, height), quality=90), small=width * height < 300)
         add(f"jpeg_tiny_{width}x{height}_gray.jpg", by_pillow(rgb(width, height).convert("L"), quality=90))
     add("jpeg_65500x1.jpg", encode(65500, 1, 3, "ycc", 60, "-", "2x2", "1x1", "1x1"))
@@ -196,7 +200,8 @@ def jpegs(encode):
     add("jpeg_ycck_a.jpg", encode(60, 40, 4, "ycck", 85, "a", "2x1", "1x1", "1x1", "2x1"))
     base = by_pillow(rgb(50, 34), quality=80)
     add("jpeg_junk_after.jpg", base + b"junk" * 50, small=True)
-    add("jpeg_junk_segments.jpg", with_segments(base, segment(0xe5, b"x" * 100), segment(0xfe, b"comment"), segment(0xe1, b"no exif")))
+    add("jpeg_junk_segments.jpg", with_segments(base, segment(0xe5, b"x" * 100), segment(0xfe, b"comment"),
+        segment(0xe1, b"no exif")))
     flipped = bytearray(by_pillow(rgb(120, 90), quality=80, subsampling=0, restart_marker_blocks=6))
     where = flipped.index(b"\xff\xd1")
     flipped[where:where] = b"\0\0\0"  # bytes before a restart marker: libjpeg warns and goes on
@@ -207,13 +212,15 @@ def oriented():
     for orientation in range(10):
         order = "<>"[orientation % 2]
         exif = segment(0xe1, b"Exif\0\0" + tiff(orientation, order, extra=orientation % 3))
-        add(f"exif_{orientation}.jpg", with_segments(by_pillow(rgb(70, 33), quality=85), exif), small=orientation in (5, 6, 9))
+        add(f"exif_{orientation}.jpg", with_segments(by_pillow(rgb(70, 33), quality=85), exif),
+            small=orientation in (5, 6, 9))
         chunks = chunk(b"eXIf", tiff(orientation, order))
         add(f"exif_{orientation}.png", png(picture(37, 21), 2, 8, before=chunks), small=orientation > 1)
     jpeg = by_pillow(rgb(40, 25), quality=85)
     first, second = (segment(0xe1, b"Exif\0\0" + tiff(o)) for o in (6, 3))
     add("exif_two.jpg", with_segments(jpeg, first, second))
-    add("exif_behind_junk.jpg", with_segments(jpeg, segment(0xe2, b"\xff\xe1" * 40), segment(0xe1, b"http://x"), first), small=True)
+    add("exif_behind_junk.jpg", with_segments(jpeg, segment(0xe2, b"\xff\xe1" * 40), segment(0xe1, b"http://x"),
+        first), small=True)
     add("exif_long.jpg", with_segments(jpeg, segment(0xe1, b"Exif\0\0" + tiff(8, ">", kind=4))))
     add("exif_after_pixels.png", png(picture(20, 11), 2, 8, after=chunk(b"eXIf", tiff(6))), small=True)
     add("exif_prefixed.png", png(picture(20, 11), 2, 8, before=chunk(b"eXIf", b"Exif\0\0" + tiff(5))))
@@ -230,7 +237,8 @@ def pngs():
                         continue
                     entries = 1 << depth
                     samples = picture(width, height, channels[kind], 1 << depth)
-                    before = chunk(b"PLTE", rng.integers(0, 256, entries * 3, dtype=np.uint8).tobytes()) if kind == 3 else b""
+                    colours = rng.integers(0, 256, entries * 3, dtype=np.uint8).tobytes() if kind == 3 else b""
+                    before = chunk(b"PLTE", colours) if kind == 3 else b""
                     name = f"png_{kind}_{depth}{'_i' if interlace else ''}_{width}x{height}.png"
                     add(name, png(samples, kind, depth, interlace, before, idats=3), small=width == 29)
     gray, colour = picture(31, 20, 1), picture(31, 20)
@@ -238,20 +246,25 @@ def pngs():
     plte = chunk(b"PLTE", palette.tobytes())
     add("png_trns_gray.png", png(gray, 0, 8, before=chunk(b"tRNS", struct.pack(">H", int(gray[0, 0, 0])))), small=True)
     add("png_trns_gray4.png", png(gray // 16, 0, 4, before=chunk(b"tRNS", struct.pack(">H", 3))))
-    add("png_trns_gray16.png", png(picture(31, 20, 1, 65536), 0, 16, before=chunk(b"tRNS", struct.pack(">H", 300))), small=True)
-    add("png_trns_rgb.png", png(colour, 2, 8, before=chunk(b"tRNS", struct.pack(">HHH", *map(int, colour[0, 0])))), small=True)
+    add("png_trns_gray16.png", png(picture(31, 20, 1, 65536), 0, 16, before=chunk(b"tRNS", struct.pack(">H", 300))),
+        small=True)
+    add("png_trns_rgb.png", png(colour, 2, 8, before=chunk(b"tRNS", struct.pack(">HHH", *map(int, colour[0, 0])))),
+        small=True)
     add("png_trns_rgb_i.png", png(colour, 2, 8, True, before=chunk(b"tRNS", struct.pack(">HHH", 1, 2, 3))))
     add("png_trns_palette.png", png(gray % 200, 3, 8, before=plte + chunk(b"tRNS", bytes(range(100)))), small=True)
     add("png_trns_palette_i.png", png(gray % 200, 3, 8, True, before=plte + chunk(b"tRNS", bytes(200))))
-    add("png_trns_gama.png", png(gray % 200, 3, 8, before=chunk(b"gAMA", struct.pack(">I", 45455)) + plte + chunk(b"tRNS", bytes(50))), small=True)
+    add("png_trns_gama.png", png(gray % 200, 3, 8, before=chunk(b"gAMA", struct.pack(">I",
+        45455)) + plte + chunk(b"tRNS", bytes(50))), small=True)
     add("png_palette_partial.png", png(gray % 200, 3, 8, before=plte), small=True)
     add("png_palette_beyond.png", png(gray, 3, 8, before=plte), small=True)
     add("png_gray16_low.png", png(picture(31, 20, 1, 400), 0, 16), small=True)
     add("png_gama.png", png(colour, 2, 8, before=chunk(b"gAMA", struct.pack(">I", 100000))))
-    add("png_srgb_chrm.png", png(colour, 2, 8, before=chunk(b"sRGB", b"\0") + chunk(b"cHRM", struct.pack(">8I", *range(1, 9)))))
+    add("png_srgb_chrm.png", png(colour, 2, 8, before=chunk(b"sRGB", b"\0") + chunk(b"cHRM", struct.pack(">8I",
+        *range(1, 9)))))
     add("png_iccp.png", png(colour, 2, 8, before=chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(300)))))
     add("png_text.png", png(colour, 2, 8, before=chunk(b"tEXt", b"a\0b"), after=chunk(b"tEXt", b"c\0d")))
-    add("png_bkgd_sbit.png", png(colour, 2, 8, before=chunk(b"sBIT", b"\5\6\5") + chunk(b"bKGD", struct.pack(">HHH", 9, 9, 9))))
+    add("png_bkgd_sbit.png", png(colour, 2, 8, before=chunk(b"sBIT", b"\5\6\5") + chunk(b"bKGD", struct.pack(">HHH",
+        9, 9, 9))))
     add("png_private.png", png(colour, 2, 8, before=chunk(b"prVt", bytes(50))))
     add("png_no_end.png", png(colour, 2, 8, end=False), small=True)
     add("png_no_checksum.png", png(colour, 2, 8, end=False)[:-4])
@@ -278,7 +291,8 @@ def patched(data, where, *values):
 
 
 def bad_jpegs(encode):
-    base, progressive = encode(60, 40, 3, "ycc", 85, "-", "2x2", "1x1", "1x1"), encode(60, 40, 3, "ycc", 85, "p", "2x2", "1x1", "1x1")
+    base = encode(60, 40, 3, "ycc", 85, "-", "2x2", "1x1", "1x1")
+    progressive = encode(60, 40, 3, "ycc", 85, "p", "2x2", "1x1", "1x1")
     sof, scan = base.index(b"\xff\xc0"), base.index(b"\xff\xda")  # marker, length, precision, height, width, components
     bad("jpeg_scans.jpg", encode(40, 30, 3, "ycc", 85, "s", "1x1", "1x1", "1x1"), "too_large")
     bad("jpeg_two.jpg", encode(20, 10, 2, "unknown", 85, "-", "1x1", "1x1"), "unsupported")
@@ -289,7 +303,8 @@ def bad_jpegs(encode):
     bad("jpeg_side.jpg", patched(base, sof + 5, 0xff, 0xff, 0, 1), "too_large")
     bad("jpeg_lie.jpg", patched(base, sof + 5, 0x23, 0x28, 0x23, 0x28), "truncated")
     lie = progressive.index(b"\xff\xc2")
-    bad("jpeg_lie_p.jpg", patched(progressive, lie + 5, 0x23, 0x28, 0x23, 0x28), "corrupt")  # a scan ends at the next one
+    # a scan ends at the next one
+    bad("jpeg_lie_p.jpg", patched(progressive, lie + 5, 0x23, 0x28, 0x23, 0x28), "corrupt")
     bad("jpeg_no_height.jpg", patched(base, sof + 5, 0, 0), "corrupt")
     bad("jpeg_no_width.jpg", patched(base, sof + 7, 0, 0), "corrupt")
     bad("jpeg_no_tables.jpg", base[:2] + base[sof:], "corrupt")
@@ -371,7 +386,8 @@ def torn(encode):
     for flags in "-", "r":
         data = encode(75, 50, 3, "ycc", 80, flags, "2x2", "1x1", "1x1")
         for part in (0.6, 0.8, 0.97):
-            add(f"torn_{flags}_{int(part * 100)}.jpg", data[:int(len(data) * part)], small=part == 0.8, error="truncated")
+            add(f"torn_{flags}_{int(part * 100)}.jpg", data[:int(len(data) * part)], small=part == 0.8,
+                error="truncated")
     add("torn_no_end.jpg", encode(75, 50, 3, "ycc", 80, "p", "2x2", "1x1", "1x1")[:-2], error="truncated")
     for kind, channels in ((2, 3), (0, 1)):
         data = png(picture(40, 30, channels), kind, 8)
@@ -396,17 +412,20 @@ def gray(transform):
 
 
 def crop_only(size):
-    transform = transforms.Compose([transforms.CenterCrop(size), transforms.ToTensor(), transforms.Normalize(**IMAGENET)])
+    transform = transforms.Compose([transforms.CenterCrop(size), transforms.ToTensor(),
+        transforms.Normalize(**IMAGENET)])
     return lambda image: transform(image).numpy()
 
 
 RECIPES = {
-    "convnext224": hf(ConvNextImageProcessorPil(size={"shortest_edge": 224}, image_mean=IMAGENET["mean"], image_std=IMAGENET["std"])),
+    "convnext224": hf(ConvNextImageProcessorPil(size={"shortest_edge": 224}, image_mean=IMAGENET["mean"],
+        image_std=IMAGENET["std"])),
     "convnext384": hf(ConvNextImageProcessorPil()),
     "vit": hf(ViTImageProcessorPil()),
     "deit": hf(DeiTImageProcessorPil()),
     "pvt": hf(PvtImageProcessorPil()),
-    "raw": hf(DeiTImageProcessorPil(size={"height": 40, "width": 56}, crop_size={"height": 33, "width": 50}, do_rescale=False)),
+    "raw": hf(DeiTImageProcessorPil(size={"height": 40, "width": 56}, crop_size={"height": 33, "width": 50},
+        do_rescale=False)),
     "unnormalised": hf(ViTImageProcessorPil(size={"height": 50, "width": 30}, do_normalize=False)),
     "hf_crop": hf(DeiTImageProcessorPil(do_resize=False, crop_size={"height": 64, "width": 75})),
     "timm": timm(224, crop_pct=0.875, interpolation="bicubic", **IMAGENET),
@@ -424,7 +443,7 @@ RECIPES = {
     "lanczos": timm(50, crop_pct=0.8, interpolation="lanczos", **IMAGENET),
 }
 KEEPING = {"convnext224", "timm", "timm_vit", "crossvit", "keep", "gray", "nearest", "box", "hamming", "lanczos"}
-# the resized picture itself, where Pillow alone says what it is: filter and size (width, height) for a picture of (w, h)
+# the resized picture itself, where Pillow alone says what it is: filter, and size for a picture of (w, h)
 RESIZED = {
     "vit": (Image.BILINEAR, lambda w, h: (224, 224)),
     "convnext224": (Image.BICUBIC, lambda w, h: (256, 256 * h // w) if w <= h else (256 * w // h, 256)),

@@ -14,7 +14,8 @@
 #define IMAGENET .normalize = true, .mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}
 #define HALF .normalize = true, .mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}
 #define BYTE .channels = 3, .rescale = true, .rescale_factor = 1.0 / 255
-#define RESIZE(how, h, w, with) .resize = CVT_RESIZE_##how, .resize_height = h, .resize_width = w, .filter = CVT_FILTER_##with
+#define RESIZE(how, h, w, with) \
+    .resize = CVT_RESIZE_##how, .resize_height = h, .resize_width = w, .filter = CVT_FILTER_##with
 #define CROP(h, w) .crop_height = h, .crop_width = w
 #define FLOOR .crop_half_even = false /* Hugging Face */
 #define EVEN .crop_half_even = true   /* torchvision, timm */
@@ -41,8 +42,8 @@ static const struct {
     {"keep", {RESIZE(KEEP, 109, 182, BICUBIC), CROP(96, 160), EVEN, BYTE, IMAGENET}},
     {"torch_crop", {.resize = CVT_RESIZE_NONE, CROP(64, 75), EVEN, BYTE, IMAGENET}},
     {"gray",
-     {RESIZE(SHORTEST, 73, 73, BICUBIC), CROP(64, 64), EVEN, .channels = 1, .rescale = true, .rescale_factor = 1.0 / 255,
-      .normalize = true, .mean = {0.5}, .std = {0.25}}},
+     {RESIZE(SHORTEST, 73, 73, BICUBIC), CROP(64, 64), EVEN, .channels = 1, .rescale = true,
+      .rescale_factor = 1.0 / 255, .normalize = true, .mean = {0.5}, .std = {0.25}}},
     {"nearest", {RESIZE(SHORTEST, 62, 62, NEAREST), CROP(50, 50), EVEN, BYTE, IMAGENET}},
     {"box", {RESIZE(SHORTEST, 62, 62, BOX), CROP(50, 50), EVEN, BYTE, IMAGENET}},
     {"hamming", {RESIZE(SHORTEST, 62, 62, HAMMING), CROP(50, 50), EVEN, BYTE, IMAGENET}},
@@ -56,18 +57,19 @@ static const cvt_recipe *find_recipe(const char *name, size_t n) {
 }
 
 /* Does what `step` of the manifest says. *bytes: the result, height x width x size. */
-static cvt_status run(cvt_preprocessor *p, const char *step, const cvt_file *file, int *height, int *width, const void **bytes,
-                      size_t *size, cvt_error *error) {
+static cvt_status run(cvt_preprocessor *p, const char *step, const cvt_file *file, int *height, int *width,
+                      const void **bytes, size_t *size, cvt_error *error) {
     static const cvt_recipe none = {.channels = 3};
     const cvt_decode_options options = {.clip_gray16 = strcmp(step, "decode-clip") == 0,
                                         .allow_truncated = strcmp(step, "decode-torn") == 0};
     const char *slash = strchr(step, '/');
     const cvt_recipe *recipe = find_recipe(step, slash ? (size_t)(slash - step) : strlen(step));
-    const cvt_image_stop stop = strncmp(step, "decode", 6) == 0   ? CVT_STOP_DECODE
-                                : strcmp(step, "orient") == 0     ? CVT_STOP_ORIENT
+    const cvt_image_stop stop = strncmp(step, "decode", 6) == 0          ? CVT_STOP_DECODE
+                                : strcmp(step, "orient") == 0            ? CVT_STOP_ORIENT
                                 : slash && strcmp(slash, "/resize") == 0 ? CVT_STOP_RESIZE
-                                                                  : CVT_STOP_NONE;
-    if (!recipe && stop != CVT_STOP_DECODE && stop != CVT_STOP_ORIENT) return cvt_fail(error, CVT_USAGE, "unknown step");
+                                                                         : CVT_STOP_NONE;
+    if (!recipe && stop != CVT_STOP_DECODE && stop != CVT_STOP_ORIENT)
+        return cvt_fail(error, CVT_USAGE, "unknown step");
     const cvt_pixels *pixels;
     TRY(cvt_preprocess(p, recipe ? recipe : &none, &options, file->data, file->size, stop, &pixels, error));
     *height = pixels->height;

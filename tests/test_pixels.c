@@ -35,7 +35,8 @@ static bytes load(const char *name) {
     return b;
 }
 
-static cvt_status decode(cvt_preprocessor *p, const uint8_t *data, size_t size, const cvt_decode_options *options, cvt_error *error) {
+static cvt_status decode(cvt_preprocessor *p, const uint8_t *data, size_t size, const cvt_decode_options *options,
+                         cvt_error *error) {
     uint8_t *exact = malloc(size ? size : 1);
     if (!exact) return cvt_fail_memory(error);
     if (size) memcpy(exact, data, size);
@@ -74,10 +75,12 @@ static bool known(cvt_status status) {
            status == CVT_UNSUPPORTED || status == CVT_TOO_LARGE;
 }
 
-/* Every byte in turn takes a few other values: whatever comes, it comes as a status with a line that says what is wrong. */
+/* Every byte in turn takes a few other values: whatever comes, it comes as a status with a line that says what is
+ * wrong. */
 static void check_flips(cvt_preprocessor *p, const char *name, size_t step) {
     static const uint8_t flips[] = {0x01, 0x80, 0xff};
-    const cvt_decode_options small = {.max_pixels = 1000000}, lenient = {.max_pixels = 1000000, .allow_truncated = true};
+    const cvt_decode_options small = {.max_pixels = 1000000},
+                             lenient = {.max_pixels = 1000000, .allow_truncated = true};
     bytes b = load(name);
     size_t wrong = 0, refused = 0;
     for (size_t i = 0; i < b.size; i += step) {
@@ -114,25 +117,30 @@ static void check_damage(cvt_preprocessor *p) {
 
 /* ---- limits ----------------------------------------------------------------------------------------------------- */
 
-static void expect(cvt_preprocessor *p, const char *title, bytes b, cvt_decode_options options, cvt_status want, const char *word) {
+static void expect(cvt_preprocessor *p, const char *title, bytes b, cvt_decode_options options, cvt_status want,
+                   const char *word) {
     cvt_error error = {0};
     const cvt_status status = decode(p, b.data, b.size, &options, &error);
-    test_case(status == want && (!word || strstr(error.message, word)), title, "%s: %s", cvt_status_code(status), error.message);
+    test_case(status == want && (!word || strstr(error.message, word)), title, "%s: %s", cvt_status_code(status),
+              error.message);
 }
 
 static void check_limits(cvt_preprocessor *p) {
     bytes jpeg = load("jpeg_97x61_420_p_q75.jpg"), png = load("png_2_8_29x17.png");
     expect(p, "JPEG of just as many pixels", jpeg, (cvt_decode_options){.max_pixels = 97 * 61}, CVT_OK, NULL);
-    expect(p, "JPEG of one pixel too many", jpeg, (cvt_decode_options){.max_pixels = 97 * 61 - 1}, CVT_TOO_LARGE, "--max-pixels");
+    expect(p, "JPEG of one pixel too many", jpeg, (cvt_decode_options){.max_pixels = 97 * 61 - 1}, CVT_TOO_LARGE,
+           "--max-pixels");
     expect(p, "PNG of just as many pixels", png, (cvt_decode_options){.max_pixels = 29 * 17}, CVT_OK, NULL);
-    expect(p, "PNG of one pixel too many", png, (cvt_decode_options){.max_pixels = 29 * 17 - 1}, CVT_TOO_LARGE, "--max-pixels");
+    expect(p, "PNG of one pixel too many", png, (cvt_decode_options){.max_pixels = 29 * 17 - 1}, CVT_TOO_LARGE,
+           "--max-pixels");
     /* Pillow writes the ten scans of jpeg_simple_progression */
     expect(p, "JPEG of just as many scans", jpeg, (cvt_decode_options){.max_scans = 10}, CVT_OK, NULL);
     expect(p, "JPEG of one scan too many", jpeg, (cvt_decode_options){.max_scans = 9}, CVT_TOO_LARGE, "--max-scans");
     free(jpeg.data);
     free(png.data);
 
-    static const char *const lies[] = {"bad_jpeg_lie.jpg", "bad_jpeg_lie_p.jpg", "bad_png_lie.png"}; /* 81 million pixels */
+    static const char *const lies[] = {"bad_jpeg_lie.jpg", "bad_jpeg_lie_p.jpg",
+                                       "bad_png_lie.png"}; /* 81 million pixels */
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         bytes b = load(lies[i]);
         decode(p, b.data, b.size, &defaults, NULL);
@@ -146,11 +154,13 @@ static void check_limits(cvt_preprocessor *p) {
 static void check_warnings(cvt_preprocessor *p) {
     bytes b = load("jpeg_extraneous_bytes.jpg");
     cvt_status status = decode(p, b.data, b.size, &defaults, NULL);
-    test_case(status == CVT_OK && strstr(p->info.warning, "extraneous"), "a warning is passed on", "\"%s\"", p->info.warning);
+    test_case(status == CVT_OK && strstr(p->info.warning, "extraneous"), "a warning is passed on", "\"%s\"",
+              p->info.warning);
     free(b.data);
     b = load("png_bad_pixels_crc.png");
     status = decode(p, b.data, b.size, &defaults, NULL);
-    test_case(status == CVT_OK && strstr(p->info.warning, "CRC"), "a wrong checksum is told", "\"%s\"", p->info.warning);
+    test_case(status == CVT_OK && strstr(p->info.warning, "CRC"), "a wrong checksum is told", "\"%s\"",
+              p->info.warning);
     free(b.data);
     b = load("jpeg_gray.jpg");
     status = decode(p, b.data, b.size, &defaults, NULL);
@@ -224,35 +234,39 @@ static void check_exif(void) {
 
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
-/* Offsets as torchvision and Hugging Face have them, from their own formulas: round half to even of (h - size) / 2.0 and
- * (h - size) // 2; a picture smaller than the crop is padded by (size - h) // 2 on the left or, in Hugging Face, one more. */
+/* Offsets as torchvision and Hugging Face have them, from their own formulas: round half to even of (h - size) / 2.0
+ * and (h - size) // 2; a picture smaller than the crop is padded by (size - h) // 2 on the left or, in Hugging Face,
+ * one more. */
 static void check_geometry(void) {
     static const struct {
         int size, torch, hf;
-    } offsets[] = {{224, 0, 0}, {225, 0, 0}, {226, 1, 1}, {227, 2, 1}, {229, 2, 2}, {231, 4, 3}, {223, 0, -1}, {222, -1, -1}, {219, -2, -3}};
+    } offsets[] = {{224, 0, 0}, {225, 0, 0},  {226, 1, 1},   {227, 2, 1},  {229, 2, 2},
+                   {231, 4, 3}, {223, 0, -1}, {222, -1, -1}, {219, -2, -3}};
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
         cvt_recipe recipe = {.resize = CVT_RESIZE_NONE, .crop_height = 224, .crop_width = 224};
         cvt_geometry hf, torch;
         cvt_recipe_geometry(&hf, &recipe, 300, offsets[i].size, NULL);
         recipe.crop_half_even = true;
         cvt_recipe_geometry(&torch, &recipe, offsets[i].size, 300, NULL);
-        test_case(hf.y == offsets[i].hf && torch.x == offsets[i].torch && hf.x == 38 && hf.full_width == 300, "offset of a crop",
-                  "%d: %d, %d", offsets[i].size, hf.y, torch.x);
+        test_case(hf.y == offsets[i].hf && torch.x == offsets[i].torch && hf.x == 38 && hf.full_width == 300,
+                  "offset of a crop", "%d: %d, %d", offsets[i].size, hf.y, torch.x);
     }
 
     const cvt_recipe shortest = {.resize = CVT_RESIZE_SHORTEST, .resize_height = 256, .resize_width = 256};
     cvt_geometry g;
     cvt_error error = {0};
-    test_case(cvt_recipe_geometry(&g, &shortest, 500, 375, NULL) == CVT_OK && g.full_width == 341 && g.full_height == 256 &&
-                  g.width == 341 && g.height == 256,
+    test_case(cvt_recipe_geometry(&g, &shortest, 500, 375, NULL) == CVT_OK && g.full_width == 341 &&
+                  g.full_height == 256 && g.width == 341 && g.height == 256,
               "the long side is rounded down", "%d x %d", g.full_width, g.full_height);
-    test_case(cvt_recipe_geometry(&g, &shortest, 1, 100000000, &error) == CVT_TOO_LARGE, "a resize beyond 2^31", "%s", error.message);
+    test_case(cvt_recipe_geometry(&g, &shortest, 1, 100000000, &error) == CVT_TOO_LARGE, "a resize beyond 2^31", "%s",
+              error.message);
     const cvt_recipe border = {.resize = CVT_RESIZE_BORDER, .resize_height = 224, .resize_width = 224};
-    test_case(cvt_recipe_geometry(&g, &border, 1000, 1, &error) == CVT_UNSUPPORTED, "a resize to nothing", "%s", error.message);
+    test_case(cvt_recipe_geometry(&g, &border, 1000, 1, &error) == CVT_UNSUPPORTED, "a resize to nothing", "%s",
+              error.message);
     /* timm's ResizeKeepRatio.get_params: 640 x 480 for (224, 320), longest 0 and 1 */
     cvt_recipe keep = {.resize = CVT_RESIZE_KEEP, .resize_height = 224, .resize_width = 320};
-    test_case(cvt_recipe_geometry(&g, &keep, 640, 480, NULL) == CVT_OK && g.full_width == 320 && g.full_height == 240, "keep the ratio",
-              "%d x %d", g.full_width, g.full_height);
+    test_case(cvt_recipe_geometry(&g, &keep, 640, 480, NULL) == CVT_OK && g.full_width == 320 && g.full_height == 240,
+              "keep the ratio", "%d x %d", g.full_width, g.full_height);
     keep.resize = CVT_RESIZE_BORDER;
     test_case(cvt_recipe_geometry(&g, &keep, 640, 480, NULL) == CVT_OK && g.full_width == 299 && g.full_height == 224,
               "keep the ratio inside", "%d x %d", g.full_width, g.full_height);
@@ -280,7 +294,8 @@ static bool same_window(const cvt_pixels *part, const cvt_pixels *whole, int x, 
 
 /* A window is cut out of the whole, whichever passes run; one resampler serves all sizes. */
 static void check_windows(void) {
-    static const int sizes[][4] = {{60, 40, 33, 21}, {21, 90, 30, 20}, {60, 40, 60, 21}, {60, 40, 33, 40}, {5, 4, 70, 90}, {60, 40, 60, 40}};
+    static const int sizes[][4] = {{60, 40, 33, 21}, {21, 90, 30, 20}, {60, 40, 60, 21},
+                                   {60, 40, 33, 40}, {5, 4, 70, 90},   {60, 40, 60, 40}};
     cvt_resampler *r = cvt_resampler_new();
     cvt_pixels in = {0}, whole = {0}, part = {0};
     for (size_t i = 0; r && i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -299,7 +314,8 @@ static void check_windows(void) {
     fill_noise(&in, 100000, 1);
     const cvt_window far = {25600000, 256, 12800000, 20, 224, 224};
     cvt_error error = {0};
-    test_case(r && cvt_resample(r, &part, &in, CVT_FILTER_BICUBIC, &far, &error) == CVT_OK, "a very wide resize", "%s", error.message);
+    test_case(r && cvt_resample(r, &part, &in, CVT_FILTER_BICUBIC, &far, &error) == CVT_OK, "a very wide resize", "%s",
+              error.message);
     cvt_pixels_free(&in);
     cvt_pixels_free(&whole);
     cvt_pixels_free(&part);
@@ -308,13 +324,19 @@ static void check_windows(void) {
 
 static void check_resize_limit(cvt_preprocessor *p) {
     bytes b = load("jpeg_97x61_420_q75.jpg");
-    const cvt_recipe recipe = {.resize = CVT_RESIZE_SHORTEST, .resize_height = 1000, .resize_width = 1000, .filter = CVT_FILTER_BILINEAR,
-                               .crop_height = 224, .crop_width = 224, .channels = 3};
+    const cvt_recipe recipe = {.resize = CVT_RESIZE_SHORTEST,
+                               .resize_height = 1000,
+                               .resize_width = 1000,
+                               .filter = CVT_FILTER_BILINEAR,
+                               .crop_height = 224,
+                               .crop_width = 224,
+                               .channels = 3};
     const cvt_decode_options options = {.max_pixels = 1000000};
     const cvt_pixels *pixels;
     cvt_error error = {0};
     cvt_status status = cvt_preprocess(p, &recipe, &options, b.data, b.size, CVT_STOP_RESIZE, &pixels, &error);
-    test_case(status == CVT_TOO_LARGE && strstr(error.message, "--max-pixels"), "a resize over the limit", "%s", error.message);
+    test_case(status == CVT_TOO_LARGE && strstr(error.message, "--max-pixels"), "a resize over the limit", "%s",
+              error.message);
     status = cvt_preprocess(p, &recipe, &options, b.data, b.size, CVT_STOP_CROP, &pixels, &error);
     test_case(status == CVT_OK && pixels->width == 224, "of which a crop is taken all the same", "%s", error.message);
     free(b.data);
@@ -324,8 +346,10 @@ static void check_ignored_exif(cvt_preprocessor *p) {
     bytes b = load("exif_6.jpg"); /* 70 x 33 as it is stored */
     const cvt_recipe recipe = {.channels = 3};
     const cvt_pixels *pixels;
-    cvt_status status = cvt_preprocess(p, &recipe, &(cvt_decode_options){.ignore_exif = true}, b.data, b.size, CVT_STOP_ORIENT, &pixels, NULL);
-    test_case(status == CVT_OK && pixels->width == 70 && p->info.orientation == 6, "EXIF is ignored on demand", "%d", pixels->width);
+    cvt_status status = cvt_preprocess(p, &recipe, &(cvt_decode_options){.ignore_exif = true}, b.data, b.size,
+                                       CVT_STOP_ORIENT, &pixels, NULL);
+    test_case(status == CVT_OK && pixels->width == 70 && p->info.orientation == 6, "EXIF is ignored on demand", "%d",
+              pixels->width);
     free(b.data);
 }
 

@@ -18,11 +18,19 @@ void cvt_pixels_free(cvt_pixels *pixels);
 /* Makes room for width x height; contents undefined. */
 cvt_status cvt_pixels_resize(cvt_pixels *pixels, int width, int height, cvt_error *error);
 
-typedef enum cvt_filter { CVT_FILTER_NEAREST, CVT_FILTER_BOX, CVT_FILTER_BILINEAR, CVT_FILTER_HAMMING, CVT_FILTER_BICUBIC, CVT_FILTER_LANCZOS } cvt_filter;
+typedef enum cvt_filter {
+    CVT_FILTER_NEAREST,
+    CVT_FILTER_BOX,
+    CVT_FILTER_BILINEAR,
+    CVT_FILTER_HAMMING,
+    CVT_FILTER_BICUBIC,
+    CVT_FILTER_LANCZOS
+} cvt_filter;
 
 typedef enum cvt_resize {
     CVT_RESIZE_NONE,
-    CVT_RESIZE_SHORTEST, /* the shorter edge becomes resize_height (= resize_width), the other int(size * long / short) */
+    CVT_RESIZE_SHORTEST, /* the shorter edge becomes resize_height (= resize_width), the other int(size * long / short)
+                          */
     CVT_RESIZE_SQUASH,   /* to resize_height x resize_width, whatever the aspect */
     CVT_RESIZE_KEEP,     /* timm's ResizeKeepRatio, longest = 0: ratio = min(h / resize_height, w / resize_width) */
     CVT_RESIZE_BORDER,   /* timm's crop_mode border: ResizeKeepRatio, longest = 1 */
@@ -62,8 +70,10 @@ typedef struct cvt_decoded {
     char warning[256];
 } cvt_decoded;
 
-/* By content. Limits hold before anything is allocated. Errors: CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT, CVT_UNSUPPORTED,
- * CVT_TOO_LARGE (naming the limit and its option). Messages do not name the file. */
+/* By content. Limits hold before anything is allocated. Errors: CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT,
+ * CVT_UNSUPPORTED, CVT_TOO_LARGE (naming the limit and its option), CVT_NO_MEMORY. An empty file, or no more than the
+ * first bytes of a signature, is CVT_TRUNCATED; other formats are CVT_UNSUPPORTED by name. Messages do not name the
+ * file. *info is set in any case, *out only on success. */
 cvt_status cvt_image_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                             const cvt_decode_options *options, cvt_error *error);
 cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
@@ -73,22 +83,25 @@ cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *byt
 /* Orientation from an EXIF block ("II*\0..." or "MM\0*..."), 1 if there is none. Never reads outside it. */
 int cvt_exif_orientation(const uint8_t *tiff, size_t size);
 
-/* Turns pixels upright. scratch is swapped in. */
+/* Turns pixels upright; orientations other than 2..8 leave them. scratch is swapped in. */
 cvt_status cvt_pixels_orient(cvt_pixels *pixels, cvt_pixels *scratch, int orientation, cvt_error *error);
 
-/* Pillow 13's Image.resize to full_width x full_height, of which only the window at (x, y), width x height, is computed. */
+/* Pillow 13's Image.resize to full_width x full_height, of which only the window at (x, y), width x height, is
+ * computed: it must lie inside and not be empty. Time and memory follow from the window and the source, not from the
+ * full size. */
 typedef struct cvt_window {
     int full_width, full_height;
     int x, y, width, height;
 } cvt_window;
 typedef struct cvt_resampler cvt_resampler; /* coefficient tables and the buffer between the passes, reused */
-cvt_resampler *cvt_resampler_new(void);     /* NULL: out of memory */
+cvt_resampler *cvt_resampler_new(void);     /* NULL: out of memory. CVT_ISA=ref|sse2 in the environment: no AVX2 */
 void cvt_resampler_free(cvt_resampler *resampler);
 cvt_status cvt_resample(cvt_resampler *resampler, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter,
                         const cvt_window *window, cvt_error *error);
 
 /* The geometry of a recipe for a picture of width x height: the resize's full size, and the crop rectangle in it (which
- * may lie partly outside: that part is filled). */
+ * may lie partly outside: that part is filled). CVT_UNSUPPORTED where the resize leaves nothing of one side,
+ * CVT_TOO_LARGE where a side passes 2^31. The recipe's sizes must be positive where its modes read them. */
 typedef struct cvt_geometry {
     int full_width, full_height;
     int x, y, width, height;
@@ -104,9 +117,11 @@ typedef struct cvt_preprocessor {
     cvt_decoded info;
 } cvt_preprocessor;
 void cvt_preprocessor_free(cvt_preprocessor *p);
-/* stop: as in cvt.h. After CVT_STOP_NONE p->tensor holds the tensor, else *pixels points at the picture as it is then
- * (after CVT_STOP_RESIZE the whole resized picture). */
+/* stop: as in cvt.h. Results larger than options->max_pixels are CVT_TOO_LARGE. After CVT_STOP_NONE p->tensor holds the
+ * tensor, else *pixels points at the picture as it is then (after CVT_STOP_RESIZE the whole resized picture, with
+ * channels = 1 already grey). */
 cvt_status cvt_preprocess(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_decode_options *options,
-                          const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error);
+                          const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
+                          cvt_error *error);
 
 #endif

@@ -57,9 +57,11 @@ static cvt_status status_of(int code) {
 
 static void on_error(j_common_ptr jpeg) {
     reader *r = jpeg->client_data;
+    const cvt_status status = status_of(jpeg->err->msg_code);
+    if (status == CVT_NO_MEMORY) leave(r, cvt_fail_memory(r->error));
     char text[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, text);
-    leave(r, cvt_fail(r->error, status_of(jpeg->err->msg_code), "JPEG: %s", text));
+    leave(r, cvt_fail(r->error, status, "JPEG: %s", text));
 }
 
 /* Keeps the first warning; those that mean missing data end the reading. */
@@ -71,7 +73,8 @@ static void on_message(j_common_ptr jpeg, int level) {
     if (!r->options->allow_truncated) {
         const bool at_end = code == JWRN_JPEG_EOF || (code == JWRN_HIT_MARKER && r->jpeg.unread_marker == JPEG_EOI);
         if (at_end) leave(r, cvt_fail(r->error, CVT_TRUNCATED, "JPEG data ends early"));
-        if (code == JWRN_HIT_MARKER) leave(r, cvt_fail(r->error, CVT_CORRUPT, "JPEG data is damaged: a segment ends early"));
+        if (code == JWRN_HIT_MARKER)
+            leave(r, cvt_fail(r->error, CVT_CORRUPT, "JPEG data is damaged: a segment ends early"));
     }
     if (r->info->warning[0]) return;
     char text[JMSG_LENGTH_MAX];
@@ -165,8 +168,10 @@ static void read_picture(reader *r, const uint8_t *bytes, size_t size) {
     jpeg_start_decompress(jpeg);
     status = cvt_pixels_resize(r->out, (int)jpeg->output_width, (int)jpeg->output_height, r->error);
     if (status != CVT_OK) leave(r, status);
-    if (n == 4) read_cmyk(r);
-    else read_rgb(r);
+    if (n == 4)
+        read_cmyk(r);
+    else
+        read_rgb(r);
     jpeg_finish_decompress(jpeg); /* reads on to the end marker: only so is a missing one seen */
 }
 

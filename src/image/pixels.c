@@ -12,7 +12,8 @@ void cvt_pixels_free(cvt_pixels *pixels) {
 
 cvt_status cvt_pixels_resize(cvt_pixels *pixels, int width, int height, cvt_error *error) {
     size_t bytes;
-    if (!cvt_mul_size((size_t)width, (size_t)height, &bytes) || !cvt_mul_size(bytes, 3, &bytes)) return cvt_fail_memory(error);
+    if (!cvt_mul_size((size_t)width, (size_t)height, &bytes) || !cvt_mul_size(bytes, 3, &bytes))
+        return cvt_fail_memory(error);
     if (bytes > pixels->capacity) {
         cvt_pixels_free(pixels);
         pixels->data = malloc(bytes);
@@ -27,8 +28,8 @@ cvt_status cvt_pixels_resize(cvt_pixels *pixels, int width, int height, cvt_erro
 cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_options *options, cvt_error *error) {
     const uint64_t limit = options->max_pixels ? options->max_pixels : CVT_MAX_PIXELS;
     if (width == 0 || height <= limit / width) return CVT_OK;
-    return cvt_fail(error, CVT_TOO_LARGE, "%llu x %llu pixels are more than %llu (--max-pixels)", (unsigned long long)width,
-                    (unsigned long long)height, (unsigned long long)limit);
+    return cvt_fail(error, CVT_TOO_LARGE, "%llu x %llu pixels are more than %llu (--max-pixels)",
+                    (unsigned long long)width, (unsigned long long)height, (unsigned long long)limit);
 }
 
 /* Copies in tiles, as a turned copy that ran along whole rows would miss the cache at every pixel. */
@@ -42,11 +43,7 @@ static void turn(cvt_pixels *out, const uint8_t *origin, ptrdiff_t step_x, ptrdi
             for (int y = top; y < bottom; y++) {
                 const uint8_t *from = origin + y * step_y + left * step_x;
                 uint8_t *to = out->data + ((size_t)y * (size_t)width + (size_t)left) * 3;
-                for (int x = left; x < right; x++, from += step_x, to += 3) {
-                    to[0] = from[0];
-                    to[1] = from[1];
-                    to[2] = from[2];
-                }
+                for (int x = left; x < right; x++, from += step_x, to += 3) memcpy(to, from, 3);
             }
         }
     }

@@ -2,10 +2,10 @@
  *
  * As Pillow converts to RGB: palettes are looked up, grey of 1, 2 and 4 bits is spread over 0..255 and repeated in all
  * channels, alpha and transparent colours are dropped, 16 bits lose their lower half; gamma, profiles and all other
- * chunks are not looked at. The exception is 16-bit grey without alpha: round(v / 257), or min(v, 255) with clip_gray16.
- * A wrong checksum is an error in front of the pixels and passes in and behind them, where zlib has a checksum of its
- * own. The picture is there when its last row is: what follows may be missing.
- * libpng leaves through its error function, which must not return: it jumps back to guarded(). */
+ * chunks are not looked at. The exception is 16-bit grey without alpha: round(v / 257), or min(v, 255) with
+ * clip_gray16. A wrong checksum is an error in front of the pixels and passes in and behind them, where zlib has a
+ * checksum of its own. The picture is there when its last row is: what follows may be missing. libpng leaves through
+ * its error function, which must not return: it jumps back to guarded(). */
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,7 +100,9 @@ static void on_free(png_structp png, png_voidp p) {
 
 /* ---- chunks that are read without libpng ------------------------------------------------------------------------ */
 
-static uint32_t big_endian(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static uint32_t big_endian(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 /* The size from IHDR, so that limits hold before libpng allocates anything. */
 static cvt_status read_size(reader *r) {
@@ -113,7 +115,8 @@ static cvt_status read_size(reader *r) {
         return cvt_fail(r->error, CVT_CORRUPT, "PNG of an impossible size, %u x %u", r->width, r->height);
     TRY(cvt_pixels_limit(r->width, r->height, r->options, r->error));
     if (r->width > MAX_SIDE || r->height > MAX_SIDE)
-        return cvt_fail(r->error, CVT_TOO_LARGE, "PNG of %u x %u pixels, a side may have %d", r->width, r->height, MAX_SIDE);
+        return cvt_fail(r->error, CVT_TOO_LARGE, "PNG of %u x %u pixels, a side may have %d", r->width, r->height,
+                        MAX_SIDE);
     return CVT_OK;
 }
 
@@ -141,7 +144,8 @@ static void set_limits(reader *r) {
     /* only IHDR, PLTE, tRNS, IDAT and IEND are looked into */
     png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_benign_errors(r->png, 1);
-    png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT, r->options->allow_truncated ? PNG_CRC_QUIET_USE : PNG_CRC_ERROR_QUIT);
+    png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT,
+                       r->options->allow_truncated ? PNG_CRC_QUIET_USE : PNG_CRC_ERROR_QUIT);
 }
 
 static void set_transforms(reader *r) {

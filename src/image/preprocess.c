@@ -16,10 +16,12 @@
 
 static cvt_status full_size(cvt_geometry *g, double width, double height, const cvt_recipe *recipe, cvt_error *error) {
     if (width < 1 || height < 1)
-        return cvt_fail(error, CVT_UNSUPPORTED, "the picture is too narrow: nothing is left of it after the resize to %d x %d",
+        return cvt_fail(error, CVT_UNSUPPORTED,
+                        "the picture is too narrow: nothing is left of it after the resize to %d x %d",
                         recipe->resize_width, recipe->resize_height);
     if (width > INT_MAX || height > INT_MAX)
-        return cvt_fail(error, CVT_TOO_LARGE, "the picture is too narrow: the resize would make it %.0f x %.0f", width, height);
+        return cvt_fail(error, CVT_TOO_LARGE, "the picture is too narrow: the resize would make it %.0f x %.0f", width,
+                        height);
     g->full_width = (int)width;
     g->full_height = (int)height;
     return CVT_OK;
@@ -42,8 +44,10 @@ cvt_status cvt_recipe_geometry(cvt_geometry *out, const cvt_recipe *recipe, int 
     case CVT_RESIZE_NONE: TRY(full_size(out, width, height, recipe, error)); break;
     case CVT_RESIZE_SQUASH: TRY(full_size(out, (double)to_w, (double)to_h, recipe, error)); break;
     case CVT_RESIZE_SHORTEST:
-        if (w <= h) TRY(full_size(out, (double)to_w, (double)(to_w * h / w), recipe, error));
-        else TRY(full_size(out, (double)(to_w * w / h), (double)to_w, recipe, error));
+        if (w <= h)
+            TRY(full_size(out, (double)to_w, (double)(to_w * h / w), recipe, error));
+        else
+            TRY(full_size(out, (double)(to_w * w / h), (double)to_w, recipe, error));
         break;
     case CVT_RESIZE_KEEP:
     case CVT_RESIZE_BORDER:
@@ -80,9 +84,11 @@ static void paste(cvt_pixels *onto, const cvt_pixels *part, int x, int y) {
 }
 
 /* Resizes and crops p->decoded into p->cropped. Only what the crop shows is computed. */
-static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_geometry *g, cvt_error *error) {
+static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_geometry *g,
+                                  cvt_error *error) {
     const int left = cvt_max_int(g->x, 0), top = cvt_max_int(g->y, 0);
-    const int right = cvt_min_int(g->x + g->width, g->full_width), bottom = cvt_min_int(g->y + g->height, g->full_height);
+    const int right = cvt_min_int(g->x + g->width, g->full_width),
+              bottom = cvt_min_int(g->y + g->height, g->full_height);
     const cvt_window window = {g->full_width, g->full_height, left, top, right - left, bottom - top};
     const bool whole = window.width == g->width && window.height == g->height;
     if (!p->resampler) p->resampler = cvt_resampler_new();
@@ -116,13 +122,11 @@ static cvt_status make_tensor(cvt_preprocessor *p, const cvt_recipe *recipe, cvt
         if (!p->tensor) return cvt_fail_memory(error);
         p->tensor_capacity = bytes;
     }
-    for (size_t c = 0; c < channels; c++) {
-        float table[256];
-        fill_table(table, recipe, (int)c);
-        const uint8_t *from = p->cropped.data + c;
-        float *to = p->tensor + c * n;
-        for (size_t i = 0; i < n; i++) to[i] = table[from[3 * i]];
-    }
+    float tables[3][256];
+    for (size_t c = 0; c < channels; c++) fill_table(tables[c], recipe, (int)c);
+    const uint8_t *from = p->cropped.data;
+    for (size_t i = 0; i < n; i++, from += 3)
+        for (size_t c = 0; c < channels; c++) p->tensor[c * n + i] = tables[c][from[c]];
     return CVT_OK;
 }
 
@@ -138,7 +142,8 @@ void cvt_preprocessor_free(cvt_preprocessor *p) {
 }
 
 cvt_status cvt_preprocess(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_decode_options *options,
-                          const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
+                          const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
+                          cvt_error *error) {
     *pixels = &p->decoded;
     TRY(cvt_image_decode(&p->decoded, &p->info, bytes, size, options, error));
     if (stop == CVT_STOP_DECODE) return CVT_OK;

@@ -4,9 +4,9 @@
  *   scale = in / out, fs = max(scale, 1), s = support fs, c = (o + 0.5) scale
  *   j from max(0, (int)(c - s + 0.5)) up to min(in, (int)(c + s + 0.5)),  weight_j = f((j - c + 0.5) / fs) / sum
  * with the weights in fixed point of 22 bits, and results rounded and clamped to 8 bits after each pass. A pass that
- * keeps the size is left out. Horizontal comes first, but (new in Pillow 13) vertical where the height shrinks much more
- * than the width: h > H and h - H > 2 (w - W). The filter `nearest` takes the pixel under c.
- * Source: the behaviour of Pillow 13.0.0 as measured. */
+ * keeps the size is left out. Horizontal comes first, but (new in Pillow 13) vertical where the height shrinks much
+ * more than the width: h > H and h - H > 2 (w - W). The filter `nearest` takes the pixel under c. Source: the behaviour
+ * of Pillow 13.0.0 as measured. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,9 +16,9 @@
 #include "image/image.h"
 
 enum {
-    FRACTION = 22, /* bits of the weights behind the point */
-    LANES = 32,    /* samples that are summed side by side */
-    PIXEL = 4,     /* bytes of a pixel in a band: three, and one without meaning that makes copying fast */
+    FRACTION = 22,        /* bits of the weights behind the point */
+    LANES = 64,           /* samples that are summed side by side */
+    PIXEL = 4,            /* bytes of a pixel in a band: three, and one without meaning that makes copying fast */
     BAND = LANES / PIXEL, /* rows that the horizontal pass takes at once */
 };
 
@@ -57,8 +57,9 @@ typedef struct kernel {
 } kernel;
 
 static const kernel kernels[] = {
-    [CVT_FILTER_BOX] = {box, 0.5},         [CVT_FILTER_BILINEAR] = {bilinear, 1.0}, [CVT_FILTER_HAMMING] = {hamming, 1.0},
-    [CVT_FILTER_BICUBIC] = {bicubic, 2.0}, [CVT_FILTER_LANCZOS] = {lanczos, 3.0},
+    [CVT_FILTER_BOX] = {box, 0.5},         [CVT_FILTER_BILINEAR] = {bilinear, 1.0},
+    [CVT_FILTER_HAMMING] = {hamming, 1.0}, [CVT_FILTER_BICUBIC] = {bicubic, 2.0},
+    [CVT_FILTER_LANCZOS] = {lanczos, 3.0},
 };
 
 /* ---- the weights of one axis ------------------------------------------------------------------------------------ */
@@ -74,7 +75,7 @@ static cvt_status make_room(room *r, size_t count, size_t size, cvt_error *error
     if (!cvt_mul_size(count, size, &bytes)) return cvt_fail_memory(error);
     if (bytes <= r->bytes) return CVT_OK;
     free(r->data);
-    *r = (room){.data = malloc(bytes)};
+    *r = (room){.data = calloc(1, bytes)}; /* zeroed, as not every byte of a band is written */
     if (!r->data) return cvt_fail_memory(error);
     r->bytes = bytes;
     return CVT_OK;
@@ -196,15 +197,15 @@ INLINE void vertical(const axis *a, rows to, const_rows from, size_t n) {
     }
 }
 
-/* Copies n pixels of three bytes between runs of pixels that are `to_step` and `from_step` bytes apart. A fourth byte is
- * copied along but for the last pixel: one move instead of two. */
+/* Copies n pixels of three bytes between runs of pixels that are `to_step` and `from_step` bytes apart. A fourth byte
+ * is copied along but for the last pixel: one move instead of two. */
 INLINE void copy_pixels(uint8_t *to, size_t to_step, const uint8_t *from, size_t from_step, size_t n) {
     for (size_t i = 0; i + 1 < n; i++) memcpy(to + i * to_step, from + i * from_step, PIXEL);
     memcpy(to + (n - 1) * to_step, from + (n - 1) * from_step, 3);
 }
 
-/* `from` starts at column a->lo. Rows are taken in bands, band[x][row][PIXEL], so that the sums of all its rows run side
- * by side. band: room for (a->hi - a->lo + count) * LANES bytes. */
+/* `from` starts at column a->lo. Rows are taken in bands, band[x][row][PIXEL], so that the sums of all its rows run
+ * side by side. band: room for (a->hi - a->lo + count) * LANES bytes. */
 INLINE void horizontal(const axis *a, rows to, const_rows from, int height, uint8_t *band) {
     const size_t width = (size_t)(a->hi - a->lo), count = (size_t)a->span.count;
     uint8_t *results = band + width * LANES;
@@ -213,7 +214,8 @@ INLINE void horizontal(const axis *a, rows to, const_rows from, int height, uint
         for (int r = 0; r < n; r++)
             copy_pixels(band + r * PIXEL, LANES, from.data + (size_t)(y + r) * from.stride, 3, width);
         for (size_t o = 0; o < count; o++)
-            weigh(results + o * LANES, band + (size_t)a->first[o] * LANES, LANES, a->weights + o * a->stride, a->taps[o]);
+            weigh(results + o * LANES, band + (size_t)a->first[o] * LANES, LANES, a->weights + o * a->stride,
+                  a->taps[o]);
         for (int r = 0; r < n; r++)
             copy_pixels(to.data + (size_t)(y + r) * to.stride, 3, results + r * PIXEL, LANES, count);
     }
@@ -280,13 +282,15 @@ static cvt_status band_for(cvt_resampler *r, cvt_error *error) {
     return make_room(&r->band, pixels, LANES, error);
 }
 
-static cvt_status horizontal_only(cvt_resampler *r, rows to, const cvt_pixels *in, const cvt_window *w, cvt_error *error) {
+static cvt_status horizontal_only(cvt_resampler *r, rows to, const cvt_pixels *in, const cvt_window *w,
+                                  cvt_error *error) {
     TRY(band_for(r, error));
     r->passes.horizontal(&r->x, to, part(in, r->x.lo, w->y), w->height, r->band.data);
     return CVT_OK;
 }
 
-static cvt_status horizontal_first(cvt_resampler *r, rows to, const cvt_pixels *in, const cvt_window *w, cvt_error *error) {
+static cvt_status horizontal_first(cvt_resampler *r, rows to, const cvt_pixels *in, const cvt_window *w,
+                                   cvt_error *error) {
     const size_t stride = (size_t)w->width * 3;
     const int height = r->y.hi - r->y.lo;
     TRY(band_for(r, error));
@@ -297,7 +301,8 @@ static cvt_status horizontal_first(cvt_resampler *r, rows to, const cvt_pixels *
     return CVT_OK;
 }
 
-static cvt_status vertical_first(cvt_resampler *r, rows to, const cvt_pixels *in, const cvt_window *w, cvt_error *error) {
+static cvt_status vertical_first(cvt_resampler *r, rows to, const cvt_pixels *in, const cvt_window *w,
+                                 cvt_error *error) {
     const size_t stride = (size_t)(r->x.hi - r->x.lo) * 3;
     TRY(band_for(r, error));
     TRY(make_room(&r->between, (size_t)w->height, stride, error));
@@ -332,8 +337,10 @@ static cvt_status nearest(cvt_resampler *r, rows to, const cvt_pixels *in, const
         uint8_t *out = to.data + (size_t)y * to.stride;
         for (int x = 0; x < w->width; x++, out += 3) {
             bool hit = r->x.first[x] >= 0 && r->y.first[y] >= 0;
-            if (hit) memcpy(out, part(in, r->x.first[x], r->y.first[y]).data, 3);
-            else memset(out, 0, 3);
+            if (hit)
+                memcpy(out, part(in, r->x.first[x], r->y.first[y]).data, 3);
+            else
+                memset(out, 0, 3);
         }
     }
     return CVT_OK;
