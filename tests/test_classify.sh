@@ -78,6 +78,22 @@ for o in 1 2 3 4 5; do
     equal "alone as among others: $o" "$(cat out)" "$(grep "good/$o.jpg" reference | head -n 1)"
 done
 
+# Pictures of all kinds, good and bad: those named bad_* and torn_* must fail, each with
+# one line, the others must not.
+pictures=$tests/data/images
+classify -f jsonl -t1 -j1 -b1 "$pictures"
+cp out reference && sed '/: warning: /d' err >reference.err
+sed -n 's/.*"path":"\([^"]*\)","ok":false.*/\1/p' out >failed
+find "$pictures" -name 'bad_*' -o -name 'torn_*' | sort >want
+same 'all kinds: those that fail' want failed
+sed 's/^cvt: \([^:]*\): .*/\1/' reference.err >said
+same 'all kinds: what is said of them' want said
+for options in '-j3 -b2' '-t2 -b16'; do
+    # shellcheck disable=SC2086 # words are wanted
+    classify -f jsonl $options "$pictures"
+    same "all kinds: records with '$options'" reference out
+done
+
 # ---- order -----------------------------------------------------------------------------------------------------------
 
 seq -f 'nothing/%06.0f.jpg' 20000 >names
