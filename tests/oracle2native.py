@@ -102,9 +102,10 @@ CVT_LISTS = ("patch_sizes", "patch_stride", "patch_padding", "embed_dim", "num_h
 def cvt(case):
     c = case.config
     case.expect(batch_norm_mode="running", attention_scale="embed_dim", padding="explicit", batch_norm_eps=1e-5)
-    config = {"arch": "cvt", "input_size": list(case.x.shape[2:]), **case.need("num_channels", "num_labels", *CVT_LISTS)}
+    config = {"arch": "cvt", "input_size": list(case.x.shape[2:]), **case.need("num_channels", "num_labels")}
     if "activation" in c:
         config["activation"] = c["activation"]
+    config.update(case.need(*CVT_LISTS))
 
     def grid_after(grid, kernel, stride, padding):
         return tuple((n + 2 * padding - kernel) // stride + 1 for n in grid)

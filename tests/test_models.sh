@@ -1,0 +1,300 @@
+#!/bin/sh
+# test_models.sh - the families from outside: every committed case (tests/make_fixtures.py) on every instruction set that
+# can run here, all inner values, threads, batches, names of weights, counts of published models, and wrong configs.
+# Prints "ok NAME" or "not ok NAME: why" a case.
+# CVT: the program; CVT_BIN: the folder of test_npydiff.
+set -u
+tests=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$tests")
+program=$(realpath "${CVT:-$root/cvt}")
+diff=$(realpath "${CVT_BIN:-$root/build}/test_npydiff")
+data=$tests/data
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
+export LC_ALL=C
+failures=0
+
+pass() { echo "ok $1"; }
+fail() {
+    echo "not ok $1: $2"
+    failures=$((failures + 1))
+}
+
+# check NAME COMMAND...: the command succeeds; what it prints is the reason if it does not
+check() {
+    name=$1
+    shift
+    if why=$("$@" 2>&1); then pass "$name"; else fail "$name" "$(echo "$why" | head -n 1)"; fi
+}
+
+# result MODEL OUT [OPTION]...: one pass over the case's input
+result() {
+    model=$1 out=$2
+    shift 2
+    mkdir -p "$out" && rm -f "$out"/*
+    "$program" run -m "$model" -i "$model/x.npy" -o "$out" "$@"
+}
+
+# same A B: the same files with the same bytes
+same() { diff -rq "$1" "$2"; }
+
+expected() { if [ -f "$1/expected64.npy" ]; then echo "$1/expected64.npy"; else echo "$1/expected.npy"; fi; }
+
+isas=
+for isa in ref sse2 avx2 avx512 neon; do
+    if CVT_ISA=$isa "$program" --version >/dev/null 2>&1; then isas="$isas $isa"; fi
+done
+
+# ---- logits and inner values, however many threads ----
+
+accurate() { # CASE: as the original
+    result "$1" "$work/one" -t 1 --tap all || return 1
+    "$diff" logits "$(expected "$1")" "$work/one/output.npy" || return 1
+    if [ -d "$1/taps" ]; then "$diff" all-taps "$1/taps" "$work/one"; fi
+}
+
+steady() { # CASE: the same bytes with other threads, and without taps
+    for t in 2 3; do
+        result "$1" "$work/many" -t "$t" --tap all && same "$work/one" "$work/many" || return 1
+    done
+    result "$1" "$work/bare" -t 2 && cmp "$work/one/output.npy" "$work/bare/output.npy"
+}
+
+for isa in $isas; do
+    export CVT_ISA="$isa"
+    for model in "$data"/cvt/* "$data"/lite/*; do
+        name="$(basename "$(dirname "$model")")/$(basename "$model") on $isa"
+        check "$name is as the original" accurate "$model"
+        check "$name does not depend on threads and taps" steady "$model"
+    done
+done
+unset CVT_ISA
+
+# ---- a batch is its images ----
+
+alone() { # CASE: three images at once and one by one
+    result "$1" "$work/all" --tap all || return 1
+    for i in 0 1 2; do
+        rm -rf "$work/image$i"
+        "$diff" slice "$1/x.npy" "$i" "$work/x$i.npy" &&
+            "$program" run -m "$1" -i "$work/x$i.npy" -o "$work/image$i" --tap all || return 1
+    done
+    "$diff" batch "$work/all" "$work/image0" "$work/image1" "$work/image2"
+}
+for isa in $isas; do
+    export CVT_ISA="$isa"
+    for model in cvt/tiny lite/rangilyu; do
+        check "a batch of 3 of $model on $isa is bit for bit each alone" alone "$data/$model"
+    done
+done
+unset CVT_ISA
+
+# ---- one tap alone ----
+
+one_tap() { # CASE TAP
+    result "$1" "$work/all" --tap all && result "$1" "$work/single" --tap "$2" || return 1
+    cmp "$work/all/$2.npy" "$work/single/$2.npy" && cmp "$work/all/output.npy" "$work/single/output.npy" &&
+        [ "$(ls "$work/single")" = "$(printf '%s.npy\noutput.npy\n' "$2" | sort)" ]
+}
+for tap in stage1.block1.attn.map stage2.embed stage0 stage1.block0 norm; do
+    check "tap $tap alone" one_tap "$data/cvt/tiny" "$tap"
+done
+for tap in stem stage1 stage1.block1 head pool; do check "tap $tap alone" one_tap "$data/lite/timm" "$tap"; done
+
+# ---- what the naming of the weights decides ----
+
+without() { # CASE KEY: the same bytes without the key
+    rm -rf "$work/less"
+    cp -r "$1" "$work/less" && grep -v "\"$2\"" "$1/config.json" >"$work/less/config.json" || return 1
+    grep -q "\"$2\"" "$1/config.json" || return 1
+    result "$1" "$work/said" && result "$work/less" "$work/unsaid" && cmp "$work/said/output.npy" "$work/unsaid/output.npy"
+}
+other() { # CASE KEY VALUE: other bytes with the key at another value
+    rm -rf "$work/more"
+    cp -r "$1" "$work/more" && sed "s|\"$2\": [^,]*|\"$2\": $3|" "$1/config.json" >"$work/more/config.json" || return 1
+    result "$1" "$work/said" && result "$work/more" "$work/changed" || return 1
+    ! cmp -s "$work/said/output.npy" "$work/changed/output.npy"
+}
+check "Hugging Face names mean erf GELU" without "$data/cvt/tiny" activation
+check "microsoft names mean QuickGELU" without "$data/cvt/ms" activation
+check "a config overrides what the names mean" other "$data/cvt/ms" activation '"gelu_erf"'
+check "rangilyu's names mean symmetric padding" without "$data/lite/rangilyu" pad_type
+check "lukemelas' names mean padding SAME" without "$data/lite/lukemelas" pad_type
+check "timm's names mean padding SAME" without "$data/lite/tf" pad_type
+check "padding overridden by a config" other "$data/lite/rangilyu" pad_type '"same"'
+check "eps is 1e-3 unless the config says otherwise" without "$data/lite/lukemelas" bn_eps
+check "eps counts" other "$data/lite/lukemelas" bn_eps 1e-5
+
+# ---- converted: other names, the same model ----
+
+converted() { # CASE NAMES: without the keys that the naming decides, so that the origin must be remembered
+    rm -rf "$work/less"
+    cp -r "$1" "$work/less" && grep -v -e '"activation"' -e '"pad_type"' "$1/config.json" >"$work/less/config.json" || return 1
+    "$program" convert "$work/less" -o "$work/one.safetensors" --names "$2" || return 1
+    "$program" check -m "$work/one.safetensors" >/dev/null || return 1
+    result "$1" "$work/before" --tap all && mkdir -p "$work/after" && rm -f "$work/after"/* || return 1
+    "$program" run -m "$work/one.safetensors" -i "$1/x.npy" -o "$work/after" --tap all && same "$work/before" "$work/after"
+}
+for names in native hf microsoft; do
+    for model in tiny ms_mixed; do check "cvt/$model under $names names" converted "$data/cvt/$model" "$names"; done
+done
+for names in native rangilyu lukemelas timm; do
+    for model in tf rangilyu lukemelas; do check "lite/$model under $names names" converted "$data/lite/$model" "$names"; done
+done
+
+# ---- counts of the published models ----
+
+counts() { # "PARAMETERS BUFFERS MACS" OPTION...
+    wanted=$1
+    shift
+    "$program" summary -f json "$@" >"$work/listing" || return 1
+    got=$(tr -d '\n' <"$work/listing" | sed -E 's/.*\],"parameters":([0-9]+),"buffers":([0-9]+),"macs":([0-9]+),.*/\1 \2 \3/')
+    [ "$got" = "$wanted" ] || { echo "counts are $got, published are $wanted" && return 1; }
+}
+# Parameters, buffers and multiply-adds as PyTorch counts them in the originals (transformers, timm).
+published() {
+    cat <<END
+cvt-13            19997480  25767  4566089216
+cvt-13-384        19997480  25767  16269359616
+cvt-21            31622696  41919  7177985024
+cvt-21-384        31622696  41919  24849091584
+cvt-w24           277196392 134472 60917313536
+cvt-w24-384       277196392 134472 194221654016
+efficientnet-lite0 4652008  42065  385187552
+efficientnet-lite1 5416680  53728  600185232
+efficientnet-lite2 6092072  58160  859736272
+efficientnet-lite3 8197096  76745  1383321872
+efficientnet-lite4 13006568 112459 2553034336
+END
+}
+published >"$work/published"
+while read -r name parameters buffers macs; do
+    check "configs/$name.json counts as published" counts "$parameters $buffers $macs" -c "$root/configs/$name.json"
+done <"$work/published"
+for config in "$root"/configs/*.json; do
+    name=$(basename "$config" .json)
+    [ "$name" = schema ] || check "configs/$name.json is among them" grep -q "^$name " "$work/published"
+done
+check "EfficientNet-Lite3 at 300" counts "8197096 76745 1607554544" -c "$root/configs/efficientnet-lite3.json" --size 300
+while read -r architecture count; do
+    echo "{\"architecture\": \"$architecture\"}" >"$work/timm.json"
+    check "timm's $architecture" counts "$count" -c "$work/timm.json"
+done <<END
+efficientnet_lite0 4652008 42065 385187552
+efficientnet_lite1 5416680 53728 600185232
+efficientnet_lite2 6092072 58160 859736272
+efficientnet_lite3 8197096 76745 1607554544
+efficientnet_lite4 13006568 112459 3943564112
+tf_efficientnet_lite0 4652008 42065 385187552
+tf_efficientnet_lite1 5416680 53728 600185232
+tf_efficientnet_lite2 6092072 58160 859736272
+tf_efficientnet_lite3 8197096 76745 1607554544
+tf_efficientnet_lite4 13006568 112459 3943564112
+END
+echo '{"architecture": "tf_efficientnet_lite0", "num_classes": 10, "global_pool": "avg", "model_args": {"in_chans": 1}}' >"$work/timm.json"
+check "timm's num_classes and model_args count" counts "3383242 42065 376695008" -c "$work/timm.json"
+echo '{"model_type": "cvt", "unknown_key": 1, "id2label": {"0": "cat", "1": "dog", "2": "cow"}}' >"$work/hf.json"
+check "Hugging Face's defaults are CvT-13" counts "19613635 25767 4565706368" -c "$work/hf.json"
+
+# ---- wrong configs: status 3, nothing on standard output, one line that names the key ----
+
+refused() { # TEXT CONFIG: what the line must hold
+    printf '%s\n' "$2" >"$work/wrong.json"
+    "$program" summary -c "$work/wrong.json" >"$work/out" 2>"$work/err"
+    status=$?
+    [ "$status" -eq 3 ] || { echo "status $status" && return 1; }
+    [ ! -s "$work/out" ] || { echo "something on standard output" && return 1; }
+    [ "$(wc -l <"$work/err")" -eq 1 ] || { echo "not one line" && return 1; }
+    grep -qF -e "$1" "$work/err" || { cat "$work/err" && return 1; }
+}
+wrong() { check "refused: $2" refused "$1" "$2"; }
+cvt() { wrong "$1" "{\"arch\": \"cvt\", $2}"; }
+lite() { wrong "$1" "{\"arch\": \"efficientnet_lite\", $2}"; }
+
+wrong 'must be an object' '[1]'
+wrong 'none of "arch"' '{}'
+wrong '"arch" is "cvd"' '{"arch": "cvd"}'
+wrong '"arch" must be a string' '{"arch": 1}'
+wrong '"model_type" is "bert"' '{"model_type": "bert"}'
+wrong '"architecture" is "resnet50"' '{"architecture": "resnet50"}'
+wrong 'wrong.json' '{"arch": "cvt"'
+wrong 'wrong.json' '{"arch": "cvt", "depth": [1, 2, 10], "depth": [1, 2, 10]}'
+cvt 'did you mean "depth"?' '"depht": [1, 2, 10]'
+cvt 'did you mean "num_heads"?' '"num_head": [1, 3, 6]'
+cvt '"depth" must be a list' '"depth": 13'
+cvt '"depth" [1] is 0' '"depth": [1, 0, 10]'
+cvt '"depth" [2] must be a whole number' '"depth": [1, 2, 10.5]'
+cvt '"depth" has 0 entries' '"depth": []'
+cvt '"patch_sizes" has 3 entries, "depth" has 2' '"depth": [1, 2]'
+cvt '"num_heads" has 2 entries' '"num_heads": [1, 3]'
+cvt '"qkv_bias" has 1 entries' '"qkv_bias": [true]'
+cvt '"mlp_ratio" has 4 entries' '"mlp_ratio": [4, 4, 4, 4]'
+cvt '"embed_dim" [0] is -64' '"embed_dim": [-64, 192, 384]'
+cvt '"embed_dim" [1] must be a whole number' '"embed_dim": [64, "192", 384]'
+cvt '"num_heads"[1] = 5 does not divide "embed_dim"[1] = 192' '"num_heads": [1, 5, 6]'
+cvt '"mlp_ratio" [0] is 0' '"mlp_ratio": [0, 4, 4]'
+cvt '"mlp_ratio"[0] = 0.001 leaves no hidden channel' '"mlp_ratio": [0.001, 4, 4]'
+cvt '"cls_token" [2] must be true or false' '"cls_token": [false, false, 1]'
+cvt '"qkv_projection_method" [0] is "conv", must be one of "dw_bn", "avg", "linear"' '"qkv_projection_method": ["conv", "avg", "avg"]'
+cvt '"activation" is "gelu"' '"activation": "gelu"'
+cvt '"stride_q"[1]' '"stride_q": [1, 2, 1]'
+cvt '"padding_q"[0]' '"padding_q": [0, 1, 1]'
+cvt '"layer_norm_eps" must be a number' '"layer_norm_eps": "1e-12"'
+cvt '"drop_rate" [1] is 2' '"drop_rate": [0, 2, 0]'
+cvt '"num_labels" is 0' '"num_labels": 0'
+cvt '"num_labels" is 1000001' '"num_labels": 1000001'
+cvt '"input_size" must be one number or [height, width]' '"input_size": [224, 224, 3]'
+cvt '"input_size" is 0' '"input_size": 0'
+cvt 'a kernel of 3 x 3 does not fit' '"input_size": 4, "patch_padding": [2, 0, 0]'
+cvt 'stage0.embed' '"input_size": 1'
+cvt '"preprocess"' '"preprocess": {"crop_mod": "center"}'
+cvt '"crop_pct"' '"preprocess": {"crop_pct": 0}'
+cvt '"labels" must be a list of 2 strings' '"num_labels": 2, "labels": ["cat"]'
+wrong '"num_labels" is -1' '{"model_type": "cvt", "num_labels": -1}'
+wrong '"id2label" must be an object' '{"model_type": "cvt", "id2label": ["cat"]}'
+wrong '"depth" must be a list' '{"model_type": "cvt", "depth": "deep"}'
+lite 'did you mean "bn_eps"?' '"bn_ep": 0.001'
+lite '"channel_multiplier" is 0' '"channel_multiplier": 0'
+lite '"pad_type" is "valid", must be one of "", "same"' '"pad_type": "valid"'
+lite '"bn_eps" is -0.001' '"bn_eps": -0.001'
+lite '"act_layer" is "hswish"' '"act_layer": "hswish"'
+lite '"blocks" must be a list of objects' '"blocks": 7'
+lite '"blocks" needs "stage_repeats"' '"blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
+lite '"stage_repeats" needs "blocks"' '"stage_repeats": [1, 2]'
+lite '"blocks" [0] has no "out_chs"' '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1}]'
+lite '"blocks" [0]: "stride" is 0' '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 0, "expand_ratio": 1, "out_chs": 8}]'
+lite '"blocks" [0]: unknown key "kernel"' '"stage_repeats": [1], "blocks": [{"kernel": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
+lite '"stage_repeats" sums to 2, "blocks" has 1 entries' \
+    '"stage_repeats": [2], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
+lite '"channel_multiplier" and "blocks" exclude each other' \
+    '"channel_multiplier": 2, "stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
+lite '"global_pool" is "max"' '"global_pool": "max"'
+wrong '"num_classes" is 0' '{"architecture": "tf_efficientnet_lite0", "num_classes": 0}'
+wrong '"bn_eps" must be a number' '{"architecture": "tf_efficientnet_lite0", "model_args": {"bn_eps": "x"}}'
+wrong '"crop_pct" is 2' '{"architecture": "tf_efficientnet_lite0", "pretrained_cfg": {"crop_pct": 2}}'
+
+# ---- weights that do not fit: status 3, see test_binding.c for the rest ----
+
+misfit() { # TEXT COMMAND...
+    text=$1
+    shift
+    "$@" >"$work/out" 2>"$work/err"
+    status=$?
+    [ "$status" -eq 3 ] && [ "$(wc -l <"$work/err")" -eq 1 ] && grep -qF -e "$text" "$work/err" && return 0
+    echo "status $status, $(cat "$work/err")"
+    return 1
+}
+sed 's/"num_labels": 10/"num_labels": 11/' "$data/cvt/tiny/config.json" >"$work/eleven.json"
+for command in check classify summary; do
+    check "$command refuses weights that do not fit" misfit 'tensor "classifier.weight" is [10, 20], the model needs [11, 20]' \
+        "$program" "$command" -m "$data/cvt/tiny" -c "$work/eleven.json"
+done
+check "run refuses weights that do not fit" misfit 'tensor "classifier.weight" is [10, 20], the model needs [11, 20]' \
+    "$program" run -m "$data/cvt/tiny" -c "$work/eleven.json" -i "$data/cvt/tiny/x.npy" -o "$work/no"
+check "convert refuses weights that do not fit" misfit 'the model needs [11, 20]' \
+    "$program" convert "$data/cvt/tiny" -c "$work/eleven.json" -o "$work/no.safetensors"
+sed 's/"depth": \[1, 2, 3\]/"depth": [1, 2, 2]/' "$data/cvt/tiny/config.json" >"$work/shallow.json"
+check "a block too many is named" misfit 'layers.2.' "$program" check -m "$data/cvt/tiny" -c "$work/shallow.json"
+
+[ "$failures" -eq 0 ]
