@@ -44,7 +44,9 @@ void cvt_cli_say(const char *file, const char *message) {
     if (file) cvt_record_escape(&name, file);
     size_t n = name.size;
     bool said = n > 0 && strncmp(message, name.data, n) == 0 && (message[n] == ':' || message[n] == '/');
-    cvt_str_print(&line, "cvt: %s%s", n > 0 && !said ? name.data : "", n > 0 && !said ? ": " : "");
+    cvt_str_print(&line, "cvt: ");
+    if (n > 0 && !said) cvt_str_append(&line, name.data, n);
+    if (file && !said) cvt_str_print(&line, ": ");
     cvt_record_escape(&line, message);
     cvt_str_print(&line, "\n");
     fputs(line.failed ? "cvt: out of memory\n" : line.data, stderr);
