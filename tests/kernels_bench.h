@@ -1,5 +1,5 @@
-/* kernels_bench.h - what `test_kernels --bench` prints: for each table the peak of the core on registers alone, and what
- * the kernels reach of it on one thread, over the shapes of CvT-13 at 224 x 224. Best of some rounds. */
+/* kernels_bench.h - what `test_kernels --bench` prints: for each table the peak of the core on registers alone, and
+ * what the kernels reach of it on one thread, over the shapes of CvT-13 at 224 x 224. Best of some rounds. */
 #ifndef CVT_TESTS_KERNELS_BENCH_H
 #define CVT_TESTS_KERNELS_BENCH_H
 
@@ -24,7 +24,8 @@ typedef struct timing {
     double seconds, peak;
 } timing;
 
-/* One call, the best of rounds over about 0.15 s, and the best peak in between: clocks change, neighbours come and go. */
+/* One call, the best of rounds over about 0.15 s, and the best peak in between: clocks change, neighbours come and go.
+ */
 static timing best_time(void (*call)(const cvt_kernels *, void *), const cvt_kernels *kernels, void *data) {
     timing best = {1e9, 0};
     double start = now();
@@ -85,7 +86,8 @@ static size_t panels(const cvt_kernels *kernels, int n) {
 
 static timing bench_gemm(const cvt_kernels *kernels, int m, int n, int k, cvt_act act, bool residual) {
     float *a = bench_floats((size_t)m * (size_t)k), *b = bench_floats(panels(kernels, n) * (size_t)k);
-    float *c = bench_floats((size_t)m * (size_t)n), *r = bench_floats((size_t)m * (size_t)n), *bias = bench_floats((size_t)n);
+    float *c = bench_floats((size_t)m * (size_t)n), *r = bench_floats((size_t)m * (size_t)n),
+          *bias = bench_floats((size_t)n);
     cvt_gemm g = {m, n, k, a, (size_t)k, b, c, (size_t)n, bias, act, residual ? r : NULL, (size_t)n};
     timing time = best_time(call_gemm, kernels, &g);
     free(a), free(b), free(c), free(r), free(bias);
@@ -107,14 +109,21 @@ static timing bench_dwconv(const cvt_kernels *kernels, int size, int c, int stri
     const int out = (size + stride - 1) / stride;
     float *x = bench_floats((size_t)(size * size) * (size_t)c), *y = bench_floats((size_t)(out * out) * (size_t)c);
     float *w = bench_floats(9 * (size_t)c);
-    cvt_dwconv d = {c, size, size, out, out, 3, 3, stride, stride, 1, 1, x, (size_t)c, w, w, CVT_ACT_NONE, y, (size_t)c, 0, out};
+    cvt_dwconv d = {c, size,      size, out, out,          3, 3,         stride, stride, 1, 1,
+                    x, (size_t)c, w,    w,   CVT_ACT_NONE, y, (size_t)c, 0,      out};
     timing time = best_time(call_dwconv, kernels, &d);
     free(x), free(y), free(w);
     return time;
 }
 
-static timing bench_row_kernel(const cvt_kernels *kernels, void (*call)(const cvt_kernels *, void *), int rows, int c, cvt_act act) {
-    bench_rows b = {rows, c, bench_floats((size_t)rows * (size_t)c), bench_floats(panels(kernels, rows) * (size_t)c), bench_floats((size_t)c), act};
+static timing bench_row_kernel(const cvt_kernels *kernels, void (*call)(const cvt_kernels *, void *), int rows, int c,
+                               cvt_act act) {
+    bench_rows b = {rows,
+                    c,
+                    bench_floats((size_t)rows * (size_t)c),
+                    bench_floats(panels(kernels, rows) * (size_t)c),
+                    bench_floats((size_t)c),
+                    act};
     timing time = best_time(call, kernels, &b);
     free(b.x), free(b.y), free(b.w);
     return time;
@@ -133,15 +142,20 @@ static void add_time(timing *sum, timing t, int times) {
 }
 
 static void bench_table(const cvt_kernels *kernels) {
-    static const struct { int m, n, k; cvt_act act; bool residual; int times; } shapes[] = {
-        {3136, 64, 147, CVT_ACT_NONE, false, 1}, {3136, 64, 64, CVT_ACT_NONE, true, 2},
-        {784, 128, 64, CVT_ACT_NONE, false, 1}, {3136, 256, 64, CVT_ACT_GELU_ERF, false, 1},
-        {3136, 64, 256, CVT_ACT_NONE, true, 1}, {784, 192, 576, CVT_ACT_NONE, false, 1},
-        {784, 192, 192, CVT_ACT_NONE, true, 4}, {196, 384, 192, CVT_ACT_NONE, false, 2}, {784, 768, 192, CVT_ACT_GELU_ERF, false, 2},
-        {784, 192, 768, CVT_ACT_NONE, true, 2}, {196, 384, 1728, CVT_ACT_NONE, false, 1},
-        {197, 384, 384, CVT_ACT_NONE, true, 20}, {50, 768, 384, CVT_ACT_NONE, false, 10},
-        {197, 1536, 384, CVT_ACT_GELU_ERF, false, 10}, {197, 384, 1536, CVT_ACT_NONE, true, 10},
-        {1, 1000, 384, CVT_ACT_NONE, false, 1},
+    static const struct {
+        int m, n, k;
+        cvt_act act;
+        bool residual;
+        int times;
+    } shapes[] = {
+        {3136, 64, 147, CVT_ACT_NONE, false, 1},     {3136, 64, 64, CVT_ACT_NONE, true, 2},
+        {784, 128, 64, CVT_ACT_NONE, false, 1},      {3136, 256, 64, CVT_ACT_GELU_ERF, false, 1},
+        {3136, 64, 256, CVT_ACT_NONE, true, 1},      {784, 192, 576, CVT_ACT_NONE, false, 1},
+        {784, 192, 192, CVT_ACT_NONE, true, 4},      {196, 384, 192, CVT_ACT_NONE, false, 2},
+        {784, 768, 192, CVT_ACT_GELU_ERF, false, 2}, {784, 192, 768, CVT_ACT_NONE, true, 2},
+        {196, 384, 1728, CVT_ACT_NONE, false, 1},    {197, 384, 384, CVT_ACT_NONE, true, 20},
+        {50, 768, 384, CVT_ACT_NONE, false, 10},     {197, 1536, 384, CVT_ACT_GELU_ERF, false, 10},
+        {197, 384, 1536, CVT_ACT_NONE, true, 10},    {1, 1000, 384, CVT_ACT_NONE, false, 1},
     };
     static const struct { int t, s, times; } heads[] = {{3136, 784, 1}, {784, 196, 6}, {197, 50, 60}};
     printf("%s\n", kernels->name);
@@ -177,7 +191,12 @@ static void bench_table(const cvt_kernels *kernels) {
     print_rate("dwconv 56 x 56 x 64, stride 2", 18.0 * 28 * 28 * 64, bench_dwconv(kernels, 56, 64, 2));
     print_rate("dwconv 28 x 28 x 192", 18.0 * 28 * 28 * 192, bench_dwconv(kernels, 28, 192, 1));
     print_rate("dwconv 14 x 14 x 384", 18.0 * 14 * 14 * 384, bench_dwconv(kernels, 14, 384, 1));
-    static const struct { const char *name; void (*call)(const cvt_kernels *, void *); int rows, c; cvt_act act; } rows[] = {
+    static const struct {
+        const char *name;
+        void (*call)(const cvt_kernels *, void *);
+        int rows, c;
+        cvt_act act;
+    } rows[] = {
         {"layer norm 3136 x 64", call_layer_norm, 3136, 64, CVT_ACT_NONE},
         {"layer norm 197 x 384", call_layer_norm, 197, 384, CVT_ACT_NONE},
         {"softmax 24 x 784", call_softmax, 24, 784, CVT_ACT_NONE},
@@ -189,7 +208,8 @@ static void bench_table(const cvt_kernels *kernels) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         t = bench_row_kernel(kernels, rows[i].call, rows[i].rows, rows[i].c, rows[i].act);
-        printf("  %-40s %9.1f us %7.2f ns a value\n", rows[i].name, 1e6 * t.seconds, 1e9 * t.seconds / rows[i].rows / rows[i].c);
+        printf("  %-40s %9.1f us %7.2f ns a value\n", rows[i].name, 1e6 * t.seconds,
+               1e9 * t.seconds / rows[i].rows / rows[i].c);
     }
 }
 

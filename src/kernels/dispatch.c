@@ -37,8 +37,9 @@ static cvt_status refuse(const char *name, cvt_error *error) {
     cvt_str list = {0};
     const cvt_kernels *kernels;
     for (int i = 0; (kernels = cvt_kernels_at(i)); i++) cvt_str_print(&list, "%s%s", i ? ", " : "", kernels->name);
-    cvt_status status = list.failed ? cvt_fail_memory(error)
-                                    : cvt_fail(error, CVT_USAGE, "CVT_ISA=%s cannot run here: this machine runs %s", name, list.data);
+    cvt_status status = cvt_fail_memory(error);
+    if (!list.failed)
+        status = cvt_fail(error, CVT_USAGE, "CVT_ISA=%s cannot run here: this machine runs %s", name, list.data);
     cvt_str_free(&list);
     return status;
 }

@@ -6,8 +6,8 @@
  * Bit-identity: what one output element comes to depends on its own row and column and on k, never on m, on the tile it
  * falls in, on alignment or on the neighbours. A product is one chain of multiply-adds (fma where the ISA has it) in
  * order of k, from 0; then + bias, then the activation, then + residual, each rounded as if stored between. Elementwise
- * and row kernels run the same vector code on a tail, under a mask or through a padded copy. No pointer needs alignment.
- * Matrices are row-major; "ld" is the distance of rows in elements. */
+ * and row kernels run the same vector code on a tail, under a mask or through a padded copy. No pointer needs
+ * alignment. Matrices are row-major; "ld" is the distance of rows in elements. */
 #ifndef CVT_KERNELS_KERNELS_H
 #define CVT_KERNELS_KERNELS_H
 
@@ -16,6 +16,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 
+/* All but the first: within 1.1e-6, or 3e-7 of the exact value; NaN gives NaN, minus infinity 0, infinity itself (6). */
 typedef enum cvt_act {
 #define X(id, name, torch) id,
 #include "kernels/activations.def"
@@ -24,7 +25,7 @@ typedef enum cvt_act {
 } cvt_act;
 
 /* C[m,n] = act(A[m,k] B[k,n] + bias[n]) + residual[m,n]
- * b: ceil(n / nr) panels, each [k][nr], made by pack_nk or pack_kn. bias, residual: NULL for none. residual may be c. */
+ * b: ceil(n / nr) panels, each [k][nr], made by pack_nk or pack_kn. bias, residual may be NULL; residual may be c. */
 typedef struct cvt_gemm {
     int m, n, k;
     const float *a;
@@ -55,7 +56,8 @@ typedef struct cvt_attention {
 } cvt_attention;
 
 /* Depth-wise convolution, output rows [row0, row1): x [h,w,c] at ldx floats a pixel -> y [oh,ow,c] at ldy, y at row 0.
- * weight [kh*kw][c], bias [c] or NULL. Outside the map is 0. The sum runs over (u,v) in order, skipping what lies outside. */
+ * weight [kh*kw][c], bias [c] or NULL. Outside the map is 0. The sum runs over (u,v) in order from 0, without what
+ * lies outside; then + bias, then the activation. */
 typedef struct cvt_dwconv {
     int c, h, w, oh, ow, kh, kw, stride_h, stride_w, pad_top, pad_left;
     const float *x;
@@ -96,8 +98,8 @@ typedef struct cvt_kernels {
     void (*softmax)(float *x, size_t ldx, int rows, int n, float scale);
     /* y[c] = mean over the rows, summed in row order. */
     void (*mean_rows)(float *y, const float *x, size_t ldx, int rows, int c);
-    /* `rounds` rounds of multiply-adds on registers alone; returns how many operations (a multiply-add is two) that was.
-     * Timed, it says what one core can do at best. */
+    /* `rounds` rounds of multiply-adds on registers alone; returns how many operations (a multiply-add is two) that
+     * was. Timed, it says what one core can do at best. */
     double (*peak)(int rounds);
 } cvt_kernels;
 

@@ -1,7 +1,7 @@
 /* target.h - what an isa_*.c file needs before its templates: the right to use its instructions, for that file alone.
  *
- * TARGET_BEGIN("avx2,fma") ... TARGET_END enclose all functions; headers come before. The feature list is the only place
- * where an instruction set is switched on: no compiler flag does it, so no other code can use it by accident. */
+ * TARGET_BEGIN("avx2,fma") ... TARGET_END enclose all functions; headers come before. The feature list is the only
+ * place where an instruction set is switched on: no compiler flag does it, so no other code can use it by accident. */
 #ifndef CVT_KERNELS_TARGET_H
 #define CVT_KERNELS_TARGET_H
 

@@ -1,13 +1,15 @@
 /* templates.h - all kernels, written once over the vectors that the including isa_*.c defines:
- *   vf, vu           a vector of VL floats; the unsigned integers of the same size
- *   MR, NV           rows of the GEMM's micro-tile, and its vectors across; NR = NV * VL columns
- *   v_set v_load v_store v_fma v_lanes; v_load_part, v_store_part: the first n of VL lanes, 0 < n <= VL, 0 in the others
- *   v_max v_min      the second operand where either is NaN, or NaN
- *   v_sum v_largest s_sqrt v_load_f16 v_load_bf16
- *   v_load_rows4     4 floats from each of the VL / 4 rows p, p + 4 ld, p + 8 ld ..., a row in each 128-bit lane
- *   v_transpose4     4 x 4 transposed within each 128-bit lane
- * Operators + - * / & ~ << < on vectors are those of the compiler. No header may be included below this line: what
- * follows is compiled for the instruction set of the including file. */
+ *   vf, vu          a vector of VL floats; the unsigned integers of the same size
+ *   MR, NV          rows of the GEMM's micro-tile, 4 or 6, and its vectors across, 2 or 4; NR = NV * VL columns
+ *   v_set, v_load, v_store, v_fma, v_lanes (0, 1, 2 ...)
+ *   v_load_part, v_store_part: the first n lanes, 0 < n <= VL; a load sets the others to 0
+ *   v_max, v_min    where either is NaN: the second operand, or NaN
+ *   v_sum, v_largest, s_sqrt, v_load_f16, v_load_bf16
+ *   v_load_rows4    4 floats from each of the VL / 4 rows p, p + 4 ld, p + 8 ld ..., a row in each 128-bit lane
+ *   v_transpose4    4 x 4 transposed within each 128-bit lane
+ *   V_KEEP          holds an accumulator in its register, where a compiler needs to be told
+ * + - * / & ~ << < on vectors are the compiler's. No header may come after this one: all that follows is compiled for
+ * the instruction set of the including file. */
 
 #define NR ((size_t)NV * VL)
 
@@ -21,8 +23,10 @@ INLINE vf v_first(size_t n, vf a, vf b) {
 INLINE vf v_load_n(const float *p, size_t n) { return n < VL ? v_load_part(p, n) : v_load(p); }
 
 INLINE void v_store_n(float *p, vf x, size_t n) {
-    if (n < VL) v_store_part(p, x, n);
-    else v_store(p, x);
+    if (n < VL)
+        v_store_part(p, x, n);
+    else
+        v_store(p, x);
 }
 
 #include "kernels/tmpl_math.h"
@@ -33,22 +37,22 @@ INLINE void v_store_n(float *p, vf x, size_t n) {
 #include "kernels/tmpl_dwconv.h"
 #include "kernels/tmpl_peak.h"
 
-#define CVT_KERNEL_TABLE(isa)                       \
-    extern const cvt_kernels cvt_kernels_##isa;     \
-    const cvt_kernels cvt_kernels_##isa = {         \
-        .name = #isa,                               \
-        .mr = MR,                                   \
-        .nr = (int)NR,                              \
-        .pack_nk = pack_nk,                         \
-        .pack_kn = pack_kn,                         \
-        .gemm = gemm,                               \
-        .attention_scratch = attention_scratch,     \
-        .attention = attention,                     \
-        .dwconv = dwconv,                           \
-        .layer_norm = layer_norm,                   \
-        .affine = affine,                           \
-        .add = add,                                 \
-        .softmax = softmax,                         \
-        .mean_rows = mean_rows,                     \
-        .peak = peak,                               \
+#define CVT_KERNEL_TABLE(isa)                   \
+    extern const cvt_kernels cvt_kernels_##isa; \
+    const cvt_kernels cvt_kernels_##isa = {     \
+        .name = #isa,                           \
+        .mr = MR,                               \
+        .nr = (int)NR,                          \
+        .pack_nk = pack_nk,                     \
+        .pack_kn = pack_kn,                     \
+        .gemm = gemm,                           \
+        .attention_scratch = attention_scratch, \
+        .attention = attention,                 \
+        .dwconv = dwconv,                       \
+        .layer_norm = layer_norm,               \
+        .affine = affine,                       \
+        .add = add,                             \
+        .softmax = softmax,                     \
+        .mean_rows = mean_rows,                 \
+        .peak = peak,                           \
     };

@@ -13,14 +13,18 @@ static void attention(const cvt_attention *a) {
     const size_t s = (size_t)a->s, lds = (s + NR - 1) / NR * NR;
     for (int first = 0, rows; first < a->t; first += rows) {
         rows = cvt_min_int(a->t - first, QUERIES);
-        float *scores = a->scratch, *inverse = scores + (size_t)rows * lds;
-        const size_t row = (size_t)first;
-        multiply(&(cvt_gemm){.m = rows, .n = (int)lds, .k = a->d, .a = a->q + row * a->ldq, .lda = a->ldq, .b = a->keys,
-                             .c = scores, .ldc = lds}, NULL);
-        for (size_t i = 0; i < (size_t)rows; i++) inverse[i] = 1 / row_exp(scores + i * lds, s, a->scale);
-        multiply(&(cvt_gemm){.m = rows, .n = a->dv, .k = a->s, .a = scores, .lda = lds, .b = a->values,
-                             .c = a->out + row * a->ldo, .ldc = a->ldo}, inverse);
-        if (!a->map) continue;
-        for (size_t i = 0; i < (size_t)rows; i++) row_scale(a->map + (row + i) * a->ldm, scores + i * lds, s, inverse[i]);
+        const size_t row = (size_t)first, m = (size_t)rows;
+        float *scores = a->scratch, *inverse = scores + m * lds;
+        const float *q = a->q + row * a->ldq;
+        float *out = a->out + row * a->ldo;
+        const cvt_gemm by_keys = {
+            .m = rows, .n = (int)lds, .k = a->d, .a = q, .lda = a->ldq, .b = a->keys, .c = scores, .ldc = lds};
+        const cvt_gemm by_values = {
+            .m = rows, .n = a->dv, .k = a->s, .a = scores, .lda = lds, .b = a->values, .c = out, .ldc = a->ldo};
+        multiply(&by_keys, NULL);
+        for (size_t i = 0; i < m; i++) inverse[i] = 1 / row_exp(scores + i * lds, s, a->scale);
+        multiply(&by_values, inverse);
+        for (size_t i = 0; a->map && i < m; i++)
+            row_scale(a->map + (row + i) * a->ldm, scores + i * lds, s, inverse[i]);
     }
 }

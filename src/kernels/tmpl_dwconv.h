@@ -1,6 +1,6 @@
-/* tmpl_dwconv.h - depth-wise convolution over [h, w, c]: 4 neighbouring outputs by 2 vectors of channels at a time, each
- * weight loaded once for the four. Where the kernel sticks out of the map the taps outside are skipped: above and below
- * for a whole row, left and right one output at a time. */
+/* tmpl_dwconv.h - depth-wise convolution over [h, w, c]: 4 neighbouring outputs by one or two vectors of channels at a
+ * time, so that a weight serves four. Where the kernel sticks out of the map the taps outside are left out: above and
+ * below for a whole row of outputs, left and right for one output at a time, which takes more channels instead. */
 
 enum { PIXELS = 4 };
 
@@ -12,8 +12,8 @@ typedef struct taps {
     size_t rows, columns;
 } taps;
 
-/* How much is done at once: that many outputs, vectors of channels, lanes in each vector, and the taps. All are constants
- * where it matters. */
+/* How much is done at once: that many outputs, vectors of channels, lanes in each, and taps. Constants where it pays.
+ */
 typedef struct block {
     size_t pixels, vectors, lanes, rows, columns, stride;
 } block;
@@ -58,7 +58,8 @@ INLINE void dwconv_pixels(const cvt_dwconv *d, const taps *t, size_t pixels, siz
         for (size_t p = 0; p < pixels; p++) activate(t->y + p * d->ldy, channels, d->act);
 }
 
-/* By value: a vector store may change anything whose address is known elsewhere, and all would be read again after it. */
+/* By value: a vector store may change anything whose address is known elsewhere, and all would be read again after it.
+ */
 static void dwconv_one(cvt_dwconv d, taps t) { dwconv_pixels(&d, &t, 1, 4); }
 
 static void dwconv_four(cvt_dwconv d, taps t) { dwconv_pixels(&d, &t, PIXELS, 2); }
@@ -76,8 +77,10 @@ static void dwconv_row(const cvt_dwconv *d, int oy) {
             t.rows = (size_t)(u1 - u0);
             t.columns = (size_t)(v1 - v0);
         }
-        if (pixels == PIXELS) dwconv_four(*d, t);
-        else dwconv_one(*d, t);
+        if (pixels == PIXELS)
+            dwconv_four(*d, t);
+        else
+            dwconv_one(*d, t);
     }
 }
 

@@ -39,6 +39,36 @@ enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2, L2_FLOATS = 32768 };
 #define VECTORS(X, i) X(i, 0) X(i, 1) X(i, 2) X(i, 3)
 #endif
 
+/* The steps of a tile: accumulators c00, c01 ..., rows of A a0, a1 ..., vectors of B b0, b1 ... */
+#define TILE_ROW(i)                        \
+    const float *a##i = t->a + i * t->lda; \
+    VECTORS(TILE_ZERO, i)
+#define TILE_ZERO(i, j) vf c##i##j = v_set(0);
+#define TILE_LOAD(i, j) const vf b##j = v_load(b + j * VL);
+#define TILE_MULTIPLY_ROW(i)          \
+    {                                 \
+        const vf x = v_set(a##i[kk]); \
+        VECTORS(TILE_MULTIPLY, i)     \
+    }
+#define TILE_MULTIPLY(i, j)            \
+    c##i##j = v_fma(x, b##j, c##i##j); \
+    V_KEEP(c##i##j);
+#define TILE_STEP                    \
+    {                                \
+        VECTORS(TILE_LOAD, 0)        \
+        TILE_ROWS(TILE_MULTIPLY_ROW) \
+        kk++, b += NR;               \
+    }
+#define TILE_SCALE_ROW(i) VECTORS(TILE_SCALE, i)
+#define TILE_SCALE(i, j) c##i##j *= v_set(t->scale[i]);
+#define TILE_BIAS_ROW(i) VECTORS(TILE_BIAS, i)
+#define TILE_BIAS(i, j) c##i##j += v_load(t->bias + j * VL);
+#define TILE_RESIDUAL_ROW(i) VECTORS(TILE_RESIDUAL, i)
+#define TILE_RESIDUAL(i, j) c##i##j += v_load(t->residual + i * t->ldr + j * VL);
+#define TILE_STORE_ROW(i) VECTORS(TILE_STORE, i)
+#define TILE_STORE(i, j) v_store(t->c + i * t->ldc + j * VL, c##i##j);
+#define TILE_ROWS JOIN(ROWS_, ROWS)
+
 #define ROWS 1
 #include "kernels/tmpl_tile.h"
 #define ROWS 2
@@ -56,9 +86,13 @@ enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2, L2_FLOATS = 32768 };
 
 static void run_tile(const tile *t, size_t rows) {
     static void (*const tiles[])(const tile *) = {
-        tile_1, tile_2, tile_3, tile_4,
+        tile_1,
+        tile_2,
+        tile_3,
+        tile_4,
 #if MR == 6
-        tile_5, tile_6,
+        tile_5,
+        tile_6,
 #endif
     };
     tiles[rows - 1](t);
@@ -105,8 +139,10 @@ static void run_panel(tile t, const span *s, size_t columns, cvt_act act, const 
         if (origin.residual) t.residual = origin.residual + row * t.ldr;
         t.step = next && fetched < panel ? AHEAD : 0;
         t.ahead = t.step ? next + fetched : t.b;
-        if (act == CVT_ACT_NONE && columns >= NR) run_tile(&t, rows);
-        else run_tile_aside(&t, rows, columns, act);
+        if (act == CVT_ACT_NONE && columns >= NR)
+            run_tile(&t, rows);
+        else
+            run_tile_aside(&t, rows, columns, act);
     }
 }
 
@@ -117,7 +153,14 @@ static void multiply(const cvt_gemm *g, const float *scale) {
     const size_t tiles = (m + MR - 1) / MR, fit = L2_FLOATS / (MR * k + 1) + 1;
     float last_bias[NR] = {0};
     if (g->bias) memcpy(last_bias, g->bias + n / NR * NR, n % NR * sizeof *last_bias);
-    tile t = {.k = k, .a = g->a, .lda = g->lda, .c = g->c, .ldc = g->ldc, .scale = scale, .residual = g->residual, .ldr = g->ldr};
+    tile t = {.k = k,
+              .a = g->a,
+              .lda = g->lda,
+              .c = g->c,
+              .ldc = g->ldc,
+              .scale = scale,
+              .residual = g->residual,
+              .ldr = g->ldr};
     for (span s = {.rows = m / tiles, .longer = m % tiles}; s.first < tiles; s.first = s.last) {
         s.last = tiles - s.first < fit ? tiles : s.first + fit;
         for (size_t j = 0; j < n; j += NR) {

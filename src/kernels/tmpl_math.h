@@ -1,7 +1,8 @@
 /* tmpl_math.h - element-wise functions: exp and the activations, on one vector or several interleaved.
  *
- * A chain of dependent operations leaves most of a core idle, and the scheduler holds no more than a few such chains, so
- * all steps are written over `ways` vectors at once. `ways` is a constant at every call and does not change a result.
+ * A chain of dependent operations leaves most of a core idle, and the scheduler holds no more than a few such chains,
+ * so all steps are written over `ways` vectors at once. `ways` is a constant at every call and does not change a
+ * result.
  *
  *   exp(x) = 2^n (1 + r q(r)), n = round(x / ln 2), r = x - n ln 2, q of degree 4; relative error 1.8e-7.
  *   gelu_erf(x) = x/2 (1 + e), e = t P(t^2) ~ erf(t / sqrt 2), t = x held within +-5.1, P of degree 12 in

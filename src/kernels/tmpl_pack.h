@@ -1,8 +1,8 @@
 /* tmpl_pack.h - panels of NR columns for the GEMM: [k][NR], transposed from rows of weights or copied from a matrix.
  *
  * The transpose takes VL columns by 4 steps of k: four loads bring 4 floats of VL / 4 rows each, a row in each 128-bit
- * lane, and a 4 x 4 transpose within the lanes puts the columns in order. Rows that are no full vector of floats (16-bit
- * types, the last columns, the last steps of k) pass through a small buffer first. */
+ * lane, and a 4 x 4 transpose within the lanes puts the columns in order. Rows that are no full vector of floats
+ * (16-bit types, the last columns, the last steps of k) pass through a small buffer first. */
 
 enum { STAGE = 64 }; /* steps of k in that buffer; a multiple of 4 */
 
@@ -17,8 +17,10 @@ static void widen(float *dst, const unsigned char *src, cvt_dtype dtype, size_t 
     for (size_t i = 0; i < n; i += VL) {
         const size_t part = n - i < VL ? n - i : VL;
         uint16_t half[VL] = {0};
-        if (part == VL) memcpy(half, src + 2 * i, sizeof half);
-        else memcpy(half, src + 2 * i, 2 * part);
+        if (part == VL)
+            memcpy(half, src + 2 * i, sizeof half);
+        else
+            memcpy(half, src + 2 * i, 2 * part);
         const vf x = dtype == CVT_F16 ? v_load_f16(half) : v_load_bf16(half);
         v_store_part(dst + i, x, part);
     }

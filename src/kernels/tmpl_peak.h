@@ -13,7 +13,9 @@ static double peak(int rounds) {
     volatile float unknown = 1; /* nothing may be worked out ahead */
     const float start = unknown;
     PEAK_ROWS(PEAK_ROW)
-    for (int i = 0; i < rounds; i++) { PEAK_ROWS(PEAK_STEP_ROW) PEAK_ROWS(PEAK_STEP_ROW) }
+    for (int i = 0; i < rounds; i++) {
+        PEAK_ROWS(PEAK_STEP_ROW) PEAK_ROWS(PEAK_STEP_ROW)
+    }
     vf sum = v_set(0);
     PEAK_ROWS(PEAK_SUM_ROW)
     volatile float used = v_sum(sum);

@@ -135,7 +135,9 @@ static float row_exp(float *x, size_t n, float factor) {
     return sums_total(&s);
 }
 
-INLINE void scale_vector(float *y, const float *x, vf scale, size_t lanes) { v_store_n(y, v_load_n(x, lanes) * scale, lanes); }
+INLINE void scale_vector(float *y, const float *x, vf scale, size_t lanes) {
+    v_store_n(y, v_load_n(x, lanes) * scale, lanes);
+}
 
 static void row_scale(float *y, const float *x, size_t n, float factor) {
     const size_t whole = n - n % VL;

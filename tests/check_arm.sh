@@ -1,0 +1,19 @@
+#!/bin/sh
+# check_arm.sh: the kernels on AArch64, cross-compiled and run by qemu: the ref and neon tables through test_kernels.
+#   ARM_CC=aarch64-linux-gnu-gcc   the compiler; ARM_RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu" what runs its programs
+# (Debian: gcc-aarch64-linux-gnu, qemu-user). Without them it says so and passes.
+set -eu
+cd "$(dirname "$0")/.."
+cc=${ARM_CC:-aarch64-linux-gnu-gcc}
+run=${ARM_RUN:-qemu-aarch64 -L /usr/aarch64-linux-gnu}
+for tool in "${cc%% *}" "${run%% *}"; do
+    command -v "$tool" >/dev/null 2>&1 || { echo "skip kernels on AArch64: no $tool here"; exit 0; }
+done
+out=build/arm
+mkdir -p "$out"
+warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wcast-qual -Werror"
+# shellcheck disable=SC2086  # both are lists of words
+$cc -std=c17 -D_POSIX_C_SOURCE=200809L -O3 -ffp-contract=off $warnings -Isrc -Itests -o "$out/test_kernels" \
+    tests/test_kernels.c src/kernels/*.c src/base/error.c src/base/num.c src/base/str.c -lm -lpthread
+# shellcheck disable=SC2086
+$run "$out/test_kernels" "$@"
