@@ -154,6 +154,7 @@ static cvt_status open_model(cvt_model *m, const char *path, const cvt_options *
     TRY(read_config(m, options, error));
     TRY(build_graph(m, error));
     TRY(list_taps(m, error));
+    TRY(cvt_listing_make(m, error));
     TRY(choose_taps(m, options, error));
     make_recipe(m);
     m->options = *options;

@@ -11,7 +11,7 @@
 #include "graph/op.h"
 
 /* A graph larger than this is a wrong config, not a model. */
-enum { MAX_NODES = 1 << 18, MAX_PARAMS = 1 << 18 };
+enum { MAX_NODES = 1 << 16, MAX_PARAMS = 1 << 17 };
 static const int64_t max_elements = INT64_C(1) << 31; /* of one value or parameter */
 
 typedef struct scope {

@@ -51,27 +51,35 @@ const char *cvt_model_label(const cvt_model *m, int i) {
 
 /* ---- rows ---- */
 
-/* Parameters of a node; with `first_only`, those that an earlier node has already counted are left out. */
-static int64_t node_parameters(const cvt_graph *g, int node, bool first_only) {
+/* Parameters of a node; those marked in `counted` (may be NULL) are left out, the others get marked. */
+static int64_t node_parameters(const cvt_graph *g, const cvt_node *node, bool *counted) {
     int64_t n = 0;
-    for (int i = 0; i < g->nodes[node].n_params; i++) {
-        int p = g->nodes[node].params[i];
-        bool counted = g->params[p].buffer;
-        for (int k = 0; first_only && !counted && k < node; k++)
-            for (int j = 0; j < g->nodes[k].n_params; j++) counted |= g->nodes[k].params[j] == p;
-        if (!counted) n += (int64_t)g->params[p].count;
+    for (int i = 0; i < node->n_params; i++) {
+        int p = node->params[i];
+        if (g->params[p].buffer || (counted && counted[p])) continue;
+        if (counted) counted[p] = true;
+        n += (int64_t)g->params[p].count;
     }
     return n;
 }
 
 /* The own style has a row for every node that holds parameters or multiplies. */
-static bool has_row(const cvt_node *node) { return node->n_params > 0 || node->macs > 0; }
+cvt_status cvt_listing_make(cvt_model *m, cvt_error *error) {
+    const cvt_graph *g = m->graph;
+    bool *counted = cvt_arena_array(&m->arena, (size_t)g->n_params + 1, sizeof *counted);
+    m->rows = cvt_arena_array(&m->arena, (size_t)g->n_nodes + 1, sizeof *m->rows);
+    m->row_parameters = cvt_arena_array(&m->arena, (size_t)g->n_nodes + 1, sizeof *m->row_parameters);
+    if (!counted || !m->rows || !m->row_parameters) return cvt_fail_memory(error);
+    for (int i = 0; i < g->n_nodes; i++) {
+        if (!g->nodes[i].n_params && !g->nodes[i].macs) continue;
+        m->row_parameters[m->n_rows] = node_parameters(g, &g->nodes[i], counted);
+        m->rows[m->n_rows++] = i;
+    }
+    return CVT_OK;
+}
 
 int cvt_model_rows(const cvt_model *m, cvt_row_style style) {
-    if (style == CVT_ROWS_TORCHSUMMARY) return m->graph->n_rows;
-    int n = 0;
-    for (int i = 0; i < m->graph->n_nodes; i++) n += has_row(&m->graph->nodes[i]);
-    return n;
+    return style == CVT_ROWS_TORCHSUMMARY ? m->graph->n_rows : m->n_rows;
 }
 
 static void set_shape(cvt_row *row, cvt_shape shape) {
@@ -80,26 +88,22 @@ static void set_shape(cvt_row *row, cvt_shape shape) {
     memcpy(row->shape, info.shape, sizeof row->shape);
 }
 
-static cvt_row own_row(const cvt_graph *g, int node) {
-    const cvt_node *n = &g->nodes[node];
+static cvt_row own_row(const cvt_model *m, int index) {
+    const cvt_node *n = &m->graph->nodes[m->rows[index]];
     const char *type = n->op->type ? n->op->type(n->attr) : n->op->name;
-    cvt_row row = {.name = n->name, .type = type, .parameters = node_parameters(g, node, true), .macs = n->macs};
-    set_shape(&row, g->values[n->out[0]].shape);
+    cvt_row row = {.name = n->name, .type = type, .parameters = m->row_parameters[index], .macs = n->macs};
+    set_shape(&row, m->graph->values[n->out[0]].shape);
     return row;
 }
 
 cvt_row cvt_model_row(const cvt_model *m, cvt_row_style style, int index) {
+    if (style == CVT_ROWS_CVT) return own_row(m, index);
     const cvt_graph *g = m->graph;
-    if (style == CVT_ROWS_CVT) {
-        int node = 0;
-        for (int left = index; !has_row(&g->nodes[node]) || left-- > 0;) node++;
-        return own_row(g, node);
-    }
     const cvt_graph_row *r = &g->rows[index];
     cvt_row row = {.name = r->name, .type = r->type};
     set_shape(&row, g->values[r->value].shape);
     if (r->node >= 0) {
-        row.parameters = node_parameters(g, r->node, false);
+        row.parameters = node_parameters(g, &g->nodes[r->node], NULL);
         row.macs = g->nodes[r->node].macs;
     }
     return row;

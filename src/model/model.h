@@ -29,6 +29,8 @@ struct cvt_model {
     cvt_plan *plan;             /* NULL without weights */
     bool *keep;                 /* of every value */
     int *taps, n_taps;          /* values that have a tap name */
+    int *rows, n_rows;          /* nodes that have a row in the own listing */
+    int64_t *row_parameters;    /* of such a row: those that no earlier row has counted */
     const char **labels;
     int n_labels;
     cvt_recipe recipe;
@@ -41,6 +43,9 @@ void cvt_bundle_close(cvt_bundle *bundle);
 
 /* labels.c: --labels, else id2label, else label_names, else labels.txt, else the default list for 1000 classes. */
 cvt_status cvt_labels_read(cvt_model *model, const cvt_options *options, cvt_error *error);
+
+/* about.c: the rows of the own listing. */
+cvt_status cvt_listing_make(cvt_model *model, cvt_error *error);
 
 /* Copies value v of image 0.. of a run into `to` in logical order: maps [C,H,W], the rest as stored. */
 void cvt_value_export(float *to, const float *stored, cvt_shape shape);
