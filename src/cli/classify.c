@@ -125,7 +125,6 @@ static int run_model(cvt_cli *cli, const cvt_settings *settings, const cvt_batch
     free(r.ranks);
     cvt_str_free(&r.text);
     if (status != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-    if (cvt_cli_stopped()) return CVT_EXIT_SIGNAL + cvt_cli_stopped();
     return r.progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "report/record.h"
@@ -79,10 +80,15 @@ int cvt_cli_usage(const cvt_cli *cli, const char *format, ...) {
 /* ---- signals --------------------------------------------------------------------------------------------------- */
 
 /* What a handler may touch: the one place where the program keeps state outside its objects. */
-static volatile sig_atomic_t soft, noted;
+static volatile sig_atomic_t soft, noted, noted_at; /* noted_at: in seconds of the monotonic clock */
 
+/* timeout(1), as all who signal a process and then its group, sends the same one twice: that is one. */
 static void handle(int number) {
-    if (!soft || noted) _exit(CVT_EXIT_SIGNAL + number);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!soft || (noted && now.tv_sec - noted_at > 1)) _exit(CVT_EXIT_SIGNAL + number);
+    if (noted) return;
+    noted_at = (sig_atomic_t)now.tv_sec;
     noted = number;
 }
 
