@@ -127,6 +127,12 @@ static cvt_status choose_taps(cvt_model *m, const cvt_options *options, cvt_erro
 /* Packing every weight at load takes as long as packing them during this many images. */
 enum { IMAGES_THAT_PAY = 16 };
 
+/* Packed weights need no second copy in memory. */
+static void drop_source(void *owner, int param) {
+    const cvt_model *m = owner;
+    if (m->tensors) cvt_weights_drop(m->files.weights, m->tensors[param]);
+}
+
 cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     const cvt_options *options = &m->options;
     if (options->random_weights)
@@ -136,10 +142,9 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     cvt_plan_options plan = {.kernels = &cvt_kernels_ref, .keep = m->keep, .fuse = !options->reference};
     if (!options->reference) TRY(cvt_kernels_get(&plan.kernels, error));
     plan.pack_ahead = options->images >= IMAGES_THAT_PAY;
-    TRY(cvt_plan_new(&m->plan, m->graph, m->sources, &plan, error));
-    for (int p = 0; m->tensors && p < m->graph->n_params; p++)
-        if (m->plan->dropped[p]) cvt_weights_drop(m->files.weights, m->tensors[p]);
-    return CVT_OK;
+    plan.drop = drop_source;
+    plan.owner = m;
+    return cvt_plan_new(&m->plan, m->graph, m->sources, &plan, error);
 }
 
 static void make_recipe(cvt_model *m) {

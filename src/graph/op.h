@@ -77,15 +77,16 @@ typedef struct cvt_work {
 typedef struct cvt_lowering {
     const cvt_kernels *kernels;
     const cvt_graph *graph;
-    const cvt_ref *refs;       /* of every value; CVT_NO_REF for one that nobody wants */
-    const cvt_source *sources; /* of every parameter */
-    cvt_ref workspace;         /* of the node in hand */
-    cvt_arena *arena;          /* the plan's */
-    bool pack_ahead;           /* long life expected: pack large weights at load */
-    size_t scratch;            /* floats a thread needs, largest so far */
-    bool *dropped;             /* of every parameter: its source is not read again */
-    void *steps;               /* the plan's list */
-    bool failed;               /* out of memory, sticky */
+    const cvt_ref *refs;                  /* of every value; CVT_NO_REF for one that nobody wants */
+    const cvt_source *sources;            /* of every parameter */
+    cvt_ref workspace;                    /* of the node in hand */
+    cvt_arena *arena;                     /* the plan's */
+    bool pack_ahead;                      /* long life expected: pack large weights at load */
+    size_t scratch;                       /* floats a thread needs, largest so far */
+    void (*drop)(void *owner, int param); /* told of sources that are not read again; NULL: nobody */
+    void *owner;
+    void *steps; /* the plan's list */
+    bool failed; /* out of memory, sticky */
 } cvt_lowering;
 
 void *cvt_lowering_alloc(cvt_lowering *l, size_t size); /* plan memory; NULL and failed when there is none */

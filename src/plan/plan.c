@@ -56,7 +56,9 @@ void cvt_lowering_scratch(cvt_lowering *l, size_t floats) {
     if (floats > l->scratch) l->scratch = floats;
 }
 
-void cvt_lowering_drop(cvt_lowering *l, int param) { l->dropped[param] = true; }
+void cvt_lowering_drop(cvt_lowering *l, int param) {
+    if (l->drop) l->drop(l->owner, param);
+}
 
 void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, size_t size,
                        int (*tiles)(const void *, int), void (*run)(const void *, const cvt_context *, int)) {
@@ -120,7 +122,8 @@ static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources
                       .sources = sources,
                       .arena = &plan->arena,
                       .pack_ahead = options->pack_ahead,
-                      .dropped = plan->dropped,
+                      .drop = options->drop,
+                      .owner = options->owner,
                       .steps = &list};
     for (int i = 0; i < t->works.n && !l.failed; i++) {
         const cvt_work *w = &t->works.work[i];
@@ -152,8 +155,7 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
         plan->graph = graph;
         plan->kernels = options->kernels;
         plan->refs = cvt_arena_array(&plan->arena, (size_t)graph->n_values + 1, sizeof *plan->refs);
-        plan->dropped = cvt_arena_array(&plan->arena, (size_t)graph->n_params + 1, sizeof *plan->dropped);
-        ok = plan->refs && plan->dropped;
+        ok = plan->refs != NULL;
     }
     cvt_status status = CVT_OK;
     if (ok) {

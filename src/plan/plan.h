@@ -12,16 +12,17 @@ typedef struct cvt_plan {
     cvt_step *steps;
     int n_steps;
     cvt_ref *refs;  /* of every value of the graph */
-    bool *dropped;  /* of every parameter: its source is not read again */
     size_t floats;  /* of a session's arena, for one image */
     size_t scratch; /* floats of a thread */
 } cvt_plan;
 
 typedef struct cvt_plan_options {
     const cvt_kernels *kernels;
-    const bool *keep; /* of every value: it must be readable after a run */
-    bool fuse;        /* run the passes; without them the plan is the oracle of the one with them */
-    bool pack_ahead;  /* pack all weights now */
+    const bool *keep;                     /* of every value: it must be readable after a run */
+    bool fuse;                            /* run the passes; without them the plan is the oracle of the one with them */
+    bool pack_ahead;                      /* pack all weights now */
+    void (*drop)(void *owner, int param); /* told of parameters whose source is not read again; NULL: nobody */
+    void *owner;
 } cvt_plan_options;
 
 /* sources: the stored data of every parameter of the graph; they and the graph outlive the plan. */
