@@ -8,7 +8,7 @@ native model directory by oracle2native.py.
 
   --set NAME   fixtures: the committed ones (the default)
                presets:  every small preset of the oracles, under all names of weights
-               full:     cvt-13, cvt-21, cvt-13-384 and EfficientNet-Lite 0 to 4 in full size
+               full:     cvt-13, cvt-21, cvt-13-384 and EfficientNet-Lite 0 to 4 in full size, timm's hub form too
                random:   configs drawn at random (--count, --seed)
   --out DIR    where to; without it tests/data
   --seed N     of weights and inputs (and of the random configs)
@@ -248,6 +248,27 @@ def hub_cases(out):
         print(f"{folder}: {', '.join(sorted(os.listdir(folder)))}")
 
 
+# as timm's push_to_hf_hub writes a model, full-size, with random weights
+TIMM_HUB = """
+import os, sys, common, numpy as np, timm, torch
+from timm.models import save_for_hf
+name, out, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+m = common.randomise(timm.create_model(name, num_classes=7), seed)
+save_for_hf(m, out, model_config=dict(label_names=[f"class {i}" for i in range(7)]))
+x = common.image(seed, 1, m.pretrained_cfg["input_size"][1])
+with torch.no_grad():
+    original, y = m(x), m.double()(x.double())
+for name, value in dict(x=x, original=original, expected64=y).items():
+    np.save(os.path.join(out, name + ".npy"), value.numpy())
+"""
+
+
+def timm_hub(out, model, seed):
+    shutil.rmtree(out, ignore_errors=True)
+    subprocess.run([sys.executable, "-c", TIMM_HUB, model, os.path.abspath(out), str(seed)], check=True, cwd=MORE)
+    print(f"{out}: {', '.join(sorted(os.listdir(out)))}")
+
+
 # ---- sets -------------------------------------------------------------------------------------------------------------
 
 def fixtures(out, seed):
@@ -297,6 +318,8 @@ def full(out, seed):
     for i, dialect in enumerate(("lukemelas", "timm", "rangilyu", "lukemelas", "timm")):
         model = f"tf_efficientnet_lite{i}" if dialect == "timm" else f"efficientnet_lite{i}"
         lite_case(os.path.join(out, f"{model}-{dialect}"), model, dialect, 0, 1, seed)
+    for model in ("tf_efficientnet_lite0", "efficientnet_lite0"):
+        timm_hub(os.path.join(out, f"{model}-hub"), model, seed)
 
 
 def draw(out, seed):
