@@ -11,6 +11,7 @@ native model directory by oracle2native.py.
                full:     cvt-13, cvt-21, cvt-13-384 and EfficientNet-Lite 0 to 4 in full size, timm's hub form too
                random:   configs drawn at random (--count, --seed)
   --out DIR    where to; without it tests/data
+  --only TEXT  only cases whose names hold this
   --seed N     of weights and inputs (and of the random configs)
 
 For cases of EfficientNet-Lite that are not committed, DIR/CASE/original.npy and original/TAP.npy hold the original's own
@@ -33,6 +34,7 @@ parser.add_argument("oracle", metavar="ORACLE")
 parser.add_argument("--set", default="fixtures", choices=["fixtures", "presets", "full", "random"])
 parser.add_argument("--out", default=os.path.join(HERE, "data"))
 parser.add_argument("--seed", type=int, default=1)
+parser.add_argument("--only", default="")
 parser.add_argument("--count", type=int, default=12)
 args = parser.parse_args()
 
@@ -44,6 +46,10 @@ import np_forward  # noqa: E402
 import ref  # noqa: E402
 
 ref.F = np.float64
+
+
+def wanted(out):
+    return args.only in os.path.basename(out)
 
 
 def native(case, out):
@@ -91,6 +97,8 @@ def cvt_reference(case):
 
 def cvt_case(out, preset, naming, seed):
     """An oracle case and all of its intermediates as the native model directory `out`."""
+    if not wanted(out):
+        return
     with tempfile.TemporaryDirectory() as case:
         run_seed003(case, preset, naming, seed)
         if not preset.startswith("cvt-"):
@@ -148,7 +156,7 @@ def random_cvt(out, seed):
 
 # ---- EfficientNet-Lite ------------------------------------------------------------------------------------------------
 
-# timm_more.py, but with its intermediates also for full-size models, and `rows` in place of its small network
+# timm_more.py, but with more intermediates, also of full-size models, and `rows` in place of its small network
 DRIVER = """
 import sys, common
 save = common.save
@@ -159,6 +167,8 @@ if rows:
     i = text.index("rows = [[3")
     j = text.index("]]", i) + 2
     text = text[:i] + "rows = " + repr(rows) + text[j:]
+hooks = "".join(f"common.hook(m.{module}, R, '{name}')\\n" for module, name in (("bn1", "stem"), ("bn2", "head"), ("global_pool", "pool")))
+text = text.replace("x = common.image(", hooks + "x = common.image(")
 exec(compile(text, sys.argv[0], "exec"))
 """
 
@@ -188,6 +198,8 @@ def lite_reference(case):
 
 
 def lite_case(out, model, dialect, size, batch, seed, rows=None, original=True):
+    if not wanted(out):
+        return
     with tempfile.TemporaryDirectory() as case:
         run_timm(case, model, dialect, size, batch, seed, rows)
         with tempfile.TemporaryDirectory() as first:
@@ -264,6 +276,8 @@ for name, value in dict(x=x, original=original, expected64=y).items():
 
 
 def timm_hub(out, model, seed):
+    if not wanted(out):
+        return
     shutil.rmtree(out, ignore_errors=True)
     subprocess.run([sys.executable, "-c", TIMM_HUB, model, os.path.abspath(out), str(seed)], check=True, cwd=MORE)
     print(f"{out}: {', '.join(sorted(os.listdir(out)))}")

@@ -4,7 +4,7 @@
 # run here (full-size models: on ref and on the one that is chosen). Prints "ok NAME" or "not ok NAME: why" a case.
 #   ORACLE  the folder of oracle scripts (../shared/oracle); PYTHON: what its setup.sh has installed into (python3)
 #   SEED    of weights, inputs and random configs (1); COUNT: random configs of each family (12)
-#   SETS    which of "presets random full" (all); CVT: the program (./cvt)
+#   SETS    which of "presets random full" (all); ONLY: cases whose names hold this; CVT: the program (./cvt)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 oracle=${1:-../shared/oracle}
@@ -39,7 +39,8 @@ compare() { # CASE
 
 for set in ${SETS:-presets random full}; do
     rm -rf "$out" && mkdir -p "$out/cases"
-    if ! "$python" tests/make_fixtures.py "$oracle" --set "$set" --seed "${SEED:-1}" --count "${COUNT:-12}" --out "$out/cases" >"$out/log" 2>&1; then
+    if ! "$python" tests/make_fixtures.py "$oracle" --set "$set" --seed "${SEED:-1}" --count "${COUNT:-12}" --only "${ONLY:-}" \
+        --out "$out/cases" >"$out/log" 2>&1; then
         echo "not ok $set: the originals do not run: $(tail -n 1 "$out/log")"
         failed=$((failed + 1))
     fi
