@@ -153,7 +153,7 @@ cvt_status cvt_bundle_open(cvt_bundle *b, const char *path, const cvt_options *o
     if (options->config) TRY(read_text(&b->config, &b->config_origin, options->config, error));
     if (!path) return CVT_OK;
     if (is_directory(path)) return open_directory(b, path, options, error);
-    bool config_only = (options->no_weights || options->random_weights) && has_ending(path, ".json");
+    bool config_only = (options->no_weights || options->random_weights) && !has_ending(path, ".safetensors");
     return config_only ? read_text(&b->config, &b->config_origin, path, error) : open_file(b, path, error);
 }
 
