@@ -1,5 +1,6 @@
 #!/bin/sh
-# check.sh: builds the program with and without sanitizers, runs every test on both, ends with "N passed, N failed".
+# check.sh: builds the program with and without sanitizers (address, undefined), runs every test on both, those of the
+# threads under the thread sanitizer too, and ends with "N passed, N failed".
 # Needs what `make deps` installs, and nothing else. Every test prints "ok NAME", "not ok NAME: why" or "skip NAME: why"
 # lines; a test that dies or prints none counts as one failure.
 #   JOBS=2        compilations at a time
@@ -47,9 +48,10 @@ suite() {
     done
 }
 
+# build GOAL... [VARIABLE=VALUE...]
 build() {
     echo "building: $*"
-    make -s -j "$jobs" WERROR=1 "$@" all tests >"$logs/build.log" 2>&1 && return 0
+    make -s -j "$jobs" WERROR=1 "$@" >"$logs/build.log" 2>&1 && return 0
     cat "$logs/build.log"
     echo "not ok build: $*: does not compile" | tee -a "$logs/all"
     return 1
@@ -57,8 +59,12 @@ build() {
 
 : >"$logs/all"
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-build && suite release build cvt
-build SAN=address,undefined && suite sanitized build/san-address build/san-address/cvt
+build all tests && suite release build cvt
+build all tests SAN=address,undefined && suite sanitized build/san-address build/san-address/cvt
+threads=build/san-thread
+build "$threads/test_batch" "$threads/test_threads" SAN=thread && for test in test_batch test_threads; do
+    run threads "$test" "$threads/$test"
+done
 
 passed=$(grep -c '^ok ' "$logs/all")
 failed=$(grep -c '^not ok ' "$logs/all")
