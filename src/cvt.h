@@ -122,6 +122,7 @@ cvt_status cvt_model_save(const cvt_model *model, const char *path, const char *
 
 /* The families, in the order of arch.def, then NULL. */
 const char *cvt_arch_name(int index);
+const char *cvt_arch_about(int index); /* one line on it */
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
 

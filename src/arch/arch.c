@@ -24,6 +24,11 @@ const char *cvt_arch_name(int index) {
     return arch ? arch->name : NULL;
 }
 
+const char *cvt_arch_about(int index) {
+    const cvt_arch *arch = cvt_arch_at(index);
+    return arch ? arch->about : NULL;
+}
+
 /* Keys that every dialect knows beside the family's own. */
 static const char *const native_frame[] = {"arch", "input_size", "preprocess", "labels", "comment", NULL};
 

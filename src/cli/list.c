@@ -1,4 +1,4 @@
-/* list.c - cvt list: a line "family NAME" for each family, a line "model NAME PATH" for each model at hand. */
+/* list.c - cvt list: a line "family NAME ABOUT" for each family, a line "model NAME PATH" for each model at hand. */
 #include <string.h>
 
 #include "cli/models.h"
@@ -15,7 +15,8 @@ int cvt_command_list(cvt_cli *cli, const cvt_settings *settings, char **operands
     (void)settings;
     (void)operands;
     cvt_str text = {0};
-    for (int i = 0; cvt_arch_name(i); i++) cvt_str_print(&text, "family  %s\n", cvt_arch_name(i));
+    for (int i = 0; cvt_arch_name(i); i++)
+        cvt_str_print(&text, "family  %-20s %s\n", cvt_arch_name(i), cvt_arch_about(i));
     cvt_models_list(cli, print_model, &text);
     cvt_cli_write_str(cli, &text);
     return CVT_EXIT_OK;
