@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""make_fixtures.py ORACLE - makes tests/data/cvt and tests/data/lite anew; with --set, the larger cases of `make oracle`.
+"""make_fixtures.py ORACLE - makes tests/data/cvt and tests/data/lite anew; with --set, the larger cases of make oracle.
 
 ORACLE is the folder of oracle scripts; the interpreter must have what its setup.sh installs. Every case is run by the
-original program (cvt/seed003_oracle.py, more/timm_more.py), computed once more in float64 by the numpy references beside
-them (np_forward.py, ref.py), which also give the intermediates that the original's hooks do not reach, and turned into a
-native model directory by oracle2native.py.
+original program (cvt/seed003_oracle.py, more/timm_more.py), computed once more in float64 by the numpy references
+beside them (np_forward.py, ref.py), which also give the intermediates that the original's hooks do not reach, and
+turned into a native model directory by oracle2native.py.
 
   --set NAME   fixtures: the committed ones (the default)
                presets:  every small preset of the oracles, under all names of weights
@@ -14,8 +14,8 @@ native model directory by oracle2native.py.
   --only TEXT  only cases whose names hold this
   --seed N     of weights and inputs (and of the random configs)
 
-For cases of EfficientNet-Lite that are not committed, DIR/CASE/original.npy and original/TAP.npy hold the original's own
-float32 results: in deep random networks they are far from float64.
+For cases of EfficientNet-Lite that are not committed, DIR/CASE/original.npy and original/TAP.npy hold the original's
+own float32 results: in deep random networks they are far from float64.
 """
 import argparse
 import json
@@ -57,7 +57,7 @@ def native(case, out):
     subprocess.run([sys.executable, os.path.join(HERE, "oracle2native.py"), case, out], check=True)
 
 
-# ---- CvT --------------------------------------------------------------------------------------------------------------
+# ---- CvT -------------------------------------------------------------------------------------------------------------
 
 def run_seed003(case, preset, naming, seed):
     sys.argv = ["seed003_oracle.py", "--seed", str(seed), "--preset", preset, "--naming", naming, "--out", case]
@@ -112,9 +112,9 @@ def cvt_case(out, preset, naming, seed):
 
 def random_spec(rng):
     n = rng.randint(1, 5)
-    s = dict(patch_sizes=[], patch_stride=[], patch_padding=[], embed_dim=[], num_heads=[], depth=[], mlp_ratio=[], qkv_bias=[],
-             cls_token=[], qkv_projection_method=[], kernel_qkv=[], padding_kv=[], stride_kv=[], padding_q=[], stride_q=[],
-             drop_rate=[0.0] * n, attention_drop_rate=[0.0] * n, drop_path_rate=[0.0] * n, num_channels=rng.choice([1, 3, 3, 4]))
+    s = {k: [] for k in s3.spec() if k != "num_channels"}
+    s.update(drop_rate=[0.0] * n, attention_drop_rate=[0.0] * n, drop_path_rate=[0.0] * n)
+    s["num_channels"] = rng.choice([1, 3, 3, 4])
     for i in range(n):
         heads, kernel, patch = rng.choice([1, 1, 2, 3, 4]), rng.choice([1, 3, 5, 7]), rng.randint(1, 7)
         s["num_heads"].append(heads)
@@ -154,7 +154,7 @@ def random_cvt(out, seed):
     cvt_case(out, "random", "ms", seed)
 
 
-# ---- EfficientNet-Lite ------------------------------------------------------------------------------------------------
+# ---- EfficientNet-Lite -----------------------------------------------------------------------------------------------
 
 # timm_more.py, but with more intermediates, also of full-size models, and `rows` in place of its small network
 DRIVER = """
@@ -167,15 +167,16 @@ if rows:
     i = text.index("rows = [[3")
     j = text.index("]]", i) + 2
     text = text[:i] + "rows = " + repr(rows) + text[j:]
-hooks = "".join(f"common.hook(m.{module}, R, '{name}')\\n" for module, name in (("bn1", "stem"), ("bn2", "head"), ("global_pool", "pool")))
+names = dict(bn1="stem", bn2="head", global_pool="pool")
+hooks = "".join(f"common.hook(m.{module}, R, '{name}')\\n" for module, name in names.items())
 text = text.replace("x = common.image(", hooks + "x = common.image(")
 exec(compile(text, sys.argv[0], "exec"))
 """
 
 
 def run_timm(case, model, dialect, size, batch, seed, rows=None):
-    command = [sys.executable, "-c", DRIVER, repr(rows), "timm_more.py", "--model", model, "--dialect", dialect, "--size", str(size),
-               "--batch", str(batch), "--seed", str(seed), "--out", case]
+    command = [sys.executable, "-c", DRIVER, repr(rows), "timm_more.py", "--model", model, "--dialect", dialect,
+               "--size", str(size), "--batch", str(batch), "--seed", str(seed), "--out", case]
     subprocess.run(command, check=True, cwd=MORE)
 
 
@@ -218,17 +219,18 @@ def random_lite(out, seed):
     rng = random.Random(seed)
     rows = []
     for i in range(rng.randint(1, 5)):
-        rows.append([rng.choice([3, 5, 7]), rng.randint(1, 2), 1 if i == 0 else rng.choice([2, 3, 4, 6]), 8 * rng.randint(1, 4), rng.randint(1, 3)])
+        kernel, stride, ratio = rng.choice([3, 5, 7]), rng.randint(1, 2), 1 if i == 0 else rng.choice([2, 3, 4, 6])
+        rows.append([kernel, stride, ratio, 8 * rng.randint(1, 4), rng.randint(1, 3)])
     dialect = rng.choice(["timm", "rangilyu", "lukemelas"])
     model = rng.choice(["small_lite", "small_tf_lite"]) if dialect == "timm" else "small_lite"
     lite_case(out, model, dialect, rng.randint(17, 71), rng.randint(1, 3), seed, rows)
 
 
-# ---- as the hub has it ------------------------------------------------------------------------------------------------
+# ---- as the hub has it -----------------------------------------------------------------------------------------------
 
 def hub_cases(out):
-    """A tiny CvT as save_pretrained writes it: f32, f16, bf16, sharded, zip and legacy pickle; results in float64 of the
-    weights as stored. The preprocessor is that of microsoft/cvt-13."""
+    """A tiny CvT as save_pretrained writes it: f32, f16, bf16, sharded, zip and legacy pickle; results in float64 of
+    the weights as stored. The preprocessor is that of microsoft/cvt-13."""
     import torch
     from common import randomise
     spec = s3.spec(embed_dim=[6, 8, 12], num_heads=[1, 2, 3], depth=[1, 2, 3], mlp_ratio=[2.0, 2.0, 2.0])
@@ -238,8 +240,11 @@ def hub_cases(out):
     randomise(model, 11)
     model.eval()
     x = torch.randn(1, 3, 40, 36, generator=torch.Generator().manual_seed(12))
-    forms = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16, "sharded": torch.float32, "zip": torch.float32,
-             "legacy": torch.float32}
+    forms = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16, "sharded": torch.float32,
+             "zip": torch.float32, "legacy": torch.float32}
+    preprocessor = {"crop_pct": 0.875, "do_normalize": True, "do_resize": True, "resample": 3, "size": 224,
+                    "feature_extractor_type": "ConvNextFeatureExtractor",
+                    "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
     for form, dtype in forms.items():
         folder = os.path.join(out, "hub_" + form)
         shutil.rmtree(folder, ignore_errors=True)
@@ -247,10 +252,10 @@ def hub_cases(out):
         stored.save_pretrained(folder, max_shard_size="24KB" if form == "sharded" else "50GB")
         if form in ("zip", "legacy"):
             os.remove(os.path.join(folder, "model.safetensors"))
-            torch.save(stored.state_dict(), os.path.join(folder, "pytorch_model.bin"), _use_new_zipfile_serialization=form == "zip")
+            torch.save(stored.state_dict(), os.path.join(folder, "pytorch_model.bin"),
+                       _use_new_zipfile_serialization=form == "zip")
         with open(os.path.join(folder, "preprocessor_config.json"), "w", encoding="utf-8") as f:
-            json.dump({"crop_pct": 0.875, "do_normalize": True, "do_resize": True, "feature_extractor_type": "ConvNextFeatureExtractor",
-                       "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "resample": 3, "size": 224}, f, indent=1)
+            json.dump(preprocessor, f, indent=1)
         with torch.no_grad():
             y = s3.Logits(stored.double())(x.double())
         model.float()
@@ -283,7 +288,7 @@ def timm_hub(out, model, seed):
     print(f"{out}: {', '.join(sorted(os.listdir(out)))}")
 
 
-# ---- sets -------------------------------------------------------------------------------------------------------------
+# ---- sets ------------------------------------------------------------------------------------------------------------
 
 def fixtures(out, seed):
     T = dict(embed_dim=[6, 12, 20], num_heads=[1, 2, 4], depth=[1, 2, 3], mlp_ratio=[2.0, 1.5, 2.0])
@@ -292,15 +297,18 @@ def fixtures(out, seed):
         "tiny": ("hf", s3.spec(**T), 10, 32, 24, 3),
         "rect": ("hf", s3.spec(**T), 7, 45, 70, 1),
         "nocls": ("hf", s3.spec(**dict(T, cls_token=[False] * 3, qkv_bias=[False, True, False])), 10, 33, 47, 1),
-        "k5": ("hf", s3.spec(**dict(T, kernel_qkv=[5, 3, 1], padding_kv=[2, 1, 0], padding_q=[2, 1, 0], stride_kv=[3, 2, 1],
-                                    patch_sizes=[5, 3, 2], patch_stride=[3, 2, 2], patch_padding=[1, 0, 0], num_channels=1)), 5, 40, 36, 1),
-        "clsall": ("hf", s3.spec(embed_dim=[16] * 3, num_heads=[1, 2, 4], depth=[1, 2, 3], mlp_ratio=[2.0] * 3, cls_token=[True] * 3),
-                   6, 32, 32, 1),
-        "two_stages": ("hf", s3.spec(embed_dim=[12, 20], num_heads=[2, 4], depth=[1, 2], mlp_ratio=[4.0, 4.0]), 4, 30, 30, 1),
+        "k5": ("hf", s3.spec(**dict(T, kernel_qkv=[5, 3, 1], padding_kv=[2, 1, 0], padding_q=[2, 1, 0],
+                                    stride_kv=[3, 2, 1], patch_sizes=[5, 3, 2], patch_stride=[3, 2, 2],
+                                    patch_padding=[1, 0, 0], num_channels=1)), 5, 40, 36, 1),
+        "clsall": ("hf", s3.spec(embed_dim=[16] * 3, num_heads=[1, 2, 4], depth=[1, 2, 3], mlp_ratio=[2.0] * 3,
+                                 cls_token=[True] * 3), 6, 32, 32, 1),
+        "two_stages": ("hf", s3.spec(embed_dim=[12, 20], num_heads=[2, 4], depth=[1, 2], mlp_ratio=[4.0, 4.0]),
+                       4, 30, 30, 1),
         "ms": ("ms", s3.spec(**t), 10, 32, 40, 1),
         "ms_avg": ("ms", s3.spec(**dict(t, qkv_projection_method=["avg"] * 3)), 10, 45, 70, 1),
         "ms_mixed": ("ms", s3.spec(**dict(t, qkv_projection_method=["avg", "linear", "dw_bn"])), 10, 32, 32, 1),
-        "ms_linear": ("ms", s3.spec(**dict(t, qkv_projection_method=["linear"] * 3, cls_token=[True, False, False])), 3, 24, 37, 1),
+        "ms_linear": ("ms", s3.spec(**dict(t, qkv_projection_method=["linear"] * 3, cls_token=[True, False, False])),
+                      3, 24, 37, 1),
     }
     shutil.rmtree(os.path.join(out, "cvt"), ignore_errors=True)
     shutil.rmtree(os.path.join(out, "lite"), ignore_errors=True)
@@ -308,8 +316,9 @@ def fixtures(out, seed):
         s3.PRESETS["fixture"] = (spec, labels, h, w, batch, naming == "hf")
         cvt_case(os.path.join(out, "cvt", name), "fixture", naming, seed + k)
     hub_cases(os.path.join(out, "cvt"))
-    lite = {"timm": ("small_lite", "timm", 32, 1), "tf": ("small_tf_lite", "timm", 32, 1), "rangilyu": ("small_lite", "rangilyu", 32, 3),
-            "lukemelas": ("small_lite", "lukemelas", 32, 1), "lukemelas_35": ("small_lite", "lukemelas", 35, 1)}
+    lite = {"timm": ("small_lite", "timm", 32, 1), "tf": ("small_tf_lite", "timm", 32, 1),
+            "rangilyu": ("small_lite", "rangilyu", 32, 3), "lukemelas": ("small_lite", "lukemelas", 32, 1),
+            "lukemelas_35": ("small_lite", "lukemelas", 35, 1)}
     for k, (name, (model, dialect, size, batch)) in enumerate(lite.items()):
         lite_case(os.path.join(out, "lite", name), model, dialect, size, batch, seed + k, original=False)
 
@@ -320,7 +329,8 @@ def presets(out, seed):
             continue
         for naming in ["hf", "ms"] if in_hf else ["ms"]:
             cvt_case(os.path.join(out, f"{preset}-{naming}"), preset, naming, seed)
-    for model, dialect in (("small_lite", "timm"), ("small_tf_lite", "timm"), ("small_lite", "rangilyu"), ("small_lite", "lukemelas")):
+    for model, dialect in (("small_lite", "timm"), ("small_tf_lite", "timm"), ("small_lite", "rangilyu"),
+                           ("small_lite", "lukemelas")):
         for size in (32, 35):
             lite_case(os.path.join(out, f"{model}-{dialect}-{size}"), model, dialect, size, 2, seed)
 

@@ -39,8 +39,8 @@ compare() { # CASE
 
 for set in ${SETS:-presets random full}; do
     rm -rf "$out" && mkdir -p "$out/cases"
-    if ! "$python" tests/make_fixtures.py "$oracle" --set "$set" --seed "${SEED:-1}" --count "${COUNT:-12}" --only "${ONLY:-}" \
-        --out "$out/cases" >"$out/log" 2>&1; then
+    if ! "$python" tests/make_fixtures.py "$oracle" --set "$set" --seed "${SEED:-1}" --count "${COUNT:-12}" \
+        --only "${ONLY:-}" --out "$out/cases" >"$out/log" 2>&1; then
         echo "not ok $set: the originals do not run: $(tail -n 1 "$out/log")"
         failed=$((failed + 1))
     fi

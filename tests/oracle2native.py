@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """oracle2native.py CASE OUT - turns a directory that an oracle wrote into a model directory of cvt.
 
-CASE holds config.json, weights.safetensors, input.npy, expected.npy, perhaps expected64.npy, and intermediates (in inter/
-or beside the others), as the scripts of the oracle folder write them. OUT (created) gets
+CASE holds config.json, weights.safetensors, input.npy, expected.npy, perhaps expected64.npy, and intermediates (in
+inter/ or beside the others), as the scripts of the oracle folder write them. OUT (created) gets
 
   config.json          the native dialect, see cvt-config(5)
   weights.safetensors  a copy: the tensors keep their upstream names
@@ -95,8 +95,8 @@ def as_map(tokens, grid, what):
 
 # ---- one function a family: case -> (native config, {tap: (array, source)}) ------------------------------------------
 
-CVT_LISTS = ("patch_sizes", "patch_stride", "patch_padding", "embed_dim", "num_heads", "depth", "mlp_ratio", "qkv_bias", "cls_token",
-             "qkv_projection_method", "kernel_qkv", "padding_kv", "stride_kv", "padding_q", "stride_q")
+CVT_LISTS = ("patch_sizes", "patch_stride", "patch_padding", "embed_dim", "num_heads", "depth", "mlp_ratio", "qkv_bias",
+             "cls_token", "qkv_projection_method", "kernel_qkv", "padding_kv", "stride_kv", "padding_q", "stride_q")
 
 
 def cvt(case):
@@ -191,7 +191,7 @@ def efficientnet_lite(case):
 FAMILIES = {"cvt": cvt, "efficientnet_lite": efficientnet_lite}
 
 
-# ---- the rest ---------------------------------------------------------------------------------------------------------
+# ---- the rest --------------------------------------------------------------------------------------------------------
 
 def read(path):
     case = Case(path)

@@ -70,8 +70,8 @@ static void refuse(fixture *f, size_t n, const char *one, const char *two) {
     bool right = status == CVT_WEIGHTS && strstr(error.message, one) && (!two || strstr(error.message, two)) &&
                  !strchr(error.message, '\n');
     if (!right && f->wrong++ == 0)
-        snprintf(f->found, sizeof f->found, "wanted \"%.200s\" and \"%.200s\", found status %d, %.500s", one, two ? two : "", (int)status,
-                 error.message);
+        snprintf(f->found, sizeof f->found, "wanted \"%.200s\" and \"%.200s\", found status %d, %.500s", one,
+                 two ? two : "", (int)status, error.message);
 }
 
 static bool counter(const char *name) { return strstr(name, "num_batches_tracked") != NULL; }
@@ -149,7 +149,8 @@ static void test_inert(fixture *f) {
         if (!counter(kept[i].name)) f->tensors[n++] = kept[i];
     snprintf(name, sizeof name, "%s: batch counters may be absent", f->name);
     test_case(open_mutant(f, n, true, &error) == CVT_OK, name, "%s", error.message);
-    f->tensors[n++] = (cvt_tensor){.name = "some.bn.num_batches_tracked", .dtype = CVT_I64, .data = &seven, .bytes = sizeof seven};
+    f->tensors[n++] =
+        (cvt_tensor){.name = "some.bn.num_batches_tracked", .dtype = CVT_I64, .data = &seven, .bytes = sizeof seven};
     snprintf(name, sizeof name, "%s: batch counters may be there", f->name);
     test_case(open_mutant(f, n, true, &error) == CVT_OK, name, "%s", error.message);
     memcpy(f->tensors, kept, f->n * sizeof *kept);
@@ -172,8 +173,8 @@ static void test_non_finite(fixture *f) {
         cvt_status status = open_mutant(f, f->n, true, &error);
         snprintf(at, sizeof at, "element %zu", element);
         snprintf(name, sizeof name, "%s: value %08x is found", f->name, patterns[i]);
-        test_case(status == CVT_WEIGHTS && strstr(error.message, t->name) && strstr(error.message, at), name, "status %d, %s", (int)status,
-                  error.message);
+        test_case(status == CVT_WEIGHTS && strstr(error.message, t->name) && strstr(error.message, at), name,
+                  "status %d, %s", (int)status, error.message);
     }
     *t = kept;
     free(values);

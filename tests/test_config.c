@@ -54,7 +54,9 @@ static const cvt_json *resolved(const cvt_json *schema) {
     return ref ? cvt_json_get(cvt_json_get(schema_root, "$defs"), strrchr(ref, '/') + 1) : schema;
 }
 
-static bool number_at(const cvt_json *schema, const char *key, double *out) { return cvt_json_number(cvt_json_get(schema, key), out); }
+static bool number_at(const cvt_json *schema, const char *key, double *out) {
+    return cvt_json_number(cvt_json_get(schema, key), out);
+}
 
 static void probe_scalar(const char *format, const cvt_json *schema, bool integer) {
     double x;
@@ -148,7 +150,8 @@ static void probe_array(const char *format, const cvt_json *schema) {
 }
 
 static void probe_schema(const char *format, const cvt_json *unresolved) {
-    const cvt_json *schema = resolved(unresolved), *any = cvt_json_get(schema, "anyOf"), *values = cvt_json_get(schema, "enum");
+    const cvt_json *schema = resolved(unresolved), *any = cvt_json_get(schema, "anyOf"),
+                   *values = cvt_json_get(schema, "enum");
     const char *type = cvt_json_string(cvt_json_get(schema, "type"));
     for (const cvt_json *s = any ? cvt_json_first(any) : NULL; s; s = cvt_json_next(s)) probe_schema(format, s);
     if (values) probe_enum(format, values);
@@ -157,7 +160,8 @@ static void probe_schema(const char *format, const cvt_json *unresolved) {
     if (strcmp(type, "number") == 0) probe_scalar(format, schema, false);
     if (strcmp(type, "array") == 0) probe_array(format, schema);
     if (strcmp(type, "object") == 0) probe_members(format, schema);
-    if (strcmp(type, "boolean") == 0) probe(format, "true", true), probe(format, "false", true), probe(format, "0", false);
+    if (strcmp(type, "boolean") == 0)
+        probe(format, "true", true), probe(format, "false", true), probe(format, "0", false);
 }
 
 /* ---- tables against the schema and the manual ---- */
@@ -199,7 +203,8 @@ static bool same_entry(const cvt_json *schema, const cvt_key *key) {
 }
 
 static bool same_key(const cvt_json *schema, const cvt_key *key) {
-    bool list = key->type == CVT_KEY_INTS || key->type == CVT_KEY_NUMBERS || key->type == CVT_KEY_BOOLS || key->type == CVT_KEY_CHOICES;
+    bool list = key->type == CVT_KEY_INTS || key->type == CVT_KEY_NUMBERS || key->type == CVT_KEY_BOOLS ||
+                key->type == CVT_KEY_CHOICES;
     if (!schema || !list) return schema && same_entry(schema, key);
     double least, most;
     bool sized = number_at(schema, "minItems", &least) && number_at(schema, "maxItems", &most);
@@ -221,7 +226,8 @@ static bool in_manual(const char *manual, const char *family, const char *key) {
 }
 
 static void test_family(const cvt_arch *arch, const char *manual) {
-    const cvt_json *properties = cvt_json_get(cvt_json_get(cvt_json_get(schema_root, "$defs"), arch->name), "properties");
+    const cvt_json *properties =
+        cvt_json_get(cvt_json_get(cvt_json_get(schema_root, "$defs"), arch->name), "properties");
     size_t n = 0;
     char name[256], format[256];
     for (const cvt_key *k = arch->keys; k->name; k++, n++) {
@@ -244,7 +250,8 @@ static void test_family(const cvt_arch *arch, const char *manual) {
     probe(format, "1", false);
     for (const cvt_json *p = cvt_json_first(properties); p; p = cvt_json_next(p)) {
         key_of_probe = cvt_json_key(p);
-        if (strcmp(key_of_probe, "labels") == 0 || strcmp(key_of_probe, "arch") == 0) continue; /* read elsewhere; given */
+        if (strcmp(key_of_probe, "labels") == 0 || strcmp(key_of_probe, "arch") == 0)
+            continue; /* read elsewhere; given */
         snprintf(format, sizeof format, "{\"arch\": \"%s\", \"%s\": %%s}", arch->name, key_of_probe);
         probe_schema(format, p);
     }
@@ -256,9 +263,11 @@ int main(void) {
     cvt_file schema, manual;
     cvt_error error;
     cvt_json_document *document = NULL;
-    if (!test_case(cvt_file_read(&schema, "configs/schema.json", 1 << 20, &error) == CVT_OK, "schema.json is there", "%s", error.message))
+    if (!test_case(cvt_file_read(&schema, "configs/schema.json", 1 << 20, &error) == CVT_OK, "schema.json is there",
+                   "%s", error.message))
         return test_end();
-    if (!test_case(cvt_file_read(&manual, "man/cvt-config.5", 1 << 20, &error) == CVT_OK, "cvt-config.5 is there", "%s", error.message))
+    if (!test_case(cvt_file_read(&manual, "man/cvt-config.5", 1 << 20, &error) == CVT_OK, "cvt-config.5 is there", "%s",
+                   error.message))
         return test_end();
     cvt_status status = cvt_json_parse(&document, (const char *)schema.data, schema.size, "schema.json", &error);
     if (!test_case(status == CVT_OK, "schema.json is JSON", "%s", error.message)) return test_end();

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_models.sh - the families from outside: every committed case (tests/make_fixtures.py) on every instruction set that
-# can run here, all inner values, threads, batches, names of weights, counts of published models, and wrong configs.
+# test_models.sh - the families from outside: every committed case (tests/make_fixtures.py) on every instruction set
+# that can run here, all inner values, threads, batches, names of weights, counts of published models, wrong configs.
 # Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program; CVT_BIN: the folder of test_npydiff.
 set -u
@@ -108,7 +108,8 @@ without() { # CASE KEY: the same bytes without the key
     rm -rf "$work/less"
     cp -r "$1" "$work/less" && grep -v "\"$2\"" "$1/config.json" >"$work/less/config.json" || return 1
     grep -q "\"$2\"" "$1/config.json" || return 1
-    result "$1" "$work/said" && result "$work/less" "$work/unsaid" && cmp "$work/said/output.npy" "$work/unsaid/output.npy"
+    result "$1" "$work/said" && result "$work/less" "$work/unsaid" || return 1
+    cmp "$work/said/output.npy" "$work/unsaid/output.npy"
 }
 other() { # CASE KEY VALUE: other bytes with the key at another value
     rm -rf "$work/more"
@@ -130,17 +131,21 @@ check "eps counts" other "$data/lite/lukemelas" bn_eps 1e-5
 
 converted() { # CASE NAMES: without the keys that the naming decides, so that the origin must be remembered
     rm -rf "$work/less"
-    cp -r "$1" "$work/less" && grep -v -e '"activation"' -e '"pad_type"' "$1/config.json" >"$work/less/config.json" || return 1
+    cp -r "$1" "$work/less" || return 1
+    grep -v -e '"activation"' -e '"pad_type"' "$1/config.json" >"$work/less/config.json" || return 1
     "$program" convert "$work/less" -o "$work/one.safetensors" --names "$2" || return 1
     "$program" check -m "$work/one.safetensors" >/dev/null || return 1
     result "$1" "$work/before" --tap all && mkdir -p "$work/after" && rm -f "$work/after"/* || return 1
-    "$program" run -m "$work/one.safetensors" -i "$1/x.npy" -o "$work/after" --tap all && same "$work/before" "$work/after"
+    "$program" run -m "$work/one.safetensors" -i "$1/x.npy" -o "$work/after" --tap all || return 1
+    same "$work/before" "$work/after"
 }
 for names in native hf microsoft; do
     for model in tiny ms_mixed; do check "cvt/$model under $names names" converted "$data/cvt/$model" "$names"; done
 done
 for names in native rangilyu lukemelas timm; do
-    for model in tf rangilyu lukemelas; do check "lite/$model under $names names" converted "$data/lite/$model" "$names"; done
+    for model in tf rangilyu lukemelas; do
+        check "lite/$model under $names names" converted "$data/lite/$model" "$names"
+    done
 done
 
 # ---- counts of the published models ----
@@ -149,7 +154,8 @@ counts() { # "PARAMETERS BUFFERS MACS" OPTION...
     wanted=$1
     shift
     "$program" summary -f json "$@" >"$work/listing" || return 1
-    got=$(tr -d '\n' <"$work/listing" | sed -E 's/.*\],"parameters":([0-9]+),"buffers":([0-9]+),"macs":([0-9]+),.*/\1 \2 \3/')
+    got=$(tr -d '\n' <"$work/listing" |
+        sed -E 's/.*\],"parameters":([0-9]+),"buffers":([0-9]+),"macs":([0-9]+),.*/\1 \2 \3/')
     [ "$got" = "$wanted" ] || { echo "counts are $got, published are $wanted" && return 1; }
 }
 # Parameters, buffers and multiply-adds as PyTorch counts them in the originals (transformers, timm).
@@ -176,7 +182,8 @@ for config in "$root"/configs/*.json; do
     name=$(basename "$config" .json)
     [ "$name" = schema ] || check "configs/$name.json is among them" grep -q "^$name " "$work/published"
 done
-check "EfficientNet-Lite3 at 300" counts "8197096 76745 1607554544" -c "$root/configs/efficientnet-lite3.json" --size 300
+lite3=$root/configs/efficientnet-lite3.json
+check "EfficientNet-Lite3 at 300" counts "8197096 76745 1607554544" -c "$lite3" --size 300
 while read -r architecture count; do
     echo "{\"architecture\": \"$architecture\"}" >"$work/timm.json"
     check "timm's $architecture" counts "$count" -c "$work/timm.json"
@@ -192,7 +199,7 @@ tf_efficientnet_lite2 6092072 58160 859736272
 tf_efficientnet_lite3 8197096 76745 1607554544
 tf_efficientnet_lite4 13006568 112459 3943564112
 END
-echo '{"architecture": "tf_efficientnet_lite0", "num_classes": 10, "global_pool": "avg", "model_args": {"in_chans": 1}}' >"$work/timm.json"
+echo '{"architecture": "tf_efficientnet_lite0", "num_classes": 10, "model_args": {"in_chans": 1}}' >"$work/timm.json"
 check "timm's num_classes and model_args count" counts "3383242 42065 376695008" -c "$work/timm.json"
 echo '{"model_type": "cvt", "unknown_key": 1, "id2label": {"0": "cat", "1": "dog", "2": "cow"}}' >"$work/hf.json"
 check "Hugging Face's defaults are CvT-13" counts "19613635 25767 4565706368" -c "$work/hf.json"
@@ -236,7 +243,8 @@ cvt '"num_heads"[1] = 5 does not divide "embed_dim"[1] = 192' '"num_heads": [1, 
 cvt '"mlp_ratio" [0] is 0' '"mlp_ratio": [0, 4, 4]'
 cvt '"mlp_ratio"[0] = 0.001 leaves no hidden channel' '"mlp_ratio": [0.001, 4, 4]'
 cvt '"cls_token" [2] must be true or false' '"cls_token": [false, false, 1]'
-cvt '"qkv_projection_method" [0] is "conv", must be one of "dw_bn", "avg", "linear"' '"qkv_projection_method": ["conv", "avg", "avg"]'
+cvt '"qkv_projection_method" [0] is "conv", must be one of "dw_bn", "avg", "linear"' \
+    '"qkv_projection_method": ["conv", "avg", "avg"]'
 cvt '"activation" is "gelu"' '"activation": "gelu"'
 cvt '"stride_q"[1]' '"stride_q": [1, 2, 1]'
 cvt '"padding_q"[0]' '"padding_q": [0, 1, 1]'
@@ -260,15 +268,18 @@ lite '"pad_type" is "valid", must be one of "", "same"' '"pad_type": "valid"'
 lite '"bn_eps" is -0.001' '"bn_eps": -0.001'
 lite '"act_layer" is "hswish"' '"act_layer": "hswish"'
 lite '"blocks" must be a list of objects' '"blocks": 7'
-lite '"blocks" needs "stage_repeats"' '"blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
+block='{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}'
+lite '"blocks" needs "stage_repeats"' "\"blocks\": [$block]"
 lite '"stage_repeats" needs "blocks"' '"stage_repeats": [1, 2]'
-lite '"blocks" [0] has no "out_chs"' '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1}]'
-lite '"blocks" [0]: "stride" is 0' '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 0, "expand_ratio": 1, "out_chs": 8}]'
-lite '"blocks" [0]: unknown key "kernel"' '"stage_repeats": [1], "blocks": [{"kernel": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
+lite '"blocks" [0] has no "out_chs"' \
+    '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1}]'
+lite '"blocks" [0]: "stride" is 0' \
+    '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 0, "expand_ratio": 1, "out_chs": 8}]'
+lite '"blocks" [0]: unknown key "kernel"' \
+    '"stage_repeats": [1], "blocks": [{"kernel": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
 lite '"stage_repeats" sums to 2, "blocks" has 1 entries' \
-    '"stage_repeats": [2], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
-lite '"channel_multiplier" and "blocks" exclude each other' \
-    '"channel_multiplier": 2, "stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
+    "\"stage_repeats\": [2], \"blocks\": [$block]"
+lite '"channel_multiplier" and "blocks" exclude each other' "\"channel_multiplier\": 2, \"blocks\": [$block]"
 lite '"global_pool" is "max"' '"global_pool": "max"'
 wrong '"num_classes" is 0' '{"architecture": "tf_efficientnet_lite0", "num_classes": 0}'
 wrong '"bn_eps" must be a number' '{"architecture": "tf_efficientnet_lite0", "model_args": {"bn_eps": "x"}}'
@@ -286,13 +297,14 @@ misfit() { # TEXT COMMAND...
     return 1
 }
 sed 's/"num_labels": 10/"num_labels": 11/' "$data/cvt/tiny/config.json" >"$work/eleven.json"
+misshapen='tensor "classifier.weight" is [10, 20], the model needs [11, 20]'
 for command in check classify summary; do
-    check "$command refuses weights that do not fit" misfit 'tensor "classifier.weight" is [10, 20], the model needs [11, 20]' \
+    check "$command refuses weights that do not fit" misfit "$misshapen" \
         "$program" "$command" -m "$data/cvt/tiny" -c "$work/eleven.json"
 done
-check "run refuses weights that do not fit" misfit 'tensor "classifier.weight" is [10, 20], the model needs [11, 20]' \
+check "run refuses weights that do not fit" misfit "$misshapen" \
     "$program" run -m "$data/cvt/tiny" -c "$work/eleven.json" -i "$data/cvt/tiny/x.npy" -o "$work/no"
-check "convert refuses weights that do not fit" misfit 'the model needs [11, 20]' \
+check "convert refuses weights that do not fit" misfit "$misshapen" \
     "$program" convert "$data/cvt/tiny" -c "$work/eleven.json" -o "$work/no.safetensors"
 sed 's/"depth": \[1, 2, 3\]/"depth": [1, 2, 2]/' "$data/cvt/tiny/config.json" >"$work/shallow.json"
 check "a block too many is named" misfit 'layers.2.' "$program" check -m "$data/cvt/tiny" -c "$work/shallow.json"

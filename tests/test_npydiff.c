@@ -7,8 +7,8 @@
  *   slice FILE I OUT                       image I of FILE
  *   batch ALL_DIR ONE_DIR...               image i of every file in ALL_DIR is bit for bit that of the i-th ONE_DIR
  *
- * --original PATH before EXPECTED: the original's own float32 result. Where that is farther from EXPECTED than allowed, the
- * result may be twice as far. */
+ * --original PATH before EXPECTED: the original's own float32 result. Where that is farther from EXPECTED than allowed,
+ * the result may be twice as far. */
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
@@ -54,7 +54,8 @@ static double distance(const cvt_npy *a, const cvt_npy *b) {
 }
 
 /* original may be NULL. */
-static void compare(verdict *v, const char *name, const cvt_npy *expected, const cvt_npy *got, const cvt_npy *original, bool tap) {
+static void compare(verdict *v, const char *name, const cvt_npy *expected, const cvt_npy *got, const cvt_npy *original,
+                    bool tap) {
     if (!same_shape(expected, got)) {
         refuse(v, "%s has another shape", name);
         return;
@@ -62,7 +63,8 @@ static void compare(verdict *v, const char *name, const cvt_npy *expected, const
     double absolute = tap ? 1e-4 * fmax(1, rms(expected)) : 1e-4, slack = 0;
     if (original && same_shape(expected, original)) slack = 2 * distance(expected, original);
     for (size_t i = 0; i < expected->count; i++) {
-        double e = expected->data[i], allowed = fmax(absolute + 1e-4 * fabs(e), slack), d = fabs(got->data[i] - e) / allowed;
+        double e = expected->data[i], allowed = fmax(absolute + 1e-4 * fabs(e), slack),
+               d = fabs(got->data[i] - e) / allowed;
         if (d > v->worst || isnan(d)) {
             v->worst = isnan(d) ? INFINITY : d;
             snprintf(v->at, sizeof v->at, "%s", name);
@@ -81,7 +83,8 @@ static bool read(verdict *v, cvt_npy *npy, const char *folder, const char *name)
     return status == CVT_OK;
 }
 
-static void compare_files(verdict *v, const char *expected, const char *got, const char *original, const char *name, bool tap) {
+static void compare_files(verdict *v, const char *expected, const char *got, const char *original, const char *name,
+                          bool tap) {
     cvt_npy e = {0}, g = {0}, o = {0};
     bool there = read(v, &e, expected, name) && read(v, &g, got, name);
     if (there && original) there = read(v, &o, original, name);
@@ -119,7 +122,8 @@ static int compare_folders(verdict *v, const char *expected, const char *got, co
     if (dir) closedir(dir);
     dir = all ? opendir(got) : NULL;
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        bool extra = is_npy(entry->d_name) && strcmp(entry->d_name, "output.npy") != 0 && !exists(expected, entry->d_name);
+        bool extra =
+            is_npy(entry->d_name) && strcmp(entry->d_name, "output.npy") != 0 && !exists(expected, entry->d_name);
         if (extra) refuse(v, "%s was not expected", entry->d_name);
     }
     if (dir) closedir(dir);
