@@ -85,7 +85,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/cvt/models $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 \
 		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	install -m 755 cvt $(DESTDIR)$(PREFIX)/bin/cvt
+	install -s -m 755 cvt $(DESTDIR)$(PREFIX)/bin/cvt
 	install -m 644 src/cvt.h $(DESTDIR)$(PREFIX)/include/cvt.h
 	install -m 644 $(B)/libcvt.a $(DESTDIR)$(PREFIX)/lib/libcvt.a
 	install -m 755 $(B)/libcvt.so $(DESTDIR)$(PREFIX)/lib/libcvt.so.0
