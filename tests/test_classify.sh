@@ -213,6 +213,8 @@ classify -0 good
 equal '-0 without a list' "$status $(lines err)" '2 1'
 classify --files-from missing
 equal 'a list that is missing' "$status $(lines err)" '1 1'
+classify -f csv --files-from missing good/3.jpg
+equal 'a list that is missing is one failed input' "$status $(lines err) $(grep -c true out) $(grep -c '^missing,false' out)" '1 1 5 1'
 
 # A record comes out before the next name goes in, whatever -b says.
 mkfifo feed

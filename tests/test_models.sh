@@ -204,6 +204,26 @@ check "timm's num_classes and model_args count" counts "3383242 42065 376695008"
 echo '{"model_type": "cvt", "unknown_key": 1, "id2label": {"0": "cat", "1": "dog", "2": "cow"}}' >"$work/hf.json"
 check "Hugging Face's defaults are CvT-13" counts "19613635 25767 4565706368" -c "$work/hf.json"
 
+# ---- labels, preprocessing and ranges that a conversion or a hub directory brings ----
+
+relabelled() { # the labels a conversion was given count before those of the config it carries
+    printf 'label %s\n' a b c d e >"$work/five"
+    "$program" convert "$data/cvt/hub_f32" --labels "$work/five" -o "$work/five.safetensors" &&
+        "$program" classify -m "$work/five.safetensors" -k 1 "$data/cli/cat.jpg" | grep -q ': label [a-e]'
+}
+check "a conversion keeps the labels it is given" relabelled
+
+processed() { # WORDS PREPROCESSOR: what the line must hold
+    mkdir -p "$work/processed"
+    cp "$data"/cvt/hub_f32/* "$work/processed"
+    printf '%s\n' "$2" >"$work/processed/preprocessor_config.json"
+    if "$program" check -m "$work/processed" 2>"$work/err"; then echo "it was taken" && return 1; fi
+    grep -qF -e "$1" "$work/err"
+}
+check "pictures of all sizes are refused" processed '"do_resize" is false' '{"size": 224, "do_resize": false}'
+check "a crop this processor does not do is refused" processed '"do_center_crop" is true' \
+    '{"size": 224, "do_center_crop": true, "crop_size": 200}'
+
 # ---- wrong configs: status 3, nothing on standard output, one line that names the key ----
 
 refused() { # TEXT CONFIG: what the line must hold
@@ -223,6 +243,8 @@ wrong 'must be an object' '[1]'
 wrong 'none of "arch"' '{}'
 wrong '"arch" is "cvd"' '{"arch": "cvd"}'
 wrong '"arch" must be a string' '{"arch": 1}'
+wrong '"model_args" must be an object' '{"architecture": "tf_efficientnet_lite0", "model_args": 3}'
+wrong '"pretrained_cfg" must be an object' '{"architecture": "tf_efficientnet_lite0", "pretrained_cfg": []}'
 wrong '"model_type" is "bert"' '{"model_type": "bert"}'
 wrong '"architecture" is "resnet50"' '{"architecture": "resnet50"}'
 wrong 'wrong.json' '{"arch": "cvt"'

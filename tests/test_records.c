@@ -147,6 +147,11 @@ static void formats(void) {
                  "   91.36%  tabby, tabby cat\n"
                  "    6.25%  7\n"
                  "e\\x09f\\xfe: a \"b\"\\x0a\\x1b[31m\\xff (100.00%)\n");
+    cvt_str escaped = {0};
+    cvt_record_escape(&escaped, "\xc2\x9b \xc2\xa0 \x7f");
+    const char *want = "\\xc2\\x9b \xc2\xa0 \\x7f";
+    test_case(escaped.data && strcmp(escaped.data, want) == 0, "text: C1", "got %s", escaped.data);
+    cvt_str_free(&escaped);
     const cvt_record twice[] = {records[1], records[0], records[0]};
     formats_case("text", twice, 2, "a/b.jpg\n   91.36%  tabby, tabby cat\n    6.25%  7\n");
     formats_case("json", NULL, 0, "[]\n");

@@ -63,12 +63,31 @@ static cvt_status read_preset(cvt_config *c, const cvt_preset *preset, cvt_error
     return status;
 }
 
+/* A member that must be an object where it is there; *out is NULL where it is not. */
+static cvt_status get_object(const cvt_json **out, const cvt_json *root, const char *key, const char *origin,
+                             cvt_error *error) {
+    *out = cvt_json_get(root, key);
+    if (!*out || cvt_json_kind_of(*out) == CVT_JSON_OBJECT) return CVT_OK;
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" must be an object", origin, key);
+}
+
+/* Older exports have the members of pretrained_cfg at the root. */
+static bool is_flat(const cvt_json *root) {
+    static const char *const keys[] = {"input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (cvt_json_get(root, keys[i])) return true;
+    return false;
+}
+
 static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_json *root, const char *origin,
                             cvt_error *error) {
+    const cvt_json *args, *pretrained;
     TRY(read_preset(c, preset, error));
-    const cvt_json *args = cvt_json_get(root, "model_args"), *pretrained = cvt_json_get(root, "pretrained_cfg");
+    TRY(get_object(&args, root, "model_args", origin, error));
+    TRY(get_object(&pretrained, root, "pretrained_cfg", origin, error));
     if (args) TRY(cvt_config_read(c->values, c->arch->keys, args, false, NULL, origin, error));
     TRY(cvt_config_read(c->values, c->arch->keys, root, false, NULL, origin, error));
+    if (!pretrained && is_flat(root)) pretrained = root;
     if (!pretrained) return CVT_OK;
     return cvt_recipe_read_timm(&cvt_config_base(c)->recipe, pretrained, false, origin, error);
 }

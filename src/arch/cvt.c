@@ -64,31 +64,31 @@ static const cvt_name_row native[] = {
     {NULL, NULL},
 };
 
-#define HF_STAGE "cvt.encoder.stages.{i}."
-#define HF_LAYER HF_STAGE "layers.{j}."
-#define HF_CONV HF_LAYER "attention.attention.convolution_projection_"
-static const cvt_name_row hf[] = {
-    {"stage{i}.cls_token", HF_STAGE "cls_token"},
-    {"stage{i}.embed.proj.*", HF_STAGE "embedding.convolution_embeddings.projection.*"},
-    {"stage{i}.embed.norm.*", HF_STAGE "embedding.convolution_embeddings.normalization.*"},
-    {"stage{i}.block{j}.attn.conv_q.conv.*", HF_CONV "query.convolution_projection.convolution.*"},
-    {"stage{i}.block{j}.attn.conv_k.conv.*", HF_CONV "key.convolution_projection.convolution.*"},
-    {"stage{i}.block{j}.attn.conv_v.conv.*", HF_CONV "value.convolution_projection.convolution.*"},
-    {"stage{i}.block{j}.attn.conv_q.bn.*", HF_CONV "query.convolution_projection.normalization.*"},
-    {"stage{i}.block{j}.attn.conv_k.bn.*", HF_CONV "key.convolution_projection.normalization.*"},
-    {"stage{i}.block{j}.attn.conv_v.bn.*", HF_CONV "value.convolution_projection.normalization.*"},
-    {"stage{i}.block{j}.attn.q.*", HF_LAYER "attention.attention.projection_query.*"},
-    {"stage{i}.block{j}.attn.k.*", HF_LAYER "attention.attention.projection_key.*"},
-    {"stage{i}.block{j}.attn.v.*", HF_LAYER "attention.attention.projection_value.*"},
-    {"stage{i}.block{j}.attn.proj.*", HF_LAYER "attention.output.dense.*"},
-    {"stage{i}.block{j}.mlp.fc1.*", HF_LAYER "intermediate.dense.*"},
-    {"stage{i}.block{j}.mlp.fc2.*", HF_LAYER "output.dense.*"},
-    {"stage{i}.block{j}.norm1.*", HF_LAYER "layernorm_before.*"},
-    {"stage{i}.block{j}.norm2.*", HF_LAYER "layernorm_after.*"},
-    {"norm.*", "layernorm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, NULL},
-};
+/* P: "cvt." in a classifier's file, nothing in one that was saved from the bare CvtModel. */
+#define HF_STAGE(P) P "encoder.stages.{i}."
+#define HF_LAYER(P) HF_STAGE(P) "layers.{j}."
+#define HF_CONV(P) HF_LAYER(P) "attention.attention.convolution_projection_"
+#define HF_ROWS(P)                                                                                         \
+    {"stage{i}.cls_token", HF_STAGE(P) "cls_token"},                                                       \
+        {"stage{i}.embed.proj.*", HF_STAGE(P) "embedding.convolution_embeddings.projection.*"},            \
+        {"stage{i}.embed.norm.*", HF_STAGE(P) "embedding.convolution_embeddings.normalization.*"},         \
+        {"stage{i}.block{j}.attn.conv_q.conv.*", HF_CONV(P) "query.convolution_projection.convolution.*"}, \
+        {"stage{i}.block{j}.attn.conv_k.conv.*", HF_CONV(P) "key.convolution_projection.convolution.*"},   \
+        {"stage{i}.block{j}.attn.conv_v.conv.*", HF_CONV(P) "value.convolution_projection.convolution.*"}, \
+        {"stage{i}.block{j}.attn.conv_q.bn.*", HF_CONV(P) "query.convolution_projection.normalization.*"}, \
+        {"stage{i}.block{j}.attn.conv_k.bn.*", HF_CONV(P) "key.convolution_projection.normalization.*"},   \
+        {"stage{i}.block{j}.attn.conv_v.bn.*", HF_CONV(P) "value.convolution_projection.normalization.*"}, \
+        {"stage{i}.block{j}.attn.q.*", HF_LAYER(P) "attention.attention.projection_query.*"},              \
+        {"stage{i}.block{j}.attn.k.*", HF_LAYER(P) "attention.attention.projection_key.*"},                \
+        {"stage{i}.block{j}.attn.v.*", HF_LAYER(P) "attention.attention.projection_value.*"},              \
+        {"stage{i}.block{j}.attn.proj.*", HF_LAYER(P) "attention.output.dense.*"},                         \
+        {"stage{i}.block{j}.mlp.fc1.*", HF_LAYER(P) "intermediate.dense.*"},                               \
+        {"stage{i}.block{j}.mlp.fc2.*", HF_LAYER(P) "output.dense.*"},                                     \
+        {"stage{i}.block{j}.norm1.*", HF_LAYER(P) "layernorm_before.*"},                                   \
+        {"stage{i}.block{j}.norm2.*", HF_LAYER(P) "layernorm_after.*"}, {"norm.*", "layernorm.*"},       \
+        {"head.*", "classifier.*"}, {NULL, NULL},
+static const cvt_name_row hf[] = {HF_ROWS("cvt.")};
+static const cvt_name_row hf_bare[] = {HF_ROWS("")};
 
 #define MS_BLOCK "stage{i}.blocks.{j}."
 static const cvt_name_row microsoft[] = {
@@ -106,8 +106,11 @@ static const cvt_name_row microsoft[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {
-    {"native", native, true}, {"hf", hf, false}, {"microsoft", microsoft, false}, {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native", native, true},
+                                       {"hf", hf, false},
+                                       {"hf_bare", hf_bare, false},
+                                       {"microsoft", microsoft, false},
+                                       {NULL, NULL, false}};
 
 /* ---- config ---- */
 

@@ -159,6 +159,19 @@ static const processor *find_processor(const cvt_json *object, const char *model
     return NULL;
 }
 
+/* Switches that would leave pictures of many sizes, or that the class knows and a CvT's recipe does not. */
+static cvt_status check_switches(const cvt_recipe_spec *spec, const cvt_json *object, bool crops, const char *origin,
+                                 cvt_error *error) {
+    bool crop = false;
+    if (!spec->do_resize && !(crops && spec->do_crop))
+        return cvt_fail(error, CVT_CONFIG, "%s: \"do_resize\" is false, but the model reads pictures of one size",
+                        origin);
+    if (!crops && cvt_json_bool(cvt_json_get(object, "do_center_crop"), &crop) && crop)
+        return cvt_fail(error, CVT_CONFIG, "%s: \"do_center_crop\" is true, which is not done for this processor",
+                        origin);
+    return CVT_OK;
+}
+
 cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, const char *model_type, const char *origin,
                               cvt_error *error) {
     const char *named;
@@ -176,9 +189,14 @@ cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, con
     static const char *const size[] = {"size", NULL};
     bool crops = p->kind == CVT_RECIPE_SQUASH_CROP;
     TRY(cvt_config_read(spec, hf_keys, object, false, crops ? size : NULL, origin, error));
+    TRY(check_switches(spec, object, crops, origin, error));
     if (!crops) return CVT_OK;
     TRY(cvt_config_read(spec, hf_resize_keys, object, false, NULL, origin, error));
-    return cvt_config_read(spec, hf_crop_keys, object, false, NULL, origin, error);
+    TRY(cvt_config_read(spec, hf_crop_keys, object, false, NULL, origin, error));
+    if (spec->do_crop) return CVT_OK;
+    spec->kind = CVT_RECIPE_SQUASH;
+    memcpy(spec->size, spec->resize, sizeof spec->size);
+    return CVT_OK;
 }
 
 /* ---- timm ---- */
@@ -285,7 +303,7 @@ cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int 
         break;
     }
     if (!spec->do_resize) r.resize = CVT_RESIZE_NONE;
-    if (crop || !spec->do_resize) {
+    if (crop) {
         r.crop_height = height;
         r.crop_width = width;
     }

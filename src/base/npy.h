@@ -18,6 +18,7 @@ typedef struct cvt_npy {
 } cvt_npy;
 
 /* Errors: those of cvt_file_map; CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT, CVT_UNSUPPORTED, CVT_TOO_LARGE. */
+/* "-" is standard input, at most 4 GiB. */
 cvt_status cvt_npy_read(cvt_npy *out, const char *path, cvt_error *error);
 void cvt_npy_free(cvt_npy *npy);
 

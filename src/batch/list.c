@@ -30,6 +30,7 @@ struct cvt_list {
     size_t next_path;
     level *level; /* the directory being walked */
     int fd;       /* the list of names, or -1 */
+    int no_file;  /* the error number of a list that cannot be opened, until it is told; else 0 */
     bool stdin_used;
     char *buffer; /* of BUFFER bytes */
     size_t at, filled;
@@ -46,15 +47,10 @@ cvt_status cvt_list_new(cvt_list **out, const cvt_list_options *options, cvt_err
         list->stdin_used = true;
     } else if (from) {
         list->fd = open(from, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        list->no_file = list->fd < 0 ? errno : 0;
     }
     if (from) list->buffer = malloc(BUFFER);
-    cvt_status status = CVT_OK;
-    if (from && list->fd < 0) {
-        cvt_input_fail(error, errno);
-        status = cvt_fail_in(error, CVT_NOT_FOUND, "%s", from);
-    } else if (from && !list->buffer) {
-        status = cvt_fail_memory(error);
-    }
+    cvt_status status = from && !list->buffer ? cvt_fail_memory(error) : CVT_OK;
     if (status != CVT_OK) {
         cvt_list_free(list);
         list = NULL;
@@ -248,6 +244,13 @@ static bool next_operand(cvt_list *list, cvt_str *path, cvt_error *problem) {
         cvt_str_clear(path);
         cvt_str_append(path, operand, strlen(operand));
         cvt_str_append(path, "", 0);
+        return true;
+    }
+    if (list->no_file) { /* the list is the input that failed */
+        cvt_input_fail(problem, list->no_file);
+        list->no_file = 0;
+        cvt_str_clear(path);
+        cvt_str_append(path, list->options.files_from, strlen(list->options.files_from));
         return true;
     }
     while (list->fd >= 0) {

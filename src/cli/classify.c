@@ -113,10 +113,7 @@ static cvt_status classify(run *r, const cvt_settings *settings, cvt_batch *batc
 static int run_model(cvt_cli *cli, const cvt_settings *settings, const cvt_batch_options *options, cvt_model *model) {
     cvt_error error;
     cvt_batch *batch;
-    if (cvt_batch_new(&batch, model, options, &error) != CVT_OK) {
-        bool list = error.status == CVT_NOT_FOUND || error.status == CVT_UNREADABLE;
-        return cvt_cli_fail(NULL, &error, list ? CVT_EXIT_INPUT : CVT_EXIT_MODEL);
-    }
+    if (cvt_batch_new(&batch, model, options, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     run r = {.cli = cli};
     cvt_progress_begin(&r.progress, options->known);
     cvt_status status = classify(&r, settings, batch, model, &error);

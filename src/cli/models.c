@@ -162,6 +162,7 @@ static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *
 
 /* The path of the model that is called so. */
 static cvt_status resolve(const cvt_cli *cli, const char *name, cvt_str *path, cvt_error *error) {
+    if (!*name) return fail_missing(cli, name, error);
     if (!exists(name) && !strchr(name, '/')) return search(cli, name, path) ? CVT_OK : fail_missing(cli, name, error);
     cvt_str_print(path, "%s", name);
     return path->failed ? cvt_fail_memory(error) : CVT_OK;

@@ -13,6 +13,7 @@
 /* A graph larger than this is a wrong config, not a model. */
 enum { MAX_NODES = 1 << 16, MAX_PARAMS = 1 << 17 };
 static const int64_t max_elements = INT64_C(1) << 31; /* of one value or parameter */
+static const int64_t max_scores = INT64_C(1) << 46;   /* of attention maps, which exist only where they are tapped */
 
 typedef struct scope {
     size_t path, pattern; /* lengths to go back to */
@@ -202,9 +203,10 @@ cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape) {
     if (b->failed) return CVT_NO_VALUE;
     int64_t elements = 1;
     for (int i = 0; i < cvt_shape_rank(shape); i++) {
-        if (shape.d[i] < 1 || !cvt_mul_i64(elements, shape.d[i], &elements) || elements >= max_elements) {
+        int64_t most = shape.layout == CVT_SCORES && i == 2 ? max_scores : max_elements;
+        if (shape.d[i] < 1 || !cvt_mul_i64(elements, shape.d[i], &elements) || elements >= most) {
             char text[48];
-            cvtb_fail(b, "gives a value of shape %s", cvt_shape_text(shape, text));
+            cvtb_fail(b, "gives a value of shape %s: too large, or empty", cvt_shape_text(shape, text));
             return CVT_NO_VALUE;
         }
     }

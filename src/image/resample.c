@@ -35,9 +35,10 @@ static double bilinear(double x) {
 
 static double sinc(double x) { return x == 0.0 ? 1.0 : sin(pi * x) / (pi * x); }
 
+/* Pillow writes the two constants as floats, and its pixels depend on it. */
 static double hamming(double x) {
     x = fabs(x);
-    return x < 1.0 ? sinc(x) * (0.54 + 0.46 * cos(pi * x)) : 0.0;
+    return x < 1.0 ? sinc(x) * ((double)0.54f + (double)0.46f * cos(pi * x)) : 0.0;
 }
 
 /* Keys' cubic with a = -0.5 */

@@ -25,7 +25,7 @@ static bool exists(const char *path) {
 
 static bool is_directory(const char *path) {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 static char *duplicate(const char *text) {
@@ -145,6 +145,7 @@ static cvt_status open_file(cvt_bundle *b, const char *path, cvt_error *error) {
     TRY(take_metadata(&b->config, &b->config_origin, b->weights, CVT_META_CONFIG, error));
     TRY(take_metadata(&b->preprocessor, &b->preprocessor_origin, b->weights, CVT_META_PREPROCESSOR, error));
     TRY(take_metadata(&b->labels, &b->labels_origin, b->weights, CVT_META_LABELS, error));
+    b->labels_first = b->labels != NULL;
     if (b->config) return CVT_OK;
     return cvt_fail(error, CVT_CONFIG, "%s: carries no config; name one with -c, or convert it with one", path);
 }

@@ -13,7 +13,9 @@ static cvt_status start(cvt_model *m, cvt_error *error) {
 
 /* A label a line; exactly one a class. */
 static cvt_status from_lines(cvt_model *m, const char *text, const char *origin, cvt_error *error) {
+    static const char mark[] = "\xef\xbb\xbf"; /* that some editors put in front of UTF-8 */
     TRY(start(m, error));
+    if (strncmp(text, mark, 3) == 0) text += 3;
     int n = 0;
     for (const char *line = text; *line;) {
         size_t length = strcspn(line, "\n"), kept = length && line[length - 1] == '\r' ? length - 1 : length;
@@ -76,6 +78,7 @@ cvt_status cvt_labels_read(cvt_model *m, const cvt_options *options, cvt_error *
     const char *key = timm ? "label_names" : "labels";
     const cvt_json *list = timm || native ? cvt_json_get(root, key) : NULL;
     if (options->labels) return from_file(m, options->labels, error);
+    if (m->files.labels_first) return from_lines(m, m->files.labels, m->files.labels_origin, error);
     if (id2label) return from_id2label(m, id2label, error);
     if (list) return from_list(m, list, key, error);
     if (m->files.labels) return from_lines(m, m->files.labels, m->files.labels_origin, error);

@@ -12,6 +12,7 @@ typedef struct cvt_bundle {
     char *config, *preprocessor;               /* JSON texts; preprocessor NULL: none */
     char *config_origin, *preprocessor_origin; /* for messages */
     char *labels, *labels_origin;              /* a label a line; NULL: none */
+    bool labels_first;                         /* a converted file's: they count before those of its config */
     cvt_weights *weights;                      /* NULL where none were asked for */
 } cvt_bundle;
 

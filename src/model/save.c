@@ -1,5 +1,6 @@
 /* save.c - a model as one self-contained safetensors file: weights under the names of a dialect, config, preprocessing,
  * labels, and the dialect whose defaults count. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,18 +29,24 @@ static cvt_dtype find_dtype(const char *name) {
     return CVT_DTYPE_COUNT;
 }
 
-static const void *convert(saving *s, cvt_source source, size_t count) {
-    float *wide = cvt_arena_array(&s->arena, count, sizeof *wide);
-    if (!wide) return NULL;
-    cvt_source_widen(wide, source, count);
-    if (s->dtype == CVT_F32) return wide;
-    uint16_t *narrow = (uint16_t *)(void *)wide; /* in place: each is written behind what is read */
-    for (size_t i = 0; i < count; i++) {
+/* *data: the parameter in the wanted type. A finite value that the type cannot hold is an error. */
+static cvt_status convert(saving *s, const cvt_param *param, cvt_source source, const void **data, cvt_error *error) {
+    float *wide = cvt_arena_array(&s->arena, param->count, sizeof *wide);
+    if (!wide) return cvt_fail_memory(error);
+    cvt_source_widen(wide, source, param->count);
+    *data = wide;
+    if (s->dtype == CVT_F32) return CVT_OK;
+    unsigned char *narrow = (unsigned char *)wide; /* in place: each is written behind what is read */
+    uint16_t infinite = s->dtype == CVT_F16 ? 0x7c00 : 0x7f80;
+    for (size_t i = 0; i < param->count; i++) {
         float f = wide[i];
         uint16_t h = s->dtype == CVT_F16 ? cvt_f32_to_f16(f) : cvt_f32_to_bf16(f);
-        memcpy(&narrow[i], &h, sizeof h);
+        if ((h & infinite) == infinite && isfinite(f))
+            return cvt_fail(error, CVT_WEIGHTS, "\"%s\" holds %g, which %s cannot", param->name, (double)f,
+                            cvt_dtype_name(s->dtype));
+        memcpy(narrow + 2 * i, &h, sizeof h);
     }
-    return narrow;
+    return CVT_OK;
 }
 
 static cvt_status save_one(saving *s, int p, cvt_error *error) {
@@ -53,8 +60,9 @@ static cvt_status save_one(saving *s, int p, cvt_error *error) {
     cvt_str_free(&name);
     if (!named && !full)
         return cvt_fail(error, CVT_USAGE, "\"%s\" has no name in the dialect \"%s\"", param->name, s->names->name);
-    const void *data = dtype == source.dtype ? source.data : convert(s, source, param->count);
-    if (!kept || !data) return cvt_fail_memory(error);
+    if (!kept) return cvt_fail_memory(error);
+    const void *data = source.data;
+    if (dtype != source.dtype) TRY(convert(s, param, source, &data, error));
     cvt_tensor *t = &s->tensors[s->n_tensors++];
     *t = (cvt_tensor){
         .name = kept, .dtype = dtype, .rank = param->rank, .data = data, .bytes = param->count * cvt_dtype_size(dtype)};

@@ -20,7 +20,7 @@ static void append(cvt_str *to, const char *text) { cvt_str_append(to, text, str
 
 static void append_escaped(cvt_str *to, const char *text, size_t n) {
     for (size_t i = 0; i < n;) {
-        char piece[8];
+        char piece[4 * 4 + 1]; /* a character of 4 bytes, each \xNN */
         size_t length = cvt_utf8_length(text + i, n - i);
         if (length == 0) length = 1;
         cvt_str_append(to, piece, cvt_str_escape(piece, sizeof piece, text + i, length));
