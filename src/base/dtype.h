@@ -2,10 +2,11 @@
 #ifndef CVT_BASE_DTYPE_H
 #define CVT_BASE_DTYPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* X(id, safetensors name, bytes, is a float type) */
-#define CVT_DTYPES(X)          \
+#define CVT_DTYPES(X)            \
     X(CVT_F32, "F32", 4, true)   \
     X(CVT_F16, "F16", 2, true)   \
     X(CVT_BF16, "BF16", 2, true) \
@@ -23,5 +24,13 @@ typedef enum cvt_dtype {
 #undef X
         CVT_DTYPE_COUNT
 } cvt_dtype;
+
+/* Name of a dtype ("F32"), its size in bytes, and whether it is a float type. */
+const char *cvt_dtype_name(cvt_dtype dtype);
+size_t cvt_dtype_size(cvt_dtype dtype);
+bool cvt_dtype_is_float(cvt_dtype dtype);
+
+/* `count` elements of a float type, perhaps unaligned, as f32. Other types: a bug of the caller. */
+void cvt_dtype_widen(float *to, const void *from, cvt_dtype dtype, size_t count);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct cvt_list_options {
 
 typedef struct cvt_list cvt_list;
 
-/* The options' strings must outlive the list. Fails where the list of names cannot be opened. */
+/* The options' strings must outlive the list. A list of names that cannot be opened is an input that failed. */
 cvt_status cvt_list_new(cvt_list **out, const cvt_list_options *options, cvt_error *error);
 void cvt_list_free(cvt_list *list);
 

@@ -93,8 +93,6 @@ void *cvt_lowering_alloc(cvt_lowering *l, size_t size); /* plan memory; NULL and
 float *cvt_lowering_floats(cvt_lowering *l, size_t count);
 /* The parameter widened to f32, in plan memory. */
 const float *cvt_lowering_param(cvt_lowering *l, int param);
-/* `count` stored elements as f32. */
-void cvt_source_widen(float *to, cvt_source source, size_t count);
 void cvt_lowering_scratch(cvt_lowering *l, size_t floats);
 /* Copies args (size bytes) into plan memory and appends a step of the node in hand. */
 void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, size_t size,

@@ -18,8 +18,8 @@ cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_
     if (!image) return cvt_fail_memory(error);
     cvt_image_options o = options ? *options : (cvt_image_options){0};
     image->options = (cvt_decode_options){
-        .max_pixels = o.max_pixels ? o.max_pixels : 100000000,
-        .max_scans = o.max_scans ? o.max_scans : 200,
+        .max_pixels = o.max_pixels,
+        .max_scans = o.max_scans,
         .ignore_exif = o.ignore_exif,
         .clip_gray16 = o.clip_gray16,
         .allow_truncated = o.allow_truncated,

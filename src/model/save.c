@@ -33,7 +33,7 @@ static cvt_dtype find_dtype(const char *name) {
 static cvt_status convert(saving *s, const cvt_param *param, cvt_source source, const void **data, cvt_error *error) {
     float *wide = cvt_arena_array(&s->arena, param->count, sizeof *wide);
     if (!wide) return cvt_fail_memory(error);
-    cvt_source_widen(wide, source, param->count);
+    cvt_dtype_widen(wide, source.data, source.dtype, param->count);
     *data = wide;
     if (s->dtype == CVT_F32) return CVT_OK;
     unsigned char *narrow = (unsigned char *)wide; /* in place: each is written behind what is read */

@@ -110,7 +110,7 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     float *wide = malloc(count * sizeof *wide), *permuted = malloc(count * sizeof *permuted);
     if (!wide || !permuted) l->failed = true;
     if (!l->failed) {
-        cvt_source_widen(wide, l->sources[weight], count);
+        cvt_dtype_widen(wide, l->sources[weight].data, l->sources[weight].dtype, count);
         permute(permuted, wide, (size_t)c->out, (size_t)in.d[0], (size_t)c->kh * (size_t)c->kw);
         int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MOST_PIXELS);
         args a = {

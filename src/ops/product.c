@@ -68,7 +68,7 @@ static void run_packed(const product *a, const cvt_context *x, int tile) {
 
 static void run_packing(const product *a, const cvt_context *x, int tile) {
     const cvt_kernels *kernels = x->kernels;
-    size_t element = a->weight.dtype == CVT_F32 ? 4 : 2, k = (size_t)a->k;
+    size_t element = cvt_dtype_size(a->weight.dtype), k = (size_t)a->k;
     int col = tile * a->col_block, n = cvt_min_int(a->col_block, a->n - col);
     for (int j = 0; j < n; j += kernels->nr) {
         const char *rows = (const char *)a->weight.data + (size_t)(col + j) * k * element;
@@ -91,7 +91,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
 
 const float *cvt_pack_panels(cvt_lowering *l, const void *weight, cvt_dtype dtype, int k, int n, const float *scale) {
     int nr = l->kernels->nr;
-    size_t element = dtype == CVT_F32 ? 4 : 2;
+    size_t element = cvt_dtype_size(dtype);
     float *panels = cvt_lowering_floats(l, (size_t)blocks(n, nr) * (size_t)nr * (size_t)k);
     for (int j = 0; panels && j < n; j += nr)
         l->kernels->pack_nk(panels + (size_t)j * (size_t)k, (const char *)weight + (size_t)j * (size_t)k * element,

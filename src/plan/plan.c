@@ -26,29 +26,10 @@ float *cvt_lowering_floats(cvt_lowering *l, size_t count) {
     return l->failed ? NULL : cvt_lowering_alloc(l, size);
 }
 
-void cvt_source_widen(float *to, cvt_source source, size_t count) {
-    const unsigned char *from = source.data;
-    if (source.dtype == CVT_F32) {
-        memcpy(to, from, count * sizeof *to);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        double wide = 0;
-        uint16_t half = 0;
-        if (source.dtype == CVT_F64)
-            memcpy(&wide, from + 8 * i, sizeof wide);
-        else
-            memcpy(&half, from + 2 * i, sizeof half);
-        to[i] = source.dtype == CVT_F64   ? (float)wide
-                : source.dtype == CVT_F16 ? cvt_f16_to_f32(half)
-                                          : cvt_bf16_to_f32(half);
-    }
-}
-
 const float *cvt_lowering_param(cvt_lowering *l, int param) {
     size_t count = l->graph->params[param].count;
     float *wide = cvt_lowering_floats(l, count);
-    if (wide) cvt_source_widen(wide, l->sources[param], count);
+    if (wide) cvt_dtype_widen(wide, l->sources[param].data, l->sources[param].dtype, count);
     return wide;
 }
 

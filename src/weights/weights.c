@@ -75,8 +75,7 @@ cvt_status cvt_weights_add(cvt_weights *weights, const cvt_tensor *tensor, cvt_e
         return cvt_fail(error, CVT_WEIGHTS, "%s: more than %d tensors", tensor->file, (int)CVT_MAX_TENSORS);
     if (weights->count == weights->capacity && !grow(weights)) return cvt_fail_memory(error);
     uint32_t *slot = slot_of(weights, tensor->name);
-    if (*slot)
-        return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%.200s\" is there twice", tensor->file, tensor->name);
+    if (*slot) return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%.200s\" is there twice", tensor->file, tensor->name);
     cvt_tensor copy = *tensor;
     copy.name = cvt_arena_copy(&weights->arena, tensor->name, strlen(tensor->name));
     copy.file = copy_file(weights, tensor->file);
@@ -203,4 +202,10 @@ void cvt_weights_free(cvt_weights *weights) {
     free(weights->slots);
     cvt_arena_free(&weights->arena);
     free(weights);
+}
+
+void cvt_tensor_widen(float *to, const cvt_tensor *tensor, size_t first, size_t count) {
+    if (count == 0) return;
+    const unsigned char *from = tensor->data;
+    cvt_dtype_widen(to, from + first * cvt_dtype_size(tensor->dtype), tensor->dtype, count);
 }

@@ -32,7 +32,7 @@ void cvt_weights_free(cvt_weights *weights);
 
 const char *cvt_weights_path(const cvt_weights *weights);
 size_t cvt_weights_count(const cvt_weights *weights);
-const cvt_tensor *cvt_weights_at(const cvt_weights *weights, size_t index); /* in file order */
+const cvt_tensor *cvt_weights_at(const cvt_weights *weights, size_t index);       /* in file order */
 const cvt_tensor *cvt_weights_find(const cvt_weights *weights, const char *name); /* NULL if absent; O(1) */
 /* A string of the safetensors header's __metadata__, or NULL. */
 const char *cvt_weights_metadata(const cvt_weights *weights, const char *key);
@@ -40,18 +40,13 @@ const char *cvt_weights_metadata(const cvt_weights *weights, const char *key);
 /* Tells the system that the mapped bytes of a tensor are no longer needed in memory (they stay readable). */
 void cvt_weights_drop(const cvt_weights *weights, const cvt_tensor *tensor);
 
-/* Name of a dtype ("F32"), its size in bytes, and whether it is a float type. */
-const char *cvt_dtype_name(cvt_dtype dtype);
-size_t cvt_dtype_size(cvt_dtype dtype);
-bool cvt_dtype_is_float(cvt_dtype dtype);
-
 /* Widens `count` elements of a float tensor, from element `first`, to f32. Other types: a bug of the caller. */
 void cvt_tensor_widen(float *to, const cvt_tensor *tensor, size_t first, size_t count);
 
 /* Writes tensors (name, dtype, shape, data, bytes) and metadata as one safetensors file, which appears under its name
- * only when it is whole. The data start at a multiple of 64 bytes of the file (header padded with spaces), and as the format
- * allows no gaps, tensors of a multiple of 64 bytes come first, the others after them by falling element size: each is
- * aligned to its elements, most to 64 bytes. Keys and names must be UTF-8 and differ. Errors: CVT_OUTPUT. */
+ * only when it is whole. The data start at a multiple of 64 bytes of the file (header padded with spaces), and as the
+ * format allows no gaps, tensors of a multiple of 64 bytes come first, the others after them by falling element size:
+ * each is aligned to its elements, most to 64 bytes. Keys and names must be UTF-8 and differ. Errors: CVT_OUTPUT. */
 typedef struct cvt_metadata {
     const char *key, *value;
 } cvt_metadata;

@@ -1,9 +1,10 @@
-/* tensor.c - element types, and widening stored floats to f32. */
+/* dtype.c - element types, and widening stored floats to f32. */
+#include "base/dtype.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "base/num.h"
-#include "weights/weights.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stored tensors are little-endian and are used as they lie");
 
@@ -55,14 +56,13 @@ static void narrow_f64s(float *to, const unsigned char *from, size_t count) {
     }
 }
 
-void cvt_tensor_widen(float *to, const cvt_tensor *tensor, size_t first, size_t count) {
+void cvt_dtype_widen(float *to, const void *from, cvt_dtype dtype, size_t count) {
     if (count == 0) return;
-    const unsigned char *from = (const unsigned char *)tensor->data + first * cvt_dtype_size(tensor->dtype);
-    switch (tensor->dtype) {
+    switch (dtype) {
     case CVT_F32: memcpy(to, from, count * sizeof *to); break;
     case CVT_F16: widen_f16s(to, from, count); break;
     case CVT_BF16: widen_bf16s(to, from, count); break;
     case CVT_F64: narrow_f64s(to, from, count); break;
-    default: assert(false && "a float tensor");
+    default: assert(false && "a float type");
     }
 }
