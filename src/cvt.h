@@ -65,6 +65,8 @@ typedef struct cvt_options {
     const char *const *taps; /* names of values that runs must keep, or the single name "all"; NULL for none */
     size_t n_taps;
     int height, width;       /* build for this input size; 0: what the config says */
+    const int (*sizes)[2];   /* the same for every input of a model of several: sizes[0] is not read, 0: as above */
+    size_t n_sizes;
     int images;              /* images expected in the model's life: decides whether packing weights ahead pays */
     bool no_weights;         /* build the graph from the config alone: enough for listings, not for sessions */
     bool weights_later;      /* stop where images can be read for the model; cvt_model_load does the rest */

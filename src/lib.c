@@ -23,18 +23,12 @@ static cvt_status find_names(cvt_model *m, cvt_error *error) {
 }
 
 /* A config that does not say how many classes there are leaves it to the last layer's rows. */
-static cvt_status count_classes(cvt_model *m, cvt_error *error) {
+static void count_classes(cvt_model *m) {
     cvt_base *base = cvt_config_base(&m->config);
-    if (base->classes || !m->files.weights) return CVT_OK;
-    cvt_param head = {.name = m->config.arch->classifier, .pattern = m->config.arch->classifier};
-    cvt_str name = {0};
-    bool named = cvt_name_expand(&name, m->names, &head);
-    const cvt_tensor *t = named ? cvt_weights_find(m->files.weights, name.data) : NULL;
-    bool failed = name.failed;
-    cvt_str_free(&name);
-    if (failed) return cvt_fail_memory(error);
+    if (base->classes || !m->files.weights || !m->config.arch->classifier) return;
+    cvt_facts facts = {.names = m->names, .weights = m->files.weights};
+    const cvt_tensor *t = cvt_facts_tensor(&facts, m->config.arch->classifier, 0);
     if (t && t->rank == 2 && t->shape[0] > 0 && t->shape[0] <= 1000000) base->classes = (int)t->shape[0];
-    return CVT_OK;
 }
 
 static cvt_status read_recipe(cvt_model *m, cvt_error *error) {
@@ -46,7 +40,8 @@ static cvt_status read_recipe(cvt_model *m, cvt_error *error) {
     cvt_status status = cvt_json_kind_of(root) == CVT_JSON_OBJECT
                             ? CVT_OK
                             : cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
-    const char *type = m->config.model_type ? m->config.model_type : m->config.arch->hf_type;
+    const char *const *types = m->config.arch->hf_types;
+    const char *type = m->config.model_type ? m->config.model_type : types ? types[0] : NULL;
     if (status == CVT_OK) status = cvt_recipe_read_hf(&cvt_config_base(&m->config)->recipe, root, type, origin, error);
     cvt_json_free(document);
     return status;
@@ -55,9 +50,12 @@ static cvt_status read_recipe(cvt_model *m, cvt_error *error) {
 /* The input size: what the caller says, else the config, else the recipe. */
 static void settle_size(cvt_model *m, const cvt_options *options) {
     cvt_base *base = cvt_config_base(&m->config);
+    base->asked[0][0] = options->height;
+    base->asked[0][1] = options->width;
+    for (size_t k = 1; k < options->n_sizes && k < CVT_MAX_INPUTS; k++)
+        memcpy(base->asked[k], options->sizes[k], sizeof base->asked[k]);
     for (int i = 0; i < 2; i++) {
-        int wanted = i == 0 ? options->height : options->width;
-        if (wanted > 0) base->size[i] = wanted;
+        if (base->asked[0][i] > 0) base->size[i] = base->asked[0][i];
         if (!base->size[i]) base->size[i] = base->recipe.size[i] ? base->recipe.size[i] : 224;
     }
 }
@@ -67,9 +65,10 @@ static cvt_status read_config(cvt_model *m, const cvt_options *options, cvt_erro
     TRY(cvt_json_parse(&m->document, m->files.config, strlen(m->files.config), origin, error));
     TRY(cvt_config_open(&m->config, cvt_json_root(m->document), origin, &m->arena, error));
     TRY(find_names(m, error));
-    TRY(count_classes(m, error));
+    count_classes(m);
     TRY(read_recipe(m, error));
-    cvt_status status = m->config.arch->settle(m->config.values, m->config.dialect, m->origin, error);
+    cvt_facts facts = {m->config.dialect, m->config.model_type, m->origin, m->names, m->files.weights};
+    cvt_status status = m->config.arch->settle(m->config.values, &facts, error);
     if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
     settle_size(m, options);
     return cvt_labels_read(m, options, error);
@@ -194,15 +193,16 @@ cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
     for (int p = 0; m->tensors && p < m->graph->n_params; p++) {
         const cvt_tensor *t = m->tensors[p];
         if (m->graph->params[p].inert) continue;
-        size_t count = m->graph->params[p].count;
+        size_t count = m->graph->params[p].count; /* the source may be a part of the tensor, in an order of its own */
         for (size_t first = 0; first < count; first += BLOCK) {
             size_t n = count - first < BLOCK ? count - first : BLOCK;
-            cvt_tensor_widen(values, t, first, n);
+            cvt_dtype_widen(values, (const char *)m->sources[p].data + first * cvt_dtype_size(m->sources[p].dtype),
+                            m->sources[p].dtype, n);
             for (size_t i = 0; i < n; i++)
                 if (!isfinite(values[i]))
                     return cvt_fail(error, CVT_WEIGHTS,
-                                    "%s: tensor \"%s\" has a value that is not finite, at element %zu", t->file,
-                                    t->name, first + i);
+                                    "%s: tensor \"%s\" has a value that is not finite, at element %zu of \"%s\"", t->file,
+                                    t->name, first + i, m->graph->params[p].name);
         }
     }
     return CVT_OK;

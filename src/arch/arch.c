@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/str.h"
+
 #define FAMILY(symbol) extern const cvt_arch symbol;
 #include "arch/arch.def"
 #undef FAMILY
@@ -27,6 +29,27 @@ const char *cvt_arch_name(int index) {
 const char *cvt_arch_about(int index) {
     const cvt_arch *arch = cvt_arch_at(index);
     return arch ? arch->about : NULL;
+}
+
+const cvt_tensor *cvt_facts_tensor(const cvt_facts *facts, const char *pattern, int index) {
+    if (!facts->weights) return NULL;
+    cvt_str native = {0}, name = {0};
+    const char *brace = strchr(pattern, '{');
+    if (brace)
+        cvt_str_print(&native, "%.*s%d%s", (int)(brace - pattern), pattern, index, brace + 3);
+    else
+        cvt_str_print(&native, "%s", pattern);
+    cvt_param param = {.name = native.data, .pattern = pattern, .n_indices = brace != NULL};
+    if (brace) param.indices[0] = (cvt_index){brace[1], index};
+    bool named = !native.failed && cvt_name_expand(&name, facts->names, &param);
+    const cvt_tensor *t = named ? cvt_weights_find(facts->weights, name.data) : NULL;
+    cvt_str_free(&native);
+    cvt_str_free(&name);
+    return t;
+}
+
+bool cvt_facts_from(const cvt_facts *facts, const char *dialect) {
+    return facts->origin && strcmp(facts->origin->name, dialect) == 0;
 }
 
 /* Keys that every dialect knows beside the family's own. */
@@ -121,10 +144,12 @@ static cvt_status open_hf(cvt_config *c, const cvt_json *root, const char *origi
     const char *type = cvt_json_string(cvt_json_get(root, "model_type"));
     if (!type) return cvt_fail(error, CVT_CONFIG, "%s: \"model_type\" must be a string", origin);
     for (int i = 0; families[i]; i++) {
-        if (!families[i]->hf_type || strcmp(families[i]->hf_type, type) != 0) continue;
-        TRY(prepare(c, families[i], CVT_CONFIG_HF, arena, error));
-        c->model_type = families[i]->hf_type;
-        return read_hf(c, root, origin, error);
+        for (const char *const *t = families[i]->hf_types; t && *t; t++) {
+            if (strcmp(*t, type) != 0) continue;
+            TRY(prepare(c, families[i], CVT_CONFIG_HF, arena, error));
+            c->model_type = *t;
+            return read_hf(c, root, origin, error);
+        }
     }
     return unknown("model_type", type, origin, error);
 }

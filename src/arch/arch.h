@@ -11,8 +11,10 @@
 #include "weights/names.h"
 
 /* What every config has. 0 in size or classes: not said; settled later. */
+enum { CVT_MAX_INPUTS = 8 };
 typedef struct cvt_base {
-    int size[2]; /* input height, width */
+    int size[2];                        /* input height, width */
+    int asked[CVT_MAX_INPUTS][2];       /* what the caller wants of each input; 0: nothing. size[] knows it already */
     int channels, classes;
     cvt_recipe_spec recipe;
 } cvt_base;
@@ -24,19 +26,32 @@ typedef struct cvt_preset {
 
 typedef enum cvt_config_dialect { CVT_CONFIG_NATIVE, CVT_CONFIG_HF, CVT_CONFIG_TIMM } cvt_config_dialect;
 
+/* What a family may go by where its config says nothing. */
+typedef struct cvt_facts {
+    cvt_config_dialect config;
+    const char *model_type;      /* of a Hugging Face config, else NULL */
+    const cvt_dialect *origin;   /* whose defaults count; NULL: no weights */
+    const cvt_dialect *names;    /* of the weights as they are: after a conversion not those of the origin */
+    const cvt_weights *weights;  /* NULL: none */
+} cvt_facts;
+
+/* The tensor that holds the parameter of this native pattern, its one {letter} being `index`; NULL if there is none. */
+const cvt_tensor *cvt_facts_tensor(const cvt_facts *facts, const char *pattern, int index);
+/* True if the weights come from this dialect. */
+bool cvt_facts_from(const cvt_facts *facts, const char *dialect);
+
 typedef struct cvt_arch {
     const char *name;  /* the value of "arch" */
     const char *about; /* one line for `cvt list` */
     size_t config_size;
     void (*defaults)(void *config);
     const cvt_key *keys;         /* of all config dialects */
-    const char *hf_type;         /* Hugging Face's model_type, or NULL */
+    const char *const *hf_types; /* values of Hugging Face's model_type, ends with NULL; or NULL */
     const cvt_preset *presets;   /* ends with name NULL, or NULL */
     const cvt_dialect *dialects; /* of the weights; native first; ends with name NULL */
     const char *classifier;      /* pattern of the last layer's weight, [classes, C] */
-    /* Fills in what the config leaves to the naming of the weights (names may be NULL: no weights) and checks what keys
-     * mean together. Messages name the key. */
-    cvt_status (*settle)(void *config, cvt_config_dialect dialect, const cvt_dialect *names, cvt_error *error);
+    /* Fills in what the config leaves to the weights, and checks what keys mean together. Messages name the key. */
+    cvt_status (*settle)(void *config, const cvt_facts *facts, cvt_error *error);
     /* The forward pass; returns the logits. */
     cvt_value (*build)(cvt_builder *b, const void *config);
 } cvt_arch;

@@ -6,7 +6,6 @@
  * config says. A class token of the last stage skips the convolutions. GELU is erf under Hugging Face names, QuickGELU
  * under microsoft names: the published accuracies belong to the latter. */
 #include <math.h>
-#include <string.h>
 
 #include "arch/arch.h"
 #include "ops/ops.h"
@@ -154,7 +153,7 @@ static cvt_status check_lengths(const config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status settle(void *p, cvt_config_dialect dialect, const cvt_dialect *names, cvt_error *error) {
+static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     TRY(check_lengths(c, error));
     for (int i = 0; i < c->depth.n; i++) {
@@ -164,8 +163,8 @@ static cvt_status settle(void *p, cvt_config_dialect dialect, const cvt_dialect 
         if ((int)(c->embed_dim.v[i] * c->mlp_ratio.v[i]) < 1)
             return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\"[%d] = %g leaves no hidden channel", i, c->mlp_ratio.v[i]);
     }
-    if (c->activation == UNSAID) c->activation = names && strcmp(names->name, "microsoft") == 0;
-    if (!c->base.classes) c->base.classes = dialect == CVT_CONFIG_HF ? 2 : 1000;
+    if (c->activation == UNSAID) c->activation = cvt_facts_from(facts, "microsoft");
+    if (!c->base.classes) c->base.classes = facts->config == CVT_CONFIG_HF ? 2 : 1000;
     if (!c->base.recipe.given) {
         c->base.recipe = cvt_recipe_default(CVT_RECIPE_CONVNEXT, 224, 0.875);
         c->base.recipe.half_even = false;
@@ -191,6 +190,8 @@ static cvt_value project(cvt_builder *b, const config *c, int i, cvt_value cls, 
     } else if (method == AVG && !query) {
         map = cvtb_tap(b, cvtb_avg_pool(b, map, kernel, stride, padding), scope);
     }
+    cvt_shape grid = cvtb_shape(b, map); /* of the keys, in the end: v comes last */
+    cvtb_grid(b, cls != CVT_NO_VALUE, grid.d[1], grid.d[2]);
     cvt_value tokens = cvtb_tokens(b, map);
     if (cls != CVT_NO_VALUE) tokens = cvtb_concat(b, cls, tokens);
     return cvtb_linear(b, tokens, name, dim, c->qkv_bias.v[i]);
@@ -271,7 +272,7 @@ const cvt_arch cvt_arch_cvt = {
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,
-    .hf_type = "cvt",
+    .hf_types = (const char *const[]){"cvt", NULL},
     .dialects = dialects,
     .classifier = "head.weight",
     .settle = settle,

@@ -282,10 +282,9 @@ static cvt_recipe_spec recipe_of(const config *c, const char *names) {
     return r;
 }
 
-static cvt_status settle(void *p, cvt_config_dialect dialect, const cvt_dialect *names, cvt_error *error) {
-    (void)dialect;
+static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
-    const char *name = names ? names->name : "native";
+    const char *name = facts->origin ? facts->origin->name : "native";
     if (!c->base.classes) c->base.classes = 1000;
     if (c->pad_type == UNSAID) c->pad_type = strcmp(name, "rangilyu") == 0 ? SYMMETRIC : SAME;
     TRY(settle_blocks(c, error));

@@ -19,6 +19,7 @@ typedef struct scope {
     size_t path, pattern; /* lengths to go back to */
     int n_indices;
     const char *type;
+    cvt_grid grid;
 } scope;
 
 struct cvt_builder {
@@ -30,6 +31,7 @@ struct cvt_builder {
     int n_indices;
     scope *scopes;
     int n_scopes;
+    cvt_grid grid;  /* of keys in the open scope */
     cvt_value last; /* the newest value, shown by the row of a closing container */
     int *buckets;   /* of parameters by name: index + 1 */
     size_t n_buckets;
@@ -138,6 +140,7 @@ static void push_segment(cvt_builder *b, const char *segment, char letter, int i
     s->path = b->path.size;
     s->pattern = b->pattern.size;
     s->n_indices = b->n_indices;
+    s->grid = b->grid;
     const char *dot = b->path.size ? "." : "", *brace = letter ? strchr(segment, '{') : NULL;
     cvt_str_print(&b->pattern, "%s%s", dot, segment);
     if (brace)
@@ -178,6 +181,7 @@ void cvtb_close(cvt_builder *b) {
     b->path.data[b->path.size = s.path] = 0;
     b->pattern.data[b->pattern.size = s.pattern] = 0;
     b->n_indices = s.n_indices;
+    b->grid = s.grid;
 }
 
 cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name) {
@@ -191,6 +195,8 @@ cvt_value cvtb_embedding(cvt_builder *b, cvt_value v) {
     b->graph->embedding = v;
     return v;
 }
+
+void cvtb_grid(cvt_builder *b, int prefix, int h, int w) { b->grid = (cvt_grid){prefix, h, w}; }
 
 cvt_shape cvtb_shape(const cvt_builder *b, cvt_value v) {
     return b->failed || v < 0 ? cvt_shape_map(1, 1, 1) : b->graph->values[v].shape;
@@ -215,6 +221,7 @@ cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape) {
     cvt_value *out = APPEND(b, b->out, b->n_out);
     if (!info || !out) return CVT_NO_VALUE;
     *info = (cvt_value_info){.shape = shape, .node = g->n_nodes};
+    if (shape.layout == CVT_SCORES && shape.d[2] == b->grid.prefix + b->grid.h * b->grid.w) info->keys = b->grid;
     return *out = b->last = g->n_values - 1;
 }
 
@@ -306,6 +313,7 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
     if (!node) return CVT_NO_VALUE;
     *node =
         (cvt_node){.op = op, .attr = d.attr, .n_in = n_in, .n_out = b->n_out, .n_params = b->n_params, .macs = d.macs};
+    g->couples = g->couples || op->couples;
     node->in = copy(b, in, (size_t)n_in * sizeof *in);
     node->out = copy(b, b->out, (size_t)b->n_out * sizeof *b->out);
     node->params = copy(b, b->params, (size_t)b->n_params * sizeof *b->params);

@@ -64,10 +64,17 @@ typedef struct cvt_param {
     bool inert;  /* a buffer that inference does not read and files may lack: a batch counter */
 } cvt_param;
 
+/* Where tokens lie on the image: `prefix` tokens (class tokens) that lie nowhere, then a grid of h x w cells that cover
+ * it, row by row. h 0: not known. */
+typedef struct cvt_grid {
+    int prefix, h, w;
+} cvt_grid;
+
 typedef struct cvt_value_info {
     cvt_shape shape;
     int node;        /* that makes it */
     const char *tap; /* NULL: it cannot be tapped */
+    cvt_grid keys;   /* of attention maps */
 } cvt_value_info;
 
 struct cvt_node {
@@ -98,6 +105,7 @@ typedef struct cvt_graph {
     int n_nodes, n_values, n_params, n_rows, n_inputs;
     cvt_value output;
     cvt_value embedding; /* what the last linear layer reads */
+    bool couples;        /* an op looks at all images of a pass: they must not be put together at will */
 } cvt_graph;
 
 void cvt_graph_free(cvt_graph *graph); /* NULL is fine */
@@ -122,6 +130,8 @@ void cvtb_close(cvt_builder *b);
 cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name);
 /* Marks what the last linear layer reads. Returns v. */
 cvt_value cvtb_embedding(cvt_builder *b, cvt_value v);
+/* Says where the keys of attentions that follow in this scope lie; one with another number of keys is left unknown. */
+void cvtb_grid(cvt_builder *b, int prefix, int h, int w);
 cvt_shape cvtb_shape(const cvt_builder *b, cvt_value v); /* a 1-element shape after an error */
 
 /* Records an error that names the current scope. */

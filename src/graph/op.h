@@ -118,6 +118,7 @@ struct cvt_op {
     void (*lower)(cvt_lowering *l, const cvt_work *w);
     int fuses;     /* what passes may fold in behind it */
     bool in_place; /* the output may lie where input 0 (or the residual) lay */
+    bool couples;  /* looks at all images of a pass */
 };
 
 #endif

@@ -15,6 +15,7 @@ typedef struct saving {
     cvt_dtype dtype; /* CVT_DTYPE_COUNT: as stored */
     cvt_arena arena; /* names and converted data */
     cvt_tensor *tensors;
+    void **shared; /* of tensors that are put together here: their data */
     size_t n_tensors;
 } saving;
 
@@ -29,23 +30,59 @@ static cvt_dtype find_dtype(const char *name) {
     return CVT_DTYPE_COUNT;
 }
 
-/* *data: the parameter in the wanted type. A finite value that the type cannot hold is an error. */
-static cvt_status convert(saving *s, const cvt_param *param, cvt_source source, const void **data, cvt_error *error) {
+/* Makes *source the parameter in the wanted type, less what the row adds when it is read. A finite value that the type
+ * cannot hold is an error. */
+static cvt_status convert(saving *s, const cvt_param *param, cvt_dtype dtype, float plus, cvt_source *source,
+                          cvt_error *error) {
+    if (dtype == source->dtype && plus == 0) return CVT_OK;
     float *wide = cvt_arena_array(&s->arena, param->count, sizeof *wide);
     if (!wide) return cvt_fail_memory(error);
-    cvt_dtype_widen(wide, source.data, source.dtype, param->count);
-    *data = wide;
-    if (s->dtype == CVT_F32) return CVT_OK;
+    cvt_dtype_widen(wide, source->data, source->dtype, param->count);
+    for (size_t i = 0; plus != 0 && i < param->count; i++) wide[i] -= plus;
+    *source = (cvt_source){wide, dtype};
+    if (dtype == CVT_F32) return CVT_OK;
     unsigned char *narrow = (unsigned char *)wide; /* in place: each is written behind what is read */
-    uint16_t infinite = s->dtype == CVT_F16 ? 0x7c00 : 0x7f80;
+    uint16_t infinite = dtype == CVT_F16 ? 0x7c00 : 0x7f80;
     for (size_t i = 0; i < param->count; i++) {
         float f = wide[i];
-        uint16_t h = s->dtype == CVT_F16 ? cvt_f32_to_f16(f) : cvt_f32_to_bf16(f);
+        uint16_t h = dtype == CVT_F16 ? cvt_f32_to_f16(f) : cvt_f32_to_bf16(f);
         if ((h & infinite) == infinite && isfinite(f))
             return cvt_fail(error, CVT_WEIGHTS, "\"%s\" holds %g, which %s cannot", param->name, (double)f,
-                            cvt_dtype_name(s->dtype));
+                            cvt_dtype_name(dtype));
         memcpy(narrow + 2 * i, &h, sizeof h);
     }
+    return CVT_OK;
+}
+
+/* The tensor of that name: of those that several parameters share, the one begun already. */
+static cvt_tensor *tensor_of(saving *s, const char *name, bool shared) {
+    for (size_t i = 0; shared && i < s->n_tensors; i++)
+        if (strcmp(s->tensors[i].name, name) == 0) return &s->tensors[i];
+    return &s->tensors[s->n_tensors++];
+}
+
+/* Puts a parameter into the tensor as the dialect lays it out. */
+static cvt_status place(saving *s, const cvt_param *param, const cvt_name_row *row, const char *name,
+                        cvt_source source, cvt_error *error) {
+    cvt_tensor_form form = cvt_tensor_form_of(row, param);
+    cvt_tensor *t = tensor_of(s, name, row->parts > 0);
+    size_t size = cvt_dtype_size(source.dtype);
+    if (t->name && t->dtype != source.dtype)
+        return cvt_fail(error, CVT_USAGE, "parts of \"%s\" are of different types; say which one with --dtype", name);
+    if (form.plain && !row->parts) {
+        *t = (cvt_tensor){.data = source.data};
+    } else {
+        void *data = t->name ? s->shared[t - s->tensors] : cvt_arena_array(&s->arena, form.count, size);
+        if (!data) return cvt_fail_memory(error);
+        cvt_tensor_form_write(&form, param, source.data, data, size);
+        s->shared[t - s->tensors] = data;
+        t->data = data;
+    }
+    t->name = name;
+    t->dtype = source.dtype;
+    t->rank = form.rank;
+    t->bytes = form.count * size;
+    memcpy(t->shape, form.shape, sizeof form.shape);
     return CVT_OK;
 }
 
@@ -54,20 +91,17 @@ static cvt_status save_one(saving *s, int p, cvt_error *error) {
     cvt_source source = s->model->sources[p];
     cvt_dtype dtype = s->dtype == CVT_DTYPE_COUNT ? source.dtype : s->dtype;
     cvt_str name = {0};
-    bool named = cvt_name_expand(&name, s->names, param);
+    const cvt_name_row *row = cvt_name_expand(&name, s->names, param);
     bool full = name.failed;
-    char *kept = named ? cvt_arena_copy(&s->arena, name.data, name.size) : NULL;
+    char *kept = row ? cvt_arena_copy(&s->arena, name.data, name.size) : NULL;
     cvt_str_free(&name);
-    if (!named && !full)
+    if (!row && !full)
         return cvt_fail(error, CVT_USAGE, "\"%s\" has no name in the dialect \"%s\"", param->name, s->names->name);
     if (!kept) return cvt_fail_memory(error);
-    const void *data = source.data;
-    if (dtype != source.dtype) TRY(convert(s, param, source, &data, error));
-    cvt_tensor *t = &s->tensors[s->n_tensors++];
-    *t = (cvt_tensor){
-        .name = kept, .dtype = dtype, .rank = param->rank, .data = data, .bytes = param->count * cvt_dtype_size(dtype)};
-    memcpy(t->shape, param->shape, (size_t)param->rank * sizeof *t->shape);
-    return CVT_OK;
+    /* a sum was widened when it was read */
+    if (row->plus != 0 && s->dtype == CVT_DTYPE_COUNT) dtype = CVT_F32;
+    TRY(convert(s, param, dtype, row->plus, &source, error));
+    return place(s, param, row, kept, source, error);
 }
 
 static cvt_status join_labels(cvt_str *text, const cvt_model *m, cvt_error *error) {
@@ -97,7 +131,8 @@ static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
 static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     int n = s->model->graph->n_params;
     s->tensors = cvt_arena_array(&s->arena, (size_t)n + 1, sizeof *s->tensors);
-    if (!s->tensors) return cvt_fail_memory(error);
+    s->shared = cvt_arena_array(&s->arena, (size_t)n + 1, sizeof *s->shared);
+    if (!s->tensors || !s->shared) return cvt_fail_memory(error);
     for (int p = 0; p < n; p++)
         if (!s->model->graph->params[p].inert) TRY(save_one(s, p, error));
     return write_all(s, path, error);

@@ -1,4 +1,5 @@
-/* elementwise.c - activation and add as ops of their own; passes mostly fold them into the product before. */
+/* elementwise.c - activation, add, multiply and scale as ops of their own; passes mostly fold the first two into the
+ * product before. */
 #include "graph/op.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
@@ -53,24 +54,30 @@ cvt_value cvtb_activation(cvt_builder *b, cvt_value x, cvt_act act) {
 
 /* ---- add ---- */
 
-static void describe_add(cvt_describe *d) {
+static void describe_pair(cvt_describe *d) {
     char one[48], two[48];
     if (!cvt_shape_equal(d->shapes[0], d->shapes[1]))
-        cvtb_fail(d->builder, "cannot add values of shapes %s and %s", cvt_shape_text(d->shapes[0], one),
+        cvtb_fail(d->builder, "cannot put values of shapes %s and %s together", cvt_shape_text(d->shapes[0], one),
                   cvt_shape_text(d->shapes[1], two));
     cvt_describe_output(d, d->shapes[0]);
 }
 
-typedef struct add_args {
+typedef struct pair_args {
     cvt_rows rows;
     int c;
     cvt_ref one, two, out;
-} add_args;
+} pair_args;
 
-static int add_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const add_args *)p)->rows); }
+static int pair_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const pair_args *)p)->rows); }
+
+static pair_args make_pair(const cvt_lowering *l, const cvt_work *w) {
+    cvt_shape s = l->graph->values[w->out].shape;
+    return (pair_args){cvt_rows_of(s), cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->node->in[1]],
+                       l->refs[w->out]};
+}
 
 static void add_run(const void *p, const cvt_context *x, int tile) {
-    const add_args *a = p;
+    const pair_args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->rows, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c;
     x->kernels->add(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->one, t.image) + first, c,
@@ -78,14 +85,79 @@ static void add_run(const void *p, const cvt_context *x, int tile) {
 }
 
 static void add_lower(cvt_lowering *l, const cvt_work *w) {
-    cvt_shape s = l->graph->values[w->out].shape;
-    add_args a = {cvt_rows_of(s), cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->node->in[1]], l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, add_tiles, add_run);
+    pair_args a = make_pair(l, w);
+    cvt_lowering_step(l, w, &a, sizeof a, pair_tiles, add_run);
 }
 
-const cvt_op cvt_op_add = {.name = "add", .describe = describe_add, .lower = add_lower, .in_place = true};
+const cvt_op cvt_op_add = {.name = "add", .describe = describe_pair, .lower = add_lower, .in_place = true};
 
 cvt_value cvtb_add(cvt_builder *b, cvt_value x, cvt_value y) {
     cvt_value in[] = {x, y};
     return cvt_graph_add(b, &cvt_op_add, NULL, NULL, in, 2);
+}
+
+/* ---- multiply: one rounding an element, the same on every instruction set ---- */
+
+static void multiply_run(const void *p, const cvt_context *x, int tile) {
+    const pair_args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    size_t c = (size_t)a->c, first = (size_t)t.first * c, count = (size_t)t.count * c;
+    const float *one = cvt_at(x, a->one, t.image) + first, *two = cvt_at(x, a->two, t.image) + first;
+    float *out = cvt_at(x, a->out, t.image) + first;
+    for (size_t i = 0; i < count; i++) out[i] = one[i] * two[i];
+}
+
+static void multiply_lower(cvt_lowering *l, const cvt_work *w) {
+    pair_args a = make_pair(l, w);
+    cvt_lowering_step(l, w, &a, sizeof a, pair_tiles, multiply_run);
+}
+
+static const cvt_op op_multiply = {
+    .name = "multiply", .describe = describe_pair, .lower = multiply_lower, .in_place = true};
+
+cvt_value cvtb_multiply(cvt_builder *b, cvt_value x, cvt_value y) {
+    cvt_value in[] = {x, y};
+    return cvt_graph_add(b, &op_multiply, NULL, NULL, in, 2);
+}
+
+/* ---- scale ---- */
+
+typedef struct scale_attr {
+    float factor;
+} scale_attr;
+
+typedef struct scale_args {
+    cvt_rows rows;
+    int c;
+    float factor;
+    cvt_ref in, out;
+} scale_args;
+
+static int scale_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const scale_args *)p)->rows); }
+
+static void scale_run(const void *p, const cvt_context *x, int tile) {
+    const scale_args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    size_t first = (size_t)t.first * (size_t)a->c, count = (size_t)t.count * (size_t)a->c;
+    const float *in = cvt_at(x, a->in, t.image) + first;
+    float *out = cvt_at(x, a->out, t.image) + first;
+    for (size_t i = 0; i < count; i++) out[i] = in[i] * a->factor;
+}
+
+static void scale_lower(cvt_lowering *l, const cvt_work *w) {
+    cvt_shape s = l->graph->values[w->out].shape;
+    scale_args a = {cvt_rows_of(s), cvt_shape_cols(s), ((const scale_attr *)w->node->attr)->factor,
+                    l->refs[w->node->in[0]], l->refs[w->out]};
+    cvt_lowering_step(l, w, &a, sizeof a, scale_tiles, scale_run);
+}
+
+static const cvt_op op_scale = {.name = "scale",
+                                .attr_size = sizeof(scale_attr),
+                                .describe = describe_act,
+                                .lower = scale_lower,
+                                .in_place = true};
+
+cvt_value cvtb_scale(cvt_builder *b, cvt_value x, float factor) {
+    scale_attr a = {factor};
+    return cvt_graph_add(b, &op_scale, NULL, &a, &x, 1);
 }

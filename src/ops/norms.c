@@ -8,6 +8,7 @@
 
 typedef struct norm_attr {
     float eps;
+    bool bias; /* of a layer norm */
 } norm_attr;
 
 /* The step of both: rows of c, two vectors. */
@@ -85,7 +86,7 @@ const cvt_op cvt_op_batch_norm = {.name = "batch_norm",
                                   .in_place = true};
 
 cvt_value cvtb_batch_norm(cvt_builder *b, cvt_value map, const char *name, float eps) {
-    norm_attr a = {eps};
+    norm_attr a = {.eps = eps};
     return cvt_graph_add(b, &cvt_op_batch_norm, name, &a, &map, 1);
 }
 
@@ -99,7 +100,7 @@ static const char *layer_type(const void *attr) {
 static void describe_layer(cvt_describe *d) {
     int64_t c = cvt_shape_cols(d->shapes[0]);
     cvt_describe_param(d, "weight", CVT_PARAMETER, 1, &c);
-    cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &c);
+    if (((const norm_attr *)d->attr)->bias) cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &c);
     cvt_describe_output(d, d->shapes[0]);
 }
 
@@ -112,7 +113,9 @@ static void layer_run(const void *p, const cvt_context *x, int tile) {
 }
 
 static void layer_lower(cvt_lowering *l, const cvt_work *w) {
-    const float *gamma = cvt_lowering_param(l, w->node->params[0]), *beta = cvt_lowering_param(l, w->node->params[1]);
+    bool bias = ((const norm_attr *)w->node->attr)->bias;
+    const float *gamma = cvt_lowering_param(l, w->node->params[0]);
+    const float *beta = bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
     norm_args a = make_args(l, w, gamma, beta);
     cvt_lowering_step(l, w, &a, sizeof a, norm_tiles, layer_run);
 }
@@ -125,6 +128,11 @@ static const cvt_op op_layer_norm = {.name = "layer_norm",
                                      .in_place = true};
 
 cvt_value cvtb_layer_norm(cvt_builder *b, cvt_value x, const char *name, float eps) {
-    norm_attr a = {eps};
+    norm_attr a = {eps, true};
+    return cvt_graph_add(b, &op_layer_norm, name, &a, &x, 1);
+}
+
+cvt_value cvtb_layer_norm_scale(cvt_builder *b, cvt_value x, const char *name, float eps) {
+    norm_attr a = {eps, false};
     return cvt_graph_add(b, &op_layer_norm, name, &a, &x, 1);
 }

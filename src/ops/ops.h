@@ -29,11 +29,15 @@ cvt_value cvtb_linear(cvt_builder *b, cvt_value x, const char *name, int out, bo
 
 /* (x - running_mean) / sqrt(running_var + eps) * weight + bias per channel of a map. */
 cvt_value cvtb_batch_norm(cvt_builder *b, cvt_value map, const char *name, float eps);
-/* Over the channels of each token or pixel; biased variance. */
+/* Over the channels of each token or pixel; biased variance. weight [C], bias [C]. */
 cvt_value cvtb_layer_norm(cvt_builder *b, cvt_value x, const char *name, float eps);
+/* The same with a weight and no bias. */
+cvt_value cvtb_layer_norm_scale(cvt_builder *b, cvt_value x, const char *name, float eps);
 
 cvt_value cvtb_activation(cvt_builder *b, cvt_value x, cvt_act act);
 cvt_value cvtb_add(cvt_builder *b, cvt_value x, cvt_value y);
+cvt_value cvtb_multiply(cvt_builder *b, cvt_value x, cvt_value y); /* element by element */
+cvt_value cvtb_scale(cvt_builder *b, cvt_value x, float factor);
 
 /* Views: [C,H,W] -> [H*W,C], back, a run of tokens, [1,C] -> [C]. */
 cvt_value cvtb_tokens(cvt_builder *b, cvt_value map);
@@ -45,12 +49,46 @@ cvt_value cvtb_alias(cvt_builder *b, cvt_value x);
 
 /* A stored token of c channels, [1, c], the same for every image; parameter [1, 1, c] called `name`. */
 cvt_value cvtb_token(cvt_builder *b, const char *name, int c);
-/* x above y: [T1 + T2, C]. */
+/* x above y: tokens [T1 + T2, C]; features [C1 + C2]. */
 cvt_value cvtb_concat(cvt_builder *b, cvt_value x, cvt_value y);
 
-/* Heads are contiguous channel slices: softmax(scale * q_h k_h^T) v_h, merged. q [T, C], k [S, C], v [S, C] -> [T, C].
+/* x + a stored table called `name`, [1, prefix + h * w, C]: a row for each of `prefix` class tokens, then one for each
+ * cell of a grid. Where x has another grid, to_h x to_w, the cells' rows are resized once, when the plan is made.
+ * CVT_INTERPOLATE_NONE: x has a row for each of the first rows of the table. x may hold several sequences one after the
+ * other: each gets the table. */
+typedef enum cvt_interpolation {
+    CVT_INTERPOLATE_NONE,
+    CVT_INTERPOLATE_BILINEAR_CORNERS,  /* align_corners=True */
+    CVT_INTERPOLATE_BILINEAR,          /* half-pixel centres */
+    CVT_INTERPOLATE_BICUBIC,           /* half-pixel centres, A = -0.75, four taps clamped at the edge: torch, no antialias */
+    CVT_INTERPOLATE_BICUBIC_ANTIALIAS, /* A = -0.5, taps beyond the edge left out: torch's antialias=True */
+} cvt_interpolation;
+typedef struct cvt_position {
+    int prefix, h, w; /* of the table */
+    int to_h, to_w;   /* of x */
+    cvt_interpolation resize;
+} cvt_position;
+cvt_value cvtb_position(cvt_builder *b, cvt_value x, const char *name, const cvt_position *position);
+
+/* A map at another size. */
+cvt_value cvtb_resize(cvt_builder *b, cvt_value map, int h, int w, cvt_interpolation how);
+
+/* The windows of a map as tokens, row by row: [C,H,W] -> [OH * OW, C * kernel_h * kernel_w], zeros outside the map.
+ * Within a token channels change fastest (einops "(p1 p2 c)", vit_pytorch) or slowest (torch.nn.Unfold). */
+typedef struct cvt_unfold {
+    int kernel_h, kernel_w, stride_h, stride_w, padding;
+    bool channels_slowest;
+} cvt_unfold;
+cvt_value cvtb_unfold(cvt_builder *b, cvt_value map, const cvt_unfold *unfold);
+/* Patches side by side: the kernel is the stride, what is left over at the right and below is dropped. */
+cvt_value cvtb_patches(cvt_builder *b, cvt_value map, int h, int w);
+
+/* Heads are contiguous channel slices: softmax(scale * q_h k_h^T) v_h, merged. q [T, C], k [S, C], v [S, V] -> [T, V].
  * The probabilities [heads, T, S] can be tapped as "map" under the current scope. */
 cvt_value cvtb_attention(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, float scale);
+/* The same within each of `groups` runs of tokens by itself; the map is [groups * heads, T / groups, S / groups]. */
+cvt_value cvtb_attention_groups(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, int groups,
+                                float scale);
 
 /* Mean over the tokens, [T, C] -> [1, C]. */
 cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens);

@@ -51,6 +51,12 @@ cvt_value cvtb_token(cvt_builder *b, const char *name, int c) {
 /* ---- concat: an input that the plan could not put in place is copied ---- */
 
 static void describe_concat(cvt_describe *d) {
+    if (d->shapes[0].layout == CVT_FEATURES) {
+        int all = 0;
+        for (int i = 0; i < d->n_in; i++) all += (int)cvt_shape_count(d->shapes[i]);
+        cvt_describe_output(d, cvt_shape_features(all));
+        return;
+    }
     int rows = 0, c = cvt_shape_cols(d->shapes[0]);
     for (int i = 0; i < d->n_in; i++) {
         rows += cvt_shape_rows(d->shapes[i]);

@@ -11,11 +11,14 @@ typedef struct binding {
     const cvt_weights *weights;
     const cvt_dialect *dialect;
     char **names; /* of every parameter in the dialect */
+    const cvt_name_row **rows;
     bool *used;   /* of every tensor */
     const cvt_tensor **tensors;
 } binding;
 
-static bool inert(const char *name) {
+static bool inert(const cvt_dialect *dialect, const char *name) {
+    for (const cvt_name_row *row = dialect->rows; row->file; row++)
+        if (!row->native && cvt_name_match(row->file, name)) return true;
     static const char *const endings[] = {"num_batches_tracked", "relative_position_index"};
     size_t n = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
@@ -73,10 +76,10 @@ static cvt_status unexpected(const binding *b, const cvt_tensor *t, cvt_error *e
                     t->file, t->name, nearest ? nearest : "");
 }
 
-static cvt_status misshapen(const cvt_tensor *t, const cvt_param *p, cvt_error *error) {
+static cvt_status misshapen(const cvt_tensor *t, const cvt_tensor_form *form, cvt_error *error) {
     cvt_str has = {0}, needs = {0};
     append_shape(&has, t->rank, t->shape);
-    append_shape(&needs, p->rank, p->shape);
+    append_shape(&needs, form->rank, form->shape);
     cvt_status status = has.failed || needs.failed
                             ? cvt_fail_memory(error)
                             : cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs %s", t->file,
@@ -94,9 +97,33 @@ static cvt_status bind_one(const binding *b, int index, cvt_error *error) {
     if (!cvt_dtype_is_float(t->dtype))
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs a float type", t->file, t->name,
                         cvt_dtype_name(t->dtype));
-    bool same = t->rank == p->rank;
-    for (int i = 0; same && i < p->rank; i++) same = t->shape[i] == p->shape[i];
-    return same ? CVT_OK : misshapen(t, p, error);
+    cvt_tensor_form form = cvt_tensor_form_of(b->rows[index], p);
+    bool same = t->rank == form.rank;
+    for (int i = 0; same && i < t->rank; i++) same = t->shape[i] == form.shape[i];
+    return same ? CVT_OK : misshapen(t, &form, error);
+}
+
+/* The parameter's values: in the file as they lie there, or a copy in its own order. */
+static cvt_status take(cvt_source *source, const binding *b, int index, cvt_arena *arena, cvt_error *error) {
+    const cvt_param *p = &b->graph->params[index];
+    const cvt_tensor *t = b->tensors[index];
+    const cvt_name_row *row = b->rows[index];
+    cvt_tensor_form form = cvt_tensor_form_of(row, p);
+    size_t size = cvt_dtype_size(t->dtype);
+    *source = (cvt_source){(const char *)t->data + form.start * size, t->dtype};
+    if (!form.plain) {
+        char *copy = cvt_arena_array(arena, p->count, size);
+        if (!copy) return cvt_fail_memory(error);
+        cvt_tensor_form_read(&form, p, copy, t->data, size);
+        source->data = copy;
+    }
+    if (row->plus == 0) return CVT_OK;
+    float *sum = cvt_arena_array(arena, p->count, sizeof *sum);
+    if (!sum) return cvt_fail_memory(error);
+    cvt_dtype_widen(sum, source->data, source->dtype, p->count);
+    for (size_t i = 0; i < p->count; i++) sum[i] += row->plus;
+    *source = (cvt_source){sum, CVT_F32};
+    return CVT_OK;
 }
 
 static cvt_status name_all(binding *b, cvt_arena *arena, cvt_error *error) {
@@ -105,7 +132,8 @@ static cvt_status name_all(binding *b, cvt_arena *arena, cvt_error *error) {
     for (int p = 0; p < b->graph->n_params && status == CVT_OK; p++) {
         const cvt_param *param = &b->graph->params[p];
         cvt_str_clear(&name);
-        if (!cvt_name_expand(&name, b->dialect, param)) {
+        b->rows[p] = cvt_name_expand(&name, b->dialect, param);
+        if (!b->rows[p]) {
             status = name.failed ? cvt_fail_memory(error)
                                  : cvt_fail(error, CVT_WEIGHTS, "%s: \"%s\" has no name in the dialect \"%s\"",
                                             cvt_weights_path(b->weights), param->name, b->dialect->name);
@@ -127,7 +155,7 @@ static cvt_status bind_all(binding *b, cvt_error *error) {
     }
     for (int p = 0; p < b->graph->n_params; p++) TRY(bind_one(b, p, error));
     for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
-        if (!b->used[i] && !inert(cvt_weights_at(b->weights, i)->name))
+        if (!b->used[i] && !inert(b->dialect, cvt_weights_at(b->weights, i)->name))
             return unexpected(b, cvt_weights_at(b->weights, i), error);
     return CVT_OK;
 }
@@ -137,14 +165,15 @@ cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt
     size_t n = (size_t)graph->n_params + 1;
     binding b = {.graph = graph, .weights = weights, .dialect = dialect};
     b.names = cvt_arena_array(arena, n, sizeof *b.names);
+    b.rows = cvt_arena_array(arena, n, sizeof *b.rows);
     b.used = cvt_arena_array(arena, cvt_weights_count(weights) + 1, sizeof *b.used);
     b.tensors = cvt_arena_array(arena, n, sizeof *b.tensors);
     *sources = cvt_arena_array(arena, n, sizeof **sources);
-    if (!b.names || !b.used || !b.tensors || !*sources) return cvt_fail_memory(error);
+    if (!b.names || !b.rows || !b.used || !b.tensors || !*sources) return cvt_fail_memory(error);
     TRY(name_all(&b, arena, error));
     TRY(bind_all(&b, error));
     for (int p = 0; p < graph->n_params; p++)
-        if (b.tensors[p]) (*sources)[p] = (cvt_source){b.tensors[p]->data, b.tensors[p]->dtype};
+        if (b.tensors[p] && !graph->params[p].inert) TRY(take(&(*sources)[p], &b, p, arena, error));
     *tensors = b.tensors;
     return CVT_OK;
 }

@@ -20,27 +20,28 @@ static bool append_index(cvt_str *to, const cvt_param *p, char letter) {
     return false;
 }
 
-bool cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *p) {
+const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *p) {
+    static const cvt_name_row as_it_is = {"*", "*"};
     if (dialect->identity) {
         cvt_str_append(to, p->name, strlen(p->name));
-        return !to->failed;
+        return to->failed ? NULL : &as_it_is;
     }
-    for (const cvt_name_row *row = dialect->rows; row->native; row++) {
-        const char *rest = rest_after(row->native, p->pattern);
+    for (const cvt_name_row *row = dialect->rows; row->file; row++) {
+        const char *rest = row->native ? rest_after(row->native, p->pattern) : NULL;
         if (!rest) continue;
         const char *s = row->file;
         for (; *s && *s != '*'; s++) {
             if (*s != '{') {
                 cvt_str_append(to, s, 1);
             } else {
-                if (!append_index(to, p, s[1])) return false;
+                if (!append_index(to, p, s[1])) return NULL;
                 s += 2;
             }
         }
         if (*s == '*') cvt_str_append(to, rest, strlen(rest));
-        return !to->failed;
+        return to->failed ? NULL : row;
     }
-    return false;
+    return NULL;
 }
 
 bool cvt_name_match(const char *pattern, const char *name) {
@@ -58,9 +59,20 @@ bool cvt_name_match(const char *pattern, const char *name) {
     return *name == 0;
 }
 
-static bool covered(const cvt_dialect *d, const char *name) {
-    for (const cvt_name_row *row = d->rows; row->native; row++)
-        if (cvt_name_match(d->identity ? row->native : row->file, name)) return true;
+static int rank_of(const char *axes) {
+    int rank = 0;
+    for (bool joined = false; *axes; axes++) {
+        if (!joined) rank++;
+        joined = (joined || *axes == '(') && *axes != ')';
+    }
+    return rank;
+}
+
+bool cvt_dialect_covers(const cvt_dialect *d, const cvt_tensor *t) {
+    for (const cvt_name_row *row = d->rows; row->file; row++) {
+        const char *pattern = d->identity ? row->native : row->file;
+        if (pattern && cvt_name_match(pattern, t->name) && (!row->axes || rank_of(row->axes) == t->rank)) return true;
+    }
     return false;
 }
 
@@ -69,7 +81,7 @@ const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_wei
     size_t most = 0, n = cvt_weights_count(weights);
     for (const cvt_dialect *d = dialects; d->name; d++) {
         size_t matches = 0;
-        for (size_t i = 0; i < n; i++) matches += covered(d, cvt_weights_at(weights, i)->name);
+        for (size_t i = 0; i < n; i++) matches += cvt_dialect_covers(d, cvt_weights_at(weights, i));
         if (matches > most) {
             most = matches;
             best = d;

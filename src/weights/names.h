@@ -1,6 +1,16 @@
-/* names.h - whose names a file uses for the tensors of a family. A dialect is a table of rows {native, file}: patterns
- * in which {letter} stands for a number and a final * for the rest of the name. The native side is what the graph says.
- */
+/* names.h - whose names a file uses for the tensors of a family, and how it lays them out. A dialect is a table of rows
+ * {native, file}: patterns in which {letter} stands for a number and a final * for the rest of the name. The native side
+ * is what the graph says.
+ *
+ * A row may also say that the file's tensor is not the graph's parameter as it stands:
+ *   axes   which axes the file's tensor has. The parameter's axes are called a, b, c, d; 1 is an axis of length 1, round
+ *          brackets join axes into one. "cdba": HWIO where the graph has OIHW; "1a11": [1,C,1,1] for [C]; "a(cdb)": a
+ *          linear layer over patches, channels fastest, for a convolution. An axis of the parameter that is not named
+ *          has length 1.
+ *   part   the parameter is rows [part, part + 1) * its length of the tensor's axis a, which holds `parts` parameters:
+ *          {"attn.k.*", "attn.qkv.*", .part = 1, .parts = 3}.
+ *   plus   is added to every stored value: {"norm.weight", "norm.gamma", .plus = 1}.
+ * A row whose native side is NULL names tensors that are known and not read. */
 #ifndef CVT_WEIGHTS_NAMES_H
 #define CVT_WEIGHTS_NAMES_H
 
@@ -10,23 +20,49 @@
 
 typedef struct cvt_name_row {
     const char *native, *file;
+    const char *axes; /* NULL: as the parameter */
+    int part, parts;  /* parts 0: all of it */
+    float plus;
 } cvt_name_row;
 
-/* rows end with {NULL, NULL}. identity: file names are the native ones (the rows of any other dialect tell which). */
+/* rows end with file NULL. identity: file names are the native ones (the rows of any other dialect tell which). */
 typedef struct cvt_dialect {
     const char *name;
     const cvt_name_row *rows;
     bool identity;
 } cvt_dialect;
 
-/* The name of a parameter in a dialect, appended to `to`; false if no row covers it. */
-bool cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *param);
+/* The name of a parameter in a dialect, appended to `to`, and the row it comes from; NULL if no row covers it, or with
+ * to->failed. */
+const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *param);
 
 /* Does a file's name match a pattern? */
 bool cvt_name_match(const char *pattern, const char *name);
 
-/* The dialect (of a list that ends with name NULL) whose rows match most tensor names; the first one if none match. */
+/* Does a row of the dialect cover this tensor of a file? */
+bool cvt_dialect_covers(const cvt_dialect *dialect, const cvt_tensor *tensor);
+
+/* The dialect (of a list that ends with name NULL) whose rows cover most tensors; the first of equals. A row with axes
+ * covers tensors of as many axes only. */
 const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_weights *weights);
 const cvt_dialect *cvt_dialect_find(const cvt_dialect *dialects, const char *name);
+
+/* ---- layouts.c: a parameter within a file's tensor ---- */
+
+/* The tensor that the file must hold, and where in it the parameter lies: element (i0, i1, i2, i3) of the parameter is
+ * element start + i0 * stride[0] + ... of the tensor. */
+typedef struct cvt_tensor_form {
+    int rank;
+    int64_t shape[CVT_MAX_RANK];
+    size_t count, start, stride[CVT_MAX_DIMS];
+    bool plain; /* the parameter's values follow each other in its own order */
+} cvt_tensor_form;
+
+cvt_tensor_form cvt_tensor_form_of(const cvt_name_row *row, const cvt_param *param);
+/* Copies the parameter, elements of `size` bytes in its own order, out of the tensor or into it. */
+void cvt_tensor_form_read(const cvt_tensor_form *form, const cvt_param *param, void *to, const void *tensor,
+                          size_t size);
+void cvt_tensor_form_write(const cvt_tensor_form *form, const cvt_param *param, const void *from, void *tensor,
+                           size_t size);
 
 #endif
