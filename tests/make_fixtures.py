@@ -1,26 +1,28 @@
 #!/usr/bin/env python3
-"""make_fixtures.py ORACLE - makes tests/data/cvt and tests/data/lite anew; with --set, the larger cases of make oracle.
+"""make_fixtures.py ORACLE - makes tests/data/FAMILY anew; with --set, the larger cases of make oracle.
 
 ORACLE is the folder of oracle scripts; the interpreter must have what its setup.sh installs. Every case is run by the
-original program (cvt/seed003_oracle.py, more/timm_more.py), computed once more in float64 by the numpy references
-beside them (np_forward.py, ref.py), which also give the intermediates that the original's hooks do not reach, and
-turned into a native model directory by oracle2native.py.
+original program, computed once more in float64 by the numpy references beside the scripts (np_forward.py, ref.py), and
+turned into a native model directory by oracle2native.py. Of CvT and EfficientNet-Lite the references also give the
+intermediates that the original's hooks do not reach. All other families say in families/NAME.py which cases they keep.
 
   --set NAME   fixtures: the committed ones (the default)
                presets:  every small preset of the oracles, under all names of weights
-               full:     cvt-13, cvt-21, cvt-13-384 and EfficientNet-Lite 0 to 4 in full size, timm's hub form too
-               random:   configs drawn at random (--count, --seed)
+               full:     full-size models, timm's hub form too
+               random:   configs of CvT and EfficientNet-Lite drawn at random (--count, --seed)
   --out DIR    where to; without it tests/data
-  --only TEXT  only cases whose names hold this
+  --only TEXT  only cases whose names, FAMILY/NAME, hold this
   --seed N     of weights and inputs (and of the random configs)
 
 For cases of EfficientNet-Lite that are not committed, DIR/CASE/original.npy and original/TAP.npy hold the original's
 own float32 results: in deep random networks they are far from float64.
 """
 import argparse
+import importlib.util
 import json
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,17 +46,71 @@ sys.argv = sys.argv[:1]
 import seed003_oracle as s3  # noqa: E402
 import np_forward  # noqa: E402
 import ref  # noqa: E402
+from families import MODULES  # noqa: E402
 
 ref.F = np.float64
 
 
 def wanted(out):
-    return args.only in os.path.basename(out)
+    return args.only in "/".join(os.path.abspath(out).split(os.sep)[-2:])
 
 
 def native(case, out):
     shutil.rmtree(out, ignore_errors=True)
     subprocess.run([sys.executable, os.path.join(HERE, "oracle2native.py"), case, out], check=True)
+
+
+# ---- any family: what an oracle's command line makes ------------------------------------------------------------------
+
+def run_oracle(case, line):
+    words = shlex.split(line)
+    folder, script = os.path.split(words[0])
+    subprocess.run([sys.executable, script, *words[1:], "--out", os.path.abspath(case)], check=True,
+                   cwd=os.path.join(args.oracle, folder))
+
+
+def load_reference(folder):
+    """ref.py of an oracle folder in float64: function(config, weights, x, found) -> logits."""
+    if folder == "more":
+        return ref, ref.forward
+    spec = importlib.util.spec_from_file_location("ref_" + folder, os.path.join(args.oracle, folder, "ref.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.F = np.float64
+    return module, lambda c, w, x, found: module.FWD[c["arch"], c["variant"]](c, w, x, found)
+
+
+def add_float64(case, folder):
+    """expected64.npy, each image by itself, where the oracle wrote none and there is a reference."""
+    path = os.path.join(case, "expected64.npy")
+    if os.path.exists(path) or folder == "cvt" or not os.path.exists(os.path.join(case, "config.json")):
+        return
+    module, forward = load_reference(folder)
+    with open(os.path.join(case, "config.json"), encoding="utf-8") as f:
+        config = json.load(f)
+    weights = module.load(os.path.join(case, "weights.safetensors"))
+    x = np.load(os.path.join(case, "input.npy")).astype(np.float64)
+    np.save(path, np.concatenate([forward(config, weights, x[i:i + 1], {}) for i in range(len(x))]))
+
+
+def oracle_case(out, line):
+    if not wanted(out):
+        return
+    with tempfile.TemporaryDirectory() as case:
+        run_oracle(case, line)
+        add_float64(case, os.path.dirname(line.split()[0]))
+        native(case, out)
+
+
+def run_all(out, folder):
+    """The small cases of a folder, as its run_all.sh makes them."""
+    with tempfile.TemporaryDirectory() as cases:
+        subprocess.run(["sh", os.path.join(args.oracle, folder, "run_all.sh"), cases],
+                       env=dict(os.environ, PY=sys.executable))
+        for name in sorted(os.listdir(cases)):
+            if wanted(os.path.join(out, name)):
+                add_float64(os.path.join(cases, name), folder)
+                native(os.path.join(cases, name), os.path.join(out, name))
 
 
 # ---- CvT -------------------------------------------------------------------------------------------------------------
@@ -310,17 +366,21 @@ def fixtures(out, seed):
         "ms_linear": ("ms", s3.spec(**dict(t, qkv_projection_method=["linear"] * 3, cls_token=[True, False, False])),
                       3, 24, 37, 1),
     }
-    shutil.rmtree(os.path.join(out, "cvt"), ignore_errors=True)
-    shutil.rmtree(os.path.join(out, "lite"), ignore_errors=True)
     for k, (name, (naming, spec, labels, h, w, batch)) in enumerate(cases.items()):
         s3.PRESETS["fixture"] = (spec, labels, h, w, batch, naming == "hf")
         cvt_case(os.path.join(out, "cvt", name), "fixture", naming, seed + k)
-    hub_cases(os.path.join(out, "cvt"))
+    if wanted(os.path.join(out, "cvt", "hub")):
+        hub_cases(os.path.join(out, "cvt"))
     lite = {"timm": ("small_lite", "timm", 32, 1), "tf": ("small_tf_lite", "timm", 32, 1),
             "rangilyu": ("small_lite", "rangilyu", 32, 3), "lukemelas": ("small_lite", "lukemelas", 32, 1),
             "lukemelas_35": ("small_lite", "lukemelas", 35, 1)}
     for k, (name, (model, dialect, size, batch)) in enumerate(lite.items()):
         lite_case(os.path.join(out, "lite", name), model, dialect, size, batch, seed + k, original=False)
+    for family, module in MODULES.items():
+        for name, line in getattr(module, "FIXTURES", {}).items():
+            oracle_case(os.path.join(out, family, name), line)
+        if hasattr(module, "hub") and wanted(os.path.join(out, family, "hub")):
+            module.hub(os.path.join(out, family), seed)
 
 
 def presets(out, seed):
@@ -333,6 +393,11 @@ def presets(out, seed):
                            ("small_lite", "lukemelas")):
         for size in (32, 35):
             lite_case(os.path.join(out, f"{model}-{dialect}-{size}"), model, dialect, size, 2, seed)
+    for folder in ("vit", "more"):
+        run_all(out, folder)
+    for module in MODULES.values():
+        for name, line in getattr(module, "PRESETS", {}).items():
+            oracle_case(os.path.join(out, name), line)
 
 
 def full(out, seed):
@@ -344,6 +409,9 @@ def full(out, seed):
         lite_case(os.path.join(out, f"{model}-{dialect}"), model, dialect, 0, 1, seed)
     for model in ("tf_efficientnet_lite0", "efficientnet_lite0"):
         timm_hub(os.path.join(out, f"{model}-hub"), model, seed)
+    for module in MODULES.values():
+        for name, line in getattr(module, "FULL", {}).items():
+            oracle_case(os.path.join(out, name), line)
 
 
 def draw(out, seed):

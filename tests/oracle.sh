@@ -30,7 +30,9 @@ against() {
 
 compare() { # CASE
     rm -rf "$out/result"
-    "$program" run -m "$1" -i "$1/x.npy" -o "$out/result" --tap all || return 1
+    set -- "$1" -i "$1/x.npy"
+    for more in "$1"/x[2-9].npy; do if [ -e "$more" ]; then set -- "$@" -i "$more"; fi; done
+    "$program" run -m "$@" -o "$out/result" --tap all || return 1
     expected=$1/expected64.npy
     [ -f "$expected" ] || expected=$1/expected.npy
     against logits "$expected" "$out/result/output.npy" "$1/original.npy" || return 1

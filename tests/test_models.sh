@@ -33,7 +33,10 @@ result() {
     model=$1 out=$2
     shift 2
     mkdir -p "$out" && rm -f "$out"/*
-    "$program" run -m "$model" -i "$model/x.npy" -o "$out" "$@"
+    for input in "$model"/x.npy "$model"/x[2-9].npy; do
+        if [ -e "$input" ]; then set -- "$@" -i "$input"; fi
+    done
+    "$program" run -m "$model" -o "$out" "$@"
 }
 
 # same A B: the same files with the same bytes
@@ -63,7 +66,8 @@ steady() { # CASE: the same bytes with other threads, and without taps
 
 for isa in $isas; do
     export CVT_ISA="$isa"
-    for model in "$data"/cvt/* "$data"/lite/*; do
+    for model in "$data"/*/*/x.npy; do
+        model=$(dirname "$model")
         name="$(basename "$(dirname "$model")")/$(basename "$model") on $isa"
         check "$name is as the original" accurate "$model"
         check "$name does not depend on threads and taps" steady "$model"

@@ -1,0 +1,88 @@
+"""case.py - an oracle's directory as the families read it. numpy and the standard library only.
+
+Every other module here is a family: how its oracle's facts become a native config, and its intermediates taps.
+
+  ARCHS     {"arch" of the oracle's config.json: function(case) -> (native config, {tap: (array, file it comes from)})}
+  FIXTURES  {name: oracle command line}, kept under tests/data/FAMILY/NAME
+  PRESETS   {name: oracle command line}, further small cases of `make oracle`
+  FULL      {name: oracle command line}, full-size models
+  hub(out, seed)  makes directories as hubs have them under `out`
+
+All but ARCHS may be absent. A command line is "FOLDER/SCRIPT.py --option ..." without --out.
+"""
+import json
+import os
+import re
+import struct
+
+import numpy as np
+
+
+class Refused(Exception):
+    pass
+
+
+class Case:
+    """An oracle directory: its config, its arrays, the shapes of its tensors."""
+
+    def __init__(self, path):
+        self.path = path
+        config = os.path.join(path, "config.json")
+        if not os.path.isfile(config):
+            raise Refused(f"{path}: no config.json")
+        with open(config, encoding="utf-8") as f:
+            self.config = json.load(f)
+        weights = self.config.get("weights")
+        self.weights = os.path.join(path, weights["file"] if isinstance(weights, dict) else "weights.safetensors")
+        if not os.path.isfile(self.weights):
+            raise Refused(f"{self.weights}: no such file")
+        self.x = self.array("input.npy").astype(np.float32)
+        if self.x.ndim != 4:
+            raise Refused(f"{path}: input.npy has shape {self.x.shape}, which has not four axes")
+        self.more = []  # further inputs
+        while os.path.isfile(os.path.join(path, f"input{len(self.more) + 2}.npy")):
+            self.more.append(self.array(f"input{len(self.more) + 2}.npy").astype(np.float32))
+
+    def array(self, name):
+        path = os.path.join(self.path, name)
+        if not os.path.isfile(path):
+            raise Refused(f"{path}: no such file")
+        return np.load(path, allow_pickle=False)
+
+    def need(self, *keys):
+        """The named facts of the config, all of which must be there."""
+        missing = [k for k in keys if k not in self.config]
+        if missing:
+            raise Refused(f"{self.path}: config.json lacks {', '.join(missing)}")
+        return {k: self.config[k] for k in keys}
+
+    def expect(self, **facts):
+        """Facts that the native family takes for granted."""
+        for k, v in facts.items():
+            if self.config.get(k, v) != v:
+                raise Refused(f"{self.path}: {k} is {self.config[k]!r}; the native family has {v!r}")
+
+    def intermediates(self):
+        """{name: file relative to the case} of everything that is no input and no result."""
+        inner = os.path.join(self.path, "inter")
+        folder = "inter" if os.path.isdir(inner) else ""
+        names = sorted(os.listdir(os.path.join(self.path, folder)))
+        fixed = re.compile(r"(input\d*|expected|expected64)\.npy")
+        return {n[:-4]: os.path.join(folder, n) for n in names if n.endswith(".npy") and not fixed.fullmatch(n)}
+
+    def shapes(self):
+        """{tensor: shape}, from the header of the safetensors file."""
+        with open(self.weights, "rb") as f:
+            size, = struct.unpack("<Q", f.read(8))
+            header = json.loads(f.read(size))
+        return {k: v["shape"] for k, v in header.items() if k != "__metadata__"}
+
+
+def as_map(tokens, grid, what):
+    """[N,T,C] -> [N,C,h,w]; maps pass."""
+    if tokens.ndim == 4:
+        return tokens
+    n, t, c = tokens.shape
+    if t != grid[0] * grid[1]:
+        raise Refused(f"{what}: {t} tokens are no map of {grid[0]} x {grid[1]}")
+    return tokens.transpose(0, 2, 1).reshape(n, c, *grid)
