@@ -1,0 +1,41 @@
+/* blocks.c - the parts of transformers that families share. */
+#include "arch/blocks.h"
+
+#include <math.h>
+
+cvt_value cvtb_cross_attention(cvt_builder *b, cvt_value x, cvt_value context, const cvt_attention_spec *spec) {
+    int inner = spec->heads * spec->dim_head, out = cvt_shape_cols(cvtb_shape(b, x));
+    float scale = spec->scale > 0 ? spec->scale : (float)(1 / sqrt(spec->dim_head));
+    cvtb_open(b, "attn", 0, 0, "Attention");
+    cvt_value q = cvtb_linear(b, x, "q", inner, spec->qkv_bias);
+    cvt_value k = cvtb_linear(b, context, "k", inner, spec->qkv_bias);
+    cvt_value v = cvtb_linear(b, context, "v", inner, spec->qkv_bias);
+    cvt_value y = cvtb_attention(b, q, k, v, spec->heads, scale);
+    if (!spec->no_out) y = cvtb_linear(b, y, "proj", out, spec->out_bias);
+    cvtb_tap(b, y, NULL);
+    cvtb_close(b);
+    return y;
+}
+
+cvt_value cvtb_self_attention(cvt_builder *b, cvt_value x, const cvt_attention_spec *spec) {
+    return cvtb_cross_attention(b, x, x, spec);
+}
+
+cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias) {
+    int channels = cvt_shape_cols(cvtb_shape(b, x));
+    cvtb_open(b, "mlp", 0, 0, "Mlp");
+    x = cvtb_linear(b, x, "fc1", hidden, bias);
+    x = cvtb_linear(b, cvtb_activation(b, x, act), "fc2", channels, bias);
+    cvtb_tap(b, x, NULL);
+    cvtb_close(b);
+    return x;
+}
+
+cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec) {
+    cvtb_open(b, "block{j}", 'j', index, "Block");
+    x = cvtb_add(b, x, cvtb_self_attention(b, cvtb_layer_norm(b, x, "norm1", spec->eps), &spec->attention));
+    x = cvtb_add(b, x, cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", spec->eps), spec->hidden, spec->act, true));
+    cvtb_tap(b, x, NULL);
+    cvtb_close(b);
+    return x;
+}

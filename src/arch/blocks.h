@@ -1,0 +1,36 @@
+/* blocks.h - parts that several families of transformers share: attention with its projections, the feed-forward part,
+ * and the pre-norm block made of the two. Each opens the scope of its name, so that weights and taps are called
+ * attn.{q,k,v,proj}, mlp.{fc1,fc2}, block{j}.{norm1,attn,norm2,mlp} in every family. Tokens in, tokens out. */
+#ifndef CVT_ARCH_BLOCKS_H
+#define CVT_ARCH_BLOCKS_H
+
+#include "ops/ops.h"
+
+/* q, k, v = linear(x) to heads * dim_head channels, y = proj(softmax(scale * q k^T) v).
+ * Three linears whatever the file has: stacked qkv or kv is a matter of the dialect's rows (.part, .parts). */
+typedef struct cvt_attention_spec {
+    int heads, dim_head;
+    float scale; /* 0: dim_head^-0.5 */
+    bool qkv_bias, out_bias;
+    bool no_out; /* y is what attention gives, without proj */
+} cvt_attention_spec;
+
+/* In scope "attn"; taps: "attn" (the output), "attn.map". */
+cvt_value cvtb_self_attention(cvt_builder *b, cvt_value x, const cvt_attention_spec *spec);
+/* Queries of x, keys and values of context; the output has the channels of x. */
+cvt_value cvtb_cross_attention(cvt_builder *b, cvt_value x, cvt_value context, const cvt_attention_spec *spec);
+
+/* fc2(act(fc1(x))), in scope "mlp"; tap: "mlp". */
+cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias);
+
+/* x += attn(norm1(x)); x += mlp(norm2(x)): timm's Block, a layer of vit_pytorch's Transformer. In scope "block{j}" with
+ * j = index; tap: "block{j}". */
+typedef struct cvt_vit_block {
+    cvt_attention_spec attention;
+    int hidden; /* of the feed-forward part, whose linears have biases */
+    cvt_act act;
+    float eps;
+} cvt_vit_block;
+cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec);
+
+#endif
