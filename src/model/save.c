@@ -138,13 +138,37 @@ static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     return write_all(s, path, error);
 }
 
+/* Has every parameter that is stored a name in the dialect? */
+static bool names_all(const cvt_dialect *d, const cvt_graph *g) {
+    bool all = true;
+    cvt_str name = {0};
+    for (int p = 0; all && p < g->n_params; p++) {
+        cvt_str_clear(&name);
+        all = g->params[p].inert || cvt_name_expand(&name, d, &g->params[p]);
+    }
+    cvt_str_free(&name);
+    return all;
+}
+
+/* The dialect of that name; of several, NAME_this and NAME_that, the first that has a name for everything, else the
+ * first of all, which will say what it lacks. NULL: there is none. */
+static const cvt_dialect *choose_names(const cvt_model *m, const char *name) {
+    const cvt_dialect *first = cvt_dialect_find(m->config.arch->dialects, name);
+    size_t n = strlen(name);
+    for (const cvt_dialect *d = m->config.arch->dialects; d->name && !(first && names_all(first, m->graph)); d++) {
+        if (strncmp(d->name, name, n) != 0 || d->name[n] != '_') continue;
+        if (!first || names_all(d, m->graph)) first = d;
+    }
+    return first;
+}
+
 cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtype, const char *names,
                           cvt_error *error) {
     saving s = {.model = m, .names = m->names ? m->names : m->config.arch->dialects, .dtype = CVT_DTYPE_COUNT};
     if (!m->sources) return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
     if (dtype && (s.dtype = find_dtype(dtype)) == CVT_DTYPE_COUNT)
         return cvt_fail(error, CVT_USAGE, "dtype \"%s\" is not known; it is f32, f16 or bf16", dtype);
-    if (names && !(s.names = cvt_dialect_find(m->config.arch->dialects, names)))
+    if (names && !(s.names = choose_names(m, names)))
         return cvt_fail(error, CVT_USAGE, "%s has no weight names called \"%s\"", m->config.arch->name, names);
     cvt_status status = save_all(&s, path, error);
     cvt_arena_free(&s.arena);
