@@ -16,7 +16,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 
-/* All but the first: to 1.1e-6, or 3e-7 of the exact value; NaN gives NaN, minus infinity 0, infinity itself or 6. */
+/* All but the first: to 1.1e-6, or 3e-7 of the exact value; NaN gives NaN, an infinity what the function tends to. */
 typedef enum cvt_act {
 #define X(id, name, torch) id,
 #include "kernels/activations.def"

@@ -49,7 +49,7 @@ static float erfc_of(float x) {
 static float logistic(float x) { return 1 / (1 + exp_of(-x)); }
 
 static float activation(float x, cvt_act act) {
-    const float least = -100; /* below it the smooth ones are 0; minus infinity would give NaN */
+    const float least = -100; /* below it the smooth ones are at their limit; minus infinity would give NaN */
     const float h = x < least ? least : x;
     switch (act) {
     case CVT_ACT_RELU: return x < 0 ? 0 : x;
@@ -58,6 +58,8 @@ static float activation(float x, cvt_act act) {
     case CVT_ACT_GELU_TANH: return h * logistic(1.5957691216f * (h + 0.044715f * h * h * h));
     case CVT_ACT_QUICK_GELU: return h * logistic(1.702f * h);
     case CVT_ACT_SILU: return h * logistic(h);
+    case CVT_ACT_TANH: return 2 * logistic(2 * h) - 1;
+    case CVT_ACT_SIGMOID: return logistic(h);
     case CVT_ACT_NONE:
     case CVT_ACT_COUNT: break;
     }

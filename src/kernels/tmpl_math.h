@@ -8,7 +8,8 @@
  *   gelu_erf(x) = x/2 (1 + e), e = t P(t^2) ~ erf(t / sqrt 2), t = x held within +-5.1, P of degree 12 in
  *   2 t^2 / 5.1^2 - 1; absolute error 1.0e-6.
  *   The others are h / (1 + exp(-z)): SiLU z = h, QuickGELU z = 1.702 h, tanh GELU z = 2 sqrt(2/pi) (h + 0.044715 h^3),
- *   since (1 + tanh(z/2)) / 2 = 1 / (1 + exp(-z)). h = x held above a limit below which the result is 0 to 1e-36.
+ *   since (1 + tanh(z/2)) / 2 = 1 / (1 + exp(-z)); sigmoid h = 1, z = x; tanh(x) the same - 1 with h = 2, z = 2 x.
+ *   x is held above a limit below which the result is at its own to 1e-36.
  *
  * The limits serve as first operand of v_max and v_min, so a NaN passes. Polynomials: weighted minimax fits. */
 
@@ -88,6 +89,21 @@ INLINE void silu_of(vf *x) {
     logistic_of(x, h, h);
 }
 
+INLINE void sigmoid_of(vf *x) {
+    vf one[WAYS], z[WAYS];
+    EACH_WAY(WAYS) one[i] = v_set(1);
+    EACH_WAY(WAYS) z[i] = v_max(v_set(-87), x[i]);
+    logistic_of(x, one, z);
+}
+
+INLINE void tanh_of(vf *x) {
+    vf two[WAYS], z[WAYS];
+    EACH_WAY(WAYS) two[i] = v_set(2);
+    EACH_WAY(WAYS) z[i] = v_max(v_set(-43), x[i]) * v_set(2);
+    logistic_of(x, two, z);
+    EACH_WAY(WAYS) x[i] -= v_set(1);
+}
+
 INLINE void act_of(vf *x, cvt_act act) {
     switch (act) {
     case CVT_ACT_RELU: relu_of(x); break;
@@ -96,6 +112,8 @@ INLINE void act_of(vf *x, cvt_act act) {
     case CVT_ACT_GELU_TANH: gelu_tanh_of(x); break;
     case CVT_ACT_QUICK_GELU: quick_gelu_of(x); break;
     case CVT_ACT_SILU: silu_of(x); break;
+    case CVT_ACT_TANH: tanh_of(x); break;
+    case CVT_ACT_SIGMOID: sigmoid_of(x); break;
     case CVT_ACT_NONE:
     case CVT_ACT_COUNT: break;
     }
