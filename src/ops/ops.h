@@ -90,6 +90,16 @@ cvt_value cvtb_attention(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, 
 cvt_value cvtb_attention_groups(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, int groups,
                                 float scale);
 
+/* Gated positional self-attention of the h * w cells of a grid, see gpsa.c: the map is that of the content, blended with
+ * one of the positions. q, k [T, C], v [T, V] -> [T, V]; parameters pos_proj.weight [heads, 3], pos_proj.bias [heads],
+ * gate [heads]. Under the current scope "map", "content" and "position", [heads, T, T], can be tapped, and "gate", the
+ * share [heads] of the position. */
+typedef struct cvt_gpsa {
+    int heads, h, w;
+    float scale;
+} cvt_gpsa;
+cvt_value cvtb_gpsa(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, const cvt_gpsa *gpsa);
+
 /* Mean over the tokens, [T, C] -> [1, C]. */
 cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens);
 /* AvgPool2d(kernel, stride, padding, ceil_mode=True): padding counts in the divisor, what lies beyond it does not. */
