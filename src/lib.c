@@ -148,6 +148,10 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
 
 static void make_recipe(cvt_model *m) {
     const cvt_base *base = cvt_config_base(&m->config);
+    if (m->graph->n_inputs != 1) {
+        cvt_fail(&m->no_recipe, CVT_UNSUPPORTED, "a model of %d inputs reads no pictures", m->graph->n_inputs);
+        return;
+    }
     m->no_recipe.status =
         cvt_recipe_resolve(&m->recipe, &base->recipe, base->size[0], base->size[1], base->channels, &m->no_recipe);
 }

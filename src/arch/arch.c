@@ -125,6 +125,7 @@ static cvt_status prepare(cvt_config *c, const cvt_arch *arch, cvt_config_dialec
     *c = (cvt_config){.arch = arch, .dialect = dialect, .values = cvt_arena_alloc(arena, arch->config_size)};
     if (!c->values) return cvt_fail_memory(error);
     arch->defaults(c->values);
+    cvt_config_base(c)->arena = arena;
     return CVT_OK;
 }
 

@@ -16,6 +16,7 @@ typedef struct cvt_base {
     int size[2];                        /* input height, width */
     int asked[CVT_MAX_INPUTS][2];       /* what the caller wants of each input; 0: nothing. size[] knows it already */
     int channels, classes;
+    cvt_arena *arena; /* the model's, for what a family's readers of keys and settle() keep */
     cvt_recipe_spec recipe;
 } cvt_base;
 

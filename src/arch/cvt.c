@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "arch/arch.h"
+#include "arch/layer.h"
 #include "ops/ops.h"
 
 static const float eps = 1e-5f;
@@ -235,22 +236,29 @@ static cvt_value block(cvt_builder *b, const config *c, int i, int j, cvt_value 
     return t;
 }
 
-/* map in, map out; *cls becomes the stage's class token, or CVT_NO_VALUE. */
-static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map, cvt_value *cls) {
+/* Map in, tokens out; *grid: of the tokens. */
+static cvt_value stage_tokens(cvt_builder *b, const config *c, int i, cvt_value map, cvt_grid *grid) {
     cvt_conv conv =
         cvt_conv_square(c->embed_dim.v[i], c->patch_sizes.v[i], c->patch_stride.v[i], c->patch_padding.v[i], true);
-    cvtb_open(b, "stage{i}", 'i', i, "CvtStage");
     cvtb_open(b, "embed", 0, 0, "CvtConvEmbeddings");
     map = cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", &conv), "norm", eps);
     cvtb_tap(b, map, NULL);
     cvtb_close(b);
-    cvt_shape grid = cvtb_shape(b, map);
-    int h = grid.d[1], w = grid.d[2];
+    cvt_shape s = cvtb_shape(b, map);
+    *grid = (cvt_grid){c->cls_token.v[i] != 0, s.d[1], s.d[2]};
     cvt_value t = cvtb_tokens(b, map);
     if (c->cls_token.v[i]) t = cvtb_concat(b, cvtb_token(b, "cls_token", c->embed_dim.v[i]), t);
-    for (int j = 0; j < c->depth.v[i] && !cvtb_failed(b); j++) t = block(b, c, i, j, t, h, w);
-    *cls = c->cls_token.v[i] ? cvtb_slice(b, t, 0, 1) : CVT_NO_VALUE;
-    map = cvtb_map(b, c->cls_token.v[i] ? cvtb_slice(b, t, 1, h * w) : t, h, w);
+    for (int j = 0; j < c->depth.v[i] && !cvtb_failed(b); j++) t = block(b, c, i, j, t, grid->h, grid->w);
+    return t;
+}
+
+/* Map in, map out; *cls becomes the stage's class token, or CVT_NO_VALUE. */
+static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map, cvt_value *cls) {
+    cvt_grid grid;
+    cvtb_open(b, "stage{i}", 'i', i, "CvtStage");
+    cvt_value t = stage_tokens(b, c, i, map, &grid);
+    *cls = grid.prefix ? cvtb_slice(b, t, 0, 1) : CVT_NO_VALUE;
+    map = cvtb_map(b, grid.prefix ? cvtb_slice(b, t, 1, grid.h * grid.w) : t, grid.h, grid.w);
     cvtb_tap(b, map, NULL);
     cvtb_close(b);
     return map;
@@ -278,3 +286,86 @@ const cvt_arch cvt_arch_cvt = {
     .settle = settle,
     .build = build,
 };
+
+/* ---- a stage as a layer of networks: the same keys, one number each ---- */
+
+typedef struct stage_config {
+    int patch_sizes, patch_stride, patch_padding, embed_dim, num_heads, depth, method, activation;
+    int kernel_qkv, padding_kv, stride_kv, padding_q, stride_q;
+    bool qkv_bias, cls_token;
+    double mlp_ratio;
+} stage_config;
+
+#define OF_STAGE(field) offsetof(stage_config, field)
+static const cvt_key stage_keys[] = {
+    {.name = "patch_sizes", .type = CVT_KEY_INT, .offset = OF_STAGE(patch_sizes), .min = 1, .max = 256},
+    {.name = "patch_stride", .type = CVT_KEY_INT, .offset = OF_STAGE(patch_stride), .min = 1, .max = 256},
+    {.name = "patch_padding", .type = CVT_KEY_INT, .offset = OF_STAGE(patch_padding), .min = 0, .max = 256},
+    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = OF_STAGE(embed_dim), .min = 1, .max = 65536},
+    {.name = "num_heads", .type = CVT_KEY_INT, .offset = OF_STAGE(num_heads), .min = 1, .max = 4096},
+    {.name = "depth", .type = CVT_KEY_INT, .offset = OF_STAGE(depth), .min = 1, .max = 1000},
+    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = OF_STAGE(mlp_ratio), .min = 0.001, .max = 64},
+    {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = OF_STAGE(qkv_bias)},
+    {.name = "cls_token", .type = CVT_KEY_BOOL, .offset = OF_STAGE(cls_token)},
+    {.name = "qkv_projection_method", .type = CVT_KEY_CHOICE, .offset = OF_STAGE(method), .choices = methods},
+    {.name = "kernel_qkv", .type = CVT_KEY_INT, .offset = OF_STAGE(kernel_qkv), .min = 1, .max = 256},
+    {.name = "padding_kv", .type = CVT_KEY_INT, .offset = OF_STAGE(padding_kv), .min = 0, .max = 256},
+    {.name = "stride_kv", .type = CVT_KEY_INT, .offset = OF_STAGE(stride_kv), .min = 1, .max = 256},
+    {.name = "padding_q", .type = CVT_KEY_INT, .offset = OF_STAGE(padding_q), .min = 0, .max = 256},
+    {.name = "stride_q", .type = CVT_KEY_INT, .offset = OF_STAGE(stride_q), .min = 1, .max = 256},
+    {.name = "activation", .type = CVT_KEY_CHOICE, .offset = OF_STAGE(activation), .choices = activations},
+    {0},
+};
+
+static void stage_defaults(void *p) { /* CvT-13's second stage */
+    *(stage_config *)p = (stage_config){.patch_sizes = 3,
+                                        .patch_stride = 2,
+                                        .patch_padding = 1,
+                                        .embed_dim = 192,
+                                        .num_heads = 3,
+                                        .depth = 2,
+                                        .mlp_ratio = 4,
+                                        .qkv_bias = true,
+                                        .kernel_qkv = 3,
+                                        .padding_kv = 1,
+                                        .stride_kv = 2,
+                                        .padding_q = 1,
+                                        .stride_q = 1};
+}
+
+static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in) {
+    const stage_config *s = p;
+    config c = {
+        .patch_sizes = {1, {s->patch_sizes}},
+        .patch_stride = {1, {s->patch_stride}},
+        .patch_padding = {1, {s->patch_padding}},
+        .embed_dim = {1, {s->embed_dim}},
+        .num_heads = {1, {s->num_heads}},
+        .depth = {1, {s->depth}},
+        .mlp_ratio = {1, {s->mlp_ratio}},
+        .qkv_bias = {1, {s->qkv_bias}},
+        .cls_token = {1, {s->cls_token}},
+        .method = {1, {s->method}},
+        .kernel_qkv = {1, {s->kernel_qkv}},
+        .padding_kv = {1, {s->padding_kv}},
+        .stride_kv = {1, {s->stride_kv}},
+        .padding_q = {1, {s->padding_q}},
+        .stride_q = {1, {s->stride_q}},
+        .activation = s->activation,
+    };
+    cvt_grid grid;
+    cvtb_check_heads(b, "num_heads", s->num_heads, "embed_dim", s->embed_dim);
+    if ((int)(s->embed_dim * s->mlp_ratio) < 1) cvtb_fail(b, "\"mlp_ratio\" = %g leaves no hidden channel", s->mlp_ratio);
+    cvt_value map = cvtb_as_map(b, in[0]);
+    if (cvtb_failed(b)) return CVT_NO_VALUE;
+    cvt_value t = stage_tokens(b, &c, 0, map, &grid);
+    return s->cls_token ? cvtb_place(b, t, grid) : cvtb_map(b, t, grid.h, grid.w);
+}
+
+const cvt_layer cvt_layer_cvt_stage = {.type = "cvt_stage",
+                                       .about = "a stage of CvT: convolutional embedding, then blocks",
+                                       .config_size = sizeof(stage_config),
+                                       .defaults = stage_defaults,
+                                       .keys = stage_keys,
+                                       .inputs = 1,
+                                       .build = stage_build};

@@ -134,7 +134,12 @@ int cvt_command_classify(cvt_cli *cli, const cvt_settings *settings, char **oper
     cvt_model *model = NULL;
     int status = cvt_models_open(cli, settings, &opening, &model);
     if (status != CVT_EXIT_OK) return status;
-    status = run_model(cli, settings, &options, model);
+    if (cvt_model_classes(model) < 1) {
+        cvt_fail(&error, CVT_CONFIG, "the model gives no scores of classes, but \"output\" of rank %d",
+                 cvt_model_output(model).rank);
+        status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    }
+    if (status == CVT_EXIT_OK) status = run_model(cli, settings, &options, model);
     cvt_model_free(model);
     return status;
 }

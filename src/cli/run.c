@@ -1,5 +1,5 @@
-/* run.c - cvt run: one forward pass over tensors from .npy files. The height and width of the model are those of the
- * first input; DIR/output.npy gets the output, DIR/TAP.npy each inner value that is asked for. */
+/* run.c - cvt run: one forward pass over tensors from .npy files. The heights and widths of the model's inputs are those
+ * of the files; DIR/output.npy gets the output, DIR/TAP.npy each inner value that is asked for. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -44,17 +44,25 @@ static int read_inputs(pass *p) {
     return CVT_EXIT_OK;
 }
 
-/* Opens the model for the size of the first input. A model that can be opened, but not for that size, is a failure of
+/* Opens the model for the sizes of the inputs. A model that can be opened, but not for that size, is a failure of
  * the input. */
 static int open_model(pass *p) {
-    const cvt_npy *first = &p->inputs[0];
+    enum { MOST = 64 }; /* more inputs than any model has */
+    int sizes[MOST][2] = {{0}};
+    size_t n = p->settings->inputs.n < MOST ? p->settings->inputs.n : MOST;
     cvt_options options = {.taps = p->settings->taps.items, .n_taps = p->settings->taps.n}, plain = options;
     cvt_str path = {0}, unused = {0};
     cvt_error error;
-    if (first->rank == 4 && first->shape[2] <= INT32_MAX && first->shape[3] <= INT32_MAX) {
-        options.height = (int)first->shape[2];
-        options.width = (int)first->shape[3];
+    for (size_t i = 0; i < n; i++) {
+        const cvt_npy *npy = &p->inputs[i];
+        if (npy->rank != 4 || npy->shape[2] > INT32_MAX || npy->shape[3] > INT32_MAX) continue;
+        sizes[i][0] = (int)npy->shape[2];
+        sizes[i][1] = (int)npy->shape[3];
     }
+    options.height = sizes[0][0];
+    options.width = sizes[0][1];
+    options.sizes = (const int(*)[2])sizes;
+    options.n_sizes = n;
     int status = CVT_EXIT_OK;
     if (cvt_models_try(p->cli, p->settings, &options, &p->model, &path, &error) != CVT_OK) {
         bool size = error.status != CVT_NO_MEMORY && error.status != CVT_USAGE &&

@@ -56,9 +56,12 @@ static void write_text(cvt_str *to, const cvt_model *model, cvt_row_style style)
         cvt_str_print(to, "%-*s  %-*s  %-*s  %13s  %17s\n", name, row.name, type, row.type, shape,
                       join(row.rank, row.shape, " x ").text, group(row.parameters).text, group(row.macs).text);
     }
-    cvt_tensor_info in = cvt_model_input(model, 0);
-    cvt_str_print(to, "\n%s, input %s\nparameters  %s\nbuffers     %s\nMACs        %s\n", cvt_model_arch(model),
-                  join(in.rank, in.shape, " x ").text, group(cvt_model_parameters(model)).text,
+    cvt_str_print(to, "\n%s", cvt_model_arch(model));
+    for (int i = 0; i < cvt_model_inputs(model); i++) {
+        cvt_tensor_info in = cvt_model_input(model, i);
+        cvt_str_print(to, ", %s %s", in.name, join(in.rank, in.shape, " x ").text);
+    }
+    cvt_str_print(to, "\nparameters  %s\nbuffers     %s\nMACs        %s\n", group(cvt_model_parameters(model)).text,
                   group(cvt_model_buffers(model)).text, group(cvt_model_macs(model)).text);
 }
 

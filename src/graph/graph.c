@@ -191,12 +191,29 @@ cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name) {
     return v;
 }
 
+bool cvtb_tapped(const cvt_builder *b, cvt_value v) { return !b->failed && v >= 0 && b->graph->values[v].tap; }
+
 cvt_value cvtb_embedding(cvt_builder *b, cvt_value v) {
     b->graph->embedding = v;
     return v;
 }
 
 void cvtb_grid(cvt_builder *b, int prefix, int h, int w) { b->grid = (cvt_grid){prefix, h, w}; }
+
+cvt_value cvtb_place(cvt_builder *b, cvt_value v, cvt_grid grid) {
+    if (!b->failed) b->graph->values[v].place = grid;
+    return v;
+}
+
+cvt_grid cvtb_placed(const cvt_builder *b, cvt_value v) {
+    if (b->failed || v < 0) return (cvt_grid){0, 0, 0};
+    cvt_shape s = b->graph->values[v].shape;
+    return s.layout == CVT_MAP ? (cvt_grid){0, s.d[1], s.d[2]} : b->graph->values[v].place;
+}
+
+void cvtb_name_input(cvt_builder *b, cvt_value v, const char *name) {
+    if (!b->failed) b->graph->values[v].input = keep(b, cvt_arena_copy(&b->graph->arena, name, strlen(name)));
+}
 
 cvt_shape cvtb_shape(const cvt_builder *b, cvt_value v) {
     return b->failed || v < 0 ? cvt_shape_map(1, 1, 1) : b->graph->values[v].shape;

@@ -73,8 +73,10 @@ typedef struct cvt_grid {
 typedef struct cvt_value_info {
     cvt_shape shape;
     int node;        /* that makes it */
-    const char *tap; /* NULL: it cannot be tapped */
-    cvt_grid keys;   /* of attention maps */
+    const char *tap;   /* NULL: it cannot be tapped */
+    const char *input; /* what an input is called, or NULL */
+    cvt_grid keys;     /* of attention maps */
+    cvt_grid place;    /* of tokens, where somebody has said it */
 } cvt_value_info;
 
 struct cvt_node {
@@ -128,10 +130,15 @@ void cvtb_close(cvt_builder *b);
 
 /* Makes a value tappable under the current scope's path, plus ".name" if name is not NULL. Returns v. */
 cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name);
+/* Has v a tap name already? */
+bool cvtb_tapped(const cvt_builder *b, cvt_value v);
 /* Marks what the last linear layer reads. Returns v. */
 cvt_value cvtb_embedding(cvt_builder *b, cvt_value v);
 /* Says where the keys of attentions that follow in this scope lie; one with another number of keys is left unknown. */
 void cvtb_grid(cvt_builder *b, int prefix, int h, int w);
+/* Says where tokens lie; returns v. cvtb_placed tells: of a map its own grid, of tokens what was said, else h 0. */
+cvt_value cvtb_place(cvt_builder *b, cvt_value v, cvt_grid grid);
+cvt_grid cvtb_placed(const cvt_builder *b, cvt_value v);
 cvt_shape cvtb_shape(const cvt_builder *b, cvt_value v); /* a 1-element shape after an error */
 
 /* Records an error that names the current scope. */
@@ -142,6 +149,9 @@ bool cvtb_failed(const cvt_builder *b);
  * or NULL for none. */
 cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, const void *attr, const cvt_value *in,
                         int n_in);
+
+/* What callers are told that an input is called. */
+void cvtb_name_input(cvt_builder *b, cvt_value v, const char *name);
 
 /* For cvtb_input: inputs so far, and one more. */
 int cvt_builder_inputs(const cvt_builder *b);

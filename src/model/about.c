@@ -17,7 +17,8 @@ cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape) {
 }
 
 cvt_tensor_info cvt_model_input(const cvt_model *m, int index) {
-    return cvt_value_describe("input", m->graph->values[m->graph->inputs[index]].shape);
+    const cvt_value_info *v = &m->graph->values[m->graph->inputs[index]];
+    return cvt_value_describe(v->input ? v->input : "input", v->shape);
 }
 
 cvt_tensor_info cvt_model_output(const cvt_model *m) {
