@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "arch/layer.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "test.h"
@@ -190,7 +191,10 @@ static bool same_entry(const cvt_json *schema, const cvt_key *key) {
     switch (key->type) {
     case CVT_KEY_INT:
     case CVT_KEY_INTS:
-    case CVT_KEY_SIZE: return same_range(schema, "integer", key);
+    case CVT_KEY_SIZE: {
+        const cvt_json *any = cvt_json_get(schema, "anyOf");
+        return same_range(any ? cvt_json_first(any) : schema, "integer", key);
+    }
     case CVT_KEY_NUMBER:
     case CVT_KEY_NUMBERS: return same_range(schema, "number", key);
     case CVT_KEY_BOOL:
@@ -211,10 +215,10 @@ static bool same_key(const cvt_json *schema, const cvt_key *key) {
     return sized && least == 1 && most == CVT_MAX_LIST && same_entry(cvt_json_get(schema, "items"), key);
 }
 
-/* Has the manual an item for the key, under the heading of the family? */
+/* Has the manual an item for the key, under the heading of the family (NULL: of all layers)? */
 static bool in_manual(const char *manual, const char *family, const char *key) {
     cvt_str heading = {0}, item = {0};
-    cvt_str_print(&heading, "\n.Ss %s\n", family);
+    cvt_str_print(&heading, family ? "\n.Ss %s\n" : "\n.Sh LAYERS\n", family);
     cvt_str_print(&item, "\n.It Va %s", key);
     const char *at = strstr(manual, heading.data);
     bool found = false;
@@ -259,6 +263,34 @@ static void test_family(const cvt_arch *arch, const char *manual) {
     test_case(before == test_failures, name, "see above");
 }
 
+/* A kind of layer as a family: its keys beside those of every layer. */
+static void test_layer(const cvt_layer *layer, const char *manual) {
+    static const char *const members[] = {"type", "name", "inputs", "output", "comment"};
+    enum { MEMBERS = sizeof members / sizeof members[0] };
+    char name[256], format[256], heading[64];
+    snprintf(name, sizeof name, "layer_%s", layer->type);
+    snprintf(heading, sizeof heading, "Layer %s", layer->type);
+    const cvt_json *properties = cvt_json_get(cvt_json_get(cvt_json_get(schema_root, "$defs"), name), "properties");
+    size_t n = MEMBERS;
+    int before = test_failures;
+    for (const cvt_key *k = layer->keys; k && k->name; k++, n++) {
+        const cvt_json *p = cvt_json_get(properties, k->name);
+        snprintf(name, sizeof name, "schema.json and cvt-config(5) have %s of layer %s", k->name, layer->type);
+        bool right = p && same_key(p, k) && in_manual(manual, heading, k->name);
+        test_case(right, name, "type, range or length differ, or it is missing");
+        key_of_probe = k->name;
+        snprintf(format, sizeof format, "{\"arch\": \"network\", \"layers\": [{\"type\": \"%s\", \"%s\": %%s}]}",
+                 layer->type, k->name);
+        if (p) probe_schema(format, p);
+    }
+    for (size_t i = 0; i < MEMBERS; i++)
+        test_case(cvt_json_get(properties, members[i]) && in_manual(manual, NULL, members[i]), members[i],
+                  "missing in layer_%s of schema.json, or under LAYERS in cvt-config(5)", layer->type);
+    snprintf(name, sizeof name, "layer %s reads what the schema allows, and there are no other keys", layer->type);
+    test_case(before == test_failures && cvt_json_size(properties) == n, name, "%zu keys of %zu",
+              cvt_json_size(properties), n);
+}
+
 int main(void) {
     cvt_file schema, manual;
     cvt_error error;
@@ -275,6 +307,7 @@ int main(void) {
     cvt_str text = {0};
     cvt_str_append(&text, (const char *)manual.data, manual.size);
     for (int i = 0; cvt_arch_at(i); i++) test_family(cvt_arch_at(i), text.data);
+    for (int i = 0; cvt_layer_at(i); i++) test_layer(cvt_layer_at(i), text.data);
     test_case(probes > 400, "values on both sides of every bound", "only %d", probes);
     cvt_str_free(&text);
     cvt_json_free(document);

@@ -269,7 +269,7 @@ static cvt_status settle_reads(config *c, int i, cvt_error *error) {
         return CVT_OK;
     }
     if (l->n_reads != wanted)
-        return fail_layer(error, c, i, "a \"%s\" reads %d value%s, \"inputs\" names %d", l->kind->type, wanted,
+        return fail_layer(error, c, i, "type \"%s\" reads %d value%s, \"inputs\" names %d", l->kind->type, wanted,
                           wanted == 1 ? "" : "s", l->n_reads);
     for (int k = 0; k < wanted; k++) {
         l->from[k] = find_value(c, l->reads[k]);

@@ -135,8 +135,7 @@ int cvt_command_classify(cvt_cli *cli, const cvt_settings *settings, char **oper
     int status = cvt_models_open(cli, settings, &opening, &model);
     if (status != CVT_EXIT_OK) return status;
     if (cvt_model_classes(model) < 1) {
-        cvt_fail(&error, CVT_CONFIG, "the model gives no scores of classes, but \"output\" of rank %d",
-                 cvt_model_output(model).rank);
+        cvt_fail(&error, CVT_CONFIG, "the model gives no scores of classes; `cvt run` writes what it gives");
         status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     }
     if (status == CVT_EXIT_OK) status = run_model(cli, settings, &options, model);

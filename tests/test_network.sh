@@ -1,0 +1,136 @@
+#!/bin/sh
+# test_network.sh - networks that configs lay out: the order of layers, names, sizes of several inputs, what is refused.
+# Prints "ok NAME" or "not ok NAME: why" a case.
+set -u
+tests=$(cd "$(dirname "$0")" && pwd)
+program=$(realpath "${CVT:-$tests/../cvt}")
+diff=$(realpath "${CVT_BIN:-$tests/../build}/test_npydiff")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
+export LC_ALL=C
+failures=0
+
+# check NAME COMMAND...: the command succeeds; what it prints is the reason if it does not
+check() {
+    name=$1
+    shift
+    if why=$("$@" 2>&1); then
+        echo "ok $name"
+    else
+        echo "not ok $name: $(echo "$why" | head -n 1)"
+        failures=$((failures + 1))
+    fi
+}
+
+# ---- the example of cvt-config(5), and what can be done with it ----
+
+sed -n '/^A network of several/,/^\.Ed/p' "$tests/../man/cvt-config.5" | sed -n '/^{/,/^}/p' >"$work/example.json"
+cat=$tests/data/cli/cat.jpg
+
+used() { # as any model
+    "$program" init -c "$work/example.json" --seed 3 -o "$work/example.safetensors" &&
+        "$program" check -m "$work/example.safetensors" &&
+        "$program" classify -m "$work/example.safetensors" -k 3 -f jsonl "$cat" | grep -q '"ok":true'
+}
+check "the manual's network classifies" used
+
+reversed() { # the layers in another order, with their inputs said: the same model
+    python3 - "$work" <<'END'
+import json, sys
+c = json.load(open(sys.argv[1] + "/example.json"))
+for a, b in zip(c["layers"], c["layers"][1:]):
+    b["inputs"] = a["name"]
+c["layers"][0]["inputs"] = ["input"]
+c["layers"].reverse()
+json.dump(c, open(sys.argv[1] + "/reversed.json", "w"))
+END
+    for c in example reversed; do
+        "$program" preprocess -m "$work/example.safetensors" -c "$work/$c.json" "$cat" -o "$work/x.npy" &&
+            "$program" run -m "$work/example.safetensors" -c "$work/$c.json" -i "$work/x.npy" -o "$work/$c" --tap all ||
+            return 1
+    done
+    diff -r "$work/example" "$work/reversed"
+}
+if command -v python3 >/dev/null 2>&1; then
+    check "layers may stand in any order" reversed
+else
+    echo "skip layers may stand in any order: no python3 here"
+fi
+
+taps() { # the output of every layer, and what is inside
+    "$program" summary -c "$work/example.json" -f json >"$work/listing" || return 1
+    for tap in stem stage1 stage1.embed stage1.block0 stage1.block0.attn.map stage2 norm features head; do
+        grep -q "\"name\":\"$tap\"" "$work/listing" || { echo "no tap $tap" && return 1; }
+    done
+}
+check "every layer's output is a tap" taps
+
+# ---- a network without classes ----
+
+echo '{"arch": "network", "layers": [{"type": "conv", "out_channels": 2}]}' >"$work/map.json"
+unnamed() { # one layer without a name: weights without a prefix
+    "$program" init -c "$work/map.json" --seed 1 -o "$work/map.safetensors" && head -c 600 "$work/map.safetensors" |
+        grep -qa '"conv.weight"'
+}
+check "one layer needs no name" unnamed
+unclassified() {
+    "$program" classify -m "$work/map.safetensors" "$cat" >"$work/out" 2>"$work/err"
+    [ $? -eq 3 ] && [ ! -s "$work/out" ] && [ "$(wc -l <"$work/err")" -eq 1 ] && grep -q 'no scores' "$work/err"
+}
+check "a network without classes classifies nothing" unclassified
+
+# ---- wrong networks: status 3, nothing on standard output, one line that names the layer ----
+
+refused() { # TEXT CONFIG
+    printf '%s\n' "$2" >"$work/wrong.json"
+    "$program" summary -c "$work/wrong.json" >"$work/out" 2>"$work/err"
+    status=$?
+    [ "$status" -eq 3 ] || { echo "status $status" && return 1; }
+    [ ! -s "$work/out" ] || { echo "something on standard output" && return 1; }
+    [ "$(wc -l <"$work/err")" -eq 1 ] || { echo "not one line" && return 1; }
+    grep -qF -e "$1" "$work/err" || { cat "$work/err" && return 1; }
+}
+network() { check "refused: $2" refused "$1" "{\"arch\": \"network\", $2}"; }
+layers() { network "$1" "\"layers\": [$2]"; }
+two='"inputs": [{"name": "a"}, {"name": "b", "channels": 4, "size": 16}]'
+
+network '"layers" is missing' '"input_size": 8'
+network '"layers" has 0 entries' '"layers": []'
+network '"layers" must be a list of objects' '"layers": {}'
+layers '[0]: must be an object' '3'
+layers '"type" must be a string' '{}'
+layers 'unknown "type" "convv"; did you mean "conv"?' '{"type": "convv"}'
+layers '[0] "s": conv: unknown key "strid"; did you mean "stride"?' '{"type": "conv", "name": "s", "strid": 2}'
+layers '"out_channels" is missing' '{"type": "conv"}'
+layers '"name" is missing: there are 2 layers' '{"type": "norm", "name": "a"}, {"type": "norm"}'
+layers '[1] "a": "name" clashes' '{"type": "norm", "name": "a"}, {"type": "norm", "name": "a"}'
+layers '[1] "a.b": "name" clashes' '{"type": "norm", "name": "a"}, {"type": "norm", "name": "a.b"}'
+layers '"name" must be of letters' '{"type": "norm", "name": "../a"}'
+layers '"name" cannot be "output"' '{"type": "norm", "name": "output"}'
+layers '"output" is "input", a name that an input has already' '{"type": "norm", "name": "a", "output": "input"}'
+layers '"output" is "a", a name that another output has already' \
+    '{"type": "norm", "name": "a"}, {"type": "norm", "name": "b", "output": "a"}'
+layers 'reads 2 values, "inputs" names 1' '{"type": "add", "name": "a", "inputs": "input"}'
+layers 'reads 2 values, "inputs" names 0' '{"type": "add"}'
+layers 'reads 1 value, "inputs" names 2' '{"type": "norm", "inputs": ["input", "input"]}'
+layers '"inputs" is empty' '{"type": "norm", "inputs": []}'
+layers '[0] "a": "inputs" names "inptu", which nothing gives; did you mean "input"?' \
+    '{"type": "norm", "name": "a", "inputs": "inptu"}'
+layers 'makes a cycle' '{"type": "norm", "inputs": ""}'
+layers '[1] "b": "inputs" makes a cycle: it reads "a"' \
+    '{"type": "norm", "name": "a", "inputs": "b"}, {"type": "norm", "name": "b"}, {"type": "norm", "name": "c", "inputs": "input"}'
+layers '[1] "b": no layer reads "b", nor "a"' \
+    '{"type": "norm", "name": "a"}, {"type": "norm", "name": "b", "inputs": "input"}'
+layers 'a: reads features; "inputs" names [3, 224, 224]' '{"type": "head", "name": "a", "num_classes": 3}'
+layers '"num_classes" is missing' '{"type": "pool", "name": "p"}, {"type": "head", "name": "a"}'
+layers '"pool" is "cls" and [3, 224, 224] has no class token' '{"type": "pool", "pool": "cls"}'
+layers '"num_heads" = 5 does not divide "embed_dim" = 192' '{"type": "cvt_stage", "num_heads": 5}'
+network '"output" is "input", which no layer gives' '"output": "input", "layers": [{"type": "norm"}]'
+network '"output" must be the name of a value' '"output": 1, "layers": [{"type": "norm"}]'
+network '"inputs" [0]: "name" is missing' '"inputs": [{}], "layers": [{"type": "norm"}]'
+network '"inputs" [1]: there are two called "a"' '"inputs": [{"name": "a"}, {"name": "a"}], "layers": [{"type": "norm"}]'
+network '"inputs" [1]: no layer reads "b"' "$two, \"layers\": [{\"type\": \"norm\"}]"
+network 'x: adds [3, 224, 224] and [4, 16, 16]; name values of one shape in "inputs"' \
+    "$two, \"layers\": [{\"type\": \"add\", \"name\": \"x\", \"inputs\": [\"a\", \"b\"]}]"
+exit "$((failures > 0))"
