@@ -467,6 +467,14 @@ static void test_activations(const cvt_kernels *kernels, report *r) {
         kernels->softmax(pair, 2, 1, 2, 1);
         near(r, pair[1] / pair[0], exact, 4.5e-7 * exact, "exp", (size_t)i, 0);
     }
+    for (size_t i = 0; i < N; i++) x[i] = y[i] = (float)i / N * 175 - 87;
+    kernels->exp(y, N);
+    for (size_t i = 0; i < N; i++) near(r, y[i], exp((double)x[i]), 4.5e-7 * exp((double)x[i]), "exp", i, 1);
+    float edges[] = {0, -INFINITY, -200, INFINITY, 3e38f, NAN, 7};
+    const float wanted[] = {1, 0, 0, INFINITY, INFINITY, NAN, 1096.6331f};
+    kernels->exp(edges, 6);
+    edges[6] = wanted[6];
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) expect(r, edges[i], wanted[i], "exp", i, 2);
     float scores[3][3] = {{0, -INFINITY, -1000}, {1, NAN, 2}, {0, INFINITY, 0}};
     kernels->softmax(scores[0], 3, 3, 3, 1);
     for (size_t j = 0; j < 3; j++) {

@@ -96,6 +96,8 @@ typedef struct cvt_kernels {
     void (*add)(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, int rows, int c);
     /* Softmax of scale * x along each row of n, in place. */
     void (*softmax)(float *x, size_t ldx, int rows, int n, float scale);
+    /* x = exp(x) in place: to 4.5e-7 of it; 0 below -87, infinity above 88.3. */
+    void (*exp)(float *x, size_t n);
     /* y[c] = mean over the rows, summed in row order. */
     void (*mean_rows)(float *y, const float *x, size_t ldx, int rows, int c);
     /* `rounds` rounds of multiply-adds on registers alone; returns how many operations (a multiply-add is two) that

@@ -210,6 +210,10 @@ static void add(float *y, size_t ldy, const float *a, size_t lda, const float *b
         for (int i = 0; i < c; i++) y[i] = a[i] + b[i];
 }
 
+static void exp_all(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = exp_of(x[i]);
+}
+
 static void mean_rows(float *y, const float *x, size_t ldx, int rows, int c) {
     for (int i = 0; i < c; i++) {
         float sum = 0;
@@ -242,6 +246,7 @@ const cvt_kernels cvt_kernels_ref = {
     .affine = affine,
     .add = add,
     .softmax = softmax,
+    .exp = exp_all,
     .mean_rows = mean_rows,
     .peak = peak,
 };

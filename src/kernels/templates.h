@@ -53,6 +53,7 @@ INLINE void v_store_n(float *p, vf x, size_t n) {
         .affine = affine,                       \
         .add = add,                             \
         .softmax = softmax,                     \
+        .exp = exp_all,                         \
         .mean_rows = mean_rows,                 \
         .peak = peak,                           \
     };

@@ -1,4 +1,4 @@
-/* tmpl_rows.h - kernels that go along one row at a time: layer norm, softmax, scale and shift, sum, mean.
+/* tmpl_rows.h - kernels that go along one row at a time: layer norm, softmax, exp, scale and shift, sum, mean.
  *
  * A row is taken by groups of WAYS vectors, then by one, and the rest under a mask, so the order of a sum follows from
  * the length of the row alone. The *_vector functions do the work of one vector; lanes is the constant VL but in the
@@ -148,6 +148,22 @@ static void row_scale(float *y, const float *x, size_t n, float factor) {
 
 static void softmax(float *x, size_t ldx, int rows, int n, float scale) {
     for (int r = 0; r < rows; r++, x += ldx) row_scale(x, x, (size_t)n, 1 / row_exp(x, (size_t)n, scale));
+}
+
+INLINE void exp_group(float *x) {
+    vf v[WAYS];
+    for (size_t j = 0; j < WAYS; j++) v[j] = v_min(v_set(89), v_load(x + j * VL)); /* 89 gives infinity */
+    exp_of(v, WAYS);
+    for (size_t j = 0; j < WAYS; j++) v_store(x + j * VL, v[j]);
+}
+
+static void exp_all(float *x, size_t n) {
+    for (; n >= GROUP; n -= GROUP, x += GROUP) exp_group(x);
+    if (!n) return;
+    float padded[GROUP] = {0};
+    memcpy(padded, x, n * sizeof *x);
+    exp_group(padded);
+    memcpy(x, padded, n * sizeof *x);
 }
 
 INLINE void mean_vector(float *y, const float *x, size_t ldx, size_t rows, size_t lanes) {

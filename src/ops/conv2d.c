@@ -1,4 +1,5 @@
-/* conv2d.c - dense convolution as a product over gathered rows; 1x1 with stride 1 is a product as it stands. */
+/* conv2d.c - dense convolution as a product over gathered rows; 1x1 with stride 1 is a product as it stands. Of one map,
+ * or of many small ones that follow each other as tokens: each has borders of its own. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -37,24 +38,38 @@ cvt_shape cvt_conv_shape(cvt_describe *d, const cvt_conv *a, int out) {
     return cvt_shape_map(out, h / a->stride_h + 1, w / a->stride_w + 1);
 }
 
+typedef struct attr {
+    cvt_conv conv;
+    int h, w; /* of each of the maps that follow each other; 0: the input is one map */
+} attr;
+
 static const char *type(const void *a) {
     (void)a;
     return "Conv2d";
 }
 
 static void describe(cvt_describe *d) {
-    const cvt_conv *a = d->attr;
-    int64_t in = d->shapes[0].d[0], out = a->out, weight[] = {out, in, a->kh, a->kw};
+    const attr *t = d->attr;
+    const cvt_conv *a = &t->conv;
+    cvt_shape given = d->shapes[0], map = given;
+    if (t->h) {
+        map = cvt_shape_map(cvt_shape_cols(given), t->h, t->w);
+        if (cvt_shape_rows(given) % (t->h * t->w))
+            cvtb_fail(d->builder, "%d tokens do not make maps of %d x %d", cvt_shape_rows(given), t->h, t->w);
+    }
+    int64_t in = map.d[0], out = a->out, weight[] = {out, in, a->kh, a->kw};
     cvt_describe_param(d, "weight", CVT_PARAMETER, 4, weight);
     if (a->bias) cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &out);
+    d->shapes = &map;
     cvt_shape s = cvt_conv_shape(d, a, a->out);
+    if (t->h) s = cvt_shape_tokens(cvt_shape_rows(given) / (t->h * t->w) * cvt_shape_rows(s), a->out);
     d->macs = (int64_t)cvt_shape_rows(s) * in * out * a->kh * a->kw;
     cvt_describe_output(d, s);
 }
 
 typedef struct args {
-    cvt_rows pixels;
-    cvt_window_args window;
+    cvt_rows pixels;       /* of all maps of an image */
+    cvt_window_args window; /* of each map */
     int n, k;
     const float *packed, *bias;
     cvt_act act;
@@ -63,10 +78,21 @@ typedef struct args {
 
 static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->pixels); }
 
+/* The rows of a tile, map by map. */
+static void gather(float *rows, const float *in, const args *a, cvt_rows_tile t) {
+    int size = a->window.oh * a->window.ow;
+    size_t map_size = (size_t)a->window.h * (size_t)a->window.w * (size_t)a->window.c, k = (size_t)a->k;
+    for (int row = t.first, end = t.first + t.count, n; row < end; row += n, rows += (size_t)n * k) {
+        int at = row % size;
+        n = cvt_min_int(size - at, end - row);
+        cvt_im2col(rows, in + (size_t)(row / size) * map_size, &a->window, at, n);
+    }
+}
+
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->pixels, tile);
-    cvt_im2col(x->scratch, cvt_at(x, a->in, t.image), &a->window, t.first, t.count);
+    gather(x->scratch, cvt_at(x, a->in, t.image), a, t);
     size_t n = (size_t)a->n, k = (size_t)a->k, first = (size_t)t.first * n;
     bool add = !cvt_ref_none(a->residual);
     cvt_gemm g = {
@@ -96,8 +122,12 @@ static void permute(float *to, const float *from, size_t n, size_t c, size_t tap
 enum { GATHERED = 1 << 16, MOST_PIXELS = 96 }; /* floats of rows gathered at a time */
 
 static void lower(cvt_lowering *l, const cvt_work *w) {
-    const cvt_conv *c = w->node->attr;
+    const attr *t = w->node->attr;
+    const cvt_conv *c = &t->conv;
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
+    if (t->h) in = cvt_shape_map(cvt_shape_cols(in), t->h, t->w);
+    int oh = (in.d[1] + c->pad_top + c->pad_bottom - c->kh) / c->stride_h + 1;
+    int ow = (in.d[2] + c->pad_left + c->pad_right - c->kw) / c->stride_w + 1;
     const float *bias = c->bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
     int k = in.d[0] * c->kh * c->kw, weight = w->node->params[0];
     bool unpadded = !c->pad_top && !c->pad_bottom && !c->pad_left && !c->pad_right;
@@ -115,8 +145,8 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
         int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MOST_PIXELS);
         args a = {
             .pixels = {cvt_shape_rows(out), block},
-            .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], c->kh, c->kw, c->stride_h, c->stride_w,
-                       c->pad_top, c->pad_left},
+            .window = {in.d[0], in.d[1], in.d[2], oh, ow, c->kh, c->kw, c->stride_h, c->stride_w, c->pad_top,
+                       c->pad_left},
             .n = c->out,
             .k = k,
             .packed = cvt_pack_panels(l, permuted, CVT_F32, k, c->out, fold.scale),
@@ -135,12 +165,18 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
 }
 
 static const cvt_op op_conv2d = {.name = "conv2d",
-                                 .attr_size = sizeof(cvt_conv),
+                                 .attr_size = sizeof(attr),
                                  .type = type,
                                  .describe = describe,
                                  .lower = lower,
                                  .fuses = CVT_FUSES_NORM | CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
 
 cvt_value cvtb_conv2d(cvt_builder *b, cvt_value map, const char *name, const cvt_conv *conv) {
-    return cvt_graph_add(b, &op_conv2d, name, conv, &map, 1);
+    attr a = {.conv = *conv};
+    return cvt_graph_add(b, &op_conv2d, name, &a, &map, 1);
+}
+
+cvt_value cvtb_conv2d_maps(cvt_builder *b, cvt_value tokens, const char *name, const cvt_conv *conv, int h, int w) {
+    attr a = {*conv, h, w};
+    return cvt_graph_add(b, &op_conv2d, name, &a, &tokens, 1);
 }

@@ -21,6 +21,9 @@ cvt_conv cvt_conv_square(int out, int kernel, int stride, int padding, bool bias
 /* Padding "SAME" of TensorFlow and Flax for a map of h x w: out = ceil(n / stride), the odd pixel below and right. */
 cvt_conv cvt_conv_same(cvt_conv conv, int h, int w);
 cvt_value cvtb_conv2d(cvt_builder *b, cvt_value map, const char *name, const cvt_conv *conv);
+/* The same on each of the maps h x w by itself that follow each other as tokens, [n * h * w, C] -> [n * OH * OW, out]:
+ * what lies outside a map is 0, not the neighbour. */
+cvt_value cvtb_conv2d_maps(cvt_builder *b, cvt_value tokens, const char *name, const cvt_conv *conv, int h, int w);
 /* groups = C: weight [C, 1, kh, kw]. */
 cvt_value cvtb_dwconv2d(cvt_builder *b, cvt_value map, const char *name, const cvt_conv *conv);
 
@@ -39,11 +42,12 @@ cvt_value cvtb_add(cvt_builder *b, cvt_value x, cvt_value y);
 cvt_value cvtb_multiply(cvt_builder *b, cvt_value x, cvt_value y); /* element by element */
 cvt_value cvtb_scale(cvt_builder *b, cvt_value x, float factor);
 
-/* Views: [C,H,W] -> [H*W,C], back, a run of tokens, [1,C] -> [C]. */
+/* Views: [C,H,W] -> [H*W,C], back, a run of tokens, [1,C] -> [C], [T,C] -> [T * C / c, c]. */
 cvt_value cvtb_tokens(cvt_builder *b, cvt_value map);
 cvt_value cvtb_map(cvt_builder *b, cvt_value tokens, int h, int w);
 cvt_value cvtb_slice(cvt_builder *b, cvt_value tokens, int first, int count);
 cvt_value cvtb_flatten(cvt_builder *b, cvt_value token);
+cvt_value cvtb_regroup(cvt_builder *b, cvt_value tokens, int c);
 /* The same value once more, to be tapped under a second name. */
 cvt_value cvtb_alias(cvt_builder *b, cvt_value x);
 
@@ -67,8 +71,12 @@ typedef struct cvt_position {
     int prefix, h, w; /* of the table */
     int to_h, to_w;   /* of x */
     cvt_interpolation resize;
+    bool map; /* the stored table is [h, w, C]; prefix is 0 */
 } cvt_position;
 cvt_value cvtb_position(cvt_builder *b, cvt_value x, const char *name, const cvt_position *position);
+/* x + the sinusoids of "Attention is all you need": row p, channel j: sin (j even) or cos (odd) of
+ * p / 10000^(2 floor(j / 2) / C). */
+cvt_value cvtb_sinusoid(cvt_builder *b, cvt_value x);
 
 /* A map at another size. */
 cvt_value cvtb_resize(cvt_builder *b, cvt_value map, int h, int w, cvt_interpolation how);
@@ -99,6 +107,10 @@ typedef struct cvt_gpsa {
     float scale;
 } cvt_gpsa;
 cvt_value cvtb_gpsa(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, const cvt_gpsa *gpsa);
+
+/* Attention in linear time by positive random features, one head (Performer, as in T2T-ViT): parameter w [features, C],
+ * phi(t) = exp(w t - |t|^2 / 2) / sqrt(features), y = phi(q) sum_s phi(k_s) v_s^T / (phi(q) sum_s phi(k_s) + eps). */
+cvt_value cvtb_performer(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int features, float eps);
 
 /* Mean over the tokens, [T, C] -> [1, C]. */
 cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens);

@@ -1,4 +1,5 @@
-/* resize.c - a map at another size, and a table of positions that fits the grid in use. */
+/* resize.c - a map at another size, and tables of positions: stored, fitted to the grid in use, or sinusoids. */
+#include <math.h>
 #include <string.h>
 
 #include "ops/axis.h"
@@ -94,12 +95,12 @@ static void describe_position(cvt_describe *d) {
     const position_attr *a = d->attr;
     const cvt_position *p = &a->p;
     int stored = p->prefix + p->h * p->w, rows = cvt_shape_rows(d->shapes[0]);
-    int64_t shape[] = {1, stored, cvt_shape_cols(d->shapes[0])};
+    int64_t c = cvt_shape_cols(d->shapes[0]), list[] = {1, stored, c}, map[] = {p->h, p->w, c};
     if (p->resize == CVT_INTERPOLATE_NONE && rows_of(p) > stored)
         cvtb_fail(d->builder, "%d tokens are more than the %d positions of \"%s\"", rows_of(p), stored, a->name);
     else if (rows % rows_of(p))
         cvtb_fail(d->builder, "%d tokens do not fit the %d positions of \"%s\"", rows, rows_of(p), a->name);
-    cvt_describe_param(d, a->name, CVT_PARAMETER, 3, shape);
+    cvt_describe_param(d, a->name, CVT_PARAMETER, 3, p->map ? map : list);
     cvt_describe_output(d, d->shapes[0]);
 }
 
@@ -163,3 +164,32 @@ cvt_value cvtb_position(cvt_builder *b, cvt_value x, const char *name, const cvt
     position_attr a = {name, *position};
     return cvt_graph_add(b, &op_position, NULL, &a, &x, 1);
 }
+
+/* ---- sinusoids, added ---- */
+
+static void describe_sinusoid(cvt_describe *d) { cvt_describe_output(d, d->shapes[0]); }
+
+static void sinusoid_lower(cvt_lowering *l, const cvt_work *w) {
+    cvt_shape s = l->graph->values[w->out].shape;
+    int rows = cvt_shape_rows(s), c = cvt_shape_cols(s);
+    float *table = cvt_lowering_floats(l, (size_t)rows * (size_t)c);
+    if (!table) return;
+    position_args x = {.rows = cvt_rows_of(s),
+                       .c = c,
+                       .period = rows,
+                       .table = table,
+                       .in = l->refs[w->node->in[0]],
+                       .out = l->refs[w->out]};
+    for (int p = 0; p < rows; p++) {
+        for (int j = 0; j < c; j++) {
+            double angle = p / pow(10000, 2.0 * (j / 2) / c);
+            *table++ = (float)(j % 2 ? cos(angle) : sin(angle));
+        }
+    }
+    cvt_lowering_step(l, w, &x, sizeof x, position_tiles, position_run);
+}
+
+static const cvt_op op_sinusoid = {
+    .name = "sinusoid", .describe = describe_sinusoid, .lower = sinusoid_lower, .in_place = true};
+
+cvt_value cvtb_sinusoid(cvt_builder *b, cvt_value x) { return cvt_graph_add(b, &op_sinusoid, NULL, NULL, &x, 1); }

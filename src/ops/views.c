@@ -78,6 +78,32 @@ static const cvt_op op_flatten = {.name = "flatten", .describe = describe_flatte
 
 cvt_value cvtb_flatten(cvt_builder *b, cvt_value token) { return cvt_graph_add(b, &op_flatten, NULL, NULL, &token, 1); }
 
+/* ---- regroup: [T,C] -> [T * C / c, c], the same numbers in the same order ---- */
+
+typedef struct regroup_attr {
+    int c;
+} regroup_attr;
+
+static void describe_regroup(cvt_describe *d) {
+    const regroup_attr *a = d->attr;
+    size_t count = cvt_shape_count(d->shapes[0]), c = (size_t)a->c;
+    if (count % c)
+        cvtb_fail(d->builder, "%d tokens of %d channels do not make tokens of %d", cvt_shape_rows(d->shapes[0]),
+                  cvt_shape_cols(d->shapes[0]), a->c);
+    cvt_describe_output(d, cvt_shape_tokens((int)(count / c), a->c));
+}
+
+static const cvt_op op_regroup = {.name = "regroup",
+                                  .attr_size = sizeof(regroup_attr),
+                                  .type = rearrange,
+                                  .describe = describe_regroup,
+                                  .view = at_start};
+
+cvt_value cvtb_regroup(cvt_builder *b, cvt_value tokens, int c) {
+    regroup_attr a = {c};
+    return cvt_graph_add(b, &op_regroup, NULL, &a, &tokens, 1);
+}
+
 /* ---- alias: the same value once more ---- */
 
 static void describe_alias(cvt_describe *d) { cvt_describe_output(d, d->shapes[0]); }

@@ -1,0 +1,221 @@
+/* performer.c - attention in linear time by positive random features (Choromanski et al., "Rethinking attention with
+ * performers"), one head, as T2T-ViT's token performer (yitu-opensource/T2T-ViT, models/token_performer.py) has it:
+ *
+ *   phi(t) = exp(w t - |t|^2 / 2) / sqrt(m)                        m features
+ *   S = sum over keys of phi(k) [v, 1]                             [m, e + 1]
+ *   y = phi(q) S: the first e columns, divided by the last + eps
+ *
+ * No maximum is subtracted: eps is absolute, and sums may be as small as it. phi is one product: -|t|^2 / 2 is a further
+ * column of the input whose weights are 1, -ln(m) / 2 the bias of the exponent.
+ *
+ * Steps: S of every fixed block of keys; these added in their order; y of every block of queries. */
+#include <math.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "graph/op.h"
+#include "ops/ops.h"
+#include "ops/product.h"
+#include "ops/rows.h"
+
+typedef struct attr {
+    int features;
+    float eps;
+} attr;
+
+static void describe(cvt_describe *d) {
+    const attr *a = d->attr;
+    cvt_shape q = d->shapes[0], k = d->shapes[1], v = d->shapes[2];
+    int64_t w[] = {a->features, q.d[1]}, t = q.d[0], s = k.d[0], c = q.d[1], e = v.d[1], m = a->features;
+    if (k.d[1] != q.d[1] || v.d[0] != k.d[0])
+        cvtb_fail(d->builder, "queries of %d channels, %d keys of %d and %d values do not fit", q.d[1], k.d[0], k.d[1],
+                  v.d[0]);
+    cvt_describe_param(d, "w", CVT_PARAMETER, 2, w);
+    d->macs = (t + s) * c * m + s * m * e + t * m * (e + 1);
+    cvt_describe_output(d, cvt_shape_tokens(q.d[0], v.d[1]));
+}
+
+/* c, e: channels of keys and values; m: features. */
+typedef struct args {
+    cvt_rows keys, queries;
+    int c, e, m;
+    float eps;
+    const float *features; /* panels of [w, 1], [c + 1, m] */
+    const float *bias;     /* [m] */
+    size_t sum, panels;    /* floats of a block's S, and of the panels of the total */
+    cvt_ref q, k, v, out, workspace;
+} args;
+
+enum { ROWS = 64 }; /* of a block: of keys, the order of a sum depends on it */
+
+static size_t panels_of(int columns, int depth, int nr) {
+    return (size_t)((columns + nr - 1) / nr) * (size_t)nr * (size_t)depth;
+}
+
+static args make_args(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
+    const attr *t = w->node->attr;
+    cvt_shape q = g->values[w->node->in[0]].shape, v = g->values[w->node->in[2]].shape;
+    args a = {.keys = {v.d[0], ROWS}, .queries = {q.d[0], ROWS}, .c = q.d[1], .e = v.d[1], .m = t->features};
+    a.eps = t->eps;
+    a.sum = (size_t)a.m * (size_t)(a.e + 1);
+    a.panels = panels_of(a.e + 1, a.m, kernels->nr);
+    return a;
+}
+
+/* The panels of the total, the total, and S of every block. */
+static size_t workspace(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
+    args a = make_args(w, g, kernels);
+    return a.panels + a.sum * (size_t)(1 + cvt_rows_per_image(a.keys));
+}
+
+static float *total_at(const args *a, const cvt_context *x, int image) {
+    return cvt_at(x, a->workspace, image) + a->panels;
+}
+
+/* phi of `rows` rows of t [rows, c] into to [rows, m]; wide: scratch of rows * (c + 1). */
+static void features(float *to, const args *a, const cvt_context *x, const float *t, int rows, float *wide) {
+    size_t c = (size_t)a->c;
+    for (size_t i = 0; i < (size_t)rows; i++) {
+        float *row = wide + i * (c + 1);
+        float squares = 0;
+        memcpy(row, t + i * c, c * sizeof *row);
+        for (size_t j = 0; j < c; j++) squares += row[j] * row[j];
+        row[c] = -0.5f * squares;
+    }
+    cvt_gemm g = {
+        .m = rows,
+        .n = a->m,
+        .k = a->c + 1,
+        .a = wide,
+        .lda = c + 1,
+        .b = a->features,
+        .c = to,
+        .ldc = (size_t)a->m,
+        .bias = a->bias,
+    };
+    x->kernels->gemm(&g);
+    x->kernels->exp(to, (size_t)rows * (size_t)a->m);
+}
+
+/* Panels of a matrix [depth, columns]. */
+static void pack(float *to, const cvt_kernels *kernels, const float *from, int depth, int columns) {
+    for (int j = 0; j < columns; j += kernels->nr)
+        kernels->pack_kn(to + (size_t)j * (size_t)depth, from + j, (size_t)columns, depth,
+                         cvt_min_int(kernels->nr, columns - j));
+}
+
+/* Scratch of both steps: phi, then what it is made of or what follows. */
+static size_t scratch_of(const args *a, int nr) {
+    size_t wide = (size_t)ROWS * (size_t)(a->c + 1), values = (size_t)ROWS * (size_t)(a->e + 1);
+    return 2 * (size_t)ROWS * (size_t)a->m + wide + values + panels_of(a->e + 1, ROWS, nr);
+}
+
+static int key_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->keys); }
+
+/* S of a block: phi^T [m, rows] times [v, 1] [rows, e + 1]. */
+static void key_run(const void *p, const cvt_context *x, int tile) {
+    const args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->keys, tile);
+    size_t rows = (size_t)t.count, m = (size_t)a->m, c = (size_t)a->c, e = (size_t)a->e, first = (size_t)t.first;
+    float *phi = x->scratch, *turned = phi + ROWS * m, *wide = turned + ROWS * m, *values = wide + ROWS * (c + 1);
+    float *panels = values + ROWS * (e + 1);
+    const float *v = cvt_at(x, a->v, t.image) + first * e;
+    features(phi, a, x, cvt_at(x, a->k, t.image) + first * c, t.count, wide);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < m; j++) turned[j * rows + i] = phi[i * m + j];
+        memcpy(values + i * (e + 1), v + i * e, e * sizeof *v);
+        values[i * (e + 1) + e] = 1;
+    }
+    pack(panels, x->kernels, values, t.count, a->e + 1);
+    cvt_gemm g = {
+        .m = a->m,
+        .n = a->e + 1,
+        .k = t.count,
+        .a = turned,
+        .lda = rows,
+        .b = panels,
+        .c = total_at(a, x, t.image) + a->sum * (size_t)(1 + t.first / ROWS),
+        .ldc = e + 1,
+    };
+    x->kernels->gemm(&g);
+}
+
+static int total_tiles(const void *p, int n) {
+    (void)p;
+    return n;
+}
+
+static void total_run(const void *p, const cvt_context *x, int image) {
+    const args *a = p;
+    float *total = total_at(a, x, image);
+    const float *part = total + a->sum;
+    memcpy(total, part, a->sum * sizeof *total);
+    for (int i = 1; i < cvt_rows_per_image(a->keys); i++) {
+        part += a->sum;
+        for (size_t j = 0; j < a->sum; j++) total[j] += part[j];
+    }
+    pack(cvt_at(x, a->workspace, image), x->kernels, total, a->m, a->e + 1);
+}
+
+static int query_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->queries); }
+
+static void query_run(const void *p, const cvt_context *x, int tile) {
+    const args *a = p;
+    cvt_rows_tile t = cvt_rows_at(a->queries, tile);
+    size_t m = (size_t)a->m, c = (size_t)a->c, e = (size_t)a->e, first = (size_t)t.first;
+    float *phi = x->scratch, *wide = phi + 2 * ROWS * m, *sums = wide + ROWS * (c + 1);
+    features(phi, a, x, cvt_at(x, a->q, t.image) + first * c, t.count, wide);
+    cvt_gemm g = {
+        .m = t.count,
+        .n = a->e + 1,
+        .k = a->m,
+        .a = phi,
+        .lda = m,
+        .b = cvt_at(x, a->workspace, t.image),
+        .c = sums,
+        .ldc = e + 1,
+    };
+    x->kernels->gemm(&g);
+    float *out = cvt_at(x, a->out, t.image) + first * e;
+    for (size_t i = 0; i < (size_t)t.count; i++, sums += e + 1, out += e)
+        for (size_t j = 0; j < e; j++) out[j] = sums[j] / (sums[e] + a->eps);
+}
+
+/* Panels of [w, 1], [m, c + 1] as a linear layer has it. */
+static const float *make_features(cvt_lowering *l, const float *w, int c, int m) {
+    size_t width = (size_t)c;
+    float *wide = cvt_lowering_floats(l, (size_t)m * (width + 1));
+    if (!wide || !w) return NULL;
+    for (size_t i = 0; i < (size_t)m; i++) {
+        memcpy(wide + i * (width + 1), w + i * width, width * sizeof *w);
+        wide[i * (width + 1) + width] = 1;
+    }
+    return cvt_pack_panels(l, wide, CVT_F32, c + 1, m, NULL);
+}
+
+static void lower(cvt_lowering *l, const cvt_work *w) {
+    args a = make_args(w, l->graph, l->kernels);
+    const cvt_value *in = w->node->in;
+    float *bias = cvt_lowering_floats(l, (size_t)a.m);
+    for (int i = 0; bias && i < a.m; i++) bias[i] = (float)(-0.5 * log(a.m));
+    a.bias = bias;
+    a.features = make_features(l, cvt_lowering_param(l, w->node->params[0]), a.c, a.m);
+    a.q = l->refs[in[0]];
+    a.k = l->refs[in[1]];
+    a.v = l->refs[in[2]];
+    a.out = l->refs[w->out];
+    a.workspace = l->workspace;
+    cvt_lowering_scratch(l, scratch_of(&a, l->kernels->nr));
+    cvt_lowering_step(l, w, &a, sizeof a, key_tiles, key_run);
+    cvt_lowering_step(l, w, &a, sizeof a, total_tiles, total_run);
+    cvt_lowering_step(l, w, &a, sizeof a, query_tiles, query_run);
+}
+
+static const cvt_op op_performer = {
+    .name = "performer", .attr_size = sizeof(attr), .describe = describe, .workspace = workspace, .lower = lower};
+
+cvt_value cvtb_performer(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int features, float eps) {
+    attr a = {features, eps};
+    cvt_value in[] = {q, k, v};
+    return cvt_graph_add(b, &op_performer, NULL, &a, in, 3);
+}
