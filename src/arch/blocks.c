@@ -10,7 +10,7 @@ cvt_value cvtb_cross_attention(cvt_builder *b, cvt_value x, cvt_value context, c
     cvt_value q = cvtb_linear(b, x, "q", inner, spec->qkv_bias);
     cvt_value k = cvtb_linear(b, context, "k", inner, spec->qkv_bias);
     cvt_value v = cvtb_linear(b, context, "v", inner, spec->qkv_bias);
-    cvt_value y = cvtb_attention(b, q, k, v, spec->heads, scale);
+    cvt_value y = cvtb_attention_groups(b, q, k, v, spec->heads, spec->groups > 0 ? spec->groups : 1, scale);
     if (!spec->no_out) y = cvtb_linear(b, y, "proj", out, spec->out_bias);
     cvtb_tap(b, y, NULL);
     cvtb_close(b);

@@ -13,6 +13,7 @@ typedef struct cvt_attention_spec {
     float scale; /* 0: dim_head^-0.5 */
     bool qkv_bias, out_bias;
     bool no_out; /* y is what attention gives, without proj */
+    int groups;  /* runs of tokens that attend within themselves; 0: one */
 } cvt_attention_spec;
 
 /* In scope "attn"; taps: "attn" (the output), "attn.map". */

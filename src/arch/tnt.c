@@ -1,0 +1,326 @@
+/* tnt.c - TNT: "Transformer in Transformer" (Han et al. 2021), huawei-noah/Efficient-AI-Backbones (tnt_pytorch) and
+ * timm's models/tnt.py.
+ *
+ * The image is cut into patches, a patch into words: n patches of w words. Words are tokens of inner_dim channels that
+ * attend within their patch, patches are tokens of embed_dim channels; in every block a patch's words, side by side,
+ * are projected and added to its token.
+ *
+ *   words     7x7 convolution of every patch by itself (zeros around the patch) + a position for each word of a patch
+ *   patches   norm(proj(norm(words of a patch))) under a class token, + positions
+ *   block     words += attn(norm(words)), += mlp(norm(words));  patches += what became of their words;
+ *             patches += attn(norm(patches)), += mlp(norm(patches))
+ *
+ * Two kinds of weights, told apart by their names: in the older ones ("legacy" in timm) the convolution goes over the
+ * whole image, and words are normed one by one and projected with a bias and no second norm. All norms have eps 1e-5. */
+#include <math.h>
+
+#include "arch/arch.h"
+#include "arch/blocks.h"
+
+static const float eps = 1e-5f;
+
+enum { UNSAID = -1 };
+enum { TOKEN, AVG }; /* global_pool */
+static const char *const pools[] = {"token", "avg", NULL};
+
+typedef struct config {
+    cvt_base base;
+    int img_size[2]; /* whose grid patch_pos is stored for */
+    int patch_size[2], embed_dim, inner_dim, depth, num_heads_inner, num_heads_outer, first_stride;
+    bool qkv_bias;
+    int legacy, global_pool;
+    double mlp_ratio;
+    /* settled */
+    int grid[2];      /* of the stored positions */
+    int inner_hidden; /* of the words' feed-forward part */
+} config;
+
+static cvt_status read_legacy(void *field, const cvt_json *value, cvt_error *error) {
+    bool legacy;
+    if (!cvt_json_bool(value, &legacy)) return cvt_fail(error, CVT_CONFIG, "must be true or false");
+    *(int *)field = legacy;
+    return CVT_OK;
+}
+
+#define AT(field) offsetof(config, field)
+static const cvt_key keys[] = {
+    {.name = "in_chans", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
+    {.name = "num_classes", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
+    {.name = "img_size", .type = CVT_KEY_SIZE, .offset = AT(img_size), .min = 1, .max = 65535},
+    {.name = "patch_size", .type = CVT_KEY_SIZE, .offset = AT(patch_size), .min = 1, .max = 256},
+    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = AT(embed_dim), .min = 1, .max = 65536},
+    {.name = "outer_dim", .type = CVT_KEY_INT, .offset = AT(embed_dim), .min = 1, .max = 65536},
+    {.name = "inner_dim", .type = CVT_KEY_INT, .offset = AT(inner_dim), .min = 1, .max = 16384},
+    {.name = "depth", .type = CVT_KEY_INT, .offset = AT(depth), .min = 1, .max = 1000},
+    {.name = "num_heads_inner", .type = CVT_KEY_INT, .offset = AT(num_heads_inner), .min = 1, .max = 4096},
+    {.name = "inner_num_heads", .type = CVT_KEY_INT, .offset = AT(num_heads_inner), .min = 1, .max = 4096},
+    {.name = "num_heads_outer", .type = CVT_KEY_INT, .offset = AT(num_heads_outer), .min = 1, .max = 4096},
+    {.name = "outer_num_heads", .type = CVT_KEY_INT, .offset = AT(num_heads_outer), .min = 1, .max = 4096},
+    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
+    {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = AT(qkv_bias)},
+    {.name = "first_stride", .type = CVT_KEY_INT, .offset = AT(first_stride), .min = 1, .max = 256},
+    {.name = "inner_stride", .type = CVT_KEY_INT, .offset = AT(first_stride), .min = 1, .max = 256},
+    {.name = "legacy", .type = CVT_KEY_READER, .offset = AT(legacy), .read = read_legacy},
+    {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
+    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "attn_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "drop_path_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {0},
+};
+
+/* ---- names of weights ---- */
+
+static const cvt_name_row native[] = {
+    {.native = "embed.*", .file = "embed.*"},   {.native = "patch.*", .file = "patch.*"},
+    {.native = "cls_token", .file = "cls_token"}, {.native = "pos_embed", .file = "pos_embed"},
+    {.native = "block{j}.*", .file = "block{j}.*"}, {.native = "norm.*", .file = "norm.*"},
+    {.native = "head.*", .file = "head.*"},     {0},
+};
+
+/* Attention in native scope N, called F in the file, which stacks q and k. */
+#define ATTENTION(N, F)                                                              \
+    {.native = N ".q.*", .file = F ".qk.*", .part = 0, .parts = 2},                  \
+        {.native = N ".k.*", .file = F ".qk.*", .part = 1, .parts = 2},              \
+        {.native = N ".v.*", .file = F ".v.*"}, {.native = N ".proj.*", .file = F ".proj.*"}
+
+static const cvt_name_row timm[] = {
+    {.native = "embed.conv.*", .file = "pixel_embed.proj.*"},
+    {.native = "embed.pos", .file = "pixel_pos", .axes = "1cab"},
+    {.native = "patch.norm1.*", .file = "norm1_proj.*"},
+    {.native = "patch.proj.*", .file = "proj.*"},
+    {.native = "patch.norm2.*", .file = "norm2_proj.*"},
+    {.native = "cls_token", .file = "cls_token"},
+    {.native = "pos_embed", .file = "patch_pos"},
+    {.native = "block{j}.inner.norm1.*", .file = "blocks.{j}.norm_in.*"},
+    ATTENTION("block{j}.inner.attn", "blocks.{j}.attn_in"),
+    {.native = "block{j}.inner.norm2.*", .file = "blocks.{j}.norm_mlp_in.*"},
+    {.native = "block{j}.inner.mlp.*", .file = "blocks.{j}.mlp_in.*"},
+    {.native = "block{j}.patch.norm1.*", .file = "blocks.{j}.norm1_proj.*"},
+    {.native = "block{j}.patch.proj.*", .file = "blocks.{j}.proj.*"},
+    {.native = "block{j}.patch.norm2.*", .file = "blocks.{j}.norm2_proj.*"},
+    {.native = "block{j}.norm1.*", .file = "blocks.{j}.norm_out.*"},
+    ATTENTION("block{j}.attn", "blocks.{j}.attn_out"),
+    {.native = "block{j}.norm2.*", .file = "blocks.{j}.norm_mlp.*"},
+    {.native = "block{j}.mlp.*", .file = "blocks.{j}.mlp.*"},
+    {.native = "norm.*", .file = "norm.*"},
+    {.native = "head.*", .file = "head.*"},
+    {0},
+};
+
+static const cvt_name_row huawei[] = {
+    {.native = "embed.conv.*", .file = "patch_embed.proj.*"},
+    {.native = "embed.pos", .file = "inner_pos", .axes = "1(ab)c"},
+    {.native = "patch.norm1.*", .file = "proj_norm1.*"},
+    {.native = "patch.proj.*", .file = "proj.*"},
+    {.native = "patch.norm2.*", .file = "proj_norm2.*"},
+    {.native = "cls_token", .file = "cls_token"},
+    {.native = "pos_embed", .file = "outer_pos"},
+    {.file = "outer_tokens"}, /* zeros */
+    {.native = "block{j}.inner.norm1.*", .file = "blocks.{j}.inner_norm1.*"},
+    ATTENTION("block{j}.inner.attn", "blocks.{j}.inner_attn"),
+    {.native = "block{j}.inner.norm2.*", .file = "blocks.{j}.inner_norm2.*"},
+    {.native = "block{j}.inner.mlp.*", .file = "blocks.{j}.inner_mlp.*"},
+    {.native = "block{j}.patch.norm1.*", .file = "blocks.{j}.proj_norm1.*"},
+    {.native = "block{j}.patch.proj.*", .file = "blocks.{j}.proj.*"},
+    {.native = "block{j}.patch.norm2.*", .file = "blocks.{j}.proj_norm2.*"},
+    {.native = "block{j}.norm1.*", .file = "blocks.{j}.outer_norm1.*"},
+    ATTENTION("block{j}.attn", "blocks.{j}.outer_attn"),
+    {.native = "block{j}.norm2.*", .file = "blocks.{j}.outer_norm2.*"},
+    {.native = "block{j}.mlp.*", .file = "blocks.{j}.outer_mlp.*"},
+    {.native = "norm.*", .file = "norm.*"},
+    {.native = "head.*", .file = "head.*"},
+    {0},
+};
+
+static const cvt_dialect dialects[] = {
+    {"native", native, true}, {"timm", timm, false}, {"huawei", huawei, false}, {NULL, NULL, false}};
+
+/* ---- config ---- */
+
+static void defaults(void *p) { /* TNT-S */
+    config *c = p;
+    *c = (config){
+        .base = {.channels = 3},
+        .patch_size = {16, 16},
+        .embed_dim = 384,
+        .inner_dim = 24,
+        .depth = 12,
+        .num_heads_inner = 4,
+        .num_heads_outer = 6,
+        .mlp_ratio = 4,
+        .first_stride = 4,
+        .legacy = UNSAID,
+    };
+}
+
+#define RECIPE "\"preprocess\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9, \"crop_rounding\": \"floor\", " \
+    "\"mean\": 0.5, \"std\": 0.5}"
+#define SMALL "\"embed_dim\": 384, \"inner_dim\": 24, \"num_heads_outer\": 6, " RECIPE
+static const cvt_preset presets[] = {
+    {"tnt_s_patch16_224", "{\"legacy\": false, " SMALL "}"},
+    {"tnt_s_legacy_patch16_224", "{\"legacy\": true, " SMALL "}"},
+    {"tnt_b_patch16_224",
+     "{\"legacy\": false, \"embed_dim\": 640, \"inner_dim\": 40, \"num_heads_outer\": 10, " RECIPE "}"},
+    {NULL, NULL},
+};
+
+/* Words along an axis of a patch. */
+static int words(const config *c, int axis) { return (c->patch_size[axis] - 1) / c->first_stride + 1; }
+
+static cvt_status check_heads(const char *heads_key, int heads, const char *dim_key, int dim, cvt_error *error) {
+    if (dim % heads == 0) return CVT_OK;
+    return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d does not divide \"%s\" = %d", heads_key, heads, dim_key, dim);
+}
+
+static cvt_status check_patch(const config *c, const int *size, cvt_error *error) {
+    for (int i = 0; i < 2; i++)
+        if (size[i] % c->patch_size[i])
+            return cvt_fail(error, CVT_CONFIG, "\"patch_size\" = %d does not divide the %s %d of \"img_size\"",
+                            c->patch_size[i], i ? "width" : "height", size[i]);
+    return CVT_OK;
+}
+
+/* The grid of the stored positions: that of img_size, unless the weights' is another one, a square. */
+static void settle_grid(config *c, const cvt_facts *facts) {
+    const cvt_tensor *pos = cvt_facts_tensor(facts, "pos_embed", 0);
+    for (int i = 0; i < 2; i++) c->grid[i] = c->img_size[i] / c->patch_size[i];
+    if (!pos || pos->rank != 3 || pos->shape[1] == 1 + (int64_t)c->grid[0] * c->grid[1]) return;
+    int side = pos->shape[1] > 1 && pos->shape[1] < INT32_MAX ? (int)sqrt((double)(pos->shape[1] - 1)) : 0;
+    if (side > 0 && (int64_t)side * side + 1 == pos->shape[1]) c->grid[0] = c->grid[1] = side;
+}
+
+/* timm makes the words' feed-forward part 4 times as wide as the words, huawei mlp_ratio times: weights know which. */
+static int inner_hidden(const config *c, const cvt_facts *facts) {
+    const cvt_tensor *fc1 = cvt_facts_tensor(facts, "block{j}.inner.mlp.fc1.weight", 0);
+    int by_ratio = (int)(c->inner_dim * c->mlp_ratio);
+    return fc1 && fc1->rank == 2 && fc1->shape[0] == by_ratio ? by_ratio : 4 * c->inner_dim;
+}
+
+static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+    config *c = p;
+    TRY(check_heads("num_heads_inner", c->num_heads_inner, "inner_dim", c->inner_dim, error));
+    TRY(check_heads("num_heads_outer", c->num_heads_outer, "embed_dim", c->embed_dim, error));
+    if ((int)(c->embed_dim * c->mlp_ratio) < 1)
+        return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    if (!c->base.classes) c->base.classes = 1000;
+    if (!c->base.recipe.given) {
+        c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.9);
+        for (int i = 0; i < 3; i++) c->base.recipe.mean[i] = c->base.recipe.std[i] = 0.5;
+    }
+    for (int i = 0; i < 2; i++) {
+        int otherwise = c->base.size[i] ? c->base.size[i] : c->base.recipe.size[i] ? c->base.recipe.size[i] : 224;
+        if (!c->img_size[i]) c->img_size[i] = otherwise;
+        if (!c->base.size[i]) c->base.size[i] = c->img_size[i];
+    }
+    TRY(check_patch(c, c->img_size, error));
+    if (c->legacy == UNSAID) c->legacy = facts->weights && !cvt_facts_tensor(facts, "block{j}.patch.norm2.weight", 0);
+    for (int i = 0; c->legacy && i < 2; i++)
+        if (c->patch_size[i] % c->first_stride)
+            return cvt_fail(error, CVT_CONFIG, "\"first_stride\" = %d does not divide \"patch_size\" = %d",
+                            c->first_stride, c->patch_size[i]);
+    settle_grid(c, facts);
+    c->inner_hidden = inner_hidden(c, facts);
+    return CVT_OK;
+}
+
+/* ---- the forward pass ---- */
+
+/* The words of all patches, patch by patch: tokens [n * w, inner_dim]. */
+static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
+    const int *patch = c->patch_size, h = words(c, 0), w = words(c, 1);
+    cvt_conv conv = cvt_conv_square(c->inner_dim, 7, c->first_stride, 3, true);
+    cvt_position position = {.h = h, .w = w, .to_h = h, .to_w = w, .map = true};
+    cvtb_open(b, "embed", 0, 0, "PixelEmbed");
+    cvt_value t;
+    if (c->legacy) {
+        t = cvtb_regroup(b, cvtb_patches(b, cvtb_conv2d(b, image, "conv", &conv), h, w), c->inner_dim);
+    } else {
+        t = cvtb_regroup(b, cvtb_patches(b, image, patch[0], patch[1]), c->base.channels);
+        t = cvtb_conv2d_maps(b, t, "conv", &conv, patch[0], patch[1]);
+    }
+    t = cvtb_tap(b, cvtb_position(b, t, "pos", &position), NULL);
+    cvtb_close(b);
+    return t;
+}
+
+/* Patches [n, embed_dim] made of their words. one_by_one, of legacy blocks: the first norm is over a word instead of all
+ * words of a patch, and there is no second one. */
+static cvt_value project(cvt_builder *b, const config *c, cvt_value t, int patches, bool bias, bool one_by_one) {
+    int all = cvt_shape_rows(cvtb_shape(b, t)) / patches * c->inner_dim;
+    cvtb_open(b, "patch", 0, 0, NULL);
+    t = cvtb_layer_norm(b, one_by_one ? t : cvtb_regroup(b, t, all), "norm1", eps);
+    t = cvtb_linear(b, one_by_one ? cvtb_regroup(b, t, all) : t, "proj", c->embed_dim, bias);
+    if (!one_by_one) t = cvtb_layer_norm(b, t, "norm2", eps);
+    cvtb_tap(b, t, NULL);
+    cvtb_close(b);
+    return t;
+}
+
+static cvt_value inner(cvt_builder *b, const config *c, cvt_value t, int patches) {
+    cvt_attention_spec spec = {.heads = c->num_heads_inner,
+                               .dim_head = c->inner_dim / c->num_heads_inner,
+                               .qkv_bias = c->qkv_bias,
+                               .out_bias = true,
+                               .groups = patches};
+    cvtb_open(b, "inner", 0, 0, NULL);
+    cvtb_grid(b, 0, 0, 0);
+    t = cvtb_add(b, t, cvtb_self_attention(b, cvtb_layer_norm(b, t, "norm1", eps), &spec));
+    t = cvtb_add(b, t, cvtb_mlp(b, cvtb_layer_norm(b, t, "norm2", eps), c->inner_hidden, CVT_ACT_GELU_ERF, true));
+    cvtb_tap(b, t, NULL);
+    cvtb_close(b);
+    return t;
+}
+
+/* *t: the words; y: the patches under their class token. */
+static cvt_value block(cvt_builder *b, const config *c, int j, cvt_value *t, cvt_value y, int patches) {
+    cvt_attention_spec spec = {.heads = c->num_heads_outer,
+                               .dim_head = c->embed_dim / c->num_heads_outer,
+                               .qkv_bias = c->qkv_bias,
+                               .out_bias = true};
+    cvtb_open(b, "block{j}", 'j', j, "Block");
+    *t = inner(b, c, *t, patches);
+    cvt_value more = project(b, c, *t, patches, c->legacy, c->legacy);
+    y = cvtb_concat(b, cvtb_slice(b, y, 0, 1), cvtb_add(b, cvtb_slice(b, y, 1, patches), more));
+    y = cvtb_add(b, y, cvtb_self_attention(b, cvtb_layer_norm(b, y, "norm1", eps), &spec));
+    int hidden = (int)(c->embed_dim * c->mlp_ratio);
+    y = cvtb_add(b, y, cvtb_mlp(b, cvtb_layer_norm(b, y, "norm2", eps), hidden, CVT_ACT_GELU_ERF, true));
+    cvtb_tap(b, y, NULL);
+    cvtb_close(b);
+    return y;
+}
+
+static cvt_value build(cvt_builder *b, const void *p) {
+    const config *c = p;
+    const int *size = c->base.size, *patch = c->patch_size;
+    int h = size[0] / patch[0], w = size[1] / patch[1];
+    if (size[0] % patch[0] || size[1] % patch[1])
+        cvtb_fail(b, "\"patch_size\" = %d x %d does not divide the input of %d x %d", patch[0], patch[1], size[0],
+                  size[1]);
+    cvt_position position = {.prefix = 1,
+                             .h = c->grid[0],
+                             .w = c->grid[1],
+                             .to_h = h,
+                             .to_w = w,
+                             .resize = CVT_INTERPOLATE_BICUBIC_ANTIALIAS};
+    cvt_value t = embed(b, c, cvtb_input(b, c->base.channels, size[0], size[1]));
+    cvt_value y = cvtb_concat(b, cvtb_token(b, "cls_token", c->embed_dim), project(b, c, t, h * w, true, false));
+    y = cvtb_tap(b, cvtb_position(b, y, "pos_embed", &position), "tokens");
+    cvtb_grid(b, 1, h, w);
+    for (int j = 0; j < c->depth && !cvtb_failed(b); j++) y = block(b, c, j, &t, y, h * w);
+    y = cvtb_tap(b, cvtb_layer_norm(b, y, "norm", eps), "norm");
+    y = c->global_pool == AVG ? cvtb_mean(b, cvtb_slice(b, y, 1, h * w)) : cvtb_slice(b, y, 0, 1);
+    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, y)), "head", c->base.classes, true);
+}
+
+const cvt_arch cvt_arch_tnt = {
+    .name = "tnt",
+    .about = "TNT (huawei-noah, timm): transformers within patches, inside a transformer of patches",
+    .config_size = sizeof(config),
+    .defaults = defaults,
+    .keys = keys,
+    .presets = presets,
+    .dialects = dialects,
+    .classifier = "head.weight",
+    .settle = settle,
+    .build = build,
+};
