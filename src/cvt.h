@@ -64,6 +64,7 @@ typedef struct cvt_options {
     const char *default_labels; /* such a file for models of 1000 classes that carry none, or NULL */
     const char *const *taps; /* names of values that runs must keep, or the single name "all"; NULL for none */
     size_t n_taps;
+    bool embedding;          /* runs must keep what the last linear layer reads, for cvt_session_embedding */
     int height, width;       /* build for this input size; 0: what the config says */
     const int (*sizes)[2];   /* the same for every input of a model of several: sizes[0] is not read, 0: as above */
     size_t n_sizes;
@@ -81,6 +82,8 @@ cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *
 /* Binds the weights of a model that was opened with weights_later: before the first session, once. Other threads may
  * read images for the model meanwhile. */
 cvt_status cvt_model_load(cvt_model *model, cvt_error *error);
+/* One more tap that runs must keep: before cvt_model_load. CVT_USAGE where there is none of that name. */
+cvt_status cvt_model_keep(cvt_model *model, const char *tap, cvt_error *error);
 void cvt_model_free(cvt_model *model);
 
 /* Reads every weight once and fails on the first value that is not finite. */
@@ -99,11 +102,25 @@ cvt_tensor_info cvt_model_input(const cvt_model *model, int index);
 cvt_tensor_info cvt_model_output(const cvt_model *model);
 int cvt_model_taps(const cvt_model *model);                         /* every value that could be kept */
 cvt_tensor_info cvt_model_tap(const cvt_model *model, int index);
+cvt_tensor_info cvt_model_embedding(const cvt_model *model); /* what the last linear layer reads; name NULL: unknown */
 int64_t cvt_model_parameters(const cvt_model *model);
 int64_t cvt_model_buffers(const cvt_model *model);
 int64_t cvt_model_macs(const cvt_model *model);
 int cvt_model_classes(const cvt_model *model);
 const char *cvt_model_label(const cvt_model *model, int class_index); /* NULL where there is none */
+
+/* A tap that holds attention: [heads, queries, keys]. Of the keys the first `prefix` (class tokens) lie nowhere on the
+ * image, the others are a grid of height x width cells that covers it, row by row; height 0: that is not known. */
+typedef struct cvt_attention_info {
+    int heads, queries, keys;
+    int prefix, height, width;
+    bool map; /* the probabilities of a layer ("map", "block1.attn.map"); else scores on the way there */
+} cvt_attention_info;
+cvt_attention_info cvt_model_attention(const cvt_model *model, int tap); /* heads 0: no attention */
+/* Attention rollout (Abnar and Zuidema 2020): the maps by which each layer passes on the tokens that reach the one of
+ * `tap`, first to last, that one included. All are [heads, T, T], with the largest T in `tap`: to an earlier one the
+ * class tokens that join later are strangers. chain: room for cvt_model_taps. CVT_USAGE where there is no such chain. */
+cvt_status cvt_model_rollout(const cvt_model *model, int tap, int *chain, int *n, cvt_error *error);
 
 /* The listing. CVT_ROWS_CVT: a row per layer that computes, parameters counted once. CVT_ROWS_TORCHSUMMARY: a row per
  * call of a module and per container, children first, parameters counted at every call, as torchsummary does. */
@@ -138,6 +155,8 @@ cvt_status cvt_session_run(cvt_session *session, const float *const *inputs, int
 const float *cvt_session_output(const cvt_session *session);                   /* [n, output shape] */
 /* Copies the named tap, [n, tap shape], into `to`; the tap must be among options.taps. */
 cvt_status cvt_session_tap(const cvt_session *session, const char *name, float *to, cvt_error *error);
+/* The same of what the last linear layer reads, [n, embedding shape]; the model was opened with options.embedding. */
+cvt_status cvt_session_embedding(const cvt_session *session, float *to, cvt_error *error);
 
 /* Time by kind of step, summed over all runs since profiling was switched on (it costs little). */
 typedef struct cvt_op_time {
@@ -178,7 +197,8 @@ void cvt_image_free(cvt_image *image);
 cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop, cvt_error *error);
 cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size,
                                  cvt_image_stop stop, cvt_error *error);
-/* The tensor the model is fed, [C, H, W]; after a stop, the pixels [H, W, 3]. */
+/* The tensor the model is fed, [C, H, W]; the pixels [H, W, 3] as they are at the stop, without one those that the
+ * tensor was made of. */
 const float *cvt_image_tensor(const cvt_image *image);
 const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width);
 /* What the last read found odd and passed all the same, or NULL: one line. */

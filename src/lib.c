@@ -112,14 +112,24 @@ static cvt_status unknown_tap(const cvt_model *m, const char *name, cvt_error *e
     return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"; the nearest is \"%s\"", name, nearest);
 }
 
+cvt_status cvt_model_keep(cvt_model *m, const char *tap, cvt_error *error) {
+    cvt_value v = find_tap(m, tap);
+    if (v == CVT_NO_VALUE) return unknown_tap(m, tap, error);
+    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs keep is settled");
+    m->keep[v] = true;
+    return CVT_OK;
+}
+
 static cvt_status choose_taps(cvt_model *m, const cvt_options *options, cvt_error *error) {
     for (size_t i = 0; i < options->n_taps; i++) {
         bool all = strcmp(options->taps[i], "all") == 0;
-        cvt_value v = all ? CVT_NO_VALUE : find_tap(m, options->taps[i]);
-        if (!all && v == CVT_NO_VALUE) return unknown_tap(m, options->taps[i], error);
-        if (!all) m->keep[v] = true;
         for (int k = 0; all && k < m->n_taps; k++) m->keep[m->taps[k]] = true;
+        if (!all) TRY(cvt_model_keep(m, options->taps[i], error));
     }
+    if (!options->embedding) return CVT_OK;
+    if (m->graph->embedding == CVT_NO_VALUE)
+        return cvt_fail(error, CVT_USAGE, "the model has no last linear layer whose input could be kept");
+    m->keep[m->graph->embedding] = true;
     return CVT_OK;
 }
 

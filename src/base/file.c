@@ -231,12 +231,24 @@ cvt_status cvt_out_write(cvt_out *out, const void *bytes, size_t n, cvt_error *e
     return fail_output(out, error);
 }
 
+cvt_status cvt_out_patch(cvt_out *out, long offset, const void *bytes, size_t n, cvt_error *error) {
+    FILE *stream = out->stream;
+    if (fseek(stream, offset, SEEK_SET) == 0 && fwrite(bytes, 1, n, stream) == n && fseek(stream, 0, SEEK_END) == 0)
+        return CVT_OK;
+    return fail_output(out, error);
+}
+
 /* Hands over what is buffered; true if all of it was taken. */
 static bool close_stream(cvt_out *out) {
     FILE *stream = out->stream;
     out->stream = NULL;
+    if (!stream) return true;
     if (stream == stdout) return fflush(stdout) == 0;
     return fclose(stream) == 0;
+}
+
+cvt_status cvt_out_settle(cvt_out *out, cvt_error *error) {
+    return close_stream(out) ? CVT_OK : fail_output(out, error);
 }
 
 cvt_status cvt_out_finish(cvt_out *out, cvt_error *error) {

@@ -38,6 +38,12 @@ typedef struct cvt_out {
 } cvt_out;
 cvt_status cvt_out_open(cvt_out *out, const char *path, cvt_error *error);
 cvt_status cvt_out_write(cvt_out *out, const void *bytes, size_t n, cvt_error *error);
+/* Writes over bytes that were written before, at `offset` from the beginning; CVT_OUTPUT where the output cannot go
+ * back (a pipe). */
+cvt_status cvt_out_patch(cvt_out *out, long offset, const void *bytes, size_t n, cvt_error *error);
+/* Hands all bytes to the system, so that of `finish` only the change of the name is left: for files that belong
+ * together. */
+cvt_status cvt_out_settle(cvt_out *out, cvt_error *error);
 cvt_status cvt_out_finish(cvt_out *out, cvt_error *error);
 void cvt_out_abandon(cvt_out *out);
 

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/num.h"
 #include "base/str.h"
 
@@ -231,12 +230,19 @@ void cvt_npy_free(cvt_npy *npy) {
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
-static void form_header(cvt_str *s, cvt_npy_type type, int rank, const int64_t *shape) {
+/* growing: with room for any first dimension, as NumPy leaves it */
+static void form_header(cvt_str *s, cvt_npy_type type, int rank, const int64_t *shape, bool growing) {
+    enum { LONGEST = 20 };
     cvt_str_append(s, magic, MAGIC);
     cvt_str_append(s, "\1\0\0\0", 4); /* version 1.0, the size follows below */
     cvt_str_print(s, "{'descr': '%s', 'fortran_order': False, 'shape': (", type == CVT_NPY_F32 ? "<f4" : "|u1");
-    for (int d = 0; d < rank; d++) cvt_str_print(s, "%s%lld", d ? ", " : "", (long long)shape[d]);
+    size_t first = s->size, digits = LONGEST;
+    for (int d = 0; d < rank; d++) {
+        cvt_str_print(s, "%s%lld", d ? ", " : "", (long long)shape[d]);
+        if (d == 0) digits = s->size - first;
+    }
     cvt_str_print(s, "%s), }", rank == 1 ? "," : "");
+    if (growing) cvt_str_print(s, "%*s", (int)(LONGEST - digits), "");
     while ((s->size + 1) % ALIGNMENT && !s->failed) cvt_str_append(s, " ", 1);
     cvt_str_append(s, "\n", 1);
     if (s->failed) return;
@@ -253,7 +259,7 @@ cvt_status cvt_npy_write(const char *path, cvt_npy_type type, const void *data, 
             return cvt_fail(error, CVT_OUTPUT, "%s: a shape too large for any memory", path);
     cvt_str head = {0};
     cvt_out out;
-    form_header(&head, type, rank, shape);
+    form_header(&head, type, rank, shape, false);
     cvt_status status = head.failed ? cvt_fail_memory(error) : cvt_out_open(&out, path, error);
     if (status == CVT_OK) {
         status = cvt_out_write(&out, head.data, head.size, error);
@@ -266,3 +272,42 @@ cvt_status cvt_npy_write(const char *path, cvt_npy_type type, const void *data, 
     cvt_str_free(&head);
     return status;
 }
+
+/* ---- writing row by row ---------------------------------------------------------------------------------------- */
+
+static cvt_status write_header(cvt_npy_rows *rows, cvt_error *error) {
+    cvt_str head = {0};
+    form_header(&head, CVT_NPY_F32, rows->rank, rows->shape, true);
+    cvt_status status = head.failed ? cvt_fail_memory(error) : cvt_out_patch(&rows->out, 0, head.data, head.size, error);
+    cvt_str_free(&head);
+    return status;
+}
+
+cvt_status cvt_npy_rows_open(cvt_npy_rows *rows, const char *path, int rank, const int64_t *row_shape,
+                             cvt_error *error) {
+    *rows = (cvt_npy_rows){.rank = rank + 1, .row = sizeof(float)};
+    if (rank + 1 > CVT_NPY_MAX_RANK) return cvt_fail(error, CVT_OUTPUT, "%s: too many dimensions", path);
+    for (int d = 0; d < rank; d++) {
+        rows->shape[d + 1] = row_shape[d];
+        if (!cvt_mul_size(rows->row, (size_t)row_shape[d], &rows->row))
+            return cvt_fail(error, CVT_OUTPUT, "%s: a shape too large for any memory", path);
+    }
+    TRY(cvt_out_open(&rows->out, path, error));
+    cvt_status status = write_header(rows, error);
+    if (status != CVT_OK) cvt_npy_rows_abandon(rows);
+    return status;
+}
+
+cvt_status cvt_npy_rows_add(cvt_npy_rows *rows, const float *row, cvt_error *error) {
+    rows->shape[0]++;
+    return cvt_out_write(&rows->out, row, rows->row, error);
+}
+
+cvt_status cvt_npy_rows_settle(cvt_npy_rows *rows, cvt_error *error) {
+    TRY(write_header(rows, error));
+    return cvt_out_settle(&rows->out, error);
+}
+
+cvt_status cvt_npy_rows_finish(cvt_npy_rows *rows, cvt_error *error) { return cvt_out_finish(&rows->out, error); }
+
+void cvt_npy_rows_abandon(cvt_npy_rows *rows) { cvt_out_abandon(&rows->out); }

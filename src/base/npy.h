@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "base/error.h"
+#include "base/file.h"
 
 enum { CVT_NPY_MAX_RANK = 8 };
 
@@ -26,5 +26,21 @@ typedef enum cvt_npy_type { CVT_NPY_F32, CVT_NPY_U8 } cvt_npy_type;
 /* Errors: CVT_OUTPUT. */
 cvt_status cvt_npy_write(const char *path, cvt_npy_type type, const void *data, int rank, const int64_t *shape,
                          cvt_error *error);
+
+/* The same for f32 rows whose number shows only at the end: each of `row_shape`, [rows, ...row_shape]. The output must
+ * be one that can be sought in. The file appears with `finish`, as that of cvt_out; `abandon` as there. */
+typedef struct cvt_npy_rows {
+    cvt_out out;
+    int rank; /* with the rows */
+    int64_t shape[CVT_NPY_MAX_RANK];
+    size_t row; /* bytes */
+} cvt_npy_rows;
+cvt_status cvt_npy_rows_open(cvt_npy_rows *rows, const char *path, int rank, const int64_t *row_shape,
+                             cvt_error *error);
+cvt_status cvt_npy_rows_add(cvt_npy_rows *rows, const float *row, cvt_error *error);
+/* Writes the number of rows and hands all to the system: `finish` then only gives the file its name. */
+cvt_status cvt_npy_rows_settle(cvt_npy_rows *rows, cvt_error *error);
+cvt_status cvt_npy_rows_finish(cvt_npy_rows *rows, cvt_error *error);
+void cvt_npy_rows_abandon(cvt_npy_rows *rows);
 
 #endif

@@ -14,6 +14,7 @@ enum {
     LATE_INPUTS = 256, /* may wait for an older one before everything waits: 100 megapixels take seconds */
     MOST_READERS = 64,
 };
+static const size_t late_bytes = (size_t)64 << 20; /* what their results may take */
 
 /* A slot of the pipeline. */
 typedef struct job {
@@ -31,7 +32,8 @@ typedef struct reader {
 
 typedef struct runner {
     cvt_session *session;
-    float *inputs; /* of a pass with several images: their tensors back to back */
+    float *inputs;  /* of a pass with several images: their tensors back to back */
+    float *outputs; /* the same of the results, where they are not the model's output */
 } runner;
 
 struct cvt_batch {
@@ -99,23 +101,31 @@ static bool decode_input(void *context, int decoder, void *slot) {
 
 /* ---- forward passes -------------------------------------------------------------------------------------------- */
 
+/* A pass of n images; *outputs: their results back to back. */
+static cvt_status run_pass(cvt_batch *batch, const runner *with, const float *inputs, int n, const float **outputs,
+                           cvt_error *error) {
+    const cvt_batch_options *options = &batch->options;
+    TRY(cvt_session_run(with->session, &inputs, n, error));
+    *outputs = with->outputs ? with->outputs : cvt_session_output(with->session);
+    if (options->tap) return cvt_session_tap(with->session, options->tap, with->outputs, error);
+    return options->embedding ? cvt_session_embedding(with->session, with->outputs, error) : CVT_OK;
+}
+
 static void run_one(cvt_batch *batch, const runner *with, job *it) {
-    const float *inputs[] = {it->tensor};
-    it->error.status = cvt_session_run(with->session, inputs, 1, &it->error);
-    if (it->error.status == CVT_OK)
-        memcpy(it->output, cvt_session_output(with->session), batch->output_size * sizeof *it->output);
+    const float *outputs;
+    it->error.status = run_pass(batch, with, it->tensor, 1, &outputs, &it->error);
+    if (it->error.status == CVT_OK) memcpy(it->output, outputs, batch->output_size * sizeof *it->output);
 }
 
 /* All in one pass; false if that fails, which does not say whose fault it was. */
 static bool run_together(cvt_batch *batch, const runner *with, void *const *slots, int n) {
     cvt_error ignored;
-    const float *inputs[] = {with->inputs};
+    const float *outputs;
     for (int i = 0; i < n; i++) {
         const job *it = slots[i];
         memcpy(with->inputs + (size_t)i * batch->input_size, it->tensor, batch->input_size * sizeof *it->tensor);
     }
-    if (cvt_session_run(with->session, inputs, n, &ignored) != CVT_OK) return false;
-    const float *outputs = cvt_session_output(with->session);
+    if (run_pass(batch, with, with->inputs, n, &outputs, &ignored) != CVT_OK) return false;
     for (int i = 0; i < n; i++) {
         job *it = slots[i];
         memcpy(it->output, outputs + (size_t)i * batch->output_size, batch->output_size * sizeof *it->output);
@@ -175,7 +185,8 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
     int threads = cvt_min_int(options->threads, MOST_READERS) * cvt_min_int(options->jobs, MOST_READERS);
     batch->n_readers = at_most(cvt_min_int(threads, MOST_READERS), known);
     size_t passes = (size_t)options->jobs * (size_t)options->images;
-    size_t busy = (size_t)batch->n_readers + 2 * passes, window = busy + LATE_INPUTS;
+    size_t late = late_bytes / (batch->output_size * sizeof(float));
+    size_t busy = (size_t)batch->n_readers + 2 * passes, window = busy + (late < LATE_INPUTS ? late : LATE_INPUTS);
     if (known && known < busy) busy = known;
     if (known && known < window) window = known;
 
@@ -200,16 +211,29 @@ static size_t count_of(cvt_tensor_info info) {
     return count;
 }
 
+cvt_status cvt_batch_value(cvt_tensor_info *out, const cvt_model *model, const cvt_batch_options *options,
+                           cvt_error *error) {
+    for (int i = 0; options->tap && i < cvt_model_taps(model); i++) {
+        *out = cvt_model_tap(model, i);
+        if (strcmp(out->name, options->tap) == 0) return CVT_OK;
+    }
+    if (options->tap) return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"", options->tap);
+    *out = options->embedding ? cvt_model_embedding(model) : cvt_model_output(model);
+    return out->name ? CVT_OK : cvt_fail(error, CVT_USAGE, "the model has no last linear layer");
+}
+
 cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batch_options *options, cvt_error *error) {
     *out = NULL;
     if (cvt_model_inputs(model) != 1)
         return cvt_fail(error, CVT_CONFIG, "the model reads %d inputs, not one image", cvt_model_inputs(model));
+    cvt_tensor_info value;
+    TRY(cvt_batch_value(&value, model, options, error));
     cvt_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return cvt_fail_memory(error);
     batch->options = *options;
     batch->model = model;
     batch->input_size = count_of(cvt_model_input(model, 0));
-    batch->output_size = count_of(cvt_model_output(model));
+    batch->output_size = count_of(value);
     pthread_mutex_init(&batch->lock, NULL);
     cvt_status status = CVT_OK;
     if (pipe(batch->wake) != 0) {
@@ -230,6 +254,10 @@ static cvt_status make_sessions(cvt_batch *batch, cvt_error *error) {
     for (int i = 0; i < options->jobs; i++) {
         runner *with = &batch->runners[i];
         TRY(cvt_session_new(&with->session, batch->model, options->images, options->threads, error));
+        if (options->embedding || options->tap) {
+            with->outputs = calloc((size_t)options->images * batch->output_size, sizeof *with->outputs);
+            if (!with->outputs) return cvt_fail_memory(error);
+        }
         if (options->images == 1) continue;
         with->inputs = calloc((size_t)options->images * batch->input_size, sizeof *with->inputs);
         if (!with->inputs) return cvt_fail_memory(error);
@@ -262,6 +290,7 @@ void cvt_batch_free(cvt_batch *batch) {
     for (int i = 0; batch->runners && i < batch->options.jobs; i++) {
         cvt_session_free(batch->runners[i].session);
         free(batch->runners[i].inputs);
+        free(batch->runners[i].outputs);
     }
     for (size_t i = 0; i < batch->n_tensors; i++) free(batch->tensors[i]);
     for (int i = 0; i < 2; i++)

@@ -13,6 +13,8 @@ typedef struct cvt_batch_options {
     int threads;  /* inside a forward pass */
     int jobs;     /* forward passes at once */
     int images;   /* most images of a pass */
+    const char *tap; /* the result is this tap of the model; NULL: its output */
+    bool embedding;  /* without a tap: the result is what the last linear layer reads */
     size_t known; /* how many inputs there are, 0 if that is not known */
 } cvt_batch_options;
 
@@ -22,7 +24,7 @@ typedef struct cvt_batch_result {
     cvt_status status;   /* CVT_OK: output is there */
     const char *message; /* else why not; does not name the input */
     const char *warning; /* what was odd about an image that passed all the same, or NULL */
-    const float *output; /* cvt_model_output */
+    const float *output; /* cvt_model_output, or the value that the options ask for */
 } cvt_batch_result;
 
 /* What the caller does with results, on its own thread. False from either ends the run. */
@@ -33,6 +35,10 @@ typedef struct cvt_batch_sink {
 } cvt_batch_sink;
 
 typedef struct cvt_batch cvt_batch;
+
+/* What the results are. */
+cvt_status cvt_batch_value(cvt_tensor_info *out, const cvt_model *model, const cvt_batch_options *options,
+                           cvt_error *error);
 
 /* Starts decoding the first inputs, for which the model need not have its weights yet: neither waits for the other. */
 cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batch_options *options, cvt_error *error);

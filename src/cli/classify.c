@@ -1,14 +1,9 @@
 /* classify.c - cvt classify: what is in these images. */
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "batch/batch.h"
-#include "cli/command.h"
+#include "cli/inputs.h"
 #include "cli/models.h"
-#include "cli/progress.h"
-#include "cli/threads.h"
 #include "report/record.h"
 
 /* One run: how results become records. */
@@ -32,14 +27,6 @@ static bool write_text(run *r) {
     return written && cvt_cli_flush(r->cli);
 }
 
-static void say(run *r, const cvt_batch_result *result) {
-    char warning[CVT_MESSAGE_MAX];
-    if (result->status == CVT_OK && !result->warning) return;
-    cvt_progress_clear(&r->progress);
-    if (result->warning) snprintf(warning, sizeof warning, "warning: %s", result->warning);
-    cvt_cli_say(result->path, result->warning ? warning : result->message);
-}
-
 static bool add_result(void *context, const cvt_batch_result *result) {
     run *r = context;
     cvt_record record = {.path = result->path, .status = result->status, .message = result->message};
@@ -52,11 +39,9 @@ static bool add_result(void *context, const cvt_batch_result *result) {
         record.ranks = r->ranks;
         record.n = r->k;
     }
-    r->progress.done++;
-    r->progress.failed += result->status != CVT_OK;
     cvt_records_add(&r->records, &record, &r->text);
     bool written = write_text(r);
-    say(r, result);
+    cvt_inputs_note(&r->progress, result, NULL);
     return written && !cvt_cli_stopped();
 }
 
@@ -71,28 +56,6 @@ static bool prepare(run *r, const cvt_settings *settings) {
     r->scores = calloc((size_t)r->k, sizeof *r->scores);
     r->ranks = calloc((size_t)r->k, sizeof *r->ranks);
     return r->scores && r->ranks;
-}
-
-/* What the command line asks for. */
-static cvt_status choose(cvt_batch_options *options, const cvt_settings *settings, char **operands, cvt_error *error) {
-    cvt_list_options *inputs = &options->inputs;
-    *options = (cvt_batch_options){.image = cvt_settings_image(settings), .images = (int)settings->batch};
-    *inputs = (cvt_list_options){.paths = (const char *const *)operands,
-                                 .files_from = settings->files_from,
-                                 .nul = settings->null,
-                                 .recursive = settings->recursive};
-    while (operands[inputs->n_paths]) inputs->n_paths++;
-    if (settings->null && !settings->files_from) {
-        if (inputs->n_paths)
-            return cvt_fail(error, CVT_USAGE, "-0 is for lists: give --files-from too, or no operands");
-        inputs->files_from = "-";
-    }
-    options->known = cvt_list_count(inputs);
-    cvt_threads threads;
-    TRY(cvt_threads_choose(settings, options->known != 1, &threads, error));
-    options->threads = threads.inside;
-    options->jobs = threads.jobs;
-    return CVT_OK;
 }
 
 /* The model gets its weights while the first images are decoded. */
@@ -115,7 +78,7 @@ static int run_model(cvt_cli *cli, const cvt_settings *settings, const cvt_batch
     cvt_batch *batch;
     if (cvt_batch_new(&batch, model, options, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     run r = {.cli = cli};
-    cvt_progress_begin(&r.progress, options->known);
+    cvt_progress_begin(&r.progress, options->known, true);
     cvt_status status = classify(&r, settings, batch, model, &error);
     cvt_batch_free(batch);
     free(r.scores);
@@ -128,9 +91,9 @@ static int run_model(cvt_cli *cli, const cvt_settings *settings, const cvt_batch
 int cvt_command_classify(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     cvt_error error;
     cvt_batch_options options;
-    if (choose(&options, settings, operands, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
-    bool few = options.known && options.known < INT_MAX;
-    cvt_options opening = {.images = few ? (int)options.known : INT_MAX, .weights_later = true};
+    if (cvt_inputs_choose(&options, settings, operands, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    cvt_options opening = {.images = cvt_inputs_expected(&options), .weights_later = true};
     cvt_model *model = NULL;
     int status = cvt_models_open(cli, settings, &opening, &model);
     if (status != CVT_EXIT_OK) return status;

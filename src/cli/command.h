@@ -42,11 +42,13 @@ const cvt_command *cvt_command_find(const char *name);
 /* Says that there is no such command, and which may be meant: CVT_EXIT_USAGE. */
 int cvt_command_unknown(const cvt_cli *cli, const char *name);
 
+int cvt_command_attend(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_bench(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_check(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_classify(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_completion(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_convert(cvt_cli *cli, const cvt_settings *settings, char **operands);
+int cvt_command_embed(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_help(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_init(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_list(cvt_cli *cli, const cvt_settings *settings, char **operands);

@@ -13,6 +13,8 @@ const cvt_command cvt_commands[] = {
     {"check", CVT_CMD_CHECK, "", 0, 0, "check a model's config and every tensor", cvt_command_check},
     {"run", CVT_CMD_RUN, "", 0, 0, "make one forward pass of tensors in .npy files", cvt_command_run},
     {"preprocess", CVT_CMD_PREPROCESS, "IMAGE", 1, 1, "write the tensor that an image becomes", cvt_command_preprocess},
+    {"embed", CVT_CMD_EMBED, "PATH...", 0, -1, "write the features of pictures, or any inner value", cvt_command_embed},
+    {"attend", CVT_CMD_ATTEND, "IMAGE", 1, 1, "show what a layer attends to on a picture", cvt_command_attend},
     {"convert", CVT_CMD_CONVERT, "MODEL", 1, 1, "make one self-contained file of a model", cvt_command_convert},
     {"init", CVT_CMD_INIT, "", 0, 0, "make a model with random weights", cvt_command_init},
     {"bench", CVT_CMD_BENCH, "", 0, 0, "measure the speed of a model", cvt_command_bench},

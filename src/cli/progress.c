@@ -8,10 +8,10 @@
 
 static const char clear_line[] = "\r\x1b[K";
 
-void cvt_progress_begin(cvt_progress *progress, size_t total) {
+void cvt_progress_begin(cvt_progress *progress, size_t total, bool records) {
     const char *terminal = getenv("TERM");
-    *progress = (cvt_progress){.total = total};
-    progress->wanted = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+    bool understands = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+    *progress = (cvt_progress){.total = total, .wanted = understands && !(records && isatty(STDOUT_FILENO))};
     clock_gettime(CLOCK_MONOTONIC, &progress->start);
 }
 

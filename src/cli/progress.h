@@ -13,8 +13,9 @@ typedef struct cvt_progress {
     struct timespec start;
 } cvt_progress;
 
-/* The line is wanted only if standard error is a terminal that understands it and records go elsewhere. */
-void cvt_progress_begin(cvt_progress *progress, size_t total);
+/* The line is wanted only if standard error is a terminal that understands it and records, if there are any, go
+ * elsewhere. */
+void cvt_progress_begin(cvt_progress *progress, size_t total, bool records);
 /* Draws it anew; not in the first half second, so that short runs stay silent. */
 void cvt_progress_draw(cvt_progress *progress);
 /* Takes it away: before anything else is said on standard error, and at the end. */

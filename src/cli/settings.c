@@ -5,12 +5,13 @@
 #define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 enum {
-    WITH_MODEL = CVT_CMD_CLASSIFY | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_RUN | CVT_CMD_PREPROCESS | CVT_CMD_BENCH,
+    WITH_LIST = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, /* of images */
+    WITH_IMAGES = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_ATTEND,
+    WITH_SIZE = WITH_IMAGES | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
+    WITH_MODEL = WITH_SIZE | CVT_CMD_RUN,
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
-    WITH_SIZE = CVT_CMD_CLASSIFY | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_PREPROCESS | CVT_CMD_BENCH,
-    WITH_THREADS = CVT_CMD_CLASSIFY | CVT_CMD_RUN | CVT_CMD_BENCH,
-    WITH_BATCH = CVT_CMD_CLASSIFY | CVT_CMD_BENCH,
-    WITH_IMAGES = CVT_CMD_CLASSIFY | CVT_CMD_PREPROCESS,
+    WITH_THREADS = WITH_LIST | CVT_CMD_RUN | CVT_CMD_ATTEND | CVT_CMD_BENCH,
+    WITH_BATCH = WITH_LIST | CVT_CMD_BENCH,
     MOST_IMAGES = 1000000,
 };
 
@@ -31,11 +32,11 @@ const cvt_option cvt_settings_rows[] = {
     /* what goes in */
     {.commands = CVT_CMD_RUN, .required = CVT_CMD_RUN, .letter = 'i', .name = "input", .kind = CVT_OPT_FILES,
      .target = FIELD(inputs), .argument = "FILE", .help = "tensor in a .npy file; again for each further input"},
-    {.commands = CVT_CMD_CLASSIFY, .name = "files-from", .kind = CVT_OPT_FILE, .target = FIELD(files_from),
+    {.commands = WITH_LIST, .name = "files-from", .kind = CVT_OPT_FILE, .target = FIELD(files_from),
      .argument = "FILE", .help = "read paths from FILE, a line each; - is standard input"},
-    {.commands = CVT_CMD_CLASSIFY, .letter = '0', .name = "null", .kind = CVT_OPT_FLAG, .target = FIELD(null),
+    {.commands = WITH_LIST, .letter = '0', .name = "null", .kind = CVT_OPT_FLAG, .target = FIELD(null),
      .help = "paths of --files-from end with NUL bytes; alone: read such paths from standard input"},
-    {.commands = CVT_CMD_CLASSIFY, .letter = 'r', .name = "recursive", .kind = CVT_OPT_FLAG,
+    {.commands = WITH_LIST, .letter = 'r', .name = "recursive", .kind = CVT_OPT_FLAG,
      .target = FIELD(recursive), .help = "take directories with all that is below them"},
 
     /* decoding */
@@ -57,11 +58,24 @@ const cvt_option cvt_settings_rows[] = {
      .target = FIELD(output), .argument = "DIR", .help = "directory for output.npy and the taps; it is created"},
     {.commands = CVT_CMD_PREPROCESS, .required = CVT_CMD_PREPROCESS, .letter = 'o', .name = "output",
      .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE", .help = "the .npy file to write"},
+    {.commands = CVT_CMD_EMBED, .required = CVT_CMD_EMBED, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
+     .target = FIELD(output), .argument = "FILE", .help = "the .npy file to write; names go into a .txt file beside it"},
+    {.commands = CVT_CMD_ATTEND, .required = CVT_CMD_ATTEND, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
+     .target = FIELD(output), .argument = "FILE", .help = "the .png or .npy file to write"},
     {.commands = CVT_CMD_CONVERT | CVT_CMD_INIT, .required = CVT_CMD_CONVERT | CVT_CMD_INIT, .letter = 'o',
      .name = "output", .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
      .help = "the .safetensors file to write"},
     {.commands = CVT_CMD_RUN, .name = "tap", .kind = CVT_OPT_WORDS, .target = FIELD(taps), .argument = "NAME",
      .help = "also write this inner value, or all of them: all; may be given again"},
+    {.commands = CVT_CMD_EMBED, .name = "tap", .kind = CVT_OPT_WORD, .target = FIELD(tap), .argument = "NAME",
+     .help = "write this inner value instead of what the last linear layer reads"},
+    {.commands = CVT_CMD_ATTEND, .name = "layer", .kind = CVT_OPT_WORD, .target = FIELD(layer), .argument = "L",
+     .help = "which attention map: its number from 0, from the end if negative, or the name of a tap; the last one if "
+             "not given"},
+    {.commands = CVT_CMD_ATTEND, .name = "head", .kind = CVT_OPT_WORD, .target = FIELD(head), .argument = "H",
+     .help = "one head instead of the mean over all"},
+    {.commands = CVT_CMD_ATTEND, .name = "rollout", .kind = CVT_OPT_FLAG, .target = FIELD(rollout),
+     .help = "what reaches the layer through all layers before it (attention rollout)"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'k', .name = "top-k", .kind = CVT_OPT_INTEGER, .target = FIELD(top_k),
      .argument = "N", .least = 1, .most = 1000000, .initial = "5", .help = "how many classes an image"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
@@ -95,7 +109,7 @@ const cvt_option cvt_settings_rows[] = {
     /* threads */
     {.commands = WITH_THREADS, .letter = 't', .name = "threads", .kind = CVT_OPT_INTEGER, .target = FIELD(threads),
      .argument = "N", .least = 1, .most = CVT_MOST_THREADS, .help = "threads inside an image"},
-    {.commands = CVT_CMD_CLASSIFY, .letter = 'j', .name = "jobs", .kind = CVT_OPT_INTEGER, .target = FIELD(jobs),
+    {.commands = WITH_LIST, .letter = 'j', .name = "jobs", .kind = CVT_OPT_INTEGER, .target = FIELD(jobs),
      .argument = "N", .least = 1, .most = CVT_MOST_THREADS, .help = "images at once"},
     {.commands = WITH_BATCH, .letter = 'b', .name = "batch", .kind = CVT_OPT_INTEGER, .target = FIELD(batch),
      .argument = "N", .least = 1, .most = 4096, .initial = "1", .help = "images a forward pass"},

@@ -19,7 +19,9 @@ enum {
     CVT_CMD_LIST = 1 << 9,
     CVT_CMD_HELP = 1 << 10,
     CVT_CMD_COMPLETION = 1 << 11,
-    CVT_CMD_ALL = (1 << 12) - 1,
+    CVT_CMD_EMBED = 1 << 12,
+    CVT_CMD_ATTEND = 1 << 13,
+    CVT_CMD_ALL = (1 << 14) - 1,
 };
 
 enum { CVT_MOST_THREADS = 4096 };
@@ -48,6 +50,10 @@ typedef struct cvt_settings {
     const char *output, *format, *style;
     cvt_opt_list taps;
     int64_t top_k;
+
+    /* embed, attend */
+    const char *tap, *layer, *head;
+    bool rollout;
 
     /* convert, init */
     const char *dtype, *names;

@@ -1,4 +1,4 @@
-/* png.c - PNG to RGB, the one user of libpng: its full interface, never the simplified one.
+/* png.c - PNG to RGB and back, the one user of libpng: its full interface, never the simplified one.
  *
  * As Pillow converts to RGB: palettes are looked up, grey of 1, 2 and 4 bits is spread over 0..255 and repeated in all
  * channels, alpha and transparent colours are dropped, 16 bits lose their lower half; gamma, profiles and all other
@@ -13,8 +13,9 @@
 
 #include <png.h>
 
+#include "base/file.h"
 #include "base/num.h"
-#include "image/image.h"
+#include "image/heat.h"
 
 enum { SIGNATURE = 8, MAX_SIDE = 1000000, TAIL = 1 << 16 };
 
@@ -226,4 +227,64 @@ cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *byt
     TRY(guarded(&r));
     if (r.gray16) expand_gray16(out, options->clip_gray16);
     return CVT_OK;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+typedef struct writer {
+    png_structp png;
+    png_infop png_info;
+    jmp_buf leave;
+    cvt_out out;
+    const cvt_pixels *pixels;
+    cvt_error *error;
+    cvt_status status;
+} writer;
+
+/* Whatever fails has said so, but for what libpng runs out of itself. */
+static _Noreturn void on_write_error(png_structp png, const char *text) {
+    writer *w = png_get_error_ptr(png);
+    if (w->status == CVT_OK) w->status = cvt_fail(w->error, CVT_OUTPUT, "%s: PNG: %s", w->out.path, text);
+    longjmp(w->leave, 1);
+}
+
+static void on_write_warning(png_structp png, const char *text) { (void)png, (void)text; }
+
+static void on_write(png_structp png, png_bytep bytes, size_t n) {
+    writer *w = png_get_io_ptr(png);
+    w->status = cvt_out_write(&w->out, bytes, n, w->error);
+    if (w->status != CVT_OK) png_error(png, "output");
+}
+
+static void on_flush(png_structp png) { (void)png; }
+
+static void write_picture(writer *w) {
+    const cvt_pixels *p = w->pixels;
+    w->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, w, on_write_error, on_write_warning);
+    if (w->png) w->png_info = png_create_info_struct(w->png);
+    if (!w->png_info) {
+        w->status = cvt_fail_memory(w->error);
+        return;
+    }
+    png_set_write_fn(w->png, w, on_write, on_flush);
+    png_set_IHDR(w->png, w->png_info, (png_uint_32)p->width, (png_uint_32)p->height, 8, PNG_COLOR_TYPE_RGB,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(w->png, w->png_info);
+    for (int y = 0; y < p->height; y++) png_write_row(w->png, p->data + (size_t)y * (size_t)p->width * 3);
+    png_write_end(w->png, w->png_info);
+}
+
+static cvt_status guarded_write(writer *w) {
+    if (setjmp(w->leave) == 0) write_picture(w);
+    png_destroy_write_struct(&w->png, &w->png_info);
+    return w->status;
+}
+
+cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *error) {
+    writer w = {.pixels = pixels, .error = error};
+    TRY(cvt_out_open(&w.out, path, error));
+    cvt_status status = guarded_write(&w);
+    if (status == CVT_OK) return cvt_out_finish(&w.out, error);
+    cvt_out_abandon(&w.out);
+    return status;
 }

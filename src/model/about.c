@@ -30,6 +30,11 @@ cvt_tensor_info cvt_model_tap(const cvt_model *m, int index) {
     return cvt_value_describe(v->tap, v->shape);
 }
 
+cvt_tensor_info cvt_model_embedding(const cvt_model *m) {
+    cvt_value v = m->graph->embedding;
+    return v == CVT_NO_VALUE ? (cvt_tensor_info){0} : cvt_value_describe("embedding", m->graph->values[v].shape);
+}
+
 static int64_t count_stored(const cvt_model *m, bool buffers) {
     int64_t n = 0;
     for (int i = 0; i < m->graph->n_params; i++)

@@ -79,6 +79,13 @@ cvt_status cvt_session_tap(const cvt_session *s, const char *name, float *to, cv
     return cvt_fail(error, CVT_USAGE, "\"%s\" is no tap that the model was opened with", name);
 }
 
+cvt_status cvt_session_embedding(const cvt_session *s, float *to, cvt_error *error) {
+    const cvt_model *m = s->model;
+    if (!m->options.embedding) return cvt_fail(error, CVT_USAGE, "the model was not opened to keep its embedding");
+    export_all(to, s, m->graph->embedding);
+    return CVT_OK;
+}
+
 /* ---- profile: steps of one op are added up ---- */
 
 void cvt_session_profile(cvt_session *s, bool on) { cvt_exec_profile(s->exec, on); }

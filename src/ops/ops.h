@@ -117,8 +117,8 @@ cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens);
 /* AvgPool2d(kernel, stride, padding, ceil_mode=True): padding counts in the divisor, what lies beyond it does not. */
 cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding);
 
-/* The op of a node, for the plan's passes. */
-extern const cvt_op cvt_op_batch_norm, cvt_op_activation, cvt_op_add, cvt_op_input;
+/* The op of a node, for the plan's passes and those who follow tokens through a graph. */
+extern const cvt_op cvt_op_batch_norm, cvt_op_activation, cvt_op_add, cvt_op_input, cvt_op_concat, cvt_op_slice;
 cvt_act cvt_op_activation_act(const cvt_node *node);
 
 #endif

@@ -83,10 +83,10 @@ static void concat_lower(cvt_lowering *l, const cvt_work *w) {
     }
 }
 
-static const cvt_op op_concat = {
+const cvt_op cvt_op_concat = {
     .name = "concat", .describe = describe_concat, .part = concat_part, .lower = concat_lower};
 
 cvt_value cvtb_concat(cvt_builder *b, cvt_value x, cvt_value y) {
     cvt_value in[] = {x, y};
-    return cvt_graph_add(b, &op_concat, NULL, NULL, in, 2);
+    return cvt_graph_add(b, &cvt_op_concat, NULL, NULL, in, 2);
 }

@@ -60,12 +60,12 @@ static size_t slice_view(const cvt_node *node, const cvt_graph *graph) {
     return (size_t)a->first * (size_t)cvt_shape_cols(graph->values[node->in[0]].shape);
 }
 
-static const cvt_op op_slice = {
+const cvt_op cvt_op_slice = {
     .name = "slice", .attr_size = sizeof(slice_attr), .describe = describe_slice, .view = slice_view};
 
 cvt_value cvtb_slice(cvt_builder *b, cvt_value tokens, int first, int count) {
     slice_attr a = {first, count};
-    return cvt_graph_add(b, &op_slice, NULL, &a, &tokens, 1);
+    return cvt_graph_add(b, &cvt_op_slice, NULL, &a, &tokens, 1);
 }
 
 /* ---- flatten: [1,C] -> [C] ---- */

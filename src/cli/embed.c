@@ -1,0 +1,123 @@
+/* embed.c - cvt embed: what the last linear layer reads of each image, or any inner value, a row an image in one .npy
+ * file; the rows' names in a text file beside it. Rows go into the file as they come. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/npy.h"
+#include "cli/inputs.h"
+#include "cli/models.h"
+
+typedef struct run {
+    const char *path; /* of the rows */
+    cvt_npy_rows rows;
+    cvt_out names;
+    cvt_progress progress;
+    cvt_error error; /* of the output; the first one ends the run */
+} run;
+
+/* ---- results --------------------------------------------------------------------------------------------------- */
+
+static cvt_status add_row(run *r, const cvt_batch_result *result) {
+    TRY(cvt_npy_rows_add(&r->rows, result->output, &r->error));
+    TRY(cvt_out_write(&r->names, result->path, strlen(result->path), &r->error));
+    return cvt_out_write(&r->names, "\n", 1, &r->error);
+}
+
+static bool add_result(void *context, const cvt_batch_result *result) {
+    run *r = context;
+    const char *message = NULL;
+    if (result->status == CVT_OK && strchr(result->path, '\n'))
+        message = "its name holds a line break, and the rows' names are lines";
+    if (result->status == CVT_OK && !message && add_row(r, result) != CVT_OK) return false;
+    cvt_inputs_note(&r->progress, result, message);
+    return !cvt_cli_stopped();
+}
+
+static bool tick(void *context) {
+    run *r = context;
+    cvt_progress_draw(&r->progress);
+    return !cvt_cli_stopped();
+}
+
+/* ---- the two files --------------------------------------------------------------------------------------------- */
+
+/* "e.npy" -> "e.txt", else with ".txt" behind it. */
+static void form_names_path(cvt_str *to, const char *path) {
+    size_t n = strlen(path);
+    if (n > 4 && strcmp(path + n - 4, ".npy") == 0) n -= 4;
+    cvt_str_append(to, path, n);
+    cvt_str_print(to, ".txt");
+}
+
+static cvt_status open_files(run *r, const cvt_tensor_info *value) {
+    cvt_str names = {0};
+    if (cvt_opt_is(r->path, "-"))
+        return cvt_fail(&r->error, CVT_OUTPUT, "-: rows and names are two files: they cannot go to standard output");
+    TRY(cvt_npy_rows_open(&r->rows, r->path, value->rank, value->shape, &r->error));
+    form_names_path(&names, r->path);
+    cvt_status status = names.failed ? cvt_fail_memory(&r->error) : cvt_out_open(&r->names, names.data, &r->error);
+    cvt_str_free(&names);
+    return status;
+}
+
+/* Both get their names only when the bytes of both are there. */
+static cvt_status finish_files(run *r) {
+    TRY(cvt_npy_rows_settle(&r->rows, &r->error));
+    TRY(cvt_out_settle(&r->names, &r->error));
+    TRY(cvt_out_finish(&r->names, &r->error));
+    return cvt_npy_rows_finish(&r->rows, &r->error);
+}
+
+static void abandon_files(run *r) {
+    cvt_npy_rows_abandon(&r->rows);
+    cvt_out_abandon(&r->names);
+}
+
+/* ---- the run --------------------------------------------------------------------------------------------------- */
+
+static int embed(run *r, const cvt_batch_options *options, cvt_batch *batch, cvt_model *model) {
+    cvt_batch_sink sink = {.result = add_result, .tick = tick, .context = r};
+    cvt_tensor_info value;
+    cvt_error error;
+    if (cvt_batch_value(&value, model, options, &error) != CVT_OK || cvt_model_load(model, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    cvt_cli_stop_softly(); /* before there is a file that would be left behind */
+    if (open_files(r, &value) != CVT_OK) return cvt_cli_fail(NULL, &r->error, CVT_EXIT_OUTPUT);
+    if (cvt_batch_run(batch, &sink, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    cvt_progress_clear(&r->progress);
+    if (r->error.status != CVT_OK || finish_files(r) != CVT_OK)
+        return cvt_cli_fail(NULL, &r->error, CVT_EXIT_OUTPUT);
+    return r->progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
+}
+
+static int run_model(const cvt_settings *settings, const cvt_batch_options *options, cvt_model *model) {
+    cvt_error error;
+    cvt_batch *batch;
+    if (cvt_batch_new(&batch, model, options, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    run r = {.path = settings->output};
+    cvt_progress_begin(&r.progress, options->known, false);
+    int status = embed(&r, options, batch, model);
+    cvt_batch_free(batch);
+    abandon_files(&r);
+    return status;
+}
+
+int cvt_command_embed(cvt_cli *cli, const cvt_settings *settings, char **operands) {
+    cvt_error error;
+    cvt_batch_options options;
+    if (cvt_inputs_choose(&options, settings, operands, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    if (cvt_opt_is(settings->tap, "all")) return cvt_cli_usage(cli, "--tap: one value, not all");
+    options.tap = settings->tap;
+    options.embedding = !settings->tap;
+    cvt_options opening = {.images = cvt_inputs_expected(&options), .weights_later = true};
+    opening.taps = &settings->tap;
+    opening.n_taps = settings->tap != NULL;
+    opening.embedding = options.embedding;
+    cvt_model *model = NULL;
+    int status = cvt_models_open(cli, settings, &opening, &model);
+    if (status != CVT_EXIT_OK) return status;
+    status = run_model(settings, &options, model);
+    cvt_model_free(model);
+    return status;
+}

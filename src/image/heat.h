@@ -1,0 +1,25 @@
+/* heat.h - numbers over a picture, for eyes: a heat map with its scale, and the PNG file it goes into. */
+#ifndef CVT_IMAGE_HEAT_H
+#define CVT_IMAGE_HEAT_H
+
+#include "image/image.h"
+
+/* The colour of t, from 0 to 1 (what lies outside is cut, NaN is 0). Lightness rises evenly with t, so that the order
+ * is seen by everybody and in print; the hue goes from blue over green to yellow and never needs telling red from
+ * green. */
+void cvt_heat_colour(float t, uint8_t rgb[3]);
+
+/* Lays the map [rows, columns], which covers all of the picture, over it in grey: stretched bilinearly (half-pixel
+ * centres), coloured from its least value to its largest. At the right stands the scale with its values. */
+typedef struct cvt_heat {
+    const uint8_t *picture; /* [height, width, 3] */
+    int height, width;
+    const float *map;
+    int rows, columns;
+} cvt_heat;
+cvt_status cvt_heat_draw(cvt_pixels *out, const cvt_heat *heat, cvt_error *error);
+
+/* png.c: writes the pixels as an 8-bit RGB file, which appears when it is whole (cvt_out). Errors: CVT_OUTPUT. */
+cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *error);
+
+#endif
