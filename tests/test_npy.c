@@ -200,6 +200,53 @@ static void test_writing(void) {
               "onto a full device", "%s", error.message);
 }
 
+/* ---- row by row ------------------------------------------------------------------------------------------------ */
+
+static void test_rows(int count) {
+    static const int64_t shape[] = {3, 4};
+    float ramp[12];
+    cvt_npy_rows rows;
+    cvt_npy npy = {0};
+    cvt_error error = {0};
+    size_t right = 0;
+    bool ok = cvt_npy_rows_open(&rows, scratch, 2, shape, &error) == CVT_OK;
+    for (int i = 0; ok && i < count; i++) {
+        for (int k = 0; k < 12; k++) ramp[k] = (float)(i * 12 + k) * 0.25f;
+        ok = cvt_npy_rows_add(&rows, ramp, &error) == CVT_OK;
+    }
+    ok = ok && cvt_npy_rows_settle(&rows, &error) == CVT_OK && cvt_npy_rows_finish(&rows, &error) == CVT_OK &&
+         cvt_npy_read(&npy, scratch, &error) == CVT_OK;
+    ok = ok && npy.rank == 3 && npy.shape[0] == count && npy.shape[1] == 3 && npy.shape[2] == 4;
+    for (size_t i = 0; ok && i < npy.count; i++) right += npy.data[i] == (float)i * 0.25f;
+    test_case(ok && right == npy.count, "rows as they come", "%d rows: %s", count, error.message);
+    cvt_npy_free(&npy);
+    cvt_npy_rows_abandon(&rows);
+}
+
+static void test_rows_given_up(void) {
+    static const int64_t shape[] = {5};
+    float row[5] = {0};
+    cvt_npy_rows rows;
+    cvt_error error = {0};
+    unlink(scratch);
+    bool ok = cvt_npy_rows_open(&rows, scratch, 1, shape, &error) == CVT_OK &&
+              cvt_npy_rows_add(&rows, row, &error) == CVT_OK && cvt_npy_rows_settle(&rows, &error) == CVT_OK;
+    cvt_npy_rows_abandon(&rows);
+    cvt_npy_rows_abandon(&rows);
+    test_case(ok && access(scratch, F_OK) != 0, "rows that are given up leave nothing", "%s", error.message);
+    cvt_status status = cvt_npy_rows_open(&rows, "/dev/full", 1, shape, &error);
+    test_case(status == CVT_OUTPUT && strstr(error.message, "/dev/full: "), "rows onto a full device", "%s", error.message);
+    int ends[2];
+    if (pipe(ends) != 0) return;
+    char path[32];
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
+    status = cvt_npy_rows_open(&rows, path, 1, shape, &error);
+    test_case(status == CVT_OUTPUT, "rows into a pipe, where nothing can be patched", "%s", error.message);
+    if (status == CVT_OK) cvt_npy_rows_abandon(&rows);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void) {
     if (!mkdtemp(folder)) return 2;
     snprintf(scratch, sizeof scratch, "%s/x.npy", folder);
@@ -208,6 +255,10 @@ int main(void) {
     test_cut();
     test_spelling();
     test_writing();
+    test_rows(0);
+    test_rows(1);
+    test_rows(12345);
+    test_rows_given_up();
     unlink(scratch);
     test_case(rmdir(folder) == 0, "no temporary file is left", "%s is not empty", folder);
     return test_end();

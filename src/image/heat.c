@@ -97,7 +97,7 @@ static float map_at(const cvt_heat *h, spot y, spot x) {
 
 static int place_in(range r, float value) {
     float width = r.most - r.least, t = width > 0 ? (value - r.least) / width : 0;
-    return t > 0 ? cvt_min_int((int)(255 * t + 0.5f), 255) : 0;
+    return t >= 1 ? 255 : t > 0 ? (int)(255 * t + 0.5f) : 0; /* NaN: 0 */
 }
 
 static int grey_of(const uint8_t *p) { return (p[0] * 19595 + p[1] * 38470 + p[2] * 7471 + 0x8000) >> 16; }

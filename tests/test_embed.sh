@@ -1,0 +1,275 @@
+#!/bin/sh
+# test_embed.sh - cvt embed: rows are what cvt run gives, the same bytes for any threads, jobs and batch, bad neighbours,
+# names, outputs that fail, signals; cvt attend: maps against those of cvt run, and pictures of them.
+# Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case. CVT: the program; CVT_BIN: the folder of test_heat.
+set -u
+tests=$(cd "$(dirname "$0")" && pwd)
+cvt=$(realpath "${CVT:-$tests/../cvt}")
+heat=$(realpath -m "${CVT_BIN:-$tests/../build}/test_heat")
+model=$tests/data/cvt/tiny
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
+export LC_ALL=C
+failures=0
+
+pass() { echo "ok $1"; }
+fail() {
+    echo "not ok $1: $(echo "$2" | head -c 300 | tr '\n' ' ')"
+    failures=$((failures + 1))
+}
+equal() { # NAME GOT WANT
+    if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "got $2, want $3"; fi
+}
+same() { # NAME FILE FILE
+    if [ -s "$2" ] && cmp -s "$2" "$3"; then pass "$1"; else fail "$1" "$2 and $3 differ or are empty"; fi
+}
+lines() { wc -l <"$1" | tr -d ' '; }
+# numbers FILE.npy: its data without the header
+numbers() { tail -c +$(($(od -An -tu2 -j8 -N2 "$1") + 11)) "$1"; }
+# shape FILE.npy: as its header has it
+shape() { head -c 128 "$1" | tr -d '\0\n' | sed "s/.*'shape': \(([^)]*)\).*/\1/"; }
+# embed ARGUMENT...: messages into err, the exit status into $status
+embed() {
+    timeout 60 "$cvt" embed -m "$model" "$@" >out 2>err
+    status=$?
+}
+attend() {
+    timeout 60 "$cvt" attend -m "$model" "$@" >out 2>err
+    status=$?
+}
+
+# Eight different pictures: the same JPEG in each orientation; byte 49 is where its EXIF block says which.
+mkdir good
+for o in 1 2 3 4 5 6 7 8; do
+    cp "$tests/data/cli/cat.jpg" good/$o.jpg
+    # shellcheck disable=SC2059 # an octal escape is made
+    printf "\\$(printf '%03o' $o)" | dd of=good/$o.jpg bs=1 seek=49 conv=notrunc 2>/dev/null
+done
+cp "$tests/data/cli/dog.png" good/9.png
+head -c 800 good/1.jpg >torn.jpg
+
+# ---- rows ------------------------------------------------------------------------------------------------------------
+
+# what cvt run has to say of each picture, one after the other
+for file in good/*; do
+    "$cvt" preprocess -m "$model" "$file" -o x.npy && "$cvt" run -m "$model" -i x.npy -o "values/$file" --tap all ||
+        fail "cvt run of $file" "status $?"
+done
+# expected TAP: the rows of all pictures
+expected() { for file in good/*; do numbers "values/$file/$1.npy"; done; }
+
+embed good -o e.npy
+equal 'embed: status, nothing said' "$status $(lines out) $(lines err)" '0 0 0'
+equal 'embed: shape' "$(shape e.npy)" '(9, 20)'
+expected norm >want && numbers e.npy >got
+same 'embed: the rows are what the last layer reads' want got
+printf '%s\n' good/* >want
+same 'embed: the names of the rows' want e.txt
+for tap in norm stage0.embed stage1 stage1.block1 stage2.block0.attn.map; do
+    embed good -o t.npy --tap $tap
+    expected $tap >want && numbers t.npy >got
+    same "embed --tap $tap" want got
+    equal "embed --tap $tap: shape" "$(shape t.npy)" "$(shape "values/good/1.jpg/$tap.npy" | sed 's/^(1,/(9,/')"
+done
+# without a class token the embedding is a mean that no tap has
+model=$tests/data/cvt/nocls
+embed good -o m.npy
+equal 'embed: the mean of the tokens' "$status $(shape m.npy)" '0 (9, 20)'
+model=$tests/data/lite/timm
+embed good -o m.npy
+equal 'embed: a convolutional network' "$status $(lines err)" '0 0'
+model=$tests/data/cvt/tiny
+embed good/1.jpg -o e1.npy --size 48
+equal 'embed --size' "$status $(shape e1.npy)" '0 (1, 20)'
+
+set -- good/1.jpg torn.jpg good/2.jpg good/3.jpg missing.jpg good good/5.jpg
+embed -t1 -j1 -b1 "$@" -o e.npy
+equal 'mixed inputs: status, a line for each failure' "$status $(lines err) $(grep -c '^cvt: torn.jpg: \|^cvt: missing.jpg: ' err)" '1 2 2'
+equal 'mixed inputs: rows' "$(shape e.npy) $(lines e.txt)" '(13, 20) 13'
+cp e.npy reference.npy && cp e.txt reference.txt && cp err reference.err
+for options in -t2 -j2 -j5 -b3 -b16 '-j2 -b3' '-t2 -j2 -b2' ''; do
+    # shellcheck disable=SC2086 # words are wanted
+    embed $options "$@" -o e.npy
+    same "mixed inputs: rows with '$options'" reference.npy e.npy
+    same "mixed inputs: names with '$options'" reference.txt e.txt
+    same "mixed inputs: messages with '$options'" reference.err err
+done
+embed -b4 -j2 --tap stage0 good -o big.npy && cp big.npy reference.npy && embed -t1 --tap stage0 good -o big.npy
+same 'a tap: rows with -b4 -j2' reference.npy big.npy
+for i in 1 2 3 4 5; do
+    embed good/$i.jpg -o one.npy
+    numbers one.npy >got
+    expected norm | tail -c +$((80 * (i - 1) + 1)) | head -c 80 >want
+    same "alone as among others: $i" want got
+done
+
+# ---- inputs ----------------------------------------------------------------------------------------------------------
+
+embed -o e.npy
+equal 'no inputs' "$status $(shape e.npy) $(lines e.txt)" '0 (0, 20) 0'
+embed torn.jpg missing.jpg -o e.npy
+equal 'nothing but failures' "$status $(shape e.npy) $(lines e.txt) $(lines err)" '1 (0, 20) 0 2'
+mkdir -p tree/b && cp good/1.jpg tree/b/1.jpg && cp good/2.jpg tree/2.jpg
+embed -r tree -o e.npy
+equal 'a tree' "$status $(tr '\n' ' ' <e.txt)" '0 tree/2.jpg tree/b/1.jpg '
+embed good -o reference.npy
+find good -type f -print0 | sort -z | timeout 60 "$cvt" embed -m "$model" -0 -o e.npy
+same 'names with NUL on standard input' reference.npy e.npy
+find good -type f | sort >list
+embed --files-from list -o e.npy
+same 'names in lines' reference.npy e.npy
+embed - -o e.npy <good/3.jpg && embed good/3.jpg -o one.npy
+same 'a picture on standard input' one.npy e.npy
+equal 'a picture on standard input: its name' "$(cat e.txt)" -
+embed good/6.jpg -o e.npy --exif ignore && embed good/1.jpg -o one.npy
+same '--exif ignore' one.npy e.npy
+embed --allow-truncated torn.jpg -o e.npy
+equal '--allow-truncated' "$status $(shape e.npy)" '0 (1, 20)'
+embed --max-pixels 100 good/1.jpg -o e.npy
+equal '--max-pixels' "$status $(grep -c -e --max-pixels err)" '1 1'
+
+mkdir names.d
+for name in 'back\slash.jpg' "$(printf 'new\nline.jpg')" "$(printf 'esc\033[31m.jpg')" "$(printf 'bad\377\376.jpg')" ' .jpg'; do
+    cp good/1.jpg "names.d/$name"
+done
+embed names.d -o e.npy
+equal 'names: a line break fails' "$status $(lines err) $(grep -c 'new.x0aline.jpg: .*line break' err)" '1 1 1'
+find names.d -type f ! -name 'new*' | sort >want
+same 'names: all else as it is' want e.txt
+equal 'names: rows' "$(shape e.npy)" '(4, 20)'
+
+# ---- outputs ---------------------------------------------------------------------------------------------------------
+
+embed good/1.jpg -o features
+equal 'names stand in .txt beside any file' "$status $(cat features.txt)" '0 good/1.jpg'
+embed torn.jpg good -o kept.npy && cp kept.npy want && cp kept.txt want.txt
+for output in /dev/full nowhere/e.npy - ''; do
+    embed good -o "$output"
+    equal "status 4: -o '$output'" "$status $(lines err) $(lines out)" '4 1 0'
+done
+mkdir e.d e.d/kept.txt && cp kept.npy e.d/kept.npy
+embed good -o e.d/kept.npy
+equal 'status 4: a directory is in the place of the names' "$status $(lines err)" '4 1'
+same 'status 4: the rows of before are kept' want e.d/kept.npy
+(
+    ulimit -f 1
+    trap '' XFSZ
+    timeout 60 "$cvt" embed -m "$model" --tap stage0 good good good good good good -o kept.npy >out 2>err
+    echo $? >status
+)
+equal 'status 4: no room while rows come' "$(cat status) $(lines err)" '4 1'
+same 'status 4: the file of before is kept' want kept.npy
+same 'status 4: and its names' want.txt kept.txt
+ln -s linked.npy link.npy && embed good -o link.npy
+same 'a link is written through' reference.npy linked.npy
+equal 'nothing half-written stays' "$(find . /dev -maxdepth 2 -name '.cvt-*' 2>/dev/null; ls /dev/full.txt 2>/dev/null)" ''
+embed --tap nothing good -o e.npy
+equal 'no such tap' "$status $(lines err)" '2 1'
+embed --tap all good -o e.npy
+equal 'not all taps' "$status $(lines err)" '2 1'
+timeout 60 "$cvt" embed -m nowhere good -o e.npy 2>err
+equal 'no such model' "$? $(lines err)" '3 1'
+
+endless() { while echo good/1.jpg && echo good/2.jpg; do :; done 2>/dev/null; }
+for signal in INT:130 TERM:143; do
+    rm -f s.npy s.txt
+    endless | timeout --preserve-status -s "${signal%:*}" 2 "$cvt" embed -m "$model" --files-from - -o s.npy 2>err
+    equal "${signal%:*}: status, nothing said" "$? $(lines err)" "${signal#*:} 0"
+    equal "${signal%:*}: the rows so far" "$(shape s.npy)" "($(lines s.txt), 20)"
+    endless | head -n "$(lines s.txt)" >want
+    same "${signal%:*}: their names" want s.txt
+    equal "${signal%:*}: all of them" "$(numbers s.npy | wc -c | tr -d ' ')" $((80 * $(lines s.txt)))
+done
+
+# ---- attend ----------------------------------------------------------------------------------------------------------
+
+# layer NAME MODEL TAP QUERY HEAD OPTION...: the numbers of cvt attend against the tap
+layer() {
+    name=$1 model=$tests/data/$2 tap=$3 query=$4 head=$5
+    shift 5
+    "$cvt" preprocess -m "$model" good/9.png -o x.npy && "$cvt" run -m "$model" -i x.npy -o maps --tap "$tap"
+    attend good/9.png -o a.npy "$@"
+    if [ $status -eq 0 ] && "$heat" layer a.npy "$query" "$head" "maps/$tap.npy" >log 2>&1; then pass "$name"; else fail "$name" "status $status: $(cat err log)"; fi
+}
+# rollout NAME MODEL QUERY LAYER TAP...: the numbers of cvt attend --rollout against the product of the taps
+rollout() {
+    name=$1 model=$tests/data/$2 query=$3 which=$4
+    shift 4
+    "$cvt" preprocess -m "$model" good/9.png -o x.npy && "$cvt" run -m "$model" -i x.npy -o maps --tap all
+    attend good/9.png -o a.npy --rollout --layer "$which"
+    for tap; do
+        set -- "$@" "maps/$tap.npy"
+        shift
+    done
+    if [ $status -eq 0 ] && "$heat" rollout a.npy "$query" "$@" >log 2>&1; then pass "$name"; else fail "$name" "status $status: $(cat err log)"; fi
+}
+refused() { # NAME PATTERN ARGUMENT...
+    name=$1 pattern=$2
+    shift 2
+    rm -f r.npy
+    attend "$@" -o r.npy
+    equal "$name" "$status $(lines err) $(grep -c "$pattern" err) $(ls r.npy 2>/dev/null)" '2 1 1 '
+}
+
+if [ -x "$heat" ]; then
+    layer 'attend: the class token of the last layer' cvt/tiny stage2.block2.attn.map 0 -1
+    layer 'attend --layer, from the end' cvt/tiny stage2.block1.attn.map 0 -1 --layer -2
+    layer 'attend --layer, all queries without a class token' cvt/tiny stage0.block0.attn.map -1 -1 --layer 0
+    layer 'attend --layer by name' cvt/tiny stage1.block0.attn.map -1 -1 --layer stage1.block0.attn.map
+    layer 'attend --head' cvt/tiny stage2.block2.attn.map 0 3 --head 3
+    layer 'attend --head without a class token' cvt/tiny stage1.block1.attn.map -1 0 --head=0 --layer 2
+    layer 'attend: no class token at all' cvt/nocls stage2.block0.attn.map -1 -1 --layer stage2.block0.attn.map
+    rollout 'attend --rollout without a class token' cvt/ms_linear -1 2 stage1.block0.attn.map stage1.block1.attn.map
+    rollout 'attend --rollout stops where the sequence begins' cvt/ms_linear -1 1 stage1.block0.attn.map
+    rollout 'attend --rollout with a class token' cvt/ms_linear 0 0 stage0.block0.attn.map
+    rollout 'attend --rollout through convolutional projections' cvt/k5 0 -1 \
+        stage2.block0.attn.map stage2.block1.attn.map stage2.block2.attn.map
+fi
+
+model=$tests/data/cvt/tiny
+attend good/9.png -o a.png
+equal 'attend: status, nothing said' "$status $(lines out) $(lines err)" '0 0 0'
+if [ -x "$heat" ]; then
+    equal 'attend: a picture' "$("$heat" png a.png 25 32 && echo yes)" yes
+    attend good/9.png -o b.png --layer 0 --size 64x96
+    equal 'attend --size: a picture' "$("$heat" png b.png 97 64 && echo yes)" yes
+fi
+timeout 60 "$cvt" attend -m "$model" - -o - <good/9.png >piped.png
+same 'attend: standard input and output' a.png piped.png
+attend good/9.png -o a.npy --layer 0
+equal 'attend: the grid' "$(shape a.npy)" '(4, 3)'
+for threads in 2 3; do
+    attend good/9.png -o t.png -t $threads
+    same "attend -t $threads" a.png t.png
+done
+refused 'attend: no such layer' "'6' is not from -6 to 5" good/1.jpg --layer 6
+refused 'attend: no such tap' 'the nearest is "stage0.block0.attn.map"' good/1.jpg --layer stage0.block0.attn.mop
+refused 'attend: a tap that is no attention' 'is no attention map' good/1.jpg --layer stage0
+refused 'attend: no such head' "'4' is not a whole number from 0 to 3" good/1.jpg --head 4
+refused 'attend: a head that is no number' "'x' is not a whole number" good/1.jpg --head x
+refused 'attend: a head of a rollout' 'no --head' good/1.jpg --head 1 --rollout
+refused 'attend --rollout: strided keys' 'no rollout: "stage2.block2.attn.map" attends from' good/1.jpg --rollout
+model=$tests/data/lite/timm
+refused 'attend: a model without attention' 'no attention maps' good/1.jpg
+model=$tests/data/cvt/tiny
+attend good/1.jpg -o a.jpg
+equal 'attend: another ending' "$status $(lines err)" '2 1'
+attend torn.jpg -o n.png
+equal 'attend: a torn picture' "$status $(lines err) $(ls n.png 2>/dev/null)" '1 1 '
+for output in /dev/full nowhere/a.png nowhere/a.npy; do
+    attend good/1.jpg -o $output
+    equal "attend: status 4: $output" "$status $(lines err)" '4 1'
+done
+{
+    sleep 0.1
+    timeout 60 "$cvt" attend -m "$model" good/1.jpg -o - 2>err
+    echo $? >status
+} | true
+equal 'attend: nobody reads' "$(cat status) $(lines err)" '0 0'
+timeout 60 "$cvt" attend -m nowhere good/1.jpg -o n.png 2>err
+equal 'attend: no such model' "$? $(lines err)" '3 1'
+equal 'attend: nothing half-written stays' "$(find . -name '.cvt-*')" ''
+
+exit $((failures > 0))
