@@ -201,6 +201,7 @@ summary -m cvt-13 -f json
 check -m cvt-13
 classify -m cvt-13 -f jsonl cat.jpg
 preprocess -m cvt-13 cat.jpg -o -
+attend -m cvt-13 cat.jpg -o -
 bench -m cvt-13 --images 1
 END
     expect 'streams warnings and errors stay out of the records' 1 '' 'cvt: torn.jpg: *' cvt classify -m cvt-13 torn.jpg
