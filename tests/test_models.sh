@@ -89,7 +89,7 @@ alone() { # CASE: three images at once and one by one
 }
 for isa in $isas; do
     export CVT_ISA="$isa"
-    for model in cvt/tiny lite/rangilyu; do
+    for model in cvt/tiny lite/rangilyu convit/comvex; do
         check "a batch of 3 of $model on $isa is bit for bit each alone" alone "$data/$model"
     done
 done
@@ -104,6 +104,9 @@ one_tap() { # CASE TAP
 }
 for tap in stage1.block1.attn.map stage2.embed stage0 stage1.block0 norm; do
     check "tap $tap alone" one_tap "$data/cvt/tiny" "$tap"
+done
+for tap in block1.attn.map block0.attn.content block1.attn.position block0.attn.gate embed block2; do
+    check "tap $tap alone" one_tap "$data/convit/comvex" "$tap"
 done
 for tap in stem stage1 stage1.block1 head pool; do check "tap $tap alone" one_tap "$data/lite/timm" "$tap"; done
 
@@ -131,13 +134,20 @@ check "timm's names mean padding SAME" without "$data/lite/tf" pad_type
 check "padding overridden by a config" other "$data/lite/rangilyu" pad_type '"same"'
 check "eps is 1e-3 unless the config says otherwise" without "$data/lite/lukemelas" bn_eps
 check "eps counts" other "$data/lite/lukemelas" bn_eps 1e-5
+check "ComVEX's names tell ConViT's variant" without "$data/convit/comvex_023" variant
+check "timm's names tell ConViT's variant" without "$data/convit/fb" variant
+check "ComVEX's weights tell the width without ff_dim" without "$data/convit/comvex_023" ff_dim
+check "ComVEX ignores ff_dim from 0.3.0" without "$data/convit/comvex_pre" ff_dim
+check "pre_norm counts" other "$data/convit/comvex_pre" pre_norm false
+check "ConViT's weights tell whether there are biases" without "$data/convit/fb_bias" qkv_bias
+check "ConViT's weights tell whether there are positions" without "$data/convit/fb_bias" use_pos_embed
 
 # ---- converted: other names, the same model ----
 
 converted() { # CASE NAMES: without the keys that the naming decides, so that the origin must be remembered
     rm -rf "$work/less"
     cp -r "$1" "$work/less" || return 1
-    grep -v -e '"activation"' -e '"pad_type"' "$1/config.json" >"$work/less/config.json" || return 1
+    grep -v -e '"activation"' -e '"pad_type"' -e '"variant"' "$1/config.json" >"$work/less/config.json" || return 1
     "$program" convert "$work/less" -o "$work/one.safetensors" --names "$2" || return 1
     "$program" check -m "$work/one.safetensors" >/dev/null || return 1
     result "$1" "$work/before" --tap all && mkdir -p "$work/after" && rm -f "$work/after"/* || return 1
@@ -146,6 +156,14 @@ converted() { # CASE NAMES: without the keys that the naming decides, so that th
 }
 for names in native hf microsoft; do
     for model in tiny ms_mixed; do check "cvt/$model under $names names" converted "$data/cvt/$model" "$names"; done
+done
+for names in native comvex comvex_0.2.3 comvex_0.1.0; do
+    for model in comvex_pre comvex_010; do
+        check "convit/$model under $names names" converted "$data/convit/$model" "$names"
+    done
+done
+for names in native timm; do
+    for model in fb fb_bias; do check "convit/$model under $names names" converted "$data/convit/$model" "$names"; done
 done
 for names in native rangilyu lukemelas timm; do
     for model in tf rangilyu lukemelas; do
@@ -179,6 +197,21 @@ cvt-21            31622696  41919  7177985024
 cvt-21-384        31622696  41919  24849091584
 cvt-w24           277196392 134472 60917313536
 cvt-w24-384       277196392 134472 194221654016
+convit-base 86540040 0 17505452544
+convit-comvex-b-ff4 86979336 0 17506042368
+convit-comvex-b-plus-ff4 153982728 0 30740549120
+convit-comvex-b-plus 78448392 0 15930461696
+convit-comvex-b 44484360 0 9175368192
+convit-comvex-s-ff4 27879274 0 5746749984
+convit-comvex-s-plus-ff4 49198762 0 10001960928
+convit-comvex-s-plus 25290154 0 5315956704
+convit-comvex-s 14426794 0 3110872608
+convit-comvex-ti-ff4 5709744 0 1252397184
+convit-comvex-ti-plus-ff4 5709744 0 1252397184
+convit-comvex-ti-plus 3048624 0 731730048
+convit-comvex-ti 3048624 0 731730048
+convit-small 27777322 0 5746563360
+convit-tiny 5710512 0 1252360320
 efficientnet-lite0 4652008  42065  385187552
 efficientnet-lite1 5416680  53728  600185232
 efficientnet-lite2 6092072  58160  859736272
@@ -213,6 +246,9 @@ tf_efficientnet_lite1 5416680 53728 600185232
 tf_efficientnet_lite2 6092072 58160 859736272
 tf_efficientnet_lite3 8197096 76745 1607554544
 tf_efficientnet_lite4 13006568 112459 3943564112
+convit_tiny 5710512 0 1252360320
+convit_small 27777322 0 5746563360
+convit_base 86540040 0 17505452544
 END
 echo '{"architecture": "tf_efficientnet_lite0", "num_classes": 10, "model_args": {"in_chans": 1}}' >"$work/timm.json"
 check "timm's num_classes and model_args count" counts "3383242 42065 376695008" -c "$work/timm.json"
@@ -332,6 +368,29 @@ tnt '"depth" is 0' '"depth": 0'
 tnt '"inner_dim" is 0' '"inner_dim": 0'
 tnt '"global_pool" is "max"' '"global_pool": "max"'
 tnt 'did you mean "embed_dim"?' '"embed_dims": 384'
+
+convit() { wrong "$1" "{\"arch\": \"convit\", $2}"; }
+convit '"variant" is "timm", must be one of "comvex", "fb"' '"variant": "timm"'
+convit '"heads" = 5 does not divide "dim" = 192' '"dim": 192, "heads": 5'
+convit '"head_dim" = 5 does not divide "dim" = 192' '"dim": 192, "head_dim": 5'
+convit '"heads" = 4 times "head_dim" = 32 is not "dim" = 192' '"dim": 192, "heads": 4, "head_dim": 32'
+convit '"embed_dim", the channels of a head, and "dim" exclude each other' '"dim": 192, "embed_dim": 48'
+convit '"embed_dim" = 65536 times "num_heads" = 4096 is more than 65536' '"embed_dim": 65536, "num_heads": 4096'
+convit '"heads" is 0' '"heads": 0'
+convit '"patch_size" is 0' '"patch_size": 0'
+convit '"patch_size" = 16 does not divide the input, 224 x 230' '"input_size": [224, 230]'
+convit '"patch_size" = 16 does not divide "image_size" = 220 x 220' '"image_size": 220, "input_size": 224'
+convit '"num_local_layers" and "depth" exclude each other' '"num_local_layers": 3, "depth": 5'
+convit '"local_up_to_layer" = 5 leaves no block of "depth" = 5' '"local_up_to_layer": 5, "depth": 5'
+convit '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
+convit '"pre_norm" is a key of "variant": "comvex"' '"pre_norm": true'
+convit '"mlp_ratio" is a key of "variant": "fb"' '"variant": "comvex", "mlp_ratio": 4'
+convit '"ff_dim" is 96, which comvex obeys up to 0.2.3 and from 0.3.0 ignores for "dim" = 192; say "ff_hidden"' \
+    '"variant": "comvex", "ff_dim": 96'
+convit '"pred_act_fnc_name" is "Softmax"' '"variant": "comvex", "pred_act_fnc_name": "Softmax"'
+convit '"pre_norm" must be true or false, not a number' '"variant": "comvex", "pre_norm": 1'
+convit 'did you mean "local_up_to_layer"?' '"local_up_to_layers": 10'
+wrong '"embed_dim" is -48' '{"architecture": "convit_tiny", "model_args": {"embed_dim": -48}}'
 
 # ---- weights that do not fit: status 3, see test_binding.c for the rest ----
 
