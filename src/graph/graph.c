@@ -29,6 +29,7 @@ struct cvt_builder {
     cvt_str path, pattern; /* of the open scopes, dotted */
     cvt_index indices[CVT_MAX_INDICES];
     int n_indices;
+    bool unlisted;
     scope *scopes;
     int n_scopes;
     cvt_grid grid;  /* of keys in the open scope */
@@ -184,6 +185,8 @@ void cvtb_close(cvt_builder *b) {
     b->grid = s.grid;
 }
 
+void cvtb_listed(cvt_builder *b, bool listed) { b->unlisted = !listed; }
+
 cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name) {
     if (b->failed) return CVT_NO_VALUE;
     const char *path = b->path.size ? b->path.data : "", *dot = b->path.size && name ? "." : "";
@@ -338,7 +341,7 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
     if (b->failed) return CVT_NO_VALUE;
     const char *type = op->type ? op->type(attr) : NULL;
     b->last = node->out[0];
-    if (type) add_row(b, type, node->out[0], g->n_nodes - 1);
+    if (type && !b->unlisted) add_row(b, type, node->out[0], g->n_nodes - 1);
     if (name) cvtb_close(b);
     return b->failed ? CVT_NO_VALUE : g->nodes[g->n_nodes - 1].out[0];
 }
