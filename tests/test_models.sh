@@ -220,6 +220,9 @@ efficientnet-lite4 13006568 112459 2553034336
 tnt-s             23768584  0      5216875008
 tnt-b             65428680  0      14049082880
 tnt-s-legacy      23755336  0      5216875008
+self-32x80            2016 51  423915520
+cross-32x80-16x40     2016 51  27335680
+hetero-32x32          4576 102 138330112
 END
 }
 published >"$work/published"

@@ -80,6 +80,34 @@ unclassified() {
 }
 check "a network without classes classifies nothing" unclassified
 
+# ---- the published listings, and true counts ----
+
+listed() { # NAME: configs/NAME.json in torchsummary's style is the published text
+    "$program" summary --style torchsummary -c "$tests/../configs/$1.json" | diff - "$tests/data/listings/$1.txt"
+}
+true_count() { "$program" summary -c "$tests/../configs/$1.json" | grep -qx 'parameters  2,016'; }
+for name in self-32x80 cross-32x80-16x40; do
+    check "$name lists as published" listed $name
+    check "$name has 2,016 parameters" true_count $name
+done
+
+# ---- sizes of several inputs ----
+
+sized() { # a cross block takes the sizes of both files, whatever the config says
+    case=$tests/data/blocks/cross
+    sed 's/"size": \[[0-9]*, [0-9]*\]/"size": 3/g; s/, "[a-z_]*_size": \[[0-9]*, [0-9]*\]//g' "$case/config.json" \
+        >"$work/sizes.json" || return 1
+    grep -q '"size": 3' "$work/sizes.json" || return 1
+    "$program" run -m "$case" -c "$work/sizes.json" -i "$case/x.npy" -i "$case/x2.npy" -o "$work/sized" &&
+        "$diff" logits "$case/expected64.npy" "$work/sized/output.npy"
+}
+check "every input is as large as its file" sized
+few() {
+    "$program" run -m "$tests/data/blocks/cross" -i "$tests/data/blocks/cross/x.npy" -o "$work/few" 2>"$work/err"
+    [ $? -eq 2 ] && grep -q 'the model has 2 inputs, not 1' "$work/err"
+}
+check "a missing input is told" few
+
 # ---- wrong networks: status 3, nothing on standard output, one line that names the layer ----
 
 refused() { # TEXT CONFIG
@@ -126,6 +154,15 @@ layers 'a: reads features; "inputs" names [3, 224, 224]' '{"type": "head", "name
 layers '"num_classes" is missing' '{"type": "pool", "name": "p"}, {"type": "head", "name": "a"}'
 layers '"pool" is "cls" and [3, 224, 224] has no class token' '{"type": "pool", "pool": "cls"}'
 layers '"num_heads" = 5 does not divide "embed_dim" = 192' '{"type": "cvt_stage", "num_heads": 5}'
+block='"heads": 2, "dim_head": 4, "dim_mlp": 8'
+layers 'a: "heads" is missing' '{"type": "self_block", "name": "a", "dim_head": 4, "dim_mlp": 8}'
+layers 'a: "in_channels" = 8 does not fit its input, [3, 224, 224]' \
+    "{\"type\": \"self_block\", \"name\": \"a\", \"in_channels\": 8, $block}"
+layers '"self_feature_size" = [8, 9] does not fit its input, [3, 224, 224]' \
+    "{\"type\": \"self_block\", \"self_feature_size\": [8, 9], $block}"
+layers '"kernel_size" = 2 must be odd' "{\"type\": \"self_block\", \"kernel_size\": 2, $block}"
+network '"inputs" names maps [3, 224, 224] and [4, 16, 16]; both must have the "in_channels"' \
+    "$two, \"layers\": [{\"type\": \"cross_block\", \"inputs\": [\"a\", \"b\"], $block}]"
 network '"output" is "input", which no layer gives' '"output": "input", "layers": [{"type": "norm"}]'
 network '"output" must be the name of a value' '"output": 1, "layers": [{"type": "norm"}]'
 network '"inputs" [0]: "name" is missing' '"inputs": [{}], "layers": [{"type": "norm"}]'
