@@ -363,6 +363,7 @@ static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in)
 }
 
 const cvt_layer cvt_layer_cvt_stage = {.type = "cvt_stage",
+                                       .row = "CvtStage",
                                        .about = "a stage of CvT: convolutional embedding, then blocks",
                                        .config_size = sizeof(stage_config),
                                        .defaults = stage_defaults,

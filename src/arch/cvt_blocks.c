@@ -174,6 +174,7 @@ static cvt_value build_cross(cvt_builder *b, const void *p, const cvt_value *in)
 }
 
 const cvt_layer cvt_layer_self_block = {.type = "self_block",
+                                        .row = "SelfAttention_ConvolutionTransfomer",
                                         .about = "self-attention of a map by separable convolutions",
                                         .config_size = sizeof(config),
                                         .defaults = defaults,
@@ -182,6 +183,7 @@ const cvt_layer cvt_layer_self_block = {.type = "self_block",
                                         .build = build_self};
 
 const cvt_layer cvt_layer_cross_block = {.type = "cross_block",
+                                         .row = "CrossAttention_ConvolutionTransformer",
                                          .about = "the second map attended by the first, which is resized to it",
                                          .config_size = sizeof(config),
                                          .defaults = defaults,

@@ -12,6 +12,7 @@
 typedef struct cvt_layer {
     const char *type;  /* the value of "type" */
     const char *about; /* one line */
+    const char *row;   /* the class of its row in torchsummary listings, where it is not all of the model; NULL: none */
     size_t config_size;             /* 0: it has no keys of its own */
     void (*defaults)(void *config); /* NULL: zeros */
     const cvt_key *keys;            /* ends with name NULL; NULL: none */

@@ -399,7 +399,7 @@ static cvt_value build_layer(cvt_builder *b, const layer_config *l, const cvt_va
     cvt_value in[MAX_READ];
     for (int k = 0; k < l->kind->inputs; k++) in[k] = made[l->from[k]];
     bool named = *l->name != 0;
-    if (named) cvtb_open(b, l->name, 0, 0, NULL);
+    if (named) cvtb_open(b, l->name, 0, 0, l->kind->row);
     cvt_value out = l->kind->build(b, l->values, in);
     bool old = false;
     for (int k = 0; k < l->kind->inputs; k++) old = old || in[k] == out;
