@@ -192,7 +192,7 @@ static bool same_entry(const cvt_json *schema, const cvt_key *key) {
     case CVT_KEY_INT:
     case CVT_KEY_INTS:
     case CVT_KEY_SIZE: {
-        const cvt_json *any = cvt_json_get(schema, "anyOf");
+        const cvt_json *any = cvt_json_get(resolved(schema), "anyOf");
         return same_range(any ? cvt_json_first(any) : schema, "integer", key);
     }
     case CVT_KEY_NUMBER:

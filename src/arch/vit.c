@@ -11,7 +11,7 @@
  *   a - c   a class token always, the mean takes it in;                       d     none where the mean is taken
  *
  * There patches are flattened channels last, heads * dim_head need not be dim, queries, keys and values have no bias,
- * eps is 1e-5, and a smaller image gets the first rows of the table of positions. In timm (models/vision_transformer.py,
+ * eps is 1e-5, and a smaller image gets the first rows of the table of positions. In timm (vision_transformer.py,
  * deit.py; eps 1e-6) and Hugging Face (models/vit, models/deit; eps as layer_norm_eps says) the table is resized. */
 #include <math.h>
 #include <string.h>
@@ -29,21 +29,23 @@ enum { POOL_TOKEN, POOL_MEAN };
 static const char *const pools[] = {"cls", "mean", NULL}, *const timm_pools[] = {"token", "avg", NULL};
 
 /* All names that a published config may call its activation by. */
-#define ACTIVATIONS(X)                                                                                              \
-    X("gelu", GELU_ERF)                                                                                             \
-    X("gelu_erf", GELU_ERF)                                                                                         \
-    X("gelu_python", GELU_ERF)                                                                                      \
-    X("gelu_tanh", GELU_TANH)                                                                                       \
-    X("gelu_new", GELU_TANH)                                                                                        \
-    X("gelu_pytorch_tanh", GELU_TANH)                                                                               \
-    X("gelu_python_tanh", GELU_TANH)                                                                                \
-    X("gelu_fast", GELU_TANH)                                                                                       \
-    X("gelu_accurate", GELU_TANH)                                                                                   \
-    X("quick_gelu", QUICK_GELU)                                                                                     \
-    X("relu", RELU)                                                                                                 \
-    X("relu6", RELU6)                                                                                               \
-    X("silu", SILU)                                                                                                 \
-    X("swish", SILU)                                                                                                \
+#define ACTIVATIONS(X) \
+    X("gelu", GELU_ERF) \
+    X("gelu_erf", GELU_ERF) \
+    X("gelu_python", GELU_ERF) \
+    X("gelu_tanh", GELU_TANH) \
+    X("gelu_new", GELU_TANH) \
+    X("gelu_pytorch_tanh", GELU_TANH) \
+    X("gelu_python_tanh", GELU_TANH) \
+    X("gelu_fast", GELU_TANH) \
+    X("gelu_accurate", GELU_TANH) \
+    X("quick_gelu", QUICK_GELU) \
+    X("relu", RELU) \
+    X("relu6", RELU6) \
+    X("silu", SILU) \
+    X("swish", SILU) \
+    X("tanh", TANH) \
+    X("sigmoid", SIGMOID) \
     X("linear", NONE)
 #define NAME(name, id) name,
 #define ACT(name, id) CVT_ACT_##id,
@@ -105,7 +107,8 @@ static cvt_status read_architectures(void *field, const cvt_json *value, cvt_err
 }
 
 #define AT(field) offsetof(config, field)
-#define WHOLE(key, field, least, most) {.name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most}
+#define WHOLE(key, field, least, most) \
+    {.name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most}
 #define SIZE(key, field) {.name = key, .type = CVT_KEY_SIZE, .offset = AT(field), .min = 1, .max = 65535}
 #define FLAG(key, field) {.name = key, .type = CVT_KEY_READER, .offset = AT(field), .read = read_flag}
 #define CHOICE(key, field, list) {.name = key, .type = CVT_KEY_CHOICE, .offset = AT(field), .choices = list}
@@ -218,13 +221,14 @@ static const cvt_name_row layout_a[] = {
 static const cvt_name_row layout_b[] = {VP_TOKENS("abc"), VP_EMBED, VP_OLD_BLOCK, VP_OLD_HEAD, {NULL, NULL}};
 static const cvt_name_row layout_c[] = {VP_TOKENS("abc"), VP_EMBED, VP_BLOCK, VP_HEAD, {NULL, NULL}};
 /* without a class token upstream keeps an empty one: [0, dim] */
-static const cvt_name_row layout_d[] = {VP_TOKENS("bc"), VP_EMBED, VP_BLOCK, VP_HEAD, {NULL, "cls_token"}, {NULL, NULL}};
+static const cvt_name_row layout_d[] = {
+    VP_TOKENS("bc"), VP_EMBED, VP_BLOCK, VP_HEAD, {NULL, "cls_token"}, {NULL, NULL},
+};
 
 /* P: "vit." or "deit." in a classifier's file, nothing in one of the bare model. On disk; transformers 5 has other
  * names in memory, which torch.save writes. */
 #define HF_ROWS(P)                                                                                        \
-    {"cls_token", P "embeddings.cls_token"}, {"dist_token", P "embeddings.distillation_token"},           \
-        {"pos_embed", P "embeddings.position_embeddings"},                                                \
+    {"cls_token", P "embeddings.cls_token"}, {"pos_embed", P "embeddings.position_embeddings"},           \
         {"embed.proj.*", P "embeddings.patch_embeddings.projection.*"}, {"norm.*", P "layernorm.*"},      \
         {NULL, P "embeddings.mask_token"}, {                                                              \
         NULL, P "pooler.*"                                                                                \
@@ -249,16 +253,17 @@ static const cvt_name_row layout_d[] = {VP_TOKENS("bc"), VP_EMBED, VP_BLOCK, VP_
         {"block{j}.norm2.*", P "layers.{j}.layernorm_after.*"}, {                                                \
         "block{j}.mlp.*", P "layers.{j}.mlp.*"                                                                   \
     }
+#define HF_DIST(P) {"dist_token", P "embeddings.distillation_token"}
 #define HF_HEAD {"head.*", "classifier.*"}
 #define HF_HEADS {"head.*", "cls_classifier.*"}, { "head_dist.*", "distillation_classifier.*" }
 static const cvt_name_row hf[] = {HF_DISK("vit."), HF_HEAD, {NULL, NULL}};
-static const cvt_name_row hf_deit[] = {HF_DISK("deit."), HF_HEAD, {NULL, NULL}};
-static const cvt_name_row hf_teacher[] = {HF_DISK("deit."), HF_HEADS, {NULL, NULL}};
-static const cvt_name_row hf_bare[] = {HF_DISK(""), HF_HEAD, {NULL, NULL}};
+static const cvt_name_row hf_deit[] = {HF_DISK("deit."), HF_DIST("deit."), HF_HEAD, {NULL, NULL}};
+static const cvt_name_row hf_teacher[] = {HF_DISK("deit."), HF_DIST("deit."), HF_HEADS, {NULL, NULL}};
+static const cvt_name_row hf_bare[] = {HF_DISK(""), HF_DIST(""), HF_HEAD, {NULL, NULL}};
 static const cvt_name_row hf5[] = {HF_MEMORY("vit."), HF_HEAD, {NULL, NULL}};
-static const cvt_name_row hf5_deit[] = {HF_MEMORY("deit."), HF_HEAD, {NULL, NULL}};
-static const cvt_name_row hf5_teacher[] = {HF_MEMORY("deit."), HF_HEADS, {NULL, NULL}};
-static const cvt_name_row hf5_bare[] = {HF_MEMORY(""), HF_HEAD, {NULL, NULL}};
+static const cvt_name_row hf5_deit[] = {HF_MEMORY("deit."), HF_DIST("deit."), HF_HEAD, {NULL, NULL}};
+static const cvt_name_row hf5_teacher[] = {HF_MEMORY("deit."), HF_DIST("deit."), HF_HEADS, {NULL, NULL}};
+static const cvt_name_row hf5_bare[] = {HF_MEMORY(""), HF_DIST(""), HF_HEAD, {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {
     {"native", native, true},
@@ -385,7 +390,7 @@ static cvt_status check_head(const config *c, cvt_error *error) {
     if (c->distilled && c->variant == VIT_PYTORCH)
         return cvt_fail(error, CVT_CONFIG, "\"distilled\" needs \"variant\" timm");
     if (c->head == HEAD_BOTH && !c->distilled)
-        return cvt_fail(error, CVT_CONFIG, "\"architectures\" says that there are two heads, \"distilled\" that there are not");
+        return cvt_fail(error, CVT_CONFIG, "\"distilled\" is false, but \"architectures\" names a model of two heads");
     if (!c->class_token && (c->pool == POOL_TOKEN || c->distilled))
         return cvt_fail(error, CVT_CONFIG, "\"class_token\" is false, but %s needs it",
                         c->distilled ? "a distilled model" : "the pooling of it");

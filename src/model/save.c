@@ -150,11 +150,12 @@ static bool names_all(const cvt_dialect *d, const cvt_graph *g) {
     return all;
 }
 
-/* The dialect of that name; of several, NAME_this and NAME_that, the first that has a name for everything, else the
- * first of all, which will say what it lacks. NULL: there is none. */
+/* The dialect of that name; of several, NAME_this and NAME_that, the one the model came from, else the first that has a
+ * name for everything, else the first of all, which will say what it lacks. NULL: there is none. */
 static const cvt_dialect *choose_names(const cvt_model *m, const char *name) {
     const cvt_dialect *first = cvt_dialect_find(m->config.arch->dialects, name);
     size_t n = strlen(name);
+    if (!first && m->origin && strncmp(m->origin->name, name, n) == 0 && m->origin->name[n] == '_') return m->origin;
     for (const cvt_dialect *d = m->config.arch->dialects; d->name && !(first && names_all(first, m->graph)); d++) {
         if (strncmp(d->name, name, n) != 0 || d->name[n] != '_') continue;
         if (!first || names_all(d, m->graph)) first = d;
