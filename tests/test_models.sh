@@ -223,6 +223,17 @@ tnt-s-legacy      23755336  0      5216875008
 self-32x80            2016 51  423915520
 cross-32x80-16x40     2016 51  27335680
 hetero-32x32          4576 102 138330112
+vit-256-32        54630376  0      3525824512
+vit-tiny-patch16-224 5717416 0      1253683200
+vit-small-patch16-224 22050664 0    4598882304
+vit-base-patch16-224 86567656 0     17563828224
+vit-base-patch32-224 88224232 0     4409186304
+deit-tiny         5717416   0      1253683200
+deit-small        22050664  0      4598882304
+deit-base         86567656  0      17563828224
+deit-tiny-distilled 5910800 0      1261003776
+deit-small-distilled 22436432 0    4624140288
+deit-base-distilled 87338192 0     17656811520
 END
 }
 published >"$work/published"
@@ -252,6 +263,13 @@ tf_efficientnet_lite4 13006568 112459 3943564112
 convit_tiny 5710512 0 1252360320
 convit_small 27777322 0 5746563360
 convit_base 86540040 0 17505452544
+vit_tiny_patch16_224 5717416 0 1253683200
+vit_base_patch16_384 86859496 0 55484350464
+vit_base_patch32_384 88297192 0 13043564544
+vit_large_patch16_224 304326632 0 61554712576
+deit_base_patch16_384 86859496 0 55484350464
+deit_tiny_distilled_patch16_224 5910800 0 1261003776
+deit_base_distilled_patch16_384 87630032 0 55591342080
 END
 echo '{"architecture": "tf_efficientnet_lite0", "num_classes": 10, "model_args": {"in_chans": 1}}' >"$work/timm.json"
 check "timm's num_classes and model_args count" counts "3383242 42065 376695008" -c "$work/timm.json"
