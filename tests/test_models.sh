@@ -177,6 +177,17 @@ for names in native timm huawei; do
 done
 check "TNT's names tell legacy weights" without "$data/tnt/legacy" legacy
 check "TNT's names tell weights that are not legacy" without "$data/tnt/timm" legacy
+for names in native yitu; do
+    for model in performer transformer posresize; do
+        check "t2t_vit/$model under $names names" converted "$data/t2t_vit/$model" "$names"
+    done
+done
+for names in native vit_pytorch; do
+    check "t2t_vit/vp_mean under $names names" converted "$data/t2t_vit/vp_mean" "$names"
+done
+check "T2T-ViT's names tell token transformers" without "$data/t2t_vit/transformer" tokens_type
+check "T2T-ViT's names tell token performers" without "$data/t2t_vit/performer" tokens_type
+check "the scale of T2T-ViT's blocks counts" other "$data/t2t_vit/qkscale" qk_scale 0
 
 # ---- counts of the published models ----
 
@@ -234,6 +245,17 @@ deit-base         86567656  0      17563828224
 deit-tiny-distilled 5910800 0      1261003776
 deit-small-distilled 22436432 0    4624140288
 deit-base-distilled 87338192 0     17656811520
+t2t-vit-7         4310222   0      1146863616
+t2t-vit-10        5889230   0      1516328448
+t2t-vit-12        6941902   0      1762638336
+t2t-vit-14        21545550  0      4783468544
+t2t-vit-14-384    21691470  0      16370148864
+t2t-vit-19        39177422  0      8479682176
+t2t-vit-24        64105934  0      13661874688
+t2t-vit-pytorch   23465986  0      14661216784
+t2t-vit-t-14      21541070  0      6088721920
+t2t-vit-t-19      39172942  0      9784935552
+t2t-vit-t-24      64101454  0      14967128064
 END
 }
 published >"$work/published"
@@ -311,6 +333,7 @@ wrong() { check "refused: $2" refused "$1" "$2"; }
 cvt() { wrong "$1" "{\"arch\": \"cvt\", $2}"; }
 lite() { wrong "$1" "{\"arch\": \"efficientnet_lite\", $2}"; }
 tnt() { wrong "$1" "{\"arch\": \"tnt\", $2}"; }
+t2t() { wrong "$1" "{\"arch\": \"t2t_vit\", $2}"; }
 wrong 'must be an object' '[1]'
 wrong 'none of "arch"' '{}'
 wrong '"arch" is "cvd"' '{"arch": "cvd"}'
@@ -412,6 +435,25 @@ convit '"pred_act_fnc_name" is "Softmax"' '"variant": "comvex", "pred_act_fnc_na
 convit '"pre_norm" must be true or false, not a number' '"variant": "comvex", "pre_norm": 1'
 convit 'did you mean "local_up_to_layer"?' '"local_up_to_layers": 10'
 wrong '"embed_dim" is -48' '{"architecture": "convit_tiny", "model_args": {"embed_dim": -48}}'
+t2t '"num_heads" = 5 does not divide "embed_dim" = 384' '"num_heads": 5'
+t2t '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
+t2t '"tokens_type" is "convolution"' '"tokens_type": "convolution"'
+t2t '"token_dim" is 0' '"token_dim": 0'
+t2t '"img_size" = 8 x 8 is smaller than a patch' '"img_size": 8'
+t2t 'do not fit the padded map' '"img_size": 16, "input_size": 2'
+t2t '"heads" is missing' '"dim": 512, "depth": 5, "mlp_dim": 512'
+t2t '"dim" is missing' '"pool": "mean"'
+t2t '"mlp_ratio" is a key of the authors' '"dim": 512, "depth": 5, "heads": 8, "mlp_dim": 512, "mlp_ratio": 2'
+vp='"dim": 512, "depth": 5, "heads": 8, "mlp_dim": 512'
+t2t '"image_size" = 224 x 192 must be a square' "$vp, \"image_size\": [224, 192]"
+t2t 'must be a square, not 192 x 224' "$vp, \"image_size\": 224, \"input_size\": [192, 224]"
+t2t '257 positions of "pos_embed"' "$vp, \"image_size\": 256, \"input_size\": 512"
+t2t '"t2t_layers" must be a list of lists' "$vp, \"t2t_layers\": 7"
+t2t '"t2t_layers" has 0 entries' "$vp, \"t2t_layers\": []"
+t2t '"t2t_layers" [1] must be [kernel, stride]' "$vp, \"t2t_layers\": [[7, 4], [3, 0]]"
+t2t '"t2t_layers"[1]: a window of 9 does not fit a padded map of 8' \
+    "$vp, \"image_size\": 32, \"t2t_layers\": [[7, 4], [9, 1]]"
+t2t 'too large' "$vp, \"t2t_layers\": [[64, 1], [64, 1], [64, 1]]"
 
 # ---- weights that do not fit: status 3, see test_binding.c for the rest ----
 

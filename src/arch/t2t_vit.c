@@ -1,0 +1,348 @@
+/* t2t_vit.c - T2T-ViT: "Tokens-to-Token ViT" (Yuan et al. 2021), in the form of its authors (yitu-opensource/T2T-ViT) and
+ * in that of vit_pytorch (t2t.py).
+ *
+ * Overlapping windows of a map become tokens, a small transformer mixes them, and they are a map again, a smaller one;
+ * after the last windows a linear layer makes the tokens of an ordinary transformer with a class token.
+ *
+ *   authors      windows 7/4/2, 3/2/1, 3/2/1 (kernel, stride, padding); in between token modules to token_dim channels:
+ *                y = v + proj(attention(k, q, v of norm1(x))), y += mlp(norm2(y)), the attention either linear, by stored
+ *                random features (performer), or softmax(q k^T / sqrt(channels of x)) v (transformer)
+ *   vit_pytorch  windows k, s, s / 2 as listed; in between transformers of one block, with a norm behind it, as wide as
+ *                the windows
+ *
+ * Which of the two: by the naming of the weights, or by keys that only vit_pytorch has. All norms have eps 1e-5. */
+#include <math.h>
+
+#include "arch/arch.h"
+#include "arch/blocks.h"
+
+static const float eps = 1e-5f;
+
+enum { UNSAID = -1, MAX_STAGES = 8 };
+enum { PERFORMER, TRANSFORMER }; /* tokens_type */
+static const char *const token_types[] = {"performer", "transformer", NULL};
+enum { CLS, MEAN }; /* pool */
+static const char *const pools[] = {"cls", "mean", NULL};
+
+typedef struct stage_config {
+    int kernel, stride, padding;
+} stage_config;
+
+typedef struct stages {
+    int n;
+    stage_config v[MAX_STAGES];
+} stages;
+
+typedef struct config {
+    cvt_base base;
+    int img_size[2]; /* that the positions are stored for */
+    int embed_dim, depth, num_heads;
+    int tokens_type, token_dim; /* the authors': 0 or UNSAID where nothing is said, as below */
+    double mlp_ratio, qk_scale;
+    int mlp_dim, dim_head, pool; /* vit_pytorch's */
+    stages layers;
+    /* settled */
+    bool vit_pytorch, computed; /* computed: no positions are stored */
+    int grid[2];                /* of the stored positions */
+} config;
+
+/* A list of [kernel, stride]. */
+static cvt_status read_layers(void *field, const cvt_json *value, cvt_error *error) {
+    stages *list = field;
+    size_t n = cvt_json_size(value);
+    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_CONFIG, "must be a list of lists");
+    if (n < 1 || n > MAX_STAGES)
+        return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, MAX_STAGES);
+    list->n = 0;
+    for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry), list->n++) {
+        const cvt_json *first = cvt_json_first(entry);
+        int64_t kernel, stride;
+        bool pair = cvt_json_kind_of(entry) == CVT_JSON_ARRAY && cvt_json_size(entry) == 2 &&
+                    cvt_json_integer(first, &kernel) && cvt_json_integer(cvt_json_next(first), &stride);
+        if (!pair || kernel < 1 || kernel > 64 || stride < 1 || stride > 64)
+            return cvt_fail(error, CVT_CONFIG, "[%d] must be [kernel, stride], whole numbers from 1 to 64", list->n);
+        list->v[list->n] = (stage_config){(int)kernel, (int)stride, (int)stride / 2};
+    }
+    return CVT_OK;
+}
+
+#define AT(field) offsetof(config, field)
+static const cvt_key keys[] = {
+    {.name = "in_chans", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
+    {.name = "channels", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
+    {.name = "num_classes", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
+    {.name = "img_size", .type = CVT_KEY_SIZE, .offset = AT(img_size), .min = 1, .max = 65535},
+    {.name = "image_size", .type = CVT_KEY_SIZE, .offset = AT(img_size), .min = 1, .max = 65535},
+    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = AT(embed_dim), .min = 1, .max = 65536},
+    {.name = "dim", .type = CVT_KEY_INT, .offset = AT(embed_dim), .min = 1, .max = 65536},
+    {.name = "depth", .type = CVT_KEY_INT, .offset = AT(depth), .min = 1, .max = 1000},
+    {.name = "num_heads", .type = CVT_KEY_INT, .offset = AT(num_heads), .min = 1, .max = 4096},
+    {.name = "heads", .type = CVT_KEY_INT, .offset = AT(num_heads), .min = 1, .max = 4096},
+    {.name = "tokens_type", .type = CVT_KEY_CHOICE, .offset = AT(tokens_type), .choices = token_types},
+    {.name = "token_dim", .type = CVT_KEY_INT, .offset = AT(token_dim), .min = 2, .max = 65536},
+    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
+    {.name = "qk_scale", .type = CVT_KEY_NUMBER, .offset = AT(qk_scale), .min = 0, .max = 1000},
+    {.name = "mlp_dim", .type = CVT_KEY_INT, .offset = AT(mlp_dim), .min = 1, .max = 1048576},
+    {.name = "dim_head", .type = CVT_KEY_INT, .offset = AT(dim_head), .min = 1, .max = 65536},
+    {.name = "pool", .type = CVT_KEY_CHOICE, .offset = AT(pool), .choices = pools},
+    {.name = "t2t_layers", .type = CVT_KEY_READER, .offset = AT(layers), .read = read_layers},
+    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "attn_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "drop_path_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "dropout", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "emb_dropout", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {0},
+};
+
+/* ---- names of weights: {a} is {i} + 1, {s} 4 {i} + 3, {l} 4 times the number of stages ---- */
+
+static const cvt_name_row native[] = {
+    {.native = "stage{i}.*", .file = "stage{i}.*"}, {.native = "project.*", .file = "project.*"},
+    {.native = "cls_token", .file = "cls_token"},   {.native = "pos_embed", .file = "pos_embed"},
+    {.native = "block{j}.*", .file = "block{j}.*"}, {.native = "norm.*", .file = "norm.*"},
+    {.native = "head.*", .file = "head.*"},         {0},
+};
+
+/* Linears X, Y, Z that a file stacks in this order. */
+#define STACK(N, X, Y, Z, F)                                         \
+    {.native = N X ".*", .file = F, .part = 0, .parts = 3},          \
+        {.native = N Y ".*", .file = F, .part = 1, .parts = 3},      \
+        {.native = N Z ".*", .file = F, .part = 2, .parts = 3}
+
+#define MODULE "tokens_to_token.attention{a}."
+static const cvt_name_row yitu[] = {
+    STACK("stage{i}.performer.attn.", "k", "q", "v", MODULE "kqv.*"),
+    {.native = "stage{i}.performer.attn.*", .file = MODULE "*"}, /* w, proj */
+    {.native = "stage{i}.performer.mlp.fc1.*", .file = MODULE "mlp.0.*"},
+    {.native = "stage{i}.performer.mlp.fc2.*", .file = MODULE "mlp.2.*"},
+    {.native = "stage{i}.performer.*", .file = MODULE "*"},
+    STACK("stage{i}.transformer.attn.", "q", "k", "v", MODULE "attn.qkv.*"),
+    {.native = "stage{i}.transformer.*", .file = MODULE "*"},
+    {.native = "project.*", .file = "tokens_to_token.project.*"},
+    {.native = "cls_token", .file = "cls_token"},
+    {.native = "pos_embed", .file = "pos_embed"},
+    STACK("block{j}.attn.", "q", "k", "v", "blocks.{j}.attn.qkv.*"),
+    {.native = "block{j}.*", .file = "blocks.{j}.*"},
+    {.native = "norm.*", .file = "norm.*"},
+    {.native = "head.*", .file = "head.*"},
+    {0},
+};
+
+/* The layers of a transformer: block N of the graph, prefix F in the file. */
+#define LAYERS(N, F)                                                       \
+    {.native = N "norm1.*", .file = F "0.norm.*"},                         \
+        STACK(N "attn.", "q", "k", "v", F "0.to_qkv.*"),                   \
+        {.native = N "attn.proj.*", .file = F "0.to_out.0.*"},             \
+        {.native = N "norm2.*", .file = F "1.net.0.*"},                    \
+        {.native = N "mlp.fc1.*", .file = F "1.net.1.*"},                  \
+        {.native = N "mlp.fc2.*", .file = F "1.net.4.*"}
+
+static const cvt_name_row vit_pytorch[] = {
+    LAYERS("stage{i}.block{j}.", "to_patch_embedding.{s}.layers.{j}."),
+    {.native = "stage{i}.norm.*", .file = "to_patch_embedding.{s}.norm.*"},
+    {.native = "project.*", .file = "to_patch_embedding.{l}.*"},
+    {.native = "cls_token", .file = "cls_token"},
+    {.native = "pos_embed", .file = "pos_embedding"},
+    LAYERS("block{j}.", "transformer.layers.{j}."),
+    {.native = "norm.*", .file = "transformer.norm.*"},
+    {.native = "head.*", .file = "mlp_head.*"},
+    {0},
+};
+
+static const cvt_dialect dialects[] = {
+    {"native", native, true}, {"yitu", yitu, false}, {"vit_pytorch", vit_pytorch, false}, {NULL, NULL, false}};
+
+/* ---- config ---- */
+
+static void defaults(void *p) {
+    config *c = p;
+    *c = (config){.base = {.channels = 3}, .tokens_type = UNSAID, .pool = UNSAID};
+}
+
+static cvt_status settle_authors(config *c, const cvt_facts *facts, cvt_error *error) {
+    static const stages standard = {3, {{7, 4, 2}, {3, 2, 1}, {3, 2, 1}}};
+    c->layers = standard;
+    if (!c->embed_dim) c->embed_dim = 384; /* T2T-ViT-14 */
+    if (!c->depth) c->depth = 14;
+    if (!c->num_heads) c->num_heads = 6;
+    if (!c->token_dim) c->token_dim = 64;
+    if (c->mlp_ratio == 0) c->mlp_ratio = 3;
+    if (c->tokens_type == UNSAID) {
+        const cvt_weights *w = facts->weights;
+        bool softmax = w && (cvt_weights_find(w, "tokens_to_token.attention1.attn.qkv.weight") ||
+                             cvt_weights_find(w, "stage0.transformer.attn.q.weight"));
+        c->tokens_type = softmax ? TRANSFORMER : PERFORMER;
+    }
+    if (c->embed_dim % c->num_heads)
+        return cvt_fail(error, CVT_CONFIG, "\"num_heads\" = %d does not divide \"embed_dim\" = %d", c->num_heads,
+                        c->embed_dim);
+    if ((int)(c->embed_dim * c->mlp_ratio) < 1)
+        return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    for (int i = 0; i < 2; i++) c->grid[i] = c->img_size[i] / 16;
+    const cvt_tensor *pos = cvt_facts_tensor(facts, "pos_embed", 0);
+    c->computed = facts->weights && !pos;
+    int64_t stored = pos && pos->rank == 3 ? pos->shape[1] - 1 : 0;
+    if (stored > 0 && stored < INT32_MAX && stored != (int64_t)c->grid[0] * c->grid[1]) {
+        int side = (int)sqrt((double)stored);
+        if ((int64_t)side * side == stored) c->grid[0] = c->grid[1] = side;
+    }
+    if (!c->computed && (c->grid[0] < 1 || c->grid[1] < 1))
+        return cvt_fail(error, CVT_CONFIG, "\"img_size\" = %d x %d is smaller than a patch of 16 x 16", c->img_size[0],
+                        c->img_size[1]);
+    return CVT_OK;
+}
+
+static cvt_status settle_vit_pytorch(config *c, cvt_error *error) {
+    static const stages standard = {3, {{7, 4, 2}, {3, 2, 1}, {3, 2, 1}}};
+    const struct {
+        const char *key;
+        bool said;
+    } alien[] = {{"tokens_type", c->tokens_type != UNSAID},
+                 {"token_dim", c->token_dim != 0},
+                 {"mlp_ratio", c->mlp_ratio != 0},
+                 {"qk_scale", c->qk_scale != 0}};
+    for (size_t i = 0; i < sizeof alien / sizeof alien[0]; i++)
+        if (alien[i].said)
+            return cvt_fail(error, CVT_CONFIG, "\"%s\" is a key of the authors' T2T-ViT, the others are vit_pytorch's",
+                            alien[i].key);
+    const char *missing = !c->embed_dim ? "dim" : !c->depth ? "depth" : !c->num_heads ? "heads" : "mlp_dim";
+    if (!c->embed_dim || !c->depth || !c->num_heads || !c->mlp_dim)
+        return cvt_fail(error, CVT_CONFIG, "\"%s\" is missing: vit_pytorch's T2T-ViT has no default", missing);
+    if (!c->dim_head) c->dim_head = 64;
+    if (!c->layers.n) c->layers = standard;
+    if (c->img_size[0] != c->img_size[1])
+        return cvt_fail(error, CVT_CONFIG, "\"image_size\" = %d x %d must be a square", c->img_size[0], c->img_size[1]);
+    int side = c->img_size[0];
+    for (int i = 0; i < c->layers.n; i++) {
+        const stage_config *s = &c->layers.v[i];
+        if (side + 2 * s->padding < s->kernel)
+            return cvt_fail(error, CVT_CONFIG, "\"t2t_layers\"[%d]: a window of %d does not fit a padded map of %d", i,
+                            s->kernel, side + 2 * s->padding);
+        side = (side + 2 * s->padding - s->kernel) / s->stride + 1;
+    }
+    c->grid[0] = c->grid[1] = side;
+    return CVT_OK;
+}
+
+static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+    config *c = p;
+    if (!c->base.classes) c->base.classes = 1000;
+    if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.9);
+    for (int i = 0; i < 2; i++) {
+        int otherwise = c->base.size[i] ? c->base.size[i] : c->base.recipe.size[i] ? c->base.recipe.size[i] : 224;
+        if (!c->img_size[i]) c->img_size[i] = otherwise;
+        if (!c->base.size[i]) c->base.size[i] = c->img_size[i];
+    }
+    bool said = c->mlp_dim || c->dim_head || c->pool != UNSAID || c->layers.n;
+    c->vit_pytorch = said || cvt_facts_from(facts, "vit_pytorch");
+    return c->vit_pytorch ? settle_vit_pytorch(c, error) : settle_authors(c, facts, error);
+}
+
+/* ---- the forward pass ---- */
+
+/* The attention of a token module: its residual is v, for x has other channels. */
+static cvt_value token_attention(cvt_builder *b, const config *c, cvt_value x) {
+    bool performer = c->tokens_type == PERFORMER;
+    float scale = (float)(1 / sqrt(cvt_shape_cols(cvtb_shape(b, x)))), epsilon = 1e-8f;
+    int e = c->token_dim;
+    cvtb_open(b, "attn", 0, 0, "Attention");
+    cvt_value k = cvtb_linear(b, x, "k", e, performer);
+    cvt_value q = cvtb_linear(b, x, "q", e, performer);
+    cvt_value v = cvtb_linear(b, x, "v", e, performer);
+    cvt_value y = performer ? cvtb_performer(b, q, k, v, e / 2, epsilon) : cvtb_attention(b, q, k, v, 1, scale);
+    y = cvtb_tap(b, cvtb_linear(b, y, "proj", e, true), NULL);
+    cvtb_close(b);
+    return cvtb_add(b, v, y);
+}
+
+static cvt_value token_module(cvt_builder *b, const config *c, cvt_value x) {
+    bool performer = c->tokens_type == PERFORMER;
+    cvtb_open(b, performer ? "performer" : "transformer", 0, 0, performer ? "Token_performer" : "Token_transformer");
+    x = token_attention(b, c, cvtb_layer_norm(b, x, "norm1", eps));
+    x = cvtb_add(b, x, cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", eps), c->token_dim, CVT_ACT_GELU_ERF, true));
+    cvtb_close(b);
+    return x;
+}
+
+/* One block as wide as the windows, of one head without a projection behind it, and a norm. */
+static cvt_value window_transformer(cvt_builder *b, cvt_value x) {
+    int width = cvt_shape_cols(cvtb_shape(b, x));
+    cvt_vit_block spec = {.attention = {.heads = 1, .dim_head = width, .no_out = true},
+                          .hidden = width,
+                          .act = CVT_ACT_GELU_ERF,
+                          .eps = eps};
+    return cvtb_layer_norm(b, cvtb_vit_block(b, x, 0, &spec), "norm", eps);
+}
+
+/* Windows of the image down to those of the last map: tokens [h * w, channels], *grid = {h, w}. */
+static cvt_value tokens_to_token(cvt_builder *b, const config *c, cvt_value map, int *grid) {
+    for (int i = 0;; i++) {
+        const stage_config *s = &c->layers.v[i];
+        cvt_unfold unfold = {s->kernel, s->kernel, s->stride, s->stride, s->padding, true};
+        cvt_shape before = cvtb_shape(b, map);
+        for (int k = 0; k < 2; k++) grid[k] = (before.d[1 + k] + 2 * s->padding - s->kernel) / s->stride + 1;
+        bool last = i == c->layers.n - 1;
+        if (last) return cvtb_unfold(b, map, &unfold);
+        cvtb_open(b, "stage{i}", 'i', i, NULL);
+        cvtb_index(b, 'a', i + 1);
+        cvtb_index(b, 's', 4 * i + 3);
+        cvtb_grid(b, 0, grid[0], grid[1]);
+        cvt_value t = cvtb_unfold(b, map, &unfold);
+        t = c->vit_pytorch ? window_transformer(b, t) : token_module(b, c, t);
+        cvtb_tap(b, t, NULL);
+        cvtb_close(b);
+        if (cvtb_failed(b)) return CVT_NO_VALUE;
+        map = cvtb_map(b, t, grid[0], grid[1]);
+    }
+}
+
+static cvt_value add_positions(cvt_builder *b, const config *c, cvt_value x, const int *grid) {
+    cvt_position position = {.prefix = 1, .h = c->grid[0], .w = c->grid[1], .to_h = grid[0], .to_w = grid[1]};
+    if (!c->vit_pytorch) position.resize = CVT_INTERPOLATE_BICUBIC;
+    return c->computed ? cvtb_sinusoid(b, x) : cvtb_position(b, x, "pos_embed", &position);
+}
+
+static cvt_vit_block trunk_of(const config *c) {
+    bool own = c->vit_pytorch;
+    int dim = c->embed_dim, dim_head = own ? c->dim_head : dim / c->num_heads;
+    return (cvt_vit_block){.attention = {.heads = c->num_heads,
+                                         .dim_head = dim_head,
+                                         .scale = (float)c->qk_scale,
+                                         .out_bias = true,
+                                         .no_out = own && c->num_heads == 1 && dim_head == dim},
+                           .hidden = own ? c->mlp_dim : (int)(dim * c->mlp_ratio),
+                           .act = CVT_ACT_GELU_ERF,
+                           .eps = eps};
+}
+
+static cvt_value build(cvt_builder *b, const void *p) {
+    const config *c = p;
+    const int *size = c->base.size;
+    int grid[2];
+    if (c->vit_pytorch && size[0] != size[1])
+        cvtb_fail(b, "the input of vit_pytorch's T2T-ViT must be a square, not %d x %d", size[0], size[1]);
+    cvtb_index(b, 'l', 4 * c->layers.n);
+    cvt_value x = tokens_to_token(b, c, cvtb_input(b, c->base.channels, size[0], size[1]), grid);
+    if (cvtb_failed(b)) return CVT_NO_VALUE;
+    x = cvtb_tap(b, cvtb_linear(b, x, "project", c->embed_dim, true), "embed");
+    x = cvtb_concat(b, cvtb_token(b, "cls_token", c->embed_dim), x);
+    x = cvtb_tap(b, add_positions(b, c, x, grid), "tokens");
+    cvtb_grid(b, 1, grid[0], grid[1]);
+    cvt_vit_block spec = trunk_of(c);
+    for (int j = 0; j < c->depth && !cvtb_failed(b); j++) x = cvtb_vit_block(b, x, j, &spec);
+    x = cvtb_tap(b, cvtb_layer_norm(b, x, "norm", eps), "norm");
+    x = c->pool == MEAN ? cvtb_mean(b, x) : cvtb_slice(b, x, 0, 1);
+    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, x)), "head", c->base.classes, true);
+}
+
+const cvt_arch cvt_arch_t2t_vit = {
+    .name = "t2t_vit",
+    .about = "T2T-ViT (yitu, vit_pytorch): windows of windows become tokens",
+    .config_size = sizeof(config),
+    .defaults = defaults,
+    .keys = keys,
+    .dialects = dialects,
+    .classifier = "head.weight",
+    .settle = settle,
+    .build = build,
+};
