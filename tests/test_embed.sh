@@ -54,8 +54,7 @@ head -c 800 good/1.jpg >torn.jpg
 
 # what cvt run has to say of each picture, one after the other
 for file in good/*; do
-    "$cvt" preprocess -m "$model" "$file" -o x.npy && "$cvt" run -m "$model" -i x.npy -o "values/$file" --tap all ||
-        fail "cvt run of $file" "status $?"
+    "$cvt" preprocess -m "$model" "$file" -o x.npy && "$cvt" run -m "$model" -i x.npy -o "values/$file" --tap all
 done
 # expected TAP: the rows of all pictures
 expected() { for file in good/*; do numbers "values/$file/$1.npy"; done; }
@@ -73,13 +72,18 @@ for tap in norm stage0.embed stage1 stage1.block1 stage2.block0.attn.map; do
     same "embed --tap $tap" want got
     equal "embed --tap $tap: shape" "$(shape t.npy)" "$(shape "values/good/1.jpg/$tap.npy" | sed 's/^(1,/(9,/')"
 done
-# without a class token the embedding is a mean that no tap has
-model=$tests/data/cvt/nocls
-embed good -o m.npy
-equal 'embed: the mean of the tokens' "$status $(shape m.npy)" '0 (9, 20)'
-model=$tests/data/lite/timm
-embed good -o m.npy
-equal 'embed: a convolutional network' "$status $(lines err)" '0 0'
+# means of tokens, features of a convolutional network, tokens of two heads: values that no tap has
+for name in cvt/nocls lite/timm vit/d_mean vit/distilled convit/fb tnt/timm; do
+    model=$tests/data/$name
+    embed good -o m.npy -t1 -j1 -b1 && cp m.npy want
+    embed good -o m.npy -b4 -j2
+    same "embed: $name" want m.npy
+done
+model=$tests/data/vit/distilled
+embed good/9.png -o m.npy
+"$cvt" preprocess -m "$model" good/9.png -o x.npy && "$cvt" run -m "$model" -i x.npy -o values/two --tap norm
+numbers values/two/norm.npy | head -c 192 >want && numbers m.npy >got
+same 'embed: the class token and the distillation token' want got
 model=$tests/data/cvt/tiny
 embed good/1.jpg -o e1.npy --size 48
 equal 'embed --size' "$status $(shape e1.npy)" '0 (1, 20)'
@@ -226,8 +230,18 @@ if [ -x "$heat" ]; then
     rollout 'attend --rollout with a class token' cvt/ms_linear 0 0 stage0.block0.attn.map
     rollout 'attend --rollout through convolutional projections' cvt/k5 0 -1 \
         stage2.block0.attn.map stage2.block1.attn.map stage2.block2.attn.map
+    rollout 'attend --rollout of ViT' vit/timm 0 -1 block0.attn.map block1.attn.map block2.attn.map
+    rollout 'attend --rollout of an inner layer' vit/timm 0 1 block0.attn.map block1.attn.map
+    rollout 'attend --rollout of ViT without a class token' vit/d_mean -1 -1 block0.attn.map block1.attn.map block2.attn.map
+    rollout 'attend --rollout with two tokens in front' vit/distilled 0 -1 block0.attn.map block1.attn.map block2.attn.map
+    rollout 'attend --rollout where the class token joins late' convit/fb 0 -1 \
+        block0.attn.map block1.attn.map block2.attn.map block3.attn.map
+    rollout 'attend --rollout past inner attention' tnt/timm 0 -1 block0.attn.map block1.attn.map
+    layer 'attend: scores on the way to a map' convit/fb block1.attn.position -1 2 --layer block1.attn.position --head 2
 fi
 
+model=$tests/data/tnt/timm
+refused 'attend: within the cells of the grid' 'is not known' good/1.jpg --layer block0.inner.attn.map
 model=$tests/data/cvt/tiny
 attend good/9.png -o a.png
 equal 'attend: status, nothing said' "$status $(lines out) $(lines err)" '0 0 0'
@@ -259,7 +273,7 @@ equal 'attend: another ending' "$status $(lines err)" '2 1'
 attend torn.jpg -o n.png
 equal 'attend: a torn picture' "$status $(lines err) $(ls n.png 2>/dev/null)" '1 1 '
 for output in /dev/full nowhere/a.png nowhere/a.npy; do
-    attend good/1.jpg -o $output
+    attend good/1.jpg -o "$output"
     equal "attend: status 4: $output" "$status $(lines err)" '4 1'
 done
 {
