@@ -89,7 +89,7 @@ alone() { # CASE: three images at once and one by one
 }
 for isa in $isas; do
     export CVT_ISA="$isa"
-    for model in cvt/tiny lite/rangilyu convit/comvex; do
+    for model in cvt/tiny lite/rangilyu convit/comvex cpvt/cls twins_pcpvt/timm pvt/whai362 pvt_v2/timm; do
         check "a batch of 3 of $model on $isa is bit for bit each alone" alone "$data/$model"
     done
 done
@@ -125,6 +125,7 @@ other() { # CASE KEY VALUE: other bytes with the key at another value
     result "$1" "$work/said" && result "$work/more" "$work/changed" || return 1
     ! cmp -s "$work/said/output.npy" "$work/changed/output.npy"
 }
+same_with() { ! other "$@"; } # CASE KEY VALUE: the same bytes
 check "Hugging Face names mean erf GELU" without "$data/cvt/tiny" activation
 check "microsoft names mean QuickGELU" without "$data/cvt/ms" activation
 check "a config overrides what the names mean" other "$data/cvt/ms" activation '"gelu_erf"'
@@ -147,7 +148,7 @@ check "ConViT's weights tell whether there are positions" without "$data/convit/
 converted() { # CASE NAMES: without the keys that the naming decides, so that the origin must be remembered
     rm -rf "$work/less"
     cp -r "$1" "$work/less" || return 1
-    grep -v -e '"activation"' -e '"pad_type"' -e '"variant"' "$1/config.json" >"$work/less/config.json" || return 1
+    grep -v -e '"activation"' -e '"pad_type"' -e '"embed_norm_eps"' -e '"variant"' "$1/config.json" >"$work/less/config.json" || return 1
     "$program" convert "$work/less" -o "$work/one.safetensors" --names "$2" || return 1
     "$program" check -m "$work/one.safetensors" >/dev/null || return 1
     result "$1" "$work/before" --tap all && mkdir -p "$work/after" && rm -f "$work/after"/* || return 1
@@ -175,6 +176,24 @@ for names in native timm huawei; do
         check "tnt/$model under $names names" converted "$data/tnt/$model" "$names"
     done
 done
+for case in cpvt/cls cpvt/peg3 cpvt/gap twins_pcpvt/timm_88; do
+    for names in native timm; do check "$case under $names names" converted "$data/$case" "$names"; done
+done
+for case in pvt/hub pvt/eps_hf pvt/eps_whai362 pvt/whai362_96; do
+    for names in native hf whai362; do check "$case under $names names" converted "$data/$case" "$names"; done
+done
+for case in pvt_v2/hub pvt_v2/hf_li pvt_v2/eps_timm pvt_v2/whai362_li_80; do
+    for names in native hf timm whai362; do check "$case under $names names" converted "$data/$case" "$names"; done
+done
+check "CPVT's weights tell whether there is a class token" without "$data/cpvt/gap" gap
+check "CPVT's weights tell how many PEGs there are" without "$data/cpvt/peg3" num_pegs
+check "and which kernel" without "$data/cpvt/cls" peg_kernel
+check "PVT's tables tell the size they are for" without "$data/pvt/whai362_96" img_size
+check "and count before the config" same_with "$data/pvt/whai362_96" img_size 96
+check "whai362's names mean two eps in PVT" without "$data/pvt/eps_whai362" embed_norm_eps
+check "and in PVT v2" without "$data/pvt_v2/whai362" embed_norm_eps
+check "as timm's do" without "$data/pvt_v2/eps_timm" embed_norm_eps
+check "and its Twins" without "$data/twins_pcpvt/eps" embed_norm_eps
 check "TNT's names tell legacy weights" without "$data/tnt/legacy" legacy
 check "TNT's names tell weights that are not legacy" without "$data/tnt/timm" legacy
 for names in native yitu; do
@@ -228,6 +247,23 @@ efficientnet-lite1 5416680  53728  600185232
 efficientnet-lite2 6092072  58160  859736272
 efficientnet-lite3 8197096  76745  1383321872
 efficientnet-lite4 13006568 112459 2553034336
+cpvt-ti           5681512   0      1254021888
+cpvt-s            21978856  0      4599559680
+cpvt-b            86424040  0      17565182976
+twins-pcpvt-small 24106216  0      3809459968
+twins-pcpvt-base  43828456  0      6652933888
+twins-pcpvt-large 60989672  0      9807524096
+pvt-tiny          13229288  0      1932911616
+pvt-small         24485864  0      3815701504
+pvt-medium        44208104  0      6659175424
+pvt-large         61369320  0      9813765632
+pvt-v2-b0         3666760   0      566065664
+pvt-v2-b1         14009000  0      2108355584
+pvt-v2-b2         25362856  0      4026734592
+pvt-v2-b2-li      22553512  0      3888850944
+pvt-v2-b3         45238696  0      6897303552
+pvt-v2-b4         62556072  0      10101116416
+pvt-v2-b5         81956008  0      11717260288
 tnt-s             23768584  0      5216875008
 tnt-b             65428680  0      14049082880
 tnt-s-legacy      23755336  0      5216875008
@@ -272,6 +308,16 @@ while read -r architecture count; do
     echo "{\"architecture\": \"$architecture\"}" >"$work/timm.json"
     check "timm's $architecture" counts "$count" -c "$work/timm.json"
 done <<END
+twins_pcpvt_small 24106216 0 3809459968
+twins_pcpvt_base 43828456 0 6652933888
+twins_pcpvt_large 60989672 0 9807524096
+pvt_v2_b0 3666760 0 566065664
+pvt_v2_b1 14009000 0 2108355584
+pvt_v2_b2 25362856 0 4026734592
+pvt_v2_b2_li 22553512 0 3888850944
+pvt_v2_b3 45238696 0 6897303552
+pvt_v2_b4 62556072 0 10101116416
+pvt_v2_b5 81956008 0 11717260288
 efficientnet_lite0 4652008 42065 385187552
 efficientnet_lite1 5416680 53728 600185232
 efficientnet_lite2 6092072 58160 859736272
@@ -296,6 +342,23 @@ END
 echo '{"architecture": "tf_efficientnet_lite0", "num_classes": 10, "model_args": {"in_chans": 1}}' >"$work/timm.json"
 check "timm's num_classes and model_args count" counts "3383242 42065 376695008" -c "$work/timm.json"
 echo '{"model_type": "cvt", "unknown_key": 1, "id2label": {"0": "cat", "1": "dog", "2": "cow"}}' >"$work/hf.json"
+varied() { check "$2 counts $1" counts "$1" -c "$work/varied.json"; }
+while read -r config gap pegs parameters macs; do
+    sed -e "s/\"gap\": false/\"gap\": $gap/" -e "s/\"num_pegs\": 1/\"num_pegs\": $pegs/" \
+        "$root/configs/$config.json" >"$work/varied.json"
+    varied "$parameters 0 $macs" "$config, gap $gap, $pegs PEG,"
+done <<END
+cpvt-ti true  1 5681320  1246902528
+cpvt-ti false 5 5689192  1255376640
+cpvt-s  true  1 21978472 4574704128
+cpvt-s  false 5 21994216 4602269184
+cpvt-b  true  1 86423272 17473004544
+cpvt-b  false 5 86454760 17570601984
+END
+echo '{"model_type": "pvt"}' >"$work/varied.json"
+varied "13229288 0 1932911616" "Hugging Face's default pvt"
+echo '{"model_type": "pvt_v2", "num_labels": 1000}' >"$work/varied.json"
+varied "3666760 0 566065664" "Hugging Face's default pvt_v2"
 check "Hugging Face's defaults are CvT-13" counts "19613635 25767 4565706368" -c "$work/hf.json"
 
 # ---- labels, preprocessing and ranges that a conversion or a hub directory brings ----
@@ -454,6 +517,40 @@ t2t '"t2t_layers" [1] must be [kernel, stride]' "$vp, \"t2t_layers\": [[7, 4], [
 t2t '"t2t_layers"[1]: a window of 9 does not fit a padded map of 8' \
     "$vp, \"image_size\": 32, \"t2t_layers\": [[7, 4], [9, 1]]"
 t2t 'too large' "$vp, \"t2t_layers\": [[64, 1], [64, 1], [64, 1]]"
+
+cpvt() { wrong "$1" "{\"arch\": \"cpvt\", $2}"; }
+cpvt '"num_heads" = 5 does not divide "embed_dim" = 192' '"num_heads": 5'
+cpvt '"patch_size" = 16 does not divide the input of 230 x 224' '"input_size": [230, 224]'
+cpvt '"num_pegs" = 13 is more than "depth" = 12' '"num_pegs": 13'
+cpvt '"peg_kernel" = 4 must be odd' '"peg_kernel": 4'
+cpvt '"peg_kernel" is 0' '"peg_kernel": 0'
+cpvt '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
+cpvt '"gap" must be true or false' '"gap": 1'
+cpvt 'did you mean "embed_dim"?' '"embed_dims": 192'
+for arch in twins_pcpvt pvt pvt_v2; do
+    pyramid() { wrong "$1" "{\"arch\": \"$arch\", $2}"; }
+    pyramid '"num_heads"[1] = 3 does not divide "embed_dims"[1] = 64' \
+        '"embed_dims": [32, 64, 160, 256], "num_heads": [1, 3, 5, 8]'
+    pyramid '"sr_ratios" has 3 entries, "depths" has 4' '"sr_ratios": [8, 4, 1]'
+    pyramid '"embed_dims" has 4 entries, "depths" has 1' '"depths": [2]'
+    pyramid '"mlp_ratios"[0] = 0.001 leaves no hidden channel' '"mlp_ratios": [0.001, 8, 4, 4]'
+    pyramid '"depths" [2] is 0' '"depths": [2, 2, 0, 2]'
+    pyramid '"sr_ratios" [0] is 0' '"sr_ratios": [0, 4, 2, 1]'
+done
+for arch in twins_pcpvt pvt; do
+    pyramid 'stage3.embed.proj: a kernel of 2 x 2 does not fit' '"input_size": [224, 16], "sr_ratios": [1, 1, 1, 1]'
+    pyramid 'stage0.block0.attn.sr: a kernel of 8 x 8 does not fit' '"input_size": [224, 16]'
+done
+arch=pvt
+pyramid '"sr_ratios"[3] = 2: the last stage has a class token' '"sr_ratios": [8, 4, 2, 2]'
+pyramid '"img_size" = 31 leaves stage 3 no positions' '"img_size": 31'
+pyramid '"patch_size" and "patch_sizes" exclude each other' '"patch_size": 4, "patch_sizes": [4, 2, 2, 2]'
+pyramid '"patch_sizes" has 1 entries' '"patch_sizes": [4]'
+pyramid '"num_encoder_blocks" = 3, but "depths" has 4 entries' '"num_encoder_blocks": 3'
+wrong '"num_attention_heads"[2] = 7 does not divide "hidden_sizes"[2] = 320' \
+    '{"model_type": "pvt", "num_attention_heads": [1, 2, 7, 8]}'
+wrong '"hidden_act" is "swiglu"' '{"model_type": "pvt_v2", "hidden_act": "swiglu"}'
+wrong '"num_classes" is 0' '{"architecture": "pvt_v2_b0", "num_classes": 0}'
 
 # ---- weights that do not fit: status 3, see test_binding.c for the rest ----
 

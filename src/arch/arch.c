@@ -31,9 +31,17 @@ const char *cvt_arch_about(int index) {
     return arch ? arch->about : NULL;
 }
 
-const cvt_tensor *cvt_facts_tensor(const cvt_facts *facts, const char *pattern, int index) {
+const cvt_tensor *cvt_facts_param(const cvt_facts *facts, const cvt_param *param) {
     if (!facts->weights) return NULL;
-    cvt_str native = {0}, name = {0};
+    cvt_str name = {0};
+    bool named = cvt_name_expand(&name, facts->names, param) != NULL;
+    const cvt_tensor *t = named ? cvt_weights_find(facts->weights, name.data) : NULL;
+    cvt_str_free(&name);
+    return t;
+}
+
+const cvt_tensor *cvt_facts_tensor(const cvt_facts *facts, const char *pattern, int index) {
+    cvt_str native = {0};
     const char *brace = strchr(pattern, '{');
     if (brace)
         cvt_str_print(&native, "%.*s%d%s", (int)(brace - pattern), pattern, index, brace + 3);
@@ -41,10 +49,8 @@ const cvt_tensor *cvt_facts_tensor(const cvt_facts *facts, const char *pattern, 
         cvt_str_print(&native, "%s", pattern);
     cvt_param param = {.name = native.data, .pattern = pattern, .n_indices = brace != NULL};
     if (brace) param.indices[0] = (cvt_index){brace[1], index};
-    bool named = !native.failed && cvt_name_expand(&name, facts->names, &param);
-    const cvt_tensor *t = named ? cvt_weights_find(facts->weights, name.data) : NULL;
+    const cvt_tensor *t = native.failed ? NULL : cvt_facts_param(facts, &param);
     cvt_str_free(&native);
-    cvt_str_free(&name);
     return t;
 }
 

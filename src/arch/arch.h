@@ -36,6 +36,8 @@ typedef struct cvt_facts {
     const cvt_weights *weights;  /* NULL: none */
 } cvt_facts;
 
+/* The tensor that holds a parameter, of which pattern, name and indices are given; NULL if there is none. */
+const cvt_tensor *cvt_facts_param(const cvt_facts *facts, const cvt_param *param);
 /* The tensor that holds the parameter of this native pattern, its one {letter} being `index`; NULL if there is none. */
 const cvt_tensor *cvt_facts_tensor(const cvt_facts *facts, const char *pattern, int index);
 /* True if the weights come from this dialect. */

@@ -1,6 +1,7 @@
 /* window.c - gathering and pooling windows of a map. */
 #include "kernels/window.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -44,5 +45,25 @@ void cvt_avg_pool(float *y, const float *x, const cvt_window_args *a, int first,
                 for (size_t j = 0; j < c; j++) y[j] += p[j];
             }
         for (size_t j = 0; j < c; j++) y[j] /= (float)area;
+    }
+}
+
+/* Bin i of m over n pixels begins at i n / m rounded down, and ends where the next one begins, rounded up. */
+static int bin_start(int i, int m, int n) { return (int)((int64_t)i * n / m); }
+static int bin_end(int i, int m, int n) { return (int)(((int64_t)(i + 1) * n + m - 1) / m); }
+
+void cvt_avg_bins(float *y, const float *x, const cvt_bins_args *a, int row) {
+    size_t c = (size_t)a->c;
+    int y0 = bin_start(row, a->oh, a->h), y1 = bin_end(row, a->oh, a->h);
+    for (int i = 0; i < a->ow; i++, y += c) {
+        int x0 = bin_start(i, a->ow, a->w), x1 = bin_end(i, a->ow, a->w);
+        float area = (float)((y1 - y0) * (x1 - x0));
+        memset(y, 0, c * sizeof *y);
+        for (int v = y0; v < y1; v++)
+            for (int u = x0; u < x1; u++) {
+                const float *p = x + ((size_t)v * (size_t)a->w + (size_t)u) * c;
+                for (size_t j = 0; j < c; j++) y[j] += p[j];
+            }
+        for (size_t j = 0; j < c; j++) y[j] /= area;
     }
 }

@@ -18,4 +18,10 @@ void cvt_im2col(float *rows, const float *x, const cvt_window_args *a, int first
  * pad_left. */
 void cvt_avg_pool(float *y, const float *x, const cvt_window_args *a, int first, int count);
 
+/* AdaptiveAvgPool2d, row `row` of the output [oh, ow, c]: the mean of each bin. */
+typedef struct cvt_bins_args {
+    int c, h, w, oh, ow;
+} cvt_bins_args;
+void cvt_avg_bins(float *y, const float *x, const cvt_bins_args *a, int row);
+
 #endif

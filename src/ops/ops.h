@@ -116,6 +116,9 @@ cvt_value cvtb_performer(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, 
 cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens);
 /* AvgPool2d(kernel, stride, padding, ceil_mode=True): padding counts in the divisor, what lies beyond it does not. */
 cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding);
+/* AdaptiveAvgPool2d((h, w)): the mean of each of h x w bins; bin j of m along a side of n pixels is
+ * [floor(j n / m), ceil((j + 1) n / m)), so bins overlap, and repeat pixels where m > n. */
+cvt_value cvtb_adaptive_avg_pool(cvt_builder *b, cvt_value map, int h, int w);
 
 /* The op of a node, for the plan's passes and those who follow tokens through a graph. */
 extern const cvt_op cvt_op_batch_norm, cvt_op_activation, cvt_op_add, cvt_op_input, cvt_op_concat, cvt_op_slice;

@@ -1,4 +1,4 @@
-/* pools.c - the mean over all tokens, and average pooling of a map. */
+/* pools.c - the mean over all tokens, average pooling of a map, and adaptive average pooling. */
 #include "graph/op.h"
 #include "kernels/window.h"
 #include "ops/ops.h"
@@ -100,4 +100,54 @@ static const cvt_op op_avg_pool = {.name = "avg_pool",
 cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding) {
     pool_attr a = {kernel, stride, padding};
     return cvt_graph_add(b, &op_avg_pool, NULL, &a, &map, 1);
+}
+
+/* ---- adaptive average pooling ---- */
+
+typedef struct bins_attr {
+    int h, w;
+} bins_attr;
+
+static const char *bins_type(const void *attr) {
+    (void)attr;
+    return "AdaptiveAvgPool2d";
+}
+
+static void describe_bins(cvt_describe *d) {
+    const bins_attr *a = d->attr;
+    cvt_describe_output(d, cvt_shape_map(d->shapes[0].d[0], a->h, a->w));
+}
+
+typedef struct bins_args {
+    cvt_bins_args bins;
+    cvt_ref in, out;
+} bins_args;
+
+static int bins_tiles(const void *p, int n) { return n * ((const bins_args *)p)->bins.oh; }
+
+/* A row of bins. */
+static void bins_run(const void *p, const cvt_context *x, int tile) {
+    const bins_args *a = p;
+    int image = tile / a->bins.oh, row = tile % a->bins.oh;
+    float *out = cvt_at(x, a->out, image) + (size_t)row * (size_t)a->bins.ow * (size_t)a->bins.c;
+    cvt_avg_bins(out, cvt_at(x, a->in, image), &a->bins, row);
+}
+
+static void bins_lower(cvt_lowering *l, const cvt_work *w) {
+    cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
+    bins_args a = {.bins = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2]},
+                   .in = l->refs[w->node->in[0]],
+                   .out = l->refs[w->out]};
+    cvt_lowering_step(l, w, &a, sizeof a, bins_tiles, bins_run);
+}
+
+static const cvt_op op_bins = {.name = "adaptive_avg_pool",
+                               .attr_size = sizeof(bins_attr),
+                               .type = bins_type,
+                               .describe = describe_bins,
+                               .lower = bins_lower};
+
+cvt_value cvtb_adaptive_avg_pool(cvt_builder *b, cvt_value map, int h, int w) {
+    bins_attr a = {h, w};
+    return cvt_graph_add(b, &op_bins, NULL, &a, &map, 1);
 }

@@ -1,0 +1,123 @@
+/* twins_pcpvt.c - Twins-PCPVT of Meituan-AutoML/Twins (gvt.py: PCPVT, "CPVTV2") and timm (twins_pcpvt_*): the stages of
+ * PVT with positions from a depth-wise convolution (PEG) behind the first block of each in place of tables; no class
+ * token, one norm at the end, and the mean of its tokens is classified. Any input size. */
+#include "arch/pvt_blocks.h"
+
+static const char *const pools[] = {"avg", NULL};
+
+typedef struct config {
+    cvt_base base;
+    cvt_pyramid pyramid;
+    int image_size[2], patch_size, global_pool;
+} config;
+
+#define AT(field) offsetof(config, field)
+#define PYRAMID_AT(field) AT(pyramid.field)
+static const cvt_key keys[] = {
+    {.name = "in_chans", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
+    {.name = "num_classes", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
+    {.name = "img_size", .type = CVT_KEY_SIZE, .offset = AT(image_size), .min = 1, .max = 65535},
+    {.name = "patch_size", .type = CVT_KEY_INT, .offset = AT(patch_size), .min = 1, .max = 256},
+    CVT_PYRAMID_KEYS(PYRAMID_AT),
+    {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
+    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "proj_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "attn_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {.name = "drop_path_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    {0},
+};
+
+static const cvt_name_row native[] = {
+    {"stage{i}.embed.*", "stage{i}.embed.*"},
+    {"stage{i}.peg.*", "stage{i}.peg.*"},
+    {"stage{i}.block{j}.*", "stage{i}.block{j}.*"},
+    {"norm.*", "norm.*"},
+    {"head.*", "head.*"},
+    {NULL, NULL},
+};
+
+static const cvt_name_row timm[] = {
+    {"stage{i}.embed.*", "patch_embeds.{i}.*"},
+    {"stage{i}.peg.*", "pos_block.{i}.proj.0.*"},
+    {"stage{i}.block{j}.attn.k.*", "blocks.{i}.{j}.attn.kv.*", .part = 0, .parts = 2},
+    {"stage{i}.block{j}.attn.v.*", "blocks.{i}.{j}.attn.kv.*", .part = 1, .parts = 2},
+    {"stage{i}.block{j}.*", "blocks.{i}.{j}.*"},
+    {"norm.*", "norm.*"},
+    {"head.*", "head.*"},
+    {NULL, NULL},
+};
+
+static const cvt_dialect dialects[] = {{"native", native, true}, {"timm", timm, false}, {NULL, NULL, false}};
+
+#define SIZE(depths) "{\"depths\": " depths ", \"preprocess\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9}}"
+static const cvt_preset presets[] = {
+    {"twins_pcpvt_small", SIZE("[3, 4, 6, 3]")},
+    {"twins_pcpvt_base", SIZE("[3, 4, 18, 3]")},
+    {"twins_pcpvt_large", SIZE("[3, 8, 27, 3]")},
+    {NULL, NULL},
+};
+
+/* ---- config ---- */
+
+static void defaults(void *p) { /* Twins-PCPVT-S */
+    config *c = p;
+    *c = (config){.base = {.channels = 3}, .pyramid = cvt_pyramid_default(3, 4, 6, 3), .patch_size = 4};
+}
+
+static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+    config *c = p;
+    TRY(cvt_pyramid_check(&c->pyramid, false, error));
+    cvt_pyramid_settle_eps(&c->pyramid, facts);
+    if (!c->base.classes) c->base.classes = 1000;
+    bool sized = c->base.size[0] || (c->base.recipe.given && c->base.recipe.size[0]);
+    for (int a = 0; a < 2 && !sized; a++) c->base.size[a] = c->image_size[a];
+    cvt_pyramid_recipe(&c->base, facts, c->base.size[0] ? c->base.size[0] : 224);
+    return CVT_OK;
+}
+
+/* ---- the forward pass ---- */
+
+static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
+    const cvt_pyramid *p = &c->pyramid;
+    int patch = i ? 2 : c->patch_size;
+    cvt_conv conv = cvt_conv_square(p->embed_dims.v[i], patch, patch, 0, true);
+    cvt_pvt_block block = cvt_pyramid_block(p, i);
+    cvtb_open(b, "stage{i}", 'i', i, "TwinsStage");
+    map = cvt_pvt_embed(b, map, &conv, (float)p->embed_eps);
+    int h = cvtb_shape(b, map).d[1], w = cvtb_shape(b, map).d[2];
+    cvt_value t = cvtb_tokens(b, map);
+    for (int j = 0; j < p->depths.v[i] && !cvtb_failed(b); j++) {
+        cvtb_open(b, "block{j}", 'j', j, "Block");
+        t = cvt_pvt_block_build(b, &block, t, 0, h, w);
+        cvtb_close(b);
+        if (j > 0) continue;
+        cvtb_open(b, "peg", 0, 0, "PosConv");
+        t = cvt_peg(b, t, 0, h, w, 3);
+        cvtb_close(b);
+    }
+    map = cvtb_tap(b, cvtb_map(b, t, h, w), NULL);
+    cvtb_close(b);
+    return map;
+}
+
+static cvt_value build(cvt_builder *b, const void *p) {
+    const config *c = p;
+    cvt_value x = cvtb_input(b, c->base.channels, c->base.size[0], c->base.size[1]);
+    for (int i = 0; i < c->pyramid.depths.n; i++) x = stage(b, c, i, x);
+    x = cvtb_tap(b, cvtb_layer_norm(b, cvtb_tokens(b, x), "norm", (float)c->pyramid.eps), "norm");
+    x = cvtb_flatten(b, cvtb_mean(b, x));
+    return cvtb_linear(b, cvtb_embedding(b, x), "head", c->base.classes, true);
+}
+
+const cvt_arch cvt_arch_twins_pcpvt = {
+    .name = "twins_pcpvt",
+    .about = "Twins-PCPVT (Meituan-AutoML, timm): PVT with conditional positional encoding",
+    .config_size = sizeof(config),
+    .defaults = defaults,
+    .keys = keys,
+    .presets = presets,
+    .dialects = dialects,
+    .classifier = "head.weight",
+    .settle = settle,
+    .build = build,
+};
