@@ -80,6 +80,8 @@ cvt_value cvtb_sinusoid(cvt_builder *b, cvt_value x);
 
 /* A map at another size. */
 cvt_value cvtb_resize(cvt_builder *b, cvt_value map, int h, int w, cvt_interpolation how);
+/* The window of h x w whose first pixel is (top, left). */
+cvt_value cvtb_crop(cvt_builder *b, cvt_value map, int top, int left, int h, int w);
 
 /* The windows of a map as tokens, row by row: [C,H,W] -> [OH * OW, C * kernel_h * kernel_w], zeros outside the map.
  * Within a token channels change fastest (einops "(p1 p2 c)", vit_pytorch) or slowest (torch.nn.Unfold). */

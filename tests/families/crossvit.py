@@ -1,0 +1,91 @@
+"""CrossViT of vit_pytorch (vit/crossvit_vp.py) and of IBM and timm (vit/timm_vit.py)."""
+import math
+import re
+
+from .case import Refused, as_map
+
+BRANCHES = ("sm", "lg")
+VIT_PYTORCH_KEYS = ("num_classes", "depth", *(f"{s}_{k}" for s in BRANCHES for k in (
+    "dim", "patch_size", "enc_depth", "enc_heads", "enc_mlp_dim", "enc_dim_head")),
+    "cross_attn_depth", "cross_attn_heads", "cross_attn_dim_head")
+
+
+def taps_of(case, rules):
+    """{tap: (array, file)} of every intermediate, by rules (pattern of its name, function(its groups) -> tap)."""
+    taps = {}
+    for name, file in case.intermediates().items():
+        found = [(m, tap) for m, tap in ((re.fullmatch(pattern, name), tap) for pattern, tap in rules) if m]
+        if not found:
+            raise Refused(f"{case.path}: no tap is known for the intermediate {name}")
+        match, tap = found[0]
+        taps[tap(*(int(g) if g.isdigit() else g for g in match.groups()))] = case.array(file), file
+    return taps
+
+
+def vit_pytorch(case):
+    case.expect(layer_norm_eps=1e-5, activation="gelu_erf")
+    config = {"arch": "crossvit", "input_size": list(case.x.shape[2:]), **case.need("image_size"),
+              "channels": case.x.shape[1], **case.need(*VIT_PYTORCH_KEYS)}
+    rules = [(r"emb_(sm|lg)", lambda s: s),
+             (r"(sm|lg)_tokens_embed", lambda s: f"{s}.tokens"),
+             (r"(sm|lg)_logits", lambda s: f"{s}.head"),
+             (r"(sm|lg)_enc_(\d+)", lambda s, i: f"stage{i}.{s}.norm"),
+             (r"(sm|lg)_cross_(\d+)", lambda s, i: f"stage{i}.{s}"),
+             (r"(sm|lg)_cross_attn_(\d+)_(\d+)", lambda s, i, k: f"stage{i}.cross{k}.{s}.attn.map")]
+    return config, taps_of(case, rules)
+
+
+def factor(whole, part):
+    """A factor of which Python's int(whole * factor) is part."""
+    f = part / whole
+    return f if int(whole * f) == part else math.nextafter(f, math.inf)
+
+
+def ibm(case):
+    case.expect(layer_norm_eps=1e-6, activation="gelu_erf")
+    c = case.need("image_size", "image_sizes_scaled", "patch_size", "dim", "depth", "heads", "mlp_hidden", "multi_conv",
+                  "crop_scale", "num_classes")
+    case.expect(fusion_heads=c["heads"][::-1])
+    config = {"arch": "crossvit_ibm", "img_size": c["image_size"],
+              "img_scale": [factor(c["image_size"], n) for n in c["image_sizes_scaled"]],
+              "in_chans": case.x.shape[1], "embed_dim": c["dim"], "num_heads": c["heads"],
+              "mlp_ratio": [factor(d, n) for d, n in zip(c["dim"], c["mlp_hidden"])],
+              "qkv_bias": case.config.get("qkv_bias", True),
+              **{k: c[k] for k in ("num_classes", "patch_size", "depth", "multi_conv", "crop_scale")}}
+    fusion = [f"fusion{d[2] - 1}" if d[2] else "fusion" for d in c["depth"]]
+    rules = [(r"img_(\d)", lambda d: f"{BRANCHES[d]}.image"),
+             (r"tokens_embed_(\d)", lambda d: f"{BRANCHES[d]}.embed"),
+             (r"enc_(\d+)_(\d)", lambda i, d: f"stage{i}.{BRANCHES[d]}.block{c['depth'][i][d] - 1}"),
+             (r"fusion_(\d+)_(\d)", lambda i, d: f"stage{i}.{BRANCHES[d]}.{fusion[i]}"),
+             (r"block_(\d+)_(\d)", lambda i, d: f"stage{i}.{BRANCHES[d]}")]
+    taps = taps_of(case, rules)
+    for d, branch in enumerate(BRANCHES):
+        tap, side = f"{branch}.embed", c["image_sizes_scaled"][d] // c["patch_size"][d]
+        if tap in taps:
+            taps[tap] = as_map(taps[tap][0], (side, side), taps[tap][1]), taps[tap][1]
+    return config, taps
+
+
+def crossvit(case):
+    variants = {"vit_pytorch": vit_pytorch, "ibm": ibm}
+    variant = case.config.get("variant")
+    if variant not in variants:
+        raise Refused(f"{case.path}: variant is {variant!r}; known are {', '.join(variants)}")
+    return variants[variant](case)
+
+
+ARCHS = {"crossvit": crossvit}
+SMALL = "vit/crossvit_vp.py --seed"
+TIMM = "vit/timm_vit.py --seed"
+FIXTURES = {
+    "a": f"{SMALL} 21 --version 0.35.8",
+    "b_same_dim": f"{SMALL} 22 --version 1.0.2 --same-dim --batch 3",
+    "c": f"{SMALL} 23 --version 1.4.5",
+    "timm_dagger": f"{TIMM} 24 --model small_crossvit_dagger",
+    "timm_crop": f"{TIMM} 25 --model small_crossvit_crop",
+}
+FULL = {
+    "crossvit_256": "vit/crossvit_vp.py --preset readme --version current",
+    "crossvit_tiny_240": "vit/timm_vit.py --model crossvit_tiny_240",
+    "crossvit_9_dagger_240": "vit/timm_vit.py --model crossvit_9_dagger_240",
+}

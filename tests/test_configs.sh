@@ -1,0 +1,402 @@
+#!/bin/sh
+# test_configs.sh - the families' configs alone, without weights: counts of the published models and of timm's names,
+# and wrong configs. Prints "ok NAME" or "not ok NAME: why" a case.
+# CVT: the program.
+set -u
+root=$(dirname "$(cd "$(dirname "$0")" && pwd)")
+program=$(realpath "${CVT:-$root/cvt}")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
+export LC_ALL=C
+failures=0
+
+# check NAME COMMAND...: the command succeeds; what it prints is the reason if it does not
+check() {
+    name=$1
+    shift
+    if why=$("$@" 2>&1); then
+        echo "ok $name"
+    else
+        echo "not ok $name: $(echo "$why" | head -n 1)"
+        failures=$((failures + 1))
+    fi
+}
+
+# ---- counts of the published models ----
+
+counts() { # "PARAMETERS BUFFERS MACS" OPTION...
+    wanted=$1
+    shift
+    "$program" summary -f json "$@" >"$work/listing" || return 1
+    got=$(tr -d '\n' <"$work/listing" |
+        sed -E 's/.*\],"parameters":([0-9]+),"buffers":([0-9]+),"macs":([0-9]+),.*/\1 \2 \3/')
+    [ "$got" = "$wanted" ] || { echo "counts are $got, published are $wanted" && return 1; }
+}
+# Parameters, buffers and multiply-adds as PyTorch counts them in the originals (transformers, timm).
+published() {
+    cat <<END
+cvt-13            19997480  25767  4566089216
+cvt-13-384        19997480  25767  16269359616
+cvt-21            31622696  41919  7177985024
+cvt-21-384        31622696  41919  24849091584
+cvt-w24           277196392 134472 60917313536
+cvt-w24-384       277196392 134472 194221654016
+convit-base 86540040 0 17505452544
+convit-comvex-b-ff4 86979336 0 17506042368
+convit-comvex-b-plus-ff4 153982728 0 30740549120
+convit-comvex-b-plus 78448392 0 15930461696
+convit-comvex-b 44484360 0 9175368192
+convit-comvex-s-ff4 27879274 0 5746749984
+convit-comvex-s-plus-ff4 49198762 0 10001960928
+convit-comvex-s-plus 25290154 0 5315956704
+convit-comvex-s 14426794 0 3110872608
+convit-comvex-ti-ff4 5709744 0 1252397184
+convit-comvex-ti-plus-ff4 5709744 0 1252397184
+convit-comvex-ti-plus 3048624 0 731730048
+convit-comvex-ti 3048624 0 731730048
+convit-small 27777322 0 5746563360
+convit-tiny 5710512 0 1252360320
+efficientnet-lite0 4652008  42065  385187552
+efficientnet-lite1 5416680  53728  600185232
+efficientnet-lite2 6092072  58160  859736272
+efficientnet-lite3 8197096  76745  1383321872
+efficientnet-lite4 13006568 112459 2553034336
+cpvt-ti           5681512   0      1254021888
+cpvt-s            21978856  0      4599559680
+cpvt-b            86424040  0      17565182976
+twins-pcpvt-small 24106216  0      3809459968
+twins-pcpvt-base  43828456  0      6652933888
+twins-pcpvt-large 60989672  0      9807524096
+pvt-tiny          13229288  0      1932911616
+pvt-small         24485864  0      3815701504
+pvt-medium        44208104  0      6659175424
+pvt-large         61369320  0      9813765632
+pvt-v2-b0         3666760   0      566065664
+pvt-v2-b1         14009000  0      2108355584
+pvt-v2-b2         25362856  0      4026734592
+pvt-v2-b2-li      22553512  0      3888850944
+pvt-v2-b3         45238696  0      6897303552
+pvt-v2-b4         62556072  0      10101116416
+pvt-v2-b5         81956008  0      11717260288
+tnt-s             23768584  0      5216875008
+tnt-b             65428680  0      14049082880
+tnt-s-legacy      23755336  0      5216875008
+self-32x80            2016 51  423915520
+cross-32x80-16x40     2016 51  27335680
+hetero-32x32          4576 102 138330112
+vit-256-32        54630376  0      3525824512
+vit-tiny-patch16-224 5717416 0      1253683200
+vit-small-patch16-224 22050664 0    4598882304
+vit-base-patch16-224 86567656 0     17563828224
+vit-base-patch32-224 88224232 0     4409186304
+deit-tiny         5717416   0      1253683200
+deit-small        22050664  0      4598882304
+deit-base         86567656  0      17563828224
+deit-tiny-distilled 5910800 0      1261003776
+deit-small-distilled 22436432 0    4624140288
+deit-base-distilled 87338192 0     17656811520
+t2t-vit-7         4310222   0      1146863616
+t2t-vit-10        5889230   0      1516328448
+t2t-vit-12        6941902   0      1762638336
+t2t-vit-14        21545550  0      4783468544
+t2t-vit-14-384    21691470  0      16370148864
+t2t-vit-19        39177422  0      8479682176
+t2t-vit-24        64105934  0      13661874688
+t2t-vit-pytorch   23465986  0      14661216784
+t2t-vit-t-14      21541070  0      6088721920
+t2t-vit-t-19      39172942  0      9784935552
+t2t-vit-t-24      64101454  0      14967128064
+crossvit-256      55180176  0 4032125440
+crossvit-tiny-240 7014800   0 1562734080
+crossvit-small-240 26856272 0 5615557632
+crossvit-base-240 105025232 0 21191473152
+crossvit-9-240    8553296   0 1840796160
+crossvit-9-dagger-240  8776592  0 1979049984
+crossvit-15-240   27528464  0 5790571776
+crossvit-15-dagger-240 28209008 0 6112304640
+crossvit-15-dagger-408 28500080 0 21398550336
+crossvit-18-240   43271408  0 9031158528
+crossvit-18-dagger-240 44266976 0 9473218944
+crossvit-18-dagger-408 44606560 0 32409093024
+END
+}
+published >"$work/published"
+while read -r name parameters buffers macs; do
+    check "configs/$name.json counts as published" counts "$parameters $buffers $macs" -c "$root/configs/$name.json"
+done <"$work/published"
+for config in "$root"/configs/*.json; do
+    name=$(basename "$config" .json)
+    [ "$name" = schema ] || check "configs/$name.json is among them" grep -q "^$name " "$work/published"
+done
+lite3=$root/configs/efficientnet-lite3.json
+check "EfficientNet-Lite3 at 300" counts "8197096 76745 1607554544" -c "$lite3" --size 300
+while read -r architecture count; do
+    echo "{\"architecture\": \"$architecture\"}" >"$work/timm.json"
+    check "timm's $architecture" counts "$count" -c "$work/timm.json"
+done <<END
+twins_pcpvt_small 24106216 0 3809459968
+twins_pcpvt_base 43828456 0 6652933888
+twins_pcpvt_large 60989672 0 9807524096
+pvt_v2_b0 3666760 0 566065664
+pvt_v2_b1 14009000 0 2108355584
+pvt_v2_b2 25362856 0 4026734592
+pvt_v2_b2_li 22553512 0 3888850944
+pvt_v2_b3 45238696 0 6897303552
+pvt_v2_b4 62556072 0 10101116416
+pvt_v2_b5 81956008 0 11717260288
+efficientnet_lite0 4652008 42065 385187552
+efficientnet_lite1 5416680 53728 600185232
+efficientnet_lite2 6092072 58160 859736272
+efficientnet_lite3 8197096 76745 1607554544
+efficientnet_lite4 13006568 112459 3943564112
+tf_efficientnet_lite0 4652008 42065 385187552
+tf_efficientnet_lite1 5416680 53728 600185232
+tf_efficientnet_lite2 6092072 58160 859736272
+tf_efficientnet_lite3 8197096 76745 1607554544
+tf_efficientnet_lite4 13006568 112459 3943564112
+convit_tiny 5710512 0 1252360320
+convit_small 27777322 0 5746563360
+convit_base 86540040 0 17505452544
+vit_tiny_patch16_224 5717416 0 1253683200
+vit_base_patch16_384 86859496 0 55484350464
+vit_base_patch32_384 88297192 0 13043564544
+vit_large_patch16_224 304326632 0 61554712576
+deit_base_patch16_384 86859496 0 55484350464
+deit_tiny_distilled_patch16_224 5910800 0 1261003776
+deit_base_distilled_patch16_384 87630032 0 55591342080
+crossvit_tiny_240 7014800 0 1562734080
+crossvit_small_240 26856272 0 5615557632
+crossvit_base_240 105025232 0 21191473152
+crossvit_9_240 8553296 0 1840796160
+crossvit_9_dagger_240 8776592 0 1979049984
+crossvit_15_240 27528464 0 5790571776
+crossvit_15_dagger_240 28209008 0 6112304640
+crossvit_15_dagger_408 28500080 0 21398550336
+crossvit_18_240 43271408 0 9031158528
+crossvit_18_dagger_240 44266976 0 9473218944
+crossvit_18_dagger_408 44606560 0 32409093024
+END
+sed 's/"image_size"/"layout": "a", "image_size"/' "$root/configs/crossvit-256.json" >"$work/layout_a.json"
+check "CrossViT of vit_pytorch 1.0.1" counts "55152912 0 4032125440" -c "$work/layout_a.json"
+echo '{"architecture": "tf_efficientnet_lite0", "num_classes": 10, "model_args": {"in_chans": 1}}' >"$work/timm.json"
+check "timm's num_classes and model_args count" counts "3383242 42065 376695008" -c "$work/timm.json"
+echo '{"model_type": "cvt", "unknown_key": 1, "id2label": {"0": "cat", "1": "dog", "2": "cow"}}' >"$work/hf.json"
+varied() { check "$2 counts $1" counts "$1" -c "$work/varied.json"; }
+while read -r config gap pegs parameters macs; do
+    sed -e "s/\"gap\": false/\"gap\": $gap/" -e "s/\"num_pegs\": 1/\"num_pegs\": $pegs/" \
+        "$root/configs/$config.json" >"$work/varied.json"
+    varied "$parameters 0 $macs" "$config, gap $gap, $pegs PEG,"
+done <<END
+cpvt-ti true  1 5681320  1246902528
+cpvt-ti false 5 5689192  1255376640
+cpvt-s  true  1 21978472 4574704128
+cpvt-s  false 5 21994216 4602269184
+cpvt-b  true  1 86423272 17473004544
+cpvt-b  false 5 86454760 17570601984
+END
+echo '{"model_type": "pvt"}' >"$work/varied.json"
+varied "13229288 0 1932911616" "Hugging Face's default pvt"
+echo '{"model_type": "pvt_v2", "num_labels": 1000}' >"$work/varied.json"
+varied "3666760 0 566065664" "Hugging Face's default pvt_v2"
+check "Hugging Face's defaults are CvT-13" counts "19613635 25767 4565706368" -c "$work/hf.json"
+
+# ---- wrong configs: status 3, nothing on standard output, one line that names the key ----
+
+refused() { # TEXT CONFIG: what the line must hold
+    printf '%s\n' "$2" >"$work/wrong.json"
+    "$program" summary -c "$work/wrong.json" >"$work/out" 2>"$work/err"
+    status=$?
+    [ "$status" -eq 3 ] || { echo "status $status" && return 1; }
+    [ ! -s "$work/out" ] || { echo "something on standard output" && return 1; }
+    [ "$(wc -l <"$work/err")" -eq 1 ] || { echo "not one line" && return 1; }
+    grep -qF -e "$1" "$work/err" || { cat "$work/err" && return 1; }
+}
+wrong() { check "refused: $2" refused "$1" "$2"; }
+cvt() { wrong "$1" "{\"arch\": \"cvt\", $2}"; }
+lite() { wrong "$1" "{\"arch\": \"efficientnet_lite\", $2}"; }
+tnt() { wrong "$1" "{\"arch\": \"tnt\", $2}"; }
+t2t() { wrong "$1" "{\"arch\": \"t2t_vit\", $2}"; }
+wrong 'must be an object' '[1]'
+wrong 'none of "arch"' '{}'
+wrong '"arch" is "cvd"' '{"arch": "cvd"}'
+wrong '"arch" must be a string' '{"arch": 1}'
+wrong '"model_args" must be an object' '{"architecture": "tf_efficientnet_lite0", "model_args": 3}'
+wrong '"pretrained_cfg" must be an object' '{"architecture": "tf_efficientnet_lite0", "pretrained_cfg": []}'
+wrong '"model_type" is "bert"' '{"model_type": "bert"}'
+wrong '"architecture" is "resnet50"' '{"architecture": "resnet50"}'
+wrong 'wrong.json' '{"arch": "cvt"'
+wrong 'wrong.json' '{"arch": "cvt", "depth": [1, 2, 10], "depth": [1, 2, 10]}'
+cvt 'did you mean "depth"?' '"depht": [1, 2, 10]'
+cvt 'did you mean "num_heads"?' '"num_head": [1, 3, 6]'
+cvt '"depth" must be a list' '"depth": 13'
+cvt '"depth" [1] is 0' '"depth": [1, 0, 10]'
+cvt '"depth" [2] must be a whole number' '"depth": [1, 2, 10.5]'
+cvt '"depth" has 0 entries' '"depth": []'
+cvt '"patch_sizes" has 3 entries, "depth" has 2' '"depth": [1, 2]'
+cvt '"num_heads" has 2 entries' '"num_heads": [1, 3]'
+cvt '"qkv_bias" has 1 entries' '"qkv_bias": [true]'
+cvt '"mlp_ratio" has 4 entries' '"mlp_ratio": [4, 4, 4, 4]'
+cvt '"embed_dim" [0] is -64' '"embed_dim": [-64, 192, 384]'
+cvt '"embed_dim" [1] must be a whole number' '"embed_dim": [64, "192", 384]'
+cvt '"num_heads"[1] = 5 does not divide "embed_dim"[1] = 192' '"num_heads": [1, 5, 6]'
+cvt '"mlp_ratio" [0] is 0' '"mlp_ratio": [0, 4, 4]'
+cvt '"mlp_ratio"[0] = 0.001 leaves no hidden channel' '"mlp_ratio": [0.001, 4, 4]'
+cvt '"cls_token" [2] must be true or false' '"cls_token": [false, false, 1]'
+cvt '"qkv_projection_method" [0] is "conv", must be one of "dw_bn", "avg", "linear"' \
+    '"qkv_projection_method": ["conv", "avg", "avg"]'
+cvt '"activation" is "gelu"' '"activation": "gelu"'
+cvt '"stride_q"[1]' '"stride_q": [1, 2, 1]'
+cvt '"padding_q"[0]' '"padding_q": [0, 1, 1]'
+cvt '"layer_norm_eps" must be a number' '"layer_norm_eps": "1e-12"'
+cvt '"drop_rate" [1] is 2' '"drop_rate": [0, 2, 0]'
+cvt '"num_labels" is 0' '"num_labels": 0'
+cvt '"num_labels" is 1000001' '"num_labels": 1000001'
+cvt '"input_size" must be one number or [height, width]' '"input_size": [224, 224, 3]'
+cvt '"input_size" is 0' '"input_size": 0'
+cvt 'a kernel of 3 x 3 does not fit' '"input_size": 4, "patch_padding": [2, 0, 0]'
+cvt 'stage0.embed' '"input_size": 1'
+cvt '"preprocess"' '"preprocess": {"crop_mod": "center"}'
+cvt '"crop_pct"' '"preprocess": {"crop_pct": 0}'
+cvt '"labels" must be a list of 2 strings' '"num_labels": 2, "labels": ["cat"]'
+wrong '"num_labels" is -1' '{"model_type": "cvt", "num_labels": -1}'
+wrong '"id2label" must be an object' '{"model_type": "cvt", "id2label": ["cat"]}'
+wrong '"depth" must be a list' '{"model_type": "cvt", "depth": "deep"}'
+lite 'did you mean "bn_eps"?' '"bn_ep": 0.001'
+lite '"channel_multiplier" is 0' '"channel_multiplier": 0'
+lite '"pad_type" is "valid", must be one of "", "same"' '"pad_type": "valid"'
+lite '"bn_eps" is -0.001' '"bn_eps": -0.001'
+lite '"act_layer" is "hswish"' '"act_layer": "hswish"'
+lite '"blocks" must be a list of objects' '"blocks": 7'
+block='{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}'
+lite '"blocks" needs "stage_repeats"' "\"blocks\": [$block]"
+lite '"stage_repeats" needs "blocks"' '"stage_repeats": [1, 2]'
+lite '"blocks" [0] has no "out_chs"' \
+    '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1}]'
+lite '"blocks" [0]: "stride" is 0' \
+    '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 0, "expand_ratio": 1, "out_chs": 8}]'
+lite '"blocks" [0]: unknown key "kernel"' \
+    '"stage_repeats": [1], "blocks": [{"kernel": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}]'
+lite '"stage_repeats" sums to 2, "blocks" has 1 entries' \
+    "\"stage_repeats\": [2], \"blocks\": [$block]"
+lite '"channel_multiplier" and "blocks" exclude each other' "\"channel_multiplier\": 2, \"blocks\": [$block]"
+lite '"global_pool" is "max"' '"global_pool": "max"'
+wrong '"num_classes" is 0' '{"architecture": "tf_efficientnet_lite0", "num_classes": 0}'
+wrong '"bn_eps" must be a number' '{"architecture": "tf_efficientnet_lite0", "model_args": {"bn_eps": "x"}}'
+wrong '"crop_pct" is 2' '{"architecture": "tf_efficientnet_lite0", "pretrained_cfg": {"crop_pct": 2}}'
+tnt '"num_heads_inner" = 5 does not divide "inner_dim" = 24' '"num_heads_inner": 5'
+tnt '"num_heads_outer" = 7 does not divide "embed_dim" = 384' '"outer_num_heads": 7'
+tnt '"patch_size" = 16 does not divide the height 200 of "img_size"' '"img_size": [200, 224]'
+tnt '"patch_size" = 16 x 16 does not divide the input of 224 x 225' '"img_size": 224, "input_size": [224, 225]'
+tnt '"first_stride" = 5 does not divide "patch_size" = 16' '"legacy": true, "first_stride": 5'
+tnt '"legacy" must be true or false' '"legacy": 1'
+tnt '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
+tnt '"depth" is 0' '"depth": 0'
+tnt '"inner_dim" is 0' '"inner_dim": 0'
+tnt '"global_pool" is "max"' '"global_pool": "max"'
+tnt 'did you mean "embed_dim"?' '"embed_dims": 384'
+crossvit() { wrong "$1" "{\"arch\": \"crossvit\", $2}"; }
+ibm() { wrong "$1" "{\"arch\": \"crossvit_ibm\", $2}"; }
+crossvit '"sm_patch_size" = 7 does not divide "image_size" = 240' '"sm_patch_size": 7'
+crossvit '"lg_patch_size" = 64 does not divide an input of 240 x 256' \
+    '"image_size": 256, "input_size": [240, 256], "sm_patch_size": 16, "lg_patch_size": 64'
+crossvit '"sm_patch_size" = 12 does not divide an input of 256 x 256' '"image_size": 240, "input_size": 256'
+crossvit '421 tokens are more than the 401 positions' '"image_size": 240, "input_size": [240, 252]'
+crossvit '"cross_attn_heads" is 0' '"cross_attn_heads": 0'
+crossvit '"depth" is 0' '"depth": 0'
+crossvit '"layout" is "e"' '"layout": "e"'
+crossvit 'did you mean "sm_enc_heads"?' '"sm_heads": 3'
+ibm '"num_heads"[1] = 5 does not divide "embed_dim"[1] = 384' '"num_heads": [6, 5]'
+ibm '"patch_size"[1] = 14 does not divide "img_size" x "img_scale"[1] = 223' \
+    '"patch_size": [12, 14], "img_scale": [1, 0.9333]'
+ibm '"patch_size"[0] = 12 does not divide "img_size" x "img_scale"[0] = 0' '"img_scale": [0.001, 1]'
+ibm '"patch_size"[0] = 8 must be 12 or 16 where "multi_conv" is true' '"multi_conv": true, "patch_size": [8, 16]'
+ibm '"embed_dim"[0] = 3 must be at least 4' '"multi_conv": true, "embed_dim": [3, 4], "num_heads": [1, 1]'
+ibm '"embed_dim" has 3 entries' '"embed_dim": [96, 192, 384]'
+ibm '"mlp_ratio" has 1 entries' '"mlp_ratio": [4]'
+ibm '"mlp_ratio"[1] = 0.001 leaves no hidden channel' '"mlp_ratio": [4, 0.001]'
+ibm '"depth" must be a list of 1 to 32 stages' '"depth": 3'
+ibm '"depth" [1] must be a list of 3' '"depth": [[1, 4, 0], [1, 4]]'
+ibm '"depth" [0][2] must be a whole number' '"depth": [[1, 4, -1]]'
+ibm '"depth"[0][1] is 0' '"depth": [[1, 0, 0]]'
+ibm 'the input must be 240 x 240, "img_size", not 224 x 224' '"img_size": 240, "input_size": 224'
+ibm '"global_pool" is "max"' '"global_pool": "max"'
+wrong '"img_scale" must be a list' '{"architecture": "crossvit_tiny_240", "model_args": {"img_scale": 1}}'
+
+convit() { wrong "$1" "{\"arch\": \"convit\", $2}"; }
+convit '"variant" is "timm", must be one of "comvex", "fb"' '"variant": "timm"'
+convit '"heads" = 5 does not divide "dim" = 192' '"dim": 192, "heads": 5'
+convit '"head_dim" = 5 does not divide "dim" = 192' '"dim": 192, "head_dim": 5'
+convit '"heads" = 4 times "head_dim" = 32 is not "dim" = 192' '"dim": 192, "heads": 4, "head_dim": 32'
+convit '"embed_dim", the channels of a head, and "dim" exclude each other' '"dim": 192, "embed_dim": 48'
+convit '"embed_dim" = 65536 times "num_heads" = 4096 is more than 65536' '"embed_dim": 65536, "num_heads": 4096'
+convit '"heads" is 0' '"heads": 0'
+convit '"patch_size" is 0' '"patch_size": 0'
+convit '"patch_size" = 16 does not divide the input, 224 x 230' '"input_size": [224, 230]'
+convit '"patch_size" = 16 does not divide "image_size" = 220 x 220' '"image_size": 220, "input_size": 224'
+convit '"num_local_layers" and "depth" exclude each other' '"num_local_layers": 3, "depth": 5'
+convit '"local_up_to_layer" = 5 leaves no block of "depth" = 5' '"local_up_to_layer": 5, "depth": 5'
+convit '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
+convit '"pre_norm" is a key of "variant": "comvex"' '"pre_norm": true'
+convit '"mlp_ratio" is a key of "variant": "fb"' '"variant": "comvex", "mlp_ratio": 4'
+convit '"ff_dim" is 96, which comvex obeys up to 0.2.3 and from 0.3.0 ignores for "dim" = 192; say "ff_hidden"' \
+    '"variant": "comvex", "ff_dim": 96'
+convit '"pred_act_fnc_name" is "Softmax"' '"variant": "comvex", "pred_act_fnc_name": "Softmax"'
+convit '"pre_norm" must be true or false, not a number' '"variant": "comvex", "pre_norm": 1'
+convit 'did you mean "local_up_to_layer"?' '"local_up_to_layers": 10'
+wrong '"embed_dim" is -48' '{"architecture": "convit_tiny", "model_args": {"embed_dim": -48}}'
+t2t '"num_heads" = 5 does not divide "embed_dim" = 384' '"num_heads": 5'
+t2t '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
+t2t '"tokens_type" is "convolution"' '"tokens_type": "convolution"'
+t2t '"token_dim" is 0' '"token_dim": 0'
+t2t '"img_size" = 8 x 8 is smaller than a patch' '"img_size": 8'
+t2t 'do not fit the padded map' '"img_size": 16, "input_size": 2'
+t2t '"heads" is missing' '"dim": 512, "depth": 5, "mlp_dim": 512'
+t2t '"dim" is missing' '"pool": "mean"'
+t2t '"mlp_ratio" is a key of the authors' '"dim": 512, "depth": 5, "heads": 8, "mlp_dim": 512, "mlp_ratio": 2'
+vp='"dim": 512, "depth": 5, "heads": 8, "mlp_dim": 512'
+t2t '"image_size" = 224 x 192 must be a square' "$vp, \"image_size\": [224, 192]"
+t2t 'must be a square, not 192 x 224' "$vp, \"image_size\": 224, \"input_size\": [192, 224]"
+t2t '257 positions of "pos_embed"' "$vp, \"image_size\": 256, \"input_size\": 512"
+t2t '"t2t_layers" must be a list of lists' "$vp, \"t2t_layers\": 7"
+t2t '"t2t_layers" has 0 entries' "$vp, \"t2t_layers\": []"
+t2t '"t2t_layers" [1] must be [kernel, stride]' "$vp, \"t2t_layers\": [[7, 4], [3, 0]]"
+t2t '"t2t_layers"[1]: a window of 9 does not fit a padded map of 8' \
+    "$vp, \"image_size\": 32, \"t2t_layers\": [[7, 4], [9, 1]]"
+t2t 'too large' "$vp, \"t2t_layers\": [[64, 1], [64, 1], [64, 1]]"
+
+cpvt() { wrong "$1" "{\"arch\": \"cpvt\", $2}"; }
+cpvt '"num_heads" = 5 does not divide "embed_dim" = 192' '"num_heads": 5'
+cpvt '"patch_size" = 16 does not divide the input of 230 x 224' '"input_size": [230, 224]'
+cpvt '"num_pegs" = 13 is more than "depth" = 12' '"num_pegs": 13'
+cpvt '"peg_kernel" = 4 must be odd' '"peg_kernel": 4'
+cpvt '"peg_kernel" is 0' '"peg_kernel": 0'
+cpvt '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
+cpvt '"gap" must be true or false' '"gap": 1'
+cpvt 'did you mean "embed_dim"?' '"embed_dims": 192'
+for arch in twins_pcpvt pvt pvt_v2; do
+    pyramid() { wrong "$1" "{\"arch\": \"$arch\", $2}"; }
+    pyramid '"num_heads"[1] = 3 does not divide "embed_dims"[1] = 64' \
+        '"embed_dims": [32, 64, 160, 256], "num_heads": [1, 3, 5, 8]'
+    pyramid '"sr_ratios" has 3 entries, "depths" has 4' '"sr_ratios": [8, 4, 1]'
+    pyramid '"embed_dims" has 4 entries, "depths" has 1' '"depths": [2]'
+    pyramid '"mlp_ratios"[0] = 0.001 leaves no hidden channel' '"mlp_ratios": [0.001, 8, 4, 4]'
+    pyramid '"depths" [2] is 0' '"depths": [2, 2, 0, 2]'
+    pyramid '"sr_ratios" [0] is 0' '"sr_ratios": [0, 4, 2, 1]'
+done
+for arch in twins_pcpvt pvt; do
+    pyramid 'stage3.embed.proj: a kernel of 2 x 2 does not fit' '"input_size": [224, 16], "sr_ratios": [1, 1, 1, 1]'
+    pyramid 'stage0.block0.attn.sr: a kernel of 8 x 8 does not fit' '"input_size": [224, 16]'
+done
+arch=pvt
+pyramid '"sr_ratios"[3] = 2: the last stage has a class token' '"sr_ratios": [8, 4, 2, 2]'
+pyramid '"img_size" = 31 leaves stage 3 no positions' '"img_size": 31'
+pyramid '"patch_size" and "patch_sizes" exclude each other' '"patch_size": 4, "patch_sizes": [4, 2, 2, 2]'
+pyramid '"patch_sizes" has 1 entries' '"patch_sizes": [4]'
+pyramid '"num_encoder_blocks" = 3, but "depths" has 4 entries' '"num_encoder_blocks": 3'
+wrong '"num_attention_heads"[2] = 7 does not divide "hidden_sizes"[2] = 320' \
+    '{"model_type": "pvt", "num_attention_heads": [1, 2, 7, 8]}'
+wrong '"hidden_act" is "swiglu"' '{"model_type": "pvt_v2", "hidden_act": "swiglu"}'
+wrong '"num_classes" is 0' '{"architecture": "pvt_v2_b0", "num_classes": 0}'
+
+[ "$failures" -eq 0 ]
