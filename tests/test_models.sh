@@ -89,9 +89,8 @@ alone() { # CASE: three images at once and one by one
 }
 for isa in $isas; do
     export CVT_ISA="$isa"
-    for model in cvt/tiny lite/rangilyu convit/comvex cpvt/cls twins_pcpvt/timm pvt/whai362 pvt_v2/timm; do
-    for model in cvt/tiny lite/rangilyu convit/comvex; do
-    for model in cvt/tiny lite/rangilyu crossvit/b_same_dim; do
+    for model in cvt/tiny lite/rangilyu convit/comvex crossvit/b_same_dim cpvt/cls twins_pcpvt/timm pvt/whai362 \
+        pvt_v2/timm tnt/huawei t2t_vit/performer; do
         check "a batch of 3 of $model on $isa is bit for bit each alone" alone "$data/$model"
     done
 done
