@@ -10,6 +10,7 @@
 
 #include "arch/arch.h"
 #include "arch/blocks.h"
+#include "arch/layer.h"
 
 enum { UNSAID = -1 };
 enum { COMVEX, FB }; /* variant */
@@ -325,17 +326,23 @@ typedef struct block_spec {
     float eps;
 } block_spec;
 
+/* Gated attention with its projections, in the scope that is open. */
+static cvt_value gated(cvt_builder *b, const block_spec *s, cvt_value x) {
+    int dim = cvt_shape_cols(cvtb_shape(b, x));
+    cvt_gpsa gpsa = {s->heads, s->h, s->w, (float)(1 / sqrt(dim / s->heads))};
+    cvt_value q = cvtb_linear(b, x, "q", dim, s->qkv_bias);
+    cvt_value k = cvtb_linear(b, x, "k", dim, s->qkv_bias);
+    cvt_value v = cvtb_linear(b, x, "v", dim, s->qkv_bias);
+    return cvtb_linear(b, cvtb_gpsa(b, q, k, v, &gpsa), "proj", dim, true);
+}
+
 static cvt_value attention(cvt_builder *b, const block_spec *s, cvt_value x) {
-    int dim = cvt_shape_cols(cvtb_shape(b, x)), dim_head = dim / s->heads;
+    int dim_head = cvt_shape_cols(cvtb_shape(b, x)) / s->heads;
     cvt_attention_spec plain = {
         .heads = s->heads, .dim_head = dim_head, .qkv_bias = s->qkv_bias, .out_bias = true};
     if (!s->h) return cvtb_self_attention(b, x, &plain);
     cvtb_open(b, "attn", 0, 0, "GPSA");
-    cvt_gpsa gpsa = {s->heads, s->h, s->w, (float)(1 / sqrt(dim_head))};
-    cvt_value q = cvtb_linear(b, x, "q", dim, s->qkv_bias);
-    cvt_value k = cvtb_linear(b, x, "k", dim, s->qkv_bias);
-    cvt_value v = cvtb_linear(b, x, "v", dim, s->qkv_bias);
-    x = cvtb_tap(b, cvtb_linear(b, cvtb_gpsa(b, q, k, v, &gpsa), "proj", dim, true), NULL);
+    x = cvtb_tap(b, gated(b, s, x), NULL);
     cvtb_close(b);
     return x;
 }
@@ -447,3 +454,91 @@ const cvt_arch cvt_arch_convit = {
     .settle = settle,
     .build = build,
 };
+
+/* ---- layers of networks ---- */
+
+typedef struct layer_config {
+    int embed_dim, num_heads, depth;
+    double mlp_ratio, layer_norm_eps;
+    bool gated, qkv_bias;
+} layer_config;
+
+#define OF_LAYER(field) offsetof(layer_config, field)
+#define ATTENTION_KEYS                                                                                          \
+    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = OF_LAYER(embed_dim), .min = 1, .max = 65536},          \
+        {.name = "num_heads", .type = CVT_KEY_INT, .offset = OF_LAYER(num_heads), .min = 1, .max = 4096},       \
+        {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = OF_LAYER(qkv_bias)}
+static const cvt_key gpsa_keys[] = {ATTENTION_KEYS, {0}};
+static const cvt_key stage_keys[] = {
+    ATTENTION_KEYS,
+    {.name = "depth", .type = CVT_KEY_INT, .offset = OF_LAYER(depth), .min = 1, .max = 1000},
+    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = OF_LAYER(mlp_ratio), .min = 0.001, .max = 64},
+    {.name = "gated", .type = CVT_KEY_BOOL, .offset = OF_LAYER(gated)},
+    {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = OF_LAYER(layer_norm_eps), .min = 1e-12, .max = 1},
+    {0},
+};
+
+static void layer_defaults(void *p) {
+    *(layer_config *)p =
+        (layer_config){.num_heads = 4, .depth = 2, .mlp_ratio = 4, .layer_norm_eps = 1e-6, .gated = true};
+}
+
+/* The tokens that a layer reads and what its blocks are; gated attention wants every token on a grid. */
+static cvt_value layer_tokens(cvt_builder *b, const layer_config *c, cvt_value v, block_spec *s) {
+    cvt_grid grid;
+    char text[48];
+    cvt_value t = cvtb_as_tokens(b, v, &grid);
+    int dim = cvt_shape_cols(cvtb_shape(b, t));
+    cvt_shape_text(cvtb_shape(b, v), text);
+    cvtb_check_channels(b, v, "embed_dim", c->embed_dim);
+    if (dim % c->num_heads)
+        cvtb_fail(b, "\"num_heads\" = %d does not divide the channels of its input, %s", c->num_heads, text);
+    if (c->gated && (grid.h < 1 || grid.prefix))
+        cvtb_fail(b, "gated attention wants a place on a grid for every token of %s%s", text,
+                  grid.prefix ? ", which has class tokens: they join behind, or \"gated\" is false" : "");
+    if ((int)(dim * c->mlp_ratio) < 1) cvtb_fail(b, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    cvtb_grid(b, grid.prefix, grid.h, grid.w);
+    *s = (block_spec){.heads = c->num_heads,
+                      .hidden = (int)(dim * c->mlp_ratio),
+                      .h = c->gated ? grid.h : 0,
+                      .w = c->gated ? grid.w : 0,
+                      .qkv_bias = c->qkv_bias,
+                      .order = PRE_NORM,
+                      .eps = (float)c->layer_norm_eps};
+    return t;
+}
+
+static cvt_value gpsa_build(cvt_builder *b, const void *p, const cvt_value *in) {
+    block_spec s;
+    cvt_value t = layer_tokens(b, p, in[0], &s);
+    return cvtb_failed(b) ? CVT_NO_VALUE : cvtb_as_before(b, gated(b, &s, t), in[0]);
+}
+
+const cvt_layer cvt_layer_gpsa = {.type = "gpsa",
+                                  .row = "GPSA",
+                                  .about = "gated positional self-attention of ConViT",
+                                  .config_size = sizeof(layer_config),
+                                  .defaults = layer_defaults,
+                                  .keys = gpsa_keys,
+                                  .inputs = 1,
+                                  .build = gpsa_build};
+
+static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in) {
+    block_spec s;
+    cvt_value t = layer_tokens(b, p, in[0], &s);
+    for (int j = 0; j < ((const layer_config *)p)->depth && !cvtb_failed(b); j++) {
+        cvtb_open(b, "block{j}", 'j', j, "Block");
+        t = block(b, &s, t);
+        cvtb_close(b);
+    }
+    return cvtb_as_before(b, t, in[0]);
+}
+
+const cvt_layer cvt_layer_convit_stage = {.type = "convit_stage",
+                                          .row = "ConViTStage",
+                                          .about = "blocks of ConViT, with gated or plain attention",
+                                          .config_size = sizeof(layer_config),
+                                          .defaults = layer_defaults,
+                                          .keys = stage_keys,
+                                          .inputs = 1,
+                                          .build = stage_build};
