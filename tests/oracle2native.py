@@ -5,7 +5,7 @@ CASE holds config.json, weights.safetensors, input.npy, expected.npy, perhaps ex
 inter/ or beside the others), as the scripts of the oracle folder write them. OUT (created) gets
 
   config.json          the native dialect, see cvt-config(5)
-  weights.safetensors  a copy: the tensors keep their upstream names
+  weights.safetensors  a copy: the tensors keep their upstream names (of a layer by itself, which has none, native ones)
   x.npy                the input, NCHW, f32; x2.npy ...: further ones
   expected.npy         the logits; expected64.npy: of the float64 run, where the case has one
   taps/TAP.npy         every intermediate under cvt's name of it, in cvt's layout: maps [N,C,H,W], tokens [N,T,C]
@@ -24,16 +24,19 @@ import sys
 
 import numpy as np
 
-from families import ARCHS
-from families.case import Case, Refused
+from families import ARCHS, BARE
+from families.case import Case, Refused, write_tensors
 
 
 def read(path):
-    case = Case(path)
+    case = Case(path, BARE)
     arch = case.config.get("arch")
     if arch not in ARCHS:
         raise Refused(f"{path}: arch is {arch!r}; known are {', '.join(ARCHS)}")
-    return (case, *ARCHS[arch](case))
+    config, taps = ARCHS[arch](case)
+    if case.x.ndim != 4:
+        raise Refused(f"{path}: the input has shape {case.x.shape}, which has not four axes")
+    return case, config, taps
 
 
 def save(path, array, dtype):
@@ -46,12 +49,16 @@ def write(case, config, taps, out):
     with open(os.path.join(out, "config.json"), "w", encoding="utf-8") as f:
         lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in config.items())
         f.write("{\n" + lines + "\n}\n")
-    shutil.copyfile(case.weights, os.path.join(out, "weights.safetensors"))
+    weights = os.path.join(out, "weights.safetensors")
+    if case.tensors is None:
+        shutil.copyfile(case.weights, weights)
+    else:
+        write_tensors(weights, case.tensors)
     save(os.path.join(out, "x.npy"), case.x, np.float32)
     for i, more in enumerate(case.more):
         save(os.path.join(out, f"x{i + 2}.npy"), more, np.float32)
     save(os.path.join(out, "expected.npy"), case.array("expected.npy"), np.float32)
-    if os.path.isfile(os.path.join(case.path, "expected64.npy")):
+    if os.path.isfile(os.path.join(case.path, "expected64.npy")) or "expected64.npy" in case.given:
         save(os.path.join(out, "expected64.npy"), case.array("expected64.npy"), np.float64)
     for tap, (data, _) in taps.items():
         save(os.path.join(out, "taps", tap + ".npy"), data, np.float32)

@@ -7,6 +7,7 @@ Every other module here is a family: how its oracle's facts become a native conf
   PRESETS   {name: oracle command line}, further small cases of `make oracle`
   FULL      {name: oracle command line}, full-size models
   hub(out, seed)  makes directories as hubs have them under `out`
+  BARE      {file: config} for cases without a config.json: what stands for it where there is such a file
 
 All but ARCHS may be absent. A command line is "FOLDER/SCRIPT.py --option ..." without --out.
 """
@@ -25,25 +26,30 @@ class Refused(Exception):
 class Case:
     """An oracle directory: its config, its arrays, the shapes of its tensors."""
 
-    def __init__(self, path):
+    def __init__(self, path, bare=None):
         self.path = path
+        self.given = {}      # arrays of a family's own making, by the file they stand for
+        self.tensors = None  # the same for weights that have no names of a dialect: {name: array}
         config = os.path.join(path, "config.json")
-        if not os.path.isfile(config):
-            raise Refused(f"{path}: no config.json")
-        with open(config, encoding="utf-8") as f:
-            self.config = json.load(f)
+        if os.path.isfile(config):
+            with open(config, encoding="utf-8") as f:
+                self.config = json.load(f)
+        else:
+            self.config = next((c for name, c in (bare or {}).items() if os.path.isfile(os.path.join(path, name))), None)
+            if self.config is None:
+                raise Refused(f"{path}: no config.json")
         weights = self.config.get("weights")
         self.weights = os.path.join(path, weights["file"] if isinstance(weights, dict) else "weights.safetensors")
         if not os.path.isfile(self.weights):
             raise Refused(f"{self.weights}: no such file")
-        self.x = self.array("input.npy").astype(np.float32)
-        if self.x.ndim != 4:
-            raise Refused(f"{path}: input.npy has shape {self.x.shape}, which has not four axes")
+        self.x = self.array(self.config.get("input_file", "input.npy")).astype(np.float32)
         self.more = []  # further inputs
         while os.path.isfile(os.path.join(path, f"input{len(self.more) + 2}.npy")):
             self.more.append(self.array(f"input{len(self.more) + 2}.npy").astype(np.float32))
 
     def array(self, name):
+        if name in self.given:
+            return self.given[name]
         path = os.path.join(self.path, name)
         if not os.path.isfile(path):
             raise Refused(f"{path}: no such file")
@@ -70,12 +76,37 @@ class Case:
         fixed = re.compile(r"(input\d*|expected|expected64)\.npy")
         return {n[:-4]: os.path.join(folder, n) for n in names if n.endswith(".npy") and not fixed.fullmatch(n)}
 
-    def shapes(self):
-        """{tensor: shape}, from the header of the safetensors file."""
+    def header(self):
+        """The header of the safetensors file, without metadata, and where its data begin."""
         with open(self.weights, "rb") as f:
             size, = struct.unpack("<Q", f.read(8))
             header = json.loads(f.read(size))
-        return {k: v["shape"] for k, v in header.items() if k != "__metadata__"}
+        return {k: v for k, v in header.items() if k != "__metadata__"}, 8 + size
+
+    def shapes(self):
+        """{tensor: shape}, from the header of the safetensors file."""
+        return {k: v["shape"] for k, v in self.header()[0].items()}
+
+    def read_tensors(self):
+        """{tensor: array} of a file of float32."""
+        header, start = self.header()
+        with open(self.weights, "rb") as f:
+            data = f.read()[start:]
+        return {k: np.frombuffer(data[v["data_offsets"][0]:v["data_offsets"][1]], "<f4").reshape(v["shape"])
+                for k, v in header.items()}
+
+
+def write_tensors(path, tensors):
+    """A safetensors file of float32."""
+    header, start = {}, 0
+    for name, value in tensors.items():
+        header[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [start, start + 4 * value.size]}
+        start += 4 * value.size
+    text = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for value in tensors.values():
+            f.write(np.ascontiguousarray(value, "<f4").tobytes())
 
 
 def as_map(tokens, grid, what):

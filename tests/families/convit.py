@@ -1,5 +1,8 @@
-"""ConViT of comvex and of facebookresearch and timm (vit/convit_comvex.py, vit/convit_fb.py)."""
-from .case import Refused
+"""ConViT of comvex and of facebookresearch and timm (vit/convit_comvex.py, vit/convit_fb.py), and its gated attention
+alone (vit/gpsa_map.py)."""
+import numpy as np
+
+from .case import Refused, as_map
 
 
 def convit(case):
@@ -27,12 +30,56 @@ def convit(case):
     return config, {names[name]: (case.array(file), file) for name, file in files.items()}
 
 
-ARCHS = {"convit": convit}
+def position(weight, side):
+    """The map of positions [heads, N, N] in float64, and the distances [N, N, 3] it is made of."""
+    row, column = np.divmod(np.arange(side * side), side)
+    dx, dy = column - column[:, None], row - row[:, None]
+    rel = np.stack([dx, dy, dx * dx + dy * dy], -1).astype(np.float64)
+    score = np.einsum("hc,nmc->hnm", weight.astype(np.float64), rel)
+    e = np.exp(score - score.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True), rel
+
+
+NAMES = {"Q.weight": "q.weight", "K.weight": "k.weight", "V.weight": "v.weight", "gates": "gate",
+         "out_linear.weight": "proj.weight", "out_linear.bias": "proj.bias",
+         "postion_proj.weight": "pos_proj.weight", "postion_proj.bias": "pos_proj.bias"}
+
+
+def gpsa(case):
+    """One layer, which has no names of a dialect; what it reads and gives as maps."""
+    tensors = case.read_tensors()
+    if set(tensors) != set(NAMES):
+        raise Refused(f"{case.path}: the tensors are {', '.join(sorted(tensors))}")
+    case.tensors = {NAMES[k]: v.ravel() if k == "gates" else v for k, v in tensors.items()}
+    batch, tokens, dim = case.x.shape
+    side, heads = int(round(tokens ** 0.5)), len(case.tensors["gate"])
+    p, rel = position(case.tensors["pos_proj.weight"], side)
+    if not np.array_equal(rel, case.array("rel.npy")):
+        raise Refused(f"{case.path}: rel.npy is not (dx, dy, dx^2 + dy^2)")
+    if np.abs(p - case.array("pos_attn.npy")).max() > 1e-5:
+        raise Refused(f"{case.path}: pos_attn.npy is not the softmax of positions")
+    if np.abs(case.array("expected.npy") - case.array("expected_fb.npy")).max() > 1e-5:
+        raise Refused(f"{case.path}: expected_fb.npy, of facebook's program, differs from expected.npy")
+    case.x = as_map(case.x, (side, side), "tokens.npy")
+    case.given["expected.npy"] = as_map(case.array("expected.npy"), (side, side), "expected.npy")
+    gates = 1 / (1 + np.exp(-case.tensors["gate"].astype(np.float64)))
+    taps = {"map": (case.array("attn.npy"), "attn.npy"), "content": (case.array("content_attn.npy"), "content_attn.npy"),
+            "position": (np.broadcast_to(p, (batch, *p.shape)), "pos_attn.npy"),
+            "gate": (np.broadcast_to(gates, (batch, heads)), case.config["weights"]["file"])}
+    inputs = [{"name": "tokens", "channels": dim, "size": side}]
+    return {"arch": "network", "inputs": inputs, "layers": [{"type": "gpsa", "num_heads": heads}]}, taps
+
+
+ARCHS = {"convit": convit, "gpsa": gpsa}
+BARE = {"weights_comvex.safetensors": {"arch": "gpsa", "weights": {"file": "weights_comvex.safetensors"},
+                                       "input_file": "tokens.npy"}}
 FIXTURES = {
     "comvex": "vit/convit_comvex.py --seed 1 --batch 3",
     "comvex_pre": "vit/convit_comvex.py --seed 2 --pre-norm --act GELU --ff-dim 96",
     "comvex_023": "vit/convit_comvex.py --seed 4 --version 0.2.3 --ff-dim 48",
     "comvex_010": "vit/convit_comvex.py --seed 5 --version 0.1.0",
+    "gpsa": "vit/gpsa_map.py --seed 12 --batch 2 --heads 3 --dim 12 --side 6",
+    "gpsa_h9": "vit/gpsa_map.py --seed 13 --heads 9 --dim 36 --side 4",
     "fb": "vit/convit_fb.py --seed 6",
     "fb_bias": "vit/convit_fb.py --seed 7 --qkv-bias --no-pos-embed",
 }
