@@ -66,6 +66,19 @@ taps() { # the output of every layer, and what is inside
 }
 check "every layer's output is a tap" taps
 
+# ---- CvT whose last stage is ConViT ----
+
+mixed() {
+    model=$work/mixed.safetensors
+    "$program" init -c "$tests/../configs/cvt-convit.json" --seed 1 -o "$model" || return 1
+    "$program" check -m "$model" >/dev/null || return 1
+    for size in 224 128x96; do # blocks of both families at any size
+        "$program" classify -m "$model" --size $size -k 1 "$cat" >/dev/null || return 1
+    done
+    "$program" attend -m "$model" --layer local.block7.attn.position -o "$work/mixed.npy" "$cat"
+}
+check "CvT with gated attention in its last stage" mixed
+
 # ---- a network without classes ----
 
 echo '{"arch": "network", "layers": [{"type": "conv", "out_channels": 2}]}' >"$work/map.json"
@@ -154,6 +167,12 @@ layers 'a: reads features; "inputs" names [3, 224, 224]' '{"type": "head", "name
 layers '"num_classes" is missing' '{"type": "pool", "name": "p"}, {"type": "head", "name": "a"}'
 layers '"pool" is "cls" and [3, 224, 224] has no class token' '{"type": "pool", "pool": "cls"}'
 layers '"num_heads" = 5 does not divide "embed_dim" = 192' '{"type": "cvt_stage", "num_heads": 5}'
+layers '"num_heads" = 5 does not divide the channels of its input, [3, 224, 224]' '{"type": "gpsa", "num_heads": 5}'
+layers '"embed_dim" = 4 does not fit its input, [3, 224, 224]' '{"type": "gpsa", "embed_dim": 4, "num_heads": 3}'
+layers '"mlp_ratio" = 0.01 leaves no hidden channel' '{"type": "convit_stage", "num_heads": 3, "mlp_ratio": 0.01}'
+layers 'gated attention wants a place on a grid for every token of [50177, 3], which has class tokens' \
+    '{"type": "class_token", "name": "a"}, {"type": "convit_stage", "name": "b", "num_heads": 3}'
+layers 'unknown "type" "convit_stag"; did you mean "convit_stage"?' '{"type": "convit_stag"}'
 block='"heads": 2, "dim_head": 4, "dim_mlp": 8'
 layers 'a: "heads" is missing' '{"type": "self_block", "name": "a", "dim_head": 4, "dim_mlp": 8}'
 layers 'a: "in_channels" = 8 does not fit its input, [3, 224, 224]' \

@@ -70,6 +70,27 @@ def gpsa(case):
     return {"arch": "network", "inputs": inputs, "layers": [{"type": "gpsa", "num_heads": heads}]}, taps
 
 
+def hub(out, seed):
+    """A small ConViT as timm's push_to_hf_hub writes it, results in float64."""
+    import os
+    import timm
+    import torch
+    from common import image, randomise
+    from timm.models import save_for_hf
+    args = dict(img_size=48, embed_dim=8, num_heads=3, depth=3, local_up_to_layer=2, mlp_ratio=2.0, qkv_bias=True,
+                global_pool="avg")
+    folder = os.path.join(out, "hub")
+    os.makedirs(folder, exist_ok=True)
+    model = randomise(timm.create_model("convit_tiny", num_classes=5, **args), seed)
+    save_for_hf(model, folder, model_config={"label_names": [f"class {i}" for i in range(5)]}, model_args=args)
+    x = image(seed, 1, 48)
+    with torch.no_grad():
+        y = model.double()(x.double())
+    np.save(os.path.join(folder, "x.npy"), x.numpy())
+    np.save(os.path.join(folder, "expected64.npy"), y.numpy())
+    print(f"{folder}: {', '.join(sorted(os.listdir(folder)))}")
+
+
 ARCHS = {"convit": convit, "gpsa": gpsa}
 BARE = {"weights_comvex.safetensors": {"arch": "gpsa", "weights": {"file": "weights_comvex.safetensors"},
                                        "input_file": "tokens.npy"}}
@@ -79,7 +100,6 @@ FIXTURES = {
     "comvex_023": "vit/convit_comvex.py --seed 4 --version 0.2.3 --ff-dim 48",
     "comvex_010": "vit/convit_comvex.py --seed 5 --version 0.1.0",
     "gpsa": "vit/gpsa_map.py --seed 12 --batch 2 --heads 3 --dim 12 --side 6",
-    "gpsa_h9": "vit/gpsa_map.py --seed 13 --heads 9 --dim 36 --side 4",
     "fb": "vit/convit_fb.py --seed 6",
     "fb_bias": "vit/convit_fb.py --seed 7 --qkv-bias --no-pos-embed",
 }
