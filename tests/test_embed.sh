@@ -73,7 +73,7 @@ for tap in norm stage0.embed stage1 stage1.block1 stage2.block0.attn.map; do
     equal "embed --tap $tap: shape" "$(shape t.npy)" "$(shape "values/good/1.jpg/$tap.npy" | sed 's/^(1,/(9,/')"
 done
 # means of tokens, features of a convolutional network, tokens of two heads: values that no tap has
-for name in cvt/nocls lite/timm vit/d_mean vit/distilled convit/fb tnt/timm; do
+for name in cvt/nocls lite/timm vit/d_mean vit/distilled convit/fb tnt/timm crossvit/a t2t_vit/vp_mean; do
     model=$tests/data/$name
     embed good -o m.npy -t1 -j1 -b1 && cp m.npy want
     embed good -o m.npy -b4 -j2
@@ -236,10 +236,18 @@ if [ -x "$heat" ]; then
     rollout 'attend --rollout with two tokens in front' vit/distilled 0 -1 block0.attn.map block1.attn.map block2.attn.map
     rollout 'attend --rollout where the class token joins late' convit/fb 0 -1 \
         block0.attn.map block1.attn.map block2.attn.map block3.attn.map
+    rollout 'attend --rollout of a branch, past the exchange of class tokens' crossvit/timm_dagger 0 stage1.lg.block1.attn.map \
+        stage0.lg.block0.attn.map stage0.lg.block1.attn.map stage1.lg.block0.attn.map stage1.lg.block1.attn.map
+    rollout 'attend --rollout of the other branch' crossvit/a 0 stage1.sm.block0.attn.map \
+        stage0.sm.block0.attn.map stage1.sm.block0.attn.map
+    layer 'attend: the class token asks the other branch' crossvit/a stage1.cross1.lg.attn.map 0 -1
+    rollout 'attend --rollout past a convolution of positions' cpvt/cls 0 -1 block0.attn.map block1.attn.map block2.attn.map
     rollout 'attend --rollout past inner attention' tnt/timm 0 -1 block0.attn.map block1.attn.map
     layer 'attend: scores on the way to a map' convit/fb block1.attn.position -1 2 --layer block1.attn.position --head 2
 fi
 
+model=$tests/data/crossvit/a
+refused 'attend --rollout: one query' 'no rollout: "stage1.cross1.lg.attn.map" is .2, 1, 17' good/1.jpg --rollout
 model=$tests/data/tnt/timm
 refused 'attend: within the cells of the grid' 'is not known' good/1.jpg --layer block0.inner.attn.map
 model=$tests/data/cvt/tiny
@@ -264,7 +272,7 @@ refused 'attend: a tap that is no attention' 'is no attention map' good/1.jpg --
 refused 'attend: no such head' "'4' is not a whole number from 0 to 3" good/1.jpg --head 4
 refused 'attend: a head that is no number' "'x' is not a whole number" good/1.jpg --head x
 refused 'attend: a head of a rollout' 'no --head' good/1.jpg --head 1 --rollout
-refused 'attend --rollout: strided keys' 'no rollout: "stage2.block2.attn.map" attends from' good/1.jpg --rollout
+refused 'attend --rollout: strided keys' 'no rollout: "stage2.block2.attn.map" is .4, ' good/1.jpg --rollout
 model=$tests/data/lite/timm
 refused 'attend: a model without attention' 'no attention maps' good/1.jpg
 model=$tests/data/cvt/tiny

@@ -59,7 +59,9 @@ static void test_colours(void) {
 
 /* ---- drawing --------------------------------------------------------------------------------------------------- */
 
-static const uint8_t *at(const cvt_pixels *p, int x, int y) { return p->data + ((size_t)y * (size_t)p->width + (size_t)x) * 3; }
+static const uint8_t *at(const cvt_pixels *p, int x, int y) {
+    return p->data + ((size_t)y * (size_t)p->width + (size_t)x) * 3;
+}
 
 static void test_drawing(void) {
     enum { H = 48, W = 64 };
@@ -174,7 +176,8 @@ static int check_layer(const char *out_path, int64_t query, int64_t head, const 
 static int check_rollout(const char *out_path, int64_t query, char **maps, int n) {
     cvt_npy out = load(out_path), last = load(maps[n - 1]);
     size_t t = (size_t)last.shape[3];
-    double *product = calloc(t * t, sizeof *product), *a = calloc(t * t, sizeof *a), *next = calloc(t * t, sizeof *next);
+    double *product = calloc(t * t, sizeof *product), *a = calloc(t * t, sizeof *a);
+    double *next = calloc(t * t, sizeof *next);
     if (!product || !a || !next) return 1;
     for (size_t i = 0; i < t; i++) product[i * t + i] = 1;
     for (int l = 0; l < n; l++) {

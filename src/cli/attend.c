@@ -103,12 +103,13 @@ static int choose_layer(view *v) {
     if (numbered && v->tap < 0)
         return cvt_cli_usage(v->cli, "option '--layer': '%s' is not from %d to %d", layer, -maps, maps - 1);
     if (v->tap < 0) /* says which name is near */
-        return cvt_model_keep(v->model, layer, &error) == CVT_OK ? CVT_EXIT_OK : cvt_cli_usage(v->cli, "%s", error.message);
+        return cvt_model_keep(v->model, layer, &error) == CVT_OK ? CVT_EXIT_OK
+                                                                 : cvt_cli_usage(v->cli, "%s", error.message);
     v->info = cvt_model_attention(v->model, v->tap);
     const char *name = cvt_model_tap(v->model, v->tap).name;
     if (!v->info.heads) return cvt_cli_usage(v->cli, "'%s' is no attention map", name);
     if (!v->info.height)
-        return cvt_cli_usage(v->cli, "where the keys of '%s' lie on the image is not known; --layer names others", name);
+        return cvt_cli_usage(v->cli, "where the keys of '%s' lie on the image is not known: choose another --layer", name);
     return CVT_EXIT_OK;
 }
 
@@ -117,9 +118,11 @@ static int choose_head(view *v) {
     long number = -1;
     v->head = -1;
     if (!head) return CVT_EXIT_OK;
-    if (v->settings->rollout) return cvt_cli_usage(v->cli, "--rollout takes the mean over the heads: no --head beside it");
+    if (v->settings->rollout)
+        return cvt_cli_usage(v->cli, "--rollout takes the mean over the heads: no --head beside it");
     if (!parse_number(head, &number) || number < 0 || number >= v->info.heads)
-        return cvt_cli_usage(v->cli, "option '--head': '%s' is not a whole number from 0 to %d", head, v->info.heads - 1);
+        return cvt_cli_usage(v->cli, "option '--head': '%s' is not a whole number from 0 to %d", head,
+                             v->info.heads - 1);
     v->head = (int)number;
     return CVT_EXIT_OK;
 }

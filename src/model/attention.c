@@ -31,16 +31,16 @@ cvt_attention_info cvt_model_attention(const cvt_model *m, int tap) {
 
 /* ---- rollout ---- */
 
-/* What is made of what: `of` marks a value and all that it is computed from. */
 typedef struct walk {
     const cvt_model *model;
     const cvt_graph *graph;
-    int tokens;         /* of the map in question */
-    bool *skip, *added; /* of every value: the operands of a sum */
-    int *chain, n;      /* last to first */
+    int tokens;              /* of the map in question */
+    bool *skip, *added, *of; /* of every value: marks */
+    int *chain, n;           /* last to first */
     cvt_error *error;
 } walk;
 
+/* Marks a value and all that it is computed from. */
 static void mark(const cvt_graph *g, cvt_value v, bool *of) {
     memset(of, 0, (size_t)g->n_values * sizeof *of);
     of[v] = true;
@@ -52,18 +52,50 @@ static void mark(const cvt_graph *g, cvt_value v, bool *of) {
     }
 }
 
-static bool made_by_one_of(const cvt_node *node, const bool *of) {
+static bool makes_one_of(const cvt_node *node, const bool *of) {
     for (int k = 0; k < node->n_out; k++)
         if (of[node->out[k]]) return true;
     return false;
 }
 
-static cvt_status fail_kind(const walk *w, int tap, cvt_error *error) {
-    const cvt_value_info *v = &w->graph->values[w->model->taps[tap]];
-    return cvt_fail(error, CVT_USAGE,
-                    "no rollout: \"%s\" attends from %d tokens to %d others, and only layers that attend to the tokens "
-                    "themselves can be multiplied",
-                    v->tap, v->shape.d[1], v->shape.d[2]);
+static const cvt_node *maker(const walk *w, cvt_value v) { return &w->graph->nodes[w->graph->values[v].node]; }
+static int rows_of(const walk *w, cvt_value v) { return cvt_shape_rows(w->graph->values[v].shape); }
+static bool is_sum(const walk *w, cvt_value v) { return maker(w, v)->op == &cvt_op_add; }
+
+/* What the tokens v were before the op that made them, for a sum its first operand; CVT_NO_VALUE where they begin. */
+static cvt_value step_back(const walk *w, cvt_value v) {
+    const cvt_node *node = maker(w, v);
+    if (node->n_in == 0) return CVT_NO_VALUE;
+    cvt_value before = node->in[0];
+    for (int i = 1; i < node->n_in; i++)
+        if (rows_of(w, node->in[i]) > rows_of(w, before)) before = node->in[i];
+    int rows = rows_of(w, v), then = rows_of(w, before);
+    bool joined = node->op == &cvt_op_concat && then < rows;
+    bool parted = node->op == &cvt_op_slice && then > rows && then <= w->tokens;
+    return then == rows || joined || parted ? before : CVT_NO_VALUE;
+}
+
+/* A map may be multiplied if its keys are the tokens of its queries: as many, and made of the same sum, or of the same
+ * beginning. */
+static cvt_status require_own_keys(const walk *w, int tap) {
+    const cvt_value_info *map = &w->graph->values[w->model->taps[tap]];
+    const cvt_node *node = &w->graph->nodes[map->node];
+    char shape[48];
+    if (map->shape.d[1] != map->shape.d[2])
+        return cvt_fail(w->error, CVT_USAGE,
+                        "no rollout: \"%s\" is %s, and layers can be multiplied only where keys and queries are the "
+                        "same tokens",
+                        map->tap, cvt_shape_text(map->shape, shape));
+    cvt_value own = node->in[0], before;
+    while (!is_sum(w, own) && (before = step_back(w, own)) != CVT_NO_VALUE) own = before;
+    for (int i = 1; i < node->n_in; i++) {
+        mark(w->graph, node->in[i], w->of);
+        bool scores = w->graph->values[node->in[i]].shape.layout == CVT_SCORES; /* of an earlier layer */
+        if (!w->of[own] && !scores)
+            return cvt_fail(w->error, CVT_USAGE, "no rollout: the keys of \"%s\" are other tokens than its queries",
+                            map->tap);
+    }
+    return CVT_OK;
 }
 
 /* Adds the map of the layer that lies between the operands of a sum of `rows` tokens, if there is one. */
@@ -72,8 +104,8 @@ static cvt_status add_layer(walk *w, int rows) {
         const cvt_value_info *v = &w->graph->values[w->model->taps[i]];
         const cvt_node *node = &w->graph->nodes[v->node];
         if (v->shape.layout != CVT_SCORES || !is_map(v->tap) || v->shape.d[1] != rows) continue;
-        if (!made_by_one_of(node, w->added) || made_by_one_of(node, w->skip)) continue;
-        if (v->shape.d[2] != rows) return fail_kind(w, i, w->error);
+        if (!makes_one_of(node, w->added) || makes_one_of(node, w->skip)) continue;
+        TRY(require_own_keys(w, i));
         w->chain[w->n++] = i;
         return CVT_OK;
     }
@@ -81,83 +113,73 @@ static cvt_status add_layer(walk *w, int rows) {
 }
 
 /* The operand of a sum that went past the layer, after looking for the layer's map in the other one. */
-static cvt_status pass_sum(walk *w, const cvt_node *sum, int rows, cvt_value *before) {
+static cvt_status pass_sum(walk *w, cvt_value v, cvt_value *before) {
+    const cvt_node *sum = maker(w, v);
     for (int i = 0; i < 2; i++) {
         mark(w->graph, sum->in[i], w->skip);
         mark(w->graph, sum->in[!i], w->added);
         if (!w->added[sum->in[i]]) continue;
         *before = sum->in[i];
-        return add_layer(w, rows);
+        return add_layer(w, rows_of(w, v));
     }
     *before = sum->in[0]; /* neither is made of the other: positions */
     return CVT_OK;
 }
 
-static bool has_scores(const cvt_graph *g, const cvt_value *values, int n) {
+static bool has_scores(const walk *w, const cvt_value *values, int n) {
     for (int i = 0; i < n; i++)
-        if (g->values[values[i]].shape.layout == CVT_SCORES) return true;
+        if (w->graph->values[values[i]].shape.layout == CVT_SCORES) return true;
     return false;
 }
 
-static cvt_value most_rows(const cvt_graph *g, const cvt_node *node) {
-    cvt_value most = node->in[0];
-    for (int i = 1; i < node->n_in; i++)
-        if (cvt_shape_rows(g->values[node->in[i]].shape) > cvt_shape_rows(g->values[most].shape)) most = node->in[i];
-    return most;
-}
-
-/* Goes back from the queries of a map of w->tokens tokens to where the sequence begins. */
+/* Goes back from the queries of a map to where the sequence begins. */
 static cvt_status follow(walk *w, cvt_value v) {
-    const cvt_graph *g = w->graph;
-    for (;;) {
-        const cvt_node *node = &g->nodes[g->values[v].node];
-        int rows = cvt_shape_rows(g->values[v].shape);
-        if (node->n_in == 0) return CVT_OK;
-        if (has_scores(g, node->in, node->n_in) || has_scores(g, node->out, node->n_out))
-            return cvt_fail(w->error, CVT_USAGE, "no rollout: tokens pass through the attention of \"%s\" alone, not past it",
-                            node->name);
-        cvt_value before = node->in[0];
-        if (node->op == &cvt_op_add)
-            TRY(pass_sum(w, node, rows, &before));
-        else if (node->n_in > 1)
-            before = most_rows(g, node);
-        int then = cvt_shape_rows(g->values[before].shape);
-        bool joined = node->op == &cvt_op_concat && then < rows;
-        bool parted = node->op == &cvt_op_slice && then > rows && then <= w->tokens;
-        if (then != rows && !joined && !parted) return CVT_OK;
+    while (v != CVT_NO_VALUE) {
+        const cvt_node *node = maker(w, v);
+        if (has_scores(w, node->in, node->n_in) || has_scores(w, node->out, node->n_out))
+            return cvt_fail(w->error, CVT_USAGE,
+                            "no rollout: tokens pass through the attention in \"%s\" only, not past it", node->name);
+        cvt_value before = step_back(w, v);
+        if (is_sum(w, v)) TRY(pass_sum(w, v, &before));
         v = before;
     }
+    return CVT_OK;
 }
 
 static cvt_status find_chain(walk *w, int tap) {
     cvt_value v = w->model->taps[tap];
-    const cvt_graph *g = w->graph;
-    cvt_shape shape = g->values[v].shape;
-    if (shape.layout != CVT_SCORES)
-        return cvt_fail(w->error, CVT_USAGE, "\"%s\" is no attention map", g->values[v].tap);
-    if (shape.d[1] != shape.d[2]) return fail_kind(w, tap, w->error);
-    w->tokens = shape.d[1];
+    const cvt_value_info *map = &w->graph->values[v];
+    if (map->shape.layout != CVT_SCORES)
+        return cvt_fail(w->error, CVT_USAGE, "\"%s\" is no attention map", map->tap);
+    w->tokens = map->shape.d[1];
+    while (w->graph->values[v].shape.layout == CVT_SCORES) v = maker(w, v)->in[0];
+    if (rows_of(w, v) != w->tokens)
+        return cvt_fail(w->error, CVT_USAGE, "no rollout: \"%s\" attends within groups of tokens, not to all",
+                        map->tap);
+    TRY(require_own_keys(w, tap));
     w->chain[w->n++] = tap;
-    while (g->values[v].shape.layout == CVT_SCORES) v = g->nodes[g->values[v].node].in[0];
-    if (cvt_shape_rows(g->values[v].shape) != w->tokens)
-        return cvt_fail(w->error, CVT_USAGE, "no rollout: \"%s\" attends within %d groups of tokens, not to all",
-                        g->values[w->model->taps[tap]].tap, cvt_shape_rows(g->values[v].shape) / w->tokens);
     return follow(w, v);
+}
+
+static void reverse(int *chain, int n) {
+    for (int i = 0; i < n / 2; i++) {
+        int last = chain[n - 1 - i];
+        chain[n - 1 - i] = chain[i];
+        chain[i] = last;
+    }
 }
 
 cvt_status cvt_model_rollout(const cvt_model *m, int tap, int *chain, int *n, cvt_error *error) {
     size_t values = (size_t)m->graph->n_values;
+    bool *marks = calloc(3 * values, sizeof *marks);
+    if (!marks) return cvt_fail_memory(error);
     walk w = {.model = m, .graph = m->graph, .chain = chain, .error = error};
-    w.skip = calloc(values, sizeof *w.skip);
-    w.added = calloc(values, sizeof *w.added);
-    cvt_status status = w.skip && w.added ? find_chain(&w, tap) : cvt_fail_memory(error);
-    free(w.skip);
-    free(w.added);
-    for (int i = 0; i < w.n / 2; i++) {
-        int last = chain[w.n - 1 - i];
-        chain[w.n - 1 - i] = chain[i];
-        chain[i] = last;
-    }
+    w.skip = marks;
+    w.added = marks + values;
+    w.of = marks + 2 * values;
+    cvt_status status = find_chain(&w, tap);
+    free(marks);
+    reverse(chain, w.n);
     *n = w.n;
     return status;
 }
