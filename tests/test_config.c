@@ -103,7 +103,8 @@ static void append_object(cvt_str *s, const cvt_json *properties, const char *sk
 
 static void probe_members(const char *format, const cvt_json *schema) {
     const cvt_json *properties = cvt_json_get(schema, "properties");
-    bool required = cvt_json_get(schema, "required") != NULL;
+    const cvt_json *list = cvt_json_get(schema, "required");
+    bool required = list && cvt_json_size(list) == cvt_json_size(properties);
     const char *at = strstr(format, "%s");
     for (const cvt_json *p = cvt_json_first(properties); p; p = cvt_json_next(p)) {
         cvt_str inner = {0}, without = {0};
@@ -201,7 +202,8 @@ static bool same_entry(const cvt_json *schema, const cvt_key *key) {
     case CVT_KEY_BOOLS: return is_boolean(schema);
     case CVT_KEY_CHOICE:
     case CVT_KEY_CHOICES: return same_choices(schema, key);
-    case CVT_KEY_READER: return true; /* by its behaviour only */
+    case CVT_KEY_OBJECT: return cvt_json_get(schema, "properties") != NULL; /* each of its keys by itself */
+    case CVT_KEY_READER: return true;                                       /* by its behaviour only */
     }
     return false;
 }
@@ -229,18 +231,32 @@ static bool in_manual(const char *manual, const char *family, const char *key) {
     return found;
 }
 
+/* path: of the object that has the keys. Returns how many there are. */
+static size_t test_keys(const cvt_key *keys, const cvt_json *properties, const char *path, const char *family,
+                        const char *manual) {
+    size_t n = 0;
+    char name[256];
+    for (const cvt_key *k = keys; k->name; k++, n++) {
+        const cvt_json *p = cvt_json_get(properties, k->name);
+        snprintf(name, sizeof name, "schema.json has %s.%s as the table has it", path, k->name);
+        test_case(same_key(p, k), name, p ? "type, range or length differ" : "it is not there");
+        snprintf(name, sizeof name, "cvt-config(5) has %s.%s", path, k->name);
+        test_case(in_manual(manual, family, k->name), name, "no .It Va under .Ss %s", family);
+        if (k->type != CVT_KEY_OBJECT) continue;
+        const cvt_json *inner = cvt_json_get(p, "properties");
+        snprintf(name, sizeof name, "%s.%s", path, k->name);
+        size_t members = test_keys(k->keys, inner, name, family, manual);
+        test_case(cvt_json_size(inner) == members, name, "%zu keys, schema.json has %zu", members,
+                  cvt_json_size(inner));
+    }
+    return n;
+}
+
 static void test_family(const cvt_arch *arch, const char *manual) {
     const cvt_json *properties =
         cvt_json_get(cvt_json_get(cvt_json_get(schema_root, "$defs"), arch->name), "properties");
-    size_t n = 0;
     char name[256], format[256];
-    for (const cvt_key *k = arch->keys; k->name; k++, n++) {
-        const cvt_json *p = cvt_json_get(properties, k->name);
-        snprintf(name, sizeof name, "schema.json has %s.%s as the table has it", arch->name, k->name);
-        test_case(same_key(p, k), name, p ? "type, range or length differ" : "it is not there");
-        snprintf(name, sizeof name, "cvt-config(5) has %s.%s", arch->name, k->name);
-        test_case(in_manual(manual, arch->name, k->name), name, "no .It Va under .Ss %s", arch->name);
-    }
+    size_t n = test_keys(arch->keys, properties, arch->name, arch->name, manual);
     for (size_t i = 0; i < FRAME; i++) {
         snprintf(name, sizeof name, "schema.json and cvt-config(5) have %s of %s", frame[i], arch->name);
         bool there = cvt_json_get(properties, frame[i]) && in_manual(manual, "Keys of every family", frame[i]);

@@ -137,6 +137,18 @@ static cvt_status unknown(const cvt_key *keys, const char *name, const char *ori
     return cvt_fail(error, CVT_CONFIG, "%s: unknown key \"%s\"; did you mean \"%s\"?", origin, name, nearest);
 }
 
+/* An object within the object: messages carry the path to it. */
+static cvt_status read_object(void *config, const cvt_key *key, const cvt_json *value, bool strict, const char *origin,
+                              cvt_error *error) {
+    cvt_str path = {0};
+    cvt_str_print(&path, "%s: \"%s\"", origin, key->name);
+    cvt_status status = path.failed ? cvt_fail_memory(error)
+                                    : cvt_config_read((char *)config + key->offset, key->keys, value, strict, NULL,
+                                                      path.data, error);
+    cvt_str_free(&path);
+    return status;
+}
+
 cvt_status cvt_config_read(void *config, const cvt_key *keys, const cvt_json *object, bool strict,
                            const char *const *except, const char *origin, cvt_error *error) {
     if (cvt_json_kind_of(object) != CVT_JSON_OBJECT)
@@ -148,6 +160,10 @@ cvt_status cvt_config_read(void *config, const cvt_key *keys, const cvt_json *ob
         while (key->name && strcmp(key->name, name) != 0) key++;
         if (!key->name && !strict) continue;
         if (!key->name) return unknown(keys, name, origin, error);
+        if (key->type == CVT_KEY_OBJECT) {
+            TRY(read_object(config, key, m, strict, origin, error));
+            continue;
+        }
         cvt_error inner;
         cvt_status status = read_value(config, key, m, &inner);
         if (status != CVT_OK) return cvt_fail(error, status, "%s: \"%s\" %s", origin, name, inner.message);

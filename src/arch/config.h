@@ -27,6 +27,7 @@ typedef enum cvt_key_type {
     CVT_KEY_BOOLS,   /* cvt_ints of 0 and 1 */
     CVT_KEY_CHOICES, /* cvt_ints of indices */
     CVT_KEY_SIZE,    /* int[2]: height, width; one number stands for both */
+    CVT_KEY_OBJECT,  /* a struct, by `keys` of its own */
     CVT_KEY_READER,  /* whatever `read` makes of it */
 } cvt_key_type;
 
@@ -37,6 +38,7 @@ typedef struct cvt_key {
     double min, max;
     bool inert;                 /* checked and left out: known upstream, without effect here */
     const char *const *choices; /* NULL-terminated */
+    const struct cvt_key *keys; /* of CVT_KEY_OBJECT: offsets are within its struct */
     /* For CVT_KEY_READER: fills `field`; the error need not name the key. */
     cvt_status (*read)(void *field, const cvt_json *value, cvt_error *error);
 } cvt_key;

@@ -56,6 +56,12 @@ cvt_value cvtb_token(cvt_builder *b, const char *name, int c);
 /* x above y: tokens [T1 + T2, C]; features [C1 + C2]. */
 cvt_value cvtb_concat(cvt_builder *b, cvt_value x, cvt_value y);
 
+/* `rows` tokens of zeros in front. */
+cvt_value cvtb_pad_front(cvt_builder *b, cvt_value tokens, int rows);
+/* Depth-wise convolution along the tokens with zeros outside, one kernel for all channels of a head: weight
+ * [heads, 1, kernel, 1], no bias; kernel is odd. */
+cvt_value cvtb_token_conv(cvt_builder *b, cvt_value tokens, const char *name, int heads, int kernel);
+
 /* x + a stored table called `name`, [1, prefix + h * w, C]: a row for each of `prefix` class tokens, then one for each
  * cell of a grid. Where x has another grid, to_h x to_w, the cells' rows are resized once, when the plan is made.
  * CVT_INTERPOLATE_NONE: x has a row for each of the first rows of the table. x may hold several sequences one after the
@@ -94,11 +100,16 @@ cvt_value cvtb_unfold(cvt_builder *b, cvt_value map, const cvt_unfold *unfold);
 cvt_value cvtb_patches(cvt_builder *b, cvt_value map, int h, int w);
 
 /* Heads are contiguous channel slices: softmax(scale * q_h k_h^T) v_h, merged. q [T, C], k [S, C], v [S, V] -> [T, V].
- * The probabilities [heads, T, S] can be tapped as "map" under the current scope. */
+ * The probabilities [heads, T, S], the value after the result, can be tapped as "map" under the current scope. */
 cvt_value cvtb_attention(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, float scale);
 /* The same within each of `groups` runs of tokens by itself; the map is [groups * heads, T / groups, S / groups]. */
 cvt_value cvtb_attention_groups(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, int groups,
                                 float scale);
+
+/* The same with scores to be seen: scale * q_h k_h^T, plus those of a layer before if *scores is a value. They become
+ * *scores, [heads, T, S], and can be tapped as "scores"; they are kept only where they are tapped or read. */
+cvt_value cvtb_attention_scores(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, float scale,
+                                cvt_value *scores);
 
 /* Gated positional self-attention of the h * w cells of a grid, see gpsa.c: the map is that of the content, blended with
  * one of the positions. q, k [T, C], v [T, V] -> [T, V]; parameters pos_proj.weight [heads, 3], pos_proj.bias [heads],
@@ -114,8 +125,20 @@ cvt_value cvtb_gpsa(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, const
  * phi(t) = exp(w t - |t|^2 / 2) / sqrt(features), y = phi(q) sum_s phi(k_s) v_s^T / (phi(q) sum_s phi(k_s) + eps). */
 cvt_value cvtb_performer(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int features, float eps);
 
+/* The middle of landmark attention (Nystrom): for each head Z w, with Z the pseudo-inverse, by so many iterations, of
+ * softmax(scale * q_h k_h^T) between landmarks. q, k [M, C], w [M, V] -> [M, V]. Under the current scope "landmarks" is
+ * what is inverted, "landmarks_inverse" is Z, both [heads, M, M]. */
+typedef struct cvt_landmarks {
+    int heads, iterations;
+    float scale;
+    int queries; /* rows that the original multiplies by Z before all else; for its count of multiply-adds only */
+} cvt_landmarks;
+cvt_value cvtb_landmarks(cvt_builder *b, cvt_value q, cvt_value k, cvt_value w, const cvt_landmarks *landmarks);
+
 /* Mean over the tokens, [T, C] -> [1, C]. */
 cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens);
+/* Mean over each run of `run` tokens, [T, C] -> [T / run, C]. */
+cvt_value cvtb_mean_runs(cvt_builder *b, cvt_value tokens, int run);
 /* AvgPool2d(kernel, stride, padding, ceil_mode=True): padding counts in the divisor, what lies beyond it does not. */
 cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding);
 /* AdaptiveAvgPool2d((h, w)): the mean of each of h x w bins; bin j of m along a side of n pixels is

@@ -1,39 +1,60 @@
-/* pools.c - the mean over all tokens, average pooling of a map, and adaptive average pooling. */
+/* pools.c - the mean over all tokens or over runs of them, average pooling of a map, and adaptive average pooling. */
+#include "base/num.h"
 #include "graph/op.h"
 #include "kernels/window.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 
-/* ---- mean ---- */
+/* ---- mean of runs of tokens ---- */
+
+typedef struct mean_attr {
+    int run;
+} mean_attr;
 
 static void describe_mean(cvt_describe *d) {
-    cvt_describe_output(d, cvt_shape_tokens(1, cvt_shape_cols(d->shapes[0])));
+    int rows = cvt_shape_rows(d->shapes[0]), run = ((const mean_attr *)d->attr)->run;
+    if (run < 1 || rows % run) {
+        cvtb_fail(d->builder, "%d tokens do not fall into runs of %d", rows, run);
+        return;
+    }
+    cvt_describe_output(d, cvt_shape_tokens(rows / run, cvt_shape_cols(d->shapes[0])));
 }
 
 typedef struct mean_args {
-    int rows, c;
+    cvt_rows means;
+    int run, c;
     cvt_ref in, out;
 } mean_args;
 
-static int mean_tiles(const void *p, int n) {
-    (void)p;
-    return n;
-}
+static int mean_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const mean_args *)p)->means); }
 
-static void mean_run(const void *p, const cvt_context *x, int image) {
+static void mean_run(const void *p, const cvt_context *x, int tile) {
     const mean_args *a = p;
-    x->kernels->mean_rows(cvt_at(x, a->out, image), cvt_at(x, a->in, image), (size_t)a->c, a->rows, a->c);
+    cvt_rows_tile t = cvt_rows_at(a->means, tile);
+    size_t c = (size_t)a->c, run = (size_t)a->run * c;
+    for (size_t i = (size_t)t.first; i < (size_t)(t.first + t.count); i++)
+        x->kernels->mean_rows(cvt_at(x, a->out, t.image) + i * c, cvt_at(x, a->in, t.image) + i * run, c, a->run, a->c);
 }
 
 static void mean_lower(cvt_lowering *l, const cvt_work *w) {
-    cvt_shape s = l->graph->values[w->node->in[0]].shape;
-    mean_args a = {cvt_shape_rows(s), cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->out]};
+    cvt_shape s = l->graph->values[w->out].shape;
+    int run = ((const mean_attr *)w->node->attr)->run, c = s.d[1];
+    int block = cvt_max_int(8192 / cvt_max_int(c, 1) / run, 1);
+    mean_args a = {{s.d[0], block}, run, c, l->refs[w->node->in[0]], l->refs[w->out]};
     cvt_lowering_step(l, w, &a, sizeof a, mean_tiles, mean_run);
 }
 
-static const cvt_op op_mean = {.name = "mean", .describe = describe_mean, .lower = mean_lower};
+static const cvt_op op_mean = {
+    .name = "mean", .attr_size = sizeof(mean_attr), .describe = describe_mean, .lower = mean_lower};
 
-cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens) { return cvt_graph_add(b, &op_mean, NULL, NULL, &tokens, 1); }
+cvt_value cvtb_mean_runs(cvt_builder *b, cvt_value tokens, int run) {
+    mean_attr a = {run};
+    return cvt_graph_add(b, &op_mean, NULL, &a, &tokens, 1);
+}
+
+cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens) {
+    return cvtb_mean_runs(b, tokens, cvt_shape_rows(cvtb_shape(b, tokens)));
+}
 
 /* ---- average pooling ---- */
 
