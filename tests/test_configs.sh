@@ -42,6 +42,8 @@ cvt-21            31622696  41919  7177985024
 cvt-21-384        31622696  41919  24849091584
 cvt-w24           277196392 134472 60917313536
 cvt-w24-384       277196392 134472 194221654016
+vit-landmark-2048 41998920 0        259008745472
+vit-x-transformers 51420648 0       10469801984
 convit-base 86540040 0 17505452544
 convit-comvex-b-ff4 86979336 0 17506042368
 convit-comvex-b-plus-ff4 153982728 0 30740549120
@@ -130,6 +132,15 @@ for config in "$root"/configs/*.json; do
     name=$(basename "$config" .json)
     [ "$name" = schema ] || check "configs/$name.json is among them" grep -q "^$name " "$work/published"
 done
+changed() { # COUNTS CONFIG SED: of a config in configs/ with a change
+    sed -E "$3" "$root/configs/$2.json" >"$work/changed.json" && ! cmp -s "$root/configs/$2.json" "$work/changed.json" &&
+        counts "$1" -c "$work/changed.json"
+}
+current='s/"norm_bias": true/"norm_bias": false/; s/"final_norm": false/"final_norm": true/'
+check "landmark attention in vit-pytorch 1.0.2" changed "42006088 0 259008745472" vit-landmark-2048 's/"a"/"b"/'
+check "an encoder of x-transformers 1.32" changed "51408872 0 10469801984" vit-x-transformers "$current"
+check "an encoder of x-transformers 1.32 in vit-pytorch 1.0.2" \
+    changed "51411432 0 10469801984" vit-x-transformers "$current; s/\"a\"/\"b\"/"
 lite3=$root/configs/efficientnet-lite3.json
 check "EfficientNet-Lite3 at 300" counts "8197096 76745 1607554544" -c "$lite3" --size 300
 while read -r architecture count; do
@@ -216,6 +227,8 @@ refused() { # TEXT CONFIG: what the line must hold
 wrong() { check "refused: $2" refused "$1" "$2"; }
 cvt() { wrong "$1" "{\"arch\": \"cvt\", $2}"; }
 lite() { wrong "$1" "{\"arch\": \"efficientnet_lite\", $2}"; }
+efficient() { wrong "$1" "{\"arch\": \"vit_efficient\", \"image_size\": 64, $2}"; }
+nystrom() { efficient "$1" "\"patch_size\": 8, \"dim\": 32, \"transformer\": {\"type\": \"nystrom\", $2}"; }
 tnt() { wrong "$1" "{\"arch\": \"tnt\", $2}"; }
 t2t() { wrong "$1" "{\"arch\": \"t2t_vit\", $2}"; }
 wrong 'must be an object' '[1]'
@@ -263,6 +276,26 @@ cvt '"labels" must be a list of 2 strings' '"num_labels": 2, "labels": ["cat"]'
 wrong '"num_labels" is -1' '{"model_type": "cvt", "num_labels": -1}'
 wrong '"id2label" must be an object' '{"model_type": "cvt", "id2label": ["cat"]}'
 wrong '"depth" must be a list' '{"model_type": "cvt", "depth": "deep"}'
+efficient '"patch_size" is missing' '"transformer": {"type": "nystrom"}'
+efficient '"patch_size" = 7 does not divide "image_size" = 64' '"patch_size": 7, "transformer": {"type": "nystrom"}'
+efficient '"transformer" has no "type"' '"patch_size": 8'
+efficient '"transformer": must be an object' '"patch_size": 8, "transformer": "nystrom"'
+efficient '"pool" is "max"' '"patch_size": 8, "pool": "max", "transformer": {"type": "nystrom"}'
+efficient '"patch_size" = 8 does not divide the input size 64 x 60' \
+    '"patch_size": 8, "input_size": [64, 60], "transformer": {"type": "nystrom"}'
+efficient '82 tokens are more than the 65 positions of "pos_embed"' \
+    '"patch_size": 8, "input_size": 72, "transformer": {"type": "nystrom"}'
+efficient '"transformer": "num_landmarks" is not for "type" = "x_transformers"' \
+    '"patch_size": 8, "transformer": {"type": "x_transformers", "num_landmarks": 8}'
+wrong '"image_size" is missing' '{"arch": "vit_efficient", "patch_size": 8, "transformer": {"type": "nystrom"}}'
+nystrom '"transformer": "num_landmarks" is 0' '"num_landmarks": 0'
+nystrom '"transformer": "heads" is 0' '"heads": 0'
+nystrom '"transformer": "dim" = 64 is not "dim" = 32' '"dim": 64'
+nystrom '"transformer": unknown key "landmarks"' '"landmarks": 8'
+nystrom '"transformer": "ff_glu" is not for "type" = "nystrom"' '"ff_glu": true'
+nystrom '"transformer": "attn_values_residual_conv_kernel" is 32, must be odd' '"attn_values_residual_conv_kernel": 32'
+nystrom '"transformer": "attn_values_residual" must be true or false, not a number' '"attn_values_residual": 1'
+nystrom 'too large' '"num_landmarks": 65536, "heads": 512, "dim_head": 4096'
 lite 'did you mean "bn_eps"?' '"bn_ep": 0.001'
 lite '"channel_multiplier" is 0' '"channel_multiplier": 0'
 lite '"pad_type" is "valid", must be one of "", "same"' '"pad_type": "valid"'

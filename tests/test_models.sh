@@ -90,7 +90,7 @@ alone() { # CASE: three images at once and one by one
 for isa in $isas; do
     export CVT_ISA="$isa"
     for model in cvt/tiny lite/rangilyu convit/comvex crossvit/b_same_dim cpvt/cls twins_pcpvt/timm pvt/whai362 \
-        pvt_v2/timm tnt/huawei t2t_vit/performer; do
+        pvt_v2/timm tnt/huawei t2t_vit/performer vit_efficient/nystrom_batch vit_efficient/xt; do
         check "a batch of 3 of $model on $isa is bit for bit each alone" alone "$data/$model"
     done
 done
@@ -108,6 +108,12 @@ for tap in stage1.block1.attn.map stage2.embed stage0 stage1.block0 norm; do
 done
 for tap in block1.attn.map block0.attn.content block1.attn.position block0.attn.gate embed block2; do
     check "tap $tap alone" one_tap "$data/convit/comvex" "$tap"
+done
+for tap in landmarks landmarks_inverse gather scatter; do
+    check "tap block0.attn.$tap alone" one_tap "$data/vit_efficient/nystrom" "block0.attn.$tap"
+done
+for tap in block2.attn.scores block1.attn.map block0.mlp norm head_norm tokens; do
+    check "tap $tap alone" one_tap "$data/vit_efficient/xt" "$tap"
 done
 for tap in stem stage1 stage1.block1 head pool; do check "tap $tap alone" one_tap "$data/lite/timm" "$tap"; done
 
@@ -143,6 +149,25 @@ check "ComVEX ignores ff_dim from 0.3.0" without "$data/convit/comvex_pre" ff_di
 check "pre_norm counts" other "$data/convit/comvex_pre" pre_norm false
 check "ConViT's weights tell whether there are biases" without "$data/convit/fb_bias" qkv_bias
 check "ConViT's weights tell whether there are positions" without "$data/convit/fb_bias" use_pos_embed
+
+untold() { # CASE KEY...: the same bytes without these keys, wherever they are but first in their object
+    model=$1
+    rm -rf "$work/less"
+    cp -r "$model" "$work/less" || return 1
+    shift
+    for key in "$@"; do
+        sed -i -E "/^ *\"$key\": [^{]*,\$/d; s/, \"$key\": [^,{}]*//" "$work/less/config.json" || return 1
+    done
+    result "$model" "$work/said" && result "$work/less" "$work/unsaid" || return 1
+    cmp "$work/said/output.npy" "$work/unsaid/output.npy"
+}
+for model in xt_031 xt xt_plain xt_plain_norm; do
+    check "the weights of $model tell its layers" untold "$data/vit_efficient/$model" layout ff_glu norm_bias final_norm
+done
+for model in nystrom nystrom_pool nystrom_batch; do
+    check "the weights of $model tell its layers" untold "$data/vit_efficient/$model" layout attn_values_residual
+done
+check "residual scores count" other "$data/vit_efficient/xt" residual_attn false
 
 # ---- converted: other names, the same model ----
 
@@ -195,6 +220,19 @@ check "whai362's names mean two eps in PVT" without "$data/pvt/eps_whai362" embe
 check "and in PVT v2" without "$data/pvt_v2/whai362" embed_norm_eps
 check "as timm's do" without "$data/pvt_v2/eps_timm" embed_norm_eps
 check "and its Twins" without "$data/twins_pcpvt/eps" embed_norm_eps
+for names in native vit_pytorch vit_pytorch_xt_0.31 vit_pytorch_xt_1.0 vit_pytorch_xt_1.19; do
+    for model in xt_031 xt_plain; do
+        check "vit_efficient/$model under $names names" converted "$data/vit_efficient/$model" "$names"
+    done
+done
+for names in native vit_pytorch vit_pytorch_xt vit_pytorch_xt_1.19; do
+    for model in xt xt_plain_norm; do
+        check "vit_efficient/$model under $names names" converted "$data/vit_efficient/$model" "$names"
+    done
+done
+for names in native vit_pytorch; do
+    check "vit_efficient/nystrom under $names names" converted "$data/vit_efficient/nystrom" "$names"
+done
 check "TNT's names tell legacy weights" without "$data/tnt/legacy" legacy
 check "TNT's names tell weights that are not legacy" without "$data/tnt/timm" legacy
 for names in native yitu; do
