@@ -293,9 +293,11 @@ static cvt_value build(cvt_builder *b, const void *p) {
     const config *c = p;
     const int *size = c->base.size, *patch = c->patch_size;
     int h = size[0] / patch[0], w = size[1] / patch[1];
-    if (size[0] % patch[0] || size[1] % patch[1])
+    if (size[0] % patch[0] || size[1] % patch[1]) {
         cvtb_fail(b, "\"patch_size\" = %d x %d does not divide the input of %d x %d", patch[0], patch[1], size[0],
                   size[1]);
+        return CVT_NO_VALUE;
+    }
     cvt_position position = {.prefix = 1,
                              .h = c->grid[0],
                              .w = c->grid[1],
