@@ -71,19 +71,25 @@ def gpsa(case):
 
 
 def hub(out, seed):
-    """A small ConViT as timm's push_to_hf_hub writes it, results in float64."""
+    """A small ConViT as timm's save_for_hf writes it, results in float64."""
+    import importlib.util
     import os
+    if importlib.util.find_spec("tvfix"):
+        importlib.import_module("tvfix")
     import timm
     import torch
-    from common import image, randomise
     from timm.models import save_for_hf
     args = dict(img_size=48, embed_dim=8, num_heads=3, depth=3, local_up_to_layer=2, mlp_ratio=2.0, qkv_bias=True,
                 global_pool="avg")
     folder = os.path.join(out, "hub")
     os.makedirs(folder, exist_ok=True)
-    model = randomise(timm.create_model("convit_tiny", num_classes=5, **args), seed)
+    generator = torch.Generator().manual_seed(seed)
+    model = timm.create_model("convit_tiny", num_classes=5, **args).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.randn(p.shape, generator=generator) * 0.3)
     save_for_hf(model, folder, model_config={"label_names": [f"class {i}" for i in range(5)]}, model_args=args)
-    x = image(seed, 1, 48)
+    x = torch.randn(1, 3, 48, 48, generator=generator)
     with torch.no_grad():
         y = model.double()(x.double())
     np.save(os.path.join(folder, "x.npy"), x.numpy())
