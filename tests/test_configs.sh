@@ -85,6 +85,10 @@ pvt-v2-b5         81956008  0      11717260288
 tnt-s             23768584  0      5216875008
 tnt-b             65428680  0      14049082880
 tnt-s-legacy      23755336  0      5216875008
+cvt-flax              19901992 17152 6136994816
+cvt-flax-s3h4         17935912 17152 5780478976
+cvt-vit-pytorch       19936296 17178 4543682816
+cvt-vit-pytorch-s3h4  17970216 17178 4278251776
 self-32x80            2016 51  423915520
 cross-32x80-16x40     2016 51  27335680
 hetero-32x32          4576 102 138330112
@@ -231,6 +235,13 @@ efficient() { wrong "$1" "{\"arch\": \"vit_efficient\", \"image_size\": 64, $2}"
 nystrom() { efficient "$1" "\"patch_size\": 8, \"dim\": 32, \"transformer\": {\"type\": \"nystrom\", $2}"; }
 tnt() { wrong "$1" "{\"arch\": \"tnt\", $2}"; }
 t2t() { wrong "$1" "{\"arch\": \"t2t_vit\", $2}"; }
+wrong '"s2_proj_kernel" = 4 must be odd where "padding" is "explicit"' \
+    '{"arch": "cvt_flax", "dialect": "vit_pytorch", "s2_proj_kernel": 4}'
+wrong '"s1_heads" is 0' '{"arch": "cvt_flax", "s1_heads": 0}'
+wrong 'did you mean "s3_heads"?' '{"arch": "cvt_flax", "s3_head": 4}'
+wrong '"norm_bias" must be true or false' '{"arch": "cvt_flax", "norm_bias": 1}'
+wrong '"batch_norm_mode" is "train", must be one of "batch", "running"' \
+    '{"arch": "cvt_flax", "batch_norm_mode": "train"}'
 wrong 'must be an object' '[1]'
 wrong 'none of "arch"' '{}'
 wrong '"arch" is "cvd"' '{"arch": "cvd"}'

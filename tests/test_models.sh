@@ -260,6 +260,41 @@ for names in native timm ibm; do
     done
 done
 
+for names in native flax flax_torch vit_pytorch; do
+    for model in batch3 running; do
+        check "flax/$model under $names names" converted "$data/flax/$model" "$names"
+    done
+done
+for names in native vit_pytorch; do
+    check "flax/vit_pytorch under $names names" converted "$data/flax/vit_pytorch" "$names"
+done
+unnamed() { # no bijection: the line says why
+    if "$program" convert "$data/flax/vit_pytorch" -o "$work/no.safetensors" --names flax 2>"$work/err"; then return 1; fi
+    grep -qF '"stage0.block0.norm1.bias" has no name in the dialect "flax"' "$work/err"
+}
+check "vit_pytorch's biases have no names in Flax" unnamed
+
+# ---- statistics of a pass: pictures do not depend on each other ----
+
+uncoupled() { # every way to put pictures together gives the same
+    cat="$data/cli/cat.jpg"
+    "$program" preprocess -m "$data/flax/batch3" "$cat" -o "$work/cat.npy" &&
+        "$program" run -m "$data/flax/batch3" -i "$work/cat.npy" -o "$work/cat" || return 1
+    for b in 1 2 3; do
+        "$program" classify -m "$data/flax/batch3" -f jsonl -b $b -j 1 "$cat" "$data/images/$other" "$cat" >"$work/b$b" ||
+            return 1
+    done
+    cmp "$work/b1" "$work/b2" && cmp "$work/b1" "$work/b3" && [ "$(sort -u "$work/b1" | wc -l)" -eq 2 ]
+}
+other=$(cd "$data/images" && ls ./*.jpg | grep -v bad | head -n 1)
+check "batch statistics are those of one picture" uncoupled
+coupled() { # run makes one pass of all its images: an image alone gives something else
+    result "$data/flax/batch3" "$work/all" && "$diff" slice "$data/flax/batch3/x.npy" 0 "$work/x0.npy" || return 1
+    "$program" run -m "$data/flax/batch3" -i "$work/x0.npy" -o "$work/image0" || return 1
+    if "$diff" batch "$work/all" "$work/image0" "$work/image0" "$work/image0"; then return 1; fi
+}
+check "run makes one pass of all its images" coupled
+
 # ---- labels, preprocessing and ranges that a conversion or a hub directory brings ----
 
 relabelled() { # the labels a conversion was given count before those of the config it carries

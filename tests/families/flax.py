@@ -52,8 +52,7 @@ FLAX, PARENT = "cvt/seed001_oracle.py", "cvt/vitpytorch_oracle.py"
 ARCHS = {"cvt_flax": flax, "cvt_vitpytorch": flax}
 FIXTURES = {
     "batch3": f"{FLAX} --seed 1 --preset tiny_b3",
-    "running": f"{FLAX} --seed 2 --preset tiny --bn running --gelu erf",
-    "kernels": f"{FLAX} --seed 3 --preset tiny_k",
+    "running": f"{FLAX} --seed 2 --preset tiny --bn running",
     "vit_pytorch": f"{PARENT} --seed 4 --preset tiny",
 }
 PRESETS = {
