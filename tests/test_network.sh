@@ -121,6 +121,39 @@ few() {
 }
 check "a missing input is told" few
 
+# ---- a layer of a family does what it does there ----
+
+token_modules() { # the two of T2T-ViT, with their weights alone
+    "$program" convert "$tests/data/t2t_vit/performer" --names native -o "$work/t2t.safetensors" || return 1
+    python3 - "$work" <<'END' || return 1
+import json, struct, sys
+data = open(sys.argv[1] + "/t2t.safetensors", "rb").read()
+size, = struct.unpack("<Q", data[:8])
+header, body = json.loads(data[8:8 + size]), data[8 + size:]
+kept, out = {}, b""
+for name, t in header.items():
+    if name.startswith("stage"):
+        first, last = t["data_offsets"]
+        kept[name] = dict(t, data_offsets=[len(out), len(out) + last - first])
+        out += body[first:last]
+text = json.dumps(kept).encode()
+open(sys.argv[1] + "/modules.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + out)
+json.dump({"arch": "network", "input_size": 48, "layers": [
+    {"type": "t2t_module", "name": "stage0", "kernel_size": 7, "stride": 4, "padding": 2, "token_dim": 8},
+    {"type": "t2t_module", "name": "stage1", "token_dim": 8}, {"type": "tokens", "name": "tokens"}]},
+    open(sys.argv[1] + "/modules.json", "w"))
+END
+    x=$tests/data/t2t_vit/performer/x.npy
+    "$program" run -m "$work/modules.safetensors" -c "$work/modules.json" -i "$x" -o "$work/modules" &&
+        "$program" run -m "$work/t2t.safetensors" -i "$x" -o "$work/t2t" --tap stage1 &&
+        cmp "$work/modules/output.npy" "$work/t2t/stage1.npy"
+}
+if command -v python3 >/dev/null 2>&1; then
+    check "T2T-ViT's token modules as layers" token_modules
+else
+    echo "skip T2T-ViT's token modules as layers: no python3 here"
+fi
+
 # ---- wrong networks: status 3, nothing on standard output, one line that names the layer ----
 
 refused() { # TEXT CONFIG
@@ -189,4 +222,6 @@ network '"inputs" [1]: there are two called "a"' '"inputs": [{"name": "a"}, {"na
 network '"inputs" [1]: no layer reads "b"' "$two, \"layers\": [{\"type\": \"norm\"}]"
 network 'x: adds [3, 224, 224] and [4, 16, 16]; name values of one shape in "inputs"' \
     "$two, \"layers\": [{\"type\": \"add\", \"name\": \"x\", \"inputs\": [\"a\", \"b\"]}]"
+network 'windows of 7 x 7 do not fit the padded map [3, 4, 4]' \
+    '"input_size": 4, "layers": [{"type": "t2t_module", "kernel_size": 7}]'
 exit "$((failures > 0))"

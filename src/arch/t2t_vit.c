@@ -15,6 +15,7 @@
 
 #include "arch/arch.h"
 #include "arch/blocks.h"
+#include "arch/layer.h"
 
 static const float eps = 1e-5f;
 
@@ -240,11 +241,9 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* The attention of a token module: its residual is v, for x has other channels. */
-static cvt_value token_attention(cvt_builder *b, const config *c, cvt_value x) {
-    bool performer = c->tokens_type == PERFORMER;
+/* The attention of a token module to e channels: its residual is v, for x has other channels. */
+static cvt_value token_attention(cvt_builder *b, cvt_value x, bool performer, int e) {
     float scale = (float)(1 / sqrt(cvt_shape_cols(cvtb_shape(b, x)))), epsilon = 1e-8f;
-    int e = c->token_dim;
     cvtb_open(b, "attn", 0, 0, "Attention");
     cvt_value k = cvtb_linear(b, x, "k", e, performer);
     cvt_value q = cvtb_linear(b, x, "q", e, performer);
@@ -255,11 +254,10 @@ static cvt_value token_attention(cvt_builder *b, const config *c, cvt_value x) {
     return cvtb_add(b, v, y);
 }
 
-static cvt_value token_module(cvt_builder *b, const config *c, cvt_value x) {
-    bool performer = c->tokens_type == PERFORMER;
+static cvt_value token_module(cvt_builder *b, cvt_value x, bool performer, int e) {
     cvtb_open(b, performer ? "performer" : "transformer", 0, 0, performer ? "Token_performer" : "Token_transformer");
-    x = token_attention(b, c, cvtb_layer_norm(b, x, "norm1", eps));
-    x = cvtb_add(b, x, cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", eps), c->token_dim, CVT_ACT_GELU_ERF, true));
+    x = token_attention(b, cvtb_layer_norm(b, x, "norm1", eps), performer, e);
+    x = cvtb_add(b, x, cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", eps), e, CVT_ACT_GELU_ERF, true));
     cvtb_close(b);
     return x;
 }
@@ -288,7 +286,7 @@ static cvt_value tokens_to_token(cvt_builder *b, const config *c, cvt_value map,
         cvtb_index(b, 's', 4 * i + 3);
         cvtb_grid(b, 0, grid[0], grid[1]);
         cvt_value t = cvtb_unfold(b, map, &unfold);
-        t = c->vit_pytorch ? window_transformer(b, t) : token_module(b, c, t);
+        t = c->vit_pytorch ? window_transformer(b, t) : token_module(b, t, c->tokens_type == PERFORMER, c->token_dim);
         cvtb_tap(b, t, NULL);
         cvtb_close(b);
         if (cvtb_failed(b)) return CVT_NO_VALUE;
@@ -346,3 +344,45 @@ const cvt_arch cvt_arch_t2t_vit = {
     .settle = settle,
     .build = build,
 };
+
+/* ---- a layer of networks ---- */
+
+typedef struct module_config {
+    int kernel_size[2], stride[2], padding, tokens_type, token_dim;
+} module_config;
+
+#define MODULE_AT(field) offsetof(module_config, field)
+static const cvt_key module_keys[] = {
+    {.name = "kernel_size", .type = CVT_KEY_SIZE, .offset = MODULE_AT(kernel_size), .min = 1, .max = 64},
+    {.name = "stride", .type = CVT_KEY_SIZE, .offset = MODULE_AT(stride), .min = 1, .max = 64},
+    {.name = "padding", .type = CVT_KEY_INT, .offset = MODULE_AT(padding), .min = 0, .max = 64},
+    {.name = "tokens_type", .type = CVT_KEY_CHOICE, .offset = MODULE_AT(tokens_type), .choices = token_types},
+    {.name = "token_dim", .type = CVT_KEY_INT, .offset = MODULE_AT(token_dim), .min = 2, .max = 65536},
+    {0},
+};
+
+static void module_defaults(void *p) {
+    *(module_config *)p = (module_config){{3, 3}, {2, 2}, 1, PERFORMER, 64};
+}
+
+static cvt_value module_build(cvt_builder *b, const void *p, const cvt_value *in) {
+    const module_config *c = p;
+    cvt_value map = cvtb_as_map(b, in[0]);
+    cvt_shape s = cvtb_shape(b, map);
+    cvt_unfold unfold = {c->kernel_size[0], c->kernel_size[1], c->stride[0], c->stride[1], c->padding, true};
+    cvt_value t = cvtb_unfold(b, map, &unfold);
+    if (cvtb_failed(b)) return CVT_NO_VALUE;
+    int h = (s.d[1] + 2 * c->padding - c->kernel_size[0]) / c->stride[0] + 1;
+    int w = (s.d[2] + 2 * c->padding - c->kernel_size[1]) / c->stride[1] + 1;
+    cvtb_grid(b, 0, h, w);
+    return cvtb_map(b, token_module(b, t, c->tokens_type == PERFORMER, c->token_dim), h, w);
+}
+
+const cvt_layer cvt_layer_t2t_module = {.type = "t2t_module",
+                                        .about = "windows of a map as tokens, mixed by a token module of T2T-ViT",
+                                        .row = "T2T_module",
+                                        .config_size = sizeof(module_config),
+                                        .defaults = module_defaults,
+                                        .keys = module_keys,
+                                        .inputs = 1,
+                                        .build = module_build};
