@@ -116,7 +116,11 @@ const char *cvt_model_label(const cvt_model *model, int class_index); /* NULL wh
 typedef struct cvt_attention_info {
     int heads, queries, keys;
     int prefix, height, width;
-    bool map; /* the probabilities of a layer ("map", "block1.attn.map"); else scores on the way there */
+    int class_query; /* the query of the class token; -1: none of them is */
+    bool map;        /* the probabilities of a layer ("map", "block1.attn.map"); else scores on the way there */
+    /* Landmark attention has no such tap. Its "scatter" counts as map, and all above tells of the product of it and
+     * these two taps, for each head; -1: the tap stands for itself. */
+    int factors[2];
 } cvt_attention_info;
 cvt_attention_info cvt_model_attention(const cvt_model *model, int tap); /* heads 0: no attention */
 /* Attention rollout (Abnar and Zuidema 2020): the maps by which each layer passes on the tokens that reach the one of

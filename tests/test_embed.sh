@@ -189,13 +189,19 @@ done
 
 # ---- attend ----------------------------------------------------------------------------------------------------------
 
-# layer NAME MODEL TAP QUERY HEAD OPTION...: the numbers of cvt attend against the tap
+# layer NAME MODEL TAPS QUERY HEAD OPTION...: the numbers of cvt attend against the tap, or the product of several
 layer() {
-    name=$1 model=$tests/data/$2 tap=$3 query=$4 head=$5
+    name=$1 model=$tests/data/$2 taps=$3 query=$4 head=$5
     shift 5
-    "$cvt" preprocess -m "$model" good/9.png -o x.npy && "$cvt" run -m "$model" -i x.npy -o maps --tap "$tap"
+    "$cvt" preprocess -m "$model" good/9.png -o x.npy && "$cvt" run -m "$model" -i x.npy -o maps --tap all
     attend good/9.png -o a.npy "$@"
-    if [ $status -eq 0 ] && "$heat" layer a.npy "$query" "$head" "maps/$tap.npy" >log 2>&1; then pass "$name"; else fail "$name" "status $status: $(cat err log)"; fi
+    set --
+    for tap in $taps; do set -- "$@" "maps/$tap.npy"; done
+    if [ $status -eq 0 ] && "$heat" layer a.npy "$query" "$head" "$@" >log 2>&1; then
+        pass "$name"
+    else
+        fail "$name" "status $status: $(cat err log)"
+    fi
 }
 # rollout NAME MODEL QUERY LAYER TAP...: the numbers of cvt attend --rollout against the product of the taps
 rollout() {
@@ -207,7 +213,11 @@ rollout() {
         set -- "$@" "maps/$tap.npy"
         shift
     done
-    if [ $status -eq 0 ] && "$heat" rollout a.npy "$query" "$@" >log 2>&1; then pass "$name"; else fail "$name" "status $status: $(cat err log)"; fi
+    if [ $status -eq 0 ] && "$heat" rollout a.npy "$query" "$@" >log 2>&1; then
+        pass "$name"
+    else
+        fail "$name" "status $status: $(cat err log)"
+    fi
 }
 refused() { # NAME PATTERN ARGUMENT...
     name=$1 pattern=$2
@@ -243,11 +253,23 @@ if [ -x "$heat" ]; then
     layer 'attend: the class token asks the other branch' crossvit/a stage1.cross1.lg.attn.map 0 -1
     rollout 'attend --rollout past a convolution of positions' cpvt/cls 0 -1 block0.attn.map block1.attn.map block2.attn.map
     rollout 'attend --rollout past inner attention' tnt/timm 0 -1 block0.attn.map block1.attn.map
+    rollout 'attend --rollout of a network that hands on its scores' vit_efficient/xt 0 -1 \
+        block0.attn.map block1.attn.map block2.attn.map
+    marks='block1.attn.scatter block1.attn.landmarks_inverse block1.attn.gather'
+    layer 'attend: landmarks, the class token behind padding' vit_efficient/nystrom "$marks" 4 -1
+    layer 'attend: landmarks, one head' vit_efficient/nystrom "$marks" 4 1 --head 1
+    layer 'attend: as many landmarks as tokens' vit_efficient/nystrom_batch "$marks" 6 -1
+    layer 'attend: landmarks without padding' vit_efficient/nystrom_pool "$marks" 0 -1
+    layer 'attend: what the landmarks gather' vit_efficient/nystrom block0.attn.gather -1 -1 --layer block0.attn.gather
     layer 'attend: scores on the way to a map' convit/fb block1.attn.position -1 2 --layer block1.attn.position --head 2
 fi
 
 model=$tests/data/crossvit/a
 refused 'attend --rollout: one query' 'no rollout: "stage1.cross1.lg.attn.map" is .2, 1, 17' good/1.jpg --rollout
+model=$tests/data/vit_efficient/nystrom_batch
+refused 'attend --rollout: landmarks' 'no rollout: "block1.attn.scatter" is part of landmark' good/1.jpg --rollout
+model=$tests/data/convit/fb
+refused 'attend --rollout: no map' 'no rollout: "block1.attn.position" is not' good/1.jpg --rollout --layer block1.attn.position
 model=$tests/data/tnt/timm
 refused 'attend: within the cells of the grid' 'is not known' good/1.jpg --layer block0.inner.attn.map
 model=$tests/data/cvt/tiny

@@ -27,11 +27,11 @@ typedef struct view {
     int tap; /* that is shown */
     cvt_attention_info info;
     int head;        /* -1: the mean of all */
-    int *chain, n;   /* the taps that are multiplied; without rollout the one that is shown */
-    float *values;   /* room for the largest of them */
-    double *row;     /* over the keys; of rollout as it is so far */
-    double *next;
-    float *map; /* [height, width] */
+    int *chain, n;  /* the taps that are needed, in the order of their product */
+    float *values;  /* room for the largest of them */
+    double *row;    /* a row a head, over the columns of the tap in hand; of rollout, one over the tokens */
+    double *next;   /* the same, behind the next factor */
+    float *map;     /* [height, width] */
 } view;
 
 static int fail_memory(void) {
@@ -109,7 +109,8 @@ static int choose_layer(view *v) {
     const char *name = cvt_model_tap(v->model, v->tap).name;
     if (!v->info.heads) return cvt_cli_usage(v->cli, "'%s' is no attention map", name);
     if (!v->info.height)
-        return cvt_cli_usage(v->cli, "where the keys of '%s' lie on the image is not known: choose another --layer", name);
+        return cvt_cli_usage(v->cli, "where the keys of '%s' lie on the image is not known: choose another --layer",
+                             name);
     return CVT_EXIT_OK;
 }
 
@@ -132,8 +133,8 @@ static int choose_taps(view *v) {
     cvt_error error;
     v->chain = calloc((size_t)cvt_model_taps(v->model), sizeof *v->chain);
     if (!v->chain) return fail_memory();
-    v->chain[0] = v->tap;
-    v->n = 1;
+    v->chain[v->n++] = v->tap;
+    for (int i = 0; i < 2 && v->info.factors[i] >= 0; i++) v->chain[v->n++] = v->info.factors[i];
     cvt_status status = CVT_OK;
     if (v->settings->rollout) status = cvt_model_rollout(v->model, v->tap, v->chain, &v->n, &error);
     for (int i = 0; status == CVT_OK && i < v->n; i++)
@@ -182,76 +183,122 @@ static int run_model(view *v) {
 
 /* ---- arithmetic ------------------------------------------------------------------------------------------------ */
 
+/* A tap as it is: [heads, rows, columns]. */
+typedef struct matrix {
+    size_t heads, rows, columns;
+} matrix;
+
+static matrix matrix_of(const view *v, int tap) {
+    cvt_tensor_info t = cvt_model_tap(v->model, tap);
+    return (matrix){(size_t)t.shape[0], (size_t)t.shape[1], (size_t)t.shape[2]};
+}
+
 static bool reserve(view *v) {
-    size_t most = 0, keys = (size_t)v->info.keys, cells = (size_t)v->info.height * (size_t)v->info.width;
+    size_t values = 0, rows = 0, cells = (size_t)v->info.height * (size_t)v->info.width;
     for (int i = 0; i < v->n; i++) {
-        cvt_attention_info a = cvt_model_attention(v->model, v->chain[i]);
-        size_t count = 0;
-        if (!cvt_mul_size((size_t)a.heads, (size_t)a.queries, &count) || !cvt_mul_size(count, (size_t)a.keys, &count) ||
+        matrix m = matrix_of(v, v->chain[i]);
+        size_t count, row;
+        if (!cvt_mul_size(m.heads, m.columns, &row) || !cvt_mul_size(row, m.rows, &count) ||
             count > SIZE_MAX / sizeof *v->values)
             return false;
-        if (count > most) most = count;
+        values = count > values ? count : values;
+        rows = row > rows ? row : rows;
     }
-    v->values = malloc(most * sizeof *v->values);
-    v->row = calloc(keys, sizeof *v->row);
-    v->next = calloc(keys, sizeof *v->next);
+    v->values = malloc(values * sizeof *v->values);
+    v->row = calloc(rows, sizeof *v->row);
+    v->next = calloc(rows, sizeof *v->next);
     v->map = calloc(cells, sizeof *v->map);
     return v->values && v->row && v->next && v->map;
 }
 
-static cvt_status fetch(view *v, int tap, cvt_attention_info *info, cvt_error *error) {
-    *info = cvt_model_attention(v->model, tap);
+static cvt_status fetch(view *v, int tap, matrix *m, cvt_error *error) {
+    *m = matrix_of(v, tap);
     return cvt_session_tap(v->session, cvt_model_tap(v->model, tap).name, v->values, error);
 }
 
-/* The queries that are looked at: that of the class token, or all. */
-static int queries_shown(const cvt_attention_info *a) { return a->prefix > 0 ? 1 : a->queries; }
-
-/* row[key] = mean over the heads and queries shown. */
-static cvt_status take_layer(view *v, cvt_error *error) {
-    cvt_attention_info a;
-    TRY(fetch(v, v->tap, &a, error));
-    int first = v->head < 0 ? 0 : v->head, heads = v->head < 0 ? a.heads : 1, queries = queries_shown(&a);
-    for (int h = first; h < first + heads; h++)
-        for (int q = 0; q < queries; q++) {
-            const float *from = v->values + ((size_t)h * (size_t)a.queries + (size_t)q) * (size_t)a.keys;
-            for (int k = 0; k < a.keys; k++) v->row[k] += (double)from[k];
-        }
-    for (int k = 0; k < a.keys; k++) v->row[k] /= (double)heads * queries;
-    return CVT_OK;
-}
-
-/* row = row A, with A = (mean over heads + I) / 2 and rows that add up to one. Tokens in front that the layer does not
- * know yet stay as they are. */
-static void multiply(view *v, const cvt_attention_info *a) {
-    int skipped = v->info.keys - a->keys;
-    double *to = v->next + skipped;
-    memcpy(v->next, v->row, (size_t)skipped * sizeof *v->next);
-    memset(to, 0, (size_t)a->keys * sizeof *to);
-    for (int q = 0; q < a->queries; q++) {
-        double sum = 1, weight = v->row[skipped + q];
-        for (int h = 0; h < a->heads; h++) {
-            const float *from = v->values + ((size_t)h * (size_t)a->queries + (size_t)q) * (size_t)a->keys;
-            for (int k = 0; k < a->keys; k++) sum += (double)from[k] / a->heads;
-        }
-        for (int h = 0; h < a->heads; h++) {
-            const float *from = v->values + ((size_t)h * (size_t)a->queries + (size_t)q) * (size_t)a->keys;
-            for (int k = 0; k < a->keys; k++) to[k] += weight / sum * (double)from[k] / a->heads;
-        }
-        to[q] += weight / sum;
-    }
+static void swap_rows(view *v) {
     double *swapped = v->row;
     v->row = v->next;
     v->next = swapped;
 }
 
+/* The rows of the first tap: that of the class token, or the mean of all. */
+static void take_queries(view *v, matrix m) {
+    size_t first = v->info.class_query < 0 ? 0 : (size_t)v->info.class_query;
+    size_t queries = v->info.class_query < 0 ? m.rows : 1;
+    for (size_t h = 0; h < m.heads; h++)
+        for (size_t k = 0; k < m.columns; k++) {
+            double sum = 0;
+            for (size_t q = first; q < first + queries; q++) sum += (double)v->values[(h * m.rows + q) * m.columns + k];
+            v->row[h * m.columns + k] = sum / (double)queries;
+        }
+}
+
+/* The rows times a further tap, for each head. */
+static void take_factor(view *v, matrix m) {
+    for (size_t h = 0; h < m.heads; h++)
+        for (size_t k = 0; k < m.columns; k++) {
+            double sum = 0;
+            for (size_t j = 0; j < m.rows; j++)
+                sum += v->row[h * m.rows + j] * (double)v->values[(h * m.rows + j) * m.columns + k];
+            v->next[h * m.columns + k] = sum;
+        }
+    swap_rows(v);
+}
+
+/* Leaves the mean over the heads, or one of them, in the first row. */
+static void take_heads(view *v, matrix m) {
+    size_t first = v->head < 0 ? 0 : (size_t)v->head, heads = v->head < 0 ? m.heads : 1;
+    for (size_t k = 0; k < m.columns; k++) {
+        double sum = 0;
+        for (size_t h = first; h < first + heads; h++) sum += v->row[h * m.columns + k];
+        v->row[k] = sum / (double)heads; /* what stood there has been read */
+    }
+}
+
+static cvt_status take_layer(view *v, cvt_error *error) {
+    matrix m = {0};
+    for (int i = 0; i < v->n; i++) {
+        TRY(fetch(v, v->chain[i], &m, error));
+        if (i == 0)
+            take_queries(v, m);
+        else
+            take_factor(v, m);
+    }
+    take_heads(v, m);
+    return CVT_OK;
+}
+
+/* row = row A, with A = (mean over heads + I) / 2 and rows that add up to one. Tokens in front that the layer does not
+ * know yet stay as they are. */
+static void multiply(view *v, matrix m) {
+    size_t tokens = (size_t)v->info.keys, skipped = tokens - m.columns;
+    double *to = v->next + skipped;
+    memset(v->next, 0, tokens * sizeof *v->next);
+    memcpy(v->next, v->row, skipped * sizeof *v->next);
+    for (size_t q = 0; q < m.rows; q++) {
+        double sum = 1, weight = v->row[skipped + q], share;
+        for (size_t h = 0; h < m.heads; h++) {
+            const float *from = v->values + (h * m.rows + q) * m.columns;
+            for (size_t k = 0; k < m.columns; k++) sum += (double)from[k] / (double)m.heads;
+        }
+        share = weight / sum;
+        for (size_t h = 0; h < m.heads; h++) {
+            const float *from = v->values + (h * m.rows + q) * m.columns;
+            for (size_t k = 0; k < m.columns; k++) to[k] += share * (double)from[k] / (double)m.heads;
+        }
+        to[q] += share;
+    }
+    swap_rows(v);
+}
+
 static cvt_status roll_out(view *v, cvt_error *error) {
-    int shown = queries_shown(&v->info);
-    for (int q = 0; q < shown; q++) v->row[q] = 1.0 / shown;
+    int keys = v->info.keys, asks = v->info.class_query;
+    for (int q = 0; q < keys; q++) v->row[q] = asks < 0 ? 1.0 / keys : q == asks;
     for (int i = v->n - 1; i >= 0; i--) {
-        cvt_attention_info a;
-        TRY(fetch(v, v->chain[i], &a, error));
-        multiply(v, &a);
+        matrix m;
+        TRY(fetch(v, v->chain[i], &m, error));
+        multiply(v, m);
     }
     return CVT_OK;
 }

@@ -1,4 +1,7 @@
-/* attention.c - where attention maps lie among the taps, and which of them a rollout multiplies.
+/* attention.c - which taps are attention and where their keys lie on the image, and which of them a rollout multiplies.
+ *
+ * Of landmark attention no map is ever made: it is the product of "scatter" [h, T, m], the pseudo-inverse of the m
+ * landmarks' map [h, m, m], and "gather" [h, m, T].
  *
  * Attention rollout (Abnar and Zuidema, 2020, arXiv:2005.00928) needs, for the map A_L of a layer, the maps A_1 ..
  * A_L-1 by which the layers before it mixed the same tokens. They are found in the graph, not by names: from the
@@ -12,21 +15,49 @@
 #include "model/model.h"
 #include "ops/ops.h"
 
-static bool is_map(const char *name) {
-    size_t n = strlen(name);
-    return n >= 3 && strcmp(name + n - 3, "map") == 0 && (n == 3 || name[n - 4] == '.');
+/* Is this the last segment of the tap's name? */
+static bool is_called(const char *tap, const char *name) {
+    size_t n = strlen(tap), k = strlen(name);
+    return n >= k && strcmp(tap + n - k, name) == 0 && (n == k || tap[n - k - 1] == '.');
+}
+
+static bool is_map(const char *tap) { return is_called(tap, "map"); }
+
+/* The tap of scores beside this one that is called `name`, or -1. */
+static int find_beside(const cvt_model *m, int tap, const char *name) {
+    const char *own = m->graph->values[m->taps[tap]].tap, *dot = strrchr(own, '.');
+    size_t scope = dot ? (size_t)(dot - own) + 1 : 0;
+    for (int i = 0; i < m->n_taps; i++) {
+        const cvt_value_info *v = &m->graph->values[m->taps[i]];
+        if (v->shape.layout == CVT_SCORES && strncmp(v->tap, own, scope) == 0 && strcmp(v->tap + scope, name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static void set_keys(cvt_attention_info *info, const cvt_value_info *v) {
+    info->keys = v->shape.d[2];
+    info->prefix = v->keys.prefix;
+    info->height = v->keys.h;
+    info->width = v->keys.w;
 }
 
 cvt_attention_info cvt_model_attention(const cvt_model *m, int tap) {
     const cvt_value_info *v = &m->graph->values[m->taps[tap]];
     if (v->shape.layout != CVT_SCORES) return (cvt_attention_info){0};
-    return (cvt_attention_info){.heads = v->shape.d[0],
-                                .queries = v->shape.d[1],
-                                .keys = v->shape.d[2],
-                                .prefix = v->keys.prefix,
-                                .height = v->keys.h,
-                                .width = v->keys.w,
-                                .map = is_map(v->tap)};
+    cvt_attention_info info = {.heads = v->shape.d[0], .queries = v->shape.d[1], .map = is_map(v->tap)};
+    set_keys(&info, v);
+    info.class_query = info.prefix > 0 && !is_called(v->tap, "gather") ? 0 : -1;
+    info.factors[0] = info.factors[1] = -1;
+    if (!is_called(v->tap, "scatter")) return info;
+    int inverse = find_beside(m, tap, "landmarks_inverse"), gather = find_beside(m, tap, "gather");
+    if (inverse < 0 || gather < 0) return info;
+    set_keys(&info, &m->graph->values[m->taps[gather]]);
+    info.class_query = info.prefix - 1; /* padding stands in front of it */
+    info.map = true;
+    info.factors[0] = inverse;
+    info.factors[1] = gather;
+    return info;
 }
 
 /* ---- rollout ---- */
@@ -98,13 +129,20 @@ static cvt_status require_own_keys(const walk *w, int tap) {
     return CVT_OK;
 }
 
+static cvt_status fail_landmarks(const walk *w, const char *name) {
+    return cvt_fail(w->error, CVT_USAGE,
+                    "no rollout: \"%s\" is part of landmark attention, whose rows are no probabilities", name);
+}
+
 /* Adds the map of the layer that lies between the operands of a sum of `rows` tokens, if there is one. */
 static cvt_status add_layer(walk *w, int rows) {
     for (int i = 0; i < w->model->n_taps; i++) {
         const cvt_value_info *v = &w->graph->values[w->model->taps[i]];
         const cvt_node *node = &w->graph->nodes[v->node];
-        if (v->shape.layout != CVT_SCORES || !is_map(v->tap) || v->shape.d[1] != rows) continue;
+        bool scatter = is_called(v->tap, "scatter"), map = is_map(v->tap) && v->shape.d[1] == rows;
+        if (v->shape.layout != CVT_SCORES || !(map || scatter)) continue;
         if (!makes_one_of(node, w->added) || makes_one_of(node, w->skip)) continue;
+        if (scatter) return fail_landmarks(w, v->tap);
         TRY(require_own_keys(w, i));
         w->chain[w->n++] = i;
         return CVT_OK;
@@ -149,8 +187,9 @@ static cvt_status follow(walk *w, cvt_value v) {
 static cvt_status find_chain(walk *w, int tap) {
     cvt_value v = w->model->taps[tap];
     const cvt_value_info *map = &w->graph->values[v];
-    if (map->shape.layout != CVT_SCORES)
-        return cvt_fail(w->error, CVT_USAGE, "\"%s\" is no attention map", map->tap);
+    if (cvt_model_attention(w->model, tap).factors[0] >= 0) return fail_landmarks(w, map->tap);
+    if (map->shape.layout != CVT_SCORES || !is_map(map->tap))
+        return cvt_fail(w->error, CVT_USAGE, "no rollout: \"%s\" is not the attention map of a layer", map->tap);
     w->tokens = map->shape.d[1];
     while (w->graph->values[v].shape.layout == CVT_SCORES) v = maker(w, v)->in[0];
     if (rows_of(w, v) != w->tokens)
