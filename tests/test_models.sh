@@ -174,7 +174,8 @@ check "residual scores count" other "$data/vit_efficient/xt" residual_attn false
 converted() { # CASE NAMES: without the keys that the naming decides, so that the origin must be remembered
     rm -rf "$work/less"
     cp -r "$1" "$work/less" || return 1
-    grep -v -e '"activation"' -e '"pad_type"' -e '"embed_norm_eps"' -e '"variant"' "$1/config.json" >"$work/less/config.json" || return 1
+    grep -v -e '"activation"' -e '"pad_type"' -e '"variant"' -e '"embed_norm_eps"' "$1/config.json" \
+        >"$work/less/config.json" || return 1
     "$program" convert "$work/less" -o "$work/one.safetensors" --names "$2" || return 1
     "$program" check -m "$work/one.safetensors" >/dev/null || return 1
     result "$1" "$work/before" --tap all && mkdir -p "$work/after" && rm -f "$work/after"/* || return 1
