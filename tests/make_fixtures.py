@@ -412,6 +412,8 @@ def full(out, seed):
     for module in MODULES.values():
         for name, line in getattr(module, "FULL", {}).items():
             oracle_case(os.path.join(out, name), line)
+        for model in getattr(module, "TIMM_HUBS", ()):
+            timm_hub(os.path.join(out, f"{model}-hub"), model, seed)
 
 
 def draw(out, seed):

@@ -6,6 +6,7 @@ Every other module here is a family: how its oracle's facts become a native conf
   FIXTURES  {name: oracle command line}, kept under tests/data/FAMILY/NAME
   PRESETS   {name: oracle command line}, further small cases of `make oracle`
   FULL      {name: oracle command line}, full-size models
+  TIMM_HUBS names of timm's registry: full-size models as its push_to_hf_hub writes them
   hub(out, seed)  makes directories as hubs have them under `out`
   BARE      {file: config} for cases without a config.json: what stands for it where there is such a file
 

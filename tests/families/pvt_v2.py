@@ -45,3 +45,4 @@ FULL = {
     "pvt_v2_b0-timm": "more/timm_more.py --seed 4 --model pvt_v2_b0",
     "pvt_v2_b2_li-timm": "more/timm_more.py --seed 5 --model pvt_v2_b2_li",
 }
+TIMM_HUBS = ("pvt_v2_b0", "pvt_v2_b2_li")

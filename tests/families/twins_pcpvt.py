@@ -16,3 +16,4 @@ FIXTURES = {
     "eps": "more/timm_more.py --seed 32 --model small_twins_pcpvt --shrink 0.02",
 }
 FULL = {"twins_pcpvt_small": "more/timm_more.py --seed 1 --model twins_pcpvt_small"}
+TIMM_HUBS = ("twins_pcpvt_small",)
