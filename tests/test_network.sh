@@ -79,6 +79,27 @@ mixed() {
 }
 check "CvT with gated attention in its last stage" mixed
 
+# ---- stages of pyramids ----
+
+cat >"$work/pyramid.json" <<'END'
+{"arch": "network", "layers": [
+  {"type": "pvt_v2_stage", "name": "a", "patch_size": 7, "stride": 4, "embed_dim": 16, "sr_ratio": 8, "linear": true},
+  {"type": "pvt_stage", "name": "b", "embed_dim": 24, "position": "peg"},
+  {"type": "peg", "name": "c", "peg_kernel": 5},
+  {"type": "pvt_stage", "name": "d", "embed_dim": 32, "grid": 14, "sr_ratio": 1, "cls_token": true},
+  {"type": "peg", "name": "e"},
+  {"type": "pool", "name": "f", "pool": "cls"},
+  {"type": "head", "name": "g", "num_classes": 5}]}
+END
+pyramid() {
+    model=$work/pyramid.safetensors
+    "$program" init -c "$work/pyramid.json" --seed 1 -o "$model" && "$program" check -m "$model" >/dev/null || return 1
+    for size in 224 160x96; do "$program" classify -m "$model" --size $size -k 1 "$cat" >/dev/null || return 1; done
+    "$program" attend -m "$model" --layer d.block1.attn.map -o "$work/pyramid.npy" "$cat" &&
+        "$program" attend -m "$model" --layer a.block0.attn.map -o "$work/pyramid.png" "$cat"
+}
+check "a network of stages of PVT, Twins and PVT v2 with PEGs" pyramid
+
 # ---- a network without classes ----
 
 echo '{"arch": "network", "layers": [{"type": "conv", "out_channels": 2}]}' >"$work/map.json"
@@ -205,6 +226,14 @@ layers '"embed_dim" = 4 does not fit its input, [3, 224, 224]' '{"type": "gpsa",
 layers '"mlp_ratio" = 0.01 leaves no hidden channel' '{"type": "convit_stage", "num_heads": 3, "mlp_ratio": 0.01}'
 layers 'gated attention wants a place on a grid for every token of [50177, 3], which has class tokens' \
     '{"type": "class_token", "name": "a"}, {"type": "convit_stage", "name": "b", "num_heads": 3}'
+layers 'a: "sr_ratio" = 4: a stage with "cls_token" must not reduce' \
+    '{"type": "pvt_stage", "name": "a", "cls_token": true}'
+layers '"num_heads" = 3 does not divide "embed_dim" = 128' '{"type": "pvt_stage", "num_heads": 3}'
+layers '"num_heads" = 3 does not divide "embed_dim" = 128' '{"type": "pvt_v2_stage", "num_heads": 3}'
+layers 'attn.sr: a kernel of 200 x 200 does not fit' '{"type": "pvt_stage", "sr_ratio": 200}'
+layers '"peg_kernel" = 2 must be odd' '{"type": "peg", "peg_kernel": 2}'
+layers 'reads a map or tokens; "inputs" names a value of shape [3]' \
+    '{"type": "pool", "name": "a"}, {"type": "peg", "name": "b"}'
 layers 'unknown "type" "convit_stag"; did you mean "convit_stage"?' '{"type": "convit_stag"}'
 block='"heads": 2, "dim_head": 4, "dim_mlp": 8'
 layers 'a: "heads" is missing' '{"type": "self_block", "name": "a", "dim_head": 4, "dim_mlp": 8}'

@@ -152,7 +152,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
         x = cvtb_vit_block(b, x, j, &block);
         if (j >= c->num_pegs) continue;
         cvtb_open(b, "peg{j}", 'j', j, "PosConv");
-        x = cvt_peg(b, x, prefix, h, w, c->peg_kernel);
+        x = cvtb_tap(b, cvt_peg(b, x, prefix, h, w, c->peg_kernel), NULL);
         cvtb_close(b);
     }
     x = cvtb_tap(b, cvtb_layer_norm(b, x, "norm", (float)c->eps), "norm");

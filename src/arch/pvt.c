@@ -176,21 +176,17 @@ static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
     bool last = is_last(c, i);
     int kernel = c->strides.v[i], stride = c->patch_sizes.v[i];
     cvt_conv conv = cvt_conv_square(p->embed_dims.v[i], kernel, stride, 0, true);
-    cvt_pvt_block block = cvt_pyramid_block(p, i);
+    cvt_pvt_stage s = {.block = cvt_pyramid_block(p, i),
+                       .depth = p->depths.v[i],
+                       .cls_token = last,
+                       .table = true,
+                       .table_h = c->table_h.v[i],
+                       .table_w = c->table_w.v[i]};
+    cvt_grid grid;
     cvtb_open(b, "stage{i}", 'i', i, "PvtStage");
     cvtb_index(b, 'n', i + 1);
-    map = cvt_pvt_embed(b, map, &conv, (float)p->embed_eps);
-    int h = cvtb_shape(b, map).d[1], w = cvtb_shape(b, map).d[2];
-    cvt_value t = cvtb_tokens(b, map);
-    if (last) t = cvtb_concat(b, cvtb_token(b, "cls_token", p->embed_dims.v[i]), t);
-    cvt_position position = {last, c->table_h.v[i], c->table_w.v[i], h, w, CVT_INTERPOLATE_BILINEAR};
-    t = cvtb_tap(b, cvtb_position(b, t, "pos_embed", &position), "tokens");
-    for (int j = 0; j < p->depths.v[i] && !cvtb_failed(b); j++) {
-        cvtb_open(b, "block{j}", 'j', j, "PvtLayer");
-        t = cvt_pvt_block_build(b, &block, t, last, h, w);
-        cvtb_close(b);
-    }
-    map = cvtb_map(b, last ? cvtb_slice(b, t, 1, h * w) : t, h, w);
+    cvt_value t = cvt_pvt_stage_build(b, &s, cvt_pvt_embed(b, map, &conv, (float)p->embed_eps), &grid);
+    map = cvtb_map(b, last ? cvtb_slice(b, t, 1, grid.h * grid.w) : t, grid.h, grid.w);
     cvtb_tap(b, map, NULL);
     cvtb_close(b);
     return last ? t : map;

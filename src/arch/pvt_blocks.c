@@ -60,11 +60,33 @@ static cvt_value conv_mlp(cvt_builder *b, const cvt_pvt_block *k, cvt_value z, i
     return y;
 }
 
-cvt_value cvt_pvt_block_build(cvt_builder *b, const cvt_pvt_block *k, cvt_value t, int prefix, int h, int w) {
+static cvt_value block(cvt_builder *b, const cvt_pvt_block *k, cvt_value t, int j, int prefix, int h, int w) {
+    cvtb_open(b, "block{j}", 'j', j, "Block");
     t = cvtb_add(b, t, attention(b, k, cvtb_layer_norm(b, t, "norm1", k->eps), prefix, h, w));
     cvt_value z = cvtb_layer_norm(b, t, "norm2", k->eps);
     z = k->conv_mlp ? conv_mlp(b, k, z, h, w) : cvtb_mlp(b, z, k->hidden, k->act, true);
-    return cvtb_tap(b, cvtb_add(b, t, z), NULL);
+    t = cvtb_tap(b, cvtb_add(b, t, z), NULL);
+    cvtb_close(b);
+    return t;
+}
+
+cvt_value cvt_pvt_stage_build(cvt_builder *b, const cvt_pvt_stage *s, cvt_value map, cvt_grid *grid) {
+    cvt_shape shape = cvtb_shape(b, map);
+    int h = shape.d[1], w = shape.d[2], prefix = s->cls_token;
+    cvt_value t = cvtb_tokens(b, map);
+    *grid = (cvt_grid){prefix, h, w};
+    if (s->cls_token) t = cvtb_concat(b, cvtb_token(b, "cls_token", shape.d[0]), t);
+    cvt_position table = {prefix, s->table_h ? s->table_h : h, s->table_w ? s->table_w : w, h, w,
+                          CVT_INTERPOLATE_BILINEAR};
+    if (s->table) t = cvtb_tap(b, cvtb_position(b, t, "pos_embed", &table), "tokens");
+    for (int j = 0; j < s->depth && !cvtb_failed(b); j++) {
+        t = block(b, &s->block, t, j, prefix, h, w);
+        if (j || !s->peg_kernel) continue;
+        cvtb_open(b, "peg", 0, 0, "PosConv");
+        t = cvtb_tap(b, cvt_peg(b, t, prefix, h, w, s->peg_kernel), NULL);
+        cvtb_close(b);
+    }
+    return t;
 }
 
 cvt_value cvt_peg(cvt_builder *b, cvt_value t, int prefix, int h, int w, int kernel) {
@@ -72,7 +94,7 @@ cvt_value cvt_peg(cvt_builder *b, cvt_value t, int prefix, int h, int w, int ker
     cvt_value map = cvtb_map(b, prefix ? cvtb_slice(b, t, prefix, h * w) : t, h, w);
     cvt_value moved = cvtb_tokens(b, cvtb_add(b, map, cvtb_dwconv2d(b, map, NULL, &conv)));
     if (prefix) moved = cvtb_concat(b, cvtb_slice(b, t, 0, prefix), moved);
-    return cvtb_tap(b, moved, NULL);
+    return moved;
 }
 
 /* ---- keys ---- */

@@ -21,12 +21,20 @@ typedef struct cvt_pvt_block {
     float eps, reduction_eps; /* of the two norms; of the one behind the reduction */
 } cvt_pvt_block;
 
-/* A block of its own, in the scope in hand: tokens of `prefix` class tokens (0 where the map is reduced or convolved)
- * above a grid of h x w. */
-cvt_value cvt_pvt_block_build(cvt_builder *b, const cvt_pvt_block *block, cvt_value tokens, int prefix, int h, int w);
-
 /* The convolution and its norm in a scope "embed"; a map. */
 cvt_value cvt_pvt_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps);
+
+/* A stage behind its embedding. */
+typedef struct cvt_pvt_stage {
+    cvt_pvt_block block;
+    int depth;
+    bool cls_token;       /* "cls_token", above the others */
+    bool table;           /* of positions, "pos_embed"; the sum is the tap "tokens" */
+    int table_h, table_w; /* its grid; 0: that of the tokens */
+    int peg_kernel;       /* of the PEG "peg" behind the first block; 0: none */
+} cvt_pvt_stage;
+/* Map in, tokens out, in scopes "block{j}"; *grid: where they lie. */
+cvt_value cvt_pvt_stage_build(cvt_builder *b, const cvt_pvt_stage *stage, cvt_value map, cvt_grid *grid);
 
 /* In the scope in hand, an odd kernel. */
 cvt_value cvt_peg(cvt_builder *b, cvt_value tokens, int prefix, int h, int w, int kernel);

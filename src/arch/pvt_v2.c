@@ -156,20 +156,15 @@ static cvt_value embed(cvt_builder *b, const config *c, int i, cvt_value map) {
 
 static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
     const cvt_pyramid *p = &c->pyramid;
-    cvt_pvt_block block = cvt_pyramid_block(p, i);
-    block.linear = c->linear;
-    block.conv_mlp = true;
+    cvt_pvt_stage s = {.block = cvt_pyramid_block(p, i), .depth = p->depths.v[i]};
+    cvt_grid grid;
+    s.block.linear = c->linear;
+    s.block.conv_mlp = true;
     map = embed(b, c, i, map);
-    int h = cvtb_shape(b, map).d[1], w = cvtb_shape(b, map).d[2];
     cvtb_open(b, "stage{i}", 'i', i, "PvtV2EncoderLayer");
     cvtb_index(b, 'n', i + 1);
-    cvt_value t = cvtb_tokens(b, map);
-    for (int j = 0; j < p->depths.v[i] && !cvtb_failed(b); j++) {
-        cvtb_open(b, "block{j}", 'j', j, "PvtV2BlockLayer");
-        t = cvt_pvt_block_build(b, &block, t, 0, h, w);
-        cvtb_close(b);
-    }
-    map = cvtb_map(b, cvtb_tap(b, cvtb_layer_norm(b, t, "norm", (float)p->eps), "norm"), h, w);
+    cvt_value t = cvt_pvt_stage_build(b, &s, map, &grid);
+    map = cvtb_map(b, cvtb_tap(b, cvtb_layer_norm(b, t, "norm", (float)p->eps), "norm"), grid.h, grid.w);
     cvtb_tap(b, map, NULL);
     cvtb_close(b);
     return map;

@@ -81,21 +81,11 @@ static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
     const cvt_pyramid *p = &c->pyramid;
     int patch = i ? 2 : c->patch_size;
     cvt_conv conv = cvt_conv_square(p->embed_dims.v[i], patch, patch, 0, true);
-    cvt_pvt_block block = cvt_pyramid_block(p, i);
+    cvt_pvt_stage s = {.block = cvt_pyramid_block(p, i), .depth = p->depths.v[i], .peg_kernel = 3};
+    cvt_grid grid;
     cvtb_open(b, "stage{i}", 'i', i, "TwinsStage");
-    map = cvt_pvt_embed(b, map, &conv, (float)p->embed_eps);
-    int h = cvtb_shape(b, map).d[1], w = cvtb_shape(b, map).d[2];
-    cvt_value t = cvtb_tokens(b, map);
-    for (int j = 0; j < p->depths.v[i] && !cvtb_failed(b); j++) {
-        cvtb_open(b, "block{j}", 'j', j, "Block");
-        t = cvt_pvt_block_build(b, &block, t, 0, h, w);
-        cvtb_close(b);
-        if (j > 0) continue;
-        cvtb_open(b, "peg", 0, 0, "PosConv");
-        t = cvt_peg(b, t, 0, h, w, 3);
-        cvtb_close(b);
-    }
-    map = cvtb_tap(b, cvtb_map(b, t, h, w), NULL);
+    cvt_value t = cvt_pvt_stage_build(b, &s, cvt_pvt_embed(b, map, &conv, (float)p->embed_eps), &grid);
+    map = cvtb_tap(b, cvtb_map(b, t, grid.h, grid.w), NULL);
     cvtb_close(b);
     return map;
 }
