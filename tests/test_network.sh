@@ -73,7 +73,7 @@ mixed() {
     "$program" init -c "$tests/../configs/cvt-convit.json" --seed 1 -o "$model" || return 1
     "$program" check -m "$model" >/dev/null || return 1
     for size in 224 128x96; do # blocks of both families at any size
-        "$program" classify -m "$model" --size $size -k 1 "$cat" >/dev/null || return 1
+        "$program" classify -m "$model" --size "$size" -k 1 "$cat" >/dev/null || return 1
     done
     "$program" attend -m "$model" --layer local.block7.attn.position -o "$work/mixed.npy" "$cat"
 }
@@ -94,7 +94,7 @@ END
 pyramid() {
     model=$work/pyramid.safetensors
     "$program" init -c "$work/pyramid.json" --seed 1 -o "$model" && "$program" check -m "$model" >/dev/null || return 1
-    for size in 224 160x96; do "$program" classify -m "$model" --size $size -k 1 "$cat" >/dev/null || return 1; done
+    for size in 224 160x96; do "$program" classify -m "$model" --size "$size" -k 1 "$cat" >/dev/null || return 1; done
     "$program" attend -m "$model" --layer d.block1.attn.map -o "$work/pyramid.npy" "$cat" &&
         "$program" attend -m "$model" --layer a.block0.attn.map -o "$work/pyramid.png" "$cat"
 }
@@ -122,7 +122,7 @@ listed() { # NAME: configs/NAME.json in torchsummary's style is the published te
 true_count() { "$program" summary -c "$tests/../configs/$1.json" | grep -qx 'parameters  2,016'; }
 for name in self-32x80 cross-32x80-16x40; do
     check "$name lists as published" listed $name
-    check "$name has 2,016 parameters" true_count $name
+    check "$name has 2,016 parameters" true_count "$name"
 done
 
 # ---- sizes of several inputs ----
@@ -253,4 +253,4 @@ network 'x: adds [3, 224, 224] and [4, 16, 16]; name values of one shape in "inp
     "$two, \"layers\": [{\"type\": \"add\", \"name\": \"x\", \"inputs\": [\"a\", \"b\"]}]"
 network 'windows of 7 x 7 do not fit the padded map [3, 4, 4]' \
     '"input_size": 4, "layers": [{"type": "t2t_module", "kernel_size": 7}]'
-exit "$((failures > 0))"
+[ "$failures" -eq 0 ]
