@@ -466,8 +466,8 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     TRY(check_head(c, error));
     TRY(settle_sizes(c, facts, error));
     TRY(settle_table(c, facts, error));
-    if (c->head == HEAD_FEATURES) c->base.classes = c->dim;
     if (!c->base.classes) c->base.classes = facts->config == CVT_CONFIG_HF ? 2 : 1000;
+    if (c->head == HEAD_FEATURES) c->base.classes = 0;
     if (!c->base.recipe.given) c->base.recipe = recipe_of(c, facts);
     return CVT_OK;
 }

@@ -44,8 +44,7 @@ def vit(case):
 
 ARCHS = {"vit": vit}
 FIXTURES = {
-    "a": "vit/vit_vp.py --seed 11 --version 0.35.8 --batch 3",
-    "a_smaller": "vit/vit_vp.py --seed 12 --version 0.35.8 --smaller-input",
+    "a": "vit/vit_vp.py --seed 11 --version 0.35.8 --smaller-input",
     "b_mean": "vit/vit_vp.py --seed 13 --version 1.0.2 --pool mean",
     "b_nonsquare": "vit/vit_vp.py --seed 14 --version 1.0.2 --nonsquare",
     "c": "vit/vit_vp.py --seed 15 --version 1.4.5",
@@ -69,3 +68,83 @@ FULL = {
     "vit_base_patch32_224": "vit/timm_vit.py --seed 1 --model vit_base_patch32_224",
     "deit_tiny_distilled_patch16_224": "vit/timm_vit.py --seed 1 --model deit_tiny_distilled_patch16_224",
 }
+
+
+# ---- as the hubs have them -------------------------------------------------------------------------------------------
+
+def hub(out, seed):
+    """Tiny models as save_pretrained, torch.save and timm's save_for_hf write them, with odd settings and, where
+    the original resizes its positions, an input of another size; results in float64."""
+    import contextlib
+    import os
+    import shutil
+
+    import numpy as np
+    with contextlib.suppress(ImportError):
+        import tvfix  # noqa: F401  the oracle's stubs, where torchvision does not match torch
+    import timm
+    import torch
+    import transformers as t
+    from timm.models import save_for_hf
+
+    small = dict(hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, image_size=32,
+                 patch_size=8, num_labels=5)
+    odd = dict(small, image_size=(24, 40), patch_size=(8, 4), hidden_act="gelu_new", qkv_bias=False, num_channels=1,
+               layer_norm_eps=0.01)
+
+    def randomise(model, seed):
+        g = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for p in model.parameters():
+                centre = 1 if p.ndim == 1 and p.mean() == 1 else 0
+                p.copy_(centre + torch.randn(p.shape, generator=g) * (1.2 / p[0].numel() ** 0.5 if p.ndim > 1 else 0.2))
+        return model.eval()
+
+    def folder(name):
+        path = os.path.join(out, "hub_" + name)
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path)
+        return path
+
+    def finish(path, x, y):
+        np.save(os.path.join(path, "x.npy"), x.numpy())
+        np.save(os.path.join(path, "expected64.npy"), y.detach().numpy().astype(np.float64))
+        print(f"{path}: {', '.join(sorted(os.listdir(path)))}")
+
+    def image(channels, h, w):
+        return torch.randn(1, channels, h, w, generator=torch.Generator().manual_seed(seed + 1))
+
+    def hf(name, model, x, processor, in_memory=False, **options):
+        path = folder(name)
+        model = randomise(model, seed)
+        if not isinstance(model, (t.ViTModel, t.DeiTModel)):
+            model.config.id2label = {i: f"class {i}" for i in range(5)}
+        model.save_pretrained(path)
+        processor.save_pretrained(path)
+        if in_memory:
+            os.remove(os.path.join(path, "model.safetensors"))
+            torch.save(model.state_dict(), os.path.join(path, "pytorch_model.bin"))
+        with torch.no_grad():
+            y = model.double()(x.double(), **options)
+        finish(path, x, y.logits if "logits" in y else y.last_hidden_state[:, 0])
+
+    vit, deit = t.ViTForImageClassification, t.DeiTForImageClassification
+    teacher = t.DeiTForImageClassificationWithTeacher
+    crop = t.DeiTImageProcessorPil(size=dict(height=40, width=40), crop_size=dict(height=32, width=32))
+    hf("vit", vit(t.ViTConfig(**odd)), image(1, 24, 40), t.ViTImageProcessorPil(size=dict(height=24, width=40)))
+    hf("deit", deit(t.DeiTConfig(**dict(small, hidden_act="quick_gelu"))), image(3, 32, 32), crop, in_memory=True)
+    hf("teacher", teacher(t.DeiTConfig(**small)), image(3, 43, 60), crop, interpolate_pos_encoding=True)
+    hf("bare", t.ViTModel(t.ViTConfig(**small)), image(3, 32, 32),
+       t.ViTImageProcessorPil(size=dict(height=32, width=32)))
+
+    args = dict(img_size=32, patch_size=8, embed_dim=12, depth=2, num_heads=3, mlp_ratio=2)
+    for name, arch, more in (("timm", "deit_tiny_distilled_patch16_224", {}),
+                             ("timm_gap", "vit_tiny_patch16_224", dict(global_pool="avg", class_token=False))):
+        path, model_args = folder(name), {**args, **more}
+        model = randomise(timm.create_model(arch, num_classes=7, **model_args), seed)
+        save_for_hf(model, path, model_config=dict(label_names=[f"class {i}" for i in range(7)]),
+                    model_args=model_args, safe_serialization=name == "timm")
+        model.set_input_size(img_size=(56, 24))  # the table is resized
+        x = image(3, 56, 24)
+        with torch.no_grad():
+            finish(path, x, model.double()(x.double()))
