@@ -195,6 +195,24 @@ crossvit_18_dagger_408 44606560 0 32409093024
 END
 sed 's/"image_size"/"layout": "a", "image_size"/' "$root/configs/crossvit-256.json" >"$work/layout_a.json"
 check "CrossViT of vit_pytorch 1.0.1" counts "55152912 0 4032125440" -c "$work/layout_a.json"
+while read -r layout pool count; do
+    sed "s/\"layout\": \"d\"/\"layout\": \"$layout\"/; s/\"pool\": \"cls\"/\"pool\": \"$pool\"/" \
+        "$root/configs/vit-256-32.json" >"$work/layout.json"
+    check "vit-256-32 in layout $layout with $pool" counts "$count" -c "$work/layout.json"
+done <<END
+a cls 54622184 0 3525824512
+b cls 54630376 0 3525824512
+c cls 54630376 0 3525824512
+c mean 54630376 0 3525824512
+d cls 54630376 0 3525824512
+d mean 54628328 0 3473907712
+END
+shaped() { # TAP SHAPE
+    "$program" summary -f json -c "$root/configs/vit-256-32.json" | tr -d ' \n' |
+        grep -qF "{\"name\":\"$1\",\"shape\":$2"
+}
+check "the recorder's maps of vit-256-32" shaped block5.attn.map '[16,65,65]'
+check "the extractor's embeddings of vit-256-32" shaped embeddings '[65,1024]'
 echo '{"architecture": "tf_efficientnet_lite0", "num_classes": 10, "model_args": {"in_chans": 1}}' >"$work/timm.json"
 check "timm's num_classes and model_args count" counts "3383242 42065 376695008" -c "$work/timm.json"
 echo '{"model_type": "cvt", "unknown_key": 1, "id2label": {"0": "cat", "1": "dog", "2": "cow"}}' >"$work/hf.json"
@@ -329,6 +347,39 @@ lite '"global_pool" is "max"' '"global_pool": "max"'
 wrong '"num_classes" is 0' '{"architecture": "tf_efficientnet_lite0", "num_classes": 0}'
 wrong '"bn_eps" must be a number' '{"architecture": "tf_efficientnet_lite0", "model_args": {"bn_eps": "x"}}'
 wrong '"crop_pct" is 2' '{"architecture": "tf_efficientnet_lite0", "pretrained_cfg": {"crop_pct": 2}}'
+vit() { wrong "$1" "{\"arch\": \"vit\", $2}"; }
+vit '"heads" = 5 does not divide "dim" = 192' '"variant": "timm", "dim": 192, "heads": 5'
+wrong '"num_heads" = 5 does not divide "embed_dim" = 192' \
+    '{"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": 5}}'
+wrong '"num_attention_heads" = 5 does not divide "hidden_size" = 768' '{"model_type": "vit", "num_attention_heads": 5}'
+vit '"patch_size" = 30 does not divide "image_size" = 256' '"image_size": 256, "patch_size": 30'
+vit '"patch_size" = 32 x 32 does not divide the input, which is 256 x 250' \
+    '"image_size": 256, "patch_size": 32, "input_size": [256, 250]'
+vit 'are more than the 65 positions of "pos_embed"' '"image_size": 256, "patch_size": 32, "input_size": 512'
+vit '"patch_size" = 64 does not divide "image_size" = 32' '"variant": "timm", "image_size": 32, "patch_size": 64'
+vit 'too many patches' '"image_size": 65535, "patch_size": 1'
+vit '"heads" = 4096 of "dim_head" = 65536' '"heads": 4096, "dim_head": 65536'
+vit '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
+vit '"layout" is one of "variant" vit_pytorch' '"variant": "timm", "layout": "a"'
+vit '"layout" is "e", must be one of "a", "b", "c", "d"' '"layout": "e"'
+vit '"distilled" needs "variant" timm' '"variant": "vit_pytorch", "distilled": true'
+vit '"class_token" is false' '"variant": "timm", "class_token": false, "global_pool": "token"'
+vit '"distilled" is false, but "architectures" names' \
+    '"variant": "timm", "distilled": false, "architectures": ["DeiTForImageClassificationWithTeacher"]'
+vit 'pools its two tokens' '"variant": "timm", "distilled": true, "global_pool": "avg"'
+vit '"global_pool" is "max", must be one of "token", "avg"' '"global_pool": "max"'
+vit '"pool" is "max"' '"pool": "max"'
+vit '"hidden_act" is "mish"' '"hidden_act": "mish"'
+vit '"depth" is 0' '"depth": 0'
+vit '"heads" is 0' '"heads": 0'
+vit '"patch_size" is 0' '"patch_size": 0'
+vit '"dim" is -1' '"dim": -1'
+vit '"qkv_bias" must be true or false' '"qkv_bias": 1'
+vit 'did you mean "mlp_dim"?' '"mlp_dims": 7'
+wrong '"architectures" has "ViTForMaskedImageModeling"' \
+    '{"model_type": "vit", "architectures": ["ViTForMaskedImageModeling"]}'
+wrong '"global_pool" is ""' '{"architecture": "vit_tiny_patch16_224", "global_pool": ""}'
+wrong '"layer_norm_eps" is 2' '{"model_type": "vit", "layer_norm_eps": 2}'
 tnt '"num_heads_inner" = 5 does not divide "inner_dim" = 24' '"num_heads_inner": 5'
 tnt '"num_heads_outer" = 7 does not divide "embed_dim" = 384' '"outer_num_heads": 7'
 tnt '"patch_size" = 16 does not divide the height 200 of "img_size"' '"img_size": [200, 224]'

@@ -90,7 +90,7 @@ alone() { # CASE: three images at once and one by one
 for isa in $isas; do
     export CVT_ISA="$isa"
     for model in cvt/tiny lite/rangilyu convit/comvex crossvit/b_same_dim cpvt/cls twins_pcpvt/timm pvt/whai362 \
-        pvt_v2/timm tnt/huawei t2t_vit/performer vit_efficient/nystrom_batch vit_efficient/xt; do
+        pvt_v2/timm tnt/huawei t2t_vit/performer vit_efficient/nystrom_batch vit_efficient/xt vit/timm; do
         check "a batch of 3 of $model on $isa is bit for bit each alone" alone "$data/$model"
     done
 done
@@ -274,6 +274,30 @@ unnamed() { # no bijection: the line says why
     grep -qF '"stage0.block0.norm1.bias" has no name in the dialect "flax"' "$work/err"
 }
 check "vit_pytorch's biases have no names in Flax" unnamed
+
+for case in vit/a vit/b_nonsquare vit/b_mean vit/c vit/d vit/d_mean; do
+    for names in native vit_pytorch; do check "$case under $names names" converted "$data/$case" "$names"; done
+done
+check "vit/c under the names of layout d" converted "$data/vit/c" vit_pytorch_d
+for case in vit/timm vit/distilled vit/hub_vit vit/hub_teacher vit/hub_bare vit/hub_timm; do
+    for names in native timm hf hf5; do check "$case under $names names" converted "$data/$case" "$names"; done
+done
+check "ViT's names and shapes tell layout a" without "$data/vit/a" layout
+check "and b" without "$data/vit/b_nonsquare" layout
+check "and c" without "$data/vit/c" layout
+check "and d" without "$data/vit/d" layout
+check "and whether the mean is pooled without a class token" without "$data/vit/d_mean" pool
+check "timm's names tell ViT's variant" without "$data/vit/timm" variant
+check "the layout tells it too" without "$data/vit/c" variant
+check "ViT's eps is 1e-5 in vit_pytorch" without "$data/vit/d" layer_norm_eps
+check "and 1e-6 in timm" without "$data/vit/timm" layer_norm_eps
+check "Hugging Face's eps counts" other "$data/vit/hub_vit" layer_norm_eps 0.02
+check "Hugging Face's activation counts" other "$data/vit/hub_vit" hidden_act '"silu"'
+classless() { # a model that ends with features
+    "$program" classify -m "$data/vit/hub_bare" "$data/cli/cat.jpg" 2>"$work/err"
+    [ $? -eq 3 ] && grep -q 'no scores of classes' "$work/err"
+}
+check "a bare ViTModel runs, but classifies nothing" classless
 
 # ---- statistics of a pass: pictures do not depend on each other ----
 

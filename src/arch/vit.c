@@ -400,12 +400,13 @@ static cvt_status check_head(const config *c, cvt_error *error) {
 }
 
 static cvt_status settle_sizes(config *c, const cvt_facts *facts, cvt_error *error) {
+    static const char *const heads[] = {"heads", "num_attention_heads", "num_heads"}; /* as the dialects have it */
+    static const char *const dims[] = {"dim", "hidden_size", "embed_dim"};
     bool hf_config = facts->config == CVT_CONFIG_HF, vp = c->variant == VIT_PYTORCH;
     if (!c->dim_head && vp) c->dim_head = 64;
     if (!c->dim_head && c->dim % c->heads)
-        return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d does not divide \"%s\" = %d",
-                        hf_config ? "num_attention_heads" : "num_heads", c->heads,
-                        hf_config ? "hidden_size" : "embed_dim", c->dim);
+        return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d does not divide \"%s\" = %d", heads[facts->config], c->heads,
+                        dims[facts->config], c->dim);
     if (!c->dim_head) c->dim_head = c->dim / c->heads;
     if ((int64_t)c->dim_head * c->heads > 1 << 20)
         return cvt_fail(error, CVT_CONFIG, "\"heads\" = %d of \"dim_head\" = %d are too many channels", c->heads,

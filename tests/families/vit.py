@@ -11,6 +11,7 @@ def vit(case):
     if variant not in ("vit_pytorch", "timm"):
         raise Refused(f"{case.path}: variant is {variant!r}; the native family has vit_pytorch and timm")
     config = {"arch": "vit", "variant": variant, "input_size": list(case.x.shape[2:]), "channels": case.x.shape[1]}
+    config.update({key: c[key] for key in ("activation", "layer_norm_eps") if key in c})
     config.update(case.need("image_size", "patch_size", "num_classes", "dim", "depth", "heads"))
     if variant == "vit_pytorch":
         config.update(case.need("layout", "dim_head", "mlp_dim", "pool"))
@@ -20,9 +21,6 @@ def vit(case):
         config["mlp_dim"] = case.need("mlp_hidden")["mlp_hidden"]
         config.update(case.need("qkv_bias", "distilled"))
         config["global_pool"] = {"token": "token", "cls": "token", "avg": "avg"}[c.get("pool", "token")]
-    for key in ("activation", "layer_norm_eps"):
-        if key in c:
-            config[key] = c[key]
 
     taps = {}
     for name, file in case.intermediates().items():
