@@ -8,10 +8,10 @@
  * does nothing. The bias of the position is the same for all keys, so the softmax does not see it.
  *
  * The score of a position is a sum of a term in dx and a term in dy, hence P[n, m] = X[column n, column m] Y[row n,
- * row m], each a softmax along one axis of the grid: these two small tables are made once, in double, and maps exist
- * only for the block of queries at work. */
+ * row m], each a softmax along one axis of the grid: two small tables, made once, in double. So g P v is a product along
+ * the rows of the grid and one along its columns, to which (1 - g) C v is added; maps exist only where they are tapped.
+ */
 #include <math.h>
-#include <string.h>
 
 #include "base/num.h"
 #include "ops/heads.h"
@@ -45,46 +45,97 @@ typedef struct args {
     cvt_rows queries;
     int h, w;
     float scale;
-    const float *columns, *rows; /* X [heads, w, w], Y [heads, h, h] */
-    const float *gate;           /* g [heads] */
-    cvt_ref out[GATE + 1];
+    const float *columns, *rows, *gated; /* X [heads, w, w], Y and g Y [heads, h, h] */
+    const float *gate, *keep;            /* g [heads], 1 - g [heads, dv] */
+    cvt_ref out[GATE + 1], positioned;   /* g P v [heads, T, dv] */
 } args;
 
-static size_t workspace(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
-    const cvt_gpsa *a = w->node->attr;
-    cvt_heads heads = cvt_heads_of(w, g, kernels, a->heads, 1);
-    return cvt_heads_floats(&heads);
+static args make_args(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels) {
+    const cvt_gpsa *g = w->node->attr;
+    return (args){.heads = cvt_heads_of(w, graph, kernels, g->heads, 1), .h = g->h, .w = g->w, .scale = g->scale};
+}
+
+static size_t positioned_floats(const args *a) {
+    return (size_t)a->heads.heads * (size_t)a->heads.t * (size_t)a->heads.dv;
+}
+
+static size_t workspace(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels) {
+    args a = make_args(w, graph, kernels);
+    return cvt_heads_floats(&a.heads) + positioned_floats(&a);
 }
 
 /* ---- once: the position, from weights alone ---- */
 
-/* table[i, j] = softmax over j of linear * (j - i) + square * (j - i)^2. */
-static void fill_axis(float *table, int n, double linear, double square) {
-    for (int i = 0; i < n; i++, table += n) {
+/* table[i, j] = softmax over j of linear * (j - i) + square * (j - i)^2; times[i, j] = factor * the same. */
+static void fill_axis(float *table, float *times, double factor, int n, double linear, double square) {
+    for (int i = 0; i < n; i++, table += n, times += n) {
         double most = -INFINITY, sum = 0;
         for (int j = 0; j < n; j++) most = fmax(most, (linear + square * (j - i)) * (j - i));
         for (int j = 0; j < n; j++) sum += exp((linear + square * (j - i)) * (j - i) - most);
-        for (int j = 0; j < n; j++) table[j] = (float)(exp((linear + square * (j - i)) * (j - i) - most) / sum);
+        for (int j = 0; j < n; j++) {
+            double share = exp((linear + square * (j - i)) * (j - i) - most) / sum;
+            times[j] = (float)(factor * share);
+            table[j] = (float)share;
+        }
     }
 }
 
 static void make_position(args *a, cvt_lowering *l, const cvt_work *w) {
-    size_t heads = (size_t)a->heads.heads, columns = (size_t)a->w * (size_t)a->w, rows = (size_t)a->h * (size_t)a->h;
+    size_t heads = (size_t)a->heads.heads, dv = (size_t)a->heads.dv;
+    size_t columns = (size_t)a->w * (size_t)a->w, rows = (size_t)a->h * (size_t)a->h;
     const float *weight = cvt_lowering_param(l, w->node->params[0]), *gate = cvt_lowering_param(l, w->node->params[2]);
     float *x = cvt_lowering_floats(l, heads * columns), *y = cvt_lowering_floats(l, heads * rows);
-    float *g = cvt_lowering_floats(l, heads);
+    float *gated = cvt_lowering_floats(l, heads * rows), *g = cvt_lowering_floats(l, heads);
+    float *keep = cvt_lowering_floats(l, heads * dv);
     if (l->failed) return;
     for (size_t i = 0; i < heads; i++, weight += 3) {
-        fill_axis(x + i * columns, a->w, (double)weight[0], (double)weight[2]);
-        fill_axis(y + i * rows, a->h, (double)weight[1], (double)weight[2]);
-        g[i] = (float)(1 / (1 + exp(-(double)gate[i])));
+        double share = 1 / (1 + exp(-(double)gate[i]));
+        fill_axis(x + i * columns, x + i * columns, 1, a->w, (double)weight[0], (double)weight[2]);
+        fill_axis(y + i * rows, gated + i * rows, share, a->h, (double)weight[1], (double)weight[2]);
+        g[i] = (float)share;
+        for (size_t j = 0; j < dv; j++) keep[i * dv + j] = (float)(1 - share);
     }
     a->columns = x;
     a->rows = y;
+    a->gated = gated;
     a->gate = g;
+    a->keep = keep;
 }
 
-/* ---- per image ---- */
+/* ---- per image: g P v of a head ---- */
+
+static int place_tiles(const void *p, int n) { return n * ((const args *)p)->heads.heads; }
+
+/* c [m, n] = a [m, k] b [k, n], rows of b at ldb. */
+static void product(const cvt_kernels *kernels, float *c, const float *a, const float *b, size_t ldb, int m, int n,
+                    int k, float *panels) {
+    for (int j = 0; j < n; j += kernels->nr)
+        kernels->pack_kn(panels + (size_t)j * (size_t)k, b + j, ldb, k, cvt_min_int(kernels->nr, n - j));
+    cvt_gemm g = {.m = m, .n = n, .k = k, .a = a, .lda = (size_t)k, .b = panels, .c = c, .ldc = (size_t)n};
+    kernels->gemm(&g);
+}
+
+static size_t placing_floats(const args *a, int nr) {
+    int line = a->w * a->heads.dv, along_w = a->w * (a->heads.dv + nr), along_h = a->h * (line + nr);
+    return (size_t)a->heads.t * (size_t)a->heads.dv + (size_t)(along_w > along_h ? along_w : along_h);
+}
+
+static void place_run(const void *p, const cvt_context *x, int tile) {
+    const args *a = p;
+    const cvt_heads *h = &a->heads;
+    cvt_head_place at = cvt_head_at(h, tile);
+    size_t dv = (size_t)h->dv, line = (size_t)a->w * dv, ldv = (size_t)h->heads * dv, head = (size_t)at.head;
+    const float *v = cvt_at(x, h->v, at.image) + cvt_head_start(h, at, h->s, h->dv);
+    const float *columns = a->columns + head * (size_t)a->w * (size_t)a->w;
+    const float *gated = a->gated + head * (size_t)a->h * (size_t)a->h;
+    float *along = x->scratch, *panels = along + (size_t)h->t * dv;
+    float *to = cvt_at(x, a->positioned, at.image) + head * (size_t)h->t * dv;
+    for (size_t y = 0; y < (size_t)a->h; y++)
+        product(x->kernels, along + y * line, columns, v + y * (size_t)a->w * ldv, ldv, a->w, h->dv, a->w, panels);
+    product(x->kernels, to, gated, along, line, a->h, (int)line, a->h, panels);
+}
+
+/* ---- per image: (1 - g) C v, and the sum ---- */
 
 static int tiles(const void *p, int n) {
     const args *a = p;
@@ -97,18 +148,26 @@ static void position_row(float *to, const args *a, int head, int cell) {
     const float *x = a->columns + (at * w + (size_t)(cell % a->w)) * w;
     const float *y = a->rows + (at * h + (size_t)(cell / a->w)) * h;
     for (size_t i = 0; i < h; i++)
-        for (size_t j = 0; j < w; j++) *to++ = y[i] * x[j];
+        for (size_t j = 0; j < w; j++) to[i * w + j] = y[i] * x[j];
 }
 
-/* map = keep * map + gate * position */
-static void blend(float *map, const float *position, size_t n, float keep, float gate) {
-    for (size_t i = 0; i < n; i++) map[i] = keep * map[i] + gate * position[i];
+/* Rows of a map that somebody wants, else NULL. */
+static float *wanted(const args *a, const cvt_context *x, int output, int image, size_t start) {
+    return cvt_ref_none(a->out[output]) ? NULL : cvt_at(x, a->out[output], image) + start;
 }
 
-/* Copies a block of rows to an output that somebody wants. */
-static void show(const args *a, const cvt_context *x, int output, int image, size_t start, const float *from,
-                 size_t count) {
-    if (!cvt_ref_none(a->out[output])) memcpy(cvt_at(x, a->out[output], image) + start, from, count * sizeof *from);
+/* The taps behind the content: P, and the map, which may lie where the content does. */
+static void write_taps(const args *a, const cvt_context *x, cvt_head_place at, cvt_rows_tile t, size_t start,
+                       const float *content) {
+    size_t s = (size_t)a->heads.s;
+    float *map = wanted(a, x, MAP, at.image, start), *position = wanted(a, x, POSITION, at.image, start);
+    float *gate = wanted(a, x, GATE, at.image, (size_t)at.head), g = a->gate[at.head];
+    if (gate && t.first == 0) *gate = g;
+    for (int i = 0; (map || position) && i < t.count; i++) {
+        float *row = position ? position + (size_t)i * s : x->scratch;
+        position_row(row, a, at.head, t.first + i);
+        for (size_t j = (size_t)i * s, end = j + s; map && j < end; j++) map[j] = (1 - g) * content[j] + g * *row++;
+    }
 }
 
 static void run(const void *p, const cvt_context *x, int tile) {
@@ -116,40 +175,39 @@ static void run(const void *p, const cvt_context *x, int tile) {
     const cvt_heads *h = &a->heads;
     cvt_rows_tile t = cvt_rows_at(a->queries, tile);
     cvt_head_place at = cvt_head_at(h, t.image);
-    size_t s = (size_t)h->s, first = (size_t)t.first, count = (size_t)t.count;
-    size_t ldq = (size_t)h->heads * (size_t)h->d, ldo = (size_t)h->heads * (size_t)h->dv;
-    size_t start = cvt_head_map(h, at) + first * s;
-    float *map = x->scratch, *position = map + count * s, gate = a->gate[at.head];
-    cvt_gemm by_keys = {.m = t.count, .n = h->s, .k = h->d, .lda = ldq, .c = map, .ldc = s};
-    by_keys.a = cvt_at(x, h->q, at.image) + cvt_head_start(h, at, h->t, h->d) + first * ldq;
-    by_keys.b = cvt_head_keys(h, x, at);
-    cvt_gemm by_values = {.m = t.count, .n = h->dv, .k = h->s, .a = map, .lda = s, .ldc = ldo};
-    by_values.b = cvt_head_values(h, x, at);
-    by_values.c = cvt_at(x, a->out[0], at.image) + cvt_head_start(h, at, h->t, h->dv) + first * ldo;
-    x->kernels->gemm(&by_keys);
-    x->kernels->softmax(map, s, t.count, h->s, a->scale);
-    show(a, x, CONTENT, at.image, start, map, count * s);
-    for (int i = 0; i < t.count; i++) {
-        position_row(position, a, at.head, t.first + i);
-        show(a, x, POSITION, at.image, start + (size_t)i * s, position, s);
-        blend(map + (size_t)i * s, position, s, 1 - gate, gate);
-    }
-    show(a, x, MAP, at.image, start, map, count * s);
-    if (t.first == 0) show(a, x, GATE, at.image, (size_t)at.head, &gate, 1);
-    x->kernels->gemm(&by_values);
+    size_t first = (size_t)t.first, dv = (size_t)h->dv, start = cvt_head_map(h, at) + first * (size_t)h->s;
+    float *content = wanted(a, x, CONTENT, at.image, start);
+    cvt_attention c = {.t = t.count, .s = h->s, .d = h->d, .dv = h->dv, .scale = a->scale, .scratch = x->scratch};
+    c.ldq = (size_t)h->heads * (size_t)h->d;
+    c.q = cvt_at(x, h->q, at.image) + cvt_head_start(h, at, h->t, h->d) + first * c.ldq;
+    c.keys = cvt_head_keys(h, x, at);
+    c.values = cvt_head_values(h, x, at);
+    c.ldo = (size_t)h->heads * dv;
+    c.out = cvt_at(x, a->out[0], at.image) + cvt_head_start(h, at, h->t, h->dv) + first * c.ldo;
+    c.map = content ? content : wanted(a, x, MAP, at.image, start);
+    c.ldm = (size_t)h->s;
+    x->kernels->attention(&c);
+    const float *positioned = cvt_at(x, a->positioned, at.image) + ((size_t)at.head * (size_t)h->t + first) * dv;
+    x->kernels->affine(c.out, c.ldo, c.out, c.ldo, t.count, h->dv, a->keep + (size_t)at.head * dv, NULL, CVT_ACT_NONE);
+    x->kernels->add(c.out, c.ldo, c.out, c.ldo, positioned, dv, t.count, h->dv);
+    write_taps(a, x, at, t, start, c.map);
 }
 
-enum { QUERIES = 32 }; /* of a tile */
+enum { QUERIES = 96 }; /* of a tile */
 
 static void lower(cvt_lowering *l, const cvt_work *w) {
-    const cvt_gpsa *g = w->node->attr;
-    args a = {.heads = cvt_heads_of(w, l->graph, l->kernels, g->heads, 1), .h = g->h, .w = g->w, .scale = g->scale};
+    args a = make_args(w, l->graph, l->kernels);
     a.queries = (cvt_rows){a.heads.t, cvt_min_int(a.heads.t, QUERIES)};
     a.out[0] = l->refs[w->out];
     for (int i = MAP; i <= GATE; i++) a.out[i] = l->refs[w->node->out[i]];
+    a.positioned = l->workspace;
+    a.positioned.start += cvt_heads_floats(&a.heads);
     make_position(&a, l, w);
     cvt_heads_lower(&a.heads, l, w);
-    cvt_lowering_scratch(l, ((size_t)a.queries.block + 1) * (size_t)a.heads.s);
+    cvt_lowering_scratch(l, placing_floats(&a, l->kernels->nr));
+    cvt_lowering_step(l, w, &a, sizeof a, place_tiles, place_run);
+    cvt_lowering_scratch(l, l->kernels->attention_scratch(a.queries.block, a.heads.s));
+    cvt_lowering_scratch(l, (size_t)a.heads.s);
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
