@@ -100,6 +100,41 @@ pyramid() {
 }
 check "a network of stages of PVT, Twins and PVT v2 with PEGs" pyramid
 
+# ---- two branches ----
+
+cat >"$work/branches.json" <<'END'
+{
+  "arch": "network", "input_size": 48,
+  "layers": [
+    {"type": "conv", "name": "small", "inputs": "input", "out_channels": 24, "kernel_size": 12, "stride": 12},
+    {"type": "class_token", "name": "small_tokens"},
+    {"type": "conv", "name": "large", "inputs": "input", "out_channels": 32, "kernel_size": 16, "stride": 16},
+    {"type": "class_token", "name": "large_tokens"},
+    {"type": "crossvit_fusion", "name": "fused", "inputs": ["small_tokens", "large_tokens"], "num_heads": 4},
+    {"type": "crossvit_cross", "name": "crossed", "inputs": ["large_tokens", "fused"], "heads": 2, "dim_head": 8},
+    {"type": "pool", "name": "pool"},
+    {"type": "head", "name": "head", "num_classes": 3}
+  ]
+}
+END
+branches() {
+    "$program" init -c "$work/branches.json" --seed 1 -o "$work/branches.safetensors" &&
+        "$program" classify -m "$work/branches.safetensors" "$cat" >/dev/null || return 1
+    for map in fused.fusion crossed.cross1; do
+        "$program" attend -m "$work/branches.safetensors" --layer $map.attn.map -o "$work/$map.npy" "$cat" || return 1
+    done
+}
+check "class tokens of two branches attend to each other's patches" branches
+sed 's/"large_tokens"\], "num_heads"/"large"], "num_heads"/' "$work/branches.json" >"$work/bare.json"
+sed 's/"num_heads": 4/"num_heads": 5/' "$work/branches.json" >"$work/five.json"
+branches_refused() { # CONFIG TEXT
+    "$program" summary -c "$work/$1.json" 2>"$work/err"
+    [ $? -eq 3 ] && [ "$(wc -l <"$work/err")" -eq 1 ] && grep -qF "$2" "$work/err"
+}
+check "a branch needs a class token" branches_refused bare 'names a map [32, 3, 3]'
+check "heads must divide the other branch's channels" branches_refused five \
+    '"num_heads" = 5 does not divide the channels of its second input, [10, 32]'
+
 # ---- a network without classes ----
 
 echo '{"arch": "network", "layers": [{"type": "conv", "out_channels": 2}]}' >"$work/map.json"

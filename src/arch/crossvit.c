@@ -10,6 +10,7 @@
  * branches have the same channels the projections are not there. IBM's original is another function: crossvit_ibm.c. */
 #include "arch/arch.h"
 #include "arch/blocks.h"
+#include "arch/layer.h"
 #include "ops/ops.h"
 
 static const float eps = 1e-5f;
@@ -215,19 +216,24 @@ static void encode(cvt_builder *b, const config *c, int i, stream *s) {
     cvtb_close(b);
 }
 
-/* The class token of branch i after a look at the patches of the other one. */
-static cvt_value look(cvt_builder *b, const config *c, int i, cvt_value cls, cvt_value patches, const stream *other) {
-    int dim = c->branches[i].dim, inner = c->branches[1 - i].dim;
-    cvt_attention_spec spec = {.heads = c->cross_heads, .dim_head = c->cross_dim_head, .out_bias = true};
-    cvtb_open(b, branch_names[i], 0, 0, "ProjectInOut");
-    set_grid(b, other);
+/* A class token after a look at the patches of another branch, whose channels attention has. */
+static cvt_value look(cvt_builder *b, cvt_value cls, cvt_value patches, int heads, int dim_head) {
+    int dim = cvt_shape_cols(cvtb_shape(b, cls)), inner = cvt_shape_cols(cvtb_shape(b, patches));
+    cvt_attention_spec spec = {.heads = heads, .dim_head = dim_head, .out_bias = true};
     cvt_value x = dim == inner ? cls : cvtb_linear(b, cls, "project_in", inner, true);
     x = cvtb_layer_norm(b, x, "norm", eps);
     x = cvtb_cross_attention(b, x, cvtb_concat(b, x, patches), &spec);
     if (dim != inner) x = cvtb_linear(b, x, "project_out", dim, true);
-    x = cvtb_tap(b, cvtb_add(b, cls, x), NULL);
+    return cvtb_tap(b, cvtb_add(b, cls, x), NULL);
+}
+
+static cvt_value look_from(cvt_builder *b, const config *c, int i, cvt_value cls, cvt_value patches,
+                           const stream *other) {
+    cvtb_open(b, branch_names[i], 0, 0, "ProjectInOut");
+    set_grid(b, other);
+    cls = look(b, cls, patches, c->cross_heads, c->cross_dim_head);
     cvtb_close(b);
-    return x;
+    return cls;
 }
 
 static void cross(cvt_builder *b, const config *c, stream *sm, stream *lg) {
@@ -235,8 +241,8 @@ static void cross(cvt_builder *b, const config *c, stream *sm, stream *lg) {
     cvt_value patches[] = {cvtb_slice(b, sm->tokens, 1, sm->h * sm->w), cvtb_slice(b, lg->tokens, 1, lg->h * lg->w)};
     for (int k = 0; k < c->cross_depth && !cvtb_failed(b); k++) {
         cvtb_open(b, "cross{k}", 'k', k, NULL);
-        cls[SM] = look(b, c, SM, cls[SM], patches[LG], lg);
-        cls[LG] = look(b, c, LG, cls[LG], patches[SM], sm);
+        cls[SM] = look_from(b, c, SM, cls[SM], patches[LG], lg);
+        cls[LG] = look_from(b, c, LG, cls[LG], patches[SM], sm);
         cvtb_close(b);
     }
     sm->tokens = cvtb_tap(b, cvtb_concat(b, cls[SM], patches[SM]), branch_names[SM]);
@@ -286,3 +292,43 @@ const cvt_arch cvt_arch_crossvit = {
     .settle = settle,
     .build = build,
 };
+
+/* ---- cross attention as a layer of networks ---- */
+
+typedef struct cross_config {
+    int depth, heads, dim_head;
+} cross_config;
+
+static const cvt_key cross_keys[] = {
+    {.name = "depth", .type = CVT_KEY_INT, .offset = offsetof(cross_config, depth), .min = 1, .max = 1000},
+    {.name = "heads", .type = CVT_KEY_INT, .offset = offsetof(cross_config, heads), .min = 1, .max = 4096},
+    {.name = "dim_head", .type = CVT_KEY_INT, .offset = offsetof(cross_config, dim_head), .min = 1, .max = 4096},
+    {0},
+};
+
+static void cross_defaults(void *p) { *(cross_config *)p = (cross_config){2, 8, 64}; }
+
+/* The patches of both stay as they are, so one direction needs nothing of the other. */
+static cvt_value cross_build(cvt_builder *b, const void *p, const cvt_value *in) {
+    const cross_config *c = p;
+    for (int i = 0; i < BRANCHES; i++) cvtb_check_class_token(b, in[i]);
+    if (cvtb_failed(b)) return CVT_NO_VALUE;
+    cvt_grid other = cvtb_placed(b, in[1]);
+    int own_rows = cvt_shape_rows(cvtb_shape(b, in[0])), other_rows = cvt_shape_rows(cvtb_shape(b, in[1]));
+    cvt_value cls = cvtb_slice(b, in[0], 0, 1), patches = cvtb_slice(b, in[1], 1, other_rows - 1);
+    for (int k = 0; k < c->depth && !cvtb_failed(b); k++) {
+        cvtb_open(b, "cross{k}", 'k', k, "ProjectInOut");
+        cvtb_grid(b, other.prefix, other.h, other.w);
+        cls = look(b, cls, patches, c->heads, c->dim_head);
+        cvtb_close(b);
+    }
+    return cvtb_as_before(b, cvtb_concat(b, cls, cvtb_slice(b, in[0], 1, own_rows - 1)), in[0]);
+}
+
+const cvt_layer cvt_layer_crossvit_cross = {.type = "crossvit_cross",
+                                            .about = "a class token that attends to other patches, of vit_pytorch",
+                                            .config_size = sizeof(cross_config),
+                                            .defaults = cross_defaults,
+                                            .keys = cross_keys,
+                                            .inputs = BRANCHES,
+                                            .build = cross_build};

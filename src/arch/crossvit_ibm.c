@@ -14,6 +14,7 @@
  * another function: crossvit.c. */
 #include "arch/arch.h"
 #include "arch/blocks.h"
+#include "arch/layer.h"
 #include "ops/ops.h"
 
 static const float eps = 1e-6f;
@@ -245,8 +246,6 @@ typedef struct stream {
 } stream;
 
 static void set_grid(cvt_builder *b, const stream *s) { cvtb_grid(b, 1, s->h, s->w); }
-static cvt_value class_of(cvt_builder *b, const stream *s) { return cvtb_slice(b, s->tokens, 0, 1); }
-static cvt_value patches_of(cvt_builder *b, const stream *s) { return cvtb_slice(b, s->tokens, 1, s->h * s->w); }
 
 /* Half of an excess, halves rounded to even. */
 static int margin(int excess) { return excess / 2 + (excess % 2 && excess / 2 % 2); }
@@ -313,29 +312,36 @@ static cvt_value reproject(cvt_builder *b, const char *name, cvt_value x, int di
 }
 
 /* The class token of a sequence after a look at all of it. index -1: the only one, without a number. */
-static cvt_value fusion(cvt_builder *b, const config *c, int i, int index, cvt_value tokens) {
-    cvt_attention_spec spec = attention_of(c, i);
+static cvt_value fusion(cvt_builder *b, const cvt_attention_spec *spec, int index, cvt_value tokens) {
     if (index < 0)
         cvtb_open(b, "fusion", 0, 0, "CrossAttentionBlock");
     else
         cvtb_open(b, "fusion{k}", 'k', index, "CrossAttentionBlock");
     cvt_value x = cvtb_layer_norm(b, tokens, "norm1", eps);
-    x = cvtb_cross_attention(b, cvtb_slice(b, x, 0, 1), x, &spec);
+    x = cvtb_cross_attention(b, cvtb_slice(b, x, 0, 1), x, spec);
     x = cvtb_tap(b, cvtb_add(b, cvtb_slice(b, tokens, 0, 1), x), NULL);
     cvtb_close(b);
     return x;
 }
 
-/* The tokens of branch i after a look at those of the other one; from the second fusion on there is one token only. */
-static cvt_value fuse(cvt_builder *b, const config *c, int i, int depth, const stream *own, const stream *other) {
+/* Tokens after their class token's look at those of another branch, whose channels attention has. From the second
+ * fusion on there is one token only. */
+static cvt_value fuse(cvt_builder *b, const cvt_attention_spec *spec, int depth, cvt_value own, cvt_value other) {
+    cvt_shape s = cvtb_shape(b, own), t = cvtb_shape(b, other);
+    cvt_value x = reproject(b, "proj", cvtb_slice(b, own, 0, 1), cvt_shape_cols(t));
+    x = cvtb_concat(b, x, cvtb_slice(b, other, 1, cvt_shape_rows(t) - 1));
+    if (!depth) x = fusion(b, spec, -1, x);
+    for (int k = 0; k < depth && !cvtb_failed(b); k++) x = fusion(b, spec, k, x);
+    x = reproject(b, "revert", x, cvt_shape_cols(s));
+    return cvtb_concat(b, x, cvtb_slice(b, own, 1, cvt_shape_rows(s) - 1));
+}
+
+static cvt_value fuse_branch(cvt_builder *b, const config *c, int i, int depth, const stream *own,
+                             const stream *other) {
+    cvt_attention_spec spec = attention_of(c, 1 - i);
     cvtb_open(b, branch_names[i], 0, 0, NULL);
     set_grid(b, other);
-    cvt_value x = reproject(b, "proj", class_of(b, own), c->embed_dim.v[1 - i]);
-    x = cvtb_concat(b, x, patches_of(b, other));
-    if (!depth) x = fusion(b, c, 1 - i, -1, x);
-    for (int k = 0; k < depth && !cvtb_failed(b); k++) x = fusion(b, c, 1 - i, k, x);
-    x = cvtb_concat(b, reproject(b, "revert", x, c->embed_dim.v[i]), patches_of(b, own));
-    cvtb_tap(b, x, NULL);
+    cvt_value x = cvtb_tap(b, fuse(b, &spec, depth, own->tokens, other->tokens), NULL);
     cvtb_close(b);
     return x;
 }
@@ -345,19 +351,20 @@ static void stage(cvt_builder *b, const config *c, int i, stream *sm, stream *lg
     cvtb_open(b, "stage{i}", 'i', i, "MultiScaleBlock");
     encode(b, c, SM, depth[SM], sm);
     encode(b, c, LG, depth[LG], lg);
-    cvt_value one = fuse(b, c, SM, depth[FUSION], sm, lg), two = fuse(b, c, LG, depth[FUSION], lg, sm);
+    cvt_value one = fuse_branch(b, c, SM, depth[FUSION], sm, lg), two = fuse_branch(b, c, LG, depth[FUSION], lg, sm);
     sm->tokens = one;
     lg->tokens = two;
     cvtb_close(b);
 }
 
 /* What a branch's head reads. */
-static cvt_value features(cvt_builder *b, const config *c, int i, stream *s) {
-    s->tokens = cvtb_tap(b, cvtb_alias(b, s->tokens), branch_names[i]);
+static cvt_value features(cvt_builder *b, const config *c, int i, const stream *s) {
+    cvt_value x = cvtb_tap(b, cvtb_alias(b, s->tokens), branch_names[i]);
     cvtb_open(b, branch_names[i], 0, 0, NULL);
-    s->tokens = cvtb_tap(b, cvtb_layer_norm(b, s->tokens, "norm", eps), "norm");
+    x = cvtb_tap(b, cvtb_layer_norm(b, x, "norm", eps), "norm");
     cvtb_close(b);
-    return cvtb_flatten(b, c->global_pool == AVG ? cvtb_mean(b, patches_of(b, s)) : class_of(b, s));
+    x = c->global_pool == AVG ? cvtb_mean(b, cvtb_slice(b, x, 1, s->h * s->w)) : cvtb_slice(b, x, 0, 1);
+    return cvtb_flatten(b, x);
 }
 
 static cvt_value head(cvt_builder *b, const config *c, int i, cvt_value x) {
@@ -392,3 +399,42 @@ const cvt_arch cvt_arch_crossvit_ibm = {
     .settle = settle,
     .build = build,
 };
+
+/* ---- fusion as a layer of networks ---- */
+
+typedef struct fusion_config {
+    int num_heads;
+    bool qkv_bias;
+} fusion_config;
+
+static const cvt_key fusion_keys[] = {
+    {.name = "num_heads", .type = CVT_KEY_INT, .offset = offsetof(fusion_config, num_heads), .min = 1, .max = 4096},
+    {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = offsetof(fusion_config, qkv_bias)},
+    {0},
+};
+
+static void fusion_defaults(void *p) { *(fusion_config *)p = (fusion_config){.num_heads = 6, .qkv_bias = true}; }
+
+static cvt_value fusion_build(cvt_builder *b, const void *p, const cvt_value *in) {
+    const fusion_config *c = p;
+    char text[48];
+    for (int i = 0; i < BRANCHES; i++) cvtb_check_class_token(b, in[i]);
+    if (cvtb_failed(b)) return CVT_NO_VALUE;
+    cvt_shape s = cvtb_shape(b, in[1]);
+    if (s.d[1] % c->num_heads)
+        cvtb_fail(b, "\"num_heads\" = %d does not divide the channels of its second input, %s", c->num_heads,
+                  cvt_shape_text(s, text));
+    cvt_attention_spec spec = {
+        .heads = c->num_heads, .dim_head = s.d[1] / c->num_heads, .qkv_bias = c->qkv_bias, .out_bias = true};
+    cvt_grid other = cvtb_placed(b, in[1]);
+    cvtb_grid(b, other.prefix, other.h, other.w);
+    return cvtb_as_before(b, fuse(b, &spec, 0, in[0], in[1]), in[0]);
+}
+
+const cvt_layer cvt_layer_crossvit_fusion = {.type = "crossvit_fusion",
+                                             .about = "a class token that attends to other patches, of IBM",
+                                             .config_size = sizeof(fusion_config),
+                                             .defaults = fusion_defaults,
+                                             .keys = fusion_keys,
+                                             .inputs = BRANCHES,
+                                             .build = fusion_build};

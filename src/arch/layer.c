@@ -62,6 +62,15 @@ void cvtb_check_channels(cvt_builder *b, cvt_value v, const char *key, int said)
         cvtb_fail(b, "\"%s\" = %d does not fit its input, %s", key, said, cvt_shape_text(s, text));
 }
 
+void cvtb_check_class_token(cvt_builder *b, cvt_value v) {
+    char text[48];
+    cvt_shape s = cvtb_shape(b, v);
+    if (s.layout != CVT_TOKENS || s.d[0] < 2 || cvtb_placed(b, v).prefix != 1)
+        cvtb_fail(b, "reads tokens with one class token; \"inputs\" names %s %s: a layer of type "
+                  "\"class_token\" adds one",
+                  s.layout == CVT_MAP ? "a map" : "a value", cvt_shape_text(s, text));
+}
+
 void cvtb_check_heads(cvt_builder *b, const char *heads_key, int heads, const char *channels_key, int channels) {
     if (heads < 1 || channels % heads)
         cvtb_fail(b, "\"%s\" = %d does not divide \"%s\" = %d", heads_key, heads, channels_key, channels);

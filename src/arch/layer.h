@@ -38,6 +38,8 @@ cvt_value cvtb_as_map(cvt_builder *b, cvt_value v);
 cvt_value cvtb_as_before(cvt_builder *b, cvt_value y, cvt_value v);
 /* Fails where v has not the channels that the config says under `key`; 0 there: whatever v has. */
 void cvtb_check_channels(cvt_builder *b, cvt_value v, const char *key, int said);
+/* Fails where v is not tokens, one class token first. */
+void cvtb_check_class_token(cvt_builder *b, cvt_value v);
 /* Fails where heads do not divide channels, under the names of their keys. */
 void cvtb_check_heads(cvt_builder *b, const char *heads_key, int heads, const char *channels_key, int channels);
 

@@ -118,3 +118,27 @@ def as_map(tokens, grid, what):
     if t != grid[0] * grid[1]:
         raise Refused(f"{what}: {t} tokens are no map of {grid[0]} x {grid[1]}")
     return tokens.transpose(0, 2, 1).reshape(n, c, *grid)
+
+
+def save_timm_hub(folder, seed, architecture, size, **args):
+    """A model of timm as its push_to_hf_hub writes it, with an input and the logits in float64."""
+    import importlib.util
+    if importlib.util.find_spec("tvfix"):
+        importlib.import_module("tvfix")
+    import timm
+    import torch
+    from timm.models import save_for_hf
+    args = dict(img_size=size, **args)
+    os.makedirs(folder, exist_ok=True)
+    generator = torch.Generator().manual_seed(seed)
+    model = timm.create_model(architecture, num_classes=5, **args).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.randn(p.shape, generator=generator) * 0.3)
+    save_for_hf(model, folder, model_config={"label_names": [f"class {i}" for i in range(5)]}, model_args=args)
+    x = torch.randn(1, 3, size, size, generator=generator)
+    with torch.no_grad():
+        y = model.double()(x.double())
+    np.save(os.path.join(folder, "x.npy"), x.numpy())
+    np.save(os.path.join(folder, "expected64.npy"), y.numpy())
+    print(f"{folder}: {', '.join(sorted(os.listdir(folder)))}")

@@ -1,8 +1,10 @@
 """ConViT of comvex and of facebookresearch and timm (vit/convit_comvex.py, vit/convit_fb.py), and its gated attention
 alone (vit/gpsa_map.py)."""
+import os
+
 import numpy as np
 
-from .case import Refused, as_map
+from .case import Refused, as_map, save_timm_hub
 
 
 def convit(case):
@@ -71,30 +73,8 @@ def gpsa(case):
 
 
 def hub(out, seed):
-    """A small ConViT as timm's save_for_hf writes it, results in float64."""
-    import importlib.util
-    import os
-    if importlib.util.find_spec("tvfix"):
-        importlib.import_module("tvfix")
-    import timm
-    import torch
-    from timm.models import save_for_hf
-    args = dict(img_size=48, embed_dim=8, num_heads=3, depth=3, local_up_to_layer=2, mlp_ratio=2.0, qkv_bias=True,
-                global_pool="avg")
-    folder = os.path.join(out, "hub")
-    os.makedirs(folder, exist_ok=True)
-    generator = torch.Generator().manual_seed(seed)
-    model = timm.create_model("convit_tiny", num_classes=5, **args).eval()
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.randn(p.shape, generator=generator) * 0.3)
-    save_for_hf(model, folder, model_config={"label_names": [f"class {i}" for i in range(5)]}, model_args=args)
-    x = torch.randn(1, 3, 48, 48, generator=generator)
-    with torch.no_grad():
-        y = model.double()(x.double())
-    np.save(os.path.join(folder, "x.npy"), x.numpy())
-    np.save(os.path.join(folder, "expected64.npy"), y.numpy())
-    print(f"{folder}: {', '.join(sorted(os.listdir(folder)))}")
+    save_timm_hub(os.path.join(out, "hub"), seed, "convit_tiny", 48, embed_dim=8, num_heads=3, depth=3,
+                  local_up_to_layer=2, mlp_ratio=2.0, qkv_bias=True, global_pool="avg")
 
 
 ARCHS = {"convit": convit, "gpsa": gpsa}

@@ -1,8 +1,9 @@
 """CrossViT of vit_pytorch (vit/crossvit_vp.py) and of IBM and timm (vit/timm_vit.py)."""
 import math
+import os
 import re
 
-from .case import Refused, as_map
+from .case import Refused, as_map, save_timm_hub
 
 BRANCHES = ("sm", "lg")
 VIT_PYTORCH_KEYS = ("num_classes", "depth", *(f"{s}_{k}" for s in BRANCHES for k in (
@@ -74,11 +75,17 @@ def crossvit(case):
     return variants[variant](case)
 
 
+def hub(out, seed):
+    save_timm_hub(os.path.join(out, "hub"), seed, "crossvit_9_dagger_240", 48, img_scale=(1.0, 32 / 48),
+                  embed_dim=[8, 12], num_heads=[2, 3], mlp_ratio=[2, 1.5, 1], depth=[[1, 2, 2]],
+                  global_pool="avg")
+
+
 ARCHS = {"crossvit": crossvit}
 SMALL = "vit/crossvit_vp.py --seed"
 TIMM = "vit/timm_vit.py --seed"
 FIXTURES = {
-    "a": f"{SMALL} 21 --version 0.35.8",
+    "a": f"{SMALL} 21 --version 0.35.8 --same-dim",
     "b_same_dim": f"{SMALL} 22 --version 1.0.2 --same-dim --batch 3",
     "c": f"{SMALL} 23 --version 1.4.5",
     "timm_dagger": f"{TIMM} 24 --model small_crossvit_dagger",
