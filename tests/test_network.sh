@@ -155,9 +155,9 @@ listed() { # NAME: configs/NAME.json in torchsummary's style is the published te
     "$program" summary --style torchsummary -c "$tests/../configs/$1.json" | diff - "$tests/data/listings/$1.txt"
 }
 true_count() { "$program" summary -c "$tests/../configs/$1.json" | grep -qx 'parameters  2,016'; }
-for name in self-32x80 cross-32x80-16x40; do
-    check "$name lists as published" listed $name
-    check "$name has 2,016 parameters" true_count "$name"
+for config in self-32x80 cross-32x80-16x40; do
+    check "$config lists as published" listed "$config"
+    check "$config has 2,016 parameters" true_count "$config"
 done
 
 # ---- sizes of several inputs ----

@@ -21,16 +21,14 @@ def pvt_v2(case):
 
 def hub(out, seed):
     t = transformers()
-    for name, linear in (("hub", False), ("hub_li", True)):
-        config = t.PvtV2Config(sr_ratios=[4, 2, 2, 1], linear_attention=linear, **TINY)
-        save_hub(os.path.join(out, name), seed, t.PvtV2ForImageClassification(config))
+    config = t.PvtV2Config(sr_ratios=[4, 2, 2, 1], **TINY)
+    save_hub(os.path.join(out, "hub"), seed, t.PvtV2ForImageClassification(config))
 
 
 ARCHS = {"pvt_v2": pvt_v2}
 FIXTURES = {
     "hf_li": "more/pvt_hf.py --seed 19 --version 2 --linear",
     "timm": "more/timm_more.py --seed 20 --model small_pvt_v2 --batch 3 --size 44",
-    "timm_li": "more/timm_more.py --seed 21 --model small_pvt_v2_li",
     "whai362": "more/timm_more.py --seed 22 --model small_pvt_v2 --dialect whai362 --size 48",
     "whai362_li_80": "more/timm_more.py --seed 23 --model small_pvt_v2_li --dialect whai362 --size 80",
     "eps_hf": "more/pvt_hf.py --seed 38 --version 2 --shrink 0.02",
