@@ -116,8 +116,9 @@ static void product(const cvt_kernels *kernels, float *c, const float *a, const 
 }
 
 static size_t placing_floats(const args *a, int nr) {
-    int line = a->w * a->heads.dv, along_w = a->w * (a->heads.dv + nr), along_h = a->h * (line + nr);
-    return (size_t)a->heads.t * (size_t)a->heads.dv + (size_t)(along_w > along_h ? along_w : along_h);
+    size_t w = (size_t)a->w, h = (size_t)a->h, dv = (size_t)a->heads.dv, more = (size_t)nr;
+    size_t along_w = w * (dv + more), along_h = h * (w * dv + more);
+    return h * w * dv + (along_w > along_h ? along_w : along_h);
 }
 
 static void place_run(const void *p, const cvt_context *x, int tile) {
