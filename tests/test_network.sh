@@ -79,6 +79,13 @@ mixed() {
 }
 check "CvT with gated attention in its last stage" mixed
 
+mixed() { # stages of two families in one network
+    sed -n '/^CvT stages with ConViT/,/^\.Ed/p' "$tests/../man/cvt-config.5" | sed -n '/^{/,/^}/p' >"$work/mixed.json"
+    "$program" init -c "$work/mixed.json" --seed 4 -o "$work/mixed.safetensors" &&
+        "$program" classify -m "$work/mixed.safetensors" -k 1 -f jsonl "$cat" | grep -q '"ok":true'
+}
+check "the manual's mixed network classifies" mixed
+
 # ---- stages of pyramids ----
 
 cat >"$work/pyramid.json" <<'END'
