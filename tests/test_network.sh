@@ -79,12 +79,12 @@ mixed() {
 }
 check "CvT with gated attention in its last stage" mixed
 
-mixed() { # stages of two families in one network
-    sed -n '/^CvT stages with ConViT/,/^\.Ed/p' "$tests/../man/cvt-config.5" | sed -n '/^{/,/^}/p' >"$work/mixed.json"
-    "$program" init -c "$work/mixed.json" --seed 4 -o "$work/mixed.safetensors" &&
-        "$program" classify -m "$work/mixed.safetensors" -k 1 -f jsonl "$cat" | grep -q '"ok":true'
+composed() { # stages of two families in one network
+    sed -n '/^CvT stages with ConViT/,/^\.Ed/p' "$tests/../man/cvt-config.5" | sed -n '/^{/,/^}/p' >"$work/composed.json"
+    "$program" init -c "$work/composed.json" --seed 4 -o "$work/composed.safetensors" &&
+        "$program" classify -m "$work/composed.safetensors" -k 1 -f jsonl "$cat" | grep -q '"ok":true'
 }
-check "the manual's mixed network classifies" mixed
+check "the manual's mixed network classifies" composed
 
 # ---- stages of pyramids ----
 
