@@ -119,9 +119,12 @@ for tap in stem stage1 stage1.block1 head pool; do check "tap $tap alone" one_ta
 
 # ---- what the naming of the weights decides ----
 
-without() { # CASE KEY: the same bytes without the key
+less() { # CASE EXPRESSION: the case without lines of its config, in $work/less; a comma that then is the last one goes
     rm -rf "$work/less"
-    cp -r "$1" "$work/less" && grep -v "\"$2\"" "$1/config.json" >"$work/less/config.json" || return 1
+    cp -r "$1" "$work/less" && grep -vE "$2" "$1/config.json" | tr '\n' ' ' | sed 's/, *}/}/g' >"$work/less/config.json"
+}
+without() { # CASE KEY: the same bytes without the key
+    less "$1" "\"$2\"" || return 1
     grep -q "\"$2\"" "$1/config.json" || return 1
     result "$1" "$work/said" && result "$work/less" "$work/unsaid" || return 1
     cmp "$work/said/output.npy" "$work/unsaid/output.npy"
@@ -172,10 +175,7 @@ check "residual scores count" other "$data/vit_efficient/xt" residual_attn false
 # ---- converted: other names, the same model ----
 
 converted() { # CASE NAMES: without the keys that the naming decides, so that the origin must be remembered
-    rm -rf "$work/less"
-    cp -r "$1" "$work/less" || return 1
-    grep -v -e '"activation"' -e '"pad_type"' -e '"variant"' -e '"embed_norm_eps"' "$1/config.json" \
-        >"$work/less/config.json" || return 1
+    less "$1" '"(activation|pad_type|variant|embed_norm_eps)"' || return 1
     "$program" convert "$work/less" -o "$work/one.safetensors" --names "$2" || return 1
     "$program" check -m "$work/one.safetensors" >/dev/null || return 1
     result "$1" "$work/before" --tap all && mkdir -p "$work/after" && rm -f "$work/after"/* || return 1
