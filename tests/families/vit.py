@@ -14,7 +14,7 @@ def vit(case):
     config.update({key: c[key] for key in ("activation", "layer_norm_eps") if key in c})
     config.update(case.need("image_size", "patch_size", "num_classes", "dim", "depth", "heads"))
     if variant == "vit_pytorch":
-        config.update(case.need("layout", "dim_head", "mlp_dim", "pool"))
+        config.update(case.need("layout", "pool", "dim_head", "mlp_dim"))
         if "pos_image_size" in c:  # image_size is the input's there
             config["image_size"] = c["pos_image_size"]
     else:
