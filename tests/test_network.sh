@@ -217,6 +217,21 @@ else
     echo "skip T2T-ViT's token modules as layers: no python3 here"
 fi
 
+# ---- ViT laid out by hand ----
+
+by_hand() { # as much as timm's vit_tiny_patch16_224
+    cat >"$work/vit.json" <<END
+{"arch": "network", "layers": [
+  {"type": "patch_embed", "name": "embed"}, {"type": "class_token", "name": "token"},
+  {"type": "position", "name": "position"}, {"type": "transformer", "name": "transformer", "depth": 12},
+  {"type": "norm", "name": "norm", "eps": 1e-6}, {"type": "pool", "name": "pool", "pool": "cls"},
+  {"type": "head", "name": "head", "num_classes": 1000}]}
+END
+    "$program" summary -f json -c "$work/vit.json" | tr -d '\n' |
+        grep -qF '"parameters":5717416,"buffers":0,"macs":1253683200'
+}
+check "ViT-Ti of layers counts as ViT-Ti" by_hand
+
 # ---- wrong networks: status 3, nothing on standard output, one line that names the layer ----
 
 refused() { # TEXT CONFIG
@@ -263,6 +278,9 @@ layers 'a: reads features; "inputs" names [3, 224, 224]' '{"type": "head", "name
 layers '"num_classes" is missing' '{"type": "pool", "name": "p"}, {"type": "head", "name": "a"}'
 layers '"pool" is "cls" and [3, 224, 224] has no class token' '{"type": "pool", "pool": "cls"}'
 layers '"num_heads" = 5 does not divide "embed_dim" = 192' '{"type": "cvt_stage", "num_heads": 5}'
+layers '"patch_size" = 15 x 15 does not divide its input, [3, 224, 224]' '{"type": "patch_embed", "patch_size": 15}'
+layers '"heads" = 5 does not divide "dim" = 3' '{"type": "transformer", "heads": 5}'
+layers '"dim" = 4 does not fit its input, [3, 224, 224]' '{"type": "transformer", "dim": 4}'
 layers '"num_heads" = 5 does not divide the channels of its input, [3, 224, 224]' '{"type": "gpsa", "num_heads": 5}'
 layers '"embed_dim" = 4 does not fit its input, [3, 224, 224]' '{"type": "gpsa", "embed_dim": 4, "num_heads": 3}'
 layers '"mlp_ratio" = 0.01 leaves no hidden channel' '{"type": "convit_stage", "num_heads": 3, "mlp_ratio": 0.01}'
