@@ -398,6 +398,7 @@ crossvit '"lg_patch_size" = 64 does not divide an input of 240 x 256' \
     '"image_size": 256, "input_size": [240, 256], "sm_patch_size": 16, "lg_patch_size": 64'
 crossvit '"sm_patch_size" = 12 does not divide an input of 256 x 256' '"image_size": 240, "input_size": 256'
 crossvit '421 tokens are more than the 401 positions' '"image_size": 240, "input_size": [240, 252]'
+crossvit 'has too many elements' '"image_size": 65535, "input_size": 16, "sm_patch_size": 1, "lg_patch_size": 1'
 crossvit '"cross_attn_heads" is 0' '"cross_attn_heads": 0'
 crossvit '"depth" is 0' '"depth": 0'
 crossvit '"layout" is "e"' '"layout": "e"'

@@ -94,10 +94,12 @@ static int rows_of(const cvt_position *p) { return p->prefix + p->to_h * p->to_w
 static void describe_position(cvt_describe *d) {
     const position_attr *a = d->attr;
     const cvt_position *p = &a->p;
-    int stored = p->prefix + p->h * p->w, rows = cvt_shape_rows(d->shapes[0]);
-    int64_t c = cvt_shape_cols(d->shapes[0]), list[] = {1, stored, c}, map[] = {p->h, p->w, c};
+    int rows = cvt_shape_rows(d->shapes[0]);
+    int64_t c = cvt_shape_cols(d->shapes[0]), stored = p->prefix + (int64_t)p->h * p->w;
+    int64_t list[] = {1, stored, c}, map[] = {p->h, p->w, c};
     if (p->resize == CVT_INTERPOLATE_NONE && rows_of(p) > stored)
-        cvtb_fail(d->builder, "%d tokens are more than the %d positions of \"%s\"", rows_of(p), stored, a->name);
+        cvtb_fail(d->builder, "%d tokens are more than the %lld positions of \"%s\"", rows_of(p), (long long)stored,
+                  a->name);
     else if (rows % rows_of(p))
         cvtb_fail(d->builder, "%d tokens do not fit the %d positions of \"%s\"", rows, rows_of(p), a->name);
     cvt_describe_param(d, a->name, CVT_PARAMETER, 3, p->map ? map : list);
