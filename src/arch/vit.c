@@ -92,6 +92,7 @@ static cvt_status read_flag(void *field, const cvt_json *value, cvt_error *error
 }
 
 static cvt_status read_architectures(void *field, const cvt_json *value, cvt_error *error) {
+    if (cvt_json_kind_of(value) == CVT_JSON_NULL) return CVT_OK; /* saved from a config alone */
     if (cvt_json_kind_of(value) != CVT_JSON_ARRAY || cvt_json_size(value) != 1)
         return cvt_fail(error, CVT_CONFIG, "must be a list of one string");
     const char *text = cvt_json_string(cvt_json_first(value));
