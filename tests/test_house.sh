@@ -59,3 +59,8 @@ if command -v shellcheck >/dev/null 2>&1; then
 else
     echo "skip shell scripts are clean: no shellcheck here"
 fi
+if command -v mandoc >/dev/null 2>&1; then
+    report "manual pages are clean" "$(mandoc -Tlint man/* 2>&1 | grep -v "referenced manual not found")"
+else
+    echo "skip manual pages are clean: no mandoc here"
+fi
