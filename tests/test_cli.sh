@@ -356,7 +356,8 @@ man_options() {
         /^\.TP/ { head = 1; next }
         head { letter = "-"; name = $0; if (name ~ /^-[^-]/) { letter = substr(name, 2, 1); sub(/^-., /, "", name) }
                sub(/^--/, "", name); sub(/=.*/, "", name); head = 0; next }
-        /^\(.*\)$/ && name { gsub(/[(),]/, ""); for (i = 1; i <= NF; i++) print name, letter, $i; name = "" }' | sort
+        /^\(/ && name { while (!/\)$/ && (getline rest) > 0) $0 = $0 " " rest
+                        gsub(/[(),]/, ""); for (i = 1; i <= NF; i++) print name, letter, $i; name = "" }' | sort
 }
 
 test_tables() {

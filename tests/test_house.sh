@@ -59,8 +59,3 @@ if command -v shellcheck >/dev/null 2>&1; then
 else
     echo "skip shell scripts are clean: no shellcheck here"
 fi
-if command -v mandoc >/dev/null 2>&1; then
-    report "manual pages are clean" "$(mandoc -Wwarning -Tlint man/* 2>&1)"
-else
-    echo "skip manual pages are clean: no mandoc here"
-fi
