@@ -63,8 +63,8 @@ static void describe(cvt_describe *d) {
     d->shapes = &map;
     cvt_shape s = cvt_conv_shape(d, a, a->out);
     if (t->h) s = cvt_shape_tokens(cvt_shape_rows(given) / (t->h * t->w) * cvt_shape_rows(s), a->out);
-    d->macs = (int64_t)cvt_shape_rows(s) * in * out * a->kh * a->kw;
     cvt_describe_output(d, s);
+    if (!cvtb_failed(d->builder)) d->macs = (int64_t)cvt_shape_rows(s) * in * out * a->kh * a->kw;
 }
 
 typedef struct args {

@@ -19,8 +19,8 @@ static void describe(cvt_describe *d) {
     cvt_describe_param(d, "weight", CVT_PARAMETER, 4, weight);
     if (a->bias) cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &c);
     cvt_shape s = cvt_conv_shape(d, a, (int)c);
-    d->macs = (int64_t)cvt_shape_rows(s) * c * a->kh * a->kw;
     cvt_describe_output(d, s);
+    if (!cvtb_failed(d->builder)) d->macs = (int64_t)cvt_shape_rows(s) * c * a->kh * a->kw;
 }
 
 typedef struct args {

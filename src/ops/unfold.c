@@ -15,13 +15,14 @@ static void describe(cvt_describe *d) {
     cvt_shape s = d->shapes[0];
     int h = s.d[1] + 2 * a->padding - a->kernel_h, w = s.d[2] + 2 * a->padding - a->kernel_w;
     int64_t columns = (int64_t)s.d[0] * a->kernel_h * a->kernel_w;
-    if (s.layout != CVT_MAP || h < 0 || w < 0 || columns > INT32_MAX) {
+    int64_t rows = ((int64_t)h / a->stride_h + 1) * (w / a->stride_w + 1);
+    if (s.layout != CVT_MAP || h < 0 || w < 0 || columns > INT32_MAX || rows > INT32_MAX) {
         char text[48];
         cvtb_fail(d->builder, "windows of %d x %d do not fit the padded map %s", a->kernel_h, a->kernel_w,
                   cvt_shape_text(s, text));
         return;
     }
-    cvt_describe_output(d, cvt_shape_tokens((h / a->stride_h + 1) * (w / a->stride_w + 1), (int)columns));
+    cvt_describe_output(d, cvt_shape_tokens((int)rows, (int)columns));
 }
 
 typedef struct args {
