@@ -199,6 +199,7 @@ static bool same_entry(const cvt_json *schema, const cvt_key *key) {
     case CVT_KEY_NUMBER:
     case CVT_KEY_NUMBERS: return same_range(schema, "number", key);
     case CVT_KEY_BOOL:
+    case CVT_KEY_FLAG:
     case CVT_KEY_BOOLS: return is_boolean(schema);
     case CVT_KEY_CHOICE:
     case CVT_KEY_CHOICES: return same_choices(schema, key);

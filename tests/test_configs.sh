@@ -310,7 +310,7 @@ efficient '"patch_size" = 7 does not divide "image_size" = 64' '"patch_size": 7,
 efficient '"transformer" has no "type"' '"patch_size": 8'
 efficient '"transformer": must be an object' '"patch_size": 8, "transformer": "nystrom"'
 efficient '"pool" is "max"' '"patch_size": 8, "pool": "max", "transformer": {"type": "nystrom"}'
-efficient '"patch_size" = 8 does not divide the input size 64 x 60' \
+efficient '"patch_size" = 8 does not divide the input, 64 x 60' \
     '"patch_size": 8, "input_size": [64, 60], "transformer": {"type": "nystrom"}'
 efficient '82 tokens are more than the 65 positions of "pos_embed"' \
     '"patch_size": 8, "input_size": 72, "transformer": {"type": "nystrom"}'
@@ -353,7 +353,7 @@ wrong '"num_heads" = 5 does not divide "embed_dim" = 192' \
     '{"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": 5}}'
 wrong '"num_attention_heads" = 5 does not divide "hidden_size" = 768' '{"model_type": "vit", "num_attention_heads": 5}'
 vit '"patch_size" = 30 does not divide "image_size" = 256' '"image_size": 256, "patch_size": 30'
-vit '"patch_size" = 32 x 32 does not divide the input, which is 256 x 250' \
+vit '"patch_size" = 32 does not divide the input, 256 x 250' \
     '"image_size": 256, "patch_size": 32, "input_size": [256, 250]'
 vit 'are more than the 65 positions of "pos_embed"' '"image_size": 256, "patch_size": 32, "input_size": 512'
 vit '"patch_size" = 64 does not divide "image_size" = 32' '"variant": "timm", "image_size": 32, "patch_size": 64'
@@ -382,8 +382,8 @@ wrong '"global_pool" is ""' '{"architecture": "vit_tiny_patch16_224", "global_po
 wrong '"layer_norm_eps" is 2' '{"model_type": "vit", "layer_norm_eps": 2}'
 tnt '"num_heads_inner" = 5 does not divide "inner_dim" = 24' '"num_heads_inner": 5'
 tnt '"num_heads_outer" = 7 does not divide "embed_dim" = 384' '"outer_num_heads": 7'
-tnt '"patch_size" = 16 does not divide the height 200 of "img_size"' '"img_size": [200, 224]'
-tnt '"patch_size" = 16 x 16 does not divide the input of 224 x 225' '"img_size": 224, "input_size": [224, 225]'
+tnt '"patch_size" = 16 does not divide "img_size" = 200' '"img_size": [200, 224]'
+tnt '"patch_size" = 16 does not divide the input, 224 x 225' '"img_size": 224, "input_size": [224, 225]'
 tnt '"first_stride" = 5 does not divide "patch_size" = 16' '"legacy": true, "first_stride": 5'
 tnt '"legacy" must be true or false' '"legacy": 1'
 tnt '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
@@ -394,9 +394,9 @@ tnt 'did you mean "embed_dim"?' '"embed_dims": 384'
 crossvit() { wrong "$1" "{\"arch\": \"crossvit\", $2}"; }
 ibm() { wrong "$1" "{\"arch\": \"crossvit_ibm\", $2}"; }
 crossvit '"sm_patch_size" = 7 does not divide "image_size" = 240' '"sm_patch_size": 7'
-crossvit '"lg_patch_size" = 64 does not divide an input of 240 x 256' \
+crossvit '"lg_patch_size" = 64 does not divide the input, 240 x 256' \
     '"image_size": 256, "input_size": [240, 256], "sm_patch_size": 16, "lg_patch_size": 64'
-crossvit '"sm_patch_size" = 12 does not divide an input of 256 x 256' '"image_size": 240, "input_size": 256'
+crossvit '"sm_patch_size" = 12 does not divide the input, 256 x 256' '"image_size": 240, "input_size": 256'
 crossvit '421 tokens are more than the 401 positions' '"image_size": 240, "input_size": [240, 252]'
 crossvit 'has too many elements' '"image_size": 65535, "input_size": 16, "sm_patch_size": 1, "lg_patch_size": 1'
 crossvit '"cross_attn_heads" is 0' '"cross_attn_heads": 0'
@@ -464,7 +464,7 @@ t2t 'too large' "$vp, \"t2t_layers\": [[64, 1], [64, 1], [64, 1]]"
 
 cpvt() { wrong "$1" "{\"arch\": \"cpvt\", $2}"; }
 cpvt '"num_heads" = 5 does not divide "embed_dim" = 192' '"num_heads": 5'
-cpvt '"patch_size" = 16 does not divide the input of 230 x 224' '"input_size": [230, 224]'
+cpvt '"patch_size" = 16 does not divide the input, 230 x 224' '"input_size": [230, 224]'
 cpvt '"num_pegs" = 13 is more than "depth" = 12' '"num_pegs": 13'
 cpvt '"peg_kernel" = 4 must be odd' '"peg_kernel": 4'
 cpvt '"peg_kernel" is 0' '"peg_kernel": 0'

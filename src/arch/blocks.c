@@ -2,6 +2,14 @@
 #include "arch/blocks.h"
 
 #include <math.h>
+#include <stdio.h>
+
+void cvtb_check_patches(cvt_builder *b, const char *key, const int *patch, const int *size) {
+    char width[24] = "";
+    if (patch[1] != patch[0]) snprintf(width, sizeof width, " x %d", patch[1]);
+    if (size[0] % patch[0] || size[1] % patch[1])
+        cvtb_fail(b, "\"%s\" = %d%s does not divide the input, %d x %d", key, patch[0], width, size[0], size[1]);
+}
 
 cvt_value cvtb_cross_attention(cvt_builder *b, cvt_value x, cvt_value context, const cvt_attention_spec *spec) {
     int inner = spec->heads * spec->dim_head, out = cvt_shape_cols(cvtb_shape(b, x));

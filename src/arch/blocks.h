@@ -5,6 +5,7 @@
 #define CVT_ARCH_BLOCKS_H
 
 #include "ops/ops.h"
+#include "weights/names.h"
 
 /* q, k, v = linear(x) to heads * dim_head channels, y = proj(softmax(scale * q k^T) v).
  * Three linears whatever the file has: stacked qkv or kv is a matter of the dialect's rows (.part, .parts). */
@@ -21,6 +22,9 @@ cvt_value cvtb_self_attention(cvt_builder *b, cvt_value x, const cvt_attention_s
 /* Queries of x, keys and values of context; the output has the channels of x. */
 cvt_value cvtb_cross_attention(cvt_builder *b, cvt_value x, cvt_value context, const cvt_attention_spec *spec);
 
+/* Fails where patches do not divide the input, both [height, width]; key: the patches'. */
+void cvtb_check_patches(cvt_builder *b, const char *key, const int *patch, const int *size);
+
 /* fc2(act(fc1(x))), in scope "mlp"; tap: "mlp". */
 cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias);
 
@@ -33,5 +37,18 @@ typedef struct cvt_vit_block {
     float eps;
 } cvt_vit_block;
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec);
+
+/* Rows for the names that a layer of vit_pytorch's Transformer has: scope N of the graph, F in the file. In the OLD ones
+ * of 0.x norms are modules around the parts. */
+#define CVT_VP_ATTENTION(N, F)                                                            \
+    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.to_qkv.*"), \
+        {N "attn.proj.*", F "0.to_out.0.*"}
+#define CVT_VP_MLP(N, F) \
+    {N "norm2.*", F "1.net.0.*"}, {N "mlp.fc1.*", F "1.net.1.*"}, {N "mlp.fc2.*", F "1.net.4.*"}
+#define CVT_VP_OLD_ATTENTION(N, F)                                                           \
+    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.fn.to_qkv.*"), \
+        {N "attn.proj.*", F "0.fn.to_out.0.*"}
+#define CVT_VP_OLD_MLP(N, F) \
+    {N "norm2.*", F "1.norm.*"}, {N "mlp.fc1.*", F "1.fn.net.0.*"}, {N "mlp.fc2.*", F "1.fn.net.3.*"}
 
 #endif

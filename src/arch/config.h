@@ -21,6 +21,7 @@ typedef enum cvt_key_type {
     CVT_KEY_INT,     /* int in [min, max] */
     CVT_KEY_NUMBER,  /* double in [min, max] */
     CVT_KEY_BOOL,    /* bool */
+    CVT_KEY_FLAG,    /* int: 0 or 1, where a default beside them means that nobody has said it */
     CVT_KEY_CHOICE,  /* int: index into choices */
     CVT_KEY_INTS,    /* cvt_ints, each in [min, max] */
     CVT_KEY_NUMBERS, /* cvt_numbers */
@@ -42,6 +43,9 @@ typedef struct cvt_key {
     /* For CVT_KEY_READER: fills `field`; the error need not name the key. */
     cvt_status (*read)(void *field, const cvt_json *value, cvt_error *error);
 } cvt_key;
+
+/* The row of a probability that only training reads. */
+#define CVT_DROPOUT_KEY(key) {.name = key, .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1}
 
 /* Reads every member of `object` into `config` by the rows of `keys` (ending with name NULL). strict: a key that is
  * in no row is an error that names the nearest; else it is passed over. Members listed in `except`

@@ -5,12 +5,11 @@
  *   comvex  blakechi/ComVEX: linear embedding without a bias, no positions, norms behind the residual sums, and a head of
  *           linear, activation, norm, linear. Its pre_norm passes on the normalised input: x = z + f(z), z = norm(x).
  *           Its releases 0.3.0 and 0.4.0 ignore ff_dim: the feed-forward part is as wide as the tokens. */
-#include <limits.h>
 #include <math.h>
 
-#include "arch/arch.h"
 #include "arch/blocks.h"
 #include "arch/layer.h"
+#include "arch/settle.h"
 
 enum { UNSAID = -1 };
 enum { COMVEX, FB }; /* variant */
@@ -36,20 +35,10 @@ typedef struct config {
     double layer_norm_eps;
 } config;
 
-static cvt_status read_flag(void *field, const cvt_json *value, cvt_error *error) {
-    bool flag;
-    if (!cvt_json_bool(value, &flag))
-        return cvt_fail(error, CVT_CONFIG, "must be true or false, not %s",
-                        cvt_json_kind_name(cvt_json_kind_of(value)));
-    *(int *)field = flag;
-    return CVT_OK;
-}
-
 #define AT(field) offsetof(config, field)
 #define COUNT(key, field, least, most) \
     {.name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most}
-#define FLAG(key, field) {.name = key, .type = CVT_KEY_READER, .offset = AT(field), .read = read_flag}
-#define RATE(key) {.name = key, .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1}
+#define FLAG(key, field) {.name = key, .type = CVT_KEY_FLAG, .offset = AT(field)}
 static const cvt_key keys[] = {
     {.name = "variant", .type = CVT_KEY_CHOICE, .offset = AT(variant), .choices = variants},
     {.name = "image_size", .type = CVT_KEY_SIZE, .offset = AT(image_size), .min = 1, .max = 65535},
@@ -77,14 +66,14 @@ static const cvt_key keys[] = {
     {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
     {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(layer_norm_eps), .min = 1e-12, .max = 1},
     {.name = "locality_strength", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1000000},
-    RATE("ff_dropout"),
-    RATE("attention_dropout"),
-    RATE("token_dropout"),
-    RATE("drop_rate"),
-    RATE("pos_drop_rate"),
-    RATE("proj_drop_rate"),
-    RATE("attn_drop_rate"),
-    RATE("drop_path_rate"),
+    CVT_DROPOUT_KEY("ff_dropout"),
+    CVT_DROPOUT_KEY("attention_dropout"),
+    CVT_DROPOUT_KEY("token_dropout"),
+    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_DROPOUT_KEY("pos_drop_rate"),
+    CVT_DROPOUT_KEY("proj_drop_rate"),
+    CVT_DROPOUT_KEY("attn_drop_rate"),
+    CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
 };
 
@@ -100,39 +89,36 @@ static const cvt_name_row timm[] = {
     {"embed.*", "patch_embed.*"},
     {"pos_embed", "pos_embed"},
     {"cls_token", "cls_token"},
-    {"block{l}.attn.q.*", "blocks.{l}.attn.qk.*", .part = 0, .parts = 2},
-    {"block{l}.attn.k.*", "blocks.{l}.attn.qk.*", .part = 1, .parts = 2},
+    CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
     {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
     {"block{l}.*", "blocks.{l}.*"},
-    {"block{n}.attn.q.*", "blocks.{n}.attn.qkv.*", .part = 0, .parts = 3},
-    {"block{n}.attn.k.*", "blocks.{n}.attn.qkv.*", .part = 1, .parts = 3},
-    {"block{n}.attn.v.*", "blocks.{n}.attn.qkv.*", .part = 2, .parts = 3},
+    CVT_STACKED_3("block{n}.attn.", "q", "k", "v", "blocks.{n}.attn.qkv.*"),
     {"block{n}.*", "blocks.{n}.*"},
     {"norm.*", "norm.*"},
     {"head.*", "head.*"},
     {NULL, NULL},
 };
 
-#define COMVEX_BLOCK(native, file, FC1, FC2)                         \
-    {native "attn.q.*", file "attention_block._fn._fn.Q.*"},         \
-    {native "attn.k.*", file "attention_block._fn._fn.K.*"},         \
-    {native "attn.v.*", file "attention_block._fn._fn.V.*"},         \
+#define COMVEX_BLOCK(native, file, FC1, FC2)                             \
+    {native "attn.q.*", file "attention_block._fn._fn.Q.*"},             \
+    {native "attn.k.*", file "attention_block._fn._fn.K.*"},             \
+    {native "attn.v.*", file "attention_block._fn._fn.V.*"},             \
     {native "attn.proj.*", file "attention_block._fn._fn.out_linear.*"}, \
-    {native "norm1.*", file "attention_block._norm.*"},              \
-    {native "mlp.fc1.*", file "ff_block._fn._fn." FC1 ".*"},         \
-    {native "mlp.fc2.*", file "ff_block._fn._fn." FC2 ".*"},         \
+    {native "norm1.*", file "attention_block._norm.*"},                  \
+    {native "mlp.fc1.*", file "ff_block._fn._fn." FC1 ".*"},             \
+    {native "mlp.fc2.*", file "ff_block._fn._fn." FC2 ".*"},             \
     {native "norm2.*", file "ff_block._norm.*"}
 /* P: what comes before the layers. */
-#define COMVEX_ROWS(P, FC1, FC2, NORM, HEAD)                                                      \
-    {"embed.proj.weight", "linear_proj.weight"},                                                  \
-    {"cls_token", "CLS"},                                                                         \
-    COMVEX_BLOCK("block{l}.", P "local_layers.{l}.", FC1, FC2),                                   \
-    {"block{l}.attn.pos_proj.*", P "local_layers.{l}.attention_block._fn._fn.postion_proj.*"},    \
-    {"block{l}.attn.gate", P "local_layers.{l}.attention_block._fn._fn.gates", .axes = "1a11"},   \
-    COMVEX_BLOCK("block{n}.", P "nonlocal_layers.{m}.", FC1, FC2),                                \
-    {"proj_head.fc.*", "proj_head.head.0.*"},                                                     \
-    {"proj_head.norm.*", "proj_head.head." NORM ".*"},                                            \
-    {"head.*", "proj_head.head." HEAD ".*"},                                                      \
+#define COMVEX_ROWS(P, FC1, FC2, NORM, HEAD)                                                    \
+    {"embed.proj.weight", "linear_proj.weight"},                                                \
+    {"cls_token", "CLS"},                                                                       \
+    COMVEX_BLOCK("block{l}.", P "local_layers.{l}.", FC1, FC2),                                 \
+    {"block{l}.attn.pos_proj.*", P "local_layers.{l}.attention_block._fn._fn.postion_proj.*"},  \
+    {"block{l}.attn.gate", P "local_layers.{l}.attention_block._fn._fn.gates", .axes = "1a11"}, \
+    COMVEX_BLOCK("block{n}.", P "nonlocal_layers.{m}.", FC1, FC2),                              \
+    {"proj_head.fc.*", "proj_head.head.0.*"},                                                   \
+    {"proj_head.norm.*", "proj_head.head." NORM ".*"},                                          \
+    {"head.*", "proj_head.head." HEAD ".*"},                                                    \
     {NULL, NULL}
 static const cvt_name_row comvex[] = {COMVEX_ROWS("", "ff_0", "ff_1", "3", "4")};
 static const cvt_name_row comvex_0_2_3[] = {COMVEX_ROWS("", "_net.0", "_net.3", "2", "3")};
@@ -147,8 +133,8 @@ static const cvt_dialect dialects[] = {
     {NULL, NULL, false},
 };
 
-#define PRESET(name, heads)                                                                       \
-    {name, "{\"variant\": \"fb\", \"embed_dim\": 48, \"num_heads\": " #heads                      \
+#define PRESET(name, heads)                                                  \
+    {name, "{\"variant\": \"fb\", \"embed_dim\": 48, \"num_heads\": " #heads \
            ", \"local_up_to_layer\": 10, \"preprocess\": {\"input_size\": [3, 224, 224]}}"}
 static const cvt_preset presets[] = {
     PRESET("convit_tiny", 4), PRESET("convit_small", 9), PRESET("convit_base", 16), {NULL, NULL}};
@@ -226,11 +212,9 @@ static cvt_status settle_dim(config *c, cvt_error *error) {
         c->heads = heads;
     }
     if (!c->dim) c->dim = c->heads ? 48 * c->heads : 192;
-    if (!c->heads && c->head_dim && c->dim % c->head_dim)
-        return cvt_fail(error, CVT_CONFIG, "\"head_dim\" = %d does not divide \"dim\" = %d", c->head_dim, c->dim);
+    if (!c->heads && c->head_dim) TRY(cvt_check_divides("head_dim", c->head_dim, "dim", c->dim, -1, error));
     if (!c->heads) c->heads = c->head_dim ? c->dim / c->head_dim : 4;
-    if (c->dim % c->heads)
-        return cvt_fail(error, CVT_CONFIG, "\"heads\" = %d does not divide \"dim\" = %d", c->heads, c->dim);
+    TRY(cvt_check_divides("heads", c->heads, "dim", c->dim, -1, error));
     if (c->head_dim && c->head_dim * (int64_t)c->heads != c->dim)
         return cvt_fail(error, CVT_CONFIG, "\"heads\" = %d times \"head_dim\" = %d is not \"dim\" = %d", c->heads,
                         c->head_dim, c->dim);
@@ -262,27 +246,15 @@ static cvt_status settle_width(config *c, const cvt_facts *facts, cvt_error *err
     if (c->variant == COMVEX) return settle_comvex_width(c, facts, error);
     if (c->mlp_ratio == 0) c->mlp_ratio = 4;
     c->ff_hidden = (int)(c->dim * c->mlp_ratio);
-    if (c->ff_hidden) return CVT_OK;
-    return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
-}
-
-static bool is_square(int64_t n, int *side) {
-    *side = (int)lround(sqrt((double)n));
-    return (int64_t)*side * *side == n;
+    return cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->ff_hidden, -1, error);
 }
 
 /* The grid of the positions: said, or a square of as many as the weights have, or that of the input. */
 static void settle_grid(config *c, const cvt_facts *facts) {
-    const cvt_tensor *t = cvt_facts_tensor(facts, "pos_embed", 0);
-    int side;
-    if (!c->image_size[0] && t && t->rank == 3 && t->shape[1] > 0 && t->shape[1] < INT_MAX &&
-        is_square(t->shape[1], &side) && side <= 65535 / c->patch_size)
+    int side = cvt_square_side(cvt_facts_cells(facts, "pos_embed", 0));
+    if (!c->image_size[0] && side && side <= 65535 / c->patch_size)
         c->image_size[0] = c->image_size[1] = side * c->patch_size;
-    for (int i = 0; i < 2; i++) {
-        int other = c->base.size[i] ? c->base.size[i] : c->base.recipe.size[i] ? c->base.recipe.size[i] : 224;
-        if (!c->image_size[i]) c->image_size[i] = other;
-        if (!c->base.size[i]) c->base.size[i] = c->image_size[i];
-    }
+    cvt_settle_image(c->image_size, &c->base, 224);
 }
 
 /* Yes or no where nothing is said: what the weights have, without weights `otherwise`. */
@@ -419,10 +391,9 @@ static cvt_value head(cvt_builder *b, const config *c, cvt_value t, float eps) {
 
 static cvt_value build(cvt_builder *b, const void *p) {
     const config *c = p;
+    int patch[] = {c->patch_size, c->patch_size};
     int h = c->base.size[0] / c->patch_size, w = c->base.size[1] / c->patch_size;
-    if (c->base.size[0] % c->patch_size || c->base.size[1] % c->patch_size)
-        cvtb_fail(b, "\"patch_size\" = %d does not divide the input, %d x %d", c->patch_size, c->base.size[0],
-                  c->base.size[1]);
+    cvtb_check_patches(b, "patch_size", patch, c->base.size);
     block_spec s = {.heads = c->heads,
                     .hidden = c->ff_hidden,
                     .h = h,
@@ -464,9 +435,9 @@ typedef struct layer_config {
 } layer_config;
 
 #define OF_LAYER(field) offsetof(layer_config, field)
-#define ATTENTION_KEYS                                                                                          \
-    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = OF_LAYER(embed_dim), .min = 1, .max = 65536},          \
-        {.name = "num_heads", .type = CVT_KEY_INT, .offset = OF_LAYER(num_heads), .min = 1, .max = 4096},       \
+#define ATTENTION_KEYS                                                                                    \
+    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = OF_LAYER(embed_dim), .min = 1, .max = 65536},    \
+        {.name = "num_heads", .type = CVT_KEY_INT, .offset = OF_LAYER(num_heads), .min = 1, .max = 4096}, \
         {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = OF_LAYER(qkv_bias)}
 static const cvt_key gpsa_keys[] = {ATTENTION_KEYS, {0}};
 static const cvt_key stage_keys[] = {
@@ -496,7 +467,7 @@ static cvt_value layer_tokens(cvt_builder *b, const layer_config *c, cvt_value v
     if (c->gated && (grid.h < 1 || grid.prefix))
         cvtb_fail(b, "gated attention wants a place on a grid for every token of %s%s", text,
                   grid.prefix ? ", which has class tokens: they join behind, or \"gated\" is false" : "");
-    if ((int)(dim * c->mlp_ratio) < 1) cvtb_fail(b, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    cvtb_check_hidden(b, c->mlp_ratio, (int)(dim * c->mlp_ratio));
     cvtb_grid(b, grid.prefix, grid.h, grid.w);
     *s = (block_spec){.heads = c->num_heads,
                       .hidden = (int)(dim * c->mlp_ratio),

@@ -6,6 +6,7 @@
  * The authors published no weights of it: names are those of timm's ViT and of pos_block in their Twins. */
 #include "arch/blocks.h"
 #include "arch/pvt_blocks.h"
+#include "arch/settle.h"
 
 enum { UNSAID = -1 };
 
@@ -15,13 +16,6 @@ typedef struct config {
     double mlp_ratio, eps;
     bool qkv_bias;
 } config;
-
-static cvt_status read_gap(void *field, const cvt_json *value, cvt_error *error) {
-    bool gap;
-    if (!cvt_json_bool(value, &gap)) return cvt_fail(error, CVT_CONFIG, "must be true or false");
-    *(int *)field = gap;
-    return CVT_OK;
-}
 
 #define AT(field) offsetof(config, field)
 static const cvt_key keys[] = {
@@ -34,7 +28,7 @@ static const cvt_key keys[] = {
     {.name = "num_heads", .type = CVT_KEY_INT, .offset = AT(num_heads), .min = 1, .max = 4096},
     {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
     {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = AT(qkv_bias)},
-    {.name = "gap", .type = CVT_KEY_READER, .offset = AT(gap), .read = read_gap},
+    {.name = "gap", .type = CVT_KEY_FLAG, .offset = AT(gap)},
     {.name = "num_pegs", .type = CVT_KEY_INT, .offset = AT(num_pegs), .min = 0, .max = 1000},
     {.name = "peg_kernel", .type = CVT_KEY_INT, .offset = AT(peg_kernel), .min = 1, .max = 255},
     {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 1e-12, .max = 1},
@@ -50,9 +44,7 @@ static const cvt_name_row timm[] = {
     {"embed.proj.*", "patch_embed.proj.*"},
     {"cls_token", "cls_token"},
     {"peg{j}.*", "pos_block.{j}.proj.0.*"},
-    {"block{j}.attn.q.*", "blocks.{j}.attn.qkv.*", .part = 0, .parts = 3},
-    {"block{j}.attn.k.*", "blocks.{j}.attn.qkv.*", .part = 1, .parts = 3},
-    {"block{j}.attn.v.*", "blocks.{j}.attn.qkv.*", .part = 2, .parts = 3},
+    CVT_STACKED_3("block{j}.attn.", "q", "k", "v", "blocks.{j}.attn.qkv.*"),
     {"block{j}.*", "blocks.{j}.*"},
     {"norm.*", "norm.*"},
     {"head.*", "head.*"},
@@ -83,11 +75,8 @@ static void defaults(void *p) { /* CPVT-Ti */
 static int hidden_of(const config *c) { return (int)(c->embed_dim * c->mlp_ratio); }
 
 static cvt_status check(const config *c, cvt_error *error) {
-    if (c->embed_dim % c->num_heads)
-        return cvt_fail(error, CVT_CONFIG, "\"num_heads\" = %d does not divide \"embed_dim\" = %d", c->num_heads,
-                        c->embed_dim);
-    if (hidden_of(c) < 1)
-        return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    TRY(cvt_check_divides("num_heads", c->num_heads, "embed_dim", c->embed_dim, -1, error));
+    TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, hidden_of(c), -1, error));
     if (c->num_pegs > c->depth)
         return cvt_fail(error, CVT_CONFIG, "\"num_pegs\" = %d is more than \"depth\" = %d", c->num_pegs, c->depth);
     if (c->peg_kernel % 2 == 0)
@@ -111,8 +100,7 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     }
     TRY(check(c, error));
     if (!c->base.classes) c->base.classes = 1000;
-    bool sized = c->base.size[0] || (c->base.recipe.given && c->base.recipe.size[0]);
-    for (int a = 0; a < 2 && !sized; a++) c->base.size[a] = c->image_size[a];
+    cvt_settle_input(&c->base, c->image_size);
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, c->base.size[0], 0.875);
     return CVT_OK;
 }
@@ -120,9 +108,8 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
 /* ---- the forward pass ---- */
 
 static cvt_value embed(cvt_builder *b, const config *c, cvt_value x) {
-    cvt_shape s = cvtb_shape(b, x);
-    if (s.d[1] % c->patch_size || s.d[2] % c->patch_size)
-        cvtb_fail(b, "\"patch_size\" = %d does not divide the input of %d x %d", c->patch_size, s.d[1], s.d[2]);
+    int patch[] = {c->patch_size, c->patch_size};
+    cvtb_check_patches(b, "patch_size", patch, c->base.size);
     cvt_conv conv = cvt_conv_square(c->embed_dim, c->patch_size, c->patch_size, 0, true);
     cvtb_open(b, "embed", 0, 0, "PatchEmbed");
     x = cvtb_tap(b, cvtb_conv2d(b, x, "proj", &conv), NULL);

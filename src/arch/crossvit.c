@@ -8,15 +8,14 @@
  *
  * The patches that are looked at are not normalised there; the class token is the first of keys and values. Where both
  * branches have the same channels the projections are not there. IBM's original is another function: crossvit_ibm.c. */
-#include "arch/arch.h"
 #include "arch/blocks.h"
 #include "arch/layer.h"
-#include "ops/ops.h"
+#include "arch/settle.h"
 
 static const float eps = 1e-5f;
 
 enum { SM, LG, BRANCHES };
-static const char *const branch_names[] = {"sm", "lg"};
+static const char *const branch_names[] = {"sm", "lg"}, *const patch_keys[] = {"sm_patch_size", "lg_patch_size"};
 
 /* Layout a has no norms about the projection of the patches; b, c and d are one function. */
 enum { LAYOUT_A, LAYOUT_B, LAYOUT_C, LAYOUT_D, UNSAID = -1 };
@@ -36,12 +35,12 @@ typedef struct config {
 #define AT(field) offsetof(config, field)
 #define BRANCH_KEY(i, key, field, least, most) \
     {.name = key, .type = CVT_KEY_INT, .offset = AT(branches[i].field), .min = least, .max = most}
-#define BRANCH_KEYS(S, i)                                      \
-    BRANCH_KEY(i, S "_dim", dim, 1, 65536),                    \
-        BRANCH_KEY(i, S "_patch_size", patch_size, 1, 4096),   \
-        BRANCH_KEY(i, S "_enc_depth", depth, 0, 1000),         \
-        BRANCH_KEY(i, S "_enc_heads", heads, 1, 4096),         \
-        BRANCH_KEY(i, S "_enc_mlp_dim", mlp_dim, 1, 1048576),  \
+#define BRANCH_KEYS(S, i)                                     \
+    BRANCH_KEY(i, S "_dim", dim, 1, 65536),                   \
+        BRANCH_KEY(i, S "_patch_size", patch_size, 1, 4096),  \
+        BRANCH_KEY(i, S "_enc_depth", depth, 0, 1000),        \
+        BRANCH_KEY(i, S "_enc_heads", heads, 1, 4096),        \
+        BRANCH_KEY(i, S "_enc_mlp_dim", mlp_dim, 1, 1048576), \
         BRANCH_KEY(i, S "_enc_dim_head", dim_head, 1, 4096)
 static const cvt_key keys[] = {
     {.name = "image_size", .type = CVT_KEY_INT, .offset = AT(image_size), .min = 1, .max = 65535},
@@ -54,8 +53,8 @@ static const cvt_key keys[] = {
     {.name = "cross_attn_heads", .type = CVT_KEY_INT, .offset = AT(cross_heads), .min = 1, .max = 4096},
     {.name = "cross_attn_dim_head", .type = CVT_KEY_INT, .offset = AT(cross_dim_head), .min = 1, .max = 4096},
     {.name = "layout", .type = CVT_KEY_CHOICE, .offset = AT(layout), .choices = layouts},
-    {.name = "dropout", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "emb_dropout", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    CVT_DROPOUT_KEY("dropout"),
+    CVT_DROPOUT_KEY("emb_dropout"),
     {0},
 };
 
@@ -65,21 +64,18 @@ static const cvt_name_row native[] = {
     {"sm.*", "sm.*"}, {"lg.*", "lg.*"}, {"stage{i}.*", "stage{i}.*"}, {NULL, NULL},
 };
 
-/* A linear layer whose file holds keys above values. */
-#define KV_ROWS(attn, file) {attn "k.*", file, .part = 0, .parts = 2}, {attn "v.*", file, .part = 1, .parts = 2}
-
 #define EMBED(S) S "_image_embedder."
 #define EMBED_A_ROWS(S)                                          \
     {S ".embed.weight", EMBED(S) "to_patch_embedding.1.weight"}, \
     {S ".embed.bias", EMBED(S) "to_patch_embedding.1.bias"}
-#define EMBED_B_ROWS(S)                                     \
-    {S ".embed.norm1.*", EMBED(S) "to_patch_embedding.1.*"},    \
-    {S ".embed.proj.*", EMBED(S) "to_patch_embedding.2.*"}, \
+#define EMBED_B_ROWS(S)                                      \
+    {S ".embed.norm1.*", EMBED(S) "to_patch_embedding.1.*"}, \
+    {S ".embed.proj.*", EMBED(S) "to_patch_embedding.2.*"},  \
     {S ".embed.norm2.*", EMBED(S) "to_patch_embedding.3.*"}
-#define TOKEN_ROWS(S)                            \
-    {S ".cls_token", EMBED(S) "cls_token"},      \
-    {S ".pos_embed", EMBED(S) "pos_embedding"},  \
-    {S ".norm.*", S "_mlp_head.0.*"},            \
+#define TOKEN_ROWS(S)                           \
+    {S ".cls_token", EMBED(S) "cls_token"},     \
+    {S ".pos_embed", EMBED(S) "pos_embedding"}, \
+    {S ".norm.*", S "_mlp_head.0.*"},           \
     {S ".head.*", S "_mlp_head.1.*"}
 
 /* n: the branch's number; F: "fn." where norms are modules of their own, as in a and b, else nothing. */
@@ -88,30 +84,21 @@ static const cvt_name_row native[] = {
 #define LAYER(n) STAGE n ".layers.{j}."
 #define CROSS(S) "stage{i}.cross{k}." S "."
 #define PAIR(n) STAGE "2.layers.{k}." n "."
-#define BLOCK_ROWS(S, n, F)                               \
-    {BLOCK(S) "norm1.*", LAYER(n) "0.norm.*"},            \
-    {BLOCK(S) "attn.q.*", LAYER(n) "0." F "to_q.*"},      \
-    KV_ROWS(BLOCK(S) "attn.", LAYER(n) "0." F "to_kv.*"), \
-    {BLOCK(S) "attn.proj.*", LAYER(n) "0." F "to_out.0.*"}, \
+#define BLOCK_ROWS(S, n, F)                                               \
+    {BLOCK(S) "norm1.*", LAYER(n) "0.norm.*"},                            \
+    {BLOCK(S) "attn.q.*", LAYER(n) "0." F "to_q.*"},                      \
+    CVT_STACKED_2(BLOCK(S) "attn.", "k", "v", LAYER(n) "0." F "to_kv.*"), \
+    {BLOCK(S) "attn.proj.*", LAYER(n) "0." F "to_out.0.*"},               \
     {"stage{i}." S ".norm.*", STAGE n ".norm.*"}
-#define CROSS_ROWS(S, n, F)                                   \
-    {CROSS(S) "project_in.*", PAIR(n) "project_in.*"},        \
-    {CROSS(S) "project_out.*", PAIR(n) "project_out.*"},      \
-    {CROSS(S) "norm.*", PAIR(n) "fn.norm.*"},                 \
-    {CROSS(S) "attn.q.*", PAIR(n) "fn." F "to_q.*"},          \
-    KV_ROWS(CROSS(S) "attn.", PAIR(n) "fn." F "to_kv.*"),     \
+#define CROSS_ROWS(S, n, F)                                               \
+    {CROSS(S) "project_in.*", PAIR(n) "project_in.*"},                    \
+    {CROSS(S) "project_out.*", PAIR(n) "project_out.*"},                  \
+    {CROSS(S) "norm.*", PAIR(n) "fn.norm.*"},                             \
+    {CROSS(S) "attn.q.*", PAIR(n) "fn." F "to_q.*"},                      \
+    CVT_STACKED_2(CROSS(S) "attn.", "k", "v", PAIR(n) "fn." F "to_kv.*"), \
     {CROSS(S) "attn.proj.*", PAIR(n) "fn." F "to_out.0.*"}
-#define OLD_MLP_ROWS(S, n)                           \
-    {BLOCK(S) "norm2.*", LAYER(n) "1.norm.*"},       \
-    {BLOCK(S) "mlp.fc1.*", LAYER(n) "1.fn.net.0.*"}, \
-    {BLOCK(S) "mlp.fc2.*", LAYER(n) "1.fn.net.3.*"}
-#define NEW_MLP_ROWS(S, n)                        \
-    {BLOCK(S) "norm2.*", LAYER(n) "1.net.0.*"},   \
-    {BLOCK(S) "mlp.fc1.*", LAYER(n) "1.net.1.*"}, \
-    {BLOCK(S) "mlp.fc2.*", LAYER(n) "1.net.4.*"}
-
-#define OLD_ROWS(S, n) TOKEN_ROWS(S), BLOCK_ROWS(S, n, "fn."), OLD_MLP_ROWS(S, n), CROSS_ROWS(S, n, "fn.")
-#define NEW_ROWS(S, n) TOKEN_ROWS(S), BLOCK_ROWS(S, n, ""), NEW_MLP_ROWS(S, n), CROSS_ROWS(S, n, "")
+#define OLD_ROWS(S, n) TOKEN_ROWS(S), BLOCK_ROWS(S, n, "fn."), CVT_VP_OLD_MLP(BLOCK(S), LAYER(n)), CROSS_ROWS(S, n, "fn.")
+#define NEW_ROWS(S, n) TOKEN_ROWS(S), BLOCK_ROWS(S, n, ""), CVT_VP_MLP(BLOCK(S), LAYER(n)), CROSS_ROWS(S, n, "")
 static const cvt_name_row rows_a[] = {
     EMBED_A_ROWS("sm"), EMBED_A_ROWS("lg"), OLD_ROWS("sm", "0"), OLD_ROWS("lg", "1"), {NULL, NULL},
 };
@@ -158,9 +145,7 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     settle_size(c);
     for (int i = 0; i < BRANCHES; i++)
-        if (c->image_size % c->branches[i].patch_size)
-            return cvt_fail(error, CVT_CONFIG, "\"%s_patch_size\" = %d does not divide \"image_size\" = %d",
-                            branch_names[i], c->branches[i].patch_size, c->image_size);
+        TRY(cvt_check_divides(patch_keys[i], c->branches[i].patch_size, "image_size", c->image_size, -1, error));
     if (c->layout == UNSAID) c->layout = cvt_facts_tensor(facts, "sm.embed.weight", 0) ? LAYOUT_A : LAYOUT_D;
     if (!c->base.classes) c->base.classes = 1000;
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, c->base.size[0], 0.875);
@@ -190,10 +175,9 @@ static cvt_value project_patches(cvt_builder *b, const config *c, const branch *
 /* Images smaller than image_size get the first rows of the positions, as they come. */
 static stream embed(cvt_builder *b, const config *c, int i, cvt_value image) {
     const branch *k = &c->branches[i];
-    int size = k->patch_size, *in = (int[]){c->base.size[0], c->base.size[1]}, side = c->image_size / size;
-    stream s = {.h = in[0] / size, .w = in[1] / size};
-    if (in[0] % size || in[1] % size)
-        cvtb_fail(b, "\"%s_patch_size\" = %d does not divide an input of %d x %d", branch_names[i], size, in[0], in[1]);
+    int size = k->patch_size, patch[] = {size, size}, side = c->image_size / size;
+    stream s = {.h = c->base.size[0] / size, .w = c->base.size[1] / size};
+    cvtb_check_patches(b, patch_keys[i], patch, c->base.size);
     cvtb_open(b, branch_names[i], 0, 0, "ImageEmbedder");
     cvt_value x = project_patches(b, c, k, image);
     cvt_position position = {1, side, side, s.h, s.w, CVT_INTERPOLATE_NONE};

@@ -12,10 +12,9 @@
  * proj and revert are norm, GELU and a linear layer; the class token that goes in is not added to what comes out. The
  * second image is torch's bicubic without antialias of the normalised first one, or a crop. vit_pytorch's CrossViT is
  * another function: crossvit.c. */
-#include "arch/arch.h"
 #include "arch/blocks.h"
 #include "arch/layer.h"
-#include "ops/ops.h"
+#include "arch/settle.h"
 
 static const float eps = 1e-6f;
 
@@ -76,11 +75,11 @@ static const cvt_key keys[] = {
     {.name = "multi_conv", .type = CVT_KEY_BOOL, .offset = AT(multi_conv)},
     {.name = "crop_scale", .type = CVT_KEY_BOOL, .offset = AT(crop_scale)},
     {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
-    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "pos_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "proj_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "attn_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "drop_path_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_DROPOUT_KEY("pos_drop_rate"),
+    CVT_DROPOUT_KEY("proj_drop_rate"),
+    CVT_DROPOUT_KEY("attn_drop_rate"),
+    CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
 };
 
@@ -93,24 +92,23 @@ static const cvt_name_row native[] = {
 /* n: the branch's number. */
 #define BLOCK(S) "stage{i}." S ".block{j}."
 #define FILE_BLOCK(n) "blocks.{i}.blocks." n ".{j}."
-#define QKV_ROW(S, n, what, at) {BLOCK(S) "attn." what ".*", FILE_BLOCK(n) "attn.qkv.*", .part = at, .parts = 3}
-#define FUSION_ROWS(native, file)                  \
-    {native "norm1.*", file "norm1.*"},            \
-    {native "attn.q.*", file "attn.wq.*"},         \
-    {native "attn.k.*", file "attn.wk.*"},         \
-    {native "attn.v.*", file "attn.wv.*"},         \
+#define FUSION_ROWS(native, file)          \
+    {native "norm1.*", file "norm1.*"},    \
+    {native "attn.q.*", file "attn.wq.*"}, \
+    {native "attn.k.*", file "attn.wk.*"}, \
+    {native "attn.v.*", file "attn.wv.*"}, \
     {native "attn.proj.*", file "attn.proj.*"}
-#define BRANCH_ROWS(S, n)                                                      \
-    {S ".embed.*", "patch_embed." n ".proj.*"},                                \
-    QKV_ROW(S, n, "q", 0), QKV_ROW(S, n, "k", 1), QKV_ROW(S, n, "v", 2),       \
-    {BLOCK(S) "*", FILE_BLOCK(n) "*"},                                         \
-    {"stage{i}." S ".proj.norm.*", "blocks.{i}.projs." n ".0.*"},              \
-    {"stage{i}." S ".proj.linear.*", "blocks.{i}.projs." n ".2.*"},            \
-    FUSION_ROWS("stage{i}." S ".fusion.", "blocks.{i}.fusion." n "."),         \
-    FUSION_ROWS("stage{i}." S ".fusion{k}.", "blocks.{i}.fusion." n ".{k}."),  \
-    {"stage{i}." S ".revert.norm.*", "blocks.{i}.revert_projs." n ".0.*"},     \
-    {"stage{i}." S ".revert.linear.*", "blocks.{i}.revert_projs." n ".2.*"},   \
-    {S ".norm.*", "norm." n ".*"},                                             \
+#define BRANCH_ROWS(S, n)                                                       \
+    {S ".embed.*", "patch_embed." n ".proj.*"},                                 \
+    CVT_STACKED_3(BLOCK(S) "attn.", "q", "k", "v", FILE_BLOCK(n) "attn.qkv.*"), \
+    {BLOCK(S) "*", FILE_BLOCK(n) "*"},                                          \
+    {"stage{i}." S ".proj.norm.*", "blocks.{i}.projs." n ".0.*"},               \
+    {"stage{i}." S ".proj.linear.*", "blocks.{i}.projs." n ".2.*"},             \
+    FUSION_ROWS("stage{i}." S ".fusion.", "blocks.{i}.fusion." n "."),          \
+    FUSION_ROWS("stage{i}." S ".fusion{k}.", "blocks.{i}.fusion." n ".{k}."),   \
+    {"stage{i}." S ".revert.norm.*", "blocks.{i}.revert_projs." n ".0.*"},      \
+    {"stage{i}." S ".revert.linear.*", "blocks.{i}.revert_projs." n ".2.*"},    \
+    {S ".norm.*", "norm." n ".*"},                                              \
     {S ".head.*", "head." n ".*"}
 static const cvt_name_row timm[] = {
     {"sm.cls_token", "cls_token_0"}, {"sm.pos_embed", "pos_embed_0"}, BRANCH_ROWS("sm", "0"),
@@ -129,13 +127,13 @@ static const cvt_dialect dialects[] = {
 /* ---- the published sizes ---- */
 
 #define STAGES(K) "\"depth\": [[1, " #K ", 0], [1, " #K ", 0], [1, " #K ", 0]]"
-#define MODEL(small, large, heads, ratio, K)                                                                  \
+#define MODEL(small, large, heads, ratio, K)                                                                    \
     "\"embed_dim\": [" #small ", " #large "], \"num_heads\": [" #heads ", " #heads "], \"mlp_ratio\": [" #ratio \
     ", " #ratio ", 1], " STAGES(K)
-#define AT_240                                                  \
+#define AT_240                                                      \
     ", \"img_scale\": [1.0, 0.93333333333333335], \"preprocess\": " \
     "{\"input_size\": [3, 240, 240], \"crop_pct\": 0.875}}"
-#define AT_408                                                  \
+#define AT_408                                                      \
     ", \"img_scale\": [1.0, 0.94117647058823528], \"preprocess\": " \
     "{\"input_size\": [3, 408, 408], \"crop_pct\": 1.0}}"
 #define DAGGER ", \"multi_conv\": true"
@@ -199,12 +197,9 @@ static int hidden_of(const config *c, int i) { return (int)(c->embed_dim.v[i] * 
 static int scaled(const config *c, int i, int side) { return (int)(c->img_size[side] * c->img_scale.v[i]); }
 
 static cvt_status check_branch(const config *c, int i, cvt_error *error) {
-    int dim = c->embed_dim.v[i], heads = c->num_heads.v[i], patch = c->patch_size.v[i];
-    if (dim % heads)
-        return cvt_fail(error, CVT_CONFIG, "\"num_heads\"[%d] = %d does not divide \"embed_dim\"[%d] = %d", i, heads, i,
-                        dim);
-    if (hidden_of(c, i) < 1)
-        return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\"[%d] = %g leaves no hidden channel", i, c->mlp_ratio.v[i]);
+    int dim = c->embed_dim.v[i], patch = c->patch_size.v[i];
+    TRY(cvt_check_divides("num_heads", c->num_heads.v[i], "embed_dim", dim, i, error));
+    TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio.v[i], hidden_of(c, i), i, error));
     if (c->multi_conv && patch != 12 && patch != 16)
         return cvt_fail(error, CVT_CONFIG, "\"patch_size\"[%d] = %d must be 12 or 16 where \"multi_conv\" is true", i,
                         patch);
@@ -225,11 +220,7 @@ static cvt_status check_branch(const config *c, int i, cvt_error *error) {
 static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     (void)facts;
-    for (int i = 0; i < 2; i++) {
-        if (!c->img_size[i]) c->img_size[i] = c->base.size[i] ? c->base.size[i] : c->base.recipe.size[i];
-        if (!c->img_size[i]) c->img_size[i] = 240;
-        if (!c->base.size[i]) c->base.size[i] = c->img_size[i];
-    }
+    cvt_settle_image(c->img_size, &c->base, 240);
     TRY(check_lengths(c, error));
     for (int i = 0; i < BRANCHES; i++) TRY(check_branch(c, i, error));
     if (!c->base.classes) c->base.classes = 1000;

@@ -7,8 +7,8 @@
  * under microsoft names: the published accuracies belong to the latter. */
 #include <math.h>
 
-#include "arch/arch.h"
 #include "arch/layer.h"
+#include "arch/settle.h"
 #include "ops/ops.h"
 
 static const float eps = 1e-5f;
@@ -158,11 +158,9 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     TRY(check_lengths(c, error));
     for (int i = 0; i < c->depth.n; i++) {
-        if (c->embed_dim.v[i] % c->num_heads.v[i])
-            return cvt_fail(error, CVT_CONFIG, "\"num_heads\"[%d] = %d does not divide \"embed_dim\"[%d] = %d", i,
-                            c->num_heads.v[i], i, c->embed_dim.v[i]);
-        if ((int)(c->embed_dim.v[i] * c->mlp_ratio.v[i]) < 1)
-            return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\"[%d] = %g leaves no hidden channel", i, c->mlp_ratio.v[i]);
+        int dim = c->embed_dim.v[i];
+        TRY(cvt_check_divides("num_heads", c->num_heads.v[i], "embed_dim", dim, i, error));
+        TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio.v[i], (int)(dim * c->mlp_ratio.v[i]), i, error));
     }
     if (c->activation == UNSAID) c->activation = cvt_facts_from(facts, "microsoft");
     if (!c->base.classes) c->base.classes = facts->config == CVT_CONFIG_HF ? 2 : 1000;
@@ -355,7 +353,7 @@ static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in)
     };
     cvt_grid grid;
     cvtb_check_heads(b, "num_heads", s->num_heads, "embed_dim", s->embed_dim);
-    if ((int)(s->embed_dim * s->mlp_ratio) < 1) cvtb_fail(b, "\"mlp_ratio\" = %g leaves no hidden channel", s->mlp_ratio);
+    cvtb_check_hidden(b, s->mlp_ratio, (int)(s->embed_dim * s->mlp_ratio));
     cvt_value map = cvtb_as_map(b, in[0]);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
     cvt_value t = stage_tokens(b, &c, 0, map, &grid);

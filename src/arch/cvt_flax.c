@@ -37,21 +37,12 @@ typedef struct config {
     int padding, activation, norm_bias, out_bias, batch_norm_mode; /* UNSAID: by dialect */
 } config;
 
-/* A bool that may be left open. */
-static cvt_status read_flag(void *field, const cvt_json *value, cvt_error *error) {
-    bool flag;
-    if (!cvt_json_bool(value, &flag))
-        return cvt_fail(error, CVT_CONFIG, "must be true or false, not %s", cvt_json_kind_name(cvt_json_kind_of(value)));
-    *(int *)field = flag;
-    return CVT_OK;
-}
-
 #define AT(field) offsetof(config, field)
 #define STAGE_KEY(i, key, most) \
     {.name = "s" #i "_" #key, .type = CVT_KEY_INT, .offset = AT(s[i - 1].key), .min = 1, .max = most}
-#define STAGE_KEYS(i)                                                                                         \
-    STAGE_KEY(i, emb_dim, 65536), STAGE_KEY(i, emb_kernel, 256), STAGE_KEY(i, emb_stride, 256),               \
-        STAGE_KEY(i, proj_kernel, 256), STAGE_KEY(i, kv_proj_stride, 256), STAGE_KEY(i, heads, 4096),         \
+#define STAGE_KEYS(i)                                                                                 \
+    STAGE_KEY(i, emb_dim, 65536), STAGE_KEY(i, emb_kernel, 256), STAGE_KEY(i, emb_stride, 256),       \
+        STAGE_KEY(i, proj_kernel, 256), STAGE_KEY(i, kv_proj_stride, 256), STAGE_KEY(i, heads, 4096), \
         STAGE_KEY(i, depth, 1000), STAGE_KEY(i, mlp_mult, 64)
 static const cvt_key keys[] = {
     {.name = "channels", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
@@ -63,10 +54,10 @@ static const cvt_key keys[] = {
     {.name = "dialect", .type = CVT_KEY_CHOICE, .offset = AT(dialect), .choices = sources},
     {.name = "padding", .type = CVT_KEY_CHOICE, .offset = AT(padding), .choices = paddings},
     {.name = "activation", .type = CVT_KEY_CHOICE, .offset = AT(activation), .choices = activations},
-    {.name = "norm_bias", .type = CVT_KEY_READER, .offset = AT(norm_bias), .read = read_flag},
-    {.name = "out_bias", .type = CVT_KEY_READER, .offset = AT(out_bias), .read = read_flag},
+    {.name = "norm_bias", .type = CVT_KEY_FLAG, .offset = AT(norm_bias)},
+    {.name = "out_bias", .type = CVT_KEY_FLAG, .offset = AT(out_bias)},
     {.name = "batch_norm_mode", .type = CVT_KEY_CHOICE, .offset = AT(batch_norm_mode), .choices = modes},
-    {.name = "dropout", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    CVT_DROPOUT_KEY("dropout"),
     {0},
 };
 
@@ -81,18 +72,18 @@ static const cvt_name_row native[] = {
 
 /* The flattened tree, joined by "/"; kernels are HWIO. */
 #define TREE(rest) "params/Transformer_{i}/" rest
-#define FLAX_CONV(which, n)                                                                              \
-    {"stage{i}.block{j}.attn.conv_" which ".conv.weight",                                                \
-     TREE("Attention_{j}/DepthWiseConv2d_" n "/Conv_0/kernel"), .axes = "cdba"},                         \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.weight",                                              \
-         TREE("Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/scale")},                                 \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.bias",                                                \
-         TREE("Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/bias")},                                  \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.running_mean",                                        \
-         "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/mean"},            \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.running_var",                                         \
-         "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/var"},             \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.num_batches_tracked",                                 \
+#define FLAX_CONV(which, n)                                                                   \
+    {"stage{i}.block{j}.attn.conv_" which ".conv.weight",                                     \
+     TREE("Attention_{j}/DepthWiseConv2d_" n "/Conv_0/kernel"), .axes = "cdba"},              \
+        {"stage{i}.block{j}.attn.conv_" which ".bn.weight",                                   \
+         TREE("Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/scale")},                      \
+        {"stage{i}.block{j}.attn.conv_" which ".bn.bias",                                     \
+         TREE("Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/bias")},                       \
+        {"stage{i}.block{j}.attn.conv_" which ".bn.running_mean",                             \
+         "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/mean"}, \
+        {"stage{i}.block{j}.attn.conv_" which ".bn.running_var",                              \
+         "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/var"},  \
+        {"stage{i}.block{j}.attn.conv_" which ".bn.num_batches_tracked",                      \
          "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/num_batches_tracked"}
 static const cvt_name_row flax[] = {
     {"stage{i}.embed.proj.weight", "params/Conv_{i}/kernel", .axes = "cdba"},

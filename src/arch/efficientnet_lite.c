@@ -86,8 +86,8 @@ static const cvt_key keys[] = {
     {.name = "bn_eps", .type = CVT_KEY_NUMBER, .offset = AT(bn_eps), .min = 1e-12, .max = 1},
     {.name = "act_layer", .type = CVT_KEY_CHOICE, .offset = AT(act_layer), .choices = activations},
     {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
-    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "drop_path_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
 };
 

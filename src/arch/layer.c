@@ -75,3 +75,14 @@ void cvtb_check_heads(cvt_builder *b, const char *heads_key, int heads, const ch
     if (heads < 1 || channels % heads)
         cvtb_fail(b, "\"%s\" = %d does not divide \"%s\" = %d", heads_key, heads, channels_key, channels);
 }
+
+void cvtb_check_placed(cvt_builder *b, cvt_value tokens, cvt_grid grid) {
+    char text[48];
+    if (grid.h < 1)
+        cvtb_fail(b, "\"inputs\" names tokens %s that lie on no known grid",
+                  cvt_shape_text(cvtb_shape(b, tokens), text));
+}
+
+void cvtb_check_hidden(cvt_builder *b, double mlp_ratio, int hidden) {
+    if (hidden < 1) cvtb_fail(b, "\"mlp_ratio\" = %g leaves no hidden channel", mlp_ratio);
+}

@@ -28,6 +28,8 @@ typedef struct cvt_layer {
 /* The kinds, in the order of layers.def; NULL past the end. */
 const cvt_layer *cvt_layer_at(int index);
 
+extern const char *const cvt_layer_activations[]; /* the choices of "activation", indices are a cvt_act */
+
 /* ---- for build: values in the form that a block wants ------------------------------------------------------------ */
 
 /* v as tokens, a map's in its own order, and where they lie (h 0: nobody said). */
@@ -40,7 +42,11 @@ cvt_value cvtb_as_before(cvt_builder *b, cvt_value y, cvt_value v);
 void cvtb_check_channels(cvt_builder *b, cvt_value v, const char *key, int said);
 /* Fails where v is not tokens, one class token first. */
 void cvtb_check_class_token(cvt_builder *b, cvt_value v);
+/* Fails where nobody has said on which grid the tokens lie. */
+void cvtb_check_placed(cvt_builder *b, cvt_value tokens, cvt_grid grid);
 /* Fails where heads do not divide channels, under the names of their keys. */
 void cvtb_check_heads(cvt_builder *b, const char *heads_key, int heads, const char *channels_key, int channels);
+/* Fails where `hidden`, what "mlp_ratio" makes, is 0. */
+void cvtb_check_hidden(cvt_builder *b, double mlp_ratio, int hidden);
 
 #endif

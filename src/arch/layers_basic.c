@@ -3,7 +3,7 @@
 #include "arch/layer.h"
 #include "ops/ops.h"
 
-static const char *const activations[] = {
+const char *const cvt_layer_activations[] = {
 #define X(id, name, torch) name,
 #include "kernels/activations.def"
 #undef X
@@ -42,7 +42,7 @@ static const cvt_key conv_keys[] = {
     {.name = "bias", .type = CVT_KEY_BOOL, .offset = AT(bias)},
     {.name = "batch_norm", .type = CVT_KEY_BOOL, .offset = AT(batch_norm)},
     {.name = "eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 1e-12, .max = 1},
-    {.name = "activation", .type = CVT_KEY_CHOICE, .offset = AT(activation), .choices = activations},
+    {.name = "activation", .type = CVT_KEY_CHOICE, .offset = AT(activation), .choices = cvt_layer_activations},
     {0},
 };
 #undef AT
@@ -94,7 +94,7 @@ static const cvt_key activation_keys[] = {
     {.name = "activation",
      .type = CVT_KEY_CHOICE,
      .offset = offsetof(activation_config, activation),
-     .choices = activations},
+     .choices = cvt_layer_activations},
     {0},
 };
 
@@ -281,11 +281,8 @@ static cvt_value position_build(cvt_builder *b, const void *p, const cvt_value *
     const position_config *c = p;
     cvt_grid grid;
     cvt_value x = cvtb_as_tokens(b, in[0], &grid);
-    char text[48];
-    if (!cvtb_failed(b) && grid.h < 1) {
-        cvtb_fail(b, "\"inputs\" names tokens %s that lie on no known grid", cvt_shape_text(cvtb_shape(b, x), text));
-        return CVT_NO_VALUE;
-    }
+    cvtb_check_placed(b, x, grid);
+    if (cvtb_failed(b)) return CVT_NO_VALUE;
     cvt_position at = {.prefix = grid.prefix,
                        .h = c->grid[0] ? c->grid[0] : grid.h,
                        .w = c->grid[1] ? c->grid[1] : grid.w,

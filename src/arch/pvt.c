@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "arch/pvt_blocks.h"
+#include "arch/settle.h"
 
 typedef struct config {
     cvt_base base;
@@ -58,8 +59,7 @@ static const cvt_name_row whai362[] = {
     {"stage{i}.embed.*", "patch_embed{n}.*"},
     {"stage{i}.cls_token", "cls_token"},
     {"stage{i}.pos_embed", "pos_embed{n}"},
-    {"stage{i}.block{j}.attn.k.*", "block{n}.{j}.attn.kv.*", .part = 0, .parts = 2},
-    {"stage{i}.block{j}.attn.v.*", "block{n}.{j}.attn.kv.*", .part = 1, .parts = 2},
+    CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "block{n}.{j}.attn.kv.*"),
     {"stage{i}.block{j}.*", "block{n}.{j}.*"},
     {"norm.*", "norm.*"},
     {"head.*", "head.*"},
@@ -110,13 +110,6 @@ static int64_t stored_cells(const config *c, const cvt_facts *facts, int i) {
     return t && t->rank == 3 && t->shape[1] > is_last(c, i) ? t->shape[1] - is_last(c, i) : 0;
 }
 
-/* The side of a square of so many cells; 0: it is none. */
-static int side_of(int64_t cells) {
-    int side = 0;
-    while (side <= MOST && (int64_t)side * side < cells) side++;
-    return (int64_t)side * side == cells ? side : 0;
-}
-
 /* One side of stage i's table, as the authors and Hugging Face count it. */
 static int table_side(const config *c, int side, int i) {
     return (i ? (int)((int64_t)side >> (i + 1)) : side) / c->patch_sizes.v[i];
@@ -125,20 +118,19 @@ static int table_side(const config *c, int side, int i) {
 /* The image size that the tables are for: where the config does not say, what the weights have. Weights whose tables
  * are square with another side count before the config. */
 static cvt_status settle_tables(config *c, const cvt_facts *facts, cvt_error *error) {
-    int stored = side_of(stored_cells(c, facts, 0)) * c->patch_sizes.v[0];
+    int stored = cvt_square_side(stored_cells(c, facts, 0)) * c->patch_sizes.v[0];
     bool said = c->image_size[0] > 0;
     for (int a = 0; a < 2 && !said; a++) c->image_size[a] = stored > 0 && stored <= MOST ? stored : 224;
     c->table_h.n = c->table_w.n = c->pyramid.depths.n;
     for (int i = 0; i < c->pyramid.depths.n; i++) {
-        int h = table_side(c, c->image_size[0], i), w = table_side(c, c->image_size[1], i);
-        int64_t cells = stored_cells(c, facts, i);
-        if (cells && cells != (int64_t)h * w && side_of(cells)) h = w = side_of(cells);
-        if (!h || !w)
+        int grid[] = {table_side(c, c->image_size[0], i), table_side(c, c->image_size[1], i)};
+        cvt_settle_grid(grid, stored_cells(c, facts, i));
+        if (!grid[0] || !grid[1])
             return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d leaves stage %d no positions",
                             facts->config == CVT_CONFIG_HF ? "image_size" : "img_size",
-                            c->image_size[h ? 1 : 0], i);
-        c->table_h.v[i] = h;
-        c->table_w.v[i] = w;
+                            c->image_size[grid[0] ? 1 : 0], i);
+        c->table_h.v[i] = grid[0];
+        c->table_w.v[i] = grid[1];
     }
     bool sized = c->base.size[0] || (c->base.recipe.given && c->base.recipe.size[0] && !said && !stored);
     for (int a = 0; a < 2 && !sized; a++) c->base.size[a] = c->image_size[a];

@@ -4,6 +4,7 @@
 #include "arch/pvt_blocks.h"
 
 #include "arch/blocks.h"
+#include "arch/settle.h"
 
 const char *const cvt_pyramid_acts[] = {"gelu", "gelu_new", "quick_gelu", "relu", "silu", NULL};
 static const cvt_act acts[] = {CVT_ACT_GELU_ERF, CVT_ACT_GELU_TANH, CVT_ACT_QUICK_GELU, CVT_ACT_RELU, CVT_ACT_SILU};
@@ -125,12 +126,8 @@ cvt_status cvt_pyramid_check(const cvt_pyramid *p, bool hf, cvt_error *error) {
     TRY(check_length(p->sr_ratios.n, p, "sr_ratios", error));
     TRY(check_length(p->mlp_ratios.n, p, "mlp_ratios", error));
     for (int i = 0; i < p->depths.n; i++) {
-        if (p->embed_dims.v[i] % p->num_heads.v[i])
-            return cvt_fail(error, CVT_CONFIG, "\"%s\"[%d] = %d does not divide \"%s\"[%d] = %d", heads, i,
-                            p->num_heads.v[i], dims, i, p->embed_dims.v[i]);
-        if (hidden_of(p, i) < 1)
-            return cvt_fail(error, CVT_CONFIG, "\"mlp_ratios\"[%d] = %g leaves no hidden channel", i,
-                            p->mlp_ratios.v[i]);
+        TRY(cvt_check_divides(heads, p->num_heads.v[i], dims, p->embed_dims.v[i], i, error));
+        TRY(cvt_check_hidden("mlp_ratios", p->mlp_ratios.v[i], hidden_of(p, i), i, error));
     }
     return CVT_OK;
 }

@@ -13,16 +13,16 @@ typedef struct stage_config {
 } stage_config;
 
 #define AT(field) offsetof(stage_config, field)
-#define SHARED_KEYS                                                                                       \
-    {.name = "patch_size", .type = CVT_KEY_INT, .offset = AT(patch_size), .min = 1, .max = 256},          \
-        {.name = "embed_dim", .type = CVT_KEY_INT, .offset = AT(embed_dim), .min = 1, .max = 65536},      \
-        {.name = "num_heads", .type = CVT_KEY_INT, .offset = AT(num_heads), .min = 1, .max = 4096},       \
-        {.name = "depth", .type = CVT_KEY_INT, .offset = AT(depth), .min = 1, .max = 1000},               \
-        {.name = "sr_ratio", .type = CVT_KEY_INT, .offset = AT(sr_ratio), .min = 1, .max = 256},          \
-        {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},  \
-        {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = AT(qkv_bias)},                               \
+#define SHARED_KEYS                                                                                            \
+    {.name = "patch_size", .type = CVT_KEY_INT, .offset = AT(patch_size), .min = 1, .max = 256},               \
+        {.name = "embed_dim", .type = CVT_KEY_INT, .offset = AT(embed_dim), .min = 1, .max = 65536},           \
+        {.name = "num_heads", .type = CVT_KEY_INT, .offset = AT(num_heads), .min = 1, .max = 4096},            \
+        {.name = "depth", .type = CVT_KEY_INT, .offset = AT(depth), .min = 1, .max = 1000},                    \
+        {.name = "sr_ratio", .type = CVT_KEY_INT, .offset = AT(sr_ratio), .min = 1, .max = 256},               \
+        {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},       \
+        {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = AT(qkv_bias)},                                    \
         {.name = "hidden_act", .type = CVT_KEY_CHOICE, .offset = AT(hidden_act), .choices = cvt_pyramid_acts}, \
-        {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 1e-12, .max = 1},    \
+        {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 1e-12, .max = 1},         \
         {.name = "embed_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(embed_eps), .min = 1e-12, .max = 1}
 
 static const cvt_key pvt_keys[] = {
@@ -71,7 +71,7 @@ static cvt_value begin(cvt_builder *b, const stage_config *c, cvt_value in, cons
                      .embed_eps = c->embed_eps};
     cvtb_check_heads(b, "num_heads", c->num_heads, "embed_dim", c->embed_dim);
     *s = (cvt_pvt_stage){.block = cvt_pyramid_block(&p, 0), .depth = c->depth};
-    if (s->block.hidden < 1) cvtb_fail(b, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    cvtb_check_hidden(b, c->mlp_ratio, s->block.hidden);
     in = cvtb_as_map(b, in);
     return cvtb_failed(b) ? CVT_NO_VALUE : cvt_pvt_embed(b, in, conv, (float)c->embed_eps);
 }
@@ -136,13 +136,10 @@ static void peg_defaults(void *p) { ((peg_config *)p)->kernel = 3; }
 
 static cvt_value peg_build(cvt_builder *b, const void *p, const cvt_value *in) {
     const peg_config *c = p;
-    char text[48];
     cvt_grid grid;
     cvt_value t = cvtb_as_tokens(b, in[0], &grid);
     if (c->kernel % 2 == 0) cvtb_fail(b, "\"peg_kernel\" = %d must be odd, to keep the map's size", c->kernel);
-    if (!cvtb_failed(b) && grid.h < 1)
-        cvtb_fail(b, "\"inputs\" names tokens %s that lie on no known grid",
-                  cvt_shape_text(cvtb_shape(b, t), text));
+    cvtb_check_placed(b, t, grid);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
     return cvtb_as_before(b, cvt_peg(b, t, grid.prefix, grid.h, grid.w, c->kernel), in[0]);
 }

@@ -5,6 +5,7 @@
  * of positions, and a norm behind every stage; the mean of the last stage's tokens is classified. Any input size.
  * Linear: keys and values come from 7 x 7 means of the map in every stage, whatever sr_ratios says. */
 #include "arch/pvt_blocks.h"
+#include "arch/settle.h"
 
 static const char *const pools[] = {"avg", NULL};
 
@@ -33,9 +34,9 @@ static const cvt_key keys[] = {
     {.name = "linear_attention", .type = CVT_KEY_BOOL, .offset = AT(linear)},
     {.name = "patch_sizes", .type = CVT_KEY_INTS, .offset = AT(patch_sizes), .min = 1, .max = 256},
     {.name = "strides", .type = CVT_KEY_INTS, .offset = AT(strides), .min = 1, .max = 256},
-    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "proj_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "attn_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_DROPOUT_KEY("proj_drop_rate"),
+    CVT_DROPOUT_KEY("attn_drop_rate"),
     {0},
 };
 
@@ -51,8 +52,7 @@ static const cvt_name_row native[] = {
 static const cvt_name_row whai362[] = {
     {"stage{z}.embed.*", "patch_embed{n}.*"},
     {"stage{i}.embed.*", "patch_embed{n}.*"},
-    {"stage{i}.block{j}.attn.k.*", "block{n}.{j}.attn.kv.*", .part = 0, .parts = 2},
-    {"stage{i}.block{j}.attn.v.*", "block{n}.{j}.attn.kv.*", .part = 1, .parts = 2},
+    CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "block{n}.{j}.attn.kv.*"),
     {"stage{i}.block{j}.mlp.dwconv.*", "block{n}.{j}.mlp.dwconv.dwconv.*"},
     {"stage{i}.block{j}.*", "block{n}.{j}.*"},
     {"stage{i}.norm.*", "norm{n}.*"},
@@ -63,8 +63,7 @@ static const cvt_name_row whai362[] = {
 static const cvt_name_row timm[] = {
     {"stage{z}.embed.*", "patch_embed.*"},
     {"stage{i}.embed.*", "stages.{i}.downsample.*"},
-    {"stage{i}.block{j}.attn.k.*", "stages.{i}.blocks.{j}.attn.kv.*", .part = 0, .parts = 2},
-    {"stage{i}.block{j}.attn.v.*", "stages.{i}.blocks.{j}.attn.kv.*", .part = 1, .parts = 2},
+    CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "stages.{i}.blocks.{j}.attn.kv.*"),
     {"stage{i}.block{j}.*", "stages.{i}.blocks.{j}.*"},
     {"stage{i}.norm.*", "stages.{i}.norm.*"},
     {"head.*", "head.*"},
@@ -136,8 +135,7 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     TRY(cvt_pyramid_fill(&c->pyramid, &c->strides, "strides", 4, 2, error));
     cvt_pyramid_settle_eps(&c->pyramid, facts);
     if (!c->base.classes) c->base.classes = facts->config == CVT_CONFIG_HF ? 2 : 1000;
-    bool sized = c->base.size[0] || (c->base.recipe.given && c->base.recipe.size[0]);
-    for (int a = 0; a < 2 && !sized; a++) c->base.size[a] = c->image_size[a];
+    cvt_settle_input(&c->base, c->image_size);
     cvt_pyramid_recipe(&c->base, facts, c->base.size[0] ? c->base.size[0] : 224);
     return CVT_OK;
 }

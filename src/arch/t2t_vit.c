@@ -13,9 +13,9 @@
  * Which of the two: by the naming of the weights, or by keys that only vit_pytorch has. All norms have eps 1e-5. */
 #include <math.h>
 
-#include "arch/arch.h"
 #include "arch/blocks.h"
 #include "arch/layer.h"
+#include "arch/settle.h"
 
 static const float eps = 1e-5f;
 
@@ -87,67 +87,51 @@ static const cvt_key keys[] = {
     {.name = "dim_head", .type = CVT_KEY_INT, .offset = AT(dim_head), .min = 1, .max = 65536},
     {.name = "pool", .type = CVT_KEY_CHOICE, .offset = AT(pool), .choices = pools},
     {.name = "t2t_layers", .type = CVT_KEY_READER, .offset = AT(layers), .read = read_layers},
-    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "attn_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "drop_path_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "dropout", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "emb_dropout", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_DROPOUT_KEY("attn_drop_rate"),
+    CVT_DROPOUT_KEY("drop_path_rate"),
+    CVT_DROPOUT_KEY("dropout"),
+    CVT_DROPOUT_KEY("emb_dropout"),
     {0},
 };
 
 /* ---- names of weights: {a} is {i} + 1, {s} 4 {i} + 3, {l} 4 times the number of stages ---- */
 
 static const cvt_name_row native[] = {
-    {.native = "stage{i}.*", .file = "stage{i}.*"}, {.native = "project.*", .file = "project.*"},
-    {.native = "cls_token", .file = "cls_token"},   {.native = "pos_embed", .file = "pos_embed"},
-    {.native = "block{j}.*", .file = "block{j}.*"}, {.native = "norm.*", .file = "norm.*"},
-    {.native = "head.*", .file = "head.*"},         {0},
+    {"stage{i}.*", "stage{i}.*"}, {"project.*", "project.*"}, {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"},
+    {"block{j}.*", "block{j}.*"}, {"norm.*", "norm.*"},       {"head.*", "head.*"},       {NULL, NULL},
 };
-
-/* Linears X, Y, Z that a file stacks in this order. */
-#define STACK(N, X, Y, Z, F)                                         \
-    {.native = N X ".*", .file = F, .part = 0, .parts = 3},          \
-        {.native = N Y ".*", .file = F, .part = 1, .parts = 3},      \
-        {.native = N Z ".*", .file = F, .part = 2, .parts = 3}
 
 #define MODULE "tokens_to_token.attention{a}."
 static const cvt_name_row yitu[] = {
-    STACK("stage{i}.performer.attn.", "k", "q", "v", MODULE "kqv.*"),
-    {.native = "stage{i}.performer.attn.*", .file = MODULE "*"}, /* w, proj */
-    {.native = "stage{i}.performer.mlp.fc1.*", .file = MODULE "mlp.0.*"},
-    {.native = "stage{i}.performer.mlp.fc2.*", .file = MODULE "mlp.2.*"},
-    {.native = "stage{i}.performer.*", .file = MODULE "*"},
-    STACK("stage{i}.transformer.attn.", "q", "k", "v", MODULE "attn.qkv.*"),
-    {.native = "stage{i}.transformer.*", .file = MODULE "*"},
-    {.native = "project.*", .file = "tokens_to_token.project.*"},
-    {.native = "cls_token", .file = "cls_token"},
-    {.native = "pos_embed", .file = "pos_embed"},
-    STACK("block{j}.attn.", "q", "k", "v", "blocks.{j}.attn.qkv.*"),
-    {.native = "block{j}.*", .file = "blocks.{j}.*"},
-    {.native = "norm.*", .file = "norm.*"},
-    {.native = "head.*", .file = "head.*"},
-    {0},
+    CVT_STACKED_3("stage{i}.performer.attn.", "k", "q", "v", MODULE "kqv.*"),
+    {"stage{i}.performer.attn.*", MODULE "*"}, /* w, proj */
+    {"stage{i}.performer.mlp.fc1.*", MODULE "mlp.0.*"},
+    {"stage{i}.performer.mlp.fc2.*", MODULE "mlp.2.*"},
+    {"stage{i}.performer.*", MODULE "*"},
+    CVT_STACKED_3("stage{i}.transformer.attn.", "q", "k", "v", MODULE "attn.qkv.*"),
+    {"stage{i}.transformer.*", MODULE "*"},
+    {"project.*", "tokens_to_token.project.*"},
+    {"cls_token", "cls_token"},
+    {"pos_embed", "pos_embed"},
+    CVT_STACKED_3("block{j}.attn.", "q", "k", "v", "blocks.{j}.attn.qkv.*"),
+    {"block{j}.*", "blocks.{j}.*"},
+    {"norm.*", "norm.*"},
+    {"head.*", "head.*"},
+    {NULL, NULL},
 };
 
-/* The layers of a transformer: block N of the graph, prefix F in the file. */
-#define LAYERS(N, F)                                                       \
-    {.native = N "norm1.*", .file = F "0.norm.*"},                         \
-        STACK(N "attn.", "q", "k", "v", F "0.to_qkv.*"),                   \
-        {.native = N "attn.proj.*", .file = F "0.to_out.0.*"},             \
-        {.native = N "norm2.*", .file = F "1.net.0.*"},                    \
-        {.native = N "mlp.fc1.*", .file = F "1.net.1.*"},                  \
-        {.native = N "mlp.fc2.*", .file = F "1.net.4.*"}
-
+#define LAYER(N, F) CVT_VP_ATTENTION(N, F), CVT_VP_MLP(N, F)
 static const cvt_name_row vit_pytorch[] = {
-    LAYERS("stage{i}.block{j}.", "to_patch_embedding.{s}.layers.{j}."),
-    {.native = "stage{i}.norm.*", .file = "to_patch_embedding.{s}.norm.*"},
-    {.native = "project.*", .file = "to_patch_embedding.{l}.*"},
-    {.native = "cls_token", .file = "cls_token"},
-    {.native = "pos_embed", .file = "pos_embedding"},
-    LAYERS("block{j}.", "transformer.layers.{j}."),
-    {.native = "norm.*", .file = "transformer.norm.*"},
-    {.native = "head.*", .file = "mlp_head.*"},
-    {0},
+    LAYER("stage{i}.block{j}.", "to_patch_embedding.{s}.layers.{j}."),
+    {"stage{i}.norm.*", "to_patch_embedding.{s}.norm.*"},
+    {"project.*", "to_patch_embedding.{l}.*"},
+    {"cls_token", "cls_token"},
+    {"pos_embed", "pos_embedding"},
+    LAYER("block{j}.", "transformer.layers.{j}."),
+    {"norm.*", "transformer.norm.*"},
+    {"head.*", "mlp_head.*"},
+    {NULL, NULL},
 };
 
 static const cvt_dialect dialects[] = {
@@ -174,19 +158,11 @@ static cvt_status settle_authors(config *c, const cvt_facts *facts, cvt_error *e
                              cvt_weights_find(w, "stage0.transformer.attn.q.weight"));
         c->tokens_type = softmax ? TRANSFORMER : PERFORMER;
     }
-    if (c->embed_dim % c->num_heads)
-        return cvt_fail(error, CVT_CONFIG, "\"num_heads\" = %d does not divide \"embed_dim\" = %d", c->num_heads,
-                        c->embed_dim);
-    if ((int)(c->embed_dim * c->mlp_ratio) < 1)
-        return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    TRY(cvt_check_divides("num_heads", c->num_heads, "embed_dim", c->embed_dim, -1, error));
+    TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, (int)(c->embed_dim * c->mlp_ratio), -1, error));
     for (int i = 0; i < 2; i++) c->grid[i] = c->img_size[i] / 16;
-    const cvt_tensor *pos = cvt_facts_tensor(facts, "pos_embed", 0);
-    c->computed = facts->weights && !pos;
-    int64_t stored = pos && pos->rank == 3 ? pos->shape[1] - 1 : 0;
-    if (stored > 0 && stored < INT32_MAX && stored != (int64_t)c->grid[0] * c->grid[1]) {
-        int side = (int)sqrt((double)stored);
-        if ((int64_t)side * side == stored) c->grid[0] = c->grid[1] = side;
-    }
+    cvt_settle_grid(c->grid, cvt_facts_cells(facts, "pos_embed", 1));
+    c->computed = facts->weights && !cvt_facts_tensor(facts, "pos_embed", 0);
     if (!c->computed && (c->grid[0] < 1 || c->grid[1] < 1))
         return cvt_fail(error, CVT_CONFIG, "\"img_size\" = %d x %d is smaller than a patch of 16 x 16", c->img_size[0],
                         c->img_size[1]);
@@ -229,11 +205,7 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     if (!c->base.classes) c->base.classes = 1000;
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.9);
-    for (int i = 0; i < 2; i++) {
-        int otherwise = c->base.size[i] ? c->base.size[i] : c->base.recipe.size[i] ? c->base.recipe.size[i] : 224;
-        if (!c->img_size[i]) c->img_size[i] = otherwise;
-        if (!c->base.size[i]) c->base.size[i] = c->img_size[i];
-    }
+    cvt_settle_image(c->img_size, &c->base, 224);
     bool said = c->mlp_dim || c->dim_head || c->pool != UNSAID || c->layers.n;
     c->vit_pytorch = said || cvt_facts_from(facts, "vit_pytorch");
     return c->vit_pytorch ? settle_vit_pytorch(c, error) : settle_authors(c, facts, error);

@@ -12,10 +12,8 @@
  *
  * Two kinds of weights, told apart by their names: in the older ones ("legacy" in timm) the convolution goes over the
  * whole image, and words are normed one by one and projected with a bias and no second norm. All norms have eps 1e-5. */
-#include <math.h>
-
-#include "arch/arch.h"
 #include "arch/blocks.h"
+#include "arch/settle.h"
 
 static const float eps = 1e-5f;
 
@@ -35,13 +33,6 @@ typedef struct config {
     int inner_hidden; /* of the words' feed-forward part */
 } config;
 
-static cvt_status read_legacy(void *field, const cvt_json *value, cvt_error *error) {
-    bool legacy;
-    if (!cvt_json_bool(value, &legacy)) return cvt_fail(error, CVT_CONFIG, "must be true or false");
-    *(int *)field = legacy;
-    return CVT_OK;
-}
-
 #define AT(field) offsetof(config, field)
 static const cvt_key keys[] = {
     {.name = "in_chans", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
@@ -60,76 +51,72 @@ static const cvt_key keys[] = {
     {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = AT(qkv_bias)},
     {.name = "first_stride", .type = CVT_KEY_INT, .offset = AT(first_stride), .min = 1, .max = 256},
     {.name = "inner_stride", .type = CVT_KEY_INT, .offset = AT(first_stride), .min = 1, .max = 256},
-    {.name = "legacy", .type = CVT_KEY_READER, .offset = AT(legacy), .read = read_legacy},
+    {.name = "legacy", .type = CVT_KEY_FLAG, .offset = AT(legacy)},
     {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
-    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "attn_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "drop_path_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_DROPOUT_KEY("attn_drop_rate"),
+    CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
 };
 
 /* ---- names of weights ---- */
 
 static const cvt_name_row native[] = {
-    {.native = "embed.*", .file = "embed.*"},   {.native = "patch.*", .file = "patch.*"},
-    {.native = "cls_token", .file = "cls_token"}, {.native = "pos_embed", .file = "pos_embed"},
-    {.native = "block{j}.*", .file = "block{j}.*"}, {.native = "norm.*", .file = "norm.*"},
-    {.native = "head.*", .file = "head.*"},     {0},
+    {"embed.*", "embed.*"},       {"patch.*", "patch.*"}, {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"},
+    {"block{j}.*", "block{j}.*"}, {"norm.*", "norm.*"},   {"head.*", "head.*"},       {NULL, NULL},
 };
 
 /* Attention in native scope N, called F in the file, which stacks q and k. */
-#define ATTENTION(N, F)                                                              \
-    {.native = N ".q.*", .file = F ".qk.*", .part = 0, .parts = 2},                  \
-        {.native = N ".k.*", .file = F ".qk.*", .part = 1, .parts = 2},              \
-        {.native = N ".v.*", .file = F ".v.*"}, {.native = N ".proj.*", .file = F ".proj.*"}
+#define ATTENTION(N, F) \
+    CVT_STACKED_2(N ".", "q", "k", F ".qk.*"), {N ".v.*", F ".v.*"}, {N ".proj.*", F ".proj.*"}
 
 static const cvt_name_row timm[] = {
-    {.native = "embed.conv.*", .file = "pixel_embed.proj.*"},
-    {.native = "embed.pos", .file = "pixel_pos", .axes = "1cab"},
-    {.native = "patch.norm1.*", .file = "norm1_proj.*"},
-    {.native = "patch.proj.*", .file = "proj.*"},
-    {.native = "patch.norm2.*", .file = "norm2_proj.*"},
-    {.native = "cls_token", .file = "cls_token"},
-    {.native = "pos_embed", .file = "patch_pos"},
-    {.native = "block{j}.inner.norm1.*", .file = "blocks.{j}.norm_in.*"},
+    {"embed.conv.*", "pixel_embed.proj.*"},
+    {"embed.pos", "pixel_pos", .axes = "1cab"},
+    {"patch.norm1.*", "norm1_proj.*"},
+    {"patch.proj.*", "proj.*"},
+    {"patch.norm2.*", "norm2_proj.*"},
+    {"cls_token", "cls_token"},
+    {"pos_embed", "patch_pos"},
+    {"block{j}.inner.norm1.*", "blocks.{j}.norm_in.*"},
     ATTENTION("block{j}.inner.attn", "blocks.{j}.attn_in"),
-    {.native = "block{j}.inner.norm2.*", .file = "blocks.{j}.norm_mlp_in.*"},
-    {.native = "block{j}.inner.mlp.*", .file = "blocks.{j}.mlp_in.*"},
-    {.native = "block{j}.patch.norm1.*", .file = "blocks.{j}.norm1_proj.*"},
-    {.native = "block{j}.patch.proj.*", .file = "blocks.{j}.proj.*"},
-    {.native = "block{j}.patch.norm2.*", .file = "blocks.{j}.norm2_proj.*"},
-    {.native = "block{j}.norm1.*", .file = "blocks.{j}.norm_out.*"},
+    {"block{j}.inner.norm2.*", "blocks.{j}.norm_mlp_in.*"},
+    {"block{j}.inner.mlp.*", "blocks.{j}.mlp_in.*"},
+    {"block{j}.patch.norm1.*", "blocks.{j}.norm1_proj.*"},
+    {"block{j}.patch.proj.*", "blocks.{j}.proj.*"},
+    {"block{j}.patch.norm2.*", "blocks.{j}.norm2_proj.*"},
+    {"block{j}.norm1.*", "blocks.{j}.norm_out.*"},
     ATTENTION("block{j}.attn", "blocks.{j}.attn_out"),
-    {.native = "block{j}.norm2.*", .file = "blocks.{j}.norm_mlp.*"},
-    {.native = "block{j}.mlp.*", .file = "blocks.{j}.mlp.*"},
-    {.native = "norm.*", .file = "norm.*"},
-    {.native = "head.*", .file = "head.*"},
-    {0},
+    {"block{j}.norm2.*", "blocks.{j}.norm_mlp.*"},
+    {"block{j}.mlp.*", "blocks.{j}.mlp.*"},
+    {"norm.*", "norm.*"},
+    {"head.*", "head.*"},
+    {NULL, NULL},
 };
 
 static const cvt_name_row huawei[] = {
-    {.native = "embed.conv.*", .file = "patch_embed.proj.*"},
-    {.native = "embed.pos", .file = "inner_pos", .axes = "1(ab)c"},
-    {.native = "patch.norm1.*", .file = "proj_norm1.*"},
-    {.native = "patch.proj.*", .file = "proj.*"},
-    {.native = "patch.norm2.*", .file = "proj_norm2.*"},
-    {.native = "cls_token", .file = "cls_token"},
-    {.native = "pos_embed", .file = "outer_pos"},
-    {.file = "outer_tokens"}, /* zeros */
-    {.native = "block{j}.inner.norm1.*", .file = "blocks.{j}.inner_norm1.*"},
+    {"embed.conv.*", "patch_embed.proj.*"},
+    {"embed.pos", "inner_pos", .axes = "1(ab)c"},
+    {"patch.norm1.*", "proj_norm1.*"},
+    {"patch.proj.*", "proj.*"},
+    {"patch.norm2.*", "proj_norm2.*"},
+    {"cls_token", "cls_token"},
+    {"pos_embed", "outer_pos"},
+    {NULL, "outer_tokens"}, /* zeros */
+    {"block{j}.inner.norm1.*", "blocks.{j}.inner_norm1.*"},
     ATTENTION("block{j}.inner.attn", "blocks.{j}.inner_attn"),
-    {.native = "block{j}.inner.norm2.*", .file = "blocks.{j}.inner_norm2.*"},
-    {.native = "block{j}.inner.mlp.*", .file = "blocks.{j}.inner_mlp.*"},
-    {.native = "block{j}.patch.norm1.*", .file = "blocks.{j}.proj_norm1.*"},
-    {.native = "block{j}.patch.proj.*", .file = "blocks.{j}.proj.*"},
-    {.native = "block{j}.patch.norm2.*", .file = "blocks.{j}.proj_norm2.*"},
-    {.native = "block{j}.norm1.*", .file = "blocks.{j}.outer_norm1.*"},
+    {"block{j}.inner.norm2.*", "blocks.{j}.inner_norm2.*"},
+    {"block{j}.inner.mlp.*", "blocks.{j}.inner_mlp.*"},
+    {"block{j}.patch.norm1.*", "blocks.{j}.proj_norm1.*"},
+    {"block{j}.patch.proj.*", "blocks.{j}.proj.*"},
+    {"block{j}.patch.norm2.*", "blocks.{j}.proj_norm2.*"},
+    {"block{j}.norm1.*", "blocks.{j}.outer_norm1.*"},
     ATTENTION("block{j}.attn", "blocks.{j}.outer_attn"),
-    {.native = "block{j}.norm2.*", .file = "blocks.{j}.outer_norm2.*"},
-    {.native = "block{j}.mlp.*", .file = "blocks.{j}.outer_mlp.*"},
-    {.native = "norm.*", .file = "norm.*"},
-    {.native = "head.*", .file = "head.*"},
-    {0},
+    {"block{j}.norm2.*", "blocks.{j}.outer_norm2.*"},
+    {"block{j}.mlp.*", "blocks.{j}.outer_mlp.*"},
+    {"norm.*", "norm.*"},
+    {"head.*", "head.*"},
+    {NULL, NULL},
 };
 
 static const cvt_dialect dialects[] = {
@@ -167,26 +154,14 @@ static const cvt_preset presets[] = {
 /* Words along an axis of a patch. */
 static int words(const config *c, int axis) { return (c->patch_size[axis] - 1) / c->first_stride + 1; }
 
-static cvt_status check_heads(const char *heads_key, int heads, const char *dim_key, int dim, cvt_error *error) {
-    if (dim % heads == 0) return CVT_OK;
-    return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d does not divide \"%s\" = %d", heads_key, heads, dim_key, dim);
-}
-
-static cvt_status check_patch(const config *c, const int *size, cvt_error *error) {
-    for (int i = 0; i < 2; i++)
-        if (size[i] % c->patch_size[i])
-            return cvt_fail(error, CVT_CONFIG, "\"patch_size\" = %d does not divide the %s %d of \"img_size\"",
-                            c->patch_size[i], i ? "width" : "height", size[i]);
-    return CVT_OK;
-}
-
 /* The grid of the stored positions: that of img_size, unless the weights' is another one, a square. */
-static void settle_grid(config *c, const cvt_facts *facts) {
-    const cvt_tensor *pos = cvt_facts_tensor(facts, "pos_embed", 0);
-    for (int i = 0; i < 2; i++) c->grid[i] = c->img_size[i] / c->patch_size[i];
-    if (!pos || pos->rank != 3 || pos->shape[1] == 1 + (int64_t)c->grid[0] * c->grid[1]) return;
-    int side = pos->shape[1] > 1 && pos->shape[1] < INT32_MAX ? (int)sqrt((double)(pos->shape[1] - 1)) : 0;
-    if (side > 0 && (int64_t)side * side + 1 == pos->shape[1]) c->grid[0] = c->grid[1] = side;
+static cvt_status settle_grid(config *c, const cvt_facts *facts, cvt_error *error) {
+    for (int i = 0; i < 2; i++) {
+        TRY(cvt_check_divides("patch_size", c->patch_size[i], "img_size", c->img_size[i], -1, error));
+        c->grid[i] = c->img_size[i] / c->patch_size[i];
+    }
+    cvt_settle_grid(c->grid, cvt_facts_cells(facts, "pos_embed", 1));
+    return CVT_OK;
 }
 
 /* timm makes the words' feed-forward part 4 times as wide as the words, huawei mlp_ratio times: weights know which. */
@@ -198,27 +173,19 @@ static int inner_hidden(const config *c, const cvt_facts *facts) {
 
 static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
-    TRY(check_heads("num_heads_inner", c->num_heads_inner, "inner_dim", c->inner_dim, error));
-    TRY(check_heads("num_heads_outer", c->num_heads_outer, "embed_dim", c->embed_dim, error));
-    if ((int)(c->embed_dim * c->mlp_ratio) < 1)
-        return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    TRY(cvt_check_divides("num_heads_inner", c->num_heads_inner, "inner_dim", c->inner_dim, -1, error));
+    TRY(cvt_check_divides("num_heads_outer", c->num_heads_outer, "embed_dim", c->embed_dim, -1, error));
+    TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, (int)(c->embed_dim * c->mlp_ratio), -1, error));
     if (!c->base.classes) c->base.classes = 1000;
     if (!c->base.recipe.given) {
         c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.9);
         for (int i = 0; i < 3; i++) c->base.recipe.mean[i] = c->base.recipe.std[i] = 0.5;
     }
-    for (int i = 0; i < 2; i++) {
-        int otherwise = c->base.size[i] ? c->base.size[i] : c->base.recipe.size[i] ? c->base.recipe.size[i] : 224;
-        if (!c->img_size[i]) c->img_size[i] = otherwise;
-        if (!c->base.size[i]) c->base.size[i] = c->img_size[i];
-    }
-    TRY(check_patch(c, c->img_size, error));
+    cvt_settle_image(c->img_size, &c->base, 224);
+    TRY(settle_grid(c, facts, error));
     if (c->legacy == UNSAID) c->legacy = facts->weights && !cvt_facts_tensor(facts, "block{j}.patch.norm2.weight", 0);
     for (int i = 0; c->legacy && i < 2; i++)
-        if (c->patch_size[i] % c->first_stride)
-            return cvt_fail(error, CVT_CONFIG, "\"first_stride\" = %d does not divide \"patch_size\" = %d",
-                            c->first_stride, c->patch_size[i]);
-    settle_grid(c, facts);
+        TRY(cvt_check_divides("first_stride", c->first_stride, "patch_size", c->patch_size[i], -1, error));
     c->inner_hidden = inner_hidden(c, facts);
     return CVT_OK;
 }
@@ -293,11 +260,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     const config *c = p;
     const int *size = c->base.size, *patch = c->patch_size;
     int h = size[0] / patch[0], w = size[1] / patch[1];
-    if (size[0] % patch[0] || size[1] % patch[1]) {
-        cvtb_fail(b, "\"patch_size\" = %d x %d does not divide the input of %d x %d", patch[0], patch[1], size[0],
-                  size[1]);
-        return CVT_NO_VALUE;
-    }
+    cvtb_check_patches(b, "patch_size", patch, size);
     cvt_position position = {.prefix = 1,
                              .h = c->grid[0],
                              .w = c->grid[1],
@@ -305,6 +268,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
                              .to_w = w,
                              .resize = CVT_INTERPOLATE_BICUBIC_ANTIALIAS};
     cvt_value t = embed(b, c, cvtb_input(b, c->base.channels, size[0], size[1]));
+    if (cvtb_failed(b)) return CVT_NO_VALUE; /* h * w may be 0, or no int */
     cvt_value y = cvtb_concat(b, cvtb_token(b, "cls_token", c->embed_dim), project(b, c, t, h * w, true, false));
     y = cvtb_tap(b, cvtb_position(b, y, "pos_embed", &position), "tokens");
     cvtb_grid(b, 1, h, w);

@@ -2,6 +2,7 @@
  * PVT with positions from a depth-wise convolution (PEG) behind the first block of each in place of tables; no class
  * token, one norm at the end, and the mean of its tokens is classified. Any input size. */
 #include "arch/pvt_blocks.h"
+#include "arch/settle.h"
 
 static const char *const pools[] = {"avg", NULL};
 
@@ -20,10 +21,10 @@ static const cvt_key keys[] = {
     {.name = "patch_size", .type = CVT_KEY_INT, .offset = AT(patch_size), .min = 1, .max = 256},
     CVT_PYRAMID_KEYS(PYRAMID_AT),
     {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
-    {.name = "drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "proj_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "attn_drop_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "drop_path_rate", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_DROPOUT_KEY("proj_drop_rate"),
+    CVT_DROPOUT_KEY("attn_drop_rate"),
+    CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
 };
 
@@ -39,8 +40,7 @@ static const cvt_name_row native[] = {
 static const cvt_name_row timm[] = {
     {"stage{i}.embed.*", "patch_embeds.{i}.*"},
     {"stage{i}.peg.*", "pos_block.{i}.proj.0.*"},
-    {"stage{i}.block{j}.attn.k.*", "blocks.{i}.{j}.attn.kv.*", .part = 0, .parts = 2},
-    {"stage{i}.block{j}.attn.v.*", "blocks.{i}.{j}.attn.kv.*", .part = 1, .parts = 2},
+    CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "blocks.{i}.{j}.attn.kv.*"),
     {"stage{i}.block{j}.*", "blocks.{i}.{j}.*"},
     {"norm.*", "norm.*"},
     {"head.*", "head.*"},
@@ -69,8 +69,7 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     TRY(cvt_pyramid_check(&c->pyramid, false, error));
     cvt_pyramid_settle_eps(&c->pyramid, facts);
     if (!c->base.classes) c->base.classes = 1000;
-    bool sized = c->base.size[0] || (c->base.recipe.given && c->base.recipe.size[0]);
-    for (int a = 0; a < 2 && !sized; a++) c->base.size[a] = c->image_size[a];
+    cvt_settle_input(&c->base, c->image_size);
     cvt_pyramid_recipe(&c->base, facts, c->base.size[0] ? c->base.size[0] : 224);
     return CVT_OK;
 }

@@ -13,12 +13,10 @@
  * There patches are flattened channels last, heads * dim_head need not be dim, queries, keys and values have no bias,
  * eps is 1e-5, and a smaller image gets the first rows of the table of positions. In timm (vision_transformer.py,
  * deit.py; eps 1e-6) and Hugging Face (models/vit, models/deit; eps as layer_norm_eps says) the table is resized. */
-#include <math.h>
 #include <string.h>
 
-#include "arch/arch.h"
 #include "arch/blocks.h"
-#include "base/num.h"
+#include "arch/settle.h"
 
 enum { UNSAID = -1 };
 enum { VIT_PYTORCH, TIMM }; /* variant; Hugging Face's is timm's */
@@ -29,23 +27,23 @@ enum { POOL_TOKEN, POOL_MEAN };
 static const char *const pools[] = {"cls", "mean", NULL}, *const timm_pools[] = {"token", "avg", NULL};
 
 /* All names that a published config may call its activation by. */
-#define ACTIVATIONS(X) \
-    X("gelu", GELU_ERF) \
-    X("gelu_erf", GELU_ERF) \
-    X("gelu_python", GELU_ERF) \
-    X("gelu_tanh", GELU_TANH) \
-    X("gelu_new", GELU_TANH) \
+#define ACTIVATIONS(X)                \
+    X("gelu", GELU_ERF)               \
+    X("gelu_erf", GELU_ERF)           \
+    X("gelu_python", GELU_ERF)        \
+    X("gelu_tanh", GELU_TANH)         \
+    X("gelu_new", GELU_TANH)          \
     X("gelu_pytorch_tanh", GELU_TANH) \
-    X("gelu_python_tanh", GELU_TANH) \
-    X("gelu_fast", GELU_TANH) \
-    X("gelu_accurate", GELU_TANH) \
-    X("quick_gelu", QUICK_GELU) \
-    X("relu", RELU) \
-    X("relu6", RELU6) \
-    X("silu", SILU) \
-    X("swish", SILU) \
-    X("tanh", TANH) \
-    X("sigmoid", SIGMOID) \
+    X("gelu_python_tanh", GELU_TANH)  \
+    X("gelu_fast", GELU_TANH)         \
+    X("gelu_accurate", GELU_TANH)     \
+    X("quick_gelu", QUICK_GELU)       \
+    X("relu", RELU)                   \
+    X("relu6", RELU6)                 \
+    X("silu", SILU)                   \
+    X("swish", SILU)                  \
+    X("tanh", TANH)                   \
+    X("sigmoid", SIGMOID)             \
     X("linear", NONE)
 #define NAME(name, id) name,
 #define ACT(name, id) CVT_ACT_##id,
@@ -84,13 +82,6 @@ typedef struct config {
     cvt_interpolation resize;
 } config;
 
-static cvt_status read_flag(void *field, const cvt_json *value, cvt_error *error) {
-    bool flag;
-    if (!cvt_json_bool(value, &flag)) return cvt_fail(error, CVT_CONFIG, "must be true or false");
-    *(int *)field = flag;
-    return CVT_OK;
-}
-
 static cvt_status read_architectures(void *field, const cvt_json *value, cvt_error *error) {
     if (cvt_json_kind_of(value) == CVT_JSON_NULL) return CVT_OK; /* saved from a config alone */
     if (cvt_json_kind_of(value) != CVT_JSON_ARRAY || cvt_json_size(value) != 1)
@@ -108,34 +99,33 @@ static cvt_status read_architectures(void *field, const cvt_json *value, cvt_err
 }
 
 #define AT(field) offsetof(config, field)
-#define WHOLE(key, field, least, most) \
+#define COUNT(key, field, least, most) \
     {.name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most}
 #define SIZE(key, field) {.name = key, .type = CVT_KEY_SIZE, .offset = AT(field), .min = 1, .max = 65535}
-#define FLAG(key, field) {.name = key, .type = CVT_KEY_READER, .offset = AT(field), .read = read_flag}
+#define FLAG(key, field) {.name = key, .type = CVT_KEY_FLAG, .offset = AT(field)}
 #define CHOICE(key, field, list) {.name = key, .type = CVT_KEY_CHOICE, .offset = AT(field), .choices = list}
-#define RATE(key) {.name = key, .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1}
 static const cvt_key keys[] = {
     CHOICE("variant", variant, variants),
     CHOICE("layout", layout, layouts),
     SIZE("image_size", image_size),
     SIZE("img_size", image_size),
     SIZE("patch_size", patch_size),
-    WHOLE("channels", base.channels, 1, 64),
-    WHOLE("in_chans", base.channels, 1, 64),
-    WHOLE("num_channels", base.channels, 1, 64),
-    WHOLE("num_classes", base.classes, 1, 1000000),
-    WHOLE("num_labels", base.classes, 1, 1000000),
-    WHOLE("dim", dim, 1, 65536),
-    WHOLE("embed_dim", dim, 1, 65536),
-    WHOLE("hidden_size", dim, 1, 65536),
-    WHOLE("depth", depth, 1, 1000),
-    WHOLE("num_hidden_layers", depth, 1, 1000),
-    WHOLE("heads", heads, 1, 4096),
-    WHOLE("num_heads", heads, 1, 4096),
-    WHOLE("num_attention_heads", heads, 1, 4096),
-    WHOLE("dim_head", dim_head, 1, 65536),
-    WHOLE("mlp_dim", mlp_dim, 1, 1 << 22),
-    WHOLE("intermediate_size", mlp_dim, 1, 1 << 22),
+    COUNT("channels", base.channels, 1, 64),
+    COUNT("in_chans", base.channels, 1, 64),
+    COUNT("num_channels", base.channels, 1, 64),
+    COUNT("num_classes", base.classes, 1, 1000000),
+    COUNT("num_labels", base.classes, 1, 1000000),
+    COUNT("dim", dim, 1, 65536),
+    COUNT("embed_dim", dim, 1, 65536),
+    COUNT("hidden_size", dim, 1, 65536),
+    COUNT("depth", depth, 1, 1000),
+    COUNT("num_hidden_layers", depth, 1, 1000),
+    COUNT("heads", heads, 1, 4096),
+    COUNT("num_heads", heads, 1, 4096),
+    COUNT("num_attention_heads", heads, 1, 4096),
+    COUNT("dim_head", dim_head, 1, 65536),
+    COUNT("mlp_dim", mlp_dim, 1, 1 << 22),
+    COUNT("intermediate_size", mlp_dim, 1, 1 << 22),
     {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
     CHOICE("pool", pool, pools),
     CHOICE("global_pool", pool, timm_pools),
@@ -148,10 +138,10 @@ static const cvt_key keys[] = {
     CHOICE("hidden_act", activation, activations),
     {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 0, .max = 1},
     {.name = "architectures", .type = CVT_KEY_READER, .offset = AT(architecture), .read = read_architectures},
-    RATE("dropout"),
-    RATE("emb_dropout"),
-    RATE("drop_rate"),
-    RATE("drop_path_rate"),
+    CVT_DROPOUT_KEY("dropout"),
+    CVT_DROPOUT_KEY("emb_dropout"),
+    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
 };
 
@@ -164,18 +154,12 @@ static const cvt_name_row native[] = {
     {NULL, NULL},
 };
 
-/* q, k and v stacked in one linear */
-#define STACKED(file)                                      \
-    {"block{j}.attn.q.*", file, .part = 0, .parts = 3},     \
-        {"block{j}.attn.k.*", file, .part = 1, .parts = 3}, \
-        {"block{j}.attn.v.*", file, .part = 2, .parts = 3}
-
 static const cvt_name_row timm[] = {
     {"cls_token", "cls_token"},
     {"dist_token", "dist_token"},
     {"pos_embed", "pos_embed"},
     {"embed.proj.*", "patch_embed.proj.*"},
-    STACKED("blocks.{j}.attn.qkv.*"),
+    CVT_STACKED_3("block{j}.attn.", "q", "k", "v", "blocks.{j}.attn.qkv.*"),
     {"block{j}.*", "blocks.{j}.*"},
     {"norm.*", "norm.*"},
     {"fc_norm.*", "fc_norm.*"},
@@ -187,25 +171,15 @@ static const cvt_name_row timm[] = {
 /* d leaves the leading 1 of the tokens' shapes away: axes. */
 #define VP_TOKENS(axes_) \
     {"cls_token", "cls_token", .axes = axes_}, { "pos_embed", "pos_embedding", .axes = axes_ }
-#define VP_EMBED                                                             \
-    {"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},      \
-        {"embed.norm1.bias", "to_patch_embedding.1.bias"},                   \
-        {"embed.linear.*", "to_patch_embedding.2.*"}, {                      \
-        "embed.norm2.*", "to_patch_embedding.3.*"                            \
+#define VP_EMBED                                                        \
+    {"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"}, \
+        {"embed.norm1.bias", "to_patch_embedding.1.bias"},              \
+        {"embed.linear.*", "to_patch_embedding.2.*"}, {                 \
+        "embed.norm2.*", "to_patch_embedding.3.*"                       \
     }
 #define VP_LAYER "transformer.layers.{j}."
-#define VP_OLD_BLOCK                                                                                   \
-    {"block{j}.norm1.*", VP_LAYER "0.norm.*"}, STACKED(VP_LAYER "0.fn.to_qkv.*"),                      \
-        {"block{j}.attn.proj.*", VP_LAYER "0.fn.to_out.0.*"}, {"block{j}.norm2.*", VP_LAYER "1.norm.*"}, \
-        {"block{j}.mlp.fc1.*", VP_LAYER "1.fn.net.0.*"}, {                                             \
-        "block{j}.mlp.fc2.*", VP_LAYER "1.fn.net.3.*"                                                  \
-    }
-#define VP_BLOCK                                                                                      \
-    {"block{j}.norm1.*", VP_LAYER "0.norm.*"}, STACKED(VP_LAYER "0.to_qkv.*"),                         \
-        {"block{j}.attn.proj.*", VP_LAYER "0.to_out.0.*"}, {"block{j}.norm2.*", VP_LAYER "1.net.0.*"}, \
-        {"block{j}.mlp.fc1.*", VP_LAYER "1.net.1.*"}, {                                               \
-        "block{j}.mlp.fc2.*", VP_LAYER "1.net.4.*"                                                    \
-    }
+#define VP_OLD_BLOCK CVT_VP_OLD_ATTENTION("block{j}.", VP_LAYER), CVT_VP_OLD_MLP("block{j}.", VP_LAYER)
+#define VP_BLOCK CVT_VP_ATTENTION("block{j}.", VP_LAYER), CVT_VP_MLP("block{j}.", VP_LAYER)
 #define VP_OLD_HEAD \
     {"norm.*", "mlp_head.0.*"}, {"fc_norm.*", "mlp_head.0.*"}, { "head.*", "mlp_head.1.*" }
 #define VP_HEAD \
@@ -228,31 +202,31 @@ static const cvt_name_row layout_d[] = {
 
 /* P: "vit." or "deit." in a classifier's file, nothing in one of the bare model. On disk; transformers 5 has other
  * names in memory, which torch.save writes. */
-#define HF_ROWS(P)                                                                                        \
-    {"cls_token", P "embeddings.cls_token"}, {"pos_embed", P "embeddings.position_embeddings"},           \
-        {"embed.proj.*", P "embeddings.patch_embeddings.projection.*"}, {"norm.*", P "layernorm.*"},      \
-        {NULL, P "embeddings.mask_token"}, {                                                              \
-        NULL, P "pooler.*"                                                                                \
+#define HF_ROWS(P)                                                                                   \
+    {"cls_token", P "embeddings.cls_token"}, {"pos_embed", P "embeddings.position_embeddings"},      \
+        {"embed.proj.*", P "embeddings.patch_embeddings.projection.*"}, {"norm.*", P "layernorm.*"}, \
+        {NULL, P "embeddings.mask_token"}, {                                                         \
+        NULL, P "pooler.*"                                                                           \
     }
 #define HF_LAYER(P) P "encoder.layer.{j}."
-#define HF_DISK(P)                                                              \
-    HF_ROWS(P), {"block{j}.norm1.*", HF_LAYER(P) "layernorm_before.*"},         \
-        {"block{j}.attn.q.*", HF_LAYER(P) "attention.attention.query.*"},       \
-        {"block{j}.attn.k.*", HF_LAYER(P) "attention.attention.key.*"},         \
-        {"block{j}.attn.v.*", HF_LAYER(P) "attention.attention.value.*"},       \
-        {"block{j}.attn.proj.*", HF_LAYER(P) "attention.output.dense.*"},       \
-        {"block{j}.norm2.*", HF_LAYER(P) "layernorm_after.*"},                  \
-        {"block{j}.mlp.fc1.*", HF_LAYER(P) "intermediate.dense.*"}, {           \
-        "block{j}.mlp.fc2.*", HF_LAYER(P) "output.dense.*"                      \
+#define HF_DISK(P)                                                        \
+    HF_ROWS(P), {"block{j}.norm1.*", HF_LAYER(P) "layernorm_before.*"},   \
+        {"block{j}.attn.q.*", HF_LAYER(P) "attention.attention.query.*"}, \
+        {"block{j}.attn.k.*", HF_LAYER(P) "attention.attention.key.*"},   \
+        {"block{j}.attn.v.*", HF_LAYER(P) "attention.attention.value.*"}, \
+        {"block{j}.attn.proj.*", HF_LAYER(P) "attention.output.dense.*"}, \
+        {"block{j}.norm2.*", HF_LAYER(P) "layernorm_after.*"},            \
+        {"block{j}.mlp.fc1.*", HF_LAYER(P) "intermediate.dense.*"}, {     \
+        "block{j}.mlp.fc2.*", HF_LAYER(P) "output.dense.*"                \
     }
-#define HF_MEMORY(P)                                                                                             \
-    HF_ROWS(P), {"block{j}.norm1.*", P "layers.{j}.layernorm_before.*"},                                         \
-        {"block{j}.attn.q.*", P "layers.{j}.attention.q_proj.*"},                                                \
-        {"block{j}.attn.k.*", P "layers.{j}.attention.k_proj.*"},                                                \
-        {"block{j}.attn.v.*", P "layers.{j}.attention.v_proj.*"},                                                \
-        {"block{j}.attn.proj.*", P "layers.{j}.attention.o_proj.*"},                                             \
-        {"block{j}.norm2.*", P "layers.{j}.layernorm_after.*"}, {                                                \
-        "block{j}.mlp.*", P "layers.{j}.mlp.*"                                                                   \
+#define HF_MEMORY(P)                                                     \
+    HF_ROWS(P), {"block{j}.norm1.*", P "layers.{j}.layernorm_before.*"}, \
+        {"block{j}.attn.q.*", P "layers.{j}.attention.q_proj.*"},        \
+        {"block{j}.attn.k.*", P "layers.{j}.attention.k_proj.*"},        \
+        {"block{j}.attn.v.*", P "layers.{j}.attention.v_proj.*"},        \
+        {"block{j}.attn.proj.*", P "layers.{j}.attention.o_proj.*"},     \
+        {"block{j}.norm2.*", P "layers.{j}.layernorm_after.*"}, {        \
+        "block{j}.mlp.*", P "layers.{j}.mlp.*"                           \
     }
 #define HF_DIST(P) {"dist_token", P "embeddings.distillation_token"}
 #define HF_HEAD {"head.*", "classifier.*"}
@@ -286,7 +260,7 @@ static const cvt_dialect dialects[] = {
 
 /* ---- the published sizes of timm ---- */
 
-#define SIZES(patch, dim, depth, heads) \
+#define SIZES(patch, dim, depth, heads)                                                               \
     "{\"variant\": \"timm\", \"patch_size\": " #patch ", \"embed_dim\": " #dim ", \"depth\": " #depth \
     ", \"num_heads\": " #heads ", "
 #define PREPROCESS(size, crop, rest) \
@@ -405,9 +379,8 @@ static cvt_status settle_sizes(config *c, const cvt_facts *facts, cvt_error *err
     static const char *const dims[] = {"dim", "hidden_size", "embed_dim"};
     bool hf_config = facts->config == CVT_CONFIG_HF, vp = c->variant == VIT_PYTORCH;
     if (!c->dim_head && vp) c->dim_head = 64;
-    if (!c->dim_head && c->dim % c->heads)
-        return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d does not divide \"%s\" = %d", heads[facts->config], c->heads,
-                        dims[facts->config], c->dim);
+    if (!c->dim_head)
+        TRY(cvt_check_divides(heads[facts->config], c->heads, dims[facts->config], c->dim, -1, error));
     if (!c->dim_head) c->dim_head = c->dim / c->heads;
     if ((int64_t)c->dim_head * c->heads > 1 << 20)
         return cvt_fail(error, CVT_CONFIG, "\"heads\" = %d of \"dim_head\" = %d are too many channels", c->heads,
@@ -416,7 +389,7 @@ static cvt_status settle_sizes(config *c, const cvt_facts *facts, cvt_error *err
         double ratio = c->mlp_ratio > 0 ? c->mlp_ratio : 4;
         c->mlp_dim = hf_config && !(c->mlp_ratio > 0) ? 3072 : (int)(c->dim * ratio);
     }
-    if (c->mlp_dim < 1) return cvt_fail(error, CVT_CONFIG, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->mlp_dim, -1, error));
     if (c->eps < 0) c->eps = vp ? 1e-5 : from_hf(facts) ? 1e-12 : 1e-6;
     return CVT_OK;
 }
@@ -425,10 +398,10 @@ static cvt_status settle_sizes(config *c, const cvt_facts *facts, cvt_error *err
 static cvt_status settle_table(config *c, const cvt_facts *facts, cvt_error *error) {
     bool vp = c->variant == VIT_PYTORCH, hf_config = facts->config == CVT_CONFIG_HF;
     const char *key = facts->config == CVT_CONFIG_TIMM ? "img_size" : "image_size";
+    for (int i = 0; i < 2 && hf_config; i++)
+        if (!c->image_size[i]) c->image_size[i] = 224;
+    cvt_settle_image(c->image_size, &c->base, 224);
     for (int i = 0; i < 2; i++) {
-        int given = c->base.size[i] ? c->base.size[i] : c->base.recipe.given ? c->base.recipe.size[i] : 0;
-        if (!c->image_size[i]) c->image_size[i] = given && !hf_config ? given : 224;
-        if (!c->base.size[i]) c->base.size[i] = c->image_size[i];
         c->table[i] = c->image_size[i] / c->patch_size[i];
         if (c->table[i] < 1 || (vp && c->image_size[i] % c->patch_size[i]))
             return cvt_fail(error, CVT_CONFIG, "\"patch_size\" = %d does not divide \"%s\" = %d", c->patch_size[i], key,
@@ -440,12 +413,8 @@ static cvt_status settle_table(config *c, const cvt_facts *facts, cvt_error *err
     c->resize = vp                ? CVT_INTERPOLATE_NONE
                 : from_hf(facts) ? CVT_INTERPOLATE_BICUBIC
                                  : CVT_INTERPOLATE_BICUBIC_ANTIALIAS;
-    const cvt_tensor *stored = cvt_facts_tensor(facts, "pos_embed", 0);
-    if (c->resize != CVT_INTERPOLATE_BICUBIC_ANTIALIAS || !stored || stored->rank != 3) return CVT_OK;
-    int64_t cells = stored->shape[1] - c->class_token - c->distilled;
-    int side = cells > 0 && cells <= 1 << 24 ? (int)sqrt((double)cells) : 0;
-    if (cells != (int64_t)c->table[0] * c->table[1] && (int64_t)side * side == cells && side > 0)
-        c->table[0] = c->table[1] = side;
+    if (c->resize == CVT_INTERPOLATE_BICUBIC_ANTIALIAS)
+        cvt_settle_grid(c->table, cvt_facts_cells(facts, "pos_embed", c->class_token + c->distilled));
     return CVT_OK;
 }
 
@@ -534,9 +503,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
         .act = acts[c->activation],
         .eps = (float)c->eps,
     };
-    if (c->variant == VIT_PYTORCH && (size[0] % c->patch_size[0] || size[1] % c->patch_size[1]))
-        cvtb_fail(b, "\"patch_size\" = %d x %d does not divide the input, which is %d x %d", c->patch_size[0],
-                  c->patch_size[1], size[0], size[1]);
+    if (c->variant == VIT_PYTORCH) cvtb_check_patches(b, "patch_size", c->patch_size, size);
     cvt_value t = embed(b, c, cvtb_input(b, c->base.channels, size[0], size[1]));
     t = tokens(b, c, t, h, w);
     cvtb_grid(b, c->class_token + c->distilled, h, w);

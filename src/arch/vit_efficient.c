@@ -8,11 +8,9 @@
  *
  * Layout a of the wrapper has a linear layer for patches, layout b (vit-pytorch 1.0.2) a norm before and behind it. */
 #include <math.h>
-#include <string.h>
 
-#include "arch/arch.h"
 #include "arch/blocks.h"
-#include "ops/ops.h"
+#include "arch/settle.h"
 
 static const float eps = 1e-5f;
 
@@ -37,18 +35,8 @@ typedef struct config {
     transformer transformer;
 } config;
 
-/* true or false, where not to say so means something else */
-static cvt_status read_switch(void *field, const cvt_json *value, cvt_error *error) {
-    bool on;
-    if (!cvt_json_bool(value, &on))
-        return cvt_fail(error, CVT_CONFIG, "must be true or false, not %s",
-                        cvt_json_kind_name(cvt_json_kind_of(value)));
-    *(int *)field = on;
-    return CVT_OK;
-}
-
 #define IN(field) offsetof(transformer, field)
-#define SWITCH(field) {.name = #field, .type = CVT_KEY_READER, .offset = IN(field), .read = read_switch}
+#define SWITCH(field) {.name = #field, .type = CVT_KEY_FLAG, .offset = IN(field)}
 static const cvt_key transformer_keys[] = {
     {.name = "type", .type = CVT_KEY_CHOICE, .offset = IN(type), .choices = types},
     {.name = "dim", .type = CVT_KEY_INT, .offset = IN(dim), .min = 1, .max = 65536},
@@ -69,8 +57,8 @@ static const cvt_key transformer_keys[] = {
     SWITCH(residual_attn),
     SWITCH(norm_bias),
     SWITCH(final_norm),
-    {.name = "attn_dropout", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "ff_dropout", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
+    CVT_DROPOUT_KEY("attn_dropout"),
+    CVT_DROPOUT_KEY("ff_dropout"),
     {0},
 };
 
@@ -102,37 +90,29 @@ static const cvt_name_row native[] = {
     {NULL, NULL},
 };
 
-#define WRAPPER_ROWS                                                                                  \
-    {"embed.proj.*", "to_patch_embedding.{p}.*"}, {"embed.norm1.*", "to_patch_embedding.1.*"},        \
-        {"embed.norm2.*", "to_patch_embedding.3.*"}, {"cls_token", "cls_token"},                      \
+#define WRAPPER_ROWS                                                                           \
+    {"embed.proj.*", "to_patch_embedding.{p}.*"}, {"embed.norm1.*", "to_patch_embedding.1.*"}, \
+        {"embed.norm2.*", "to_patch_embedding.3.*"}, {"cls_token", "cls_token"},               \
         {"pos_embed", "pos_embedding"}, {"head_norm.*", "mlp_head.0.*"}, {"head.*", "mlp_head.1.*"}, {NULL, NULL},
 
 #define NY "transformer.layers.{i}."
 static const cvt_name_row nystrom[] = {
-    {"block{i}.norm1.*", NY "0.norm.*"},
-    {"block{i}.attn.q.*", NY "0.fn.to_qkv.*", .part = 0, .parts = 3},
-    {"block{i}.attn.k.*", NY "0.fn.to_qkv.*", .part = 1, .parts = 3},
-    {"block{i}.attn.v.*", NY "0.fn.to_qkv.*", .part = 2, .parts = 3},
+    CVT_VP_OLD_ATTENTION("block{i}.", NY),
     {"block{i}.attn.conv.*", NY "0.fn.res_conv.*"},
-    {"block{i}.attn.proj.*", NY "0.fn.to_out.0.*"},
-    {"block{i}.norm2.*", NY "1.norm.*"},
-    {"block{i}.mlp.fc1.*", NY "1.fn.net.0.*"},
-    {"block{i}.mlp.fc2.*", NY "1.fn.net.3.*"},
+    CVT_VP_OLD_MLP("block{i}.", NY),
     WRAPPER_ROWS
 };
 
 /* FF: the module of the feed-forward part; LAST: its second linear layer. */
 #define XA "transformer.layers.{a}."
 #define XF "transformer.layers.{f}."
-#define X_ROWS(FF, LAST)                                                                                          \
-    {"block{j}.attn.q.*", XA "1.to_q.*"}, {"block{j}.attn.k.*", XA "1.to_k.*"},                                   \
-        {"block{j}.attn.v.*", XA "1.to_v.*"}, {"block{j}.attn.proj.*", XA "1.to_out.*"},                          \
-        {"block{j}.mlp.value.*", XF "1." FF ".0.proj.*", .part = 0, .parts = 2},                                  \
-        {"block{j}.mlp.gate.*", XF "1." FF ".0.proj.*", .part = 1, .parts = 2},                                   \
+#define X_ROWS(FF, LAST)                                                                 \
+    {"block{j}.attn.q.*", XA "1.to_q.*"}, {"block{j}.attn.k.*", XA "1.to_k.*"},          \
+        {"block{j}.attn.v.*", XA "1.to_v.*"}, {"block{j}.attn.proj.*", XA "1.to_out.*"}, \
+        CVT_STACKED_2("block{j}.mlp.", "value", "gate", XF "1." FF ".0.proj.*"),         \
         {"block{j}.mlp.fc1.*", XF "1." FF ".0.0.*"}, {"block{j}.mlp.fc2.*", XF "1." FF "." LAST ".*"}, WRAPPER_ROWS
-#define X_NORM_ROWS                                                             \
-    {"block{j}.norm1.*", XA "0.0.*"}, {"block{j}.norm2.*", XF "0.0.*"}, \
-        {"norm.*", "transformer.final_norm.*"}
+#define X_NORM_ROWS \
+    {"block{j}.norm1.*", XA "0.0.*"}, {"block{j}.norm2.*", XF "0.0.*"}, {"norm.*", "transformer.final_norm.*"}
 
 /* x-transformers 1.32 and later: norms without bias, which store their distance from 1 */
 static const cvt_name_row x_gamma[] = {
@@ -232,9 +212,7 @@ static cvt_status settle_image(config *c, cvt_error *error) {
         if (!c->image_size[i]) c->image_size[i] = c->base.size[i];
         if (!c->image_size[i]) return cvt_fail(error, CVT_CONFIG, "\"image_size\" is missing");
         if (!c->base.size[i]) c->base.size[i] = c->image_size[i];
-        if (c->image_size[i] % c->patch_size)
-            return cvt_fail(error, CVT_CONFIG, "\"patch_size\" = %d does not divide \"image_size\" = %d", c->patch_size,
-                            c->image_size[i]);
+        TRY(cvt_check_divides("patch_size", c->patch_size, "image_size", c->image_size[i], -1, error));
     }
     int64_t patches = (int64_t)(c->image_size[0] / c->patch_size) * (c->image_size[1] / c->patch_size);
     if (patches >= 1 << 30)
@@ -273,9 +251,8 @@ typedef struct grid {
 } grid;
 
 static cvt_value embed(cvt_builder *b, const config *c, grid *g) {
-    int p = c->patch_size, h = c->base.size[0], w = c->base.size[1];
-    if (h % p || w % p || h < p || w < p)
-        cvtb_fail(b, "\"patch_size\" = %d does not divide the input size %d x %d", p, h, w);
+    int p = c->patch_size, h = c->base.size[0], w = c->base.size[1], patch[] = {p, p};
+    cvtb_check_patches(b, "patch_size", patch, c->base.size);
     *g = (grid){h / p, w / p};
     cvt_value x = cvtb_input(b, c->base.channels, h, w);
     cvtb_open(b, "embed", 0, 0, "PatchEmbedding");

@@ -39,13 +39,6 @@ const cvt_layer cvt_layer_patch_embed = {.type = "patch_embed",
 
 /* ---- transformer: weights block{j}.* ---- */
 
-static const char *const activations[] = {
-#define X(id, name, torch) name,
-#include "kernels/activations.def"
-#undef X
-    NULL,
-};
-
 typedef struct transformer_config {
     int dim, depth, heads, dim_head, mlp_dim, activation;
     double mlp_ratio, eps;
@@ -61,7 +54,7 @@ static const cvt_key transformer_keys[] = {
     {.name = "mlp_dim", .type = CVT_KEY_INT, .offset = AT(mlp_dim), .min = 1, .max = 1 << 22},
     {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
     {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = AT(qkv_bias)},
-    {.name = "activation", .type = CVT_KEY_CHOICE, .offset = AT(activation), .choices = activations},
+    {.name = "activation", .type = CVT_KEY_CHOICE, .offset = AT(activation), .choices = cvt_layer_activations},
     {.name = "eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 1e-12, .max = 1},
     {0},
 };
@@ -87,7 +80,7 @@ static cvt_value transformer_build(cvt_builder *b, const void *p, const cvt_valu
         .act = (cvt_act)c->activation,
         .eps = (float)c->eps,
     };
-    if (block.hidden < 1) cvtb_fail(b, "\"mlp_ratio\" = %g leaves no hidden channel", c->mlp_ratio);
+    cvtb_check_hidden(b, c->mlp_ratio, block.hidden);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
     cvtb_grid(b, grid.prefix, grid.h, grid.w);
     for (int j = 0; j < c->depth && !cvtb_failed(b); j++) t = cvtb_vit_block(b, t, j, &block);

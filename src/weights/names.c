@@ -68,7 +68,8 @@ static int rank_of(const char *axes) {
     return rank;
 }
 
-bool cvt_dialect_covers(const cvt_dialect *d, const cvt_tensor *t) {
+/* Does a row of the dialect cover this tensor of a file? */
+static bool covers(const cvt_dialect *d, const cvt_tensor *t) {
     for (const cvt_name_row *row = d->rows; row->file; row++) {
         const char *pattern = d->identity ? row->native : row->file;
         if (pattern && cvt_name_match(pattern, t->name) && (!row->axes || rank_of(row->axes) == t->rank)) return true;
@@ -81,7 +82,7 @@ const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_wei
     size_t most = 0, n = cvt_weights_count(weights);
     for (const cvt_dialect *d = dialects; d->name; d++) {
         size_t matches = 0;
-        for (size_t i = 0; i < n; i++) matches += cvt_dialect_covers(d, cvt_weights_at(weights, i));
+        for (size_t i = 0; i < n; i++) matches += covers(d, cvt_weights_at(weights, i));
         if (matches > most) {
             most = matches;
             best = d;

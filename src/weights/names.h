@@ -25,6 +25,13 @@ typedef struct cvt_name_row {
     float plus;
 } cvt_name_row;
 
+/* Rows of linears x, y (and z) in a scope of the graph that the file stacks in this order in one. */
+#define CVT_STACKED_2(scope, x, y, stack) \
+    {scope x ".*", stack, .part = 0, .parts = 2}, {scope y ".*", stack, .part = 1, .parts = 2}
+#define CVT_STACKED_3(scope, x, y, z, stack)                                                    \
+    {scope x ".*", stack, .part = 0, .parts = 3}, {scope y ".*", stack, .part = 1, .parts = 3}, \
+        {scope z ".*", stack, .part = 2, .parts = 3}
+
 /* rows end with file NULL. identity: file names are the native ones (the rows of any other dialect tell which). */
 typedef struct cvt_dialect {
     const char *name;
@@ -38,9 +45,6 @@ const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, con
 
 /* Does a file's name match a pattern? */
 bool cvt_name_match(const char *pattern, const char *name);
-
-/* Does a row of the dialect cover this tensor of a file? */
-bool cvt_dialect_covers(const cvt_dialect *dialect, const cvt_tensor *tensor);
 
 /* The dialect (of a list that ends with name NULL) whose rows cover most tensors; the first of equals. A row with axes
  * covers tensors of as many axes only. */

@@ -1,0 +1,47 @@
+/* settle.c - checks, sizes and grids that families settle alike. */
+#include "arch/settle.h"
+
+#include <math.h>
+
+cvt_status cvt_check_divides(const char *part_key, int part, const char *whole_key, int whole, int index,
+                             cvt_error *error) {
+    if (whole % part == 0) return CVT_OK;
+    if (index < 0)
+        return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d does not divide \"%s\" = %d", part_key, part, whole_key, whole);
+    return cvt_fail(error, CVT_CONFIG, "\"%s\"[%d] = %d does not divide \"%s\"[%d] = %d", part_key, index, part,
+                    whole_key, index, whole);
+}
+
+cvt_status cvt_check_hidden(const char *ratio_key, double ratio, int hidden, int index, cvt_error *error) {
+    if (hidden > 0) return CVT_OK;
+    if (index < 0) return cvt_fail(error, CVT_CONFIG, "\"%s\" = %g leaves no hidden channel", ratio_key, ratio);
+    return cvt_fail(error, CVT_CONFIG, "\"%s\"[%d] = %g leaves no hidden channel", ratio_key, index, ratio);
+}
+
+void cvt_settle_image(int *image, cvt_base *base, int otherwise) {
+    for (int i = 0; i < 2; i++) {
+        int known = base->size[i] ? base->size[i] : base->recipe.size[i];
+        if (!image[i]) image[i] = known ? known : otherwise;
+        if (!base->size[i]) base->size[i] = image[i];
+    }
+}
+
+void cvt_settle_input(cvt_base *base, const int *image) {
+    bool sized = base->size[0] || (base->recipe.given && base->recipe.size[0]);
+    for (int i = 0; i < 2 && !sized; i++) base->size[i] = image[i];
+}
+
+int64_t cvt_facts_cells(const cvt_facts *facts, const char *pattern, int prefix) {
+    const cvt_tensor *t = cvt_facts_tensor(facts, pattern, 0);
+    return t && t->rank == 3 && t->shape[1] > prefix ? t->shape[1] - prefix : 0;
+}
+
+int cvt_square_side(int64_t cells) {
+    int side = cells > 0 && cells < INT32_MAX ? (int)sqrt((double)cells) : 0;
+    return (int64_t)side * side == cells ? side : 0;
+}
+
+void cvt_settle_grid(int *grid, int64_t cells) {
+    int side = cvt_square_side(cells);
+    if (side && cells != (int64_t)grid[0] * grid[1]) grid[0] = grid[1] = side;
+}
