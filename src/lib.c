@@ -215,8 +215,8 @@ cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
             for (size_t i = 0; i < n; i++)
                 if (!isfinite(values[i]))
                     return cvt_fail(error, CVT_WEIGHTS,
-                                    "%s: tensor \"%s\" has a value that is not finite, at element %zu of \"%s\"", t->file,
-                                    t->name, first + i, m->graph->params[p].name);
+                                    "%s: tensor \"%s\" has a value that is not finite, at element %zu of \"%s\"",
+                                    t->file, t->name, first + i, m->graph->params[p].name);
         }
     }
     return CVT_OK;

@@ -1,5 +1,5 @@
-/* test_heat.c - the colours and the drawing of heat maps, PNG files that are written; and, for tests/test_embed.sh, what
- * cvt attend must have written, computed anew from the maps of cvt run:
+/* test_heat.c - the colours and the drawing of heat maps, PNG files that are written; and, for tests/test_embed.sh,
+ * what cvt attend must have written, computed anew from the maps of cvt run:
  *
  *     test_heat layer OUT.npy QUERY HEAD MAP.npy...   QUERY, HEAD: an index, or -1 for the mean; of several maps the
  *                                                     product

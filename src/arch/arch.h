@@ -13,8 +13,8 @@
 /* What every config has. 0 in size or classes: not said; settled later. */
 enum { CVT_MAX_INPUTS = 8 };
 typedef struct cvt_base {
-    int size[2];                        /* input height, width */
-    int asked[CVT_MAX_INPUTS][2];       /* what the caller wants of each input; 0: nothing. size[] knows it already */
+    int size[2];                  /* input height, width */
+    int asked[CVT_MAX_INPUTS][2]; /* what the caller wants of each input; 0: nothing. size[] knows it already */
     int channels, classes;
     cvt_arena *arena; /* the model's, for what a family's readers of keys and settle() keep */
     cvt_recipe_spec recipe;
@@ -30,10 +30,10 @@ typedef enum cvt_config_dialect { CVT_CONFIG_NATIVE, CVT_CONFIG_HF, CVT_CONFIG_T
 /* What a family may go by where its config says nothing. */
 typedef struct cvt_facts {
     cvt_config_dialect config;
-    const char *model_type;      /* of a Hugging Face config, else NULL */
-    const cvt_dialect *origin;   /* whose defaults count; NULL: no weights */
-    const cvt_dialect *names;    /* of the weights as they are: after a conversion not those of the origin */
-    const cvt_weights *weights;  /* NULL: none */
+    const char *model_type;     /* of a Hugging Face config, else NULL */
+    const cvt_dialect *origin;  /* whose defaults count; NULL: no weights */
+    const cvt_dialect *names;   /* of the weights as they are: after a conversion not those of the origin */
+    const cvt_weights *weights; /* NULL: none */
 } cvt_facts;
 
 /* The tensor that holds a parameter, of which pattern, name and indices are given; NULL if there is none. */

@@ -38,8 +38,8 @@ typedef struct cvt_vit_block {
 } cvt_vit_block;
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec);
 
-/* Rows for the names that a layer of vit_pytorch's Transformer has: scope N of the graph, F in the file. In the OLD ones
- * of 0.x norms are modules around the parts. */
+/* Rows for the names that a layer of vit_pytorch's Transformer has: scope N of the graph, F in the file. In the older
+ * ones norms are modules around the parts. */
 #define CVT_VP_ATTENTION(N, F)                                                            \
     {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.to_qkv.*"), \
         {N "attn.proj.*", F "0.to_out.0.*"}

@@ -1,8 +1,8 @@
 /* convit.c - ConViT (arXiv 2103.10697): blocks with gated positional self-attention over the patches, then the class
- * token joins and blocks with plain attention follow. Two programs, whose whole models cannot be turned into each other:
+ * token joins and blocks with plain attention follow. Two programs, whose models cannot be turned into each other:
  *
  *   fb      facebookresearch/convit and timm: convolution, positions added, pre-norm blocks, norm, linear head
- *   comvex  blakechi/ComVEX: linear embedding without a bias, no positions, norms behind the residual sums, and a head of
+ *   comvex  blakechi/ComVEX: linear embedding without a bias, no positions, norms behind the residual sums, a head of
  *           linear, activation, norm, linear. Its pre_norm passes on the normalised input: x = z + f(z), z = norm(x).
  *           Its releases 0.3.0 and 0.4.0 ignore ff_dim: the feed-forward part is as wide as the tokens. */
 #include <math.h>
@@ -221,7 +221,7 @@ static cvt_status settle_dim(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-/* The width of comvex's feed-forward part. What it makes of ff_dim depends on its release, so that ff_dim alone does not
+/* The width of comvex's feed-forward part. What it makes of ff_dim depends on its release, so ff_dim alone does not
  * tell: the weights do, and must not contradict it, or ff_hidden does. */
 static cvt_status settle_comvex_width(config *c, const cvt_facts *facts, cvt_error *error) {
     bool older = cvt_facts_from(facts, "comvex_0.2.3") || cvt_facts_from(facts, "comvex_0.1.0");

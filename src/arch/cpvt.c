@@ -1,7 +1,7 @@
 /* cpvt.c - CPVT: conditional positional encodings for vision transformers (Chu et al. 2021): DeiT without a table of
  * positions. Its positions come from a depth-wise convolution of the patches, added to them (PEG), behind each of the
- * first num_pegs blocks; a class token passes untouched. Without class token (GAP) the mean of all tokens is classified,
- * behind the final norm. Any input whose sides are multiples of the patch.
+ * first num_pegs blocks; a class token passes untouched. Without one (GAP) the mean of all tokens is classified, behind
+ * the final norm. Any input whose sides are multiples of the patch.
  *
  * The authors published no weights of it: names are those of timm's ViT and of pos_block in their Twins. */
 #include "arch/blocks.h"

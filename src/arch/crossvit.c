@@ -97,7 +97,9 @@ static const cvt_name_row native[] = {
     {CROSS(S) "attn.q.*", PAIR(n) "fn." F "to_q.*"},                      \
     CVT_STACKED_2(CROSS(S) "attn.", "k", "v", PAIR(n) "fn." F "to_kv.*"), \
     {CROSS(S) "attn.proj.*", PAIR(n) "fn." F "to_out.0.*"}
-#define OLD_ROWS(S, n) TOKEN_ROWS(S), BLOCK_ROWS(S, n, "fn."), CVT_VP_OLD_MLP(BLOCK(S), LAYER(n)), CROSS_ROWS(S, n, "fn.")
+
+#define OLD_ROWS(S, n) \
+    TOKEN_ROWS(S), BLOCK_ROWS(S, n, "fn."), CVT_VP_OLD_MLP(BLOCK(S), LAYER(n)), CROSS_ROWS(S, n, "fn.")
 #define NEW_ROWS(S, n) TOKEN_ROWS(S), BLOCK_ROWS(S, n, ""), CVT_VP_MLP(BLOCK(S), LAYER(n)), CROSS_ROWS(S, n, "")
 static const cvt_name_row rows_a[] = {
     EMBED_A_ROWS("sm"), EMBED_A_ROWS("lg"), OLD_ROWS("sm", "0"), OLD_ROWS("lg", "1"), {NULL, NULL},

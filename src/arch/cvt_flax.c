@@ -1,13 +1,14 @@
 /* cvt_flax.c - the CvT of conceptofmind/CvT-flax, and that of vit_pytorch (cvt.CvT), its parent.
  *
  *   stage   convolution, layer norm; blocks; the map goes on
- *   block   m += proj(attention(q, k, v)) of u = norm(m): q from one depth-wise convolution and batch norm of u, k and v
- *           from another that they share;  m += fc2(gelu(fc1(norm(m))))
+ *   block   m += proj(attention(q, k, v)) of u = norm(m): q from one depth-wise convolution and batch norm of u, k and
+ *           v from another that they share;  m += fc2(gelu(fc1(norm(m))))
  *   head    linear(mean of the map), without a last norm
  *
  * The scale is dim_head^-0.5, every eps 1e-5. Flax: SAME padding, GELU by tanh, norms with a scale only, no biases
- * behind attention and in the MLP, and batch norm with the statistics of the pass, always. vit_pytorch: kernel / 2 on all
- * sides, GELU by erf, biases, running statistics. Which of the two is what the names of the weights say; keys override. */
+ * behind attention and in the MLP, and batch norm with the statistics of the pass, always. vit_pytorch: kernel / 2 on
+ * all sides, GELU by erf, biases, running statistics. Which of the two is what the names of the weights say; keys
+ * override. */
 #include <math.h>
 
 #include "arch/arch.h"
@@ -191,7 +192,8 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     for (int i = 0; i < STAGES; i++)
         if (c->padding == EXPLICIT && c->s[i].proj_kernel % 2 == 0)
             return cvt_fail(error, CVT_CONFIG,
-                            "\"s%d_proj_kernel\" = %d must be odd where \"padding\" is \"explicit\": queries keep the map",
+                            "\"s%d_proj_kernel\" = %d must be odd where \"padding\" is \"explicit\": queries keep the "
+                            "map",
                             i + 1, c->s[i].proj_kernel);
     if (!c->base.classes) c->base.classes = 1000;
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.875);
@@ -252,7 +254,8 @@ static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
         cvtb_index(b, 'm', 2 * j);
         cvtb_index(b, 'n', 2 * j + 1);
         t = cvtb_add(b, t, attention(b, c, s, norm(b, c, t, "norm1"), grid.d[1], grid.d[2]));
-        t = cvtb_add(b, t, cvtb_mlp(b, norm(b, c, t, "norm2"), s->emb_dim * s->mlp_mult, acts[c->activation], c->out_bias));
+        cvt_value u = norm(b, c, t, "norm2");
+        t = cvtb_add(b, t, cvtb_mlp(b, u, s->emb_dim * s->mlp_mult, acts[c->activation], c->out_bias));
         cvtb_tap(b, t, NULL);
         cvtb_close(b);
     }

@@ -220,7 +220,9 @@ static bool continues(const char *longer, const char *name) {
 static cvt_status check_name(const config *c, int i, cvt_error *error) {
     const layer_config *l = &c->layers[i];
     if (!l->name || !*l->name)
-        return c->n_layers == 1 ? CVT_OK : fail_layer(error, c, i, "\"name\" is missing: there are %d layers", c->n_layers);
+        return c->n_layers == 1
+                   ? CVT_OK
+                   : fail_layer(error, c, i, "\"name\" is missing: there are %d layers", c->n_layers);
     if (strcmp(l->name, "output") == 0)
         return fail_layer(error, c, i, "\"name\" cannot be \"output\", which `cvt run` calls the result");
     for (int k = 0; k < i; k++)

@@ -1,12 +1,12 @@
-/* t2t_vit.c - T2T-ViT: "Tokens-to-Token ViT" (Yuan et al. 2021), in the form of its authors (yitu-opensource/T2T-ViT) and
- * in that of vit_pytorch (t2t.py).
+/* t2t_vit.c - T2T-ViT: "Tokens-to-Token ViT" (Yuan et al. 2021), in the form of its authors (yitu-opensource/T2T-ViT)
+ * and in that of vit_pytorch (t2t.py).
  *
  * Overlapping windows of a map become tokens, a small transformer mixes them, and they are a map again, a smaller one;
  * after the last windows a linear layer makes the tokens of an ordinary transformer with a class token.
  *
  *   authors      windows 7/4/2, 3/2/1, 3/2/1 (kernel, stride, padding); in between token modules to token_dim channels:
- *                y = v + proj(attention(k, q, v of norm1(x))), y += mlp(norm2(y)), the attention either linear, by stored
- *                random features (performer), or softmax(q k^T / sqrt(channels of x)) v (transformer)
+ *                y = v + proj(attention(k, q, v of norm1(x))), y += mlp(norm2(y)), the attention either linear, by
+ *                stored random features (performer), or softmax(q k^T / sqrt(channels of x)) v (transformer)
  *   vit_pytorch  windows k, s, s / 2 as listed; in between transformers of one block, with a norm behind it, as wide as
  *                the windows
  *

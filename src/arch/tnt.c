@@ -11,7 +11,7 @@
  *             patches += attn(norm(patches)), += mlp(norm(patches))
  *
  * Two kinds of weights, told apart by their names: in the older ones ("legacy" in timm) the convolution goes over the
- * whole image, and words are normed one by one and projected with a bias and no second norm. All norms have eps 1e-5. */
+ * whole image, words are normed one by one and projected with a bias and no second norm. All norms have eps 1e-5. */
 #include "arch/blocks.h"
 #include "arch/settle.h"
 
@@ -210,8 +210,8 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
     return t;
 }
 
-/* Patches [n, embed_dim] made of their words. one_by_one, of legacy blocks: the first norm is over a word instead of all
- * words of a patch, and there is no second one. */
+/* Patches [n, embed_dim] made of their words. one_by_one, of legacy blocks: the first norm is over a word instead of
+ * all words of a patch, and there is no second one. */
 static cvt_value project(cvt_builder *b, const config *c, cvt_value t, int patches, bool bias, bool one_by_one) {
     int all = cvt_shape_rows(cvtb_shape(b, t)) / patches * c->inner_dim;
     cvtb_open(b, "patch", 0, 0, NULL);

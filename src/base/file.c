@@ -28,10 +28,7 @@ static cvt_status fail_system(cvt_error *error, cvt_status status, const char *p
 }
 
 static const char *kind_name(mode_t mode) {
-    return S_ISDIR(mode)    ? "a directory"
-           : S_ISFIFO(mode) ? "a FIFO"
-           : S_ISSOCK(mode) ? "a socket"
-                            : "a device";
+    return S_ISDIR(mode) ? "a directory" : S_ISFIFO(mode) ? "a FIFO" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
 static cvt_status require_regular(const struct stat *info, const char *path, cvt_error *error) {
@@ -152,9 +149,7 @@ cvt_status cvt_file_read(cvt_file *file, const char *path, size_t limit, cvt_err
 }
 
 /* The bytes as their owner sees them: munmap and free take pointers to what is not const. */
-static void *owned(const cvt_file *file) {
-    return (void *)(uintptr_t)file->data;
-}
+static void *owned(const cvt_file *file) { return (void *)(uintptr_t)file->data; }
 
 void cvt_file_close(cvt_file *file) {
     if (file->mapped)
@@ -253,8 +248,7 @@ cvt_status cvt_out_settle(cvt_out *out, cvt_error *error) {
 
 cvt_status cvt_out_finish(cvt_out *out, cvt_error *error) {
     cvt_status status = CVT_OK;
-    if (!close_stream(out) || (out->temporary && rename(out->temporary, out->path)))
-        status = fail_output(out, error);
+    if (!close_stream(out) || (out->temporary && rename(out->temporary, out->path))) status = fail_output(out, error);
     if (status == CVT_OK) {
         free(out->temporary);
         out->temporary = NULL;

@@ -278,7 +278,8 @@ cvt_status cvt_npy_write(const char *path, cvt_npy_type type, const void *data, 
 static cvt_status write_header(cvt_npy_rows *rows, cvt_error *error) {
     cvt_str head = {0};
     form_header(&head, CVT_NPY_F32, rows->rank, rows->shape, true);
-    cvt_status status = head.failed ? cvt_fail_memory(error) : cvt_out_patch(&rows->out, 0, head.data, head.size, error);
+    cvt_status status =
+        head.failed ? cvt_fail_memory(error) : cvt_out_patch(&rows->out, 0, head.data, head.size, error);
     cvt_str_free(&head);
     return status;
 }

@@ -10,12 +10,12 @@
 typedef struct cvt_batch_options {
     cvt_list_options inputs; /* `wake` is set by the batch */
     cvt_image_options image;
-    int threads;  /* inside a forward pass */
-    int jobs;     /* forward passes at once */
-    int images;   /* most images of a pass */
+    int threads;     /* inside a forward pass */
+    int jobs;        /* forward passes at once */
+    int images;      /* most images of a pass */
     const char *tap; /* the result is this tap of the model; NULL: its output */
     bool embedding;  /* without a tap: the result is what the last linear layer reads */
-    size_t known; /* how many inputs there are, 0 if that is not known */
+    size_t known;    /* how many inputs there are, 0 if that is not known */
 } cvt_batch_options;
 
 /* One input. Valid until the callback returns. */

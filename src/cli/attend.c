@@ -26,12 +26,12 @@ typedef struct view {
     cvt_session *session;
     int tap; /* that is shown */
     cvt_attention_info info;
-    int head;        /* -1: the mean of all */
-    int *chain, n;  /* the taps that are needed, in the order of their product */
-    float *values;  /* room for the largest of them */
-    double *row;    /* a row a head, over the columns of the tap in hand; of rollout, one over the tokens */
-    double *next;   /* the same, behind the next factor */
-    float *map;     /* [height, width] */
+    int head;      /* -1: the mean of all */
+    int *chain, n; /* the taps that are needed, in the order of their product */
+    float *values; /* room for the largest of them */
+    double *row;   /* a row a head, over the columns of the tap in hand; of rollout, one over the tokens */
+    double *next;  /* the same, behind the next factor */
+    float *map;    /* [height, width] */
 } view;
 
 static int fail_memory(void) {
@@ -324,8 +324,7 @@ static int write_result(view *v) {
     for (size_t i = 0; i < cells; i++) v->map[i] = (float)v->row[(size_t)v->info.prefix + i];
     int64_t shape[] = {v->info.height, v->info.width};
     cvt_cli_stop_softly();
-    status = v->picture ? draw(v, &error)
-                        : cvt_npy_write(v->settings->output, CVT_NPY_F32, v->map, 2, shape, &error);
+    status = v->picture ? draw(v, &error) : cvt_npy_write(v->settings->output, CVT_NPY_F32, v->map, 2, shape, &error);
     return status == CVT_OK ? CVT_EXIT_OK : cvt_cli_fail(v->settings->output, &error, CVT_EXIT_OUTPUT);
 }
 

@@ -85,8 +85,7 @@ static int embed(run *r, const cvt_batch_options *options, cvt_batch *batch, cvt
     if (open_files(r, &value) != CVT_OK) return cvt_cli_fail(NULL, &r->error, CVT_EXIT_OUTPUT);
     if (cvt_batch_run(batch, &sink, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     cvt_progress_clear(&r->progress);
-    if (r->error.status != CVT_OK || finish_files(r) != CVT_OK)
-        return cvt_cli_fail(NULL, &r->error, CVT_EXIT_OUTPUT);
+    if (r->error.status != CVT_OK || finish_files(r) != CVT_OK) return cvt_cli_fail(NULL, &r->error, CVT_EXIT_OUTPUT);
     return r->progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
 }
 

@@ -1,5 +1,5 @@
-/* run.c - cvt run: one forward pass over tensors from .npy files. The heights and widths of the model's inputs are those
- * of the files; DIR/output.npy gets the output, DIR/TAP.npy each inner value that is asked for. */
+/* run.c - cvt run: one forward pass over tensors from .npy files. The heights and widths of the model's inputs are
+ * those of the files; DIR/output.npy gets the output, DIR/TAP.npy each inner value that is asked for. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

@@ -72,7 +72,7 @@ typedef struct cvt_grid {
 
 typedef struct cvt_value_info {
     cvt_shape shape;
-    int node;        /* that makes it */
+    int node;          /* that makes it */
     const char *tap;   /* NULL: it cannot be tapped */
     const char *input; /* what an input is called, or NULL */
     cvt_grid keys;     /* of attention maps */

@@ -62,8 +62,8 @@ static cvt_tensor *tensor_of(saving *s, const char *name, bool shared) {
 }
 
 /* Puts a parameter into the tensor as the dialect lays it out. */
-static cvt_status place(saving *s, const cvt_param *param, const cvt_name_row *row, const char *name,
-                        cvt_source source, cvt_error *error) {
+static cvt_status place(saving *s, const cvt_param *param, const cvt_name_row *row, const char *name, cvt_source source,
+                        cvt_error *error) {
     cvt_tensor_form form = cvt_tensor_form_of(row, param);
     cvt_tensor *t = tensor_of(s, name, row->parts > 0);
     size_t size = cvt_dtype_size(source.dtype);

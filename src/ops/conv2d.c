@@ -1,5 +1,5 @@
-/* conv2d.c - dense convolution as a product over gathered rows; 1x1 with stride 1 is a product as it stands. Of one map,
- * or of many small ones that follow each other as tokens: each has borders of its own. */
+/* conv2d.c - dense convolution as a product over gathered rows; 1x1 with stride 1 is a product as it stands. Of one
+ * map, or of many small ones that follow each other as tokens: each has borders of its own. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -68,7 +68,7 @@ static void describe(cvt_describe *d) {
 }
 
 typedef struct args {
-    cvt_rows pixels;       /* of all maps of an image */
+    cvt_rows pixels;        /* of all maps of an image */
     cvt_window_args window; /* of each map */
     int n, k;
     const float *packed, *bias;

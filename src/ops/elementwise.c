@@ -151,11 +151,8 @@ static void scale_lower(cvt_lowering *l, const cvt_work *w) {
     cvt_lowering_step(l, w, &a, sizeof a, scale_tiles, scale_run);
 }
 
-static const cvt_op op_scale = {.name = "scale",
-                                .attr_size = sizeof(scale_attr),
-                                .describe = describe_act,
-                                .lower = scale_lower,
-                                .in_place = true};
+static const cvt_op op_scale = {
+    .name = "scale", .attr_size = sizeof(scale_attr), .describe = describe_act, .lower = scale_lower, .in_place = true};
 
 cvt_value cvtb_scale(cvt_builder *b, cvt_value x, float factor) {
     scale_attr a = {factor};

@@ -8,8 +8,9 @@
  * does nothing. The bias of the position is the same for all keys, so the softmax does not see it.
  *
  * The score of a position is a sum of a term in dx and a term in dy, hence P[n, m] = X[column n, column m] Y[row n,
- * row m], each a softmax along one axis of the grid: two small tables, made once, in double. So g P v is a product along
- * the rows of the grid and one along its columns, to which (1 - g) C v is added; maps exist only where they are tapped.
+ * row m], each a softmax along one axis of the grid: two small tables, made once, in double. So g P v is a product
+ * along the rows of the grid and one along its columns, to which (1 - g) C v is added; maps exist only where they are
+ * tapped.
  */
 #include <math.h>
 

@@ -153,8 +153,7 @@ static int product_tiles(const void *p, int n) {
 
 static void subtract(float *panel, const product_args *s, int first, int nr, int columns) {
     for (int kk = 0; kk < s->all.m; kk++, panel += nr)
-        for (int j = 0; j < columns; j++)
-            panel[j] = s->factor * ((kk == first + j ? s->diagonal : 0) - panel[j]);
+        for (int j = 0; j < columns; j++) panel[j] = s->factor * ((kk == first + j ? s->diagonal : 0) - panel[j]);
 }
 
 static void product_run(const void *p, const cvt_context *x, int tile) {

@@ -1,5 +1,5 @@
-/* pass_norm.c - batch norm with the statistics of the pass, as at training: mean and biased variance of each channel over
- * all images, rows and columns that run together. What one image gives so depends on the others.
+/* pass_norm.c - batch norm with the statistics of the pass, as at training: mean and biased variance of each channel
+ * over all images, rows and columns that run together. What one image gives so depends on the others.
  *
  * A first step finds the moments of some channels a tile, image after image and row after row, in double: the order is
  * the same for any number of threads. A second one applies them as (x - mean) scale + shift: of a few equal pixels the

@@ -5,8 +5,8 @@
  *   S = sum over keys of phi(k) [v, 1]                             [m, e + 1]
  *   y = phi(q) S: the first e columns, divided by the last + eps
  *
- * No maximum is subtracted: eps is absolute, and sums may be as small as it. phi is one product: -|t|^2 / 2 is a further
- * column of the input whose weights are 1, -ln(m) / 2 the bias of the exponent.
+ * No maximum is subtracted: eps is absolute, and sums may be as small as it. phi is one product: -|t|^2 / 2 is a
+ * further column of the input whose weights are 1, -ln(m) / 2 the bias of the exponent.
  *
  * Steps: S of every fixed block of keys; these added in their order; y of every block of queries. */
 #include <math.h>

@@ -156,9 +156,8 @@ static void bins_run(const void *p, const cvt_context *x, int tile) {
 
 static void bins_lower(cvt_lowering *l, const cvt_work *w) {
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
-    bins_args a = {.bins = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2]},
-                   .in = l->refs[w->node->in[0]],
-                   .out = l->refs[w->out]};
+    bins_args a = {
+        .bins = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2]}, .in = l->refs[w->node->in[0]], .out = l->refs[w->out]};
     cvt_lowering_step(l, w, &a, sizeof a, bins_tiles, bins_run);
 }
 
