@@ -1,6 +1,6 @@
-/* test_plan.c - the plan against its oracle: the unfused plan on reference kernels. Random networks of random shapes,
- * every instruction set that runs here; fused = unfused, any number of threads and images, tapped or not: the same
- * bits. */
+/* test_plan.c - the plan against its oracle: the unfused plan on reference kernels. Networks of odd shapes with random
+ * weights, every instruction set that runs here; fused = unfused, any number of threads and images, tapped or not: the
+ * same bits. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,35 @@ static const char *const configs[] = {
     "{\"kernel_size\":5,\"stride\":2,\"expand_ratio\":3,\"out_chs\":12},"
     "{\"kernel_size\":5,\"stride\":1,\"expand_ratio\":3,\"out_chs\":12}],\"stage_repeats\":[1,2],\"input_size\":[35,50]"
     "}",
+    /* gated attention, then plain attention with a class token; positions resized */
+    "{\"arch\":\"convit\",\"variant\":\"fb\",\"num_classes\":9,\"embed_dim\":10,\"num_heads\":3,\"num_local_layers\":2,"
+    "\"num_nonlocal_layers\":1,\"patch_size\":4,\"mlp_ratio\":2,\"image_size\":32,\"input_size\":[28,36]}",
+    /* landmarks: 81 tokens padded to 144 */
+    "{\"arch\":\"vit_efficient\",\"num_classes\":7,\"dim\":36,\"image_size\":[32,40],\"patch_size\":4,\"transformer\":"
+    "{\"type\":\"nystrom\",\"depth\":1,\"heads\":2,\"dim_head\":10,\"ff_mult\":2,\"num_landmarks\":72,\"pinv_"
+    "iterations\":3,"
+    "\"attn_values_residual\":true,\"attn_values_residual_conv_kernel\":5}}",
+    /* scores added to those of the layer before, a gated feed-forward part */
+    "{\"arch\":\"vit_efficient\",\"num_classes\":7,\"dim\":36,\"image_size\":[32,40],\"patch_size\":4,\"pool\":"
+    "\"mean\","
+    "\"transformer\":{\"type\":\"x_transformers\",\"depth\":2,\"heads\":3,\"attn_dim_head\":10,\"ff_mult\":2,\"ff_"
+    "glu\":true,"
+    "\"residual_attn\":true,\"norm_bias\":false,\"final_norm\":true}}",
+    /* attention within groups, convolutions of many maps */
+    "{\"arch\":\"tnt\",\"num_classes\":7,\"img_size\":[32,48],\"patch_size\":[8,16],\"embed_dim\":30,\"inner_dim\":12,"
+    "\"depth\":1,"
+    "\"num_heads_inner\":2,\"num_heads_outer\":3,\"first_stride\":3,\"qkv_bias\":true,\"legacy\":false}",
+    /* random features, sums over blocks of tokens */
+    "{\"arch\":\"t2t_vit\",\"num_classes\":7,\"img_size\":[48,64],\"embed_dim\":30,\"depth\":1,\"num_heads\":3,"
+    "\"tokens_type\":\"performer\",\"token_dim\":14}",
+    /* adaptive pooling, convolutions between linears */
+    "{\"arch\":\"pvt_v2\",\"num_classes\":7,\"embed_dims\":[12,20],\"num_heads\":[1,2],\"depths\":[1,1],\"sr_ratios\":["
+    "2,1],"
+    "\"mlp_ratios\":[2,2],\"linear\":true,\"input_size\":[45,70]}",
+    /* two branches, one of a cropped image */
+    "{\"arch\":\"crossvit_ibm\",\"num_classes\":7,\"img_size\":48,\"img_scale\":[1,0.6666666667],\"patch_size\":[12,16]"
+    ","
+    "\"embed_dim\":[12,20],\"num_heads\":[2,4],\"mlp_ratio\":[2,2,1],\"depth\":[[1,2,0],[1,1,2]],\"crop_scale\":true}",
 };
 
 enum { IMAGES = 3, NAME = 160 };

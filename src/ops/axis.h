@@ -1,5 +1,5 @@
-/* axis.h - resizing along one axis as a table: output i = sum over k of weight[at] * input[index[at]], at = i * taps + k.
- * In double, as PyTorch's interpolate defines the modes of cvt_interpolation. */
+/* axis.h - resizing along one axis as a table: output i = sum over k of weight[at] * input[index[at]] with
+ * at = i * taps + k. In double, as PyTorch's interpolate defines the modes of cvt_interpolation. */
 #ifndef CVT_OPS_AXIS_H
 #define CVT_OPS_AXIS_H
 

@@ -73,7 +73,7 @@ typedef enum cvt_interpolation {
     CVT_INTERPOLATE_NONE,
     CVT_INTERPOLATE_BILINEAR_CORNERS,  /* align_corners=True */
     CVT_INTERPOLATE_BILINEAR,          /* half-pixel centres */
-    CVT_INTERPOLATE_BICUBIC,           /* half-pixel centres, A = -0.75, taps clamped at the edge: torch, no antialias */
+    CVT_INTERPOLATE_BICUBIC,           /* half-pixel centres, A = -0.75, taps clamped at the edge: no antialias */
     CVT_INTERPOLATE_BICUBIC_ANTIALIAS, /* A = -0.5, taps beyond the edge left out: torch's antialias=True */
 } cvt_interpolation;
 typedef struct cvt_position {
@@ -115,8 +115,8 @@ cvt_value cvtb_attention_scores(cvt_builder *b, cvt_value q, cvt_value k, cvt_va
                                 cvt_value *scores);
 
 /* Gated positional self-attention of the h * w cells of a grid, see gpsa.c: the map is that of the content, blended
- * with one of the positions. q, k [T, C], v [T, V] -> [T, V]; parameters pos_proj.weight [heads, 3], pos_proj.bias [heads],
- * gate [heads]. Under the current scope "map", "content" and "position", [heads, T, T], can be tapped, and "gate", the
+ * with one of the positions. q, k [T, C], v [T, V] -> [T, V]; parameters pos_proj.weight [heads, 3], pos_proj.bias
+ * [heads], gate [heads]. Under the current scope "map", "content" and "position", [heads, T, T], can be tapped, and "gate", the
  * share [heads] of the position. */
 typedef struct cvt_gpsa {
     int heads, h, w;

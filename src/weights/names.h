@@ -4,8 +4,8 @@
  *
  * A row may also say that the file's tensor is not the graph's parameter as it stands:
  *   axes   which axes the file's tensor has. The parameter's axes are called a, b, c, d; 1 is an axis of length 1,
- *          round brackets join axes into one. "cdba": HWIO where the graph has OIHW; "1a11": [1,C,1,1] for [C]; "a(cdb)": a
- *          linear layer over patches, channels fastest, for a convolution. An axis of the parameter that is not named
+ *          round brackets join axes into one. "cdba": HWIO where the graph has OIHW; "1a11": [1,C,1,1] for [C]; "a(cdb)":
+ *          a linear layer over patches, channels fastest, for a convolution. An axis of the parameter that is not named
  *          has length 1.
  *   part   the parameter is rows [part, part + 1) * its length of the tensor's axis a, which holds `parts` parameters:
  *          {"attn.k.*", "attn.qkv.*", .part = 1, .parts = 3}.
