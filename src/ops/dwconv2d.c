@@ -42,6 +42,11 @@ static void run(const void *p, const cvt_context *x, int tile) {
     x->kernels->dwconv(&conv);
 }
 
+void cvt_lower_dwconv(cvt_lowering *l, const cvt_work *w, const cvt_dwconv *conv, int block) {
+    args a = {.rows = {conv->oh, block}, .conv = *conv, .in = l->refs[w->node->in[0]], .out = l->refs[w->out]};
+    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+}
+
 enum { TILE_FLOATS = 1 << 15 }; /* of output */
 
 static void lower(cvt_lowering *l, const cvt_work *w) {
@@ -57,28 +62,23 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
         for (size_t j = 0; j < channels; j++)
             weight[t * channels + j] = stored[j * taps + t] * (fold.scale ? fold.scale[j] : 1);
     int block = cvt_max_int(1, TILE_FLOATS / (out.d[2] * out.d[0]));
-    args a = {
-        .rows = {out.d[1], block},
-        .in = l->refs[w->node->in[0]],
-        .out = l->refs[w->out],
-        .conv = {.c = in.d[0],
-                 .h = in.d[1],
-                 .w = in.d[2],
-                 .oh = out.d[1],
-                 .ow = out.d[2],
-                 .kh = c->kh,
-                 .kw = c->kw,
-                 .stride_h = c->stride_h,
-                 .stride_w = c->stride_w,
-                 .pad_top = c->pad_top,
-                 .pad_left = c->pad_left,
-                 .ldx = channels,
-                 .weight = weight,
-                 .bias = fold.shift,
-                 .act = w->act,
-                 .ldy = channels},
-    };
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_dwconv conv = {.c = in.d[0],
+                       .h = in.d[1],
+                       .w = in.d[2],
+                       .oh = out.d[1],
+                       .ow = out.d[2],
+                       .kh = c->kh,
+                       .kw = c->kw,
+                       .stride_h = c->stride_h,
+                       .stride_w = c->stride_w,
+                       .pad_top = c->pad_top,
+                       .pad_left = c->pad_left,
+                       .ldx = channels,
+                       .weight = weight,
+                       .bias = fold.shift,
+                       .act = w->act,
+                       .ldy = channels};
+    cvt_lower_dwconv(l, w, &conv, block);
 }
 
 static const cvt_op op_dwconv2d = {.name = "dwconv2d",

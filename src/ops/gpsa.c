@@ -17,6 +17,7 @@
 #include "base/num.h"
 #include "ops/heads.h"
 #include "ops/ops.h"
+#include "ops/product.h"
 
 enum { MAP = 1, CONTENT, POSITION, GATE }; /* outputs behind the tokens */
 
@@ -110,16 +111,15 @@ static int place_tiles(const void *p, int n) { return n * ((const args *)p)->hea
 /* c [m, n] = a [m, k] b [k, n], rows of b at ldb. */
 static void product(const cvt_kernels *kernels, float *c, const float *a, const float *b, size_t ldb, int m, int n,
                     int k, float *panels) {
-    for (int j = 0; j < n; j += kernels->nr)
-        kernels->pack_kn(panels + (size_t)j * (size_t)k, b + j, ldb, k, cvt_min_int(kernels->nr, n - j));
+    cvt_panels_make(panels, kernels, b, ldb, k, n);
     cvt_gemm g = {.m = m, .n = n, .k = k, .a = a, .lda = (size_t)k, .b = panels, .c = c, .ldc = (size_t)n};
     kernels->gemm(&g);
 }
 
-static size_t placing_floats(const args *a, int nr) {
-    size_t w = (size_t)a->w, h = (size_t)a->h, dv = (size_t)a->heads.dv, more = (size_t)nr;
-    size_t along_w = w * (dv + more), along_h = h * (w * dv + more);
-    return h * w * dv + (along_w > along_h ? along_w : along_h);
+static size_t placing_floats(const args *a, const cvt_kernels *kernels) {
+    size_t along_w = cvt_panels_floats(kernels, a->w, a->heads.dv);
+    size_t along_h = cvt_panels_floats(kernels, a->h, a->w * a->heads.dv);
+    return (size_t)a->heads.t * (size_t)a->heads.dv + (along_w > along_h ? along_w : along_h);
 }
 
 static void place_run(const void *p, const cvt_context *x, int tile) {
@@ -206,7 +206,7 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     a.positioned.start += cvt_heads_floats(&a.heads);
     make_position(&a, l, w);
     cvt_heads_lower(&a.heads, l, w);
-    cvt_lowering_scratch(l, placing_floats(&a, l->kernels->nr));
+    cvt_lowering_scratch(l, placing_floats(&a, l->kernels));
     cvt_lowering_step(l, w, &a, sizeof a, place_tiles, place_run);
     cvt_lowering_scratch(l, l->kernels->attention_scratch(a.queries.block, a.heads.s));
     cvt_lowering_scratch(l, (size_t)a.heads.s);

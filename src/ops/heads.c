@@ -1,11 +1,7 @@
 /* heads.c - packs the keys and values of every head. */
 #include "ops/heads.h"
 
-#include "base/num.h"
-
-static size_t panels_of(int columns, int depth, int nr) {
-    return (size_t)((columns + nr - 1) / nr) * (size_t)nr * (size_t)depth;
-}
+#include "ops/product.h"
 
 cvt_heads cvt_heads_of(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels, int heads, int groups) {
     const cvt_value *in = w->node->in;
@@ -13,8 +9,8 @@ cvt_heads cvt_heads_of(const cvt_work *w, const cvt_graph *g, const cvt_kernels 
     cvt_heads a = {.heads = heads, .groups = groups, .t = q.d[0] / groups, .s = k.d[0] / groups};
     a.d = q.d[1] / heads;
     a.dv = v.d[1] / heads;
-    a.keys_size = panels_of(a.s, a.d, kernels->nr);
-    a.values_size = panels_of(a.dv, a.s, kernels->nr);
+    a.keys_size = cvt_panels_floats(kernels, a.d, a.s);
+    a.values_size = cvt_panels_floats(kernels, a.s, a.dv);
     return a;
 }
 
@@ -34,18 +30,13 @@ static int pack_tiles(const void *p, int n) {
 static void pack_run(const void *p, const cvt_context *x, int tile) {
     const cvt_heads *a = p;
     cvt_head_place at = cvt_head_at(a, tile);
-    int nr = x->kernels->nr;
     size_t ldk = (size_t)a->heads * (size_t)a->d, ldv = (size_t)a->heads * (size_t)a->dv;
     const float *k = cvt_at(x, a->k, at.image) + cvt_head_start(a, at, a->s, a->d);
     const float *v = cvt_at(x, a->v, at.image) + cvt_head_start(a, at, a->s, a->dv);
     float *keys = cvt_at(x, a->panels, at.image) +
                   ((size_t)at.group * (size_t)a->heads + (size_t)at.head) * (a->keys_size + a->values_size);
-    float *values = keys + a->keys_size;
-    for (int j = 0; j < a->s; j += nr)
-        x->kernels->pack_nk(keys + (size_t)j * (size_t)a->d, k + (size_t)j * ldk, CVT_F32, ldk, a->d,
-                            cvt_min_int(nr, a->s - j), NULL);
-    for (int j = 0; j < a->dv; j += nr)
-        x->kernels->pack_kn(values + (size_t)j * (size_t)a->s, v + j, ldv, a->s, cvt_min_int(nr, a->dv - j));
+    cvt_panels_make_turned(keys, x->kernels, k, ldk, a->d, a->s);
+    cvt_panels_make(keys + a->keys_size, x->kernels, v, ldv, a->s, a->dv);
 }
 
 void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_work *w) {

@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "graph/op.h"
 #include "ops/ops.h"
+#include "ops/product.h"
 
 typedef struct attr {
     int heads, iterations, queries;
@@ -64,10 +65,6 @@ static float *maxima(const args *a, const cvt_context *x, int image) { return ma
 
 static int tiles_of_heads(const void *p, int n) { return n * ((const args *)p)->heads; }
 
-static size_t panels(int columns, int depth, int nr) {
-    return (size_t)((columns + nr - 1) / nr) * (size_t)nr * (size_t)depth;
-}
-
 /* ---- A and the sums of its rows and columns ---- */
 
 static float largest(const float *x, size_t n) {
@@ -91,13 +88,11 @@ static void find_maxima(const float *matrix, size_t m, float *sums, float *out) 
 
 static void attend_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    int image = tile / a->heads, head = tile % a->heads, nr = x->kernels->nr;
+    int image = tile / a->heads, head = tile % a->heads;
     size_t ld = (size_t)a->heads * (size_t)a->d, start = (size_t)head * (size_t)a->d, m = (size_t)a->m;
     const float *k = cvt_at(x, a->k, image) + start;
     float *to = matrix(a, x, image, A, head);
-    for (int j = 0; j < a->m; j += nr)
-        x->kernels->pack_nk(x->scratch + (size_t)j * (size_t)a->d, k + (size_t)j * ld, CVT_F32, ld, a->d,
-                            cvt_min_int(nr, a->m - j), NULL);
+    cvt_panels_make_turned(x->scratch, x->kernels, k, ld, a->d, a->m);
     cvt_gemm g = {.m = a->m,
                   .n = a->m,
                   .k = a->d,
@@ -185,11 +180,10 @@ static void product_run(const void *p, const cvt_context *x, int tile) {
 static void apply_run(const void *p, const cvt_context *x, int tile) {
     const start_args *s = p;
     const args *a = &s->all;
-    int image = tile / a->heads, head = tile % a->heads, nr = x->kernels->nr;
+    int image = tile / a->heads, head = tile % a->heads;
     size_t ld = (size_t)a->heads * (size_t)a->dv, start = (size_t)head * (size_t)a->dv, m = (size_t)a->m;
     const float *w = cvt_at(x, a->w, image) + start;
-    for (int j = 0; j < a->dv; j += nr)
-        x->kernels->pack_kn(x->scratch + (size_t)j * m, w + j, ld, a->m, cvt_min_int(nr, a->dv - j));
+    cvt_panels_make(x->scratch, x->kernels, w, ld, a->m, a->dv);
     cvt_gemm g = {.m = a->m,
                   .n = a->dv,
                   .k = a->m,
@@ -217,10 +211,10 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     a.space = l->workspace;
     start_args s = {a, 1};
     product_args p = {.all = a, .columns = (COLUMNS + nr - 1) / nr * nr};
-    cvt_lowering_scratch(l, panels(a.m, a.d, nr));
+    cvt_lowering_scratch(l, cvt_panels_floats(l->kernels, a.d, a.m));
     cvt_lowering_scratch(l, (size_t)a.m);
-    cvt_lowering_scratch(l, panels(p.columns, a.m, nr));
-    cvt_lowering_scratch(l, panels(a.dv, a.m, nr));
+    cvt_lowering_scratch(l, cvt_panels_floats(l->kernels, a.m, p.columns));
+    cvt_lowering_scratch(l, cvt_panels_floats(l->kernels, a.m, a.dv));
     cvt_lowering_step(l, w, &a, sizeof a, tiles_of_heads, attend_run);
     cvt_lowering_step(l, w, &s, sizeof s, tiles_of_heads, start_run);
     for (int i = 0; i < t->iterations; i++) {

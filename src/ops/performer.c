@@ -12,7 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/num.h"
 #include "graph/op.h"
 #include "ops/ops.h"
 #include "ops/product.h"
@@ -48,17 +47,13 @@ typedef struct args {
 
 enum { ROWS = 64 }; /* of a block: of keys, the order of a sum depends on it */
 
-static size_t panels_of(int columns, int depth, int nr) {
-    return (size_t)((columns + nr - 1) / nr) * (size_t)nr * (size_t)depth;
-}
-
 static args make_args(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
     const attr *t = w->node->attr;
     cvt_shape q = g->values[w->node->in[0]].shape, v = g->values[w->node->in[2]].shape;
     args a = {.keys = {v.d[0], ROWS}, .queries = {q.d[0], ROWS}, .c = q.d[1], .e = v.d[1], .m = t->features};
     a.eps = t->eps;
     a.sum = (size_t)a.m * (size_t)(a.e + 1);
-    a.panels = panels_of(a.e + 1, a.m, kernels->nr);
+    a.panels = cvt_panels_floats(kernels, a.m, a.e + 1);
     return a;
 }
 
@@ -97,17 +92,10 @@ static void features(float *to, const args *a, const cvt_context *x, const float
     x->kernels->exp(to, (size_t)rows * (size_t)a->m);
 }
 
-/* Panels of a matrix [depth, columns]. */
-static void pack(float *to, const cvt_kernels *kernels, const float *from, int depth, int columns) {
-    for (int j = 0; j < columns; j += kernels->nr)
-        kernels->pack_kn(to + (size_t)j * (size_t)depth, from + j, (size_t)columns, depth,
-                         cvt_min_int(kernels->nr, columns - j));
-}
-
 /* Scratch of both steps: phi, then what it is made of or what follows. */
-static size_t scratch_of(const args *a, int nr) {
+static size_t scratch_of(const args *a, const cvt_kernels *kernels) {
     size_t wide = (size_t)ROWS * (size_t)(a->c + 1), values = (size_t)ROWS * (size_t)(a->e + 1);
-    return 2 * (size_t)ROWS * (size_t)a->m + wide + values + panels_of(a->e + 1, ROWS, nr);
+    return 2 * (size_t)ROWS * (size_t)a->m + wide + values + cvt_panels_floats(kernels, ROWS, a->e + 1);
 }
 
 static int key_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->keys); }
@@ -126,7 +114,7 @@ static void key_run(const void *p, const cvt_context *x, int tile) {
         memcpy(values + i * (e + 1), v + i * e, e * sizeof *v);
         values[i * (e + 1) + e] = 1;
     }
-    pack(panels, x->kernels, values, t.count, a->e + 1);
+    cvt_panels_make(panels, x->kernels, values, e + 1, t.count, a->e + 1);
     cvt_gemm g = {
         .m = a->m,
         .n = a->e + 1,
@@ -154,7 +142,7 @@ static void total_run(const void *p, const cvt_context *x, int image) {
         part += a->sum;
         for (size_t j = 0; j < a->sum; j++) total[j] += part[j];
     }
-    pack(cvt_at(x, a->workspace, image), x->kernels, total, a->m, a->e + 1);
+    cvt_panels_make(cvt_at(x, a->workspace, image), x->kernels, total, (size_t)a->e + 1, a->m, a->e + 1);
 }
 
 static int query_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->queries); }
@@ -205,7 +193,7 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     a.v = l->refs[in[2]];
     a.out = l->refs[w->out];
     a.workspace = l->workspace;
-    cvt_lowering_scratch(l, scratch_of(&a, l->kernels->nr));
+    cvt_lowering_scratch(l, scratch_of(&a, l->kernels));
     cvt_lowering_step(l, w, &a, sizeof a, key_tiles, key_run);
     cvt_lowering_step(l, w, &a, sizeof a, total_tiles, total_run);
     cvt_lowering_step(l, w, &a, sizeof a, query_tiles, query_run);

@@ -89,10 +89,28 @@ static void run(const void *p, const cvt_context *x, int tile) {
         run_packing(a, x, tile);
 }
 
+size_t cvt_panels_floats(const cvt_kernels *kernels, int depth, int columns) {
+    return (size_t)blocks(columns, kernels->nr) * (size_t)kernels->nr * (size_t)depth;
+}
+
+void cvt_panels_make(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
+                     int columns) {
+    for (int j = 0; j < columns; j += kernels->nr)
+        kernels->pack_kn(panels + (size_t)j * (size_t)depth, matrix + j, ld, depth,
+                         cvt_min_int(kernels->nr, columns - j));
+}
+
+void cvt_panels_make_turned(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
+                            int columns) {
+    for (int j = 0; j < columns; j += kernels->nr)
+        kernels->pack_nk(panels + (size_t)j * (size_t)depth, matrix + (size_t)j * ld, CVT_F32, ld, depth,
+                         cvt_min_int(kernels->nr, columns - j), NULL);
+}
+
 const float *cvt_pack_panels(cvt_lowering *l, const void *weight, cvt_dtype dtype, int k, int n, const float *scale) {
     int nr = l->kernels->nr;
     size_t element = cvt_dtype_size(dtype);
-    float *panels = cvt_lowering_floats(l, (size_t)blocks(n, nr) * (size_t)nr * (size_t)k);
+    float *panels = cvt_lowering_floats(l, cvt_panels_floats(l->kernels, k, n));
     for (int j = 0; panels && j < n; j += nr)
         l->kernels->pack_nk(panels + (size_t)j * (size_t)k, (const char *)weight + (size_t)j * (size_t)k * element,
                             dtype, (size_t)k, k, cvt_min_int(nr, n - j), scale ? scale + j : NULL);

@@ -1,5 +1,5 @@
-/* product.h - a matrix product with constant weights as a step: what linear layers and 1x1 convolutions come down to.
- */
+/* product.h - a matrix product with constant weights as a step: what linear layers and 1x1 convolutions come down to;
+ * and panels of a matrix that is computed, for ops that multiply by one. */
 #ifndef CVT_OPS_PRODUCT_H
 #define CVT_OPS_PRODUCT_H
 
@@ -10,5 +10,12 @@ void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, in
 
 /* Panels of B = scale * W^T for a weight [n, k] in f32 order, in plan memory; NULL when that runs out. */
 const float *cvt_pack_panels(cvt_lowering *l, const void *weight, cvt_dtype dtype, int k, int n, const float *scale);
+
+/* Floats of the panels of a matrix [depth, columns], and they themselves from its rows, which are ld apart. */
+size_t cvt_panels_floats(const cvt_kernels *kernels, int depth, int columns);
+void cvt_panels_make(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth, int columns);
+/* The same of the transposed of a matrix [columns, depth]. */
+void cvt_panels_make_turned(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
+                            int columns);
 
 #endif

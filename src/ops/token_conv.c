@@ -1,7 +1,7 @@
 /* token_conv.c - depth-wise convolution along the tokens, one kernel for all channels of a head: run as a convolution
  * of a map one pixel wide, with the kernels spread over their channels. */
-#include "base/num.h"
 #include "graph/op.h"
+#include "ops/conv.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 
@@ -25,25 +25,6 @@ static void describe(cvt_describe *d) {
     cvt_describe_output(d, s);
 }
 
-typedef struct args {
-    cvt_rows rows;
-    cvt_dwconv conv;
-    cvt_ref in, out;
-} args;
-
-static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->rows); }
-
-static void run(const void *p, const cvt_context *x, int tile) {
-    const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
-    cvt_dwconv conv = a->conv;
-    conv.x = cvt_at(x, a->in, t.image);
-    conv.y = cvt_at(x, a->out, t.image);
-    conv.row0 = t.first;
-    conv.row1 = t.first + t.count;
-    x->kernels->dwconv(&conv);
-}
-
 static void lower(cvt_lowering *l, const cvt_work *w) {
     const attr *k = w->node->attr;
     cvt_shape s = l->graph->values[w->out].shape;
@@ -53,25 +34,20 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     if (l->failed) return;
     for (size_t t = 0; t < taps; t++)
         for (size_t j = 0; j < c; j++) weight[t * c + j] = stored[j / each * taps + t];
-    args a = {
-        .rows = cvt_rows_of(s),
-        .in = l->refs[w->node->in[0]],
-        .out = l->refs[w->out],
-        .conv = {.c = s.d[1],
-                 .h = s.d[0],
-                 .w = 1,
-                 .oh = s.d[0],
-                 .ow = 1,
-                 .kh = k->kernel,
-                 .kw = 1,
-                 .stride_h = 1,
-                 .stride_w = 1,
-                 .pad_top = k->kernel / 2,
-                 .ldx = c,
-                 .weight = weight,
-                 .ldy = c},
-    };
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_dwconv conv = {.c = s.d[1],
+                       .h = s.d[0],
+                       .w = 1,
+                       .oh = s.d[0],
+                       .ow = 1,
+                       .kh = k->kernel,
+                       .kw = 1,
+                       .stride_h = 1,
+                       .stride_w = 1,
+                       .pad_top = k->kernel / 2,
+                       .ldx = c,
+                       .weight = weight,
+                       .ldy = c};
+    cvt_lower_dwconv(l, w, &conv, cvt_rows_of(s).block);
 }
 
 static const cvt_op op_token_conv = {
