@@ -120,6 +120,20 @@ def as_map(tokens, grid, what):
     return tokens.transpose(0, 2, 1).reshape(n, c, *grid)
 
 
+def renamed(case, names):
+    """{tap: (array, file)} of every intermediate, by {pattern of its name: tap, or function(match, array, file) -> (tap,
+    array)}; the first pattern that fits counts."""
+    taps = {}
+    for name, file in case.intermediates().items():
+        found, tap = next(((m, t) for m, t in ((re.fullmatch(p, name), t) for p, t in names.items()) if m), (None, None))
+        if not found:
+            raise Refused(f"{case.path}: no tap is known for the intermediate {name}")
+        data = case.array(file)
+        key, data = tap(found, data, file) if callable(tap) else (found.expand(tap), data)
+        taps[key] = data, file
+    return taps
+
+
 def save_timm_hub(folder, seed, architecture, size, **args):
     """A model of timm as its push_to_hf_hub writes it, with an input and the logits in float64."""
     import importlib.util

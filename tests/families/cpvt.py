@@ -1,5 +1,5 @@
 """CPVT (more/cpvt.py)."""
-from .pvt import renamed
+from .case import renamed
 
 KEYS = ("img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "num_classes", "gap", "num_pegs",
         "peg_kernel")

@@ -1,9 +1,8 @@
 """CrossViT of vit_pytorch (vit/crossvit_vp.py) and of IBM and timm (vit/timm_vit.py)."""
 import math
 import os
-import re
 
-from .case import Refused, as_map, save_timm_hub
+from .case import Refused, as_map, renamed, save_timm_hub
 
 BRANCHES = ("sm", "lg")
 VIT_PYTORCH_KEYS = ("num_classes", "depth", *(f"{s}_{k}" for s in BRANCHES for k in (
@@ -11,29 +10,18 @@ VIT_PYTORCH_KEYS = ("num_classes", "depth", *(f"{s}_{k}" for s in BRANCHES for k
     "cross_attn_depth", "cross_attn_heads", "cross_attn_dim_head")
 
 
-def taps_of(case, rules):
-    """{tap: (array, file)} of every intermediate, by rules (pattern of its name, function(its groups) -> tap)."""
-    taps = {}
-    for name, file in case.intermediates().items():
-        found = [(m, tap) for m, tap in ((re.fullmatch(pattern, name), tap) for pattern, tap in rules) if m]
-        if not found:
-            raise Refused(f"{case.path}: no tap is known for the intermediate {name}")
-        match, tap = found[0]
-        taps[tap(*(int(g) if g.isdigit() else g for g in match.groups()))] = case.array(file), file
-    return taps
-
-
 def vit_pytorch(case):
     case.expect(layer_norm_eps=1e-5, activation="gelu_erf")
     config = {"arch": "crossvit", "input_size": list(case.x.shape[2:]), **case.need("image_size"),
               "channels": case.x.shape[1], **case.need(*VIT_PYTORCH_KEYS)}
-    rules = [(r"emb_(sm|lg)", lambda s: s),
-             (r"(sm|lg)_tokens_embed", lambda s: f"{s}.tokens"),
-             (r"(sm|lg)_logits", lambda s: f"{s}.head"),
-             (r"(sm|lg)_enc_(\d+)", lambda s, i: f"stage{i}.{s}.norm"),
-             (r"(sm|lg)_cross_(\d+)", lambda s, i: f"stage{i}.{s}"),
-             (r"(sm|lg)_cross_attn_(\d+)_(\d+)", lambda s, i, k: f"stage{i}.cross{k}.{s}.attn.map")]
-    return config, taps_of(case, rules)
+    numbers = r"_0*(\d+)"
+    return config, renamed(case, {
+        r"emb_(sm|lg)": r"\1",
+        r"(sm|lg)_tokens_embed": r"\1.tokens",
+        r"(sm|lg)_logits": r"\1.head",
+        rf"(sm|lg)_enc{numbers}": r"stage\2.\1.norm",
+        rf"(sm|lg)_cross{numbers}": r"stage\2.\1",
+        rf"(sm|lg)_cross_attn{numbers}{numbers}": r"stage\2.cross\3.\1.attn.map"})
 
 
 def factor(whole, part):
@@ -54,17 +42,25 @@ def ibm(case):
               "qkv_bias": case.config.get("qkv_bias", True),
               **{k: c[k] for k in ("num_classes", "patch_size", "depth", "multi_conv", "crop_scale")}}
     fusion = [f"fusion{d[2] - 1}" if d[2] else "fusion" for d in c["depth"]]
-    rules = [(r"img_(\d)", lambda d: f"{BRANCHES[d]}.image"),
-             (r"tokens_embed_(\d)", lambda d: f"{BRANCHES[d]}.embed"),
-             (r"enc_(\d+)_(\d)", lambda i, d: f"stage{i}.{BRANCHES[d]}.block{c['depth'][i][d] - 1}"),
-             (r"fusion_(\d+)_(\d)", lambda i, d: f"stage{i}.{BRANCHES[d]}.{fusion[i]}"),
-             (r"block_(\d+)_(\d)", lambda i, d: f"stage{i}.{BRANCHES[d]}")]
-    taps = taps_of(case, rules)
-    for d, branch in enumerate(BRANCHES):
-        tap, side = f"{branch}.embed", c["image_sizes_scaled"][d] // c["patch_size"][d]
-        if tap in taps:
-            taps[tap] = as_map(taps[tap][0], (side, side), taps[tap][1]), taps[tap][1]
-    return config, taps
+
+    def embed(found, data, file):
+        d = int(found[1])
+        side = c["image_sizes_scaled"][d] // c["patch_size"][d]
+        return f"{BRANCHES[d]}.embed", as_map(data, (side, side), file)
+
+    def within(tail):
+        """Names a tap of stage i, branch d by what tail gives for the two."""
+        def tap(found, data, _):
+            i, d = int(found[1]), int(found[2])
+            return f"stage{i}.{BRANCHES[d]}{tail(i, d)}", data
+        return tap
+
+    return config, renamed(case, {
+        r"img_(\d)": lambda found, data, _: (f"{BRANCHES[int(found[1])]}.image", data),
+        r"tokens_embed_(\d)": embed,
+        r"enc_(\d+)_(\d)": within(lambda i, d: f".block{c['depth'][i][d] - 1}"),
+        r"fusion_(\d+)_(\d)": within(lambda i, _: f".{fusion[i]}"),
+        r"block_(\d+)_(\d)": within(lambda i, d: "")})
 
 
 def crossvit(case):

@@ -1,9 +1,8 @@
 """PVT of the authors and of Hugging Face (more/pvt_hf.py), and what it shares with its relatives."""
 import os
-import re
 import shutil
 
-from .case import Refused
+from .case import renamed
 
 # keys that are called alike in the oracles' configs and in the native dialect
 KEYS = ("layer_norm_eps", "embed_norm_eps", "num_classes", "num_labels", "img_size", "image_size", "patch_size",
@@ -17,24 +16,6 @@ def pyramid(case, arch, keys=KEYS):
     config = {"arch": arch, "input_size": list(case.x.shape[2:])}
     config.update({k: case.config[k] for k in keys if k in case.config})
     return config
-
-
-def renamed(case, names):
-    """names: {pattern of an intermediate: tap, or function(match, array, file) -> (tap, array)}."""
-    taps = {}
-    for name, file in case.intermediates().items():
-        for pattern, tap in names.items():
-            found = re.fullmatch(pattern, name)
-            if found and callable(tap):
-                key, data = tap(found, case.array(file), file)
-                taps[key] = data, file
-            elif found:
-                taps[found.expand(tap)] = case.array(file), file
-            if found:
-                break
-        else:
-            raise Refused(f"{case.path}: no tap is known for the intermediate {name}")
-    return taps
 
 
 def pvt(case):

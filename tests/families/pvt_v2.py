@@ -1,8 +1,8 @@
 """PVT v2 of the authors, timm and Hugging Face (more/timm_more.py, more/pvt_hf.py)."""
 import os
 
-from .case import as_map
-from .pvt import TINY, pyramid, renamed, save_hub, transformers
+from .case import as_map, renamed
+from .pvt import TINY, pyramid, save_hub, transformers
 
 
 def pvt_v2(case):

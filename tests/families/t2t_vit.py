@@ -1,5 +1,5 @@
 """T2T-ViT of its authors (more/t2t.py) and of vit_pytorch (more/t2t_vp.py)."""
-from .case import Refused
+from .case import renamed
 
 COMMON = ("depth", "num_classes")
 AUTHORS = ("embed_dim", "num_heads", "mlp_ratio", "token_dim", "tokens_type", "img_size")
@@ -13,18 +13,8 @@ def t2t_vit(case):
     if case.config.get("qk_scale"):
         config["qk_scale"] = case.config["qk_scale"]
     config.update(case.need(*(VIT_PYTORCH if vit_pytorch else AUTHORS), *COMMON))
-    names = {"tokens_embed": "tokens", "patch_tokens": "embed", "tokens_out": "norm"}
-    taps = {}
-    for name, file in case.intermediates().items():
-        kind, _, rest = name.partition("_")
-        if name in names:
-            tap = names[name]
-        elif kind in ("t2t", "tokens") and rest.isdigit():
-            tap = f"{'stage' if kind == 't2t' else 'block'}{int(rest)}"
-        else:
-            raise Refused(f"{case.path}: no tap is known for the intermediate {name}")
-        taps[tap] = case.array(file), file
-    return config, taps
+    return config, renamed(case, {"tokens_embed": "tokens", "patch_tokens": "embed", "tokens_out": "norm",
+                                  r"t2t_0*(\d+)": r"stage\1", r"tokens_0*(\d+)": r"block\1"})
 
 
 ARCHS = {"t2t_vit": t2t_vit}

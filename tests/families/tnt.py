@@ -1,5 +1,5 @@
 """TNT of timm and huawei-noah (more/timm_more.py --model small_tnt)."""
-from .case import Refused
+from .case import renamed
 
 KEYS = ("patch_size", "embed_dim", "inner_dim", "depth", "num_heads_inner", "num_heads_outer", "mlp_ratio", "qkv_bias",
         "first_stride", "num_classes")
@@ -11,23 +11,12 @@ def tnt(case):
     config.update({k: case.config[k] for k in ("legacy", "global_pool") if k in case.config})
     config.update(case.need("img_size", *KEYS))
 
-    def words(name):
+    def words(tap):
         """[N * patches, words, C] -> [N, patches * words, C]"""
-        data = case.array(name)
-        return data.reshape(len(case.x), -1, data.shape[-1])
+        return lambda found, data, _: (found.expand(tap), data.reshape(len(case.x), -1, data.shape[-1]))
 
-    taps = {}
-    for name, file in case.intermediates().items():
-        kind, _, rest = name.partition("_")
-        if name == "pixel_embed":
-            taps["embed"] = words(file), file
-        elif kind == "pixel" and rest.isdigit():
-            taps[f"block{int(rest)}.inner"] = words(file), file
-        elif kind == "tokens" and rest.isdigit():
-            taps[f"block{int(rest)}"] = case.array(file), file
-        else:
-            raise Refused(f"{case.path}: no tap is known for the intermediate {name}")
-    return config, taps
+    return config, renamed(case, {"pixel_embed": words("embed"), r"pixel_0*(\d+)": words(r"block\1.inner"),
+                                  r"tokens_0*(\d+)": r"block\1"})
 
 
 ARCHS = {"tnt": tnt}

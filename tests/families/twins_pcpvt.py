@@ -1,5 +1,6 @@
 """Twins-PCPVT of timm (more/timm_more.py)."""
-from .pvt import pyramid, renamed
+from .case import renamed
+from .pvt import pyramid
 
 
 def twins_pcpvt(case):

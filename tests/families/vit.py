@@ -1,8 +1,6 @@
 """ViT and DeiT: vit_pytorch in four layouts (vit/vit_vp.py), timm (vit/timm_vit.py); Hugging Face and timm hub
 directories (hub)."""
-import re
-
-from .case import Refused
+from .case import Refused, renamed
 
 
 def vit(case):
@@ -22,21 +20,12 @@ def vit(case):
         config.update(case.need("qkv_bias", "distilled"))
         config["global_pool"] = {"token": "token", "cls": "token", "avg": "avg"}[c.get("pool", "token")]
 
-    taps = {}
-    for name, file in case.intermediates().items():
-        data = case.array(file)
-        numbered = re.fullmatch(r"(attn_out|ff_out|tokens)_(\d+)", name)
-        if name == "attns":  # [N, depth, heads, T, T]
-            taps.update({f"block{j}.attn.map": (data[:, j], file) for j in range(data.shape[1])})
-        elif name == "embeddings":
-            taps["embeddings"] = data, file
-        elif name == "tokens_embed":
-            taps["embed"] = data, file
-        elif numbered:
-            part = {"attn_out": ".attn", "ff_out": ".mlp", "tokens": ""}[numbered[1]]
-            taps[f"block{int(numbered[2])}{part}"] = data, file
-        else:
-            raise Refused(f"{case.path}: no tap is known for the intermediate {name}")
+    taps = renamed(case, {"embeddings": "embeddings", "tokens_embed": "embed", "attns": "attns",
+                          r"attn_out_0*(\d+)": r"block\1.attn", r"ff_out_0*(\d+)": r"block\1.mlp",
+                          r"tokens_0*(\d+)": r"block\1"})
+    if "attns" in taps:
+        data, file = taps.pop("attns")  # [N, depth, heads, T, T]
+        taps.update({f"block{j}.attn.map": (data[:, j], file) for j in range(data.shape[1])})
     return config, taps
 
 
