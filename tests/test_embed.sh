@@ -251,6 +251,9 @@ if [ -x "$heat" ]; then
     rollout 'attend --rollout of the other branch' crossvit/a 0 stage1.sm.block0.attn.map \
         stage0.sm.block0.attn.map stage1.sm.block0.attn.map
     layer 'attend: the class token asks the other branch' crossvit/a stage1.cross1.lg.attn.map 0 -1
+    attend good/9.png -o a.npy --rollout --layer stage1.lg.block1.attn.map
+    attend good/9.png -o default.npy --rollout
+    same 'attend --rollout of the last layer that has one' default.npy a.npy
     rollout 'attend --rollout past a convolution of positions' cpvt/cls 0 -1 block0.attn.map block1.attn.map block2.attn.map
     rollout 'attend --rollout past inner attention' tnt/timm 0 -1 block0.attn.map block1.attn.map
     rollout 'attend --rollout of a network that hands on its scores' vit_efficient/xt 0 -1 \
@@ -265,7 +268,7 @@ if [ -x "$heat" ]; then
 fi
 
 model=$tests/data/crossvit/a
-refused 'attend --rollout: one query' 'no rollout: "stage1.cross1.lg.attn.map" is .2, 1, 17' good/1.jpg --rollout
+refused 'attend --rollout: one query' 'no rollout: "stage1.cross1.lg.attn.map" is .2, 1, 17' good/1.jpg --rollout --layer -1
 model=$tests/data/vit_efficient/nystrom_batch
 refused 'attend --rollout: landmarks' 'no rollout: "block1.attn.scatter" is part of landmark' good/1.jpg --rollout
 model=$tests/data/convit/fb

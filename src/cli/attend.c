@@ -85,6 +85,17 @@ static int find_default(const cvt_model *model) {
     return last;
 }
 
+/* The last one that ends a rollout, or just the default: what stands in its way will be said. */
+static int find_rollout(const cvt_model *model, int *chain) {
+    cvt_error error;
+    int n;
+    for (int i = cvt_model_taps(model) - 1; i >= 0; i--) {
+        cvt_attention_info a = cvt_model_attention(model, i);
+        if (a.map && a.height && cvt_model_rollout(model, i, chain, &n, &error) == CVT_OK) return i;
+    }
+    return find_default(model);
+}
+
 static int find_name(const cvt_model *model, const char *name) {
     for (int i = 0; i < cvt_model_taps(model); i++)
         if (cvt_opt_is(cvt_model_tap(model, i).name, name)) return i;
@@ -99,7 +110,7 @@ static int choose_layer(view *v) {
     bool numbered = !layer || parse_number(layer, &index);
     v->tap = !numbered ? find_name(v->model, layer) : find_map(v->model, index, &maps);
     if (numbered && maps == 0) return cvt_cli_usage(v->cli, "the model has no attention maps");
-    if (!layer) v->tap = find_default(v->model);
+    if (!layer) v->tap = v->settings->rollout ? find_rollout(v->model, v->chain) : find_default(v->model);
     if (numbered && v->tap < 0)
         return cvt_cli_usage(v->cli, "option '--layer': '%s' is not from %d to %d", layer, -maps, maps - 1);
     if (v->tap < 0) /* says which name is near */
@@ -131,8 +142,6 @@ static int choose_head(view *v) {
 /* Which taps the run must keep. */
 static int choose_taps(view *v) {
     cvt_error error;
-    v->chain = calloc((size_t)cvt_model_taps(v->model), sizeof *v->chain);
-    if (!v->chain) return fail_memory();
     v->chain[v->n++] = v->tap;
     for (int i = 0; i < 2 && v->info.factors[i] >= 0; i++) v->chain[v->n++] = v->info.factors[i];
     cvt_status status = CVT_OK;
@@ -146,6 +155,8 @@ static int open_model(view *v) {
     cvt_options options = {.weights_later = true};
     int status = cvt_models_open(v->cli, v->settings, &options, &v->model);
     if (status != CVT_EXIT_OK) return status;
+    v->chain = calloc((size_t)cvt_model_taps(v->model) + 1, sizeof *v->chain);
+    if (!v->chain) return fail_memory();
     if (cvt_model_inputs(v->model) == 1) return CVT_EXIT_OK;
     cvt_error error;
     cvt_fail(&error, CVT_CONFIG, "the model reads %d inputs, not one image", cvt_model_inputs(v->model));
