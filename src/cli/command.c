@@ -44,7 +44,8 @@ void cvt_cli_say(const char *file, const char *message) {
     cvt_str name = {0}, line = {0};
     if (file) cvt_record_escape(&name, file);
     size_t n = name.size;
-    bool said = n > 0 && strncmp(message, name.data, n) == 0 && (message[n] == ':' || message[n] == '/');
+    bool said = n > 0 && strncmp(message, name.data, n) == 0 &&
+                (message[n] == ':' || message[n] == '/' || strncmp(message + n, " (", 2) == 0);
     cvt_str_print(&line, "cvt: ");
     if (n > 0 && !said) cvt_str_append(&line, name.data, n);
     if (file && !said) cvt_str_print(&line, ": ");

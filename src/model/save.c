@@ -150,6 +150,17 @@ static bool names_all(const cvt_dialect *d, const cvt_graph *g) {
     return all;
 }
 
+static cvt_status fail_names(const cvt_model *m, const char *names, cvt_error *error) {
+    cvt_str known = {0};
+    for (const cvt_dialect *d = m->config.arch->dialects; d->name; d++)
+        cvt_str_print(&known, "%s%s", known.size ? ", " : "", d->name);
+    cvt_status status = known.failed ? cvt_fail_memory(error)
+                                     : cvt_fail(error, CVT_USAGE, "%s has no weight names called \"%s\", only %s",
+                                                m->config.arch->name, names, known.data);
+    cvt_str_free(&known);
+    return status;
+}
+
 /* The dialect of that name; of several, NAME_this and NAME_that, the one the model came from, else the first that has a
  * name for everything, else the first of all, which will say what it lacks. NULL: there is none. */
 static const cvt_dialect *choose_names(const cvt_model *m, const char *name) {
@@ -169,8 +180,7 @@ cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtyp
     if (!m->sources) return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
     if (dtype && (s.dtype = find_dtype(dtype)) == CVT_DTYPE_COUNT)
         return cvt_fail(error, CVT_USAGE, "dtype \"%s\" is not known; it is f32, f16 or bf16", dtype);
-    if (names && !(s.names = choose_names(m, names)))
-        return cvt_fail(error, CVT_USAGE, "%s has no weight names called \"%s\"", m->config.arch->name, names);
+    if (names && !(s.names = choose_names(m, names))) return fail_names(m, names, error);
     cvt_status status = save_all(&s, path, error);
     cvt_arena_free(&s.arena);
     return status;
