@@ -42,7 +42,8 @@ static cvt_status read_recipe(cvt_model *m, cvt_error *error) {
                             : cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
     const char *const *types = m->config.arch->hf_types;
     const char *type = m->config.model_type ? m->config.model_type : types ? types[0] : NULL;
-    if (status == CVT_OK) status = cvt_recipe_read_hf(&cvt_config_base(&m->config)->recipe, root, type, origin, error);
+    cvt_base *base = cvt_config_base(&m->config);
+    if (status == CVT_OK) status = cvt_recipe_read_hf(&base->recipe, root, type, base->channels, origin, error);
     cvt_json_free(document);
     return status;
 }

@@ -496,4 +496,12 @@ wrong '"num_attention_heads"[2] = 7 does not divide "hidden_sizes"[2] = 320' \
 wrong '"hidden_act" is "swiglu"' '{"model_type": "pvt_v2", "hidden_act": "swiglu"}'
 wrong '"num_classes" is 0' '{"architecture": "pvt_v2_b0", "num_classes": 0}'
 
+echo '{"architecture": "vit_tiny_patch16_224", "num_classes": 0}' >"$work/headless.json"
+check "timm's ViT without a classifier" counts "5524416 0 1253491200" -c "$work/headless.json"
+wrong '"num_classes" is 0' '{"arch": "vit", "num_classes": 0}'
+wrong '"num_classes" is 0, but a distilled' '{"architecture": "deit_tiny_distilled_patch16_224", "num_classes": 0}'
+echo '{"architecture": "vit_tiny_patch16_224", "model_args": {"fc_norm": null, "act_layer": null}}' >"$work/nulls.json"
+check "null for what timm leaves open" counts "5717416 0 1253683200" -c "$work/nulls.json"
+wrong '"fc_norm" must be true or false' '{"arch": "vit", "fc_norm": null}'
+
 [ "$failures" -eq 0 ]

@@ -182,6 +182,11 @@ converted() { # CASE NAMES: without the keys that the naming decides, so that th
     "$program" run -m "$work/one.safetensors" -i "$1/x.npy" -o "$work/after" --tap all || return 1
     same "$work/before" "$work/after"
 }
+unnamed() { # what names there are
+    if "$program" convert "$data/cvt/tiny" -o "$work/one.safetensors" --names timm 2>"$work/err"; then return 1; fi
+    grep -qF 'cvt has no weight names called "timm", only native, hf, hf_bare, microsoft' "$work/err"
+}
+check "names that the family has not" unnamed
 for names in native hf microsoft; do
     for model in tiny ms_mixed; do check "cvt/$model under $names names" converted "$data/cvt/$model" "$names"; done
 done
@@ -363,6 +368,37 @@ processed() { # WORDS PREPROCESSOR: what the line must hold
 check "pictures of all sizes are refused" processed '"do_resize" is false' '{"size": 224, "do_resize": false}'
 check "a crop this processor does not do is refused" processed '"do_center_crop" is true' \
     '{"size": 224, "do_center_crop": true, "crop_size": 200}'
+
+prepared() { # PREPROCESSOR: the tensor of a picture into $work/prepared.npy
+    rm -rf "$work/processed" && mkdir "$work/processed" && cp "$data"/vit/hub_deit/* "$work/processed" || return 1
+    printf '%s\n' "$1" >"$work/processed/preprocessor_config.json"
+    "$program" preprocess -m "$work/processed" "$data/cli/cat.jpg" -o "$work/prepared.npy"
+}
+alike() { # PREPROCESSOR PREPROCESSOR: both say the same
+    prepared "$1" && cp "$work/prepared.npy" "$work/one.npy" && prepared "$2" && cmp "$work/one.npy" "$work/prepared.npy"
+}
+vit='"image_processor_type": "ViTImageProcessor"' deit='"image_processor_type": "DeiTImageProcessor"'
+check "null in a preprocessor's config is the default" alike "{$vit, \"size\": 32}" \
+    "{$vit, \"size\": {\"height\": 32, \"width\": 32, \"shortest_edge\": null}, \"do_center_crop\": null, \"crop_size\": null,
+    \"do_resize\": null, \"resample\": null, \"rescale_factor\": null, \"image_mean\": null, \"image_std\": null}"
+check "ViT's processor crops where it is told to" alike "{$deit, \"size\": 40, \"crop_size\": 32}" \
+    "{$vit, \"size\": 40, \"crop_size\": 32, \"do_center_crop\": true, \"resample\": 3}"
+check "the shortest edge keeps the aspect" alike \
+    '{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 32}, "crop_pct": 0.8}' \
+    "{$deit, \"size\": {\"shortest_edge\": 40}, \"crop_size\": 32}"
+many_sizes() {
+    if prepared "{$vit, \"size\": {\"shortest_edge\": 32}}" 2>"$work/err"; then return 1; fi
+    "$program" check -m "$work/processed" && grep -qF '"shortest_edge", which leaves pictures of many sizes' "$work/err"
+}
+check "the shortest edge alone is refused of pictures" many_sizes
+check "a mean of other channels than the model's is refused" processed '"image_mean" has 4 entries, must be one number or a list of 3' \
+    '{"size": 224, "image_mean": [1, 2, 3, 4]}'
+satellite() { # a model of 5 channels reads no pictures, and its list has 5 entries
+    echo '{"architecture": "vit_tiny_patch16_224", "num_classes": 3, "model_args": {"in_chans": 5, "depth": 1},
+        "pretrained_cfg": {"input_size": [5, 224, 224], "mean": [1, 2, 3, 4, 5], "std": [1, 1, 1, 1, 1]}}' >"$work/five.json"
+    "$program" summary -c "$work/five.json" >/dev/null
+}
+check "a mean an entry a channel" satellite
 
 # ---- weights that do not fit: status 3, see test_binding.c for the rest ----
 

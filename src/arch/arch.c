@@ -71,7 +71,8 @@ static cvt_status read_native(cvt_config *c, const cvt_json *root, const char *o
     TRY(cvt_config_read(c->values, c->arch->keys, root, true, native_frame, origin, error));
     const cvt_json *preprocess = cvt_json_get(root, "preprocess");
     if (!preprocess) return CVT_OK;
-    cvt_status status = cvt_recipe_read_timm(&cvt_config_base(c)->recipe, preprocess, true, "\"preprocess\"", error);
+    cvt_recipe_spec *recipe = &cvt_config_base(c)->recipe;
+    cvt_status status = cvt_recipe_read_timm(recipe, preprocess, 3, true, "\"preprocess\"", error);
     return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", origin);
 }
 
@@ -108,17 +109,26 @@ static bool is_flat(const cvt_json *root) {
     return false;
 }
 
+/* Exports without a classifier have 0 classes. */
+static bool is_headless(const cvt_config *c, const cvt_json *root) {
+    int64_t classes;
+    return c->arch->headless && cvt_json_integer(cvt_json_get(root, "num_classes"), &classes) && classes == 0;
+}
+
 static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_json *root, const char *origin,
                             cvt_error *error) {
     const cvt_json *args, *pretrained;
     TRY(read_preset(c, preset, error));
     TRY(get_object(&args, root, "model_args", origin, error));
     TRY(get_object(&pretrained, root, "pretrained_cfg", origin, error));
-    if (args) TRY(cvt_config_read(c->values, c->arch->keys, args, false, NULL, origin, error));
-    TRY(cvt_config_read(c->values, c->arch->keys, root, false, NULL, origin, error));
+    cvt_base *base = cvt_config_base(c);
+    base->headless = is_headless(c, root);
+    const char *const except[] = {base->headless ? "num_classes" : NULL, NULL};
+    if (args) TRY(cvt_config_read(c->values, c->arch->keys, args, false, except, origin, error));
+    TRY(cvt_config_read(c->values, c->arch->keys, root, false, except, origin, error));
     if (!pretrained && is_flat(root)) pretrained = root;
     if (!pretrained) return CVT_OK;
-    return cvt_recipe_read_timm(&cvt_config_base(c)->recipe, pretrained, false, origin, error);
+    return cvt_recipe_read_timm(&base->recipe, pretrained, base->channels, false, origin, error);
 }
 
 static cvt_status unknown(const char *key, const char *value, const char *origin, cvt_error *error) {

@@ -16,6 +16,7 @@ typedef struct cvt_base {
     int size[2];                  /* input height, width */
     int asked[CVT_MAX_INPUTS][2]; /* what the caller wants of each input; 0: nothing. size[] knows it already */
     int channels, classes;
+    bool headless;    /* a hub has the model without its classifier */
     cvt_arena *arena; /* the model's, for what a family's readers of keys and settle() keep */
     cvt_recipe_spec recipe;
 } cvt_base;
@@ -53,6 +54,7 @@ typedef struct cvt_arch {
     const cvt_preset *presets;   /* ends with name NULL, or NULL */
     const cvt_dialect *dialects; /* of the weights; native first; ends with name NULL */
     const char *classifier;      /* pattern of the last layer's weight, [classes, C] */
+    bool headless;               /* the family runs without its classifier */
     /* Fills in what the config leaves to the weights, and checks what keys mean together. Messages name the key. */
     cvt_status (*settle)(void *config, const cvt_facts *facts, cvt_error *error);
     /* The forward pass; returns the logits. */

@@ -161,6 +161,7 @@ cvt_status cvt_config_read(void *config, const cvt_key *keys, const cvt_json *ob
         while (key->name && strcmp(key->name, name) != 0) key++;
         if (!key->name && !strict) continue;
         if (!key->name) return unknown(keys, name, origin, error);
+        if (key->nullable && !strict && cvt_json_kind_of(m) == CVT_JSON_NULL) continue;
         if (key->type == CVT_KEY_OBJECT) {
             TRY(read_object(config, key, m, strict, origin, error));
             continue;

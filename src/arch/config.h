@@ -38,6 +38,7 @@ typedef struct cvt_key {
     size_t offset; /* in the config struct */
     double min, max;
     bool inert;                 /* checked and left out: known upstream, without effect here */
+    bool nullable;              /* null is as good as absent, unless the reading is strict */
     const char *const *choices; /* NULL-terminated */
     const struct cvt_key *keys; /* of CVT_KEY_OBJECT: offsets are within its struct */
     /* For CVT_KEY_READER: fills `field`; the error need not name the key. */

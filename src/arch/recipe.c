@@ -43,11 +43,17 @@ static cvt_status read_edge(int *out, const cvt_json *value, cvt_error *error) {
     return CVT_OK;
 }
 
+/* A member that is there and not null. */
+static const cvt_json *member(const cvt_json *object, const char *key) {
+    const cvt_json *m = cvt_json_get(object, key);
+    return m && cvt_json_kind_of(m) != CVT_JSON_NULL ? m : NULL;
+}
+
 /* 224, [224, 224], {"height": 224, "width": 224} or {"shortest_edge": 224}. */
 static cvt_status read_size(void *field, const cvt_json *value, cvt_error *error) {
     int *size = field;
     if (cvt_json_kind_of(value) == CVT_JSON_OBJECT) {
-        const cvt_json *shortest = cvt_json_get(value, "shortest_edge");
+        const cvt_json *shortest = member(value, "shortest_edge");
         const cvt_json *h = shortest ? shortest : cvt_json_get(value, "height"),
                        *w = shortest ? shortest : cvt_json_get(value, "width");
         if (!h || !w) return cvt_fail(error, CVT_CONFIG, "must have \"height\" and \"width\", or \"shortest_edge\"");
@@ -63,25 +69,48 @@ static cvt_status read_size(void *field, const cvt_json *value, cvt_error *error
     return CVT_OK;
 }
 
-/* Three numbers, or one that stands for all channels. */
-static cvt_status read_channels(double *out, const cvt_json *value, double least, cvt_error *error) {
-    size_t n = cvt_json_kind_of(value) == CVT_JSON_ARRAY ? cvt_json_size(value) : 0;
-    const cvt_json *entry = n ? cvt_json_first(value) : value;
-    if (n != 0 && n != 1 && n != 3) return cvt_fail(error, CVT_CONFIG, "must be one number or a list of 3");
-    for (int i = 0; i < 3; i++) {
-        if (!cvt_json_number(entry, &out[i])) return cvt_fail(error, CVT_CONFIG, "must be numbers");
-        if (!(out[i] > least && fabs(out[i]) < 1e6))
-            return cvt_fail(error, CVT_CONFIG, "has a value out of range: %g", out[i]);
-        if (n == 3) entry = cvt_json_next(entry);
+static bool is_shortest(const cvt_json *size) {
+    return size && cvt_json_kind_of(size) == CVT_JSON_OBJECT && member(size, "shortest_edge");
+}
+
+/* A number a channel, or one that stands for all. Pictures have 3; of a model of more, which reads none, the number of
+ * entries is kept to be checked. */
+static cvt_status read_channels(double *out, int *entries, const cvt_json *value, double least, cvt_error *error) {
+    size_t n = cvt_json_kind_of(value) == CVT_JSON_ARRAY ? cvt_json_size(value) : 1;
+    const cvt_json *entry = cvt_json_kind_of(value) == CVT_JSON_ARRAY ? cvt_json_first(value) : value;
+    if (n < 1 || n > 64) return cvt_fail(error, CVT_CONFIG, "must be one number or a list of one a channel");
+    for (size_t i = 0; i < n || i < 3; i++) {
+        double number;
+        if (!cvt_json_number(entry, &number)) return cvt_fail(error, CVT_CONFIG, "must be numbers");
+        if (!(number > least && fabs(number) < 1e6))
+            return cvt_fail(error, CVT_CONFIG, "has a value out of range: %g", number);
+        if (i < 3) out[i] = number;
+        if (i + 1 < n) entry = cvt_json_next(entry);
+    }
+    *entries = (int)n;
+    return CVT_OK;
+}
+
+/* Lists have an entry a channel; of a model of other channels than a picture's 3, whose program may have left 3 there,
+ * nothing reads them. */
+static cvt_status check_entries(const cvt_recipe_spec *spec, int channels, const char *mean, const char *std,
+                                const char *origin, cvt_error *error) {
+    for (int i = 0; i < 2; i++) {
+        int n = spec->entries[i];
+        if (n <= 1 || n == 3 || n == channels) continue;
+        return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" has %d entries, must be one number or a list of %d", origin,
+                        i ? std : mean, n, channels);
     }
     return CVT_OK;
 }
 
 static cvt_status read_mean(void *field, const cvt_json *value, cvt_error *error) {
-    return read_channels(field, value, -1e6, error);
+    cvt_recipe_spec *spec = field;
+    return read_channels(spec->mean, &spec->entries[0], value, -1e6, error);
 }
 static cvt_status read_std(void *field, const cvt_json *value, cvt_error *error) {
-    return read_channels(field, value, 0, error);
+    cvt_recipe_spec *spec = field;
+    return read_channels(spec->std, &spec->entries[1], value, 0, error);
 }
 
 /* ---- Hugging Face ---- */
@@ -98,26 +127,31 @@ static cvt_status read_resample(void *field, const cvt_json *value, cvt_error *e
     return CVT_OK;
 }
 
+/* Both dialects take null for absent. */
 #define AT(field) offsetof(cvt_recipe_spec, field)
+#define READER(key, at, reader) {.name = key, .type = CVT_KEY_READER, .nullable = true, .offset = at, .read = reader}
+#define SWITCH(key, at) {.name = key, .type = CVT_KEY_BOOL, .nullable = true, .offset = at}
+#define NUMBER(key, at, least, most) \
+    {.name = key, .type = CVT_KEY_NUMBER, .nullable = true, .offset = at, .min = least, .max = most}
 static const cvt_key hf_keys[] = {
-    {.name = "size", .type = CVT_KEY_READER, .offset = AT(size), .read = read_size},
-    {.name = "crop_pct", .type = CVT_KEY_NUMBER, .offset = AT(crop_pct), .min = 0.01, .max = 1},
-    {.name = "resample", .type = CVT_KEY_READER, .offset = AT(filter), .read = read_resample},
-    {.name = "do_resize", .type = CVT_KEY_BOOL, .offset = AT(do_resize)},
-    {.name = "do_center_crop", .type = CVT_KEY_BOOL, .offset = AT(do_crop)},
-    {.name = "do_rescale", .type = CVT_KEY_BOOL, .offset = AT(do_rescale)},
-    {.name = "rescale_factor", .type = CVT_KEY_NUMBER, .offset = AT(rescale_factor), .min = 1e-9, .max = 1e3},
-    {.name = "do_normalize", .type = CVT_KEY_BOOL, .offset = AT(do_normalize)},
-    {.name = "image_mean", .type = CVT_KEY_READER, .offset = AT(mean), .read = read_mean},
-    {.name = "image_std", .type = CVT_KEY_READER, .offset = AT(std), .read = read_std},
+    READER("size", AT(size), read_size),
+    NUMBER("crop_pct", AT(crop_pct), 0.01, 1),
+    READER("resample", AT(filter), read_resample),
+    SWITCH("do_resize", AT(do_resize)),
+    SWITCH("do_center_crop", AT(do_crop)),
+    SWITCH("do_rescale", AT(do_rescale)),
+    NUMBER("rescale_factor", AT(rescale_factor), 1e-9, 1e3),
+    SWITCH("do_normalize", AT(do_normalize)),
+    READER("image_mean", 0, read_mean),
+    READER("image_std", 0, read_std),
     {0},
 };
 static const cvt_key hf_crop_keys[] = {
-    {.name = "crop_size", .type = CVT_KEY_READER, .offset = AT(size), .read = read_size},
+    READER("crop_size", AT(size), read_size),
     {0},
 };
 static const cvt_key hf_resize_keys[] = {
-    {.name = "size", .type = CVT_KEY_READER, .offset = AT(resize), .read = read_size},
+    READER("size", AT(resize), read_size),
     {0},
 };
 
@@ -148,6 +182,11 @@ static bool is_processor(const char *text, const char *name) {
     return false;
 }
 
+static bool wants_crop(const cvt_json *object) {
+    bool crop = false;
+    return cvt_json_bool(cvt_json_get(object, "do_center_crop"), &crop) && crop;
+}
+
 static const processor *find_processor(const cvt_json *object, const char *model_type, const char **named) {
     const char *text = cvt_json_string(cvt_json_get(object, "image_processor_type"));
     if (!text) text = cvt_json_string(cvt_json_get(object, "feature_extractor_type"));
@@ -159,44 +198,52 @@ static const processor *find_processor(const cvt_json *object, const char *model
     return NULL;
 }
 
-/* Switches that would leave pictures of many sizes, or that the class knows and a CvT's recipe does not. */
+/* Switches that would leave pictures of many sizes, or ask for what is not done here. */
 static cvt_status check_switches(const cvt_recipe_spec *spec, const cvt_json *object, bool crops, const char *origin,
                                  cvt_error *error) {
-    bool crop = false;
     if (!spec->do_resize && !(crops && spec->do_crop))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_resize\" is false, but the model reads pictures of one size",
                         origin);
-    if (!crops && cvt_json_bool(cvt_json_get(object, "do_center_crop"), &crop) && crop)
+    if (!crops && wants_crop(object))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_center_crop\" is true, which is not done for this processor",
                         origin);
     return CVT_OK;
 }
 
-cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, const char *model_type, const char *origin,
-                              cvt_error *error) {
-    const char *named;
-    const processor *p = find_processor(object, model_type, &named);
-    if (!p && named)
-        return cvt_fail(error, CVT_CONFIG, "%s: \"image_processor_type\" is \"%s\", which is not known here", origin,
-                        named);
-    if (!p) return cvt_fail(error, CVT_CONFIG, "%s: names no \"image_processor_type\"", origin);
-    *spec = cvt_recipe_default(p->kind, p->size, 0.875);
-    spec->given = true;
-    spec->half_even = false;
-    spec->filter = (int)p->filter;
-    spec->resize[0] = spec->resize[1] = p->resize;
-    set_norm(spec, p->mean, p->std);
-    static const char *const size[] = {"size", NULL};
-    bool crops = p->kind == CVT_RECIPE_SQUASH_CROP;
-    TRY(cvt_config_read(spec, hf_keys, object, false, crops ? size : NULL, origin, error));
-    TRY(check_switches(spec, object, crops, origin, error));
-    if (!crops) return CVT_OK;
+/* "size" is what pictures are resized to, "crop_size" what is cut out of them. */
+static cvt_status read_crop(cvt_recipe_spec *spec, const cvt_json *object, const char *origin, cvt_error *error) {
     TRY(cvt_config_read(spec, hf_resize_keys, object, false, NULL, origin, error));
     TRY(cvt_config_read(spec, hf_crop_keys, object, false, NULL, origin, error));
     if (spec->do_crop) return CVT_OK;
     spec->kind = CVT_RECIPE_SQUASH;
     memcpy(spec->size, spec->resize, sizeof spec->size);
     return CVT_OK;
+}
+
+cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, const char *model_type, int channels,
+                              const char *origin, cvt_error *error) {
+    const char *named;
+    const processor *p = find_processor(object, model_type, &named);
+    if (!p && named)
+        return cvt_fail(error, CVT_CONFIG, "%s: \"image_processor_type\" is \"%s\", which is not known here", origin,
+                        named);
+    if (!p) return cvt_fail(error, CVT_CONFIG, "%s: names no \"image_processor_type\"", origin);
+    bool added = p->kind == CVT_RECIPE_SQUASH && wants_crop(object); /* any of these classes crops where told to */
+    if (added && !member(object, "crop_size"))
+        return cvt_fail(error, CVT_CONFIG, "%s: \"do_center_crop\" is true, but there is no \"crop_size\"", origin);
+    *spec = cvt_recipe_default(added ? CVT_RECIPE_SQUASH_CROP : p->kind, p->size, 0.875);
+    spec->given = true;
+    spec->half_even = false;
+    spec->filter = (int)p->filter;
+    spec->resize[0] = spec->resize[1] = p->resize ? p->resize : p->size;
+    spec->shortest = p->kind != CVT_RECIPE_CONVNEXT && is_shortest(member(object, "size"));
+    set_norm(spec, p->mean, p->std);
+    static const char *const size[] = {"size", NULL};
+    bool crops = spec->kind == CVT_RECIPE_SQUASH_CROP;
+    TRY(cvt_config_read(spec, hf_keys, object, false, crops ? size : NULL, origin, error));
+    TRY(check_entries(spec, channels, "image_mean", "image_std", origin, error));
+    TRY(check_switches(spec, object, crops, origin, error));
+    return crops ? read_crop(spec, object, origin, error) : CVT_OK;
 }
 
 /* ---- timm ---- */
@@ -238,21 +285,22 @@ static cvt_status read_rounding(void *field, const cvt_json *value, cvt_error *e
 }
 
 static const cvt_key timm_keys[] = {
-    {.name = "input_size", .type = CVT_KEY_READER, .offset = AT(size), .read = read_input_size},
-    {.name = "crop_pct", .type = CVT_KEY_NUMBER, .offset = AT(crop_pct), .min = 0.01, .max = 1},
-    {.name = "crop_mode", .type = CVT_KEY_READER, .offset = AT(kind), .read = read_crop_mode},
-    {.name = "crop_rounding", .type = CVT_KEY_READER, .offset = AT(half_even), .read = read_rounding},
-    {.name = "interpolation", .type = CVT_KEY_CHOICE, .offset = AT(filter), .choices = interpolations},
-    {.name = "mean", .type = CVT_KEY_READER, .offset = AT(mean), .read = read_mean},
-    {.name = "std", .type = CVT_KEY_READER, .offset = AT(std), .read = read_std},
+    READER("input_size", AT(size), read_input_size),
+    NUMBER("crop_pct", AT(crop_pct), 0.01, 1),
+    READER("crop_mode", AT(kind), read_crop_mode),
+    READER("crop_rounding", AT(half_even), read_rounding),
+    {.name = "interpolation", .type = CVT_KEY_CHOICE, .nullable = true, .offset = AT(filter), .choices = interpolations},
+    READER("mean", 0, read_mean),
+    READER("std", 0, read_std),
     {0},
 };
 
-cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, bool strict, const char *origin,
-                                cvt_error *error) {
+cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, int channels, bool strict,
+                                const char *origin, cvt_error *error) {
     *spec = cvt_recipe_default(CVT_RECIPE_CENTER, 0, 0.875);
     spec->given = true;
-    return cvt_config_read(spec, timm_keys, object, strict, NULL, origin, error);
+    TRY(cvt_config_read(spec, timm_keys, object, strict, NULL, origin, error));
+    return check_entries(spec, channels, "mean", "std", origin, error);
 }
 
 /* ---- for one input size ---- */
@@ -287,11 +335,15 @@ cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int 
                    crop ? scaled_h : height, crop ? scaled_w : width);
         break;
     case CVT_RECIPE_SQUASH:
+        if (spec->shortest)
+            return cvt_fail(error, CVT_UNSUPPORTED,
+                            "the processor's \"size\" is the \"shortest_edge\", which leaves pictures of many sizes");
         set_resize(&r, CVT_RESIZE_SQUASH, height, width);
         crop = false;
         break;
     case CVT_RECIPE_SQUASH_CROP: /* another input size keeps the file's ratio of resize to crop */
-        set_resize(&r, CVT_RESIZE_SQUASH, (int)((int64_t)spec->resize[0] * height / spec->size[0]),
+        set_resize(&r, spec->shortest ? CVT_RESIZE_SHORTEST : CVT_RESIZE_SQUASH,
+                   (int)((int64_t)spec->resize[0] * height / spec->size[0]),
                    (int)((int64_t)spec->resize[1] * width / spec->size[1]));
         crop = spec->do_crop;
         break;

@@ -20,6 +20,8 @@ typedef struct cvt_recipe_spec {
     cvt_recipe_kind kind;
     int size[2];   /* height, width that the file names; 0: none */
     int resize[2]; /* for CVT_RECIPE_SQUASH_CROP */
+    bool shortest; /* Hugging Face: the shorter edge is resized to `resize`, the aspect kept */
+    int entries[2]; /* of mean and std where a file lists them; 0: it does not */
     double crop_pct;
     int filter; /* a cvt_filter */
     bool half_even, do_resize, do_crop, do_rescale, do_normalize;
@@ -30,12 +32,12 @@ typedef struct cvt_recipe_spec {
 cvt_recipe_spec cvt_recipe_default(cvt_recipe_kind kind, int size, double crop_pct);
 
 /* Hugging Face: absent keys are the defaults of the processor's class, an absent class follows from model_type (may be
- * NULL). CVT_CONFIG, naming origin and key. */
-cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, const char *model_type, const char *origin,
-                              cvt_error *error);
+ * NULL). channels: the model's. CVT_CONFIG, naming origin and key. */
+cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, const char *model_type, int channels,
+                              const char *origin, cvt_error *error);
 /* timm's pretrained_cfg; also the native "preprocess", where unknown keys are errors (strict). */
-cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, bool strict, const char *origin,
-                                cvt_error *error);
+cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, int channels, bool strict,
+                                const char *origin, cvt_error *error);
 
 /* For a model that reads height x width of `channels`. */
 cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int height, int width, int channels,

@@ -54,7 +54,7 @@ static const cvt_act acts[] = {ACTIVATIONS(ACT)};
 typedef enum head {
     HEAD_TOKEN,    /* the class token's, though a distillation token may be there */
     HEAD_BOTH,     /* the mean of the class token's and the distillation token's */
-    HEAD_FEATURES, /* none: the normalised class token is the output */
+    HEAD_FEATURES, /* none: what a classifier would read is the output */
 } head;
 static const struct {
     const char *name;
@@ -77,6 +77,7 @@ typedef struct config {
     double mlp_ratio, eps;
     int pool, activation;
     int qkv_bias, class_token, distilled, fc_norm; /* 0, 1, UNSAID */
+    int pool_prefix;                               /* 0, 1: the mean takes the class token in */
     head head;
     int table[2]; /* cells of the table of positions */
     cvt_interpolation resize;
@@ -102,8 +103,9 @@ static cvt_status read_architectures(void *field, const cvt_json *value, cvt_err
 #define COUNT(key, field, least, most) \
     {.name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most}
 #define SIZE(key, field) {.name = key, .type = CVT_KEY_SIZE, .offset = AT(field), .min = 1, .max = 65535}
-#define FLAG(key, field) {.name = key, .type = CVT_KEY_FLAG, .offset = AT(field)}
-#define CHOICE(key, field, list) {.name = key, .type = CVT_KEY_CHOICE, .offset = AT(field), .choices = list}
+#define FLAG(key, field) {.name = key, .type = CVT_KEY_FLAG, .nullable = true, .offset = AT(field)}
+#define CHOICE(key, field, list) \
+    {.name = key, .type = CVT_KEY_CHOICE, .nullable = true, .offset = AT(field), .choices = list}
 static const cvt_key keys[] = {
     CHOICE("variant", variant, variants),
     CHOICE("layout", layout, layouts),
@@ -132,6 +134,7 @@ static const cvt_key keys[] = {
     FLAG("class_token", class_token),
     FLAG("distilled", distilled),
     FLAG("fc_norm", fc_norm),
+    FLAG("pool_include_prefix", pool_prefix),
     FLAG("qkv_bias", qkv_bias),
     CHOICE("activation", activation, activations),
     CHOICE("act_layer", activation, activations),
@@ -348,6 +351,7 @@ static void settle_head(config *c, const cvt_facts *facts) {
     bool named = c->architecture != UNSAID;
     if (c->distilled == UNSAID) c->distilled = named && architectures[c->architecture].distilled;
     c->head = named ? architectures[c->architecture].head : c->distilled ? HEAD_BOTH : HEAD_TOKEN;
+    if (c->base.headless && !c->distilled) c->head = HEAD_FEATURES;
     if (c->pool == UNSAID && facts->weights) {
         const cvt_tensor *cls = cvt_facts_tensor(facts, "cls_token", 0);
         c->pool = cvt_facts_tensor(facts, "fc_norm.weight", 0) && c->variant == TIMM ? POOL_MEAN
@@ -356,12 +360,15 @@ static void settle_head(config *c, const cvt_facts *facts) {
     }
     if (c->pool == UNSAID) c->pool = c->class_token == 0 ? POOL_MEAN : POOL_TOKEN;
     bool mean = c->pool == POOL_MEAN, vp = c->variant == VIT_PYTORCH;
+    if (vp) c->pool_prefix = true;
     if (c->class_token == UNSAID) c->class_token = !(vp && c->layout == LAYOUT_D && mean);
     if (c->fc_norm == UNSAID) c->fc_norm = mean && (!vp || c->layout <= LAYOUT_B);
     if (c->qkv_bias == UNSAID) c->qkv_bias = !vp;
 }
 
 static cvt_status check_head(const config *c, cvt_error *error) {
+    if (c->base.headless && c->distilled)
+        return cvt_fail(error, CVT_CONFIG, "\"num_classes\" is 0, but a distilled model needs its two classifiers");
     if (c->distilled && c->variant == VIT_PYTORCH)
         return cvt_fail(error, CVT_CONFIG, "\"distilled\" needs \"variant\" timm");
     if (c->head == HEAD_BOTH && !c->distilled)
@@ -475,9 +482,9 @@ static cvt_value tokens(cvt_builder *b, const config *c, cvt_value t, int h, int
     return cvtb_tap(b, cvtb_position(b, t, "pos_embed", &position), "tokens");
 }
 
-/* The token that is classified, [1, dim]. vit_pytorch's mean takes the class token in. */
+/* The token that is classified, [1, dim]. */
 static cvt_value pool(cvt_builder *b, const config *c, cvt_value t) {
-    int first = c->variant == TIMM ? c->class_token : 0;
+    int first = c->pool_prefix ? 0 : c->class_token;
     if (c->pool == POOL_TOKEN) return cvtb_slice(b, t, 0, 1);
     return cvtb_mean(b, first ? cvtb_slice(b, t, first, cvtb_shape(b, t).d[0] - first) : t);
 }
@@ -527,6 +534,7 @@ const cvt_arch cvt_arch_vit = {
     .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
+    .headless = true,
     .settle = settle,
     .build = build,
 };
