@@ -182,11 +182,11 @@ converted() { # CASE NAMES: without the keys that the naming decides, so that th
     "$program" run -m "$work/one.safetensors" -i "$1/x.npy" -o "$work/after" --tap all || return 1
     same "$work/before" "$work/after"
 }
-unnamed() { # what names there are
-    if "$program" convert "$data/cvt/tiny" -o "$work/one.safetensors" --names timm 2>"$work/err"; then return 1; fi
-    grep -qF 'cvt has no weight names called "timm", only native, hf, hf_bare, microsoft' "$work/err"
+foreign_names() { # what names there are
+    ! "$program" convert "$data/cvt/tiny" -o "$work/one.safetensors" --names timm 2>"$work/err" &&
+        grep -qF 'cvt has no weight names called "timm", only native, hf, hf_bare, microsoft' "$work/err"
 }
-check "names that the family has not" unnamed
+check "names that the family has not" foreign_names
 for names in native hf microsoft; do
     for model in tiny ms_mixed; do check "cvt/$model under $names names" converted "$data/cvt/$model" "$names"; done
 done
@@ -387,8 +387,8 @@ check "the shortest edge keeps the aspect" alike \
     '{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 32}, "crop_pct": 0.8}' \
     "{$deit, \"size\": {\"shortest_edge\": 40}, \"crop_size\": 32}"
 many_sizes() {
-    if prepared "{$vit, \"size\": {\"shortest_edge\": 32}}" 2>"$work/err"; then return 1; fi
-    "$program" check -m "$work/processed" && grep -qF '"shortest_edge", which leaves pictures of many sizes' "$work/err"
+    ! prepared "{$vit, \"size\": {\"shortest_edge\": 32}}" 2>"$work/err" &&
+        "$program" check -m "$work/processed" && grep -qF '"shortest_edge", which leaves pictures of many sizes' "$work/err"
 }
 check "the shortest edge alone is refused of pictures" many_sizes
 check "a mean of other channels than the model's is refused" processed '"image_mean" has 4 entries, must be one number or a list of 3' \
