@@ -3,25 +3,11 @@
 # and wrong configs. Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program.
 set -u
-root=$(dirname "$(cd "$(dirname "$0")" && pwd)")
+tests=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$tests")
 program=$(realpath "${CVT:-$root/cvt}")
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
-export LC_ALL=C
-failures=0
-
-# check NAME COMMAND...: the command succeeds; what it prints is the reason if it does not
-check() {
-    name=$1
-    shift
-    if why=$("$@" 2>&1); then
-        echo "ok $name"
-    else
-        echo "not ok $name: $(echo "$why" | head -n 1)"
-        failures=$((failures + 1))
-    fi
-}
+# shellcheck source=tests/case.sh
+. "$tests/case.sh"
 
 # ---- counts of the published models ----
 

@@ -7,25 +7,9 @@ tests=$(cd "$(dirname "$0")" && pwd)
 cvt=$(realpath "${CVT:-$tests/../cvt}")
 heat=$(realpath -m "${CVT_BIN:-$tests/../build}/test_heat")
 model=$tests/data/cvt/tiny
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/case.sh
+. "$tests/case.sh"
 cd "$work" || exit 1
-unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
-export LC_ALL=C
-failures=0
-
-pass() { echo "ok $1"; }
-fail() {
-    echo "not ok $1: $(echo "$2" | head -c 300 | tr '\n' ' ')"
-    failures=$((failures + 1))
-}
-equal() { # NAME GOT WANT
-    if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "got $2, want $3"; fi
-}
-same() { # NAME FILE FILE
-    if [ -s "$2" ] && cmp -s "$2" "$3"; then pass "$1"; else fail "$1" "$2 and $3 differ or are empty"; fi
-}
-lines() { wc -l <"$1" | tr -d ' '; }
 # numbers FILE.npy: its data without the header
 numbers() { tail -c +$(($(od -An -tu2 -j8 -N2 "$1") + 11)) "$1"; }
 # shape FILE.npy: as its header has it

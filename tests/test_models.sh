@@ -9,24 +9,8 @@ root=$(dirname "$tests")
 program=$(realpath "${CVT:-$root/cvt}")
 diff=$(realpath "${CVT_BIN:-$root/build}/test_npydiff")
 data=$tests/data
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
-export LC_ALL=C
-failures=0
-
-pass() { echo "ok $1"; }
-fail() {
-    echo "not ok $1: $2"
-    failures=$((failures + 1))
-}
-
-# check NAME COMMAND...: the command succeeds; what it prints is the reason if it does not
-check() {
-    name=$1
-    shift
-    if why=$("$@" 2>&1); then pass "$name"; else fail "$name" "$(echo "$why" | head -n 1)"; fi
-}
+# shellcheck source=tests/case.sh
+. "$tests/case.sh"
 
 # result MODEL OUT [OPTION]...: one pass over the case's input
 result() {
@@ -39,8 +23,8 @@ result() {
     "$program" run -m "$model" -o "$out" "$@"
 }
 
-# same A B: the same files with the same bytes
-same() { diff -rq "$1" "$2"; }
+# same_files A B: folders of the same files with the same bytes
+same_files() { diff -rq "$1" "$2"; }
 
 expected() { if [ -f "$1/expected64.npy" ]; then echo "$1/expected64.npy"; else echo "$1/expected.npy"; fi; }
 
@@ -60,7 +44,7 @@ accurate() { # CASE: as the original
 
 steady() { # CASE: the same bytes with other threads, and without taps
     for t in 2 3; do
-        result "$1" "$work/many" -t "$t" --tap all && same "$work/one" "$work/many" || return 1
+        result "$1" "$work/many" -t "$t" --tap all && same_files "$work/one" "$work/many" || return 1
     done
     result "$1" "$work/bare" -t 2 && cmp "$work/one/output.npy" "$work/bare/output.npy"
 }
@@ -180,7 +164,7 @@ converted() { # CASE NAMES: without the keys that the naming decides, so that th
     "$program" check -m "$work/one.safetensors" >/dev/null || return 1
     result "$1" "$work/before" --tap all && mkdir -p "$work/after" && rm -f "$work/after"/* || return 1
     "$program" run -m "$work/one.safetensors" -i "$1/x.npy" -o "$work/after" --tap all || return 1
-    same "$work/before" "$work/after"
+    same_files "$work/before" "$work/after"
 }
 foreign_names() { # what names there are
     ! "$program" convert "$data/cvt/tiny" -o "$work/one.safetensors" --names timm 2>"$work/err" &&
