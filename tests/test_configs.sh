@@ -469,7 +469,7 @@ for arch in twins_pcpvt pvt pvt_v2; do
 done
 for arch in twins_pcpvt pvt; do
     pyramid 'stage3.embed.proj: a kernel of 2 x 2 does not fit' '"input_size": [224, 16], "sr_ratios": [1, 1, 1, 1]'
-    pyramid 'stage0.block0.attn.sr: a kernel of 8 x 8 does not fit' '"input_size": [224, 16]'
+    pyramid 'stage0.block0: a reduction by 8 ("sr_ratio", "sr_ratios") does not fit the map' '"input_size": [224, 16]'
 done
 arch=pvt
 pyramid '"sr_ratios"[3] = 2: the last stage has a class token' '"sr_ratios": [8, 4, 2, 2]'

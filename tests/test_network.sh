@@ -274,7 +274,7 @@ layers 'a: "sr_ratio" = 4: a stage with "cls_token" must not reduce' \
     '{"type": "pvt_stage", "name": "a", "cls_token": true}'
 layers '"num_heads" = 3 does not divide "embed_dim" = 128' '{"type": "pvt_stage", "num_heads": 3}'
 layers '"num_heads" = 3 does not divide "embed_dim" = 128' '{"type": "pvt_v2_stage", "num_heads": 3}'
-layers 'attn.sr: a kernel of 200 x 200 does not fit' '{"type": "pvt_stage", "sr_ratio": 200}'
+layers 'block0: a reduction by 200 ("sr_ratio", "sr_ratios") does not fit the map [128, 112, 112]' '{"type": "pvt_stage", "sr_ratio": 200}'
 layers '"peg_kernel" = 2 must be odd' '{"type": "peg", "peg_kernel": 2}'
 layers 'reads a map or tokens; "inputs" names a value of shape [3]' \
     '{"type": "pool", "name": "a"}, {"type": "peg", "name": "b"}'

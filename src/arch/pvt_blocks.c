@@ -29,6 +29,8 @@ static cvt_value reduce(cvt_builder *b, const cvt_pvt_block *k, cvt_value z, int
         return z;
     }
     if (prefix) cvtb_fail(b, "keys are reduced by %d: there is no place for a class token", ratio);
+    if (ratio > h || ratio > w)
+        cvtb_fail(b, "a reduction by %d (\"sr_ratio\", \"sr_ratios\") does not fit the map [%d, %d, %d]", ratio, dim, h, w);
     cvt_conv conv = cvt_conv_square(dim, ratio, ratio, 0, true);
     cvt_value map = cvtb_map(b, z, h, w);
     cvtb_open(b, "attn", 0, 0, NULL);
