@@ -6,7 +6,8 @@ KEYS = ("img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio"
 
 
 def cpvt(case):
-    config = {"arch": "cpvt", "input_size": list(case.x.shape[2:]), **case.need(*KEYS)}
+    config = {"arch": "cpvt", "input_size": list(case.x.shape[2:]), "in_chans": case.x.shape[1],
+              **case.need(*KEYS)}
     config.update({k: case.config[k] for k in ("qkv_bias", "layer_norm_eps") if k in case.config})
 
     def block(match, data, file):

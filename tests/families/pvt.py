@@ -14,6 +14,7 @@ KEYS = ("layer_norm_eps", "embed_norm_eps", "num_classes", "num_labels", "img_si
 def pyramid(case, arch, keys=KEYS):
     case.need("depths", "mlp_ratios", "dialect")
     config = {"arch": arch, "input_size": list(case.x.shape[2:])}
+    config["num_channels" if case.config["dialect"] == "hf" else "in_chans"] = case.x.shape[1]
     config.update({k: case.config[k] for k in keys if k in case.config})
     return config
 

@@ -13,8 +13,11 @@ def t2t_vit(case):
     if case.config.get("qk_scale"):
         config["qk_scale"] = case.config["qk_scale"]
     config.update(case.need(*(VIT_PYTORCH if vit_pytorch else AUTHORS), *COMMON))
-    return config, renamed(case, {"tokens_embed": "tokens", "patch_tokens": "embed", "tokens_out": "norm",
-                                  r"t2t_0*(\d+)": r"stage\1", r"tokens_0*(\d+)": r"block\1"})
+    taps = renamed(case, {"tokens_embed": "tokens", "patch_tokens": "embed", "tokens_out": "norm",
+                          r"t2t_0*(\d+)": r"stage\1", r"tokens_0*(\d+)": r"block\1"})
+    if vit_pytorch and len(config["t2t_layers"]) == 1:
+        taps.pop("stage0", None)  # the windows of the image: there is no transformer between two unfoldings
+    return config, taps
 
 
 ARCHS = {"t2t_vit": t2t_vit}
