@@ -131,6 +131,11 @@ check "landmark attention in vit-pytorch 1.0.2" changed "42006088 0 259008745472
 check "an encoder of x-transformers 1.32" changed "51408872 0 10469801984" vit-x-transformers "$current"
 check "an encoder of x-transformers 1.32 in vit-pytorch 1.0.2" \
     changed "51411432 0 10469801984" vit-x-transformers "$current; s/\"a\"/\"b\"/"
+one_head='s/"heads": 8/"heads": 1, "attn_dim_head": 512/'
+check "a single head of x-transformers 1.32 has no projection" \
+    changed "48263144 0 9850093568" vit-x-transformers "$current; $one_head"
+check "a single head of x-transformers 0.31 has one" \
+    changed "51420648 0 10469801984" vit-x-transformers "$one_head"
 lite3=$root/configs/efficientnet-lite3.json
 check "EfficientNet-Lite3 at 300" counts "8197096 76745 1607554544" -c "$lite3" --size 300
 while read -r architecture count; do
@@ -302,6 +307,8 @@ efficient '82 tokens are more than the 65 positions of "pos_embed"' \
     '"patch_size": 8, "input_size": 72, "transformer": {"type": "nystrom"}'
 efficient '"transformer": "num_landmarks" is not for "type" = "x_transformers"' \
     '"patch_size": 8, "transformer": {"type": "x_transformers", "num_landmarks": 8}'
+efficient '"attn_project_out" is false, which needs "heads" = 8 times "attn_dim_head" = 64 to be "dim" = 32' \
+    '"patch_size": 8, "dim": 32, "transformer": {"type": "x_transformers", "attn_project_out": false}'
 wrong '"image_size" is missing' '{"arch": "vit_efficient", "patch_size": 8, "transformer": {"type": "nystrom"}}'
 nystrom '"transformer": "num_landmarks" is 0' '"num_landmarks": 0'
 nystrom '"transformer": "heads" is 0' '"heads": 0'

@@ -26,7 +26,7 @@ static const char *const pools[] = {"cls", "mean", NULL};
 typedef struct transformer {
     int type, dim, depth, heads, ff_mult;
     int dim_head, num_landmarks, pinv_iterations, attn_values_residual, attn_values_residual_conv_kernel; /* nystrom */
-    int attn_dim_head, ff_glu, residual_attn, norm_bias, final_norm; /* x_transformers */
+    int attn_dim_head, attn_project_out, ff_glu, residual_attn, norm_bias, final_norm; /* x_transformers */
 } transformer;
 
 typedef struct config {
@@ -53,6 +53,7 @@ static const cvt_key transformer_keys[] = {
      .min = 1,
      .max = 1023},
     {.name = "attn_dim_head", .type = CVT_KEY_INT, .offset = IN(attn_dim_head), .min = 1, .max = 65536},
+    SWITCH(attn_project_out),
     SWITCH(ff_glu),
     SWITCH(residual_attn),
     SWITCH(norm_bias),
@@ -148,6 +149,7 @@ static void defaults(void *p) {
                                   .ff_mult = 4,
                                   .pinv_iterations = UNSAID,
                                   .attn_values_residual = UNSAID,
+                                  .attn_project_out = UNSAID,
                                   .ff_glu = UNSAID,
                                   .residual_attn = UNSAID,
                                   .norm_bias = UNSAID,
@@ -167,6 +169,7 @@ static const char *misplaced(const transformer *t) {
         {NYSTROM, "attn_values_residual", t->attn_values_residual != UNSAID},
         {NYSTROM, "attn_values_residual_conv_kernel", t->attn_values_residual_conv_kernel != 0},
         {X_TRANSFORMERS, "attn_dim_head", t->attn_dim_head != 0},
+        {X_TRANSFORMERS, "attn_project_out", t->attn_project_out != UNSAID},
         {X_TRANSFORMERS, "ff_glu", t->ff_glu != UNSAID},
         {X_TRANSFORMERS, "residual_attn", t->residual_attn != UNSAID},
         {X_TRANSFORMERS, "norm_bias", t->norm_bias != UNSAID},
@@ -198,12 +201,24 @@ static cvt_status settle_nystrom(transformer *t, const cvt_facts *facts, cvt_err
     return CVT_OK;
 }
 
-static void settle_encoder(transformer *t, const cvt_facts *facts) {
+static cvt_status settle_encoder(const config *c, transformer *t, const cvt_facts *facts, cvt_error *error) {
     if (!t->attn_dim_head) t->attn_dim_head = 64;
     settle_switch(&t->ff_glu, facts, "block0.mlp.gate.weight", "block{j}.mlp.gate.weight", false);
     settle_switch(&t->norm_bias, facts, "block0.norm1.bias", "block{j}.norm1.bias", false);
     settle_switch(&t->final_norm, facts, "norm.weight", "norm.weight", true);
     if (t->residual_attn == UNSAID) t->residual_attn = false; /* no tensor tells */
+    /* x-transformers with scale-only norms leaves the projection of a single head out, which had better fit then */
+    int inner = t->heads * t->attn_dim_head; /* heads, attn_dim_head: at most 2^12 and 2^16 */
+    if (t->attn_project_out == UNSAID && inner == c->dim)
+        settle_switch(&t->attn_project_out, facts, "block0.attn.proj.weight", "block{j}.attn.proj.weight",
+                      t->heads > 1 || t->norm_bias);
+    if (t->attn_project_out == UNSAID) t->attn_project_out = true;
+    if (!t->attn_project_out && inner != c->dim)
+        return cvt_fail(error, CVT_CONFIG,
+                        "\"transformer\": \"attn_project_out\" is false, which needs \"heads\" = %d times "
+                        "\"attn_dim_head\" = %d to be \"dim\" = %d",
+                        t->heads, t->attn_dim_head, c->dim);
+    return CVT_OK;
 }
 
 static cvt_status settle_image(config *c, cvt_error *error) {
@@ -237,7 +252,7 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     if (t->type == NYSTROM)
         TRY(settle_nystrom(t, facts, error));
     else
-        settle_encoder(t, facts);
+        TRY(settle_encoder(c, t, facts, error));
     if (!c->base.classes) c->base.classes = 1000;
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, c->image_size[0], 0.875);
     return CVT_OK;
@@ -331,7 +346,8 @@ static cvt_value scored_attention(cvt_builder *b, const transformer *t, cvt_valu
     cvt_value k = cvtb_linear(b, x, "k", inner, false);
     cvt_value v = cvtb_linear(b, x, "v", inner, false);
     cvt_value y = cvtb_attention_scores(b, q, k, v, t->heads, scale, scores);
-    y = cvtb_tap(b, cvtb_linear(b, y, "proj", dim, false), NULL);
+    if (t->attn_project_out) y = cvtb_linear(b, y, "proj", dim, false);
+    cvtb_tap(b, y, NULL);
     cvtb_close(b);
     return y;
 }
