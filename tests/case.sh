@@ -1,6 +1,7 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154  # $tests and $program are those of the test
 # case.sh - what shell tests begin with, to be read by `.`: a folder of the test's own, $work, none of the caller's
-# settings, and cases that print "ok NAME" or "not ok NAME: why". $failures counts the latter.
+# settings, and cases that print "ok NAME" or "not ok NAME: why". $failures counts the latter. The test says $tests, the
+# folder of this file, and $program where it uses what needs them.
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
@@ -27,3 +28,26 @@ same() { # NAME FILE FILE
     if [ -s "$2" ] && cmp -s "$2" "$3"; then pass "$1"; else fail "$1" "$2 and $3 differ or are empty"; fi
 }
 lines() { wc -l <"$1" | tr -d ' '; }
+
+# refused TEXT CONFIG: $program ends with status 3, nothing on standard output, one line that holds the text
+refused() {
+    printf '%s\n' "$2" >"$work/wrong.json"
+    "$program" summary -c "$work/wrong.json" >"$work/out" 2>"$work/err"
+    status=$?
+    [ "$status" -eq 3 ] || { echo "status $status" && return 1; }
+    [ ! -s "$work/out" ] || { echo "something on standard output" && return 1; }
+    [ "$(wc -l <"$work/err")" -eq 1 ] || { echo "not one line" && return 1; }
+    grep -qF -e "$1" "$work/err" || { cat "$work/err" && return 1; }
+}
+
+# make_pictures: nine different ones in good/, eight the same JPEG in each orientation; byte 49 is where its EXIF block
+# says which
+make_pictures() {
+    mkdir good
+    for o in 1 2 3 4 5 6 7 8; do
+        cp "$tests/data/cli/cat.jpg" good/$o.jpg
+        # shellcheck disable=SC2059 # an octal escape is made
+        printf "\\$(printf '%03o' $o)" | dd of=good/$o.jpg bs=1 seek=49 conv=notrunc 2>/dev/null
+    done
+    cp "$tests/data/cli/dog.png" good/9.png
+}

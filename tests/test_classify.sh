@@ -9,6 +9,7 @@ model=${CVT_TEST_MODEL:+$(realpath "$CVT_TEST_MODEL")}
 # shellcheck source=tests/case.sh
 . "$tests/case.sh"
 cd "$work" || exit 1
+
 # classify ARGUMENT...: records into out, messages into err, the exit status into $status
 classify() {
     timeout 60 "$cvt" classify -m "$model" "$@" >out 2>err
@@ -17,14 +18,7 @@ classify() {
 
 # ---- inputs ----------------------------------------------------------------------------------------------------------
 
-# Eight different pictures: the same JPEG in each orientation; byte 49 is where its EXIF block says which.
-mkdir good
-for o in 1 2 3 4 5 6 7 8; do
-    cp "$tests/data/cli/cat.jpg" good/$o.jpg
-    # shellcheck disable=SC2059 # an octal escape is made
-    printf "\\$(printf '%03o' $o)" | dd of=good/$o.jpg bs=1 seek=49 conv=notrunc 2>/dev/null
-done
-cp "$tests/data/cli/dog.png" good/9.png
+make_pictures
 
 mkdir bad
 head -c 800 good/1.jpg >bad/torn.jpg

@@ -228,15 +228,6 @@ check "Hugging Face's defaults are CvT-13" counts "19613635 25767 4565706368" -c
 
 # ---- wrong configs: status 3, nothing on standard output, one line that names the key ----
 
-refused() { # TEXT CONFIG: what the line must hold
-    printf '%s\n' "$2" >"$work/wrong.json"
-    "$program" summary -c "$work/wrong.json" >"$work/out" 2>"$work/err"
-    status=$?
-    [ "$status" -eq 3 ] || { echo "status $status" && return 1; }
-    [ ! -s "$work/out" ] || { echo "something on standard output" && return 1; }
-    [ "$(wc -l <"$work/err")" -eq 1 ] || { echo "not one line" && return 1; }
-    grep -qF -e "$1" "$work/err" || { cat "$work/err" && return 1; }
-}
 wrong() { check "refused: $2" refused "$1" "$2"; }
 cvt() { wrong "$1" "{\"arch\": \"cvt\", $2}"; }
 lite() { wrong "$1" "{\"arch\": \"efficientnet_lite\", $2}"; }

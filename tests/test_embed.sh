@@ -10,6 +10,7 @@ model=$tests/data/cvt/tiny
 # shellcheck source=tests/case.sh
 . "$tests/case.sh"
 cd "$work" || exit 1
+
 # numbers FILE.npy: its data without the header
 numbers() { tail -c +$(($(od -An -tu2 -j8 -N2 "$1") + 11)) "$1"; }
 # shape FILE.npy: as its header has it
@@ -24,14 +25,7 @@ attend() {
     status=$?
 }
 
-# Eight different pictures: the same JPEG in each orientation; byte 49 is where its EXIF block says which.
-mkdir good
-for o in 1 2 3 4 5 6 7 8; do
-    cp "$tests/data/cli/cat.jpg" good/$o.jpg
-    # shellcheck disable=SC2059 # an octal escape is made
-    printf "\\$(printf '%03o' $o)" | dd of=good/$o.jpg bs=1 seek=49 conv=notrunc 2>/dev/null
-done
-cp "$tests/data/cli/dog.png" good/9.png
+make_pictures
 head -c 800 good/1.jpg >torn.jpg
 
 # ---- rows ------------------------------------------------------------------------------------------------------------

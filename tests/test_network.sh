@@ -218,15 +218,6 @@ check "ViT-Ti of layers counts as ViT-Ti" by_hand
 
 # ---- wrong networks: status 3, nothing on standard output, one line that names the layer ----
 
-refused() { # TEXT CONFIG
-    printf '%s\n' "$2" >"$work/wrong.json"
-    "$program" summary -c "$work/wrong.json" >"$work/out" 2>"$work/err"
-    status=$?
-    [ "$status" -eq 3 ] || { echo "status $status" && return 1; }
-    [ ! -s "$work/out" ] || { echo "something on standard output" && return 1; }
-    [ "$(wc -l <"$work/err")" -eq 1 ] || { echo "not one line" && return 1; }
-    grep -qF -e "$1" "$work/err" || { cat "$work/err" && return 1; }
-}
 network() { check "refused: $2" refused "$1" "{\"arch\": \"network\", $2}"; }
 layers() { network "$1" "\"layers\": [$2]"; }
 two='"inputs": [{"name": "a"}, {"name": "b", "channels": 4, "size": 16}]'
