@@ -1,0 +1,117 @@
+/* test_gpsa.c - gated positional self-attention on grids that are no squares, against the formula written out in double:
+ * the tokens, the blended map, content, position and gate, on every instruction set that runs here. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "ops/ops.h"
+#include "plan/plan.h"
+#include "test.h"
+#include "weights/bind.h"
+
+enum { HEADS = 2, WIDTH = 3, CHANNELS = HEADS * WIDTH, MOST = 40 };
+static const float scale = 0.7f;
+
+/* One head by the book; all matrices [n, n]. */
+typedef struct expected {
+    double content[MOST * MOST], position[MOST * MOST], map[MOST * MOST], out[MOST * WIDTH], gate;
+} expected;
+
+static void softmax(double *row, int n) {
+    double most = -INFINITY, sum = 0;
+    for (int i = 0; i < n; i++) most = fmax(most, row[i]);
+    for (int i = 0; i < n; i++) sum += row[i] = exp(row[i] - most);
+    for (int i = 0; i < n; i++) row[i] /= sum;
+}
+
+/* x: tokens [n, CHANNELS], which are queries, keys and values. */
+static void compute(expected *e, const float *x, int h, int w, int head, const float *weight, float bias, float gate) {
+    const int n = h * w;
+    e->gate = 1 / (1 + exp(-(double)gate));
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            double dot = 0, dx = j % w - i % w, dy = j / w - i / w;
+            for (int c = 0; c < WIDTH; c++)
+                dot += (double)x[i * CHANNELS + head * WIDTH + c] * (double)x[j * CHANNELS + head * WIDTH + c];
+            e->content[i * n + j] = (double)scale * dot;
+            e->position[i * n + j] = (double)weight[0] * dx + (double)weight[1] * dy +
+                                     (double)weight[2] * (dx * dx + dy * dy) + (double)bias;
+        }
+        softmax(e->content + i * n, n);
+        softmax(e->position + i * n, n);
+        for (int c = 0; c < WIDTH; c++) e->out[i * WIDTH + c] = 0;
+        for (int j = 0; j < n; j++) {
+            double a = (1 - e->gate) * e->content[i * n + j] + e->gate * e->position[i * n + j];
+            e->map[i * n + j] = a;
+            for (int c = 0; c < WIDTH; c++) e->out[i * WIDTH + c] += a * (double)x[j * CHANNELS + head * WIDTH + c];
+        }
+    }
+}
+
+static double distance(const float *got, const double *wanted, int rows, int columns, int ld) {
+    double most = 0;
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < columns; j++)
+            most = fmax(most, fabs((double)got[i * ld + j] - wanted[i * columns + j]));
+    return most;
+}
+
+static double worst_of(const cvt_exec *exec, cvt_value tokens, cvt_value out, const cvt_source *sources, int h, int w) {
+    static expected e;
+    const float *x = cvt_exec_value(exec, tokens, 0), *weight = sources[0].data, *bias = sources[1].data;
+    const float *gate = sources[2].data, *values[5];
+    const int n = h * w;
+    double most = 0;
+    for (int i = 0; i < 5; i++) values[i] = cvt_exec_value(exec, out + i, 0);
+    for (int head = 0; head < HEADS; head++) {
+        const int start = head * n * n;
+        compute(&e, x, h, w, head, weight + 3 * head, bias[head], gate[head]);
+        most = fmax(most, distance(values[0] + head * WIDTH, e.out, n, WIDTH, CHANNELS));
+        most = fmax(most, distance(values[1] + start, e.map, n, n, n));
+        most = fmax(most, distance(values[2] + start, e.content, n, n, n));
+        most = fmax(most, distance(values[3] + start, e.position, n, n, n));
+        most = fmax(most, fabs((double)values[4][head] - e.gate));
+    }
+    return most;
+}
+
+static void check(const cvt_kernels *kernels, int h, int w) {
+    char name[64];
+    snprintf(name, sizeof name, "%d x %d cells on %s", h, w, kernels->name);
+    cvt_builder *b = cvt_builder_new();
+    cvt_gpsa spec = {HEADS, h, w, scale};
+    cvt_value tokens = cvtb_tokens(b, cvtb_input(b, CHANNELS, h, w));
+    cvt_value out = cvtb_gpsa(b, tokens, tokens, tokens, &spec);
+    cvt_arena arena = {0};
+    cvt_graph *graph = NULL;
+    cvt_source *sources;
+    cvt_plan *plan = NULL;
+    cvt_exec *exec = NULL;
+    cvt_error error = {0};
+    float input[CHANNELS * MOST];
+    for (int i = 0; i < CHANNELS * h * w; i++) input[i] = (float)((i * 37 + 11) % 64) / 24 - 1.3f;
+    const float *const inputs[] = {input};
+    bool keep[16];
+    for (int i = 0; i < 16; i++) keep[i] = true;
+    cvt_plan_options options = {.kernels = kernels, .keep = keep, .fuse = true};
+    cvt_status status = cvt_builder_finish(b, &graph, out, &error);
+    if (status == CVT_OK) status = cvt_bind_random(&sources, graph, 5, &arena, &error);
+    if (status == CVT_OK) status = cvt_plan_new(&plan, graph, sources, &options, &error);
+    if (status == CVT_OK) status = cvt_exec_new(&exec, plan, 1, 1, &error);
+    double worst = INFINITY;
+    if (status == CVT_OK) {
+        cvt_exec_run(exec, inputs, 1);
+        worst = worst_of(exec, tokens, out, sources, h, w);
+    }
+    test_case(worst < 2e-6, name, "%s, off by %g", error.message, worst);
+    cvt_exec_free(exec);
+    cvt_plan_free(plan);
+    cvt_graph_free(graph);
+    cvt_arena_free(&arena);
+}
+
+int main(void) {
+    static const int grids[][2] = {{3, 7}, {5, 2}, {1, 6}, {4, 1}, {4, 4}};
+    for (int i = 0; cvt_kernels_at(i); i++)
+        for (size_t k = 0; k < sizeof grids / sizeof grids[0]; k++) check(cvt_kernels_at(i), grids[k][0], grids[k][1]);
+    return test_end();
+}
