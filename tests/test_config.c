@@ -73,7 +73,14 @@ static void probe_scalar(const char *format, const cvt_json *schema, bool intege
 static void probe_enum(const char *format, const cvt_json *values) {
     char text[64];
     for (const cvt_json *v = cvt_json_first(values); v; v = cvt_json_next(v)) {
-        snprintf(text, sizeof text, "\"%s\"", cvt_json_string(v));
+        bool flag;
+        double number;
+        if (cvt_json_string(v))
+            snprintf(text, sizeof text, "\"%s\"", cvt_json_string(v));
+        else if (cvt_json_number(v, &number))
+            snprintf(text, sizeof text, "%g", number);
+        else
+            snprintf(text, sizeof text, "%s", !cvt_json_bool(v, &flag) ? "null" : flag ? "true" : "false");
         probe(format, text, true);
     }
     probe(format, "\"no such\"", false);

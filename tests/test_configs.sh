@@ -363,6 +363,8 @@ vit 'did you mean "mlp_dim"?' '"mlp_dims": 7'
 wrong '"architectures" has "ViTForMaskedImageModeling"' \
     '{"model_type": "vit", "architectures": ["ViTForMaskedImageModeling"]}'
 wrong '"global_pool" is ""' '{"architecture": "vit_tiny_patch16_224", "global_pool": ""}'
+wrong '"reg_tokens" is set: that is not done here' '{"architecture": "vit_tiny_patch16_224", "model_args": {"reg_tokens": 4}}'
+wrong '"init_values" is set: that is not done here' '{"architecture": "vit_tiny_patch16_224", "model_args": {"init_values": 1e-5}}'
 wrong '"layer_norm_eps" is 2' '{"model_type": "vit", "layer_norm_eps": 2}'
 tnt '"num_heads_inner" = 5 does not divide "inner_dim" = 24' '"num_heads_inner": 5'
 tnt '"num_heads_outer" = 7 does not divide "embed_dim" = 384' '"outer_num_heads": 7'
@@ -484,7 +486,7 @@ echo '{"architecture": "vit_tiny_patch16_224", "num_classes": 0}' >"$work/headle
 check "timm's ViT without a classifier" counts "5524416 0 1253491200" -c "$work/headless.json"
 wrong '"num_classes" is 0' '{"arch": "vit", "num_classes": 0}'
 wrong '"num_classes" is 0, but a distilled' '{"architecture": "deit_tiny_distilled_patch16_224", "num_classes": 0}'
-echo '{"architecture": "vit_tiny_patch16_224", "model_args": {"fc_norm": null, "act_layer": null}}' >"$work/nulls.json"
+echo '{"architecture": "vit_tiny_patch16_224", "model_args": {"fc_norm": null, "act_layer": null, "init_values": null, "qk_norm": false, "reg_tokens": 0}}' >"$work/nulls.json"
 check "null for what timm leaves open" counts "5717416 0 1253683200" -c "$work/nulls.json"
 wrong '"fc_norm" must be true or false' '{"arch": "vit", "fc_norm": null}'
 

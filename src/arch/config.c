@@ -90,6 +90,15 @@ static cvt_status read_size(int *out, const cvt_key *key, const cvt_json *value,
     return read_int(&out[1], key, cvt_json_next(cvt_json_first(value)), error);
 }
 
+cvt_status cvt_config_read_off(void *field, const cvt_json *value, cvt_error *error) {
+    (void)field;
+    bool flag;
+    double number;
+    bool off = cvt_json_kind_of(value) == CVT_JSON_NULL || (cvt_json_bool(value, &flag) && !flag) ||
+               (cvt_json_number(value, &number) && number == 0);
+    return off ? CVT_OK : cvt_fail(error, CVT_CONFIG, "is set: that is not done here, it must be null, false or 0");
+}
+
 /* Room for a value of any type that is only checked. */
 typedef union unused {
     int size[2];
