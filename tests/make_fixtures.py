@@ -18,6 +18,7 @@ For cases of EfficientNet-Lite that are not committed, DIR/CASE/original.npy and
 own float32 results: in deep random networks they are far from float64.
 """
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -43,6 +44,8 @@ args = parser.parse_args()
 CVT, MORE = os.path.join(args.oracle, "cvt"), os.path.join(args.oracle, "more")
 sys.path[:0] = [CVT, MORE]
 sys.argv = sys.argv[:1]
+with contextlib.suppress(ImportError):
+    import tvfix  # noqa: E402, F401  the oracle's stubs, where torchvision does not match torch: before timm, transformers
 import seed003_oracle as s3  # noqa: E402
 import np_forward  # noqa: E402
 import ref  # noqa: E402

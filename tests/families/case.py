@@ -136,9 +136,6 @@ def renamed(case, names):
 
 def save_timm_hub(folder, seed, architecture, size, **args):
     """A model of timm as its push_to_hf_hub writes it, with an input and the logits in float64."""
-    import importlib.util
-    if importlib.util.find_spec("tvfix"):
-        importlib.import_module("tvfix")
     import timm
     import torch
     from timm.models import save_for_hf

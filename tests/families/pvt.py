@@ -24,24 +24,16 @@ def pvt(case):
     return pyramid(case, "pvt"), taps
 
 
-def transformers():
-    try:
-        import tvfix  # noqa: F401  (stub ops where torchvision does not match torch)
-    except ImportError:
-        pass
-    import transformers as t
-    return t
-
-
 def save_hub(folder, seed, model, size=64):
     """As save_pretrained writes it, with the processor of its class; results in float64."""
     import numpy as np
     import torch
+    import transformers as t
     from common import randomise
     shutil.rmtree(folder, ignore_errors=True)
     randomise(model, seed)
     model.save_pretrained(folder)
-    transformers().PvtImageProcessor(size={"height": size, "width": size}).save_pretrained(folder)
+    t.PvtImageProcessor(size={"height": size, "width": size}).save_pretrained(folder)
     x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(seed + 1000))
     with torch.no_grad():
         y = model.double()(x.double()).logits
@@ -55,7 +47,7 @@ TINY = dict(image_size=64, depths=[1, 1, 2, 1], hidden_sizes=[8, 16, 20, 24], nu
 
 
 def hub(out, seed):
-    t = transformers()
+    import transformers as t
     config = t.PvtConfig(sequence_reduction_ratios=[4, 2, 2, 1], qkv_bias=False, **TINY)
     save_hub(os.path.join(out, "hub"), seed, t.PvtForImageClassification(config))
 

@@ -2,7 +2,7 @@
 import os
 
 from .case import as_map, renamed
-from .pvt import TINY, pyramid, save_hub, transformers
+from .pvt import TINY, pyramid, save_hub
 
 
 def pvt_v2(case):
@@ -20,7 +20,7 @@ def pvt_v2(case):
 
 
 def hub(out, seed):
-    t = transformers()
+    import transformers as t
     config = t.PvtV2Config(sr_ratios=[4, 2, 2, 1], **TINY)
     save_hub(os.path.join(out, "hub"), seed, t.PvtV2ForImageClassification(config))
 

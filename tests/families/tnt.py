@@ -37,14 +37,11 @@ FULL = {
 
 def hub(out, seed):
     """A tiny TNT as timm's save_for_hf writes it; hub_resized: for a smaller image than its positions are stored for."""
-    import importlib.util
     import json
     import os
     import shutil
 
     import numpy as np
-    if importlib.util.find_spec("tvfix"):
-        importlib.import_module("tvfix")
     import timm
     import torch
     from timm.models import save_for_hf

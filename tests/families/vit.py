@@ -62,13 +62,10 @@ FULL = {
 def hub(out, seed):
     """Tiny models as save_pretrained, torch.save and timm's save_for_hf write them, with odd settings and, where
     the original resizes its positions, an input of another size; results in float64."""
-    import contextlib
     import os
     import shutil
 
     import numpy as np
-    with contextlib.suppress(ImportError):
-        import tvfix  # noqa: F401  the oracle's stubs, where torchvision does not match torch
     import timm
     import torch
     import transformers as t
