@@ -102,6 +102,7 @@ cvt_tensor_info cvt_model_input(const cvt_model *model, int index);
 cvt_tensor_info cvt_model_output(const cvt_model *model);
 int cvt_model_taps(const cvt_model *model);                         /* every value that could be kept */
 cvt_tensor_info cvt_model_tap(const cvt_model *model, int index);
+int cvt_model_find_tap(const cvt_model *model, const char *name); /* its index, or -1 */
 cvt_tensor_info cvt_model_embedding(const cvt_model *model); /* what the last linear layer reads; name NULL: unknown */
 int64_t cvt_model_parameters(const cvt_model *model);
 int64_t cvt_model_buffers(const cvt_model *model);

@@ -93,12 +93,6 @@ static cvt_status list_taps(cvt_model *m, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_value find_tap(const cvt_model *m, const char *name) {
-    for (int i = 0; i < m->n_taps; i++)
-        if (strcmp(m->graph->values[m->taps[i]].tap, name) == 0) return m->taps[i];
-    return CVT_NO_VALUE;
-}
-
 static cvt_status unknown_tap(const cvt_model *m, const char *name, cvt_error *error) {
     const char *nearest = NULL;
     size_t distance = 32;
@@ -114,10 +108,10 @@ static cvt_status unknown_tap(const cvt_model *m, const char *name, cvt_error *e
 }
 
 cvt_status cvt_model_keep(cvt_model *m, const char *tap, cvt_error *error) {
-    cvt_value v = find_tap(m, tap);
-    if (v == CVT_NO_VALUE) return unknown_tap(m, tap, error);
+    int index = cvt_model_find_tap(m, tap);
+    if (index < 0) return unknown_tap(m, tap, error);
     if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs keep is settled");
-    m->keep[v] = true;
+    m->keep[m->taps[index]] = true;
     return CVT_OK;
 }
 

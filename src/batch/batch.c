@@ -213,11 +213,12 @@ static size_t count_of(cvt_tensor_info info) {
 
 cvt_status cvt_batch_value(cvt_tensor_info *out, const cvt_model *model, const cvt_batch_options *options,
                            cvt_error *error) {
-    for (int i = 0; options->tap && i < cvt_model_taps(model); i++) {
-        *out = cvt_model_tap(model, i);
-        if (strcmp(out->name, options->tap) == 0) return CVT_OK;
+    if (options->tap) {
+        int index = cvt_model_find_tap(model, options->tap);
+        if (index < 0) return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"", options->tap);
+        *out = cvt_model_tap(model, index);
+        return CVT_OK;
     }
-    if (options->tap) return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"", options->tap);
     *out = options->embedding ? cvt_model_embedding(model) : cvt_model_output(model);
     return out->name ? CVT_OK : cvt_fail(error, CVT_USAGE, "the model has no last linear layer");
 }

@@ -96,19 +96,13 @@ static int find_rollout(const cvt_model *model, int *chain) {
     return find_default(model);
 }
 
-static int find_name(const cvt_model *model, const char *name) {
-    for (int i = 0; i < cvt_model_taps(model); i++)
-        if (cvt_opt_is(cvt_model_tap(model, i).name, name)) return i;
-    return -1;
-}
-
 static int choose_layer(view *v) {
     const char *layer = v->settings->layer;
     long index = -1;
     int maps = 0;
     cvt_error error;
     bool numbered = !layer || parse_number(layer, &index);
-    v->tap = !numbered ? find_name(v->model, layer) : find_map(v->model, index, &maps);
+    v->tap = !numbered ? cvt_model_find_tap(v->model, layer) : find_map(v->model, index, &maps);
     if (numbered && maps == 0) return cvt_cli_usage(v->cli, "the model has no attention maps");
     if (!layer) v->tap = v->settings->rollout ? find_rollout(v->model, v->chain) : find_default(v->model);
     if (numbered && v->tap < 0)

@@ -32,6 +32,12 @@ cvt_tensor_info cvt_model_tap(const cvt_model *m, int index) {
     return cvt_value_describe(v->tap, v->shape);
 }
 
+int cvt_model_find_tap(const cvt_model *m, const char *name) {
+    for (int i = 0; i < m->n_taps; i++)
+        if (strcmp(m->graph->values[m->taps[i]].tap, name) == 0) return i;
+    return -1;
+}
+
 cvt_tensor_info cvt_model_embedding(const cvt_model *m) {
     cvt_value v = m->graph->embedding;
     return v == CVT_NO_VALUE ? (cvt_tensor_info){0} : cvt_value_describe("embedding", m->graph->values[v].shape);

@@ -71,12 +71,11 @@ const float *cvt_session_output(const cvt_session *s) { return s->output; }
 
 cvt_status cvt_session_tap(const cvt_session *s, const char *name, float *to, cvt_error *error) {
     const cvt_model *m = s->model;
-    for (int i = 0; i < m->n_taps; i++) {
-        if (!m->keep[m->taps[i]] || strcmp(m->graph->values[m->taps[i]].tap, name) != 0) continue;
-        export_all(to, s, m->taps[i]);
-        return CVT_OK;
-    }
-    return cvt_fail(error, CVT_USAGE, "\"%s\" is no tap that the model was opened with", name);
+    int index = cvt_model_find_tap(m, name);
+    if (index < 0 || !m->keep[m->taps[index]])
+        return cvt_fail(error, CVT_USAGE, "\"%s\" is no tap that the model was opened with", name);
+    export_all(to, s, m->taps[index]);
+    return CVT_OK;
 }
 
 cvt_status cvt_session_embedding(const cvt_session *s, float *to, cvt_error *error) {
