@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_arm.sh: the kernels on AArch64, cross-compiled and run by qemu: the ref and neon tables through test_kernels.
+# check_arm.sh: the kernels on AArch64, cross-compiled and run by qemu: the ref and neon tables through their tests.
 #   ARM_CC=aarch64-linux-gnu-gcc   the compiler; ARM_RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu" what runs its programs
 # (Debian: gcc-aarch64-linux-gnu, qemu-user). Without them it says so and passes.
 set -eu
@@ -12,8 +12,10 @@ done
 out=build/arm
 mkdir -p "$out"
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wcast-qual -Werror"
-# shellcheck disable=SC2086  # both are lists of words
-$cc -std=c17 -D_POSIX_C_SOURCE=200809L -O3 -ffp-contract=off $warnings -Isrc -Itests -o "$out/test_kernels" \
-    tests/test_kernels.c src/kernels/*.c src/base/error.c src/base/num.c src/base/str.c -lm -lpthread
-# shellcheck disable=SC2086
-$run "$out/test_kernels" "$@"
+for program in test_kernels test_products; do
+    # shellcheck disable=SC2086  # both are lists of words
+    $cc -std=c17 -D_POSIX_C_SOURCE=200809L -O3 -ffp-contract=off $warnings -Isrc -Itests -o "$out/$program" \
+        tests/$program.c src/kernels/*.c src/base/dtype.c src/base/error.c src/base/num.c src/base/str.c -lm -lpthread
+    # shellcheck disable=SC2086
+    $run "$out/$program" "$@"
+done

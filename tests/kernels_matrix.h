@@ -43,7 +43,7 @@ static float *matrix_block(size_t n) {
 }
 
 /* rows of `columns` values, `gap` values of poison between them. It begins at any float, aligned or not. */
-static matrix matrix_with_gap(size_t rows, size_t columns, size_t gap) {
+static inline matrix matrix_with_gap(size_t rows, size_t columns, size_t gap) {
     matrix m = {.rows = rows, .columns = columns, .lead = GUARD + random_below(8), .ld = columns + gap};
     m.total = m.lead + (rows ? (rows - 1) * m.ld + columns : 0) + GUARD;
     m.block = matrix_block(m.total);
@@ -59,7 +59,7 @@ static matrix matrix_new(size_t rows, size_t columns) {
     return matrix_with_gap(rows, columns, random_below(4) ? 1 + random_below(9) : 0);
 }
 
-static matrix matrix_copy(const matrix *from) {
+static inline matrix matrix_copy(const matrix *from) {
     matrix m = *from;
     m.block = matrix_block(m.total);
     memcpy(m.block, from->block, m.total * sizeof *m.block);

@@ -63,6 +63,9 @@ void cvt_dtype_widen(float *to, const void *from, cvt_dtype dtype, size_t count)
     case CVT_F16: widen_f16s(to, from, count); break;
     case CVT_BF16: widen_bf16s(to, from, count); break;
     case CVT_F64: narrow_f64s(to, from, count); break;
-    default: assert(false && "a float type");
+    case CVT_I8:
+        for (size_t i = 0; i < count; i++) to[i] = (float)((const int8_t *)from)[i];
+        break;
+    default: assert(false && "a float type, or I8");
     }
 }

@@ -30,7 +30,7 @@ const char *cvt_dtype_name(cvt_dtype dtype);
 size_t cvt_dtype_size(cvt_dtype dtype);
 bool cvt_dtype_is_float(cvt_dtype dtype);
 
-/* `count` elements of a float type, perhaps unaligned, as f32. Other types: a bug of the caller. */
+/* `count` elements of a float type, perhaps unaligned, or of I8 as f32. Other types: a bug of the caller. */
 void cvt_dtype_widen(float *to, const void *from, cvt_dtype dtype, size_t count);
 
 #endif

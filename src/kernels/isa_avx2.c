@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels/target.h"
 
@@ -14,6 +15,7 @@ TARGET_BEGIN("avx2,fma,f16c")
 #define NV 2 /* vectors across a panel */
 typedef __m256 vf;
 typedef unsigned vu __attribute__((vector_size(32)));
+typedef int vi __attribute__((vector_size(32)));
 
 #define V_KEEP(x) (void)0 /* gcc 12 and clang 14 keep all; told to, gcc spills one */
 INLINE vf v_set(float x) { return _mm256_set1_ps(x); }
@@ -77,9 +79,13 @@ INLINE void v_transpose4(vf x[4]) {
     x[3] = _mm256_shuffle_ps(b, d, 0xee);
 }
 
+enum { DOT_GROUP = 2, DOT_DEPTH = 2, DOT_OFFSET = 0 };
+typedef int16_t dot_t;
+#define v_dot(sum, a, b) ((sum) + (vi)_mm256_madd_epi16((__m256i)(a), (__m256i)(b)))
+
 #include "kernels/templates.h"
 
-CVT_KERNEL_TABLE(avx2)
+CVT_KERNEL_TABLE(avx2, &product_f32, &product_int8)
 
 TARGET_END
 #else

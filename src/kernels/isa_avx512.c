@@ -1,77 +1,26 @@
-/* isa_avx512.c - 16 lanes: AVX-512 F, VL, BW and DQ. 32 registers: 24 accumulators, 4 of B, 1 broadcast. */
+/* isa_avx512.c - all kernels for AVX-512 F, VL, BW and DQ; the finer levels share them, with products of their own. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>
 
 #include "base/num.h"
+#include "kernels/finer.h"
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels/target.h"
 
 TARGET_BEGIN("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
 
-#define VL 16
-#define MR 6
-#define NV 4
-typedef __m512 vf;
-typedef unsigned vu __attribute__((vector_size(64)));
+#include "kernels/vectors_avx512.h"
 
-#define V_KEEP(x) __asm__ volatile("" : "+v"(x))
-INLINE vf v_set(float x) { return _mm512_set1_ps(x); }
-INLINE vf v_load(const float *p) { return _mm512_loadu_ps(p); }
-INLINE void v_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
-INLINE vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
-INLINE vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
-INLINE vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
-INLINE vu v_lanes(void) { return (vu){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
-
-INLINE __mmask16 v_mask(size_t n) { return (__mmask16)((1u << n) - 1); }
-INLINE vf v_load_part(const float *p, size_t n) { return _mm512_maskz_loadu_ps(v_mask(n), p); }
-INLINE void v_store_part(float *p, vf x, size_t n) { _mm512_mask_storeu_ps(p, v_mask(n), x); }
-
-INLINE float v_sum(vf x) {
-    __m256 y = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
-    __m128 z = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
-    z = _mm_add_ps(z, _mm_movehl_ps(z, z));
-    return _mm_cvtss_f32(_mm_add_ss(z, _mm_movehdup_ps(z)));
-}
-
-INLINE float v_largest(vf x) {
-    __m256 y = _mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
-    __m128 z = _mm_max_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
-    z = _mm_max_ps(z, _mm_movehl_ps(z, z));
-    return _mm_cvtss_f32(_mm_max_ss(z, _mm_movehdup_ps(z)));
-}
-
-INLINE float s_sqrt(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
-
-INLINE vf v_load_f16(const uint16_t *p) {
-    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
-}
-
-INLINE vf v_load_bf16(const uint16_t *p) {
-    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
-}
-
-INLINE vf v_load_rows4(const float *p, size_t ld) {
-    vf x = _mm512_castps128_ps512(_mm_loadu_ps(p));
-    x = _mm512_insertf32x4(x, _mm_loadu_ps(p + 4 * ld), 1);
-    x = _mm512_insertf32x4(x, _mm_loadu_ps(p + 8 * ld), 2);
-    return _mm512_insertf32x4(x, _mm_loadu_ps(p + 12 * ld), 3);
-}
-
-INLINE void v_transpose4(vf x[4]) {
-    vf a = _mm512_unpacklo_ps(x[0], x[1]), b = _mm512_unpackhi_ps(x[0], x[1]);
-    vf c = _mm512_unpacklo_ps(x[2], x[3]), d = _mm512_unpackhi_ps(x[2], x[3]);
-    x[0] = _mm512_shuffle_ps(a, c, 0x44);
-    x[1] = _mm512_shuffle_ps(a, c, 0xee);
-    x[2] = _mm512_shuffle_ps(b, d, 0x44);
-    x[3] = _mm512_shuffle_ps(b, d, 0xee);
-}
+enum { DOT_GROUP = 2, DOT_DEPTH = 2, DOT_OFFSET = 0 };
+typedef int16_t dot_t;
+#define v_dot(sum, a, b) ((sum) + (vi)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
 
 #include "kernels/templates.h"
 
-CVT_KERNEL_TABLE(avx512)
+CVT_KERNEL_TABLE(avx512, &product_f32, &product_int8)
+CVT_KERNEL_TABLE(avx512vnni, &product_f32, &cvt_product_int8_avx512vnni)
 
 TARGET_END
 #else

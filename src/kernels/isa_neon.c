@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels/target.h"
 
@@ -12,6 +13,7 @@
 #define NV 4
 typedef float32x4_t vf;
 typedef unsigned vu __attribute__((vector_size(16)));
+typedef int vi __attribute__((vector_size(16)));
 
 #define V_KEEP(x) __asm__ volatile("" : "+w"(x))
 INLINE vf v_set(float x) { return vdupq_n_f32(x); }
@@ -54,9 +56,17 @@ INLINE void v_transpose4(vf x[4]) {
     x[3] = last.val[1];
 }
 
+enum { DOT_GROUP = 2, DOT_DEPTH = 2, DOT_OFFSET = 0 };
+typedef int16_t dot_t;
+INLINE vi v_dot(vi sum, vi a, vi b) {
+    const int16x8_t x = (int16x8_t)a, y = (int16x8_t)b;
+    const int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y)), high = vmull_high_s16(x, y);
+    return sum + (vi)vpaddq_s32(low, high);
+}
+
 #include "kernels/templates.h"
 
-CVT_KERNEL_TABLE(neon)
+CVT_KERNEL_TABLE(neon, &product_f32, &product_int8)
 #else
 typedef int cvt_no_neon; /* ISO C wants a declaration in every file */
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels/target.h"
 
@@ -13,6 +14,7 @@
 #define NV 2
 typedef __m128 vf;
 typedef unsigned vu __attribute__((vector_size(16)));
+typedef int vi __attribute__((vector_size(16)));
 
 #define V_KEEP(x) __asm__ volatile("" : "+x"(x))
 INLINE vf v_set(float x) { return _mm_set1_ps(x); }
@@ -63,9 +65,13 @@ INLINE vf v_load_rows4(const float *p, size_t ld) {
 
 INLINE void v_transpose4(vf x[4]) { _MM_TRANSPOSE4_PS(x[0], x[1], x[2], x[3]); }
 
+enum { DOT_GROUP = 2, DOT_DEPTH = 2, DOT_OFFSET = 0 };
+typedef int16_t dot_t;
+#define v_dot(sum, a, b) ((sum) + (vi)_mm_madd_epi16((__m128i)(a), (__m128i)(b)))
+
 #include "kernels/templates.h"
 
-CVT_KERNEL_TABLE(sse2)
+CVT_KERNEL_TABLE(sse2, &product_f32, &product_int8)
 #else
 typedef int cvt_no_sse2; /* ISO C wants a declaration in every file */
 #endif

@@ -24,13 +24,22 @@ typedef enum cvt_act {
     CVT_ACT_COUNT
 } cvt_act;
 
+/* What the factors of a product are rounded to; sums, activations and results are f32 in all of them. */
+typedef enum cvt_precision {
+#define X(id, name) id,
+#include "kernels/precisions.def"
+#undef X
+    CVT_PRECISION_COUNT
+} cvt_precision;
+
 /* C[m,n] = act(A[m,k] B[k,n] + bias[n]) + residual[m,n]
- * b: ceil(n / nr) panels, each [k][nr], made by pack_nk or pack_kn. bias, residual may be NULL; residual may be c. */
+ * b: ceil(n / nr) panels: in f32 each [k][nr], made by pack_nk or pack_kn. a: in f32 rows that are lda floats apart, else
+ * what product.rows made of them. bias, residual may be NULL; residual may be c. */
 typedef struct cvt_gemm {
     int m, n, k;
-    const float *a;
+    const void *a;
     size_t lda;
-    const float *b;
+    const void *b;
     float *c;
     size_t ldc;
     const float *bias;
@@ -38,6 +47,24 @@ typedef struct cvt_gemm {
     const float *residual;
     size_t ldr;
 } cvt_gemm;
+
+/* Products with constant weights in one precision.
+ *
+ * f32: A is read as it lies, panels are [k][nr].
+ * int8: w[j,:] ~ t_j v[j,:], v = round(w / t_j) in [-127, 127], t_j = max |w[j,:]| / 127;
+ *       a[i,:] ~ s_i (q[i,:] - z_i), q in [0, 255], s_i = (high - low) / 255 of the row and 0, z_i = round(-low / s_i).
+ *       The sum of (q - z) v is exact, then in f32: (sum q v) s_i - z_i s_i (sum v), times t_j, + bias, and so on. A row
+ *       that is not finite gives NaN. k <= CVT_INT8_MOST_K. */
+typedef struct cvt_product_kernels {
+    size_t (*panel_size)(int k); /* bytes of a panel; a multiple of 64 */
+    /* One panel of `columns` (<= nr) rows of weights, as pack_nk below; w may be I8 for int8 if scale holds t. */
+    void (*pack)(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale);
+    size_t (*row_size)(int k);                                         /* bytes of a row made ready, and of 64 k; 0: none is */
+    void (*rows)(void *to, const float *a, size_t lda, int m, int k); /* makes m rows of A ready; NULL where row_size is 0 */
+    void (*gemm)(const cvt_gemm *g);
+} cvt_product_kernels;
+
+enum { CVT_INT8_MOST_K = 65536 }; /* sums stay below 2^31, those of a column of weights below 2^24 */
 
 /* One head, a block of query rows: out[t,:] = sum_s softmax_s(scale * q[t,:].k[s,:]) v[s,:].
  * keys: k as pack_nk panels (n = s, k = d); values: v as pack_kn panels (n = dv, k = s).
@@ -75,10 +102,11 @@ typedef struct cvt_kernels {
 
     /* Panel of columns: dst[kk][j] = scale[j] * w[j * ldw + kk] for j < columns (<= nr), 0 beyond. w: F32, F16 or BF16,
      * unaligned. scale NULL: 1. This is how a [N,K] weight (or the keys of a head) becomes B. */
-    void (*pack_nk)(float *dst, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale);
+    void (*pack_nk)(void *dst, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale);
     /* dst[kk][j] = b[kk * ldb + j]: how a [K,N] matrix (the values of a head) becomes B. */
     void (*pack_kn)(float *dst, const float *b, size_t ldb, int k, int columns);
     void (*gemm)(const cvt_gemm *g);
+    const cvt_product_kernels *product[CVT_PRECISION_COUNT]; /* f32 where this CPU gains nothing from less */
 
     size_t (*attention_scratch)(int t, int s);
     void (*attention)(const cvt_attention *a);

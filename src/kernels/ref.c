@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
 
 enum { NR = 8 };
@@ -83,11 +84,13 @@ static float element(const unsigned char *w, cvt_dtype dtype, size_t i) {
         memcpy(&value, w + i * sizeof value, sizeof value);
         return value;
     }
+    if (dtype == CVT_I8) return ((const int8_t *)w)[i];
     memcpy(&half, w + i * sizeof half, sizeof half);
     return dtype == CVT_F16 ? cvt_f16_to_f32(half) : cvt_bf16_to_f32(half);
 }
 
-static void pack_nk(float *dst, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+static void pack_nk(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+    float *dst = panel;
     for (int kk = 0; kk < k; kk++) {
         for (int j = 0; j < NR; j++, dst++) {
             *dst = j < columns ? element(w, dtype, (size_t)j * ldw + (size_t)kk) : 0;
@@ -108,22 +111,99 @@ static void dot_panel(float sum[NR], const float *row, const float *panel, int k
         for (int j = 0; j < NR; j++) sum[j] += row[kk] * panel[j];
 }
 
+/* The end of some elements of a row. */
+static void finish(const cvt_gemm *g, size_t row, int n0, int columns, float *sum) {
+    for (int j = 0; j < columns; j++) {
+        if (g->bias) sum[j] += g->bias[n0 + j];
+        sum[j] = activation(sum[j], g->act);
+        if (g->residual) sum[j] += g->residual[row * g->ldr + (size_t)(n0 + j)];
+        g->c[row * g->ldc + (size_t)(n0 + j)] = sum[j];
+    }
+}
+
 static void gemm(const cvt_gemm *g) {
     for (int n0 = 0; n0 < g->n; n0 += NR) {
         const int columns = cvt_min_int(g->n - n0, NR);
         for (int i = 0; i < g->m; i++) {
             const size_t row = (size_t)i;
             float sum[NR];
-            dot_panel(sum, g->a + row * g->lda, g->b + (size_t)n0 * (size_t)g->k, g->k);
-            for (int j = 0; j < columns; j++) {
-                if (g->bias) sum[j] += g->bias[n0 + j];
-                sum[j] = activation(sum[j], g->act);
-                if (g->residual) sum[j] += g->residual[row * g->ldr + (size_t)(n0 + j)];
-                g->c[row * g->ldc + (size_t)(n0 + j)] = sum[j];
-            }
+            dot_panel(sum, (const float *)g->a + row * g->lda, (const float *)g->b + (size_t)n0 * (size_t)g->k, g->k);
+            finish(g, row, n0, columns, sum);
         }
     }
 }
+
+static size_t f32_panel_size(int k) { return (size_t)k * NR * sizeof(float); }
+static size_t f32_row_size(int k) {
+    (void)k;
+    return 0;
+}
+static const cvt_product_kernels product_f32 = {
+    .panel_size = f32_panel_size, .pack = pack_nk, .row_size = f32_row_size, .gemm = gemm};
+
+/* ---- product in int8 ------------------------------------------------------------------------------------------- */
+
+static const cvt_int8_form int8_form = {NR, 1, 1, false};
+
+static size_t int8_panel_size(int k) { return cvt_int8_panel_size(int8_form, k); }
+static size_t int8_row_size(int k) { return cvt_int8_row_size(int8_form, k); }
+
+static void int8_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+    cvt_int8_pack(panel, int8_form, w, dtype, ldw, k, columns, scale);
+}
+
+static void int8_row(uint8_t *q, const float *a, int k, cvt_int8_row *row) {
+    float low = 0, high = 0, odd = 0;
+    for (int i = 0; i < k; i++) {
+        low = a[i] < low ? a[i] : low;
+        high = a[i] > high ? a[i] : high;
+        odd += a[i] - a[i];
+    }
+    const float width = high - low, shifter = 0x1.8p23f; /* adding it rounds to an integer */
+    odd += width - width;
+    const bool empty = !(width > 1e-30f) || odd != odd;
+    const float inverse = empty ? 0 : 255 / width, zero = (shifter - low * inverse) - shifter;
+    for (int i = 0; i < k; i++) {
+        const float whole = (a[i] * inverse + (shifter + zero)) - shifter;
+        q[i] = empty ? 0 : whole > 255 ? 255 : (uint8_t)whole;
+    }
+    row->scale = (empty ? 0 : width / 255) + odd;
+    row->shift = -zero * row->scale;
+}
+
+static void int8_rows(void *to, const float *a, size_t lda, int m, int k) {
+    const size_t size = int8_row_size(k);
+    for (size_t i = 0; i < (size_t)m; i++) {
+        void *row = (char *)to + i * size;
+        int8_row(row, a + i * lda, k, cvt_int8_row_of(row, size));
+    }
+}
+
+static void int8_gemm(const cvt_gemm *g) {
+    const size_t size = int8_row_size(g->k), panel_size = int8_panel_size(g->k);
+    for (int n0 = 0; n0 < g->n; n0 += NR) {
+        const char *panel = (const char *)g->b + (size_t)(n0 / NR) * panel_size;
+        const float *factors = (const float *)(const void *)panel, *sums = cvt_int8_sums(panel, NR);
+        const int8_t *values = cvt_int8_values(panel, NR);
+        for (size_t i = 0; i < (size_t)g->m; i++) {
+            const uint8_t *q = (const uint8_t *)g->a + i * size;
+            const cvt_int8_row *row = (const cvt_int8_row *)(const void *)(q + size - 64);
+            float result[NR];
+            for (int j = 0; j < NR; j++) {
+                int32_t sum = 0;
+                for (int kk = 0; kk < g->k; kk++) sum += q[kk] * values[kk * NR + j];
+                result[j] = ((float)sum * row->scale + row->shift * sums[j]) * factors[j];
+            }
+            finish(g, i, n0, cvt_min_int(g->n - n0, NR), result);
+        }
+    }
+}
+
+static const cvt_product_kernels product_int8 = {.panel_size = int8_panel_size,
+                                                 .pack = int8_pack,
+                                                 .row_size = int8_row_size,
+                                                 .rows = int8_rows,
+                                                 .gemm = int8_gemm};
 
 /* ---- softmax and attention ------------------------------------------------------------------------------------- */
 
@@ -239,6 +319,7 @@ const cvt_kernels cvt_kernels_ref = {
     .pack_nk = pack_nk,
     .pack_kn = pack_kn,
     .gemm = gemm,
+    .product = {&product_f32, &product_f32, &product_int8},
     .attention_scratch = attention_scratch,
     .attention = attention,
     .dwconv = dwconv,

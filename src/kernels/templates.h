@@ -8,36 +8,32 @@
  *   v_load_rows4    4 floats from each of the VL / 4 rows p, p + 4 ld, p + 8 ld ..., a row in each 128-bit lane
  *   v_transpose4    4 x 4 transposed within each 128-bit lane
  *   V_KEEP          holds an accumulator in its register, where a compiler needs to be told
+ *   v_dot and others: see tmpl_int8.h
  * + - * / & ~ << < on vectors are the compiler's. No header may come after this one: all that follows is compiled for
  * the instruction set of the including file. */
 
-#define NR ((size_t)NV * VL)
-
-/* a in the first n lanes, b in the others */
-INLINE vf v_first(size_t n, vf a, vf b) {
-    const vu mask = (vu)(v_lanes() < (unsigned)n);
-    return (vf)(((vu)a & mask) | ((vu)b & ~mask));
-}
-
-/* The first n lanes, n <= VL; where n is the constant VL, just a load or a store. */
-INLINE vf v_load_n(const float *p, size_t n) { return n < VL ? v_load_part(p, n) : v_load(p); }
-
-INLINE void v_store_n(float *p, vf x, size_t n) {
-    if (n < VL)
-        v_store_part(p, x, n);
-    else
-        v_store(p, x);
-}
-
+#include "kernels/tmpl_vector.h"
 #include "kernels/tmpl_math.h"
 #include "kernels/tmpl_pack.h"
+#include "kernels/tmpl_product.h"
 #include "kernels/tmpl_gemm.h"
+#include "kernels/tmpl_int8.h"
 #include "kernels/tmpl_rows.h"
 #include "kernels/tmpl_attention.h"
 #include "kernels/tmpl_dwconv.h"
 #include "kernels/tmpl_peak.h"
 
-#define CVT_KERNEL_TABLE(isa)                   \
+static size_t f32_panel_size(int k) { return (size_t)k * NR * sizeof(float); }
+static size_t f32_row_size(int k) {
+    (void)k;
+    return 0;
+}
+
+static const cvt_product_kernels product_f32 = {
+    .panel_size = f32_panel_size, .pack = pack_nk, .row_size = f32_row_size, .gemm = gemm};
+static const cvt_product_kernels product_int8 = PRODUCT_INT8;
+
+#define CVT_KERNEL_TABLE(isa, f16, int8)        \
     extern const cvt_kernels cvt_kernels_##isa; \
     const cvt_kernels cvt_kernels_##isa = {     \
         .name = #isa,                           \
@@ -46,6 +42,7 @@ INLINE void v_store_n(float *p, vf x, size_t n) {
         .pack_nk = pack_nk,                     \
         .pack_kn = pack_kn,                     \
         .gemm = gemm,                           \
+        .product = {&product_f32, f16, int8},   \
         .attention_scratch = attention_scratch, \
         .attention = attention,                 \
         .dwconv = dwconv,                       \

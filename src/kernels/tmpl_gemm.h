@@ -22,23 +22,6 @@ typedef struct tile {
 /* AHEAD: floats prefetched in 4 steps of k. 4 to 8 tiles then bring the whole next panel. */
 enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2, L2_FLOATS = 32768 };
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-
-/* X(row) for each row of a tile; X(row, vector) for each vector of a row. Compilers keep single variables in registers,
- * arrays not always. */
-#define ROWS_1(X) X(0)
-#define ROWS_2(X) ROWS_1(X) X(1)
-#define ROWS_3(X) ROWS_2(X) X(2)
-#define ROWS_4(X) ROWS_3(X) X(3)
-#define ROWS_5(X) ROWS_4(X) X(4)
-#define ROWS_6(X) ROWS_5(X) X(5)
-#if NV == 2
-#define VECTORS(X, i) X(i, 0) X(i, 1)
-#else
-#define VECTORS(X, i) X(i, 0) X(i, 1) X(i, 2) X(i, 3)
-#endif
-
 /* The steps of a tile: accumulators c00, c01 ..., rows of A a0, a1 ..., vectors of B b0, b1 ... */
 #define TILE_ROW(i)                        \
     const float *a##i = t->a + i * t->lda; \
@@ -67,7 +50,6 @@ enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2, L2_FLOATS = 32768 };
 #define TILE_RESIDUAL(i, j) c##i##j += v_load(t->residual + i * t->ldr + j * VL);
 #define TILE_STORE_ROW(i) VECTORS(TILE_STORE, i)
 #define TILE_STORE(i, j) v_store(t->c + i * t->ldc + j * VL, c##i##j);
-#define TILE_ROWS JOIN(ROWS_, ROWS)
 
 #define ROWS 1
 #include "kernels/tmpl_tile.h"
@@ -106,19 +88,7 @@ static void run_tile_aside(const tile *t, size_t rows, size_t columns, cvt_act a
     raw.ldc = NR;
     raw.residual = NULL;
     run_tile(&raw, rows);
-    for (size_t j = 0; j < NR; j += VL) v_store(aside + rows * NR + j, v_set(0)); /* the last group may overlap it */
-    const size_t vectors = rows * NV;
-    for (size_t first = 0; first < vectors; first += WAYS) {
-        vf x[WAYS];
-        for (size_t i = 0; i < WAYS; i++) x[i] = v_load(aside + (first + i) * VL);
-        act_of(x, act);
-        for (size_t i = 0; i < WAYS; i++) {
-            const size_t row = (first + i) / NV, j = (first + i) % NV * VL;
-            if (row >= rows || j >= columns) continue;
-            if (t->residual) x[i] += v_load_n(t->residual + row * t->ldr + j, columns - j);
-            v_store_n(t->c + row * t->ldc + j, x[i], columns - j);
-        }
-    }
+    finish_tile(aside, rows, columns, act, t->c, t->ldc, t->residual, t->ldr);
 }
 
 /* Tiles [first, last) of the rows, and how rows fall into tiles: the first `longer` have one more than `rows`. */
@@ -149,6 +119,7 @@ static void run_panel(tile t, const span *s, size_t columns, cvt_act act, const 
 /* The product of cvt_kernels.gemm, its rows multiplied by scale[m] (or NULL) before anything else follows. */
 static void multiply(const cvt_gemm *g, const float *scale) {
     const size_t m = (size_t)g->m, n = (size_t)g->n, k = (size_t)g->k;
+    const float *b = g->b;
     if (!m) return;
     const size_t tiles = (m + MR - 1) / MR, fit = L2_FLOATS / (MR * k + 1) + 1;
     float last_bias[NR] = {0};
@@ -166,11 +137,11 @@ static void multiply(const cvt_gemm *g, const float *scale) {
         for (size_t j = 0; j < n; j += NR) {
             const size_t columns = n - j;
             tile p = t;
-            p.b = g->b + j * k;
+            p.b = b + j * k;
             p.c += j;
             if (g->residual) p.residual += j;
             if (g->bias) p.bias = columns < NR ? last_bias : g->bias + j;
-            const float *next = columns > NR ? p.b + k * NR : s.last < tiles ? g->b : NULL;
+            const float *next = columns > NR ? p.b + k * NR : s.last < tiles ? b : NULL;
             run_panel(p, &s, columns < NR ? columns : NR, g->act, next);
         }
     }

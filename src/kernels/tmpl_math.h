@@ -118,21 +118,3 @@ INLINE void act_of(vf *x, cvt_act act) {
     case CVT_ACT_COUNT: break;
     }
 }
-
-INLINE void activate_group(float *x, cvt_act act) {
-    vf v[WAYS];
-    for (int i = 0; i < WAYS; i++) v[i] = v_load(x + i * VL);
-    act_of(v, act);
-    for (int i = 0; i < WAYS; i++) v_store(x + i * VL, v[i]);
-}
-
-/* n floats in place. */
-static void activate(float *x, size_t n, cvt_act act) {
-    if (act == CVT_ACT_NONE) return;
-    for (; n >= WAYS * VL; n -= WAYS * VL, x += WAYS * VL) activate_group(x, act);
-    if (!n) return;
-    float padded[WAYS * VL] = {0};
-    memcpy(padded, x, n * sizeof *x);
-    activate_group(padded, act);
-    memcpy(x, padded, n * sizeof *x);
-}

@@ -6,12 +6,18 @@
 
 enum { STAGE = 64 }; /* steps of k in that buffer; a multiple of 4 */
 
-static size_t size_of(cvt_dtype dtype) { return dtype == CVT_F32 ? sizeof(float) : sizeof(uint16_t); }
+static size_t size_of(cvt_dtype dtype) {
+    return dtype == CVT_F32 ? sizeof(float) : dtype == CVT_I8 ? 1 : sizeof(uint16_t);
+}
 
-/* n values of any of the three types, widened. */
+/* n values of any of the four types, widened. */
 static void widen(float *dst, const unsigned char *src, cvt_dtype dtype, size_t n) {
     if (dtype == CVT_F32) {
         memcpy(dst, src, n * sizeof *dst);
+        return;
+    }
+    if (dtype == CVT_I8) {
+        for (size_t i = 0; i < n; i++) dst[i] = (float)((const int8_t *)src)[i];
         return;
     }
     for (size_t i = 0; i < n; i += VL) {
@@ -54,8 +60,9 @@ static void pack_columns(float *dst, const unsigned char *w, cvt_dtype dtype, si
     }
 }
 
-static void pack_nk(float *dst, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+static void pack_nk(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
     const size_t all = (size_t)columns;
+    float *dst = panel;
     for (size_t j = 0; j < NR; j += VL) {
         const size_t n = j >= all ? 0 : all - j < VL ? all - j : VL;
         const unsigned char *rows = (const unsigned char *)w + (n ? j * ldw * size_of(dtype) : 0);

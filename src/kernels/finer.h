@@ -1,0 +1,10 @@
+/* finer.h - products by instructions that not every CPU of a level has: tables of their own in isa_NAME.c, taken into the
+ * finer levels of isa.def by the file of the level that has everything else. */
+#ifndef CVT_KERNELS_FINER_H
+#define CVT_KERNELS_FINER_H
+
+#include "kernels/kernels.h"
+
+extern const cvt_product_kernels cvt_product_int8_avx2vnni, cvt_product_int8_avx512vnni, cvt_product_int8_neondot;
+
+#endif

@@ -1,0 +1,98 @@
+/* int8.c - weights rounded to int8, and their panels: done once, in plain C, so that every table has the same bytes. */
+#include "kernels/int8.h"
+
+#include <string.h>
+
+#include "base/num.h"
+
+enum { PIECE = 256 };
+
+/* n weights as f32, from the first on. */
+static const float *piece_of(float *room, const void *w, cvt_dtype dtype, size_t first, size_t n) {
+    cvt_dtype_widen(room, (const char *)w + first * cvt_dtype_size(dtype), dtype, n);
+    return room;
+}
+
+/* The largest |w|, as bits: NaN and infinity are larger than all numbers. */
+static uint32_t largest(const void *w, cvt_dtype dtype, size_t k) {
+    float room[PIECE];
+    int32_t most = 0;
+    for (size_t first = 0; first < k; first += PIECE) {
+        const size_t n = k - first < PIECE ? k - first : PIECE;
+        const float *x = piece_of(room, w, dtype, first, n);
+        for (size_t i = 0; i < n; i++) {
+            const int32_t bits = (int32_t)(cvt_f32_to_bits(x[i]) & 0x7fffffffu);
+            most = bits > most ? bits : most;
+        }
+    }
+    return (uint32_t)most;
+}
+
+float cvt_int8_round(int8_t *v, const void *w, cvt_dtype dtype, size_t k) {
+    float room[PIECE];
+    const float most = cvt_bits_to_f32(largest(w, dtype, k));
+    const bool finite = most <= 0x1.fffffep127f, zero = !(most > 1e-30f); /* beyond, 127 / most is not a number */
+    const float inverse = finite && !zero ? 127 / most : 0;
+    for (size_t first = 0; first < k; first += PIECE) {
+        const size_t n = k - first < PIECE ? k - first : PIECE;
+        const float *x = piece_of(room, w, dtype, first, n);
+        for (size_t i = 0; i < n; i++) {
+            const float shifter = 0x1.8p23f; /* adding it rounds to an integer, to even from halfway */
+            v[first + i] = finite ? (int8_t)(int32_t)((x[i] * inverse + shifter) - shifter) : 0;
+        }
+    }
+    return finite ? zero ? 0 : most / 127 : cvt_bits_to_f32(0x7fc00000u);
+}
+
+static size_t depth_of(cvt_int8_form form, int k) {
+    const size_t unit = (size_t)form.depth;
+    return ((size_t)k + unit - 1) / unit * unit;
+}
+
+static size_t whole_lines(size_t size) { return (size + 63) / 64 * 64; }
+
+size_t cvt_int8_panel_size(cvt_int8_form form, int k) {
+    const size_t nr = (size_t)form.nr, element = form.wide ? 2 : 1;
+    return whole_lines(2 * nr * sizeof(float) + depth_of(form, k) * nr * element);
+}
+
+size_t cvt_int8_row_size(cvt_int8_form form, int k) {
+    return whole_lines(depth_of(form, k) * (form.wide ? 2 : 1)) + 64;
+}
+
+/* n weights of column j of a panel, from depth `first` (a multiple of the group) on. */
+static void place(void *values, cvt_int8_form form, size_t j, size_t first, const int8_t *v, size_t n) {
+    const size_t group = (size_t)form.group, line = (size_t)form.nr * group;
+    size_t at = first / group * line + j * group;
+    for (size_t i = 0; i < n; i += group, at += line) {
+        const size_t part = n - i < group ? n - i : group;
+        if (!form.wide && part == 4) {
+            memcpy((int8_t *)values + at, v + i, 4);
+            continue;
+        }
+        for (size_t g = 0; g < part; g++) {
+            if (form.wide)
+                ((int16_t *)values)[at + g] = v[i + g];
+            else
+                ((int8_t *)values)[at + g] = v[i + g];
+        }
+    }
+}
+
+void cvt_int8_pack(void *panel, cvt_int8_form form, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                   const float *scale) {
+    int8_t room[CVT_INT8_MOST_K];
+    const size_t depth = (size_t)k, size = cvt_dtype_size(dtype);
+    float *t = panel, *sums = t + form.nr;
+    memset(panel, 0, cvt_int8_panel_size(form, k));
+    for (size_t j = 0; j < (size_t)columns; j++) {
+        const void *row = (const char *)w + j * ldw * size;
+        const int8_t *v = dtype == CVT_I8 ? row : room;
+        t[j] = dtype == CVT_I8 ? 1 : cvt_int8_round(room, row, dtype, depth);
+        if (scale) t[j] *= scale[j];
+        int32_t sum = 0;
+        for (size_t i = 0; i < depth; i++) sum += v[i];
+        sums[j] = (float)sum;
+        place(sums + form.nr, form, j, 0, v, depth);
+    }
+}

@@ -1,0 +1,34 @@
+/* isa_avx512vnni.c - products in int8 by AVX-512 VNNI: vpdpbusd, 64 products of bytes an instruction. */
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "kernels/finer.h"
+#include "kernels/int8.h"
+#include "kernels/target.h"
+
+TARGET_BEGIN("avx512vnni,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
+
+#include "kernels/vectors_avx512.h"
+
+enum { DOT_GROUP = 4, DOT_DEPTH = 4, DOT_OFFSET = 0 };
+typedef uint8_t dot_t;
+
+/* As assembly: gcc 12 moves the accumulators of the intrinsic to and fro. */
+INLINE vi v_dot(vi sum, vi a, vi b) {
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+}
+
+#include "kernels/tmpl_vector.h"
+#include "kernels/tmpl_math.h"
+#include "kernels/tmpl_product.h"
+#include "kernels/tmpl_int8.h"
+
+const cvt_product_kernels cvt_product_int8_avx512vnni = PRODUCT_INT8;
+
+TARGET_END
+#else
+typedef int cvt_no_avx512vnni; /* ISO C wants a declaration in every file */
+#endif

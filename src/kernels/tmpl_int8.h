@@ -1,0 +1,173 @@
+/* tmpl_int8.h - products in int8: rows rounded one by one, and the micro-kernels of tmpl_gemm.h with sums of small
+ * integers in place of multiply-adds. The including file defines
+ *   DOT_GROUP, dot_t   how many neighbours along k one 32-bit lane takes, and their type in a row
+ *   DOT_DEPTH          rows and panels are padded to a multiple of it
+ *   DOT_OFFSET         what is subtracted from q where rows are signed
+ *   v_dot(sum, a, b)   sum + the products of a group, lane by lane; a holds the same group in every lane */
+
+enum { DOT_LINE = NR * DOT_GROUP };
+
+static const cvt_int8_form int8_form = {(int)NR, DOT_GROUP, DOT_DEPTH, sizeof(dot_t) == 2};
+
+static size_t int8_panel_size(int k) { return cvt_int8_panel_size(int8_form, k); }
+static size_t int8_row_size(int k) { return cvt_int8_row_size(int8_form, k); }
+
+static void int8_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+    cvt_int8_pack(panel, int8_form, w, dtype, ldw, k, columns, scale);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------ */
+
+typedef struct range {
+    vf low, high, odd; /* odd: NaN where anything is not finite */
+} range;
+
+INLINE void range_vector(range *r, vf x) {
+    r->low = v_min(r->low, x);
+    r->high = v_max(r->high, x);
+    r->odd += x - x;
+}
+
+typedef dot_t dot_v __attribute__((vector_size(VL * sizeof(dot_t))));
+
+INLINE void round_vector(dot_t *to, vf x, vf inverse, vf shifter) {
+    const vf r = v_min(x * inverse + shifter, v_set(0x1.8p23f + 255));
+    const vu q = (vu)r - (vu)v_set(0x1.8p23f + DOT_OFFSET);
+    const dot_v v = __builtin_convertvector(q, dot_v);
+    memcpy(to, &v, sizeof v);
+}
+
+static void int8_row(void *row, size_t size, const float *a, size_t k) {
+    range r[2] = {{v_set(0), v_set(0), v_set(0)}, {v_set(0), v_set(0), v_set(0)}};
+    size_t i = 0;
+    for (; i + 2 * VL <= k; i += 2 * VL) {
+        range_vector(&r[0], v_load(a + i));
+        range_vector(&r[1], v_load(a + i + VL));
+    }
+    for (; i < k; i += VL) range_vector(&r[0], v_load_n(a + i, k - i < VL ? k - i : VL));
+    const float high = v_largest(v_max(r[0].high, r[1].high)), low = -v_largest(-v_min(r[0].low, r[1].low));
+    const float width = high - low, odd = v_sum(r[0].odd + r[1].odd) + (width - width);
+    const float inverse = width > 1e-30f ? 255 / width : 0, scale = width > 1e-30f ? width / 255 : 0;
+    const float zero = (0x1.8p23f - low * inverse) - 0x1.8p23f;
+    const vf factor = v_set(inverse), shifter = v_set(0x1.8p23f + zero);
+    dot_t *to = row;
+    for (i = 0; i + VL <= k; i += VL) round_vector(to + i, v_load(a + i), factor, shifter);
+    if (i < k) round_vector(to + i, v_load_n(a + i, k - i), factor, shifter);
+    *cvt_int8_row_of(row, size) = (cvt_int8_row){scale + odd, -(zero - DOT_OFFSET) * (scale + odd)};
+}
+
+static void int8_rows(void *to, const float *a, size_t lda, int m, int k) {
+    const size_t size = int8_row_size(k);
+    for (size_t i = 0; i < (size_t)m; i++) int8_row((char *)to + i * size, size, a + i * lda, (size_t)k);
+}
+
+/* ---- product --------------------------------------------------------------------------------------------------- */
+
+typedef struct dot_tile {
+    size_t groups;
+    const char *a; /* rows made ready */
+    size_t size;
+    const char *panel;
+    const float *bias;
+    float *c; /* all NR columns */
+    size_t ldc;
+    const char *ahead; /* what to prefetch, a line a group */
+    size_t step;
+} dot_tile;
+
+INLINE vi dot_word(const char *p) {
+    float word;
+    memcpy(&word, p, sizeof word);
+    return (vi)v_set(word);
+}
+
+INLINE vi dot_load(const char *p) { return (vi)v_load((const float *)(const void *)p); }
+
+#define DOT_ROW(i)                         \
+    const char *a##i = t->a + i * t->size; \
+    VECTORS(DOT_ZERO, i)
+#define DOT_ZERO(i, j) vi c##i##j = (vi)v_set(0);
+#define DOT_LOAD(i, j) const vi b##j = dot_load(b + j * VL * sizeof(int));
+#define DOT_MULTIPLY_ROW(i)                              \
+    {                                                    \
+        const vi x = dot_word(a##i + g * sizeof(int));   \
+        VECTORS(DOT_MULTIPLY, i)                         \
+    }
+#define DOT_MULTIPLY(i, j)           \
+    c##i##j = v_dot(c##i##j, x, b##j); \
+    V_KEEP(c##i##j);
+#define DOT_FINISH_ROW(i)                                                           \
+    {                                                                               \
+        const cvt_int8_row *row = (const cvt_int8_row *)(const void *)(a##i + t->size - 64); \
+        const vf scale = v_set(row->scale), shift = v_set(row->shift);              \
+        VECTORS(DOT_FINISH, i)                                                      \
+    }
+#define DOT_FINISH(i, j)                                                                          \
+    {                                                                                             \
+        vf y = v_fma(__builtin_convertvector(c##i##j, vf), scale, shift * v_load(sums + j * VL)); \
+        y = v_fma(y, v_load(factors + j * VL), v_load(t->bias + j * VL));                         \
+        v_store(t->c + i * t->ldc + j * VL, y);                                                   \
+    }
+
+#define ROWS 1
+#include "kernels/tmpl_int8_tile.h"
+#define ROWS 2
+#include "kernels/tmpl_int8_tile.h"
+#define ROWS 3
+#include "kernels/tmpl_int8_tile.h"
+#define ROWS 4
+#include "kernels/tmpl_int8_tile.h"
+#if MR == 6
+#define ROWS 5
+#include "kernels/tmpl_int8_tile.h"
+#define ROWS 6
+#include "kernels/tmpl_int8_tile.h"
+#endif
+
+static void run_dot_tile(const dot_tile *t, size_t rows) {
+    static void (*const tiles[])(const dot_tile *) = {
+        dot_tile_1,
+        dot_tile_2,
+        dot_tile_3,
+        dot_tile_4,
+#if MR == 6
+        dot_tile_5,
+        dot_tile_6,
+#endif
+    };
+    tiles[rows - 1](t);
+}
+
+static void int8_gemm(const cvt_gemm *g) {
+    const size_t m = (size_t)g->m, n = (size_t)g->n, panel = int8_panel_size(g->k), tiles = (m + MR - 1) / MR;
+    _Alignas(64) float aside[(MR + 1) * NR], bias[NR];
+    dot_tile t = {.groups = ((size_t)g->k + DOT_GROUP - 1) / DOT_GROUP, .size = int8_row_size(g->k), .bias = bias};
+    for (size_t j = 0; j < n; j += NR) {
+        const size_t columns = n - j < NR ? n - j : NR;
+        memset(bias, 0, sizeof bias);
+        if (g->bias) memcpy(bias, g->bias + j, columns * sizeof *bias);
+        t.panel = (const char *)g->b + j / NR * panel;
+        for (size_t i = 0, row = 0; i < tiles; i++) {
+            const size_t rows = m / tiles + (i < m % tiles), fetched = i * t.groups * 64;
+            const bool straight = g->act == CVT_ACT_NONE && columns == NR && !g->residual;
+            float *c = g->c + row * g->ldc + j;
+            t.a = (const char *)g->a + row * t.size;
+            t.c = straight ? c : aside;
+            t.ldc = straight ? g->ldc : NR;
+            t.step = j + NR < n && fetched < panel ? 64 : 0;
+            t.ahead = t.step ? t.panel + panel + fetched : t.panel;
+            run_dot_tile(&t, rows);
+            if (!straight)
+                finish_tile(aside, rows, columns, g->act, c, g->ldc,
+                            g->residual ? g->residual + row * g->ldr + j : NULL, g->ldr);
+            row += rows;
+        }
+    }
+}
+
+#define PRODUCT_INT8                                          \
+    {                                                         \
+        .panel_size = int8_panel_size, .pack = int8_pack,     \
+        .row_size = int8_row_size, .rows = int8_rows,         \
+        .gemm = int8_gemm,                                    \
+    }

@@ -1,0 +1,189 @@
+/* test_products.c - products with constant weights in less than f32, of every table that runs here, against what the
+ * contract in kernels.h says: in int8 every rounding is fixed, so results must be equal bit for bit. Sizes with tails,
+ * all epilogues, rows and weights that are odd. */
+#include "kernels/int8.h"
+#include "kernels/kernels.h"
+#include "kernels_matrix.h"
+#include "test.h"
+
+typedef struct report {
+    int failures;
+    char first[200];
+} report;
+
+static void expect(report *r, float got, float expected, const char *what, size_t i, size_t j) {
+    if (same(got, expected) || got == expected || r->failures++) return; /* 0 is -0 */
+    snprintf(r->first, sizeof r->first, "%s at %zu, %zu: %.9g, not %.9g", what, i, j, (double)got, (double)expected);
+}
+
+static bool fused(const cvt_kernels *kernels) { return strcmp(kernels->name, "ref") && strcmp(kernels->name, "sse2"); }
+
+static float multiply_add(const cvt_kernels *kernels, float a, float b, float c) {
+    if (fused(kernels)) return fmaf(a, b, c);
+    volatile float product = a * b;
+    return product + c;
+}
+
+static float act_one(const cvt_kernels *kernels, float x, cvt_act act) {
+    if (act != CVT_ACT_NONE) kernels->affine(&x, 1, &x, 1, 1, 1, NULL, NULL, act);
+    return x;
+}
+
+/* ---- int8, as kernels.h says it -------------------------------------------------------------------------------- */
+
+typedef struct rounded_row {
+    int q[2000];
+    float s;
+    int z;
+} rounded_row;
+
+static void round_row(rounded_row *r, const float *a, size_t k) {
+    float low = 0, high = 0;
+    bool odd = false;
+    for (size_t i = 0; i < k; i++) {
+        low = fminf(low, a[i]);
+        high = fmaxf(high, a[i]);
+        odd |= !isfinite(a[i]);
+    }
+    const float width = high - low, inverse = width > 0 ? 255 / width : 0;
+    r->s = odd ? NAN : width / 255;
+    r->z = odd ? 0 : (int)nearbyintf(-low * inverse);
+    for (size_t i = 0; i < k && !odd; i++) {
+        volatile float scaled = a[i] * inverse; /* rounded on its own */
+        const double q = nearbyint((double)scaled + r->z);
+        r->q[i] = (int)fmin(q, 255);
+    }
+}
+
+static float round_weights(int *v, const float *w, size_t k) {
+    float most = 0;
+    for (size_t i = 0; i < k; i++) most = fmaxf(most, fabsf(w[i]));
+    for (size_t i = 0; i < k; i++) v[i] = most > 0 ? (int)nearbyintf(w[i] * (127 / most)) : 0;
+    return most / 127;
+}
+
+typedef struct how {
+    cvt_act act;
+    bool bias, residual, scale, stored, odd;
+} how;
+
+static void *aligned(size_t size) {
+    void *p = aligned_alloc(64, (size + 63) / 64 * 64 + 64);
+    if (!p) abort();
+    memset(p, 0xa5, size + 64); /* what is not written must not matter */
+    return p;
+}
+
+/* Weights [n, k] as panels; with `stored` the rounding is done before, as in a file. */
+static void *pack_all(const cvt_kernels *kernels, const cvt_product_kernels *p, const matrix *w, const float *scale,
+                      bool stored) {
+    const size_t nr = (size_t)kernels->nr, n = w->rows, k = w->columns, size = p->panel_size((int)k);
+    char *panels = aligned((n + nr - 1) / nr * size);
+    int8_t *v = aligned(n * k);
+    float *t = aligned(n * sizeof *t);
+    for (size_t j = 0; j < n; j++) t[j] = cvt_int8_round(v + j * k, value(w, j, 0), CVT_F32, k) * (scale ? scale[j] : 1);
+    for (size_t j = 0; j < n; j += nr) {
+        const int columns = (int)(n - j < nr ? n - j : nr);
+        void *panel = panels + j / nr * size;
+        if (stored)
+            p->pack(panel, v + j * k, CVT_I8, k, (int)k, columns, t + j);
+        else
+            p->pack(panel, value(w, j, 0), CVT_F32, w->ld, (int)k, columns, scale ? scale + j : NULL);
+    }
+    free(v), free(t);
+    return panels;
+}
+
+static void check_int8(const cvt_kernels *kernels, report *r, size_t m, size_t n, size_t k, how h) {
+    char what[100];
+    snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s%s%s", m, n, k, cvt_act_name(h.act), h.bias ? " bias" : "",
+             h.residual ? " residual" : "", h.scale ? " scale" : "", h.stored ? " stored" : "");
+    const cvt_product_kernels *p = kernels->product[CVT_PRECISION_INT8];
+    matrix a = matrix_new(m, k), w = matrix_new(n, k), c = matrix_new(m, n), other = matrix_new(m, n),
+           bias = matrix_new(1, n), scale = matrix_new(1, n);
+    for (size_t j = 0; j < k; j++) { /* positive rows, negative rows, a row of 0 */
+        if (m > 1) *value(&a, 1, j) = fabsf(*value(&a, 1, j));
+        if (m > 2) *value(&a, 2, j) = -3 * fabsf(*value(&a, 2, j));
+        if (m > 3) *value(&a, 3, j) = 0;
+        if (n > 2) *value(&w, 2, j) = 0;
+    }
+    if (h.odd) *value(&a, m / 2, k - 1) = m % 2 ? NAN : INFINITY; /* stays in its row */
+    void *panels = pack_all(kernels, p, &w, h.scale ? scale.at : NULL, h.stored);
+    void *rows = aligned(m * p->row_size((int)k));
+    p->rows(rows, a.at, a.ld, (int)m, (int)k);
+    p->gemm(&(cvt_gemm){.m = (int)m,
+                        .n = (int)n,
+                        .k = (int)k,
+                        .a = rows,
+                        .b = panels,
+                        .c = c.at,
+                        .ldc = c.ld,
+                        .bias = h.bias ? bias.at : NULL,
+                        .act = h.act,
+                        .residual = h.residual ? other.at : NULL,
+                        .ldr = other.ld});
+    static rounded_row row;
+    static int v[2000];
+    for (size_t i = 0; i < m; i++) {
+        round_row(&row, value(&a, i, 0), k);
+        for (size_t j = 0; j < n; j++) {
+            float t = round_weights(v, value(&w, j, 0), k);
+            if (h.scale) t *= *value(&scale, 0, j);
+            long long sum = 0, total = 0;
+            for (size_t kk = 0; kk < k; kk++) {
+                sum += (long long)row.q[kk] * v[kk];
+                total += v[kk];
+            }
+            /* signed rows subtract 128 from q and z alike: the same value, rounded elsewhere */
+            float y = multiply_add(kernels, (float)sum, row.s, -(float)row.z * row.s * (float)total);
+            if (isnan(row.s)) y = NAN;
+            y = strcmp(kernels->name, "ref") || h.bias ? multiply_add(kernels, y, t, h.bias ? *value(&bias, 0, j) : 0) : y * t;
+            y = act_one(kernels, y, h.act);
+            if (h.residual) y += *value(&other, i, j);
+            expect(r, *value(&c, i, j), y, what, i, j);
+        }
+    }
+    matrix *all[] = {&a, &w, &c, &other, &bias, &scale};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!matrix_free(all[i]) && !r->failures++) snprintf(r->first, sizeof r->first, "%s: written outside", what);
+    free(panels), free(rows);
+}
+
+static void test_int8(const cvt_kernels *kernels, report *r) {
+    static const size_t depths[] = {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 130};
+    const size_t nr = (size_t)kernels->nr, widths[] = {1, nr / 2 + 1, nr - 1, nr, nr + 1, 2 * nr, 2 * nr + 3};
+    unsigned turn = 0;
+    for (size_t m = 1; m <= 14; m++)
+        for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+            for (size_t j = 0; j < sizeof depths / sizeof *depths; j++, turn++)
+                check_int8(kernels, r, m, widths[i], depths[j],
+                           (how){(cvt_act)(turn % CVT_ACT_COUNT), turn % 3, turn % 5 > 2, turn % 7 > 3, turn % 2,
+                                 turn % 11 == 0});
+    check_int8(kernels, r, 50, 2 * nr, 384, (how){CVT_ACT_GELU_ERF, true, false, false, false, false});
+    check_int8(kernels, r, 197, nr + 5, 96, (how){CVT_ACT_NONE, true, true, true, false, false});
+    check_int8(kernels, r, 33, nr, 1728, (how){CVT_ACT_NONE, false, true, false, true, false});
+}
+
+/* Weights that are not finite, tiny, or 0. */
+static void test_weights(void) {
+    int8_t v[4];
+    static const float odd[] = {1, NAN, 2, 3}, tiny[] = {1e-40f, -1e-38f, 0, 0}, plain[] = {-2, 1, 0.004f, 0.008f};
+    test_case(isnan(cvt_int8_round(v, odd, CVT_F32, 4)), "NaN among weights makes the scale NaN", "it does not");
+    test_case(cvt_int8_round(v, tiny, CVT_F32, 4) == 0 && !v[0] && !v[1], "weights near 0 become 0", "they do not");
+    float t = cvt_int8_round(v, plain, CVT_F32, 4);
+    test_case(same(t, 2.0f / 127) && v[0] == -127 && v[1] == 64 && v[2] == 0 && v[3] == 1, "weights are rounded",
+              "%g %d %d %d %d", (double)t, v[0], v[1], v[2], v[3]);
+}
+
+int main(void) {
+    const cvt_kernels *kernels;
+    for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
+        report r = {0};
+        char name[80];
+        test_int8(kernels, &r);
+        snprintf(name, sizeof name, "%s int8", kernels->name);
+        test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
+    }
+    test_weights();
+    return test_end();
+}
