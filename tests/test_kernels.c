@@ -167,7 +167,8 @@ static void check_gemm(const cvt_kernels *kernels, report *r, size_t m, size_t n
 
 static void test_gemm(const cvt_kernels *kernels, report *r) {
     static const size_t depths[] = {1, 2, 3, 4, 5, 7, 8, 33, 70};
-    const size_t nr = (size_t)kernels->nr, widths[] = {1, nr / 2 + 1, nr - 1, nr, nr + 1, 2 * nr, 2 * nr + 3};
+    const size_t nr = (size_t)kernels->nr,
+                 widths[] = {1, nr / 4, nr / 2 + 1, nr - 1, nr, nr + 1, nr + nr / 2, 2 * nr + 3};
     unsigned turn = 0;
     for (size_t m = 1; m <= 20; m++) {
         for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {

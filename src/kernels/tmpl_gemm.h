@@ -1,11 +1,14 @@
-/* tmpl_gemm.h - the matrix product: one micro-kernel for each number of rows up to MR, and the loops around it.
+/* tmpl_gemm.h - the matrix product: one micro-kernel for each number of rows up to MR and of vectors across up to NV,
+ * and the loops around it.
  *
- * A tile of rows x NR outputs stays in registers for one pass over all of k: a row of a panel of B times scalars
- * broadcast from the rows of A, which need no packing. Around it, the rows of A are taken by blocks that fit in L2, the
- * panels by turns, and while one panel is used the next is prefetched into L2, spread over the tiles of the block.
- * Rows are split evenly into tiles, 197 into 32 of 6 and one of 5, not into full ones and a rest. */
+ * A tile of rows x NR outputs, or fewer vectors across in a last panel, stays in registers for one pass over all of k:
+ * a row of a panel of B times scalars broadcast from the rows of A, which need no packing. Around it, the rows of A are
+ * taken by blocks that fit in L2, the panels by turns, and while one panel is used the next is prefetched into L2,
+ * spread over the tiles of the block. Rows are split evenly into tiles, 197 into 32 of 6 and one of 5, not into full
+ * ones and a rest. */
 
-/* c[i][j] = (sum a[i][kk] b[kk][j]) * scale[i] + bias[j] + residual[i][j], all NR columns; NULL leaves a step out. */
+/* c[i][j] = (sum a[i][kk] b[kk][j]) * scale[i] + bias[j] + residual[i][j], columns of whole vectors; NULL leaves a step
+ * out. */
 typedef struct tile {
     size_t k;
     const float *a;
@@ -51,44 +54,58 @@ enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2, L2_FLOATS = 32768 };
 #define TILE_STORE_ROW(i) VECTORS(TILE_STORE, i)
 #define TILE_STORE(i, j) v_store(t->c + i * t->ldc + j * VL, c##i##j);
 
-#define ROWS 1
-#include "kernels/tmpl_tile.h"
-#define ROWS 2
-#include "kernels/tmpl_tile.h"
-#define ROWS 3
-#include "kernels/tmpl_tile.h"
-#define ROWS 4
-#include "kernels/tmpl_tile.h"
+/* tile_1x4 ... tile_6x4, and as many of fewer vectors */
+#define TILE_NAME(rows, across) JOIN(JOIN(tile_, rows), JOIN(x, across))
 #if MR == 6
-#define ROWS 5
-#include "kernels/tmpl_tile.h"
-#define ROWS 6
-#include "kernels/tmpl_tile.h"
+#define TILES(across) \
+    { TILES_4(across), TILE_NAME(5, across), TILE_NAME(6, across) }
+#else
+#define TILES(across) \
+    { TILES_4(across) }
+#endif
+#define TILES_4(across) TILE_NAME(1, across), TILE_NAME(2, across), TILE_NAME(3, across), TILE_NAME(4, across)
+
+#define ACROSS 1
+#undef VECTORS
+#define VECTORS VECTORS_1
+#include "kernels/tmpl_tiles.h"
+#define ACROSS 2
+#undef VECTORS
+#define VECTORS VECTORS_2
+#include "kernels/tmpl_tiles.h"
+#if NV == 4
+#define ACROSS 3
+#undef VECTORS
+#define VECTORS VECTORS_3
+#include "kernels/tmpl_tiles.h"
+#define ACROSS 4
+#undef VECTORS
+#define VECTORS VECTORS_4
+#include "kernels/tmpl_tiles.h"
 #endif
 
-static void run_tile(const tile *t, size_t rows) {
-    static void (*const tiles[])(const tile *) = {
-        tile_1,
-        tile_2,
-        tile_3,
-        tile_4,
-#if MR == 6
-        tile_5,
-        tile_6,
+static void run_tile(const tile *t, size_t rows, size_t vectors) {
+    static void (*const tiles[NV][MR])(const tile *) = {
+        TILES(1),
+        TILES(2),
+#if NV == 4
+        TILES(3),
+        TILES(4),
 #endif
     };
-    tiles[rows - 1](t);
+    tiles[vectors - 1][rows - 1](t);
 }
 
-/* A tile that cannot go straight to C: an activation follows, or the panel has fewer than NR columns. */
+/* A tile that cannot go straight to C: an activation follows, or the last vector is not full. */
 static void run_tile_aside(const tile *t, size_t rows, size_t columns, cvt_act act) {
     _Alignas(64) float aside[(MR + 1) * NR];
+    const size_t vectors = (columns + VL - 1) / VL;
     tile raw = *t;
     raw.c = aside;
-    raw.ldc = NR;
+    raw.ldc = vectors * VL;
     raw.residual = NULL;
-    run_tile(&raw, rows);
-    finish_tile(aside, rows, columns, act, t->c, t->ldc, t->residual, t->ldr);
+    run_tile(&raw, rows, vectors);
+    finish_tile(aside, vectors, rows, columns, act, t->c, t->ldc, t->residual, t->ldr);
 }
 
 /* Tiles [first, last) of the rows, and how rows fall into tiles: the first `longer` have one more than `rows`. */
@@ -109,8 +126,8 @@ static void run_panel(tile t, const span *s, size_t columns, cvt_act act, const 
         if (origin.residual) t.residual = origin.residual + row * t.ldr;
         t.step = next && fetched < panel ? AHEAD : 0;
         t.ahead = t.step ? next + fetched : t.b;
-        if (act == CVT_ACT_NONE && columns >= NR)
-            run_tile(&t, rows);
+        if (act == CVT_ACT_NONE && columns % VL == 0)
+            run_tile(&t, rows, columns / VL);
         else
             run_tile_aside(&t, rows, columns, act);
     }

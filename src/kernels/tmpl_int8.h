@@ -158,7 +158,7 @@ static void int8_gemm(const cvt_gemm *g) {
             t.ahead = t.step ? t.panel + panel + fetched : t.panel;
             run_dot_tile(&t, rows);
             if (!straight)
-                finish_tile(aside, rows, columns, g->act, c, g->ldc,
+                finish_tile(aside, NV, rows, columns, g->act, c, g->ldc,
                             g->residual ? g->residual + row * g->ldr + j : NULL, g->ldr);
             row += rows;
         }

@@ -12,26 +12,33 @@
 #define ROWS_5(X) ROWS_4(X) X(4)
 #define ROWS_6(X) ROWS_5(X) X(5)
 #define TILE_ROWS JOIN(ROWS_, ROWS)
+#define VECTORS_1(X, i) X(i, 0)
+#define VECTORS_2(X, i) VECTORS_1(X, i) X(i, 1)
+#define VECTORS_3(X, i) VECTORS_2(X, i) X(i, 2)
+#define VECTORS_4(X, i) VECTORS_3(X, i) X(i, 3)
 #if NV == 2
-#define VECTORS(X, i) X(i, 0) X(i, 1)
+#define VECTORS VECTORS_2
 #else
-#define VECTORS(X, i) X(i, 0) X(i, 1) X(i, 2) X(i, 3)
+#define VECTORS VECTORS_4
 #endif
 
-/* Activation, residual, and the way to C of a tile that lies aside, rows NR apart, with room for one more. */
-static void finish_tile(float *aside, size_t rows, size_t columns, cvt_act act, float *c, size_t ldc,
+/* Activation, residual, and the way to C of a tile that lies aside, in rows of `vectors`, with room for NR more floats.
+ */
+static void finish_tile(float *aside, size_t vectors, size_t rows, size_t columns, cvt_act act, float *c, size_t ldc,
                         const float *residual, size_t ldr) {
-    for (size_t j = 0; j < NR; j += VL) v_store(aside + rows * NR + j, v_set(0)); /* the last group may overlap it */
-    const size_t vectors = rows * NV;
-    for (size_t first = 0; first < vectors; first += WAYS) {
+    const size_t all = rows * vectors;
+    for (size_t j = 0; j < NR; j += VL) v_store(aside + all * VL + j, v_set(0)); /* the last group may overlap it */
+    for (size_t first = 0, row = 0, j = 0; first < all; first += WAYS) {
         vf x[WAYS];
         for (size_t i = 0; i < WAYS; i++) x[i] = v_load(aside + (first + i) * VL);
         act_of(x, act);
-        for (size_t i = 0; i < WAYS; i++) {
-            const size_t row = (first + i) / NV, j = (first + i) % NV * VL;
-            if (row >= rows || j >= columns) continue;
-            if (residual) x[i] += v_load_n(residual + row * ldr + j, columns - j);
-            v_store_n(c + row * ldc + j, x[i], columns - j);
+        for (size_t i = 0; i < WAYS && row < rows; i++) {
+            if (j < columns) {
+                if (residual) x[i] += v_load_n(residual + row * ldr + j, columns - j);
+                v_store_n(c + row * ldc + j, x[i], columns - j);
+            }
+            j += VL;
+            if (j == vectors * VL) row++, j = 0;
         }
     }
 }

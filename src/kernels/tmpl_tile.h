@@ -1,7 +1,7 @@
-/* tmpl_tile.h - the micro-kernel for ROWS rows, of the steps that tmpl_gemm.h defines, which includes it for each
- * count. */
+/* tmpl_tile.h - the micro-kernel for ROWS rows by ACROSS vectors, of the steps that tmpl_gemm.h defines; tmpl_tiles.h
+ * includes it for each count. */
 
-static void JOIN(tile_, ROWS)(const tile *t) {
+static void TILE_NAME(ROWS, ACROSS)(const tile *t) {
     const float *b = t->b, *ahead = t->ahead;
     const size_t k = t->k, step = t->step;
     TILE_ROWS(TILE_ROW)
