@@ -88,7 +88,7 @@ static timing bench_gemm(const cvt_kernels *kernels, int m, int n, int k, cvt_ac
     float *a = bench_floats((size_t)m * (size_t)k), *b = bench_floats(panels(kernels, n) * (size_t)k);
     float *c = bench_floats((size_t)m * (size_t)n), *r = bench_floats((size_t)m * (size_t)n),
           *bias = bench_floats((size_t)n);
-    cvt_gemm g = {m, n, k, a, (size_t)k, b, c, (size_t)n, bias, act, residual ? r : NULL, (size_t)n};
+    cvt_gemm g = {m, n, k, a, (size_t)k, b, NULL, c, (size_t)n, bias, act, residual ? r : NULL, (size_t)n};
     timing time = best_time(call_gemm, kernels, &g);
     free(a), free(b), free(c), free(r), free(bias);
     return time;

@@ -44,6 +44,7 @@ typedef struct cvt_context {
     float *scratch;             /* this thread's own */
     int n;                      /* images of this pass */
     int capacity;
+    int threads; /* of the team that shares the tiles */
 } cvt_context;
 
 static inline float *cvt_at(const cvt_context *c, cvt_ref r, int image) {
@@ -59,11 +60,15 @@ typedef struct cvt_step {
     int64_t macs; /* the node's, in the last of its steps */
 } cvt_step;
 
-/* The stored data of a parameter. */
+/* The stored data of a parameter. I8 has a scale for each index of its first axis: it stands for scale * data. */
 typedef struct cvt_source {
     const void *data;
     cvt_dtype dtype;
+    const float *scales; /* NULL but for I8 */
 } cvt_source;
+
+/* All values of the parameter as f32. */
+void cvt_source_widen(float *to, cvt_source source, const cvt_param *param);
 
 /* A node as the plan runs it: with what passes have fused into it. */
 typedef struct cvt_work {
@@ -72,6 +77,7 @@ typedef struct cvt_work {
     const cvt_node *norm; /* batch norm folded into the weights, or NULL */
     cvt_act act;          /* behind the product and the norm */
     cvt_value residual;   /* added last, or CVT_NO_VALUE */
+    cvt_precision precision; /* of the product with its weight */
 } cvt_work;
 
 typedef struct cvt_lowering {
@@ -93,6 +99,8 @@ void *cvt_lowering_alloc(cvt_lowering *l, size_t size); /* plan memory; NULL and
 float *cvt_lowering_floats(cvt_lowering *l, size_t count);
 /* The parameter widened to f32, in plan memory. */
 const float *cvt_lowering_param(cvt_lowering *l, int param);
+/* What the rows [n] of a stored weight are to be multiplied by: `scale` (or NULL) and what belongs to the source. */
+const float *cvt_lowering_scales(cvt_lowering *l, cvt_source w, int n, const float *scale);
 void cvt_lowering_scratch(cvt_lowering *l, size_t floats);
 /* Copies args (size bytes) into plan memory and appends a step of the node in hand. */
 void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, size_t size,
@@ -117,6 +125,7 @@ struct cvt_op {
     size_t (*workspace)(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels);
     void (*lower)(cvt_lowering *l, const cvt_work *w);
     int fuses;     /* what passes may fold in behind it */
+    bool product;  /* multiplies by parameter 0, [out, ...], which may be rounded to less than f32 row by row */
     bool in_place; /* the output may lie where input 0 (or the residual) lay */
     bool couples;  /* looks at all images of a pass */
 };

@@ -39,7 +39,7 @@ typedef struct cvt_gemm {
     int m, n, k;
     const void *a;
     size_t lda;
-    const void *b;
+    const void *b, *next; /* next: the panel that the caller multiplies by after these, if that is known */
     float *c;
     size_t ldc;
     const float *bias;

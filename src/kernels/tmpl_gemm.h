@@ -2,10 +2,9 @@
  * and the loops around it.
  *
  * A tile of rows x NR outputs, or fewer vectors across in a last panel, stays in registers for one pass over all of k:
- * a row of a panel of B times scalars broadcast from the rows of A, which need no packing. Around it, the rows of A are
- * taken by blocks that fit in L2, the panels by turns, and while one panel is used the next is prefetched into L2,
- * spread over the tiles of the block. Rows are split evenly into tiles, 197 into 32 of 6 and one of 5, not into full
- * ones and a rest. */
+ * a row of a panel of B times scalars broadcast from the rows of A, which need no packing. All rows are taken by one
+ * panel, while the next is prefetched into L2, spread over the tiles; the caller chooses as many rows as stay in cache
+ * meanwhile. Rows are split evenly into tiles, 197 into 32 of 6 and one of 5, not into full ones and a rest. */
 
 /* c[i][j] = (sum a[i][kk] b[kk][j]) * scale[i] + bias[j] + residual[i][j], columns of whole vectors; NULL leaves a step
  * out. */
@@ -23,7 +22,7 @@ typedef struct tile {
 } tile;
 
 /* AHEAD: floats prefetched in 4 steps of k. 4 to 8 tiles then bring the whole next panel. */
-enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2, L2_FLOATS = 32768 };
+enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2 };
 
 /* The steps of a tile: accumulators c00, c01 ..., rows of A a0, a1 ..., vectors of B b0, b1 ... */
 #define TILE_ROW(i)                        \
@@ -108,37 +107,29 @@ static void run_tile_aside(const tile *t, size_t rows, size_t columns, cvt_act a
     finish_tile(aside, vectors, rows, columns, act, t->c, t->ldc, t->residual, t->ldr);
 }
 
-/* Tiles [first, last) of the rows, and how rows fall into tiles: the first `longer` have one more than `rows`. */
-typedef struct span {
-    size_t first, last, rows, longer;
-} span;
-
-/* One panel, `columns` wide, for a span of rows. t: at row 0; next: the panel that follows, or NULL. */
-static void run_panel(tile t, const span *s, size_t columns, cvt_act act, const float *next) {
-    const tile origin = t;
+/* One panel, `columns` wide, for all rows, which fall into `tiles` tiles. t: at row 0; next: the panel that follows, or
+ * NULL. */
+static void run_panel(tile t, size_t m, size_t tiles, size_t columns, cvt_act act, const float *next) {
     const size_t each = t.k / 4 * AHEAD, panel = t.k * NR;
-    for (size_t i = s->first; i < s->last; i++) {
-        const size_t row = i * s->rows + (i < s->longer ? i : s->longer), rows = s->rows + (i < s->longer);
-        const size_t fetched = (i - s->first) * each;
-        t.a = origin.a + row * t.lda;
-        t.c = origin.c + row * t.ldc;
-        if (origin.scale) t.scale = origin.scale + row;
-        if (origin.residual) t.residual = origin.residual + row * t.ldr;
+    for (size_t i = 0, fetched = 0; i < tiles; i++, fetched += each) {
+        const size_t rows = m / tiles + (i < m % tiles);
         t.step = next && fetched < panel ? AHEAD : 0;
         t.ahead = t.step ? next + fetched : t.b;
         if (act == CVT_ACT_NONE && columns % VL == 0)
             run_tile(&t, rows, columns / VL);
         else
             run_tile_aside(&t, rows, columns, act);
+        t.a += rows * t.lda;
+        t.c += rows * t.ldc;
+        if (t.scale) t.scale += rows;
+        if (t.residual) t.residual += rows * t.ldr;
     }
 }
 
 /* The product of cvt_kernels.gemm, its rows multiplied by scale[m] (or NULL) before anything else follows. */
 static void multiply(const cvt_gemm *g, const float *scale) {
-    const size_t m = (size_t)g->m, n = (size_t)g->n, k = (size_t)g->k;
+    const size_t m = (size_t)g->m, n = (size_t)g->n, k = (size_t)g->k, tiles = (m + MR - 1) / MR;
     const float *b = g->b;
-    if (!m) return;
-    const size_t tiles = (m + MR - 1) / MR, fit = L2_FLOATS / (MR * k + 1) + 1;
     float last_bias[NR] = {0};
     if (g->bias) memcpy(last_bias, g->bias + n / NR * NR, n % NR * sizeof *last_bias);
     tile t = {.k = k,
@@ -149,18 +140,13 @@ static void multiply(const cvt_gemm *g, const float *scale) {
               .scale = scale,
               .residual = g->residual,
               .ldr = g->ldr};
-    for (span s = {.rows = m / tiles, .longer = m % tiles}; s.first < tiles; s.first = s.last) {
-        s.last = tiles - s.first < fit ? tiles : s.first + fit;
-        for (size_t j = 0; j < n; j += NR) {
-            const size_t columns = n - j;
-            tile p = t;
-            p.b = b + j * k;
-            p.c += j;
-            if (g->residual) p.residual += j;
-            if (g->bias) p.bias = columns < NR ? last_bias : g->bias + j;
-            const float *next = columns > NR ? p.b + k * NR : s.last < tiles ? b : NULL;
-            run_panel(p, &s, columns < NR ? columns : NR, g->act, next);
-        }
+    for (size_t j = 0; j < n; j += NR) {
+        const size_t columns = n - j;
+        t.b = b + j * k;
+        t.c = g->c + j;
+        if (g->residual) t.residual = g->residual + j;
+        if (g->bias) t.bias = columns < NR ? last_bias : g->bias + j;
+        run_panel(t, m, tiles, columns < NR ? columns : NR, g->act, columns > NR ? t.b + k * NR : g->next);
     }
 }
 

@@ -147,6 +147,7 @@ static void int8_gemm(const cvt_gemm *g) {
         memset(bias, 0, sizeof bias);
         if (g->bias) memcpy(bias, g->bias + j, columns * sizeof *bias);
         t.panel = (const char *)g->b + j / NR * panel;
+        const char *next = j + NR < n ? t.panel + panel : g->next;
         for (size_t i = 0, row = 0; i < tiles; i++) {
             const size_t rows = m / tiles + (i < m % tiles), fetched = i * t.groups * 64;
             const bool straight = g->act == CVT_ACT_NONE && columns == NR && !g->residual;
@@ -154,8 +155,8 @@ static void int8_gemm(const cvt_gemm *g) {
             t.a = (const char *)g->a + row * t.size;
             t.c = straight ? c : aside;
             t.ldc = straight ? g->ldc : NR;
-            t.step = j + NR < n && fetched < panel ? 64 : 0;
-            t.ahead = t.step ? t.panel + panel + fetched : t.panel;
+            t.step = next && fetched < panel ? 64 : 0;
+            t.ahead = t.step ? next + fetched : t.panel;
             run_dot_tile(&t, rows);
             if (!straight)
                 finish_tile(aside, NV, rows, columns, g->act, c, g->ldc,

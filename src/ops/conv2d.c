@@ -1,6 +1,7 @@
 /* conv2d.c - dense convolution as a product over gathered rows; 1x1 with stride 1 is a product as it stands. Of one
  * map, or of many small ones that follow each other as tokens: each has borders of its own. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/num.h"
 #include "graph/op.h"
@@ -71,7 +72,9 @@ typedef struct args {
     cvt_rows pixels;        /* of all maps of an image */
     cvt_window_args window; /* of each map */
     int n, k;
-    const float *packed, *bias;
+    const cvt_product_kernels *kernels;
+    const void *packed;
+    const float *bias;
     cvt_act act;
     cvt_ref in, out, residual;
 } args;
@@ -92,14 +95,17 @@ static void gather(float *rows, const float *in, const args *a, cvt_rows_tile t)
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->pixels, tile);
-    gather(x->scratch, cvt_at(x, a->in, t.image), a, t);
     size_t n = (size_t)a->n, k = (size_t)a->k, first = (size_t)t.first * n;
+    void *ready = x->scratch + (size_t)a->pixels.block * k;
+    bool rounds = a->kernels->rows != NULL;
+    gather(x->scratch, cvt_at(x, a->in, t.image), a, t);
+    if (rounds) a->kernels->rows(ready, x->scratch, k, t.count, a->k);
     bool add = !cvt_ref_none(a->residual);
     cvt_gemm g = {
         .m = t.count,
         .n = a->n,
         .k = a->k,
-        .a = x->scratch,
+        .a = rounds ? ready : x->scratch,
         .lda = k,
         .b = a->packed,
         .c = cvt_at(x, a->out, t.image) + first,
@@ -109,14 +115,41 @@ static void run(const void *p, const cvt_context *x, int tile) {
         .residual = add ? cvt_at(x, a->residual, t.image) + first : NULL,
         .ldr = n,
     };
-    x->kernels->gemm(&g);
+    a->kernels->gemm(&g);
 }
 
-/* Weights [n][c][kh*kw] into the order of gathered rows, [n][kh*kw][c]. */
-static void permute(float *to, const float *from, size_t n, size_t c, size_t taps) {
-    for (size_t i = 0; i < n; i++, from += c * taps)
-        for (size_t t = 0; t < taps; t++)
-            for (size_t j = 0; j < c; j++) *to++ = from[j * taps + t];
+/* Weights [n][c][kh*kw] into the order of gathered rows, [n][kh*kw][c]; of either type. */
+#define PERMUTE(name, type)                                                             \
+    static void name(type *to, const type *from, size_t n, size_t c, size_t taps) {     \
+        for (size_t i = 0; i < n; i++, from += c * taps)                                \
+            for (size_t t = 0; t < taps; t++)                                           \
+                for (size_t j = 0; j < c; j++) *to++ = from[j * taps + t];              \
+    }
+PERMUTE(permute_f32, float)
+PERMUTE(permute_i8, int8_t)
+
+/* The permuted weights as panels. */
+static const void *pack(cvt_lowering *l, const cvt_product_kernels *kernels, int weight, size_t n, size_t c,
+                        size_t taps, const float *scale) {
+    cvt_source w = l->sources[weight];
+    size_t count = n * c * taps;
+    float *wide = malloc(count * sizeof *wide), *permuted = malloc(count * sizeof *permuted);
+    const void *panels = NULL;
+    if (!wide || !permuted) l->failed = true;
+    if (!l->failed) {
+        if (w.dtype == CVT_I8) {
+            permute_i8((int8_t *)permuted, w.data, n, c, taps);
+        } else {
+            cvt_dtype_widen(wide, w.data, w.dtype, count);
+            permute_f32(permuted, wide, n, c, taps);
+            w.dtype = CVT_F32;
+        }
+        w.data = permuted;
+        panels = cvt_pack_weight(l, kernels, w, (int)(c * taps), (int)n, scale);
+    }
+    free(wide);
+    free(permuted);
+    return panels;
 }
 
 enum { GATHERED = 1 << 16, MOST_PIXELS = 96 }; /* floats of rows gathered at a time */
@@ -136,35 +169,28 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
         return;
     }
     cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
-    size_t count = (size_t)k * (size_t)c->out;
-    float *wide = malloc(count * sizeof *wide), *permuted = malloc(count * sizeof *permuted);
-    if (!wide || !permuted) l->failed = true;
-    if (!l->failed) {
-        cvt_dtype_widen(wide, l->sources[weight].data, l->sources[weight].dtype, count);
-        permute(permuted, wide, (size_t)c->out, (size_t)in.d[0], (size_t)c->kh * (size_t)c->kw);
-        int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MOST_PIXELS);
-        args a = {
-            .pixels = {cvt_shape_rows(out), block},
-            .window = {in.d[0], in.d[1], in.d[2], oh, ow, c->kh, c->kw, c->stride_h, c->stride_w, c->pad_top,
-                       c->pad_left},
-            .n = c->out,
-            .k = k,
-            .packed = cvt_pack_panels(l, permuted, CVT_F32, k, c->out, fold.scale),
-            .bias = fold.shift,
-            .act = w->act,
-            .in = l->refs[w->node->in[0]],
-            .out = l->refs[w->out],
-            .residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual],
-        };
-        cvt_lowering_drop(l, weight);
-        cvt_lowering_scratch(l, (size_t)block * (size_t)k);
-        cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
-    }
-    free(wide);
-    free(permuted);
+    const cvt_product_kernels *kernels = l->kernels->product[w->precision];
+    int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MOST_PIXELS);
+    args a = {
+        .pixels = {cvt_shape_rows(out), block},
+        .window = {in.d[0], in.d[1], in.d[2], oh, ow, c->kh, c->kw, c->stride_h, c->stride_w, c->pad_top, c->pad_left},
+        .n = c->out,
+        .k = k,
+        .kernels = kernels,
+        .packed = pack(l, kernels, weight, (size_t)c->out, (size_t)in.d[0], (size_t)(c->kh * c->kw), fold.scale),
+        .bias = fold.shift,
+        .act = w->act,
+        .in = l->refs[w->node->in[0]],
+        .out = l->refs[w->out],
+        .residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual],
+    };
+    cvt_lowering_drop(l, weight);
+    cvt_lowering_scratch(l, (size_t)block * ((size_t)k + kernels->row_size(k) / sizeof(float)));
+    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
 static const cvt_op op_conv2d = {.name = "conv2d",
+                                 .product = true,
                                  .attr_size = sizeof(attr),
                                  .type = type,
                                  .describe = describe,

@@ -34,6 +34,7 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
 }
 
 static const cvt_op op_linear = {.name = "linear",
+                                 .product = true,
                                  .attr_size = sizeof(attr),
                                  .type = type,
                                  .describe = describe,

@@ -1,22 +1,25 @@
 /* product.c - C[M,N] = A[M,K] B[K,N] with constant B, cut into tiles.
  *
- * Small weights are packed into panels at load, tiles are blocks of rows by blocks of columns. Large ones stay in the
- * file's map and each tile packs its own panels into the thread's scratch, then runs all rows over them: a process that
- * answers one image never holds a second copy. Either way every element is the same chain of multiply-adds. */
+ * Weights in panels: in f32 a tile is a block of rows by one panel, block by block, so that the rows stay in cache while
+ * the panels stream by; in less than f32 it is fewer rows by all panels, and makes its rows ready first. Large weights in
+ * f32 may stay in the file's map: each tile packs a panel into the thread's scratch and runs all rows over it, so a
+ * process that answers one image never holds a second copy. Every element is the same chain of multiply-adds either way. */
 #include "ops/product.h"
 
 #include "base/num.h"
 
 enum {
-    SMALL = 1 << 16,        /* elements of a weight that is always packed at load */
-    ROWS = 96,              /* of a tile of packed weights */
-    COLUMNS = 32,           /* least columns of a tile that packs its own */
-    PANEL_FLOATS = 1 << 16, /* packed floats that one tile works on: stay in L2 */
+    SMALL = 1 << 16,  /* elements of a weight that is always packed at load */
+    ROWS = 224,       /* most rows of a tile in f32 */
+    READY_ROWS = 40,  /* at least, of a tile that makes them ready */
+    LEAST_WORK = 1 << 18, /* multiply-adds of a tile in f32 */
 };
 
 typedef struct product {
     cvt_source weight;
-    const float *packed; /* NULL: packed by each tile */
+    const cvt_product_kernels *kernels;
+    const char *packed; /* NULL: packed by each tile */
+    size_t panel, row;  /* bytes of a panel and of a row made ready */
     const float *scale, *bias;
     int rows, k, n;           /* of one image */
     int row_block, col_block; /* of a tile */
@@ -27,7 +30,7 @@ typedef struct product {
 
 static int blocks(int total, int block) { return (total + block - 1) / block; }
 
-/* Tiles are numbered column block by column block, in it image by image, in it by rows. */
+/* Tiles are numbered image by image, in it row block by row block, in it by columns. */
 static int tiles(const void *p, int n) {
     const product *a = p;
     int columns = blocks(a->n, a->col_block);
@@ -35,18 +38,22 @@ static int tiles(const void *p, int n) {
     return columns * (a->joined ? blocks(n * a->rows, a->row_block) : n * blocks(a->rows, a->row_block));
 }
 
-/* Rows [row, row + m) of the matrix that starts at `image`, against the panels of columns [col, col + n). */
+/* Rows [row, row + m) of the matrix that starts at `image`, against the panels of columns [col, col + n); the panel at
+ * `next` follows. */
 static void multiply(const product *a, const cvt_context *x, int image, int row, int m, int col, int n,
-                     const float *panels) {
+                     const void *panels, const void *next) {
     size_t r = (size_t)row, k = (size_t)a->k, ldc = (size_t)a->n, c = (size_t)col;
     bool add = !cvt_ref_none(a->residual);
+    const float *rows = cvt_at(x, a->in, image) + r * k;
+    if (a->row) a->kernels->rows(x->scratch, rows, k, m, a->k);
     cvt_gemm g = {
         .m = m,
         .n = n,
         .k = a->k,
-        .a = cvt_at(x, a->in, image) + r * k,
+        .a = a->row ? x->scratch : rows,
         .lda = k,
         .b = panels,
+        .next = next,
         .c = cvt_at(x, a->out, image) + r * ldc + c,
         .ldc = ldc,
         .bias = a->bias ? a->bias + c : NULL,
@@ -54,31 +61,28 @@ static void multiply(const product *a, const cvt_context *x, int image, int row,
         .residual = add ? cvt_at(x, a->residual, image) + r * ldc + c : NULL,
         .ldr = ldc,
     };
-    x->kernels->gemm(&g);
+    a->kernels->gemm(&g);
 }
 
 static void run_packed(const product *a, const cvt_context *x, int tile) {
     int matrix_rows = a->joined ? x->n * a->rows : a->rows, per_matrix = blocks(matrix_rows, a->row_block);
-    int per_column = a->joined ? per_matrix : x->n * per_matrix;
-    int col = tile / per_column * a->col_block, rest = tile % per_column;
-    int row = rest % per_matrix * a->row_block;
-    multiply(a, x, rest / per_matrix, row, cvt_min_int(a->row_block, matrix_rows - row), col,
-             cvt_min_int(a->col_block, a->n - col), a->packed + (size_t)col * (size_t)a->k);
+    int columns = blocks(a->n, a->col_block), col = tile % columns * a->col_block, block = tile / columns;
+    int row = block % per_matrix * a->row_block, panel = col / x->kernels->nr;
+    int panels = blocks(a->n, x->kernels->nr), next = (panel + x->threads * blocks(a->col_block, x->kernels->nr)) % panels;
+    multiply(a, x, block / per_matrix, row, cvt_min_int(a->row_block, matrix_rows - row), col,
+             cvt_min_int(a->col_block, a->n - col), a->packed + (size_t)panel * a->panel,
+             a->packed + (size_t)next * a->panel);
 }
 
 static void run_packing(const product *a, const cvt_context *x, int tile) {
-    const cvt_kernels *kernels = x->kernels;
     size_t element = cvt_dtype_size(a->weight.dtype), k = (size_t)a->k;
     int col = tile * a->col_block, n = cvt_min_int(a->col_block, a->n - col);
-    for (int j = 0; j < n; j += kernels->nr) {
-        const char *rows = (const char *)a->weight.data + (size_t)(col + j) * k * element;
-        kernels->pack_nk(x->scratch + (size_t)j * k, rows, a->weight.dtype, k, a->k, cvt_min_int(kernels->nr, n - j),
-                         a->scale ? a->scale + col + j : NULL);
-    }
+    const char *rows = (const char *)a->weight.data + (size_t)col * k * element;
+    a->kernels->pack(x->scratch, rows, a->weight.dtype, k, a->k, n, a->scale ? a->scale + col : NULL);
     if (a->joined)
-        multiply(a, x, 0, 0, x->n * a->rows, col, n, x->scratch);
+        multiply(a, x, 0, 0, x->n * a->rows, col, n, x->scratch, NULL);
     else
-        for (int i = 0; i < x->n; i++) multiply(a, x, i, 0, a->rows, col, n, x->scratch);
+        for (int i = 0; i < x->n; i++) multiply(a, x, i, 0, a->rows, col, n, x->scratch, NULL);
 }
 
 static void run(const void *p, const cvt_context *x, int tile) {
@@ -107,13 +111,16 @@ void cvt_panels_make_turned(float *panels, const cvt_kernels *kernels, const flo
                          cvt_min_int(kernels->nr, columns - j), NULL);
 }
 
-const float *cvt_pack_panels(cvt_lowering *l, const void *weight, cvt_dtype dtype, int k, int n, const float *scale) {
+const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels, cvt_source w, int k, int n,
+                            const float *scale) {
     int nr = l->kernels->nr;
-    size_t element = cvt_dtype_size(dtype);
-    float *panels = cvt_lowering_floats(l, cvt_panels_floats(l->kernels, k, n));
+    size_t element = cvt_dtype_size(w.dtype), panel = kernels->panel_size(k), size;
+    scale = cvt_lowering_scales(l, w, n, scale);
+    if (!cvt_mul_size(panel, (size_t)blocks(n, nr), &size)) l->failed = true;
+    char *panels = l->failed ? NULL : cvt_lowering_alloc(l, size);
     for (int j = 0; panels && j < n; j += nr)
-        l->kernels->pack_nk(panels + (size_t)j * (size_t)k, (const char *)weight + (size_t)j * (size_t)k * element,
-                            dtype, (size_t)k, k, cvt_min_int(nr, n - j), scale ? scale + j : NULL);
+        kernels->pack(panels + (size_t)(j / nr) * panel, (const char *)w.data + (size_t)j * (size_t)k * element, w.dtype,
+                      (size_t)k, k, cvt_min_int(nr, n - j), scale ? scale + j : NULL);
     return panels;
 }
 
@@ -123,10 +130,27 @@ static int even_block(int total, int most, int unit) {
     return blocks(block, unit) * unit;
 }
 
+/* Rows of a tile that makes them ready: an even number of tiles an image, for two threads. */
+static int ready_block(int rows) { return blocks(rows, cvt_max_int(1, rows / (2 * READY_ROWS) * 2)); }
+
+static void cut_packed(product *a, const cvt_kernels *kernels) {
+    if (a->row) {
+        a->row_block = ready_block(a->rows);
+        a->col_block = a->n;
+        return;
+    }
+    a->row_block = even_block(a->rows, ROWS, kernels->mr);
+    int64_t panel = (int64_t)cvt_min_int(a->row_block, a->rows) * a->k * kernels->nr;
+    int64_t panels = cvt_min_int(blocks(a->n, kernels->nr), (int)(LEAST_WORK / panel) + 1);
+    a->col_block = (int)panels * kernels->nr;
+}
+
 void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, int n, const float *bias) {
-    const cvt_kernels *kernels = l->kernels;
     cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
     product a = {.weight = l->sources[weight], .scale = fold.scale, .bias = fold.shift, .k = k, .n = n, .act = w->act};
+    a.kernels = l->kernels->product[w->precision];
+    a.panel = a.kernels->panel_size(k);
+    a.row = a.kernels->row_size(k);
     a.rows = cvt_shape_rows(l->graph->values[w->out].shape);
     a.in = l->refs[w->node->in[0]];
     a.out = l->refs[w->out];
@@ -135,15 +159,16 @@ void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, in
     a.joined = a.in.stride == in_size && a.out.stride == out_size &&
                (cvt_ref_none(a.residual) || a.residual.stride == out_size);
     bool wide = a.weight.dtype == CVT_F64;
-    if (l->pack_ahead || wide || (size_t)k * (size_t)n <= SMALL) {
-        const void *source = wide ? (const void *)cvt_lowering_param(l, weight) : a.weight.data;
-        a.packed = source ? cvt_pack_panels(l, source, wide ? CVT_F32 : a.weight.dtype, k, n, fold.scale) : NULL;
+    if (a.row || l->pack_ahead || wide || (size_t)k * (size_t)n <= SMALL) {
+        if (wide) a.weight = (cvt_source){.data = cvt_lowering_param(l, weight), .dtype = CVT_F32};
+        a.packed = a.weight.data ? cvt_pack_weight(l, a.kernels, a.weight, k, n, fold.scale) : NULL;
         cvt_lowering_drop(l, weight);
-        a.row_block = even_block(a.rows, ROWS, kernels->mr);
-        a.col_block = even_block(n, cvt_max_int(PANEL_FLOATS / k, 1), kernels->nr);
+        cut_packed(&a, l->kernels);
+        cvt_lowering_scratch(l, (size_t)a.row_block * a.row / sizeof(float));
     } else {
-        a.col_block = blocks(COLUMNS, kernels->nr) * kernels->nr;
-        cvt_lowering_scratch(l, (size_t)a.col_block * (size_t)k);
+        a.scale = cvt_lowering_scales(l, a.weight, n, fold.scale);
+        a.col_block = l->kernels->nr;
+        cvt_lowering_scratch(l, a.panel / sizeof(float));
     }
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }

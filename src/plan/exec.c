@@ -76,7 +76,7 @@ static double now(void) {
 
 static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int n, int thread) {
     return (cvt_context){e->plan->kernels, e->arena, inputs, e->scratch + (size_t)thread * e->scratch_each, n,
-                         e->capacity};
+                         e->capacity, e->threads};
 }
 
 static void run_alone(cvt_exec *e, const float *const *inputs, int n) {

@@ -29,8 +29,15 @@ float *cvt_lowering_floats(cvt_lowering *l, size_t count) {
 const float *cvt_lowering_param(cvt_lowering *l, int param) {
     size_t count = l->graph->params[param].count;
     float *wide = cvt_lowering_floats(l, count);
-    if (wide) cvt_dtype_widen(wide, l->sources[param].data, l->sources[param].dtype, count);
+    if (wide) cvt_source_widen(wide, l->sources[param], &l->graph->params[param]);
     return wide;
+}
+
+const float *cvt_lowering_scales(cvt_lowering *l, cvt_source w, int n, const float *scale) {
+    if (!w.scales || !scale) return w.scales ? w.scales : scale;
+    float *both = cvt_lowering_floats(l, (size_t)n);
+    for (int i = 0; both && i < n; i++) both[i] = w.scales[i] * scale[i];
+    return both;
 }
 
 void cvt_lowering_scratch(cvt_lowering *l, size_t floats) {
@@ -141,6 +148,7 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
     cvt_status status = CVT_OK;
     if (ok) {
         if (options->fuse) cvt_pass_run(&t.works, t.uses, keep);
+        cvt_pass_precision(&t.works, graph, options->precision);
         status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.works, graph, t.uses, keep, plan->kernels,
                                   error);
         ok = status == CVT_OK && lower_all(plan, &t, sources, options);
