@@ -1,4 +1,5 @@
-/* arena.c - memory that is freed all at once. Large requests get a block of their own, small ones share one. */
+/* arena.c - memory that is freed all at once: blocks, each twice as large as the one before, from whose front pieces are
+ * cut. Blocks come from the system: they are zero, and what is not reached of them costs nothing. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -8,38 +9,43 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "base/pages.h"
+#include "base/sanitize.h"
 
-enum { ALIGNMENT = 64, BLOCK = 1 << 16 };
+enum { ALIGNMENT = 64, FIRST = 1 << 16, LARGEST = 1 << 25 };
 
 struct cvt_arena_block {
     cvt_arena_block *next;
-    size_t used, size;
+    size_t used, size; /* with the header */
 };
 
 static const size_t header = (sizeof(cvt_arena_block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 
+/* A new block in front with room for a piece. */
+static bool grow(cvt_arena *arena, size_t piece) {
+    cvt_arena_block *last = arena->blocks;
+    size_t size = !last ? FIRST : last->size < LARGEST / 2 ? 2 * last->size : LARGEST, needed;
+    if (!cvt_add_size(piece, header, &needed)) return false;
+    if (size < needed) size = needed;
+    cvt_arena_block *block = cvt_pages_alloc(size);
+    if (!block) return false;
+    *block = (cvt_arena_block){last, header, size};
+    cvt_forbid((char *)block + header, size - header);
+    arena->blocks = block;
+    return true;
+}
+
 void *cvt_arena_alloc(cvt_arena *arena, size_t size) {
-    size_t rounded;
-    if (!cvt_add_size(size, ALIGNMENT - 1, &rounded)) return NULL;
-    rounded = rounded / ALIGNMENT * ALIGNMENT;
+    size_t piece;
+    if (!cvt_add_size(size, ALIGNMENT - 1 + cvt_gap, &piece)) return NULL;
+    piece = piece / ALIGNMENT * ALIGNMENT;
     cvt_arena_block *block = arena->blocks;
-    if (!block || block->size - block->used < rounded) {
-        size_t body = rounded > BLOCK / 4 ? rounded : BLOCK, total;
-        if (!cvt_add_size(body, header, &total) || total > SIZE_MAX / 2) return NULL;
-        block = aligned_alloc(ALIGNMENT, (total + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
-        if (!block) return NULL;
-        *block = (cvt_arena_block){.used = 0, .size = body};
-        if (body > BLOCK && arena->blocks) { /* keep the shared block in front */
-            block->next = arena->blocks->next;
-            arena->blocks->next = block;
-        } else {
-            block->next = arena->blocks;
-            arena->blocks = block;
-        }
-    }
-    void *p = (char *)block + header + block->used;
-    block->used += rounded;
-    return memset(p, 0, size);
+    if ((!block || block->size - block->used < piece) && !grow(arena, piece)) return NULL;
+    block = arena->blocks;
+    void *p = (char *)block + block->used;
+    block->used += piece;
+    cvt_allow(p, size);
+    return p;
 }
 
 void *cvt_arena_array(cvt_arena *arena, size_t count, size_t size) {
@@ -68,7 +74,7 @@ char *cvt_arena_print(cvt_arena *arena, const char *format, ...) {
 void cvt_arena_free(cvt_arena *arena) {
     while (arena->blocks) {
         cvt_arena_block *next = arena->blocks->next;
-        free(arena->blocks);
+        cvt_pages_free(arena->blocks, arena->blocks->size);
         arena->blocks = next;
     }
 }

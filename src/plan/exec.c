@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/num.h"
+#include "base/pages.h"
 #include "plan/plan.h"
 
 #ifdef _OPENMP
@@ -27,6 +28,7 @@ struct cvt_exec {
     const cvt_plan *plan;
     int capacity, threads;
     float *arena, *scratch;
+    size_t arena_size, scratch_size; /* bytes */
     size_t scratch_each;
     double *times;      /* of every step, or NULL */
     progress *progress; /* of every step; NULL with one thread */
@@ -34,11 +36,10 @@ struct cvt_exec {
 
 static bool make_progress(cvt_exec *e);
 
-static float *alloc_floats(size_t count, size_t times) {
-    size_t size;
-    if (!cvt_mul_size(count, times, &count) || !cvt_mul_size(count, sizeof(float), &size) || size > SIZE_MAX - 64)
-        return NULL;
-    return aligned_alloc(64, (size / 64 + 1) * 64);
+/* Floats from the system; *size tells how many bytes. */
+static float *alloc_floats(size_t count, size_t times, size_t *size) {
+    if (!cvt_mul_size(count, times, &count) || !cvt_mul_size(count, sizeof(float), size)) return NULL;
+    return cvt_pages_alloc(*size);
 }
 
 cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int threads, cvt_error *error) {
@@ -49,8 +50,8 @@ cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int 
     e->threads = threads;
     e->scratch_each = (plan->scratch / 16 + 1) * 16;
     bool made = make_progress(e);
-    e->arena = alloc_floats(plan->floats, (size_t)capacity);
-    e->scratch = alloc_floats(e->scratch_each, (size_t)threads);
+    e->arena = alloc_floats(plan->floats, (size_t)capacity, &e->arena_size);
+    e->scratch = alloc_floats(e->scratch_each, (size_t)threads, &e->scratch_size);
     if (!e->arena || !e->scratch || !made) {
         cvt_exec_free(e);
         return cvt_fail_memory(error);
@@ -61,8 +62,8 @@ cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int 
 
 void cvt_exec_free(cvt_exec *e) {
     if (!e) return;
-    free(e->arena);
-    free(e->scratch);
+    cvt_pages_free(e->arena, e->arena_size);
+    cvt_pages_free(e->scratch, e->scratch_size);
     free(e->times);
     free(e->progress);
     free(e);
