@@ -71,6 +71,7 @@ typedef struct cvt_options {
     int images;              /* images expected in the model's life: decides whether packing weights ahead pays */
     bool no_weights;         /* build the graph from the config alone: enough for listings, not for sessions */
     bool weights_later;      /* stop where images can be read for the model; cvt_model_load does the rest */
+    const char *precision;   /* "f32", "f16", "int8": of products with weights; NULL: int8 for int8 weights, else f32 */
     bool random_weights;     /* with no file: draw weights from `seed` (tests, benchmarks) */
     bool reference;          /* unfused plan on reference kernels: slow, the oracle of the other one */
     uint64_t seed;
@@ -104,6 +105,7 @@ int cvt_model_taps(const cvt_model *model);                         /* every val
 cvt_tensor_info cvt_model_tap(const cvt_model *model, int index);
 int cvt_model_find_tap(const cvt_model *model, const char *name); /* its index, or -1 */
 cvt_tensor_info cvt_model_embedding(const cvt_model *model); /* what the last linear layer reads; name NULL: unknown */
+const char *cvt_model_precision(const cvt_model *model); /* "f32", ...: what its runs use */
 int64_t cvt_model_parameters(const cvt_model *model);
 int64_t cvt_model_buffers(const cvt_model *model);
 int64_t cvt_model_macs(const cvt_model *model);
@@ -143,7 +145,8 @@ int cvt_model_rows(const cvt_model *model, cvt_row_style style);
 cvt_row cvt_model_row(const cvt_model *model, cvt_row_style style, int index);
 
 /* Writes the model as one self-contained safetensors file: weights, config, preprocessing, labels. dtype: "f32", "f16",
- * "bf16", or NULL to keep what is stored; names: a dialect of the family ("native", "hf", ...), or NULL to keep. */
+ * "bf16", "int8" (of the products' weights, under native names), or NULL to keep what is stored; names: a dialect of the
+ * family ("native", "hf", ...), or NULL to keep. */
 cvt_status cvt_model_save(const cvt_model *model, const char *path, const char *dtype, const char *names, cvt_error *error);
 
 /* The families, in the order of arch.def, then NULL. */

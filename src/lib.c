@@ -143,7 +143,8 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
         TRY(cvt_bind_random(&m->sources, m->graph, options->seed, &m->arena, error));
     else
         TRY(cvt_bind(&m->sources, &m->tensors, m->graph, m->files.weights, m->names, &m->arena, error));
-    cvt_plan_options plan = {.kernels = &cvt_kernels_ref, .keep = m->keep, .fuse = !options->reference};
+    cvt_plan_options plan = {
+        .kernels = &cvt_kernels_ref, .keep = m->keep, .fuse = !options->reference, .precision = m->precision};
     if (!options->reference) TRY(cvt_kernels_get(&plan.kernels, error));
     plan.pack_ahead = options->images >= IMAGES_THAT_PAY;
     plan.drop = drop_source;
@@ -161,6 +162,18 @@ static void make_recipe(cvt_model *m) {
         cvt_recipe_resolve(&m->recipe, &base->recipe, base->size[0], base->size[1], base->channels, &m->no_recipe);
 }
 
+/* What the caller says, else int8 for a file of int8 weights, else f32. */
+static cvt_status choose_precision(cvt_model *m, const char *asked, cvt_error *error) {
+    const char *name = asked;
+    if (!name && m->files.weights) name = cvt_weights_metadata(m->files.weights, CVT_META_PRECISION);
+    if (!name) name = cvt_precision_name(CVT_PRECISION_F32);
+    m->precision = cvt_precision_find(name);
+    if (m->precision < CVT_PRECISION_COUNT) return CVT_OK;
+    if (asked) return cvt_fail(error, CVT_USAGE, "there is no precision called \"%s\"", name);
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is none", cvt_weights_path(m->files.weights),
+                    CVT_META_PRECISION, name);
+}
+
 static cvt_status open_model(cvt_model *m, const char *path, const cvt_options *options, cvt_error *error) {
     TRY(cvt_bundle_open(&m->files, path, options, error));
     if (!m->files.config) return cvt_fail(error, CVT_USAGE, "no model and no config given");
@@ -169,6 +182,7 @@ static cvt_status open_model(cvt_model *m, const char *path, const cvt_options *
     TRY(list_taps(m, error));
     TRY(cvt_listing_make(m, error));
     TRY(choose_taps(m, options, error));
+    TRY(choose_precision(m, options->precision, error));
     make_recipe(m);
     m->options = *options;
     return options->no_weights || options->weights_later ? CVT_OK : cvt_model_load(m, error);

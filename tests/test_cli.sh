@@ -113,7 +113,7 @@ test_usage() {
     usage 'missing operand' 'preprocess: an operand is missing: IMAGE' cvt preprocess -o x.npy
     usage 'extra operand' "summary: unexpected operand 'x'" cvt summary x
     usage 'unknown shell' "completion: unknown shell 'bsh' (did you mean 'bash'?)" cvt completion bsh
-    usage 'precision' "bench: precision 'int8' is not available yet*" cvt bench --precision int8 -m cvt-13
+    usage 'precision' '*' cvt bench -c cvt-13/config.json --precision int4
     usage 'config without a model' "option '-c' needs a model beside it: -m MODEL" cvt check -c "$tiny"
     usage 'CVT_THREADS' "CVT_THREADS: 'many' is not*" env CVT_THREADS=many cvt classify -m cvt-13 cat.jpg
     usage 'CVT_ISA' '*' env CVT_ISA=mmx cvt --version

@@ -143,7 +143,7 @@ static double op_ms(const bench *b, const cvt_op_time *op) { return op->ms / b->
 static void write_text(cvt_str *to, const bench *b, const figures *f) {
     cvt_str_print(to, "%s: %.2f ms an image (p90 %.2f, p99 %.2f) over %lld images, %d thread%s, batch %d, %s\n",
                   cvt_model_arch(b->model), f->p50, f->p90, f->p99, f->images, b->threads, b->threads == 1 ? "" : "s",
-                  b->batch, b->settings->precision);
+                  b->batch, cvt_model_precision(b->model));
     cvt_str_print(to, "%.1f GMAC/s, %.0f %% of the measured peak\n", f->gmac_per_s, 100 * f->peak_share);
     if (!b->settings->profile) return;
     cvt_str_print(to, "\n%-20s %6s %10s %7s %10s\n", "operation", "steps", "ms", "share", "GMAC/s");
@@ -174,7 +174,7 @@ static void write_json(cvt_str *to, const bench *b, const figures *f) {
     append(to, "p90", f->p90);
     append(to, "p99", f->p99);
     cvt_str_print(to, "\"threads\":%d,\"batch\":%d,\"precision\":", b->threads, b->batch);
-    cvt_json_out_string(to, b->settings->precision);
+    cvt_json_out_string(to, cvt_model_precision(b->model));
     cvt_str_print(to, ",");
     append(to, "gmac_per_s", f->gmac_per_s);
     append(to, "peak_share", f->peak_share);
@@ -206,8 +206,6 @@ static int report(cvt_cli *cli, const bench *b) {
 
 int cvt_command_bench(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     (void)operands;
-    if (!cvt_opt_is(settings->precision, "f32"))
-        return cvt_cli_usage(cli, "precision '%s' is not available yet: f32 is", settings->precision);
     bench b = {.settings = settings, .batch = (int)settings->batch};
     cvt_options options = {.random_weights = settings->config && !settings->model, .images = IMAGES_OF_A_LONG_LIFE};
     cvt_threads threads;

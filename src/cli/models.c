@@ -200,6 +200,7 @@ cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, cons
                           cvt_str *path, cvt_error *error) {
     cvt_options options = more ? *more : (cvt_options){0};
     options.labels = settings->labels;
+    options.precision = settings->precision;
     if (settings->size.height) {
         options.height = settings->size.height;
         options.width = settings->size.width;

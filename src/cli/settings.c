@@ -29,6 +29,10 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_SIZE, .name = "size", .kind = CVT_OPT_SIZE, .target = FIELD(size), .argument = "H[xW]",
      .help = "build the model for this input size"},
 
+    {.commands = WITH_THREADS, .name = "precision", .kind = CVT_OPT_CHOICE, .target = FIELD(precision), .argument = "P",
+     .choices = CHOICES("f32", "f16", "int8"),
+     .help = "arithmetic of the products with weights; int8 if the weights are, else f32"},
+
     /* what goes in */
     {.commands = CVT_CMD_RUN, .required = CVT_CMD_RUN, .letter = 'i', .name = "input", .kind = CVT_OPT_FILES,
      .target = FIELD(inputs), .argument = "FILE", .help = "tensor in a .npy file; again for each further input"},
@@ -90,15 +94,13 @@ const cvt_option cvt_settings_rows[] = {
 
     /* convert, init */
     {.commands = CVT_CMD_CONVERT, .name = "dtype", .kind = CVT_OPT_CHOICE, .target = FIELD(dtype), .argument = "TYPE",
-     .choices = CHOICES("f32", "f16", "bf16"), .help = "store the weights as"},
+     .choices = CHOICES("f32", "f16", "bf16", "int8"), .help = "store the weights as"},
     {.commands = CVT_CMD_CONVERT, .name = "names", .kind = CVT_OPT_WORD, .target = FIELD(names), .argument = "DIALECT",
      .help = "store the weights under the names of native, hf, ..."},
     {.commands = CVT_CMD_INIT, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed), .argument = "N",
      .least = 0, .most = INT64_MAX, .initial = "0", .help = "which random weights"},
 
     /* bench */
-    {.commands = CVT_CMD_BENCH, .name = "precision", .kind = CVT_OPT_WORD, .target = FIELD(precision),
-     .argument = "P", .initial = "f32", .help = "arithmetic: f32 is all there is today"},
     {.commands = CVT_CMD_BENCH, .name = "seconds", .kind = CVT_OPT_NUMBER, .target = FIELD(seconds), .argument = "S",
      .least = 0, .most = 86400, .initial = "3", .help = "measure for at least so long"},
     {.commands = CVT_CMD_BENCH, .name = "images", .kind = CVT_OPT_INTEGER, .target = FIELD(images), .argument = "N",

@@ -30,7 +30,7 @@ typedef struct cvt_settings {
     bool help, version;
 
     /* the model */
-    const char *model, *config, *labels;
+    const char *model, *config, *labels, *precision;
     cvt_opt_size size;
 
     /* threads; 0: not given */
@@ -60,7 +60,6 @@ typedef struct cvt_settings {
     int64_t seed;
 
     /* bench */
-    const char *precision;
     int64_t images;
     double seconds;
     bool profile;

@@ -360,3 +360,12 @@ void cvt_source_widen(float *to, cvt_source source, const cvt_param *param) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < each; j++) to[i * each + j] *= source.scales[i];
 }
+
+bool cvt_node_rounds(const cvt_graph *graph, const cvt_node *node) {
+    enum { LEAST_K = 16 };
+    if (!node->op->product) return false;
+    const cvt_param *weight = &graph->params[node->params[0]];
+    size_t k = weight->count / (size_t)weight->shape[0];
+    bool picture = graph->values[node->in[0]].input != NULL;
+    return !picture && k >= LEAST_K && k <= CVT_INT8_MOST_K && cvt_shape_rows(graph->values[node->out[0]].shape) > 1;
+}

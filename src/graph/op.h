@@ -108,6 +108,11 @@ void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, siz
 /* The parameter was copied or packed: its mapped source is not read again. */
 void cvt_lowering_drop(cvt_lowering *l, int param);
 
+/* May the node's product with its parameter 0 run in less than f32, and the parameter be stored so? In f32 stay: what
+ * reads the network's input, whose 8 bits a channel are all there is; rows that stand alone, as a classifier's; rows so
+ * short that rounding costs what it saves, and rows longer than the kernels' sums can hold. */
+bool cvt_node_rounds(const cvt_graph *graph, const cvt_node *node);
+
 /* ---- the row ---------------------------------------------------------------------------------------------------- */
 
 enum { CVT_FUSES_NORM = 1, CVT_FUSES_ACT = 2, CVT_FUSES_RESIDUAL = 4 };

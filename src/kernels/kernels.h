@@ -140,6 +140,10 @@ cvt_status cvt_kernels_get(const cvt_kernels **out, cvt_error *error);
 const cvt_kernels *cvt_kernels_at(int i);
 extern const cvt_kernels cvt_kernels_ref;
 
+/* "int8" -> CVT_PRECISION_INT8 and back; CVT_PRECISION_COUNT if unknown. */
+cvt_precision cvt_precision_find(const char *name);
+const char *cvt_precision_name(cvt_precision precision);
+
 /* "gelu_erf" -> CVT_ACT_GELU_ERF and back; CVT_ACT_COUNT if unknown. */
 cvt_act cvt_act_find(const char *name);
 const char *cvt_act_name(cvt_act act);

@@ -50,6 +50,7 @@ static int64_t count_stored(const cvt_model *m, bool buffers) {
     return n;
 }
 
+const char *cvt_model_precision(const cvt_model *m) { return cvt_precision_name(m->precision); }
 int64_t cvt_model_parameters(const cvt_model *m) { return count_stored(m, false); }
 int64_t cvt_model_buffers(const cvt_model *m) { return count_stored(m, true); }
 

@@ -25,6 +25,7 @@ struct cvt_model {
     const cvt_dialect *names;  /* of the weights */
     const cvt_dialect *origin; /* whose defaults count: that of the checkpoint it was converted from */
     cvt_graph *graph;
+    cvt_precision precision;
     cvt_source *sources;
     const cvt_tensor **tensors; /* NULL for random weights */
     cvt_plan *plan;             /* NULL without weights */

@@ -7,12 +7,14 @@
 
 #include "base/num.h"
 #include "base/str.h"
+#include "kernels/int8.h"
 #include "model/model.h"
 
 typedef struct saving {
     const cvt_model *model;
     const cvt_dialect *names;
-    cvt_dtype dtype; /* CVT_DTYPE_COUNT: as stored */
+    cvt_dtype dtype; /* CVT_DTYPE_COUNT: as stored; CVT_I8: what cvt_node_rounds tells of, the rest as stored */
+    bool *rounded;   /* of every parameter: is it written as I8? */
     cvt_arena arena; /* names and converted data */
     cvt_tensor *tensors;
     void **shared; /* of tensors that are put together here: their data */
@@ -24,7 +26,7 @@ static cvt_dtype find_dtype(const char *name) {
     static const struct {
         const char *name;
         cvt_dtype dtype;
-    } known[] = {{"f32", CVT_F32}, {"f16", CVT_F16}, {"bf16", CVT_BF16}};
+    } known[] = {{"f32", CVT_F32}, {"f16", CVT_F16}, {"bf16", CVT_BF16}, {"int8", CVT_I8}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i].name, name) == 0) return known[i].dtype;
     return CVT_DTYPE_COUNT;
@@ -37,9 +39,9 @@ static cvt_status convert(saving *s, const cvt_param *param, cvt_dtype dtype, fl
     if (dtype == source->dtype && plus == 0) return CVT_OK;
     float *wide = cvt_arena_array(&s->arena, param->count, sizeof *wide);
     if (!wide) return cvt_fail_memory(error);
-    cvt_dtype_widen(wide, source->data, source->dtype, param->count);
+    cvt_source_widen(wide, *source, param);
     for (size_t i = 0; plus != 0 && i < param->count; i++) wide[i] -= plus;
-    *source = (cvt_source){wide, dtype};
+    *source = (cvt_source){.data = wide, .dtype = dtype};
     if (dtype == CVT_F32) return CVT_OK;
     unsigned char *narrow = (unsigned char *)wide; /* in place: each is written behind what is read */
     uint16_t infinite = dtype == CVT_F16 ? 0x7c00 : 0x7f80;
@@ -86,10 +88,40 @@ static cvt_status place(saving *s, const cvt_param *param, const cvt_name_row *r
     return CVT_OK;
 }
 
+/* Adds the tensors of a parameter in int8: the values, and the scales of its rows. */
+static cvt_status save_rounded(saving *s, const cvt_param *param, cvt_source source, cvt_error *error) {
+    size_t rows = (size_t)param->shape[0], k = param->count / rows, n = strlen(param->name);
+    float *wide = cvt_arena_array(&s->arena, param->count, sizeof *wide);
+    float *scales = cvt_arena_array(&s->arena, rows, sizeof *scales);
+    char *name = cvt_arena_alloc(&s->arena, n + sizeof CVT_INT8_SCALE);
+    if (!wide || !scales || !name) return cvt_fail_memory(error);
+    memcpy(name, param->name, n);
+    memcpy(name + n, CVT_INT8_SCALE, sizeof CVT_INT8_SCALE);
+    int8_t *values = (int8_t *)wide; /* in place: each row is written behind what is read */
+    if (source.scales) {
+        memcpy(values, source.data, param->count);
+        memcpy(scales, source.scales, rows * sizeof *scales);
+    } else {
+        cvt_source_widen(wide, source, param);
+        for (size_t i = 0; i < rows; i++) scales[i] = cvt_int8_round(values + i * k, wide + i * k, CVT_F32, k);
+    }
+    cvt_tensor t = {.name = param->name, .dtype = CVT_I8, .rank = param->rank, .data = values, .bytes = param->count};
+    memcpy(t.shape, param->shape, sizeof param->shape);
+    s->tensors[s->n_tensors++] = t;
+    s->tensors[s->n_tensors++] = (cvt_tensor){.name = name,
+                                              .dtype = CVT_F32,
+                                              .rank = 1,
+                                              .shape = {param->shape[0]},
+                                              .data = scales,
+                                              .bytes = rows * sizeof *scales};
+    return CVT_OK;
+}
+
 static cvt_status save_one(saving *s, int p, cvt_error *error) {
     const cvt_param *param = &s->model->graph->params[p];
     cvt_source source = s->model->sources[p];
-    cvt_dtype dtype = s->dtype == CVT_DTYPE_COUNT ? source.dtype : s->dtype;
+    if (s->rounded[p]) return save_rounded(s, param, source, error);
+    cvt_dtype dtype = s->dtype == CVT_DTYPE_COUNT || s->dtype == CVT_I8 ? source.dtype : s->dtype;
     cvt_str name = {0};
     const cvt_name_row *row = cvt_name_expand(&name, s->names, param);
     bool full = name.failed;
@@ -114,12 +146,19 @@ static cvt_status join_labels(cvt_str *text, const cvt_model *m, cvt_error *erro
     return text->failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
+static bool rounds(const saving *s) {
+    for (int p = 0; p < s->model->graph->n_params; p++)
+        if (s->rounded[p]) return true;
+    return false;
+}
+
 static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     const cvt_model *m = s->model;
     cvt_str labels = {0};
     cvt_metadata metadata[8] = {{"format", "pt"}, {CVT_META_CONFIG, m->files.config}};
     size_t n = 2;
     cvt_status status = join_labels(&labels, m, error);
+    if (rounds(s)) metadata[n++] = (cvt_metadata){CVT_META_PRECISION, "int8"};
     if (m->origin) metadata[n++] = (cvt_metadata){CVT_META_ORIGIN, m->origin->name};
     if (m->files.preprocessor) metadata[n++] = (cvt_metadata){CVT_META_PREPROCESSOR, m->files.preprocessor};
     if (m->n_labels) metadata[n++] = (cvt_metadata){CVT_META_LABELS, labels.data};
@@ -128,11 +167,26 @@ static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     return status;
 }
 
+/* Which parameters are written as int8. */
+static cvt_status choose_rounded(saving *s, cvt_error *error) {
+    const cvt_graph *g = s->model->graph;
+    for (int p = 0; s->dtype == CVT_DTYPE_COUNT && p < g->n_params; p++)
+        s->rounded[p] = s->model->sources[p].scales != NULL;
+    for (int i = 0; s->dtype == CVT_I8 && i < g->n_nodes; i++)
+        if (cvt_node_rounds(g, &g->nodes[i])) s->rounded[g->nodes[i].params[0]] = true;
+    if (rounds(s) && !s->names->identity)
+        return cvt_fail(error, CVT_USAGE, "int8 weights go under native names, not those of \"%s\"", s->names->name);
+    return CVT_OK;
+}
+
 static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     int n = s->model->graph->n_params;
-    s->tensors = cvt_arena_array(&s->arena, (size_t)n + 1, sizeof *s->tensors);
-    s->shared = cvt_arena_array(&s->arena, (size_t)n + 1, sizeof *s->shared);
-    if (!s->tensors || !s->shared) return cvt_fail_memory(error);
+    size_t most = 2 * (size_t)n + 1; /* int8 makes two of one */
+    s->tensors = cvt_arena_array(&s->arena, most, sizeof *s->tensors);
+    s->shared = cvt_arena_array(&s->arena, most, sizeof *s->shared);
+    s->rounded = cvt_arena_array(&s->arena, most, sizeof *s->rounded);
+    if (!s->tensors || !s->shared || !s->rounded) return cvt_fail_memory(error);
+    TRY(choose_rounded(s, error));
     for (int p = 0; p < n; p++)
         if (!s->model->graph->params[p].inert) TRY(save_one(s, p, error));
     return write_all(s, path, error);
@@ -174,12 +228,19 @@ static const cvt_dialect *choose_names(const cvt_model *m, const char *name) {
     return first;
 }
 
+static const cvt_dialect *find_native(const cvt_model *m) {
+    const cvt_dialect *d = m->config.arch->dialects;
+    while (d->name && !d->identity) d++;
+    return d->name ? d : m->config.arch->dialects;
+}
+
 cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtype, const char *names,
                           cvt_error *error) {
     saving s = {.model = m, .names = m->names ? m->names : m->config.arch->dialects, .dtype = CVT_DTYPE_COUNT};
     if (!m->sources) return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
     if (dtype && (s.dtype = find_dtype(dtype)) == CVT_DTYPE_COUNT)
-        return cvt_fail(error, CVT_USAGE, "dtype \"%s\" is not known; it is f32, f16 or bf16", dtype);
+        return cvt_fail(error, CVT_USAGE, "dtype \"%s\" is not known; it is f32, f16, bf16 or int8", dtype);
+    if (s.dtype == CVT_I8 && !names) s.names = find_native(m);
     if (names && !(s.names = choose_names(m, names))) return fail_names(m, names, error);
     cvt_status status = save_all(&s, path, error);
     cvt_arena_free(&s.arena);

@@ -71,18 +71,9 @@ void cvt_pass_run(cvt_works *works, const int *uses, const bool *keep) {
             if (works->work[i].node && works->work[i].node->op == passes[k].op) passes[k].fold(&s, i);
 }
 
-/* In f32 stay: what reads the picture, whose 8 bits are all there is; rows that stand alone, as a classifier's; short
- * rows, where rounding costs as much as it saves; and rows longer than the kernels' sums can hold. */
 void cvt_pass_precision(cvt_works *works, const cvt_graph *graph, cvt_precision precision) {
-    enum { LEAST_K = 16 };
     for (int i = 0; i < works->n; i++) {
         cvt_work *w = &works->work[i];
-        if (!w->node || !w->node->op->product) continue;
-        int maker = works->maker[w->node->in[0]];
-        bool picture = maker >= 0 && works->work[maker].node && works->work[maker].node->op == &cvt_op_input;
-        const cvt_param *weight = &graph->params[w->node->params[0]];
-        size_t k = weight->count / (size_t)weight->shape[0];
-        bool fits = k >= LEAST_K && k <= CVT_INT8_MOST_K && cvt_shape_rows(graph->values[w->out].shape) > 1;
-        w->precision = fits && !picture ? precision : CVT_PRECISION_F32;
+        w->precision = w->node && cvt_node_rounds(graph, w->node) ? precision : CVT_PRECISION_F32;
     }
 }

@@ -20,7 +20,7 @@ typedef struct cvt_plan_options {
     const cvt_kernels *kernels;
     const bool *keep;                     /* of every value: it must be readable after a run */
     bool fuse;                            /* run the passes; without them the plan is the oracle of the one with them */
-    cvt_precision precision;              /* of products with weights, but for those that cvt_pass_precision leaves out */
+    cvt_precision precision;              /* of the products that cvt_node_rounds tells of */
     bool pack_ahead;                      /* pack all weights now */
     void (*drop)(void *owner, int param); /* told of parameters whose source is not read again; NULL: nobody */
     void *owner;
@@ -43,7 +43,7 @@ typedef struct cvt_works {
 /* passes.c: each folds one kind of node into the product before it where nobody else wants the value between. */
 void cvt_pass_run(cvt_works *works, const int *uses, const bool *keep);
 
-/* passes.c: which products run in `precision`: all but those where it gains nothing or costs most. */
+/* passes.c: the products that cvt_node_rounds tells of run in `precision`. */
 void cvt_pass_precision(cvt_works *works, const cvt_graph *graph, cvt_precision precision);
 
 /* memory.c: places every wanted value; sets refs[value] and workspaces[entry], returns the floats of one image. */

@@ -14,6 +14,8 @@ typedef struct binding {
     const cvt_name_row **rows;
     bool *used;   /* of every tensor */
     const cvt_tensor **tensors;
+    const cvt_tensor **scales; /* of those that are I8, else NULL */
+    bool *rounded;             /* of every parameter: may it be I8? */
 } binding;
 
 static bool inert(const cvt_dialect *dialect, const char *name) {
@@ -89,18 +91,34 @@ static cvt_status misshapen(const cvt_tensor *t, const cvt_tensor_form *form, cv
     return status;
 }
 
+static cvt_status check_shape(const cvt_tensor *t, const cvt_tensor_form *form, cvt_error *error) {
+    bool same = t->rank == form->rank;
+    for (int i = 0; same && i < t->rank; i++) same = t->shape[i] == form->shape[i];
+    return same ? CVT_OK : misshapen(t, form, error);
+}
+
+/* An int8 tensor and its scales. */
+static cvt_status bind_scales(const binding *b, int index, cvt_error *error) {
+    const cvt_tensor *t = b->tensors[index], *scales = b->scales[index];
+    cvt_tensor_form form = cvt_tensor_form_of(b->rows[index], &b->graph->params[index]);
+    TRY(check_shape(t, &form, error));
+    if (scales->dtype != CVT_F32 || (uintptr_t)scales->data % sizeof(float))
+        return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" must be F32, aligned", scales->file, scales->name);
+    form.rank = 1;
+    return check_shape(scales, &form, error);
+}
+
 static cvt_status bind_one(const binding *b, int index, cvt_error *error) {
     const cvt_param *p = &b->graph->params[index];
     const cvt_tensor *t = b->tensors[index];
     if (p->inert) return CVT_OK;
     if (!t) return missing(b, b->names[index], error);
+    if (b->scales[index]) return bind_scales(b, index, error);
     if (!cvt_dtype_is_float(t->dtype))
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs a float type", t->file, t->name,
                         cvt_dtype_name(t->dtype));
     cvt_tensor_form form = cvt_tensor_form_of(b->rows[index], p);
-    bool same = t->rank == form.rank;
-    for (int i = 0; same && i < t->rank; i++) same = t->shape[i] == form.shape[i];
-    return same ? CVT_OK : misshapen(t, &form, error);
+    return check_shape(t, &form, error);
 }
 
 /* The parameter's values: in the file as they lie there, or a copy in its own order. */
@@ -110,7 +128,8 @@ static cvt_status take(cvt_source *source, const binding *b, int index, cvt_aren
     const cvt_name_row *row = b->rows[index];
     cvt_tensor_form form = cvt_tensor_form_of(row, p);
     size_t size = cvt_dtype_size(t->dtype);
-    *source = (cvt_source){(const char *)t->data + form.start * size, t->dtype};
+    *source = (cvt_source){.data = (const char *)t->data + form.start * size, .dtype = t->dtype};
+    if (b->scales[index]) source->scales = b->scales[index]->data;
     if (!form.plain) {
         char *copy = cvt_arena_array(arena, p->count, size);
         if (!copy) return cvt_fail_memory(error);
@@ -122,7 +141,7 @@ static cvt_status take(cvt_source *source, const binding *b, int index, cvt_aren
     if (!sum) return cvt_fail_memory(error);
     cvt_dtype_widen(sum, source->data, source->dtype, p->count);
     for (size_t i = 0; i < p->count; i++) sum[i] += row->plus;
-    *source = (cvt_source){sum, CVT_F32};
+    *source = (cvt_source){.data = sum, .dtype = CVT_F32};
     return CVT_OK;
 }
 
@@ -148,10 +167,28 @@ static cvt_status name_all(binding *b, cvt_arena *arena, cvt_error *error) {
 
 static size_t index_of(const cvt_weights *w, const cvt_tensor *t) { return (size_t)(t - cvt_weights_at(w, 0)); }
 
+/* The scales of a tensor that is legally int8, else NULL. */
+static const cvt_tensor *find_scales(const binding *b, int index) {
+    const cvt_tensor *t = b->tensors[index];
+    const char *precision = cvt_weights_metadata(b->weights, CVT_META_PRECISION);
+    if (t->dtype != CVT_I8 || !b->rounded[index] || !b->dialect->identity || !precision || strcmp(precision, "int8"))
+        return NULL;
+    cvt_str name = {0};
+    cvt_str_print(&name, "%s" CVT_INT8_SCALE, t->name);
+    const cvt_tensor *scales = name.failed ? NULL : cvt_weights_find(b->weights, name.data);
+    cvt_str_free(&name);
+    return scales;
+}
+
 static cvt_status bind_all(binding *b, cvt_error *error) {
+    for (int i = 0; i < b->graph->n_nodes; i++)
+        if (cvt_node_rounds(b->graph, &b->graph->nodes[i])) b->rounded[b->graph->nodes[i].params[0]] = true;
     for (int p = 0; p < b->graph->n_params; p++) {
         b->tensors[p] = cvt_weights_find(b->weights, b->names[p]);
-        if (b->tensors[p]) b->used[index_of(b->weights, b->tensors[p])] = true;
+        if (!b->tensors[p]) continue;
+        b->used[index_of(b->weights, b->tensors[p])] = true;
+        b->scales[p] = find_scales(b, p);
+        if (b->scales[p]) b->used[index_of(b->weights, b->scales[p])] = true;
     }
     for (int p = 0; p < b->graph->n_params; p++) TRY(bind_one(b, p, error));
     for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
@@ -168,8 +205,10 @@ cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt
     b.rows = cvt_arena_array(arena, n, sizeof *b.rows);
     b.used = cvt_arena_array(arena, cvt_weights_count(weights) + 1, sizeof *b.used);
     b.tensors = cvt_arena_array(arena, n, sizeof *b.tensors);
+    b.scales = cvt_arena_array(arena, n, sizeof *b.scales);
+    b.rounded = cvt_arena_array(arena, n, sizeof *b.rounded);
     *sources = cvt_arena_array(arena, n, sizeof **sources);
-    if (!b.names || !b.rows || !b.used || !b.tensors || !*sources) return cvt_fail_memory(error);
+    if (!b.names || !b.rows || !b.used || !b.tensors || !b.scales || !b.rounded || !*sources) return cvt_fail_memory(error);
     TRY(name_all(&b, arena, error));
     TRY(bind_all(&b, error));
     for (int p = 0; p < graph->n_params; p++)
@@ -228,7 +267,7 @@ cvt_status cvt_bind_random(cvt_source **sources, const cvt_graph *graph, uint64_
         float *values = cvt_arena_array(arena, graph->params[p].count, sizeof *values);
         if (!values) return cvt_fail_memory(error);
         fill(values, &graph->params[p], seed);
-        (*sources)[p] = (cvt_source){values, CVT_F32};
+        (*sources)[p] = (cvt_source){.data = values, .dtype = CVT_F32};
     }
     return CVT_OK;
 }

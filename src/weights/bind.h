@@ -5,6 +5,11 @@
 #include "graph/op.h"
 #include "weights/names.h"
 
+/* The metadata of a file whose products' weights may be int8: each NAME, I8, has a tensor NAME.scale, F32, one for each
+ * index of its first axis; names are native. */
+#define CVT_META_PRECISION "cvt.precision"
+#define CVT_INT8_SCALE ".scale"
+
 /* sources[p], tensors[p]: of every parameter p of the graph, in arena. Tensors known to carry nothing for inference
  * (batch counters, index buffers) are passed over. Errors: CVT_WEIGHTS, naming the file, the tensor, both shapes, or
  * the nearest name. */

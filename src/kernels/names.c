@@ -1,4 +1,4 @@
-/* activations.c - the names of the activations. */
+/* names.c - the names of the activations and of the precisions. */
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -20,3 +20,17 @@ cvt_act cvt_act_find(const char *name) {
 const char *cvt_act_name(cvt_act act) { return activations[act].name; }
 
 const char *cvt_act_torch(cvt_act act) { return activations[act].torch; }
+
+static const char *const precisions[] = {
+#define X(id, name) [id] = name,
+#include "kernels/precisions.def"
+#undef X
+};
+
+cvt_precision cvt_precision_find(const char *name) {
+    int precision = 0;
+    while (precision < CVT_PRECISION_COUNT && strcmp(name, precisions[precision])) precision++;
+    return (cvt_precision)precision;
+}
+
+const char *cvt_precision_name(cvt_precision precision) { return precisions[precision]; }
