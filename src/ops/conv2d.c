@@ -1,8 +1,5 @@
 /* conv2d.c - dense convolution as a product over gathered rows; 1x1 with stride 1 is a product as it stands. Of one
  * map, or of many small ones that follow each other as tokens: each has borders of its own. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/num.h"
 #include "graph/op.h"
 #include "kernels/window.h"
@@ -118,40 +115,6 @@ static void run(const void *p, const cvt_context *x, int tile) {
     a->kernels->gemm(&g);
 }
 
-/* Weights [n][c][kh*kw] into the order of gathered rows, [n][kh*kw][c]; of either type. */
-#define PERMUTE(name, type)                                                             \
-    static void name(type *to, const type *from, size_t n, size_t c, size_t taps) {     \
-        for (size_t i = 0; i < n; i++, from += c * taps)                                \
-            for (size_t t = 0; t < taps; t++)                                           \
-                for (size_t j = 0; j < c; j++) *to++ = from[j * taps + t];              \
-    }
-PERMUTE(permute_f32, float)
-PERMUTE(permute_i8, int8_t)
-
-/* The permuted weights as panels. */
-static const void *pack(cvt_lowering *l, const cvt_product_kernels *kernels, int weight, size_t n, size_t c,
-                        size_t taps, const float *scale) {
-    cvt_source w = l->sources[weight];
-    size_t count = n * c * taps;
-    float *wide = malloc(count * sizeof *wide), *permuted = malloc(count * sizeof *permuted);
-    const void *panels = NULL;
-    if (!wide || !permuted) l->failed = true;
-    if (!l->failed) {
-        if (w.dtype == CVT_I8) {
-            permute_i8((int8_t *)permuted, w.data, n, c, taps);
-        } else {
-            cvt_dtype_widen(wide, w.data, w.dtype, count);
-            permute_f32(permuted, wide, n, c, taps);
-            w.dtype = CVT_F32;
-        }
-        w.data = permuted;
-        panels = cvt_pack_weight(l, kernels, w, (int)(c * taps), (int)n, scale);
-    }
-    free(wide);
-    free(permuted);
-    return panels;
-}
-
 enum { GATHERED = 1 << 16, MOST_PIXELS = 96 }; /* floats of rows gathered at a time */
 
 static void lower(cvt_lowering *l, const cvt_work *w) {
@@ -177,7 +140,7 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
         .n = c->out,
         .k = k,
         .kernels = kernels,
-        .packed = pack(l, kernels, weight, (size_t)c->out, (size_t)in.d[0], (size_t)(c->kh * c->kw), fold.scale),
+        .packed = cvt_pack_weight(l, kernels, l->sources[weight], k, c->out, c->kh * c->kw, fold.scale),
         .bias = fold.shift,
         .act = w->act,
         .in = l->refs[w->node->in[0]],

@@ -6,6 +6,8 @@
  * process that answers one image never holds a second copy. Every element is the same chain of multiply-adds either way. */
 #include "ops/product.h"
 
+#include <stdlib.h>
+
 #include "base/num.h"
 
 enum {
@@ -111,16 +113,48 @@ void cvt_panels_make_turned(float *panels, const cvt_kernels *kernels, const flo
                          cvt_min_int(kernels->nr, columns - j), NULL);
 }
 
-const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels, cvt_source w, int k, int n,
+/* [n][c][taps] into [n][taps][c], of either type. */
+#define PERMUTE(name, type)                                                         \
+    static void name(type *to, const type *from, size_t n, size_t c, size_t taps) { \
+        for (size_t i = 0; i < n; i++, from += c * taps)                            \
+            for (size_t t = 0; t < taps; t++)                                       \
+                for (size_t j = 0; j < c; j++) *to++ = from[j * taps + t];          \
+    }
+PERMUTE(permute_f32, float)
+PERMUTE(permute_i8, int8_t)
+
+/* `columns` rows of k elements, permuted; all types but I8 become F32. buffer: room for twice as many floats. */
+static cvt_source permuted(cvt_source w, int columns, size_t k, size_t taps, float *buffer) {
+    size_t n = (size_t)columns;
+    if (w.dtype == CVT_I8) {
+        permute_i8((int8_t *)buffer, w.data, n, k / taps, taps);
+        w.data = buffer;
+        return w;
+    }
+    float *wide = buffer + n * k;
+    cvt_dtype_widen(wide, w.data, w.dtype, n * k);
+    permute_f32(buffer, wide, n, k / taps, taps);
+    return (cvt_source){.data = buffer, .dtype = CVT_F32};
+}
+
+const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels, cvt_source w, int k, int n, int taps,
                             const float *scale) {
     int nr = l->kernels->nr;
-    size_t element = cvt_dtype_size(w.dtype), panel = kernels->panel_size(k), size;
+    size_t row = (size_t)k * cvt_dtype_size(w.dtype), panel = kernels->panel_size(k), size;
     scale = cvt_lowering_scales(l, w, n, scale);
     if (!cvt_mul_size(panel, (size_t)blocks(n, nr), &size)) l->failed = true;
     char *panels = l->failed ? NULL : cvt_lowering_alloc(l, size);
-    for (int j = 0; panels && j < n; j += nr)
-        kernels->pack(panels + (size_t)(j / nr) * panel, (const char *)w.data + (size_t)j * (size_t)k * element, w.dtype,
-                      (size_t)k, k, cvt_min_int(nr, n - j), scale ? scale + j : NULL);
+    /* a panel at a time: permuting all at once would take longer for page faults than for the rest */
+    float *buffer = taps > 1 ? malloc(2 * (size_t)nr * (size_t)k * sizeof *buffer) : NULL;
+    if (taps > 1 && !buffer) l->failed = true;
+    char *to = panels;
+    for (int j = 0; !l->failed && j < n; j += nr, to += panel) {
+        int columns = cvt_min_int(nr, n - j);
+        cvt_source part = {.data = (const char *)w.data + (size_t)j * row, .dtype = w.dtype};
+        if (taps > 1) part = permuted(part, columns, (size_t)k, (size_t)taps, buffer);
+        kernels->pack(to, part.data, part.dtype, (size_t)k, k, columns, scale ? scale + j : NULL);
+    }
+    free(buffer);
     return panels;
 }
 
@@ -161,7 +195,7 @@ void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, in
     bool wide = a.weight.dtype == CVT_F64;
     if (a.row || l->pack_ahead || wide || (size_t)k * (size_t)n <= SMALL) {
         if (wide) a.weight = (cvt_source){.data = cvt_lowering_param(l, weight), .dtype = CVT_F32};
-        a.packed = a.weight.data ? cvt_pack_weight(l, a.kernels, a.weight, k, n, fold.scale) : NULL;
+        a.packed = a.weight.data ? cvt_pack_weight(l, a.kernels, a.weight, k, n, 1, fold.scale) : NULL;
         cvt_lowering_drop(l, weight);
         cut_packed(&a, l->kernels);
         cvt_lowering_scratch(l, (size_t)a.row_block * a.row / sizeof(float));
