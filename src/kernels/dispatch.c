@@ -2,11 +2,16 @@
  *
  * The compiler's runtime reads the CPU's features, and whether the system saves the registers they need, once before
  * main; asking for one is a test of a bit. So there is no state here, and threads may ask at any time. */
+#define _DEFAULT_SOURCE /* syscall */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include "base/str.h"
@@ -21,6 +26,19 @@
 static bool has_f16c(void) {
     unsigned eax, ebx, ecx, edx;
     return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
+/* Tiles with int8, and the system's leave to use them, which a process must ask for: they make its threads larger to
+ * switch (arch_prctl(2), ARCH_REQ_XCOMP_PERM for XTILEDATA). */
+static bool has_amx(void) {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    unsigned eax, ebx, ecx, edx;
+    const unsigned tile = 1u << 24, int8 = 1u << 25;
+    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & tile) == 0 || (edx & int8) == 0) return false;
+    return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+#else
+    return false;
+#endif
 }
 #endif
 

@@ -21,6 +21,7 @@ typedef int16_t dot_t;
 
 CVT_KERNEL_TABLE(avx512, &product_f32, &product_int8)
 CVT_KERNEL_TABLE(avx512vnni, &product_f32, &cvt_product_int8_avx512vnni)
+CVT_KERNEL_TABLE(avx512amx, &product_f32, &cvt_product_int8_avx512amx)
 
 TARGET_END
 #else

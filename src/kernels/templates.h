@@ -8,7 +8,7 @@
  *   v_load_rows4    4 floats from each of the VL / 4 rows p, p + 4 ld, p + 8 ld ..., a row in each 128-bit lane
  *   v_transpose4    4 x 4 transposed within each 128-bit lane
  *   V_KEEP          holds an accumulator in its register, where a compiler needs to be told
- *   v_dot and others: see tmpl_int8.h
+ *   v_dot and others: see tmpl_int8.h and tmpl_int8_rows.h
  * + - * / & ~ << < on vectors are the compiler's. No header may come after this one: all that follows is compiled for
  * the instruction set of the including file. */
 
