@@ -83,8 +83,14 @@ static cvt_status read_number(parser *p, double *value, bool *whole) {
         if (!take(p, '+')) take(p, '-');
         if (skip_digits(p) == 0) return fail(p, "a digit is expected");
     }
+    enum { EXACT = 15 }; /* digits of whole numbers that every double holds */
     char digits[MAX_NUMBER + 1];
     size_t n = (size_t)(p->at - from);
+    if (*whole && *from != '-' && n <= EXACT) {
+        *value = 0;
+        for (; from < p->at; from++) *value = *value * 10 + (*from - '0');
+        return CVT_OK;
+    }
     if (n > MAX_NUMBER) return fail_at(p, from, "a number of more than 1000 characters");
     memcpy(digits, from, n);
     digits[n] = 0;
@@ -155,7 +161,7 @@ static cvt_status read_string(parser *p) {
     for (;;) {
         const char *run = p->at;
         while (peek(p) >= 0x20 && *p->at != '"' && *p->at != '\\') {
-            size_t n = cvt_utf8_length(p->at, (size_t)(p->end - p->at));
+            size_t n = peek(p) < 0x80 ? 1 : cvt_utf8_length(p->at, (size_t)(p->end - p->at));
             if (n == 0) return fail(p, "not UTF-8");
             p->at += n;
         }

@@ -30,13 +30,12 @@ const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, con
         const char *rest = row->native ? rest_after(row->native, p->pattern) : NULL;
         if (!rest) continue;
         const char *s = row->file;
-        for (; *s && *s != '*'; s++) {
-            if (*s != '{') {
-                cvt_str_append(to, s, 1);
-            } else {
-                if (!append_index(to, p, s[1])) return NULL;
-                s += 2;
-            }
+        for (size_t n = strcspn(s, "{*"); n || *s == '{'; n = strcspn(s, "{*")) {
+            cvt_str_append(to, s, n);
+            s += n;
+            if (*s != '{') continue;
+            if (!append_index(to, p, s[1])) return NULL;
+            s += 3;
         }
         if (*s == '*') cvt_str_append(to, rest, strlen(rest));
         return to->failed ? NULL : row;
@@ -87,6 +86,7 @@ const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_wei
             most = matches;
             best = d;
         }
+        if (most == n) break;
     }
     return best;
 }
