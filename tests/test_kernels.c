@@ -113,16 +113,6 @@ static matrix panels_of(const cvt_kernels *kernels, const matrix *b) {
     return packed;
 }
 
-/* w, [n, k], as panels. */
-static matrix panels_of_rows(const cvt_kernels *kernels, const matrix *w) {
-    const size_t nr = (size_t)kernels->nr, k = w->columns, n = w->rows;
-    matrix packed = matrix_with_gap((n + nr - 1) / nr, nr * k, 0);
-    for (size_t j = 0; j < n; j += nr)
-        kernels->pack_nk(packed.at + j * k, value(w, j, 0), CVT_F32, w->ld, (int)k, (int)(n - j < nr ? n - j : nr),
-                         NULL);
-    return packed;
-}
-
 /* ---- matrix product -------------------------------------------------------------------------------------------- */
 
 typedef struct epilogue {
@@ -208,22 +198,27 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
     snprintf(what, sizeof what, "t %zu s %zu d %zu dv %zu", t, s, d, dv);
     matrix q = matrix_new(t, d), k = matrix_new(s, d), v = matrix_new(s, dv), out = matrix_new(t, dv),
            alone = matrix_new(1, dv);
-    matrix keys = panels_of_rows(kernels, &k), values = panels_of(kernels, &v), map = matrix_new(t, s);
-    matrix scratch = matrix_with_gap(1, kernels->attention_scratch((int)t, (int)s), 0);
+    matrix map = matrix_new(t, s), residual = matrix_new(t, dv);
+    matrix scratch = matrix_with_gap(1, kernels->attention_scratch((int)t, (int)s, (int)d), 0);
+    matrix panels = matrix_with_gap(1, kernels->attention_panels((int)s, (int)d, (int)dv), 0);
+    const float weight = t % 2 ? 1 : 0.75f;
     cvt_attention a = {.t = (int)t,
                        .s = (int)s,
                        .d = (int)d,
                        .dv = (int)dv,
                        .q = q.at,
                        .ldq = q.ld,
-                       .keys = keys.at,
-                       .values = values.at,
+                       .panels = panels.at,
                        .scale = scale,
+                       .weight = weight,
+                       .residual = t % 2 ? NULL : residual.at,
+                       .ldr = residual.ld,
                        .out = out.at,
                        .ldo = out.ld,
                        .map = map.at,
                        .ldm = map.ld,
                        .scratch = scratch.at};
+    kernels->attention_pack(panels.at, &(cvt_attention_head){(int)s, (int)d, (int)dv, k.at, v.at, k.ld, v.ld});
     kernels->attention(&a);
     double *p = calloc(s, sizeof *p);
     const double tolerance = 1e-6 + 1e-7 * (double)scale * (double)d; /* of a score, and so of a probability */
@@ -234,17 +229,19 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
         for (size_t j = 0; j < dv; j++) {
             double sum = 0;
             for (size_t l = 0; l < s; l++) sum += p[l] * (double)*value(&v, l, j);
+            if (a.residual) sum = sum * (double)weight + (double)*value(&residual, i, j);
             near(r, *value(&out, i, j), sum, tolerance, what, i, j);
         }
         a.t = 1;
         a.q = value(&q, i, 0);
+        if (a.residual) a.residual = value(&residual, i, 0);
         a.out = alone.at;
         a.map = NULL;
         kernels->attention(&a);
         for (size_t j = 0; j < dv; j++) expect(r, *value(&out, i, j), *value(&alone, 0, j), "a query alone", i, j);
     }
     free(p);
-    matrix *all[] = {&q, &k, &v, &out, &alone, &keys, &values, &map, &scratch};
+    matrix *all[] = {&q, &k, &v, &out, &alone, &map, &residual, &scratch, &panels};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) release(r, all[i], what);
 }
 
@@ -258,6 +255,10 @@ static void test_attention(const cvt_kernels *kernels, report *r) {
             check_attention(kernels, r, queries[i], keys[j], size[0], size[1], turn % 3 ? 0.125f : 8.0f);
         }
     }
+    /* few rows of scores at a time */
+    check_attention(kernels, r, 50, 401, 32, 32, 0.25f);
+    check_attention(kernels, r, 26, 1500, 8, 48, 0.25f);
+    check_attention(kernels, r, 4, 30, 8, 16, -1);
 }
 
 /* ---- depth-wise convolution ------------------------------------------------------------------------------------ */

@@ -33,8 +33,8 @@ typedef enum cvt_precision {
 } cvt_precision;
 
 /* C[m,n] = act(A[m,k] B[k,n] + bias[n]) + residual[m,n]
- * b: ceil(n / nr) panels: in f32 each [k][nr], made by pack_nk or pack_kn. a: in f32 rows that are lda floats apart, else
- * what product.rows made of them. bias, residual may be NULL; residual may be c. */
+ * b: ceil(n / nr) panels: in f32 each [k][nr], made by pack_nk or pack_kn. a: in f32 rows that are lda floats apart,
+ * else what product.rows made of them. bias, residual may be NULL; residual may be c. */
 typedef struct cvt_gemm {
     int m, n, k;
     const void *a;
@@ -53,34 +53,44 @@ typedef struct cvt_gemm {
  * f32: A is read as it lies, panels are [k][nr].
  * int8: w[j,:] ~ t_j v[j,:], v = round(w / t_j) in [-127, 127], t_j = max |w[j,:]| / 127;
  *       a[i,:] ~ s_i (q[i,:] - z_i), q in [0, 255], s_i = (high - low) / 255 of the row and 0, z_i = round(-low / s_i).
- *       The sum of (q - z) v is exact, then in f32: (sum q v) s_i - z_i s_i (sum v), times t_j, + bias, and so on. A row
- *       that is not finite gives NaN. k <= CVT_INT8_MOST_K. */
+ *       The sum of (q - z) v is exact, then in f32: (sum q v) s_i - z_i s_i (sum v), times t_j, + bias, and so on. A
+ * row that is not finite gives NaN. k <= CVT_INT8_MOST_K. */
 typedef struct cvt_product_kernels {
     size_t (*panel_size)(int k); /* bytes of a panel; a multiple of 64 */
     /* One panel of `columns` (<= nr) rows of weights, as pack_nk below; w may be I8 for int8 if scale holds t. */
     void (*pack)(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale);
-    size_t (*row_size)(int k);                                         /* bytes of a row made ready, and of 64 k; 0: none is */
-    void (*rows)(void *to, const float *a, size_t lda, int m, int k); /* makes m rows of A ready; NULL where row_size is 0 */
+    size_t (*row_size)(int k); /* bytes of a row made ready, and of 64 k; 0: none is */
+    void (*rows)(void *to, const float *a, size_t lda, int m,
+                 int k); /* makes m rows of A ready; NULL where row_size is 0 */
     void (*gemm)(const cvt_gemm *g);
 } cvt_product_kernels;
 
 enum { CVT_INT8_MOST_K = 65536 }; /* sums stay below 2^31, those of a column of weights below 2^24 */
 
-/* One head, a block of query rows: out[t,:] = sum_s softmax_s(scale * q[t,:].k[s,:]) v[s,:].
- * keys: k as pack_nk panels (n = s, k = d); values: v as pack_kn panels (n = dv, k = s).
- * scratch: attention_scratch(t, s) floats. map: NULL, or [t, s] with row distance ldm, gets the probabilities. */
+/* One head, a block of query rows: out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:]) v[s,:] + residual[t,:].
+ * panels: k and v, made ready by attention_pack. residual may be NULL, or out. map: NULL, or [t, s] gets the
+ * probabilities. scratch: attention_scratch(t, s, d) floats. */
 typedef struct cvt_attention {
     int t, s, d, dv;
     const float *q;
     size_t ldq;
-    const float *keys, *values;
-    float scale;
+    const float *panels;
+    float scale, weight;
+    const float *residual;
+    size_t ldr;
     float *out;
     size_t ldo;
     float *map;
     size_t ldm;
     float *scratch;
 } cvt_attention;
+
+/* The keys [s,d] and values [s,dv] of a head. */
+typedef struct cvt_attention_head {
+    int s, d, dv;
+    const float *k, *v;
+    size_t ldk, ldv;
+} cvt_attention_head;
 
 /* Depth-wise convolution, output rows [row0, row1): x [h,w,c] at ldx floats a pixel -> y [oh,ow,c] at ldy, y at row 0.
  * weight [kh*kw][c], bias [c] or NULL. Outside the map is 0. The sum runs over (u,v) in order from 0, without what
@@ -108,7 +118,9 @@ typedef struct cvt_kernels {
     void (*gemm)(const cvt_gemm *g);
     const cvt_product_kernels *product[CVT_PRECISION_COUNT]; /* f32 where this CPU gains nothing from less */
 
-    size_t (*attention_scratch)(int t, int s);
+    size_t (*attention_panels)(int s, int d, int dv); /* floats */
+    void (*attention_pack)(float *panels, const cvt_attention_head *h);
+    size_t (*attention_scratch)(int t, int s, int d);
     void (*attention)(const cvt_attention *a);
 
     void (*dwconv)(const cvt_dwconv *d);
@@ -124,7 +136,7 @@ typedef struct cvt_kernels {
     void (*add)(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, int rows, int c);
     /* Softmax of scale * x along each row of n, in place. */
     void (*softmax)(float *x, size_t ldx, int rows, int n, float scale);
-    /* x = exp(x) in place: to 4.5e-7 of it; 0 below -87, infinity above 88.3. */
+    /* x = exp(x) in place: to 4.5e-7 of it from -87 on; 0 below -88, infinity above 88.3. */
     void (*exp)(float *x, size_t n);
     /* y[c] = mean over the rows, summed in row order. */
     void (*mean_rows)(float *y, const float *x, size_t ldx, int rows, int c);

@@ -199,11 +199,8 @@ static void int8_gemm(const cvt_gemm *g) {
     }
 }
 
-static const cvt_product_kernels product_int8 = {.panel_size = int8_panel_size,
-                                                 .pack = int8_pack,
-                                                 .row_size = int8_row_size,
-                                                 .rows = int8_rows,
-                                                 .gemm = int8_gemm};
+static const cvt_product_kernels product_int8 = {
+    .panel_size = int8_panel_size, .pack = int8_pack, .row_size = int8_row_size, .rows = int8_rows, .gemm = int8_gemm};
 
 /* ---- softmax and attention ------------------------------------------------------------------------------------- */
 
@@ -222,24 +219,38 @@ static void softmax(float *x, size_t ldx, int rows, int n, float scale) {
     }
 }
 
-static size_t attention_scratch(int t, int s) {
-    (void)t;
-    return (size_t)s + NR;
+static size_t attention_panels(int s, int d, int dv) { return (size_t)s * ((size_t)d + (size_t)dv); }
+
+/* Just the rows. */
+static void attention_pack(float *panels, const cvt_attention_head *h) {
+    for (size_t s = 0; s < (size_t)h->s; s++)
+        for (size_t i = 0; i < (size_t)h->d; i++) *panels++ = h->k[s * h->ldk + i];
+    for (size_t s = 0; s < (size_t)h->s; s++)
+        for (size_t i = 0; i < (size_t)h->dv; i++) *panels++ = h->v[s * h->ldv + i];
+}
+
+static size_t attention_scratch(int t, int s, int d) {
+    (void)t, (void)d;
+    return (size_t)s;
 }
 
 static void attention(const cvt_attention *a) {
+    const size_t d = (size_t)a->d, dv = (size_t)a->dv;
+    const float *keys = a->panels, *values = keys + (size_t)a->s * d;
     float *scores = a->scratch;
-    for (int t = 0; t < a->t; t++) {
-        const size_t row = (size_t)t;
-        for (int s = 0; s < a->s; s += NR)
-            dot_panel(scores + s, a->q + row * a->ldq, a->keys + (size_t)s * (size_t)a->d, a->d);
-        const float inverse = 1 / exp_row(scores, a->s, a->scale);
-        for (int v = 0; v < a->dv; v += NR) {
-            float sum[NR];
-            dot_panel(sum, scores, a->values + (size_t)v * (size_t)a->s, a->s);
-            for (int j = 0; j < NR && v + j < a->dv; j++) a->out[row * a->ldo + (size_t)(v + j)] = sum[j] * inverse;
+    for (size_t t = 0; t < (size_t)a->t; t++) {
+        for (size_t s = 0; s < (size_t)a->s; s++) {
+            scores[s] = 0;
+            for (size_t i = 0; i < d; i++) scores[s] += a->q[t * a->ldq + i] * keys[s * d + i];
         }
-        for (int s = 0; a->map && s < a->s; s++) a->map[row * a->ldm + (size_t)s] = scores[s] * inverse;
+        const float inverse = 1 / exp_row(scores, a->s, a->scale);
+        for (size_t j = 0; j < dv; j++) {
+            float sum = 0;
+            for (size_t s = 0; s < (size_t)a->s; s++) sum += scores[s] * values[s * dv + j];
+            sum *= inverse * a->weight;
+            a->out[t * a->ldo + j] = a->residual ? sum + a->residual[t * a->ldr + j] : sum;
+        }
+        for (size_t s = 0; a->map && s < (size_t)a->s; s++) a->map[t * a->ldm + s] = scores[s] * inverse;
     }
 }
 
@@ -320,6 +331,8 @@ const cvt_kernels cvt_kernels_ref = {
     .pack_kn = pack_kn,
     .gemm = gemm,
     .product = {&product_f32, &product_f32, &product_int8},
+    .attention_panels = attention_panels,
+    .attention_pack = attention_pack,
     .attention_scratch = attention_scratch,
     .attention = attention,
     .dwconv = dwconv,

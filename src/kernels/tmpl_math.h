@@ -16,11 +16,12 @@
 #define WAYS 4
 #define EACH_WAY(n) for (int i = 0; i < (n); i++)
 
-/* x in place, for x <= 88; 0 below -87. */
+/* x in place, for x <= 88; 0 below -88, where what serves as the power of two is 0. */
 INLINE void exp_of(vf *x, int ways) {
     /* adding `shifter` rounds to an integer and leaves it, biased as an exponent, in the low bits */
     const vf shifter = v_set(0x1.8p23f + 127), inverse_ln2 = v_set(0x1.715476p+0f);
     vf power[WAYS], r[WAYS], q[WAYS];
+    EACH_WAY(ways) x[i] = v_max(v_set(-0x1.601e68p+6f), x[i]); /* -127 ln 2 */
     EACH_WAY(ways) power[i] = v_fma(x[i], inverse_ln2, shifter);
     EACH_WAY(ways) q[i] = power[i] - shifter;
     EACH_WAY(ways) r[i] = v_fma(q[i], v_set(-0.693359375f), x[i]);
@@ -30,8 +31,7 @@ INLINE void exp_of(vf *x, int ways) {
     EACH_WAY(ways) q[i] = v_fma(q[i], r[i], v_set(0.499991478401763f));
     EACH_WAY(ways) q[i] = v_fma(q[i], r[i], v_set(0.9999997063123508f));
     EACH_WAY(ways) q[i] = v_fma(q[i], r[i], v_set(1));
-    EACH_WAY(ways) q[i] *= (vf)((vu)power[i] << 23);
-    EACH_WAY(ways) x[i] = (vf)((vu)q[i] & ~(vu)(x[i] < v_set(-87)));
+    EACH_WAY(ways) x[i] = q[i] * (vf)((vu)power[i] << 23);
 }
 
 /* x = h / (1 + exp(-z)) */

@@ -32,25 +32,31 @@ static void widen(float *dst, const unsigned char *src, cvt_dtype dtype, size_t 
     }
 }
 
-/* dst[kk][0..VL) = scale * rows[j * ld + kk] for kk < k; the rows are read up to the next multiple of 4. */
+/* dst[kk][0..VL) = scale * rows[j * ld + kk] for kk < n <= 4; 4 floats of each row are read. */
+INLINE void transpose_step(float *dst, const float *rows, size_t ld, size_t n, vf scale) {
+    vf x[4];
+    for (size_t i = 0; i < 4; i++) x[i] = v_load_rows4(rows + i * ld, ld);
+    v_transpose4(x);
+    for (size_t i = 0; i < n; i++) v_store(dst + i * NR, x[i] * scale);
+}
+
+/* The same for kk < k. */
 INLINE void transpose(float *dst, const float *rows, size_t ld, size_t k, vf scale) {
-    for (size_t kk = 0; kk < k; kk += 4) {
-        vf x[4];
-        for (size_t i = 0; i < 4; i++) x[i] = v_load_rows4(rows + i * ld + kk, ld);
-        v_transpose4(x);
-        for (size_t i = 0; i < 4; i++)
-            if (kk + i < k) v_store(dst + (kk + i) * NR, x[i] * scale);
-    }
+    for (; k >= 4; k -= 4, dst += 4 * NR, rows += 4) transpose_step(dst, rows, ld, 4, scale);
+    if (k) transpose_step(dst, rows, ld, k, scale);
 }
 
 /* VL columns of a panel, of which the first `columns` exist. */
 static void pack_columns(float *dst, const unsigned char *w, cvt_dtype dtype, size_t ldw, size_t k, size_t columns,
                          vf scale) {
     size_t done = 0;
+    if (!columns)
+        for (; done < k; done++) v_store(dst + done * NR, v_set(0));
     if (dtype == CVT_F32 && columns == VL) {
         done = k / 4 * 4;
         transpose(dst, (const float *)(const void *)w, ldw, done, scale);
     }
+    if (done == k) return;
     float stage[VL * STAGE] = {0};
     while (done < k) {
         const size_t n = k - done < STAGE ? k - done : STAGE;

@@ -110,47 +110,44 @@ static void add(float *y, size_t ldy, const float *a, size_t lda, const float *b
     }
 }
 
-INLINE void largest_vector(vf *most, const float *x, vf scale, size_t lanes) {
-    vf v = v_load_n(x, lanes) * scale;
-    if (lanes < VL) v = v_first(lanes, v, *most);
-    *most = v_max(*most, v);
-}
-
-/* The largest scale * x. */
-static float row_largest(const float *x, size_t n, vf scale) {
-    const vf lowest = v_set(-__builtin_inff());
-    vf most[WAYS] = {lowest, lowest, lowest, lowest};
-    size_t i = 0;
-    for (; i + GROUP <= n; i += GROUP)
-        for (size_t j = 0; j < WAYS; j++) largest_vector(&most[j], x + i + j * VL, scale, VL);
-    for (; i + VL <= n; i += VL) largest_vector(&most[0], x + i, scale, VL);
-    if (i < n) largest_vector(&most[1], x + i, scale, n - i);
-    return v_largest(v_max(v_max(most[0], most[1]), v_max(most[2], most[3])));
-}
-
-INLINE void exp_vector(vf *sum, float *x, vf scale, vf largest, size_t lanes) {
-    vf v = v_load_n(x, lanes) * scale - largest;
-    exp_of(&v, 1);
-    v_store_n(x, v, lanes);
-    if (lanes < VL) v = v_first(lanes, v, v_set(0));
-    *sum += v;
-}
-
-/* x = exp(factor * x - the largest of these) in place; returns the sum. */
-static float row_exp(float *x, size_t n, float factor) {
-    sums s = sums_zero();
-    const vf scale = v_set(factor), largest = v_set(row_largest(x, n, scale));
-    size_t i = 0;
-    for (; i + GROUP <= n; i += GROUP) {
-        vf v[WAYS];
-        for (size_t j = 0; j < WAYS; j++) v[j] = v_load(x + i + j * VL) * scale - largest;
-        exp_of(v, WAYS);
-        for (size_t j = 0; j < WAYS; j++) v_store(x + i + j * VL, v[j]);
-        for (size_t j = 0; j < WAYS; j++) s.part[j] += v[j];
+/* One vector of each of `rows` rows, a constant, so that their exp runs interleaved. */
+INLINE void largest_of_rows(vf *most, const float *x, size_t ldx, size_t rows, size_t lanes) {
+    for (size_t i = 0; i < rows; i++) {
+        vf v = v_load_n(x + i * ldx, lanes);
+        if (lanes < VL) v = v_first(lanes, v, most[i]);
+        most[i] = v_max(most[i], v);
     }
-    for (; i + VL <= n; i += VL) exp_vector(&s.part[0], x + i, scale, largest, VL);
-    if (i < n) exp_vector(&s.part[1], x + i, scale, largest, n - i);
-    return sums_total(&s);
+}
+
+INLINE void exp_of_rows(vf *sum, float *x, size_t ldx, size_t rows, const vf *largest, size_t lanes) {
+    vf v[WAYS];
+    for (size_t i = 0; i < rows; i++) v[i] = v_load_n(x + i * ldx, lanes) - largest[i];
+    exp_of(v, (int)rows);
+    for (size_t i = 0; i < rows; i++) {
+        v_store_n(x + i * ldx, v[i], lanes);
+        if (lanes < VL) v[i] = v_first(lanes, v[i], v_set(0));
+        sum[i] += v[i];
+    }
+}
+
+INLINE void exp_some_rows(float *x, size_t ldx, size_t rows, size_t n, float *inverse) {
+    const size_t whole = n - n % VL;
+    vf most[WAYS], sum[WAYS];
+    for (size_t i = 0; i < rows; i++) most[i] = v_set(-__builtin_inff()), sum[i] = v_set(0);
+    for (size_t j = 0; j < whole; j += VL) largest_of_rows(most, x + j, ldx, rows, VL);
+    if (whole < n) largest_of_rows(most, x + whole, ldx, rows, n - whole);
+    for (size_t i = 0; i < rows; i++) most[i] = v_set(v_largest(most[i]));
+    for (size_t j = 0; j < whole; j += VL) exp_of_rows(sum, x + j, ldx, rows, most, VL);
+    if (whole < n) exp_of_rows(sum, x + whole, ldx, rows, most, n - whole);
+    for (size_t i = 0; i < rows; i++) inverse[i] = 1 / v_sum(sum[i]);
+}
+
+/* x = exp(x - the largest of its row) in place, row by row; the inverse of each sum. */
+static void exp_rows(float *x, size_t ldx, size_t rows, size_t n, float *inverse) {
+    for (; rows >= WAYS; rows -= WAYS, x += WAYS * ldx, inverse += WAYS) exp_some_rows(x, ldx, WAYS, n, inverse);
+    if (rows == 3) exp_some_rows(x, ldx, 3, n, inverse);
+    if (rows == 2) exp_some_rows(x, ldx, 2, n, inverse);
+    if (rows == 1) exp_some_rows(x, ldx, 1, n, inverse);
 }
 
 INLINE void scale_vector(float *y, const float *x, vf scale, size_t lanes) {
@@ -165,7 +162,13 @@ static void row_scale(float *y, const float *x, size_t n, float factor) {
 }
 
 static void softmax(float *x, size_t ldx, int rows, int n, float scale) {
-    for (int r = 0; r < rows; r++, x += ldx) row_scale(x, x, (size_t)n, 1 / row_exp(x, (size_t)n, scale));
+    for (size_t i = 0, m, all = (size_t)rows; i < all; i += m, x += m * ldx) {
+        float inverse[WAYS];
+        m = all - i < WAYS ? all - i : WAYS;
+        for (size_t j = 0; j < m; j++) row_scale(x + j * ldx, x + j * ldx, (size_t)n, scale);
+        exp_rows(x, ldx, m, (size_t)n, inverse);
+        for (size_t j = 0; j < m; j++) row_scale(x + j * ldx, x + j * ldx, (size_t)n, inverse[j]);
+    }
 }
 
 INLINE void exp_group(float *x) {

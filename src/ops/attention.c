@@ -1,6 +1,5 @@
 /* attention.c - softmax(scale q k^T) v per head, over tiles of query rows: the T x S matrix exists only where it is
- * tapped. A first step packs the keys and values of every head, a second one runs the tiles. */
-#include "base/num.h"
+ * tapped. */
 #include "graph/op.h"
 #include "ops/heads.h"
 #include "ops/ops.h"
@@ -26,7 +25,6 @@ static void describe(cvt_describe *d) {
 
 typedef struct args {
     cvt_heads heads;
-    cvt_rows queries;
     float scale;
     cvt_ref out, map;
 } args;
@@ -37,47 +35,28 @@ static size_t workspace(const cvt_work *w, const cvt_graph *g, const cvt_kernels
     return cvt_heads_floats(&heads);
 }
 
-static int tiles(const void *p, int n) {
-    const args *a = p;
-    return n * a->heads.groups * a->heads.heads * cvt_rows_per_image(a->queries);
-}
+static int tiles(const void *p, int n) { return cvt_heads_tiles(&((const args *)p)->heads, n); }
 
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    const cvt_heads *h = &a->heads;
-    cvt_rows_tile t = cvt_rows_at(a->queries, tile);
-    cvt_head_place at = cvt_head_at(h, t.image);
-    size_t ldq = (size_t)h->heads * (size_t)h->d, ldo = (size_t)h->heads * (size_t)h->dv, s = (size_t)h->s;
-    size_t first = (size_t)t.first;
+    cvt_head_tile t = cvt_head_at(&a->heads, x, tile);
     cvt_attention g = {
-        .t = t.count,
-        .s = h->s,
-        .d = h->d,
-        .dv = h->dv,
-        .q = cvt_at(x, h->q, at.image) + cvt_head_start(h, at, h->t, h->d) + first * ldq,
-        .ldq = ldq,
-        .keys = cvt_head_keys(h, x, at),
-        .values = cvt_head_values(h, x, at),
         .scale = a->scale,
-        .out = cvt_at(x, a->out, at.image) + cvt_head_start(h, at, h->t, h->dv) + first * ldo,
-        .ldo = ldo,
-        .map = cvt_ref_none(a->map) ? NULL : cvt_at(x, a->map, at.image) + cvt_head_map(h, at) + first * s,
-        .ldm = s,
-        .scratch = x->scratch,
+        .weight = 1,
+        .out = cvt_at(x, a->out, t.image) + cvt_head_out(&a->heads, &t),
+        .ldo = t.of.ldv,
+        .map = cvt_ref_none(a->map) ? NULL : cvt_at(x, a->map, t.image) + cvt_head_map(&a->heads, &t),
+        .ldm = (size_t)t.of.s,
     };
-    x->kernels->attention(&g);
+    cvt_head_attend(&a->heads, x, &t, &g);
 }
-
-enum { QUERIES = 96 }; /* of a tile */
 
 static void lower(cvt_lowering *l, const cvt_work *w) {
     const attr *r = w->node->attr;
     args a = {.heads = cvt_heads_of(w, l->graph, l->kernels, r->heads, r->groups), .scale = r->scale};
-    a.queries = (cvt_rows){a.heads.t, cvt_min_int(a.heads.t, QUERIES)};
     a.out = l->refs[w->out];
     a.map = l->refs[w->node->out[1]];
     cvt_heads_lower(&a.heads, l, w);
-    cvt_lowering_scratch(l, l->kernels->attention_scratch(a.queries.block, a.heads.s));
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 

@@ -4,9 +4,9 @@
  *   scores = scale * q k^T + scores before;   out = softmax(scores) v */
 #include <string.h>
 
-#include "base/num.h"
 #include "ops/heads.h"
 #include "ops/ops.h"
+#include "ops/product.h"
 
 typedef struct attr {
     int heads;
@@ -32,20 +32,12 @@ static void describe(cvt_describe *d) {
 
 typedef struct args {
     cvt_heads heads;
-    cvt_rows queries;
     float scale;
+    size_t panels; /* floats of scratch for keys or values, before the scores */
     cvt_ref before, out[OUTPUTS];
 } args;
 
-static size_t workspace(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
-    cvt_heads heads = cvt_heads_of(w, g, kernels, ((const attr *)w->node->attr)->heads, 1);
-    return cvt_heads_floats(&heads);
-}
-
-static int tiles(const void *p, int n) {
-    const args *a = p;
-    return n * a->heads.heads * cvt_rows_per_image(a->queries);
-}
+static int tiles(const void *p, int n) { return cvt_heads_tiles(&((const args *)p)->heads, n); }
 
 static void add_scores(float *x, size_t n, float scale, const float *before) {
     if (before)
@@ -63,45 +55,40 @@ static void show(const args *a, const cvt_context *x, int output, int image, siz
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     const cvt_heads *h = &a->heads;
-    cvt_rows_tile t = cvt_rows_at(a->queries, tile);
-    cvt_head_place at = cvt_head_at(h, t.image);
-    size_t s = (size_t)h->s, first = (size_t)t.first, count = (size_t)t.count * s;
-    size_t ldq = (size_t)h->heads * (size_t)h->d, ldo = (size_t)h->heads * (size_t)h->dv;
-    size_t start = cvt_head_map(h, at) + first * s;
-    float *scores = x->scratch;
-    cvt_gemm by_keys = {.m = t.count, .n = h->s, .k = h->d, .lda = ldq, .c = scores, .ldc = s};
-    by_keys.a = cvt_at(x, h->q, at.image) + cvt_head_start(h, at, h->t, h->d) + first * ldq;
-    by_keys.b = cvt_head_keys(h, x, at);
-    cvt_gemm by_values = {.m = t.count, .n = h->dv, .k = h->s, .a = scores, .lda = s, .ldc = ldo};
-    by_values.b = cvt_head_values(h, x, at);
-    by_values.c = cvt_at(x, a->out[0], at.image) + cvt_head_start(h, at, h->t, h->dv) + first * ldo;
+    cvt_head_tile t = cvt_head_at(h, x, tile);
+    size_t s = (size_t)h->s, count = (size_t)t.count * s, start = cvt_head_map(h, &t);
+    float *panels = x->scratch, *scores = panels + a->panels, *out = cvt_at(x, a->out[0], t.image);
+    cvt_gemm by_keys = {.m = t.count, .n = h->s, .k = h->d, .a = t.q, .lda = t.ldq, .b = panels, .c = scores, .ldc = s};
+    cvt_gemm by_values = {.m = t.count, .n = h->dv, .k = h->s, .a = scores, .lda = s, .b = panels, .ldc = t.of.ldv};
+    by_values.c = out + cvt_head_out(h, &t);
+    cvt_panels_make_turned(panels, x->kernels, t.of.k, t.of.ldk, h->d, h->s);
     x->kernels->gemm(&by_keys);
-    add_scores(scores, count, a->scale, cvt_ref_none(a->before) ? NULL : cvt_at(x, a->before, at.image) + start);
-    show(a, x, SCORES, at.image, start, scores, count);
+    add_scores(scores, count, a->scale, cvt_ref_none(a->before) ? NULL : cvt_at(x, a->before, t.image) + start);
+    show(a, x, SCORES, t.image, start, scores, count);
     x->kernels->softmax(scores, s, t.count, h->s, 1);
-    show(a, x, MAP, at.image, start, scores, count);
+    show(a, x, MAP, t.image, start, scores, count);
+    cvt_panels_make(panels, x->kernels, t.of.v, t.of.ldv, h->s, h->dv);
     x->kernels->gemm(&by_values);
 }
-
-enum { QUERIES = 48 }; /* of a tile */
 
 static void lower(cvt_lowering *l, const cvt_work *w) {
     const attr *t = w->node->attr;
     args a = {.heads = cvt_heads_of(w, l->graph, l->kernels, t->heads, 1), .scale = t->scale, .before = CVT_NO_REF};
-    a.queries = (cvt_rows){a.heads.t, cvt_min_int(a.heads.t, QUERIES)};
+    cvt_heads *h = &a.heads;
+    size_t keys = cvt_panels_floats(l->kernels, h->d, h->s), values = cvt_panels_floats(l->kernels, h->s, h->dv);
+    a.panels = keys > values ? keys : values;
+    h->q = l->refs[w->node->in[0]];
+    h->k = l->refs[w->node->in[1]];
+    h->v = l->refs[w->node->in[2]];
     if (w->node->n_in > 3) a.before = l->refs[w->node->in[3]];
     a.out[0] = l->refs[w->out];
     for (int i = SCORES; i < OUTPUTS; i++) a.out[i] = l->refs[w->node->out[i]];
-    cvt_heads_lower(&a.heads, l, w);
-    cvt_lowering_scratch(l, (size_t)a.queries.block * (size_t)a.heads.s);
+    cvt_lowering_scratch(l, a.panels + (size_t)h->queries.block * (size_t)h->s);
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
-static const cvt_op op_attention_scores = {.name = "attention_scores",
-                                           .attr_size = sizeof(attr),
-                                           .describe = describe,
-                                           .workspace = workspace,
-                                           .lower = lower};
+static const cvt_op op_attention_scores = {
+    .name = "attention_scores", .attr_size = sizeof(attr), .describe = describe, .lower = lower};
 
 cvt_value cvtb_attention_scores(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, float scale,
                                 cvt_value *scores) {

@@ -44,11 +44,10 @@ static void describe(cvt_describe *d) {
 
 typedef struct args {
     cvt_heads heads;
-    cvt_rows queries;
     int h, w;
     float scale;
     const float *columns, *rows, *gated; /* X [heads, w, w], Y and g Y [heads, h, h] */
-    const float *gate, *keep;            /* g [heads], 1 - g [heads, dv] */
+    const float *gate;                   /* g [heads] */
     cvt_ref out[GATE + 1], positioned;   /* g P v [heads, T, dv] */
 } args;
 
@@ -83,25 +82,22 @@ static void fill_axis(float *table, float *times, double factor, int n, double l
 }
 
 static void make_position(args *a, cvt_lowering *l, const cvt_work *w) {
-    size_t heads = (size_t)a->heads.heads, dv = (size_t)a->heads.dv;
+    size_t heads = (size_t)a->heads.heads;
     size_t columns = (size_t)a->w * (size_t)a->w, rows = (size_t)a->h * (size_t)a->h;
     const float *weight = cvt_lowering_param(l, w->node->params[0]), *gate = cvt_lowering_param(l, w->node->params[2]);
     float *x = cvt_lowering_floats(l, heads * columns), *y = cvt_lowering_floats(l, heads * rows);
     float *gated = cvt_lowering_floats(l, heads * rows), *g = cvt_lowering_floats(l, heads);
-    float *keep = cvt_lowering_floats(l, heads * dv);
     if (l->failed) return;
     for (size_t i = 0; i < heads; i++, weight += 3) {
         double share = 1 / (1 + exp(-(double)gate[i]));
         fill_axis(x + i * columns, x + i * columns, 1, a->w, (double)weight[0], (double)weight[2]);
         fill_axis(y + i * rows, gated + i * rows, share, a->h, (double)weight[1], (double)weight[2]);
         g[i] = (float)share;
-        for (size_t j = 0; j < dv; j++) keep[i * dv + j] = (float)(1 - share);
     }
     a->columns = x;
     a->rows = y;
     a->gated = gated;
     a->gate = g;
-    a->keep = keep;
 }
 
 /* ---- per image: g P v of a head ---- */
@@ -125,13 +121,13 @@ static size_t placing_floats(const args *a, const cvt_kernels *kernels) {
 static void place_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     const cvt_heads *h = &a->heads;
-    cvt_head_place at = cvt_head_at(h, tile);
-    size_t dv = (size_t)h->dv, line = (size_t)a->w * dv, ldv = (size_t)h->heads * dv, head = (size_t)at.head;
-    const float *v = cvt_at(x, h->v, at.image) + cvt_head_start(h, at, h->s, h->dv);
+    int image = tile / h->heads;
+    size_t dv = (size_t)h->dv, line = (size_t)a->w * dv, ldv = (size_t)h->heads * dv, head = (size_t)(tile % h->heads);
+    const float *v = cvt_at(x, h->v, image) + head * dv;
     const float *columns = a->columns + head * (size_t)a->w * (size_t)a->w;
     const float *gated = a->gated + head * (size_t)a->h * (size_t)a->h;
     float *along = x->scratch, *panels = along + (size_t)h->t * dv;
-    float *to = cvt_at(x, a->positioned, at.image) + head * (size_t)h->t * dv;
+    float *to = cvt_at(x, a->positioned, image) + head * (size_t)h->t * dv;
     for (size_t y = 0; y < (size_t)a->h; y++)
         product(x->kernels, along + y * line, columns, v + y * (size_t)a->w * ldv, ldv, a->w, h->dv, a->w, panels);
     product(x->kernels, to, gated, along, line, a->h, (int)line, a->h, panels);
@@ -139,10 +135,7 @@ static void place_run(const void *p, const cvt_context *x, int tile) {
 
 /* ---- per image: (1 - g) C v, and the sum ---- */
 
-static int tiles(const void *p, int n) {
-    const args *a = p;
-    return n * a->heads.heads * cvt_rows_per_image(a->queries);
-}
+static int tiles(const void *p, int n) { return cvt_heads_tiles(&((const args *)p)->heads, n); }
 
 /* Row `cell` of P for a head. */
 static void position_row(float *to, const args *a, int head, int cell) {
@@ -159,15 +152,14 @@ static float *wanted(const args *a, const cvt_context *x, int output, int image,
 }
 
 /* The taps behind the content: P, and the map, which may lie where the content does. */
-static void write_taps(const args *a, const cvt_context *x, cvt_head_place at, cvt_rows_tile t, size_t start,
-                       const float *content) {
-    size_t s = (size_t)a->heads.s;
-    float *map = wanted(a, x, MAP, at.image, start), *position = wanted(a, x, POSITION, at.image, start);
-    float *gate = wanted(a, x, GATE, at.image, (size_t)at.head), g = a->gate[at.head];
-    if (gate && t.first == 0) *gate = g;
-    for (int i = 0; (map || position) && i < t.count; i++) {
+static void write_taps(const args *a, const cvt_context *x, const cvt_head_tile *t, const float *content) {
+    size_t s = (size_t)a->heads.s, start = cvt_head_map(&a->heads, t);
+    float *map = wanted(a, x, MAP, t->image, start), *position = wanted(a, x, POSITION, t->image, start);
+    float *gate = wanted(a, x, GATE, t->image, (size_t)t->head), g = a->gate[t->head];
+    if (gate && t->first == 0) *gate = g;
+    for (int i = 0; (map || position) && i < t->count; i++) {
         float *row = position ? position + (size_t)i * s : x->scratch;
-        position_row(row, a, at.head, t.first + i);
+        position_row(row, a, t->head, t->first + i);
         for (size_t j = (size_t)i * s, end = j + s; map && j < end; j++) map[j] = (1 - g) * content[j] + g * *row++;
     }
 }
@@ -175,40 +167,32 @@ static void write_taps(const args *a, const cvt_context *x, cvt_head_place at, c
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     const cvt_heads *h = &a->heads;
-    cvt_rows_tile t = cvt_rows_at(a->queries, tile);
-    cvt_head_place at = cvt_head_at(h, t.image);
-    size_t first = (size_t)t.first, dv = (size_t)h->dv, start = cvt_head_map(h, at) + first * (size_t)h->s;
-    float *content = wanted(a, x, CONTENT, at.image, start);
-    cvt_attention c = {.t = t.count, .s = h->s, .d = h->d, .dv = h->dv, .scale = a->scale, .scratch = x->scratch};
-    c.ldq = (size_t)h->heads * (size_t)h->d;
-    c.q = cvt_at(x, h->q, at.image) + cvt_head_start(h, at, h->t, h->d) + first * c.ldq;
-    c.keys = cvt_head_keys(h, x, at);
-    c.values = cvt_head_values(h, x, at);
-    c.ldo = (size_t)h->heads * dv;
-    c.out = cvt_at(x, a->out[0], at.image) + cvt_head_start(h, at, h->t, h->dv) + first * c.ldo;
-    c.map = content ? content : wanted(a, x, MAP, at.image, start);
-    c.ldm = (size_t)h->s;
-    x->kernels->attention(&c);
-    const float *positioned = cvt_at(x, a->positioned, at.image) + ((size_t)at.head * (size_t)h->t + first) * dv;
-    x->kernels->affine(c.out, c.ldo, c.out, c.ldo, t.count, h->dv, a->keep + (size_t)at.head * dv, NULL, CVT_ACT_NONE);
-    x->kernels->add(c.out, c.ldo, c.out, c.ldo, positioned, dv, t.count, h->dv);
-    write_taps(a, x, at, t, start, c.map);
+    cvt_head_tile t = cvt_head_at(h, x, tile);
+    size_t dv = (size_t)h->dv, start = cvt_head_map(h, &t), row = (size_t)t.head * (size_t)h->t + (size_t)t.first;
+    float *content = wanted(a, x, CONTENT, t.image, start);
+    cvt_attention c = {
+        .scale = a->scale,
+        .weight = 1 - a->gate[t.head],
+        .residual = cvt_at(x, a->positioned, t.image) + row * dv,
+        .ldr = dv,
+        .out = cvt_at(x, a->out[0], t.image) + cvt_head_out(h, &t),
+        .ldo = t.of.ldv,
+        .map = content ? content : wanted(a, x, MAP, t.image, start),
+        .ldm = (size_t)h->s,
+    };
+    cvt_head_attend(h, x, &t, &c);
+    write_taps(a, x, &t, c.map);
 }
-
-enum { QUERIES = 96 }; /* of a tile */
 
 static void lower(cvt_lowering *l, const cvt_work *w) {
     args a = make_args(w, l->graph, l->kernels);
-    a.queries = (cvt_rows){a.heads.t, cvt_min_int(a.heads.t, QUERIES)};
-    a.out[0] = l->refs[w->out];
-    for (int i = MAP; i <= GATE; i++) a.out[i] = l->refs[w->node->out[i]];
+    for (int i = 0; i <= GATE; i++) a.out[i] = l->refs[w->node->out[i]];
     a.positioned = l->workspace;
     a.positioned.start += cvt_heads_floats(&a.heads);
     make_position(&a, l, w);
     cvt_heads_lower(&a.heads, l, w);
     cvt_lowering_scratch(l, placing_floats(&a, l->kernels));
     cvt_lowering_step(l, w, &a, sizeof a, place_tiles, place_run);
-    cvt_lowering_scratch(l, l->kernels->attention_scratch(a.queries.block, a.heads.s));
     cvt_lowering_scratch(l, (size_t)a.heads.s);
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }

@@ -1,25 +1,57 @@
-/* heads.c - packs the keys and values of every head. */
+/* heads.c - heads, their tiles and their panels.
+ *
+ * A head that is one tile packs its keys and values for itself. Where tiles share a head, a step before packs for all.
+ * Heads are split where they are long, or odd in number: two threads want an even number of tiles. */
 #include "ops/heads.h"
 
-#include "ops/product.h"
+#include "base/num.h"
 
-cvt_heads cvt_heads_of(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels, int heads, int groups) {
+enum { QUERIES = 208, LEAST = 48 };
+
+static cvt_rows blocks_of(const cvt_heads *a, int mr) {
+    int blocks = (a->t + QUERIES - 1) / QUERIES;
+    if (blocks % 2 && a->heads % 2 && a->groups % 2 && a->t >= LEAST) blocks++;
+    int block = (a->t + blocks - 1) / blocks;
+    return (cvt_rows){a->t, (block + mr - 1) / mr * mr};
+}
+
+cvt_heads cvt_heads_of(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels, int heads, int groups) {
     const cvt_value *in = w->node->in;
-    cvt_shape q = g->values[in[0]].shape, k = g->values[in[1]].shape, v = g->values[in[2]].shape;
+    cvt_shape q = graph->values[in[0]].shape, k = graph->values[in[1]].shape, v = graph->values[in[2]].shape;
     cvt_heads a = {.heads = heads, .groups = groups, .t = q.d[0] / groups, .s = k.d[0] / groups};
     a.d = q.d[1] / heads;
     a.dv = v.d[1] / heads;
-    a.keys_size = cvt_panels_floats(kernels, a.d, a.s);
-    a.values_size = cvt_panels_floats(kernels, a.s, a.dv);
+    a.queries = blocks_of(&a, kernels->mr);
+    a.panels_size = kernels->attention_panels(a.s, a.d, a.dv);
     return a;
 }
 
+static bool shared(const cvt_heads *a) { return cvt_rows_per_image(a->queries) > 1; }
+
 size_t cvt_heads_floats(const cvt_heads *a) {
-    return (size_t)a->groups * (size_t)a->heads * (a->keys_size + a->values_size);
+    return shared(a) ? (size_t)a->groups * (size_t)a->heads * a->panels_size : 0;
 }
 
-cvt_head_place cvt_head_at(const cvt_heads *a, int index) {
-    return (cvt_head_place){index / a->heads / a->groups, index / a->heads % a->groups, index % a->heads};
+int cvt_heads_tiles(const cvt_heads *a, int n) { return n * a->groups * a->heads * cvt_rows_per_image(a->queries); }
+
+cvt_head_tile cvt_head_at(const cvt_heads *a, const cvt_context *x, int tile) {
+    cvt_rows_tile rows = cvt_rows_at(a->queries, tile);
+    int index = rows.image; /* of a head among all */
+    cvt_head_tile p = {.head = index % a->heads, .first = rows.first, .count = rows.count};
+    p.group = index / a->heads % a->groups;
+    p.image = index / a->heads / a->groups;
+    p.ldq = (size_t)a->heads * (size_t)a->d;
+    p.of =
+        (cvt_attention_head){.s = a->s, .d = a->d, .dv = a->dv, .ldk = p.ldq, .ldv = (size_t)a->heads * (size_t)a->dv};
+    size_t query = (size_t)p.group * (size_t)a->t + (size_t)p.first, key = (size_t)p.group * (size_t)a->s;
+    p.q = cvt_at(x, a->q, p.image) + query * p.ldq + (size_t)p.head * (size_t)a->d;
+    p.of.k = cvt_at(x, a->k, p.image) + key * p.of.ldk + (size_t)p.head * (size_t)a->d;
+    p.of.v = cvt_at(x, a->v, p.image) + key * p.of.ldv + (size_t)p.head * (size_t)a->dv;
+    return p;
+}
+
+static float *panels_at(const cvt_heads *a, const cvt_context *x, const cvt_head_tile *p) {
+    return cvt_at(x, a->panels, p->image) + ((size_t)p->group * (size_t)a->heads + (size_t)p->head) * a->panels_size;
 }
 
 static int pack_tiles(const void *p, int n) {
@@ -29,14 +61,8 @@ static int pack_tiles(const void *p, int n) {
 
 static void pack_run(const void *p, const cvt_context *x, int tile) {
     const cvt_heads *a = p;
-    cvt_head_place at = cvt_head_at(a, tile);
-    size_t ldk = (size_t)a->heads * (size_t)a->d, ldv = (size_t)a->heads * (size_t)a->dv;
-    const float *k = cvt_at(x, a->k, at.image) + cvt_head_start(a, at, a->s, a->d);
-    const float *v = cvt_at(x, a->v, at.image) + cvt_head_start(a, at, a->s, a->dv);
-    float *keys = cvt_at(x, a->panels, at.image) +
-                  ((size_t)at.group * (size_t)a->heads + (size_t)at.head) * (a->keys_size + a->values_size);
-    cvt_panels_make_turned(keys, x->kernels, k, ldk, a->d, a->s);
-    cvt_panels_make(keys + a->keys_size, x->kernels, v, ldv, a->s, a->dv);
+    cvt_head_tile t = cvt_head_at(a, x, tile * cvt_rows_per_image(a->queries));
+    x->kernels->attention_pack(panels_at(a, x, &t), &t.of);
 }
 
 void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_work *w) {
@@ -45,5 +71,20 @@ void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_work *w) {
     a->k = l->refs[in[1]];
     a->v = l->refs[in[2]];
     a->panels = l->workspace;
-    cvt_lowering_step(l, w, a, sizeof *a, pack_tiles, pack_run);
+    if (shared(a)) cvt_lowering_step(l, w, a, sizeof *a, pack_tiles, pack_run);
+    cvt_lowering_scratch(l, (shared(a) ? 0 : a->panels_size) +
+                                l->kernels->attention_scratch(a->queries.block, a->s, a->d));
+}
+
+void cvt_head_attend(const cvt_heads *a, const cvt_context *x, const cvt_head_tile *tile, cvt_attention *to) {
+    to->t = tile->count;
+    to->s = a->s;
+    to->d = a->d;
+    to->dv = a->dv;
+    to->q = tile->q;
+    to->ldq = tile->ldq;
+    to->panels = shared(a) ? panels_at(a, x, tile) : x->scratch;
+    to->scratch = shared(a) ? x->scratch : x->scratch + a->panels_size;
+    if (!shared(a)) x->kernels->attention_pack(x->scratch, &tile->of);
+    x->kernels->attention(to);
 }
