@@ -146,8 +146,11 @@ cvt_row cvt_model_row(const cvt_model *model, cvt_row_style style, int index);
 
 /* Writes the model as one self-contained safetensors file: weights, config, preprocessing, labels. dtype: "f32", "f16",
  * "bf16", "int8" (of the products' weights, under native names), or NULL to keep what is stored; names: a dialect of the
- * family ("native", "hf", ...), or NULL to keep. */
-cvt_status cvt_model_save(const cvt_model *model, const char *path, const char *dtype, const char *names, cvt_error *error);
+ * family ("native", "hf", ...), or NULL to keep. pack: the weights of products as the kernels of this machine read them,
+ * so that they are used straight from the file, and by no other kind of machine; under native names, of a model opened
+ * for many images, in the precision that it was opened for. */
+cvt_status cvt_model_save(const cvt_model *model, const char *path, const char *dtype, const char *names, bool pack,
+                          cvt_error *error);
 
 /* The families, in the order of arch.def, then NULL. */
 const char *cvt_arch_name(int index);

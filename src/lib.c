@@ -139,13 +139,15 @@ static void drop_source(void *owner, int param) {
 
 cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     const cvt_options *options = &m->options;
+    const cvt_kernels *kernels = &cvt_kernels_ref;
+    if (!options->reference) TRY(cvt_kernels_get(&kernels, error));
     if (options->random_weights)
         TRY(cvt_bind_random(&m->sources, m->graph, options->seed, &m->arena, error));
     else
-        TRY(cvt_bind(&m->sources, &m->tensors, m->graph, m->files.weights, m->names, &m->arena, error));
+        TRY(cvt_bind(&m->sources, &m->tensors, m->graph, m->files.weights, m->names, kernels, m->precision, &m->arena,
+                     error));
     cvt_plan_options plan = {
-        .kernels = &cvt_kernels_ref, .keep = m->keep, .fuse = !options->reference, .precision = m->precision};
-    if (!options->reference) TRY(cvt_kernels_get(&plan.kernels, error));
+        .kernels = kernels, .keep = m->keep, .fuse = !options->reference, .precision = m->precision};
     plan.pack_ahead = options->images >= IMAGES_THAT_PAY;
     plan.drop = drop_source;
     plan.owner = m;
@@ -210,23 +212,48 @@ void cvt_model_free(cvt_model *m) {
     free(m);
 }
 
-cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
+/* Checks `count` elements, the first of which is element `first` of parameter p. */
+static cvt_status check_values(const cvt_model *m, int p, const void *data, cvt_dtype dtype, size_t count, size_t first,
+                               cvt_error *error) {
     enum { BLOCK = 4096 };
     float values[BLOCK];
+    for (size_t done = 0; done < count; done += BLOCK) {
+        size_t n = count - done < BLOCK ? count - done : BLOCK;
+        cvt_dtype_widen(values, (const char *)data + done * cvt_dtype_size(dtype), dtype, n);
+        for (size_t i = 0; i < n; i++)
+            if (!isfinite(values[i]))
+                return cvt_fail(error, CVT_WEIGHTS,
+                                "%s: tensor \"%s\" has a value that is not finite, at element %zu of \"%s\"",
+                                m->tensors[p]->file, m->tensors[p]->name, first + done + i, m->graph->params[p].name);
+    }
+    return CVT_OK;
+}
+
+/* Of panels all is float in f32; in int8 the numbers in front of each are. */
+static cvt_status check_panels(const cvt_model *m, int p, cvt_error *error) {
+    const cvt_param *param = &m->graph->params[p];
+    const cvt_kernels *kernels = m->plan->kernels;
+    bool rounds = cvt_node_rounds(m->graph, cvt_graph_product_of(m->graph, p));
+    cvt_precision precision = rounds ? m->precision : CVT_PRECISION_F32;
+    const char *panels = m->sources[p].data;
+    size_t bytes = m->tensors[p]->bytes;
+    if (precision == CVT_PRECISION_F32) return check_values(m, p, panels, CVT_F32, bytes / sizeof(float), 0, error);
+    size_t k = param->count / (size_t)param->shape[0], panel = kernels->product[precision]->panel_size((int)k);
+    for (size_t at = 0; precision == CVT_PRECISION_INT8 && at < bytes; at += panel)
+        TRY(check_values(m, p, panels + at, CVT_F32, 2 * (size_t)kernels->nr, at / sizeof(float), error));
+    return CVT_OK;
+}
+
+cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
     for (int p = 0; m->tensors && p < m->graph->n_params; p++) {
-        const cvt_tensor *t = m->tensors[p];
-        if (m->graph->params[p].inert) continue;
-        size_t count = m->graph->params[p].count; /* the source may be a part of the tensor, in an order of its own */
-        for (size_t first = 0; first < count; first += BLOCK) {
-            size_t n = count - first < BLOCK ? count - first : BLOCK;
-            cvt_dtype_widen(values, (const char *)m->sources[p].data + first * cvt_dtype_size(m->sources[p].dtype),
-                            m->sources[p].dtype, n);
-            for (size_t i = 0; i < n; i++)
-                if (!isfinite(values[i]))
-                    return cvt_fail(error, CVT_WEIGHTS,
-                                    "%s: tensor \"%s\" has a value that is not finite, at element %zu of \"%s\"",
-                                    t->file, t->name, first + i, m->graph->params[p].name);
-        }
+        const cvt_param *param = &m->graph->params[p];
+        cvt_source source = m->sources[p]; /* perhaps a part of the tensor, in an order of its own */
+        if (param->inert) continue;
+        if (source.packed)
+            TRY(check_panels(m, p, error));
+        else
+            TRY(check_values(m, p, source.data, source.dtype, param->count, 0, error));
+        if (source.scales) TRY(check_values(m, p, source.scales, CVT_F32, (size_t)param->shape[0], 0, error));
     }
     return CVT_OK;
 }

@@ -11,7 +11,7 @@
 #include "report/json_out.h"
 
 /* Warming up and profiling take so many passes, or fewer of a model so slow that they exceed the time. */
-enum { EXTRA_PASSES = 5, EXTRA_MS = 1000, LEAST_PASSES = 3, IMAGES_OF_A_LONG_LIFE = 1000 };
+enum { EXTRA_PASSES = 5, EXTRA_MS = 1000, LEAST_PASSES = 3 };
 
 typedef struct bench {
     const cvt_settings *settings;
@@ -207,7 +207,7 @@ static int report(cvt_cli *cli, const bench *b) {
 int cvt_command_bench(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     (void)operands;
     bench b = {.settings = settings, .batch = (int)settings->batch};
-    cvt_options options = {.random_weights = settings->config && !settings->model, .images = IMAGES_OF_A_LONG_LIFE};
+    cvt_options options = {.random_weights = settings->config && !settings->model, .images = CVT_MANY_IMAGES};
     cvt_threads threads;
     cvt_error error;
     if (cvt_threads_choose(settings, false, &threads, &error) != CVT_OK)

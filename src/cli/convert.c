@@ -6,7 +6,8 @@ static int save(cvt_model *model, const cvt_settings *settings) {
     cvt_error error;
     int status = CVT_EXIT_OK;
     cvt_cli_stop_softly();
-    if (cvt_model_save(model, settings->output, settings->dtype, settings->names, &error) != CVT_OK)
+    if (cvt_model_save(model, settings->output, settings->dtype, settings->names, settings->pack,
+                       &error) != CVT_OK)
         status = cvt_cli_fail(settings->output, &error, CVT_EXIT_OUTPUT);
     cvt_model_free(model);
     return status;
@@ -15,8 +16,10 @@ static int save(cvt_model *model, const cvt_settings *settings) {
 int cvt_command_convert(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     cvt_settings source = *settings;
     source.model = operands[0];
+    if (cvt_opt_is(settings->dtype, "int8")) source.precision = "int8";
+    cvt_options options = {.images = settings->pack ? CVT_MANY_IMAGES : 0};
     cvt_model *model = NULL;
-    int status = cvt_models_open(cli, &source, NULL, &model);
+    int status = cvt_models_open(cli, &source, &options, &model);
     return status == CVT_EXIT_OK ? save(model, settings) : status;
 }
 

@@ -95,6 +95,8 @@ const cvt_option cvt_settings_rows[] = {
     /* convert, init */
     {.commands = CVT_CMD_CONVERT, .name = "dtype", .kind = CVT_OPT_CHOICE, .target = FIELD(dtype), .argument = "TYPE",
      .choices = CHOICES("f32", "f16", "bf16", "int8"), .help = "store the weights as"},
+    {.commands = CVT_CMD_CONVERT, .name = "pack", .kind = CVT_OPT_FLAG, .target = FIELD(pack),
+     .help = "store the weights of products as this kind of machine reads them"},
     {.commands = CVT_CMD_CONVERT, .name = "names", .kind = CVT_OPT_WORD, .target = FIELD(names), .argument = "DIALECT",
      .help = "store the weights under the names of native, hf, ..."},
     {.commands = CVT_CMD_INIT, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed), .argument = "N",

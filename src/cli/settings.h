@@ -24,7 +24,7 @@ enum {
     CVT_CMD_ALL = (1 << 14) - 1,
 };
 
-enum { CVT_MOST_THREADS = 4096 };
+enum { CVT_MOST_THREADS = 4096, CVT_MANY_IMAGES = 1000 /* so many that packing weights ahead pays */ };
 
 typedef struct cvt_settings {
     bool help, version;
@@ -57,6 +57,7 @@ typedef struct cvt_settings {
 
     /* convert, init */
     const char *dtype, *names;
+    bool pack;
     int64_t seed;
 
     /* bench */

@@ -369,3 +369,16 @@ bool cvt_node_rounds(const cvt_graph *graph, const cvt_node *node) {
     bool picture = graph->values[node->in[0]].input != NULL;
     return !picture && k >= LEAST_K && k <= CVT_INT8_MOST_K && cvt_shape_rows(graph->values[node->out[0]].shape) > 1;
 }
+
+const cvt_node *cvt_graph_product_of(const cvt_graph *graph, int param) {
+    const cvt_node *reader = NULL;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const cvt_node *node = &graph->nodes[i];
+        for (int k = 0; k < node->n_params; k++) {
+            if (node->params[k] != param) continue;
+            if (reader || k || !node->op->product) return NULL;
+            reader = node;
+        }
+    }
+    return reader;
+}

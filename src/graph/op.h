@@ -65,7 +65,14 @@ typedef struct cvt_source {
     const void *data;
     cvt_dtype dtype;
     const float *scales; /* NULL but for I8 */
+    bool packed;         /* data are panels, as the node that reads them makes them, and dtype is U8 */
 } cvt_source;
+
+/* Panels made of a parameter. */
+typedef struct cvt_panels {
+    const void *data; /* NULL: none, or not read by one product alone */
+    size_t size;
+} cvt_panels;
 
 /* All values of the parameter as f32. */
 void cvt_source_widen(float *to, cvt_source source, const cvt_param *param);
@@ -85,6 +92,7 @@ typedef struct cvt_lowering {
     const cvt_graph *graph;
     const cvt_ref *refs;                  /* of every value; CVT_NO_REF for one that nobody wants */
     const cvt_source *sources;            /* of every parameter */
+    cvt_panels *panels;                   /* of every parameter: those made so far */
     cvt_ref workspace;                    /* of the node in hand */
     cvt_arena *arena;                     /* the plan's */
     bool pack_ahead;                      /* long life expected: pack large weights at load */
@@ -112,6 +120,9 @@ void cvt_lowering_drop(cvt_lowering *l, int param);
  * reads the network's input, whose 8 bits a channel are all there is; rows that stand alone, as a classifier's; rows so
  * short that rounding costs what it saves, and rows longer than the kernels' sums can hold. */
 bool cvt_node_rounds(const cvt_graph *graph, const cvt_node *node);
+
+/* The node that alone reads the parameter, multiplying by it, so that panels may be stored in its place; or NULL. */
+const cvt_node *cvt_graph_product_of(const cvt_graph *graph, int param);
 
 /* ---- the row ---------------------------------------------------------------------------------------------------- */
 

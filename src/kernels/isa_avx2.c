@@ -79,7 +79,9 @@ INLINE void v_transpose4(vf x[4]) {
     x[3] = _mm256_shuffle_ps(b, d, 0xee);
 }
 
-enum { DOT_GROUP = 2, DOT_DEPTH = 2, DOT_OFFSET = 0 };
+#define DOT_GROUP 2
+#define DOT_DEPTH 2
+enum { DOT_OFFSET = 0 };
 typedef int16_t dot_t;
 #define v_dot(sum, a, b) ((sum) + (vi)_mm256_madd_epi16((__m256i)(a), (__m256i)(b)))
 

@@ -13,7 +13,9 @@ TARGET_BEGIN("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
 
 #include "kernels/vectors_avx512.h"
 
-enum { DOT_GROUP = 2, DOT_DEPTH = 2, DOT_OFFSET = 0 };
+#define DOT_GROUP 2
+#define DOT_DEPTH 2
+enum { DOT_OFFSET = 0 };
 typedef int16_t dot_t;
 #define v_dot(sum, a, b) ((sum) + (vi)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
 

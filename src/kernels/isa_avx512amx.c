@@ -1,8 +1,9 @@
-/* isa_avx512amx.c - products in int8 by AMX: tdpbusd, a tile of 16 rows of 64 bytes by one of 16 columns, 16384 products
- * an instruction. Panels are those of VNNI, padded along k to whole tiles.
+/* isa_avx512amx.c - products in int8 by AMX: tdpbusd, a tile of 16 rows of 64 bytes by one of 16 columns, 16384
+ * products an instruction. Panels are those of VNNI, padded along k to whole tiles.
  *
  * Up to 32 rows by 32 columns are summed at a time: tiles 0 to 3 hold the sums, 4 and 5 rows, 6 and 7 columns. They are
- * stored, and end as vectors. Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18. */
+ * stored, and end as vectors. Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1,
+ * chapter 18. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>
@@ -16,7 +17,9 @@ TARGET_BEGIN("amx-tile,amx-int8,avx512vnni,avx512f,avx512vl,avx512bw,avx512dq,av
 
 #include "kernels/vectors_avx512.h"
 
-enum { DOT_GROUP = 4, DOT_DEPTH = 64, DOT_OFFSET = 0 };
+#define DOT_GROUP 4
+#define DOT_DEPTH 64
+enum { DOT_OFFSET = 0 };
 typedef uint8_t dot_t;
 
 #include "kernels/tmpl_vector.h"
@@ -45,7 +48,7 @@ static void set_tiles(size_t upper, size_t lower) {
 typedef struct block {
     const char *a, *b; /* rows, `size` bytes apart; columns, LINE bytes a group */
     size_t size, upper, lower, depth;
-    int32_t *sums; /* rows NR apart */
+    int32_t *sums;     /* rows NR apart */
     const char *ahead; /* what to prefetch, `ahead_step` bytes a step of depth */
     size_t ahead_step;
 } block;
@@ -133,7 +136,8 @@ static void amx_gemm(const cvt_gemm *g) {
     _tile_release();
 }
 
-const cvt_product_kernels cvt_product_int8_avx512amx = {.panel_size = int8_panel_size,
+const cvt_product_kernels cvt_product_int8_avx512amx = {.layout = INT8_LAYOUT,
+                                                        .panel_size = int8_panel_size,
                                                         .pack = int8_pack,
                                                         .row_size = int8_row_size,
                                                         .rows = int8_rows,

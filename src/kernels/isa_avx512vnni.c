@@ -12,7 +12,9 @@ TARGET_BEGIN("avx512vnni,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
 
 #include "kernels/vectors_avx512.h"
 
-enum { DOT_GROUP = 4, DOT_DEPTH = 4, DOT_OFFSET = 0 };
+#define DOT_GROUP 4
+#define DOT_DEPTH 64
+enum { DOT_OFFSET = 0 };
 typedef uint8_t dot_t;
 
 /* As assembly: gcc 12 moves the accumulators of the intrinsic to and fro. */

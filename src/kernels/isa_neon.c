@@ -56,7 +56,9 @@ INLINE void v_transpose4(vf x[4]) {
     x[3] = last.val[1];
 }
 
-enum { DOT_GROUP = 2, DOT_DEPTH = 2, DOT_OFFSET = 0 };
+#define DOT_GROUP 2
+#define DOT_DEPTH 2
+enum { DOT_OFFSET = 0 };
 typedef int16_t dot_t;
 INLINE vi v_dot(vi sum, vi a, vi b) {
     const int16x8_t x = (int16x8_t)a, y = (int16x8_t)b;

@@ -65,7 +65,9 @@ INLINE vf v_load_rows4(const float *p, size_t ld) {
 
 INLINE void v_transpose4(vf x[4]) { _MM_TRANSPOSE4_PS(x[0], x[1], x[2], x[3]); }
 
-enum { DOT_GROUP = 2, DOT_DEPTH = 2, DOT_OFFSET = 0 };
+#define DOT_GROUP 2
+#define DOT_DEPTH 2
+enum { DOT_OFFSET = 0 };
 typedef int16_t dot_t;
 #define v_dot(sum, a, b) ((sum) + (vi)_mm_madd_epi16((__m128i)(a), (__m128i)(b)))
 

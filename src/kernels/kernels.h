@@ -56,6 +56,7 @@ typedef struct cvt_gemm {
  *       The sum of (q - z) v is exact, then in f32: (sum q v) s_i - z_i s_i (sum v), times t_j, + bias, and so on. A
  * row that is not finite gives NaN. k <= CVT_INT8_MOST_K. */
 typedef struct cvt_product_kernels {
+    const char *layout;          /* of panels: they serve every table that says the same */
     size_t (*panel_size)(int k); /* bytes of a panel; a multiple of 64 */
     /* One panel of `columns` (<= nr) rows of weights, as pack_nk below; w may be I8 for int8 if scale holds t. */
     void (*pack)(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale);

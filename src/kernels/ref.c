@@ -139,7 +139,7 @@ static size_t f32_row_size(int k) {
     return 0;
 }
 static const cvt_product_kernels product_f32 = {
-    .panel_size = f32_panel_size, .pack = pack_nk, .row_size = f32_row_size, .gemm = gemm};
+    .layout = "f32 ref", .panel_size = f32_panel_size, .pack = pack_nk, .row_size = f32_row_size, .gemm = gemm};
 
 /* ---- product in int8 ------------------------------------------------------------------------------------------- */
 
@@ -199,8 +199,12 @@ static void int8_gemm(const cvt_gemm *g) {
     }
 }
 
-static const cvt_product_kernels product_int8 = {
-    .panel_size = int8_panel_size, .pack = int8_pack, .row_size = int8_row_size, .rows = int8_rows, .gemm = int8_gemm};
+static const cvt_product_kernels product_int8 = {.layout = "int8 ref",
+                                                 .panel_size = int8_panel_size,
+                                                 .pack = int8_pack,
+                                                 .row_size = int8_row_size,
+                                                 .rows = int8_rows,
+                                                 .gemm = int8_gemm};
 
 /* ---- softmax and attention ------------------------------------------------------------------------------------- */
 

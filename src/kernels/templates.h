@@ -29,8 +29,11 @@ static size_t f32_row_size(int k) {
     return 0;
 }
 
-static const cvt_product_kernels product_f32 = {
-    .panel_size = f32_panel_size, .pack = pack_nk, .row_size = f32_row_size, .gemm = gemm};
+static const cvt_product_kernels product_f32 = {.layout = "f32 " TEXT(NV) "x" TEXT(VL),
+                                                .panel_size = f32_panel_size,
+                                                .pack = pack_nk,
+                                                .row_size = f32_row_size,
+                                                .gemm = gemm};
 static const cvt_product_kernels product_int8 = PRODUCT_INT8;
 
 #define CVT_KERNEL_TABLE(isa, f16, int8)        \

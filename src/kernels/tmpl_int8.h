@@ -33,19 +33,19 @@ INLINE vi dot_load(const char *p) { return (vi)v_load((const float *)(const void
     VECTORS(DOT_ZERO, i)
 #define DOT_ZERO(i, j) vi c##i##j = (vi)v_set(0);
 #define DOT_LOAD(i, j) const vi b##j = dot_load(b + j * VL * sizeof(int));
-#define DOT_MULTIPLY_ROW(i)                              \
-    {                                                    \
-        const vi x = dot_word(a##i + g * sizeof(int));   \
-        VECTORS(DOT_MULTIPLY, i)                         \
+#define DOT_MULTIPLY_ROW(i)                            \
+    {                                                  \
+        const vi x = dot_word(a##i + g * sizeof(int)); \
+        VECTORS(DOT_MULTIPLY, i)                       \
     }
-#define DOT_MULTIPLY(i, j)           \
+#define DOT_MULTIPLY(i, j)             \
     c##i##j = v_dot(c##i##j, x, b##j); \
     V_KEEP(c##i##j);
-#define DOT_FINISH_ROW(i)                                                           \
-    {                                                                               \
+#define DOT_FINISH_ROW(i)                                                                    \
+    {                                                                                        \
         const cvt_int8_row *row = (const cvt_int8_row *)(const void *)(a##i + t->size - 64); \
-        const vf scale = v_set(row->scale), shift = v_set(row->shift);              \
-        VECTORS(DOT_FINISH, i)                                                      \
+        const vf scale = v_set(row->scale), shift = v_set(row->shift);                       \
+        VECTORS(DOT_FINISH, i)                                                               \
     }
 #define DOT_FINISH(i, j)                                                                          \
     {                                                                                             \
@@ -111,9 +111,8 @@ static void int8_gemm(const cvt_gemm *g) {
     }
 }
 
-#define PRODUCT_INT8                                          \
-    {                                                         \
-        .panel_size = int8_panel_size, .pack = int8_pack,     \
-        .row_size = int8_row_size, .rows = int8_rows,         \
-        .gemm = int8_gemm,                                    \
+#define PRODUCT_INT8                                                                                        \
+    {                                                                                                       \
+        .layout = INT8_LAYOUT, .panel_size = int8_panel_size, .pack = int8_pack, .row_size = int8_row_size, \
+        .rows = int8_rows, .gemm = int8_gemm,                                                               \
     }

@@ -1,7 +1,9 @@
 /* tmpl_int8_rows.h - the factors of products in int8: panels, and rows rounded one by one. The including file defines
- *   DOT_GROUP, dot_t   how many neighbours along k one 32-bit lane takes, and their type in a row
- *   DOT_DEPTH          rows and panels are padded to a multiple of it
+ *   DOT_GROUP, dot_t   (a macro, a type) how many neighbours along k one 32-bit lane takes, and their type in a row
+ *   DOT_DEPTH          (a macro) rows and panels are padded to a multiple of it
  *   DOT_OFFSET         what is subtracted from q where rows are signed */
+
+#define INT8_LAYOUT "int8 " TEXT(NV) "x" TEXT(VL) "x" TEXT(DOT_GROUP) "/" TEXT(DOT_DEPTH)
 
 static const cvt_int8_form int8_form = {(int)NR, DOT_GROUP, DOT_DEPTH, sizeof(dot_t) == 2};
 

@@ -2,6 +2,9 @@
 
 #define NR ((size_t)NV * VL)
 
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
 /* a in the first n lanes, b in the others */
 INLINE vf v_first(size_t n, vf a, vf b) {
     const vu mask = (vu)(v_lanes() < (unsigned)n);

@@ -14,6 +14,7 @@ typedef struct saving {
     const cvt_model *model;
     const cvt_dialect *names;
     cvt_dtype dtype; /* CVT_DTYPE_COUNT: as stored; CVT_I8: what cvt_node_rounds tells of, the rest as stored */
+    bool pack;       /* panels in place of the weights of products */
     bool *rounded;   /* of every parameter: is it written as I8? */
     cvt_arena arena; /* names and converted data */
     cvt_tensor *tensors;
@@ -88,6 +89,12 @@ static cvt_status place(saving *s, const cvt_param *param, const cvt_name_row *r
     return CVT_OK;
 }
 
+static bool rounds(const saving *s) {
+    for (int p = 0; p < s->model->graph->n_params; p++)
+        if (s->rounded[p]) return true;
+    return false;
+}
+
 /* Adds the tensors of a parameter in int8: the values, and the scales of its rows. */
 static cvt_status save_rounded(saving *s, const cvt_param *param, cvt_source source, cvt_error *error) {
     size_t rows = (size_t)param->shape[0], k = param->count / rows, n = strlen(param->name);
@@ -117,9 +124,33 @@ static cvt_status save_rounded(saving *s, const cvt_param *param, cvt_source sou
     return CVT_OK;
 }
 
+/* Is the parameter written as panels? */
+static bool packs(const saving *s, int p) {
+    const cvt_model *m = s->model;
+    return s->pack && cvt_graph_product_of(m->graph, p) && (m->plan->panels[p].data || m->sources[p].packed);
+}
+
+static cvt_status save_panels(saving *s, int p, cvt_error *error) {
+    const cvt_model *m = s->model;
+    cvt_panels panels = m->plan->panels[p];
+    if (m->sources[p].packed) panels = (cvt_panels){m->sources[p].data, m->tensors[p]->bytes};
+    char *name = cvt_arena_copy(&s->arena, m->graph->params[p].name, strlen(m->graph->params[p].name));
+    if (!name) return cvt_fail_memory(error);
+    s->tensors[s->n_tensors++] = (cvt_tensor){.name = name,
+                                              .dtype = CVT_U8,
+                                              .rank = 1,
+                                              .shape = {(int64_t)panels.size},
+                                              .data = panels.data,
+                                              .bytes = panels.size};
+    return CVT_OK;
+}
+
 static cvt_status save_one(saving *s, int p, cvt_error *error) {
     const cvt_param *param = &s->model->graph->params[p];
     cvt_source source = s->model->sources[p];
+    if (packs(s, p)) return save_panels(s, p, error);
+    if (source.packed)
+        return cvt_fail(error, CVT_USAGE, "the weights are packed for one kind of machine: convert the original");
     if (s->rounded[p]) return save_rounded(s, param, source, error);
     cvt_dtype dtype = s->dtype == CVT_DTYPE_COUNT || s->dtype == CVT_I8 ? source.dtype : s->dtype;
     cvt_str name = {0};
@@ -146,24 +177,23 @@ static cvt_status join_labels(cvt_str *text, const cvt_model *m, cvt_error *erro
     return text->failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
-static bool rounds(const saving *s) {
-    for (int p = 0; p < s->model->graph->n_params; p++)
-        if (s->rounded[p]) return true;
-    return false;
-}
-
 static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     const cvt_model *m = s->model;
-    cvt_str labels = {0};
+    cvt_str labels = {0}, layout = {0};
     cvt_metadata metadata[8] = {{"format", "pt"}, {CVT_META_CONFIG, m->files.config}};
     size_t n = 2;
     cvt_status status = join_labels(&labels, m, error);
-    if (rounds(s)) metadata[n++] = (cvt_metadata){CVT_META_PRECISION, "int8"};
+    if (s->pack) cvt_packed_layout(&layout, m->plan->kernels, m->precision);
+    if (layout.failed) status = cvt_fail_memory(error);
+    if (s->pack) metadata[n++] = (cvt_metadata){CVT_META_PACKED, layout.data};
+    if (rounds(s) || (s->pack && m->precision != CVT_PRECISION_F32))
+        metadata[n++] = (cvt_metadata){CVT_META_PRECISION, cvt_precision_name(m->precision)};
     if (m->origin) metadata[n++] = (cvt_metadata){CVT_META_ORIGIN, m->origin->name};
     if (m->files.preprocessor) metadata[n++] = (cvt_metadata){CVT_META_PREPROCESSOR, m->files.preprocessor};
     if (m->n_labels) metadata[n++] = (cvt_metadata){CVT_META_LABELS, labels.data};
     if (status == CVT_OK) status = cvt_safetensors_write(path, s->tensors, s->n_tensors, metadata, n, error);
     cvt_str_free(&labels);
+    cvt_str_free(&layout);
     return status;
 }
 
@@ -174,8 +204,9 @@ static cvt_status choose_rounded(saving *s, cvt_error *error) {
         s->rounded[p] = s->model->sources[p].scales != NULL;
     for (int i = 0; s->dtype == CVT_I8 && i < g->n_nodes; i++)
         if (cvt_node_rounds(g, &g->nodes[i])) s->rounded[g->nodes[i].params[0]] = true;
-    if (rounds(s) && !s->names->identity)
-        return cvt_fail(error, CVT_USAGE, "int8 weights go under native names, not those of \"%s\"", s->names->name);
+    if ((rounds(s) || s->pack) && !s->names->identity)
+        return cvt_fail(error, CVT_USAGE, "%s weights go under native names, not those of \"%s\"",
+                        s->pack ? "packed" : "int8", s->names->name);
     return CVT_OK;
 }
 
@@ -234,13 +265,19 @@ static const cvt_dialect *find_native(const cvt_model *m) {
     return d->name ? d : m->config.arch->dialects;
 }
 
-cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtype, const char *names,
+cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtype, const char *names, bool pack,
                           cvt_error *error) {
     saving s = {.model = m, .names = m->names ? m->names : m->config.arch->dialects, .dtype = CVT_DTYPE_COUNT};
     if (!m->sources) return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
     if (dtype && (s.dtype = find_dtype(dtype)) == CVT_DTYPE_COUNT)
         return cvt_fail(error, CVT_USAGE, "dtype \"%s\" is not known; it is f32, f16, bf16 or int8", dtype);
-    if (s.dtype == CVT_I8 && !names) s.names = find_native(m);
+    if (pack && !m->plan->pack_ahead)
+        return cvt_fail(error, CVT_USAGE, "a model is packed when it was opened for many images");
+    if (pack && (s.dtype == CVT_I8) != (m->precision == CVT_PRECISION_INT8) && s.dtype != CVT_DTYPE_COUNT)
+        return cvt_fail(error, CVT_USAGE, "packed weights are of the precision that the model was opened for: %s",
+                        cvt_precision_name(m->precision));
+    s.pack = pack;
+    if ((s.dtype == CVT_I8 || pack) && !names) s.names = find_native(m);
     if (names && !(s.names = choose_names(m, names))) return fail_names(m, names, error);
     cvt_status status = save_all(&s, path, error);
     cvt_arena_free(&s.arena);

@@ -140,14 +140,13 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
         .n = c->out,
         .k = k,
         .kernels = kernels,
-        .packed = cvt_pack_weight(l, kernels, l->sources[weight], k, c->out, c->kh * c->kw, fold.scale),
+        .packed = cvt_pack_param(l, kernels, weight, k, c->out, c->kh * c->kw, fold.scale),
         .bias = fold.shift,
         .act = w->act,
         .in = l->refs[w->node->in[0]],
         .out = l->refs[w->out],
         .residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual],
     };
-    cvt_lowering_drop(l, weight);
     cvt_lowering_scratch(l, (size_t)block * ((size_t)k + kernels->row_size(k) / sizeof(float)));
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }

@@ -1,9 +1,10 @@
 /* product.c - C[M,N] = A[M,K] B[K,N] with constant B, cut into tiles.
  *
- * Weights in panels: in f32 a tile is a block of rows by one panel, block by block, so that the rows stay in cache while
- * the panels stream by; in less than f32 it is fewer rows by all panels, and makes its rows ready first. Large weights in
- * f32 may stay in the file's map: each tile packs a panel into the thread's scratch and runs all rows over it, so a
- * process that answers one image never holds a second copy. Every element is the same chain of multiply-adds either way. */
+ * Weights in panels: in f32 a tile is a block of rows by one panel, block by block, so that the rows stay in cache
+ * while the panels stream by; in less than f32 it is fewer rows by all panels, and makes its rows ready first. Large
+ * weights in f32 may stay in the file's map: each tile packs a panel into the thread's scratch and runs all rows over
+ * it, so a process that answers one image never holds a second copy. Every element is the same chain of multiply-adds
+ * either way. */
 #include "ops/product.h"
 
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 #include "base/num.h"
 
 enum {
-    SMALL = 1 << 16,  /* elements of a weight that is always packed at load */
-    ROWS = 224,       /* most rows of a tile in f32 */
-    READY_ROWS = 40,  /* at least, of a tile that makes them ready */
+    SMALL = 1 << 16,      /* elements of a weight that is always packed at load */
+    ROWS = 224,           /* most rows of a tile in f32 */
+    READY_ROWS = 40,      /* at least, of a tile that makes them ready */
     LEAST_WORK = 1 << 18, /* multiply-adds of a tile in f32 */
 };
 
@@ -70,7 +71,8 @@ static void run_packed(const product *a, const cvt_context *x, int tile) {
     int matrix_rows = a->joined ? x->n * a->rows : a->rows, per_matrix = blocks(matrix_rows, a->row_block);
     int columns = blocks(a->n, a->col_block), col = tile % columns * a->col_block, block = tile / columns;
     int row = block % per_matrix * a->row_block, panel = col / x->kernels->nr;
-    int panels = blocks(a->n, x->kernels->nr), next = (panel + x->threads * blocks(a->col_block, x->kernels->nr)) % panels;
+    int panels = blocks(a->n, x->kernels->nr),
+        next = (panel + x->threads * blocks(a->col_block, x->kernels->nr)) % panels;
     multiply(a, x, block / per_matrix, row, cvt_min_int(a->row_block, matrix_rows - row), col,
              cvt_min_int(a->col_block, a->n - col), a->packed + (size_t)panel * a->panel,
              a->packed + (size_t)next * a->panel);
@@ -158,6 +160,18 @@ const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels,
     return panels;
 }
 
+const void *cvt_pack_param(cvt_lowering *l, const cvt_product_kernels *kernels, int param, int k, int n, int taps,
+                           const float *scale) {
+    cvt_source w = l->sources[param];
+    size_t size = kernels->panel_size(k) * (size_t)blocks(n, l->kernels->nr);
+    if (w.packed) return w.data;
+    if (w.dtype == CVT_F64) w = (cvt_source){.data = cvt_lowering_param(l, param), .dtype = CVT_F32};
+    const void *panels = w.data ? cvt_pack_weight(l, kernels, w, k, n, taps, scale) : NULL;
+    l->panels[param] = (cvt_panels){panels, panels ? size : 0};
+    cvt_lowering_drop(l, param);
+    return panels;
+}
+
 /* `total` in equal blocks of at most `most`, each a multiple of `unit` but for the last. */
 static int even_block(int total, int most, int unit) {
     int count = blocks(total, cvt_max_int(most, unit)), block = blocks(total, count);
@@ -192,11 +206,9 @@ void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, in
     size_t rows = (size_t)a.rows, in_size = rows * (size_t)k, out_size = rows * (size_t)n;
     a.joined = a.in.stride == in_size && a.out.stride == out_size &&
                (cvt_ref_none(a.residual) || a.residual.stride == out_size);
-    bool wide = a.weight.dtype == CVT_F64;
-    if (a.row || l->pack_ahead || wide || (size_t)k * (size_t)n <= SMALL) {
-        if (wide) a.weight = (cvt_source){.data = cvt_lowering_param(l, weight), .dtype = CVT_F32};
-        a.packed = a.weight.data ? cvt_pack_weight(l, a.kernels, a.weight, k, n, 1, fold.scale) : NULL;
-        cvt_lowering_drop(l, weight);
+    bool small = (size_t)k * (size_t)n <= SMALL;
+    if (a.row || l->pack_ahead || a.weight.packed || a.weight.dtype == CVT_F64 || small) {
+        a.packed = cvt_pack_param(l, a.kernels, weight, k, n, 1, fold.scale);
         cut_packed(&a, l->kernels);
         cvt_lowering_scratch(l, (size_t)a.row_block * a.row / sizeof(float));
     } else {

@@ -8,6 +8,9 @@
 /* Appends the step C[T,n] = act(A[T,k] W^T + bias) + residual for w's input and output; weight is [n, k] as stored. */
 void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, int n, const float *bias);
 
+/* Panels of a parameter as cvt_pack_weight makes them, or those that are stored in its place. */
+const void *cvt_pack_param(cvt_lowering *l, const cvt_product_kernels *kernels, int param, int k, int n, int taps,
+                           const float *scale);
 /* Panels of B = scale * W^T for a weight [n, k] as stored, in plan memory; NULL when that runs out. Of a convolution's
  * weight [n, k / taps, taps] the panels have the order of gathered rows, [n, taps, k / taps]; else taps is 1. */
 const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels, cvt_source w, int k, int n, int taps,

@@ -108,6 +108,7 @@ static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources
                       .graph = plan->graph,
                       .refs = plan->refs,
                       .sources = sources,
+                      .panels = plan->panels,
                       .arena = &plan->arena,
                       .pack_ahead = options->pack_ahead,
                       .drop = options->drop,
@@ -142,8 +143,10 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
     if (ok) {
         plan->graph = graph;
         plan->kernels = options->kernels;
+        plan->pack_ahead = options->pack_ahead;
         plan->refs = cvt_arena_array(&plan->arena, (size_t)graph->n_values + 1, sizeof *plan->refs);
-        ok = plan->refs != NULL;
+        plan->panels = cvt_arena_array(&plan->arena, (size_t)graph->n_params + 1, sizeof *plan->panels);
+        ok = plan->refs && plan->panels;
     }
     cvt_status status = CVT_OK;
     if (ok) {

@@ -12,10 +12,13 @@ typedef struct binding {
     const cvt_dialect *dialect;
     char **names; /* of every parameter in the dialect */
     const cvt_name_row **rows;
-    bool *used;   /* of every tensor */
+    bool *used; /* of every tensor */
     const cvt_tensor **tensors;
     const cvt_tensor **scales; /* of those that are I8, else NULL */
     bool *rounded;             /* of every parameter: may it be I8? */
+    bool packed;               /* weights of products are panels */
+    const cvt_kernels *kernels;
+    cvt_precision precision;
 } binding;
 
 static bool inert(const cvt_dialect *dialect, const char *name) {
@@ -108,12 +111,30 @@ static cvt_status bind_scales(const binding *b, int index, cvt_error *error) {
     return check_shape(scales, &form, error);
 }
 
+/* Panels in place of a weight; those of other layouts were refused before. */
+static cvt_status bind_panels(const binding *b, int index, const cvt_node *node, cvt_error *error) {
+    const cvt_param *p = &b->graph->params[index];
+    const cvt_tensor *t = b->tensors[index];
+    bool rounds = cvt_node_rounds(b->graph, node);
+    const cvt_product_kernels *kernels = b->kernels->product[rounds ? b->precision : CVT_PRECISION_F32];
+    size_t n = (size_t)p->shape[0], nr = (size_t)b->kernels->nr, size;
+    if (!cvt_mul_size((n + nr - 1) / nr, kernels->panel_size((int)(p->count / n)), &size) || t->bytes != size)
+        return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" has %zu bytes of panels, the model needs %zu", t->file,
+                        t->name, t->bytes, size);
+    if ((uintptr_t)t->data % 64)
+        return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" does not start at a multiple of 64 bytes", t->file,
+                        t->name);
+    return CVT_OK;
+}
+
 static cvt_status bind_one(const binding *b, int index, cvt_error *error) {
     const cvt_param *p = &b->graph->params[index];
     const cvt_tensor *t = b->tensors[index];
     if (p->inert) return CVT_OK;
     if (!t) return missing(b, b->names[index], error);
     if (b->scales[index]) return bind_scales(b, index, error);
+    const cvt_node *product = b->packed && t->dtype == CVT_U8 ? cvt_graph_product_of(b->graph, index) : NULL;
+    if (product) return bind_panels(b, index, product, error);
     if (!cvt_dtype_is_float(t->dtype))
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs a float type", t->file, t->name,
                         cvt_dtype_name(t->dtype));
@@ -129,6 +150,8 @@ static cvt_status take(cvt_source *source, const binding *b, int index, cvt_aren
     cvt_tensor_form form = cvt_tensor_form_of(row, p);
     size_t size = cvt_dtype_size(t->dtype);
     *source = (cvt_source){.data = (const char *)t->data + form.start * size, .dtype = t->dtype};
+    source->packed = t->dtype == CVT_U8;
+    if (source->packed) return CVT_OK;
     if (b->scales[index]) source->scales = b->scales[index]->data;
     if (!form.plain) {
         char *copy = cvt_arena_array(arena, p->count, size);
@@ -180,6 +203,28 @@ static const cvt_tensor *find_scales(const binding *b, int index) {
     return scales;
 }
 
+void cvt_packed_layout(cvt_str *to, const cvt_kernels *kernels, cvt_precision precision) {
+    cvt_str_print(to, "%s", kernels->product[CVT_PRECISION_F32]->layout);
+    if (precision != CVT_PRECISION_F32) cvt_str_print(to, ", %s", kernels->product[precision]->layout);
+}
+
+/* Are the weights of products panels, and if so, of our layout? */
+static cvt_status check_packed(binding *b, cvt_error *error) {
+    const char *layout = cvt_weights_metadata(b->weights, CVT_META_PACKED);
+    if (!layout) return CVT_OK;
+    cvt_str ours = {0};
+    cvt_packed_layout(&ours, b->kernels, b->precision);
+    cvt_status status = ours.failed ? cvt_fail_memory(error) : CVT_OK;
+    if (status == CVT_OK && (!b->dialect->identity || strcmp(layout, ours.data)))
+        status = cvt_fail(error, CVT_WEIGHTS,
+                          "%s: packed for other kernels or another precision, \"%.100s\", where this run needs \"%s\": "
+                          "convert the original again",
+                          cvt_weights_path(b->weights), layout, ours.data);
+    cvt_str_free(&ours);
+    b->packed = true;
+    return status;
+}
+
 static cvt_status bind_all(binding *b, cvt_error *error) {
     for (int i = 0; i < b->graph->n_nodes; i++)
         if (cvt_node_rounds(b->graph, &b->graph->nodes[i])) b->rounded[b->graph->nodes[i].params[0]] = true;
@@ -198,9 +243,10 @@ static cvt_status bind_all(binding *b, cvt_error *error) {
 }
 
 cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt_graph *graph,
-                    const cvt_weights *weights, const cvt_dialect *dialect, cvt_arena *arena, cvt_error *error) {
+                    const cvt_weights *weights, const cvt_dialect *dialect, const cvt_kernels *kernels,
+                    cvt_precision precision, cvt_arena *arena, cvt_error *error) {
     size_t n = (size_t)graph->n_params + 1;
-    binding b = {.graph = graph, .weights = weights, .dialect = dialect};
+    binding b = {.graph = graph, .weights = weights, .dialect = dialect, .kernels = kernels, .precision = precision};
     b.names = cvt_arena_array(arena, n, sizeof *b.names);
     b.rows = cvt_arena_array(arena, n, sizeof *b.rows);
     b.used = cvt_arena_array(arena, cvt_weights_count(weights) + 1, sizeof *b.used);
@@ -208,7 +254,9 @@ cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt
     b.scales = cvt_arena_array(arena, n, sizeof *b.scales);
     b.rounded = cvt_arena_array(arena, n, sizeof *b.rounded);
     *sources = cvt_arena_array(arena, n, sizeof **sources);
-    if (!b.names || !b.rows || !b.used || !b.tensors || !b.scales || !b.rounded || !*sources) return cvt_fail_memory(error);
+    if (!b.names || !b.rows || !b.used || !b.tensors || !b.scales || !b.rounded || !*sources)
+        return cvt_fail_memory(error);
+    TRY(check_packed(&b, error));
     TRY(name_all(&b, arena, error));
     TRY(bind_all(&b, error));
     for (int p = 0; p < graph->n_params; p++)
