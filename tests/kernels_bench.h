@@ -101,16 +101,16 @@ typedef struct bench_head {
 
 static void call_attention(const cvt_kernels *kernels, void *data) {
     bench_head *b = data;
-    kernels->attention_pack(b->panels, &b->of);
-    kernels->attention(&b->attention);
+    kernels->attention[0]->pack(b->panels, &b->of);
+    kernels->attention[0]->run(&b->attention);
 }
 
 /* One head of four, as it lies among them. */
 static timing bench_attention(const cvt_kernels *kernels, int t, int s, int d) {
     const size_t ld = 4 * (size_t)d;
     float *q = bench_floats((size_t)t * ld), *k = bench_floats((size_t)s * ld), *v = bench_floats((size_t)s * ld);
-    float *out = bench_floats((size_t)t * ld), *panels = bench_floats(kernels->attention_panels(s, d, d));
-    float *scratch = bench_floats(kernels->attention_scratch(t, s, d));
+    float *out = bench_floats((size_t)t * ld), *panels = bench_floats(kernels->attention[0]->panels(s, d, d));
+    float *scratch = bench_floats(kernels->attention[0]->scratch(t, s, d));
     bench_head b = {
         {t, s, d, d, q, ld, panels, 0.125f, 1, NULL, 0, out, ld, NULL, 0, scratch}, {s, d, d, k, v, ld, ld}, panels};
     timing time = best_time(call_attention, kernels, &b);

@@ -199,8 +199,8 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
     matrix q = matrix_new(t, d), k = matrix_new(s, d), v = matrix_new(s, dv), out = matrix_new(t, dv),
            alone = matrix_new(1, dv);
     matrix map = matrix_new(t, s), residual = matrix_new(t, dv);
-    matrix scratch = matrix_with_gap(1, kernels->attention_scratch((int)t, (int)s, (int)d), 0);
-    matrix panels = matrix_with_gap(1, kernels->attention_panels((int)s, (int)d, (int)dv), 0);
+    matrix scratch = matrix_with_gap(1, kernels->attention[0]->scratch((int)t, (int)s, (int)d), 0);
+    matrix panels = matrix_with_gap(1, kernels->attention[0]->panels((int)s, (int)d, (int)dv), 0);
     const float weight = t % 2 ? 1 : 0.75f;
     cvt_attention a = {.t = (int)t,
                        .s = (int)s,
@@ -218,8 +218,8 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
                        .map = map.at,
                        .ldm = map.ld,
                        .scratch = scratch.at};
-    kernels->attention_pack(panels.at, &(cvt_attention_head){(int)s, (int)d, (int)dv, k.at, v.at, k.ld, v.ld});
-    kernels->attention(&a);
+    kernels->attention[0]->pack(panels.at, &(cvt_attention_head){(int)s, (int)d, (int)dv, k.at, v.at, k.ld, v.ld});
+    kernels->attention[0]->run(&a);
     double *p = calloc(s, sizeof *p);
     const double tolerance = 1e-6 + 1e-7 * (double)scale * (double)d; /* of a score, and so of a probability */
     if (!p) abort();
@@ -237,7 +237,7 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
         if (a.residual) a.residual = value(&residual, i, 0);
         a.out = alone.at;
         a.map = NULL;
-        kernels->attention(&a);
+        kernels->attention[0]->run(&a);
         for (size_t j = 0; j < dv; j++) expect(r, *value(&out, i, j), *value(&alone, 0, j), "a query alone", i, j);
     }
     free(p);

@@ -84,7 +84,7 @@ typedef struct cvt_work {
     const cvt_node *norm; /* batch norm folded into the weights, or NULL */
     cvt_act act;          /* behind the product and the norm */
     cvt_value residual;   /* added last, or CVT_NO_VALUE */
-    cvt_precision precision; /* of the product with its weight */
+    cvt_precision precision; /* of the product with its weight, or of attention */
 } cvt_work;
 
 typedef struct cvt_lowering {
@@ -142,6 +142,7 @@ struct cvt_op {
     void (*lower)(cvt_lowering *l, const cvt_work *w);
     int fuses;     /* what passes may fold in behind it */
     bool product;  /* multiplies by parameter 0, [out, ...], which may be rounded to less than f32 row by row */
+    bool attends;  /* products of queries, keys and values may run in less than f32 */
     bool in_place; /* the output may lie where input 0 (or the residual) lay */
     bool couples;  /* looks at all images of a pass */
 };

@@ -87,7 +87,7 @@ typedef int16_t dot_t;
 
 #include "kernels/templates.h"
 
-CVT_KERNEL_TABLE(avx2, &product_f32, &product_int8)
+CVT_KERNEL_TABLE(avx2, &product_f32, &product_int8, &attention_f32, &attention_f32)
 
 TARGET_END
 #else

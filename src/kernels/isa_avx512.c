@@ -21,9 +21,9 @@ typedef int16_t dot_t;
 
 #include "kernels/templates.h"
 
-CVT_KERNEL_TABLE(avx512, &product_f32, &product_int8)
-CVT_KERNEL_TABLE(avx512vnni, &product_f32, &cvt_product_int8_avx512vnni)
-CVT_KERNEL_TABLE(avx512amx, &product_f32, &cvt_product_int8_avx512amx)
+CVT_KERNEL_TABLE(avx512, &product_f32, &product_int8, &attention_f32, &attention_f32)
+CVT_KERNEL_TABLE(avx512vnni, &product_f32, &cvt_product_int8_avx512vnni, &attention_f32, &attention_f32)
+CVT_KERNEL_TABLE(avx512amx, &product_f32, &cvt_product_int8_avx512amx, &attention_f32, &attention_f32)
 
 TARGET_END
 #else

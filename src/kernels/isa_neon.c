@@ -68,7 +68,7 @@ INLINE vi v_dot(vi sum, vi a, vi b) {
 
 #include "kernels/templates.h"
 
-CVT_KERNEL_TABLE(neon, &product_f32, &product_int8)
+CVT_KERNEL_TABLE(neon, &product_f32, &product_int8, &attention_f32, &attention_f32)
 #else
 typedef int cvt_no_neon; /* ISO C wants a declaration in every file */
 #endif

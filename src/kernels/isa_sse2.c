@@ -73,7 +73,7 @@ typedef int16_t dot_t;
 
 #include "kernels/templates.h"
 
-CVT_KERNEL_TABLE(sse2, &product_f32, &product_int8)
+CVT_KERNEL_TABLE(sse2, &product_f32, &product_int8, &attention_f32, &attention_f32)
 #else
 typedef int cvt_no_sse2; /* ISO C wants a declaration in every file */
 #endif

@@ -69,8 +69,8 @@ typedef struct cvt_product_kernels {
 enum { CVT_INT8_MOST_K = 65536 }; /* sums stay below 2^31, those of a column of weights below 2^24 */
 
 /* One head, a block of query rows: out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:]) v[s,:] + residual[t,:].
- * panels: k and v, made ready by attention_pack. residual may be NULL, or out. map: NULL, or [t, s] gets the
- * probabilities. scratch: attention_scratch(t, s, d) floats. */
+ * panels: k and v, made ready by pack. residual may be NULL, or out. map: NULL, or [t, s] gets the
+ * probabilities. scratch: scratch(t, s, d) floats. */
 typedef struct cvt_attention {
     int t, s, d, dv;
     const float *q;
@@ -107,6 +107,15 @@ typedef struct cvt_dwconv {
     int row0, row1;
 } cvt_dwconv;
 
+/* In less than f32, queries, keys, values and the probabilities that meet them are rounded to bfloat16 or f16; scores,
+ * softmax and sums are f32 all the same. */
+typedef struct cvt_attention_kernels {
+    size_t (*panels)(int s, int d, int dv); /* floats */
+    void (*pack)(float *panels, const cvt_attention_head *h);
+    size_t (*scratch)(int t, int s, int d); /* floats */
+    void (*run)(const cvt_attention *a);
+} cvt_attention_kernels;
+
 typedef struct cvt_kernels {
     const char *name;
     int mr, nr; /* the GEMM's micro-tile */
@@ -117,12 +126,9 @@ typedef struct cvt_kernels {
     /* dst[kk][j] = b[kk * ldb + j]: how a [K,N] matrix (the values of a head) becomes B. */
     void (*pack_kn)(float *dst, const float *b, size_t ldb, int k, int columns);
     void (*gemm)(const cvt_gemm *g);
-    const cvt_product_kernels *product[CVT_PRECISION_COUNT]; /* f32 where this CPU gains nothing from less */
+    const cvt_product_kernels *product[CVT_PRECISION_COUNT]; /* of f32 where this CPU gains nothing from less */
 
-    size_t (*attention_panels)(int s, int d, int dv); /* floats */
-    void (*attention_pack)(float *panels, const cvt_attention_head *h);
-    size_t (*attention_scratch)(int t, int s, int d);
-    void (*attention)(const cvt_attention *a);
+    const cvt_attention_kernels *attention[CVT_PRECISION_COUNT]; /* as of products */
 
     void (*dwconv)(const cvt_dwconv *d);
 

@@ -258,6 +258,8 @@ static void attention(const cvt_attention *a) {
     }
 }
 
+static const cvt_attention_kernels attention_f32 = {attention_panels, attention_pack, attention_scratch, attention};
+
 /* ---- depth-wise convolution ------------------------------------------------------------------------------------ */
 
 static float dwconv_at(const cvt_dwconv *d, int oy, int ox, int c) {
@@ -335,10 +337,7 @@ const cvt_kernels cvt_kernels_ref = {
     .pack_kn = pack_kn,
     .gemm = gemm,
     .product = {&product_f32, &product_f32, &product_int8},
-    .attention_panels = attention_panels,
-    .attention_pack = attention_pack,
-    .attention_scratch = attention_scratch,
-    .attention = attention,
+    .attention = {&attention_f32, &attention_f32, &attention_f32},
     .dwconv = dwconv,
     .layer_norm = layer_norm,
     .affine = affine,

@@ -36,26 +36,26 @@ static const cvt_product_kernels product_f32 = {.layout = "f32 " TEXT(NV) "x" TE
                                                 .gemm = gemm};
 static const cvt_product_kernels product_int8 = PRODUCT_INT8;
 
-#define CVT_KERNEL_TABLE(isa, f16, int8)        \
-    extern const cvt_kernels cvt_kernels_##isa; \
-    const cvt_kernels cvt_kernels_##isa = {     \
-        .name = #isa,                           \
-        .mr = MR,                               \
-        .nr = (int)NR,                          \
-        .pack_nk = pack_nk,                     \
-        .pack_kn = pack_kn,                     \
-        .gemm = gemm,                           \
-        .product = {&product_f32, f16, int8},   \
-        .attention_panels = attention_panels,   \
-        .attention_pack = attention_pack,       \
-        .attention_scratch = attention_scratch, \
-        .attention = attention,                 \
-        .dwconv = dwconv,                       \
-        .layer_norm = layer_norm,               \
-        .affine = affine,                       \
-        .add = add,                             \
-        .softmax = softmax,                     \
-        .exp = exp_all,                         \
-        .mean_rows = mean_rows,                 \
-        .peak = peak,                           \
+static const cvt_attention_kernels attention_f32 = {attention_panels, attention_pack, attention_scratch, attention};
+
+/* Besides f32: products, then attention, in f16 and int8. */
+#define CVT_KERNEL_TABLE(isa, f16, int8, attention16, attention8) \
+    extern const cvt_kernels cvt_kernels_##isa;                   \
+    const cvt_kernels cvt_kernels_##isa = {                       \
+        .name = #isa,                                             \
+        .mr = MR,                                                 \
+        .nr = (int)NR,                                            \
+        .pack_nk = pack_nk,                                       \
+        .pack_kn = pack_kn,                                       \
+        .gemm = gemm,                                             \
+        .product = {&product_f32, f16, int8},                     \
+        .attention = {&attention_f32, attention16, attention8},   \
+        .dwconv = dwconv,                                         \
+        .layer_norm = layer_norm,                                 \
+        .affine = affine,                                         \
+        .add = add,                                               \
+        .softmax = softmax,                                       \
+        .exp = exp_all,                                           \
+        .mean_rows = mean_rows,                                   \
+        .peak = peak,                                             \
     };

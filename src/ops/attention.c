@@ -60,8 +60,12 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
-static const cvt_op op_attention = {
-    .name = "attention", .attr_size = sizeof(attr), .describe = describe, .workspace = workspace, .lower = lower};
+static const cvt_op op_attention = {.name = "attention",
+                                    .attends = true,
+                                    .attr_size = sizeof(attr),
+                                    .describe = describe,
+                                    .workspace = workspace,
+                                    .lower = lower};
 
 cvt_value cvtb_attention(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, float scale) {
     return cvtb_attention_groups(b, q, k, v, heads, 1, scale);

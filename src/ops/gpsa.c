@@ -197,8 +197,12 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
-static const cvt_op op_gpsa = {
-    .name = "gpsa", .attr_size = sizeof(cvt_gpsa), .describe = describe, .workspace = workspace, .lower = lower};
+static const cvt_op op_gpsa = {.name = "gpsa",
+                               .attends = true,
+                               .attr_size = sizeof(cvt_gpsa),
+                               .describe = describe,
+                               .workspace = workspace,
+                               .lower = lower};
 
 cvt_value cvtb_gpsa(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, const cvt_gpsa *gpsa) {
     cvt_value in[] = {q, k, v};

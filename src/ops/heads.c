@@ -22,7 +22,8 @@ cvt_heads cvt_heads_of(const cvt_work *w, const cvt_graph *graph, const cvt_kern
     a.d = q.d[1] / heads;
     a.dv = v.d[1] / heads;
     a.queries = blocks_of(&a, kernels->mr);
-    a.panels_size = kernels->attention_panels(a.s, a.d, a.dv);
+    a.kernels = kernels->attention[w->precision];
+    a.panels_size = a.kernels->panels(a.s, a.d, a.dv);
     return a;
 }
 
@@ -62,7 +63,7 @@ static int pack_tiles(const void *p, int n) {
 static void pack_run(const void *p, const cvt_context *x, int tile) {
     const cvt_heads *a = p;
     cvt_head_tile t = cvt_head_at(a, x, tile * cvt_rows_per_image(a->queries));
-    x->kernels->attention_pack(panels_at(a, x, &t), &t.of);
+    a->kernels->pack(panels_at(a, x, &t), &t.of);
 }
 
 void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_work *w) {
@@ -73,7 +74,7 @@ void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_work *w) {
     a->panels = l->workspace;
     if (shared(a)) cvt_lowering_step(l, w, a, sizeof *a, pack_tiles, pack_run);
     cvt_lowering_scratch(l, (shared(a) ? 0 : a->panels_size) +
-                                l->kernels->attention_scratch(a->queries.block, a->s, a->d));
+                                a->kernels->scratch(a->queries.block, a->s, a->d));
 }
 
 void cvt_head_attend(const cvt_heads *a, const cvt_context *x, const cvt_head_tile *tile, cvt_attention *to) {
@@ -85,6 +86,6 @@ void cvt_head_attend(const cvt_heads *a, const cvt_context *x, const cvt_head_ti
     to->ldq = tile->ldq;
     to->panels = shared(a) ? panels_at(a, x, tile) : x->scratch;
     to->scratch = shared(a) ? x->scratch : x->scratch + a->panels_size;
-    if (!shared(a)) x->kernels->attention_pack(x->scratch, &tile->of);
-    x->kernels->attention(to);
+    if (!shared(a)) a->kernels->pack(x->scratch, &tile->of);
+    a->kernels->run(to);
 }

@@ -9,6 +9,7 @@
 /* t, s, d, dv: queries, keys, channels of a key and of a value, of one head of one group. */
 typedef struct cvt_heads {
     int heads, groups, t, s, d, dv;
+    const cvt_attention_kernels *kernels;
     cvt_rows queries;   /* of a head: its tiles */
     size_t panels_size; /* floats of a head */
     cvt_ref q, k, v, panels;
