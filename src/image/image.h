@@ -94,7 +94,7 @@ typedef struct cvt_window {
     int x, y, width, height;
 } cvt_window;
 typedef struct cvt_resampler cvt_resampler; /* coefficient tables and the buffer between the passes, reused */
-cvt_resampler *cvt_resampler_new(void);     /* NULL: out of memory. CVT_ISA=ref|sse2 in the environment: no AVX2 */
+cvt_resampler *cvt_resampler_new(void);     /* NULL: out of memory. Of vectors it uses what CVT_ISA allows */
 void cvt_resampler_free(cvt_resampler *resampler);
 cvt_status cvt_resample(cvt_resampler *resampler, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter,
                         const cvt_window *window, cvt_error *error);

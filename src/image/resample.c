@@ -11,6 +11,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #include "base/num.h"
 #include "image/image.h"
@@ -20,6 +23,8 @@ enum {
     LANES = 64,           /* samples that are summed side by side */
     PIXEL = 4,            /* bytes of a pixel in a band: three, and one without meaning that makes copying fast */
     BAND = LANES / PIXEL, /* rows that the horizontal pass takes at once */
+    QUAD = 4,             /* samples that a dot product of bytes adds up */
+    DIGITS = 3,           /* bytes of a weight */
 };
 
 static const double pi = 3.14159265358979323846;
@@ -95,7 +100,10 @@ typedef struct axis {
     int *first, *taps; /* [count] */
     int32_t *weights;  /* [count, stride] */
     size_t stride;
-    room firsts, tapses, weightses, exacts;
+    bool splits;    /* digits are wanted */
+    int8_t *digits; /* the weights in bytes, [count, quads, DIGITS, QUAD], from position first / QUAD * QUAD */
+    size_t quads;
+    room firsts, tapses, weightses, exacts, digitses;
 } axis;
 
 static void axis_free(axis *a) {
@@ -103,11 +111,35 @@ static void axis_free(axis *a) {
     free(a->tapses.data);
     free(a->weightses.data);
     free(a->exacts.data);
+    free(a->digitses.data);
 }
 
 static int32_t fixed(double weight) {
     double scaled = weight * (1 << FRACTION);
     return (int32_t)(weight < 0 ? scaled - 0.5 : scaled + 0.5);
+}
+
+/* Weights are c + 256 b + 65536 a with three signed bytes: none comes near 2. The largest is 1.29, of Lanczos at the
+ * edge of two pixels. */
+static cvt_status axis_split(axis *a, size_t count, cvt_error *error) {
+    size_t digits;
+    a->quads = (a->stride + 2 * (QUAD - 1)) / QUAD;
+    if (!cvt_mul_size(count, a->quads * DIGITS * QUAD, &digits)) return cvt_fail_memory(error);
+    TRY(make_room(&a->digitses, digits, 1, error));
+    int8_t *to = memset(a->digitses.data, 0, digits);
+    for (size_t o = 0; o < count; o++, to += a->quads * DIGITS * QUAD)
+        for (int j = 0; j < a->taps[o]; j++) {
+            int32_t rest = a->weights[o * a->stride + (size_t)j];
+            size_t at = (size_t)(a->first[o] % QUAD + j);
+            int8_t *digit = to + at / QUAD * DIGITS * QUAD + at % QUAD;
+            for (int d = 0; d < DIGITS; d++, rest = (rest - digit[-QUAD]) / 256) {
+                *digit = (int8_t)(((rest + 128) & 255) - 128);
+                digit += QUAD;
+            }
+            assert(rest == 0);
+        }
+    a->digits = a->digitses.data;
+    return CVT_OK;
 }
 
 static bool same_span(const span *a, const span *b) {
@@ -147,6 +179,7 @@ static cvt_status axis_prepare(axis *a, const span *s, cvt_error *error) {
     a->lo = a->first[0];
     a->hi = a->first[s->count - 1] + a->taps[s->count - 1];
     for (int o = 0; o < s->count; o++) a->first[o] -= a->lo;
+    if (a->splits) TRY(axis_split(a, n, error));
     a->span = *s;
     return CVT_OK;
 }
@@ -206,7 +239,7 @@ INLINE void copy_pixels(uint8_t *to, size_t to_step, const uint8_t *from, size_t
 }
 
 /* `from` starts at column a->lo. Rows are taken in bands, band[x][row][PIXEL], so that the sums of all its rows run
- * side by side. band: room for (a->hi - a->lo + count) * LANES bytes. */
+ * side by side. band: room for (a->hi - a->lo + QUAD + count) * LANES bytes. */
 INLINE void horizontal(const axis *a, rows to, const_rows from, int height, uint8_t *band) {
     const size_t width = (size_t)(a->hi - a->lo), count = (size_t)a->span.count;
     uint8_t *results = band + width * LANES;
@@ -222,10 +255,12 @@ INLINE void horizontal(const axis *a, rows to, const_rows from, int height, uint
     }
 }
 
-/* The same loops compiled for what every machine has and, on x86, for AVX2, which CVT_ISA can forbid. */
+/* The same loops compiled for what every machine has and, on x86, for AVX2; and one with dot products of bytes. CVT_ISA
+ * can forbid them. */
 typedef struct passes {
     void (*vertical)(const axis *a, rows to, const_rows from, size_t n);
     void (*horizontal)(const axis *a, rows to, const_rows from, int height, uint8_t *band);
+    bool splits; /* horizontal reads digits */
 } passes;
 
 static void vertical_any(const axis *a, rows to, const_rows from, size_t n) { vertical(a, to, from, n); }
@@ -241,13 +276,74 @@ AVX2 static void horizontal_avx2(const axis *a, rows to, const_rows from, int he
 }
 #endif
 
+#ifdef __x86_64__
+#define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+
+/* Pixels of n rows into a band of quads, band[x / QUAD][row][channel][QUAD]. */
+VNNI static void deal(uint8_t *band, const_rows from, size_t width, int n) {
+    const __m128i order = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1);
+    for (size_t x = 0; x < width; x += QUAD, band += LANES * QUAD) {
+        const uint8_t *at = from.data + x * 3;
+        uint8_t last[16] = {0};
+        const bool inside = (width - x) * 3 >= sizeof last;
+        for (int r = 0; r < n; r++, at += from.stride) {
+            if (!inside) memcpy(last, at, 3 * (width - x < QUAD ? width - x : QUAD));
+            __m128i four = _mm_loadu_si128((const void *)(inside ? at : last));
+            _mm_storeu_si128((void *)(band + r * PIXEL * QUAD), _mm_shuffle_epi8(four, order));
+        }
+    }
+}
+
+/* LANES sums over quads: the dot products of bytes of each digit, exact modulo 2^32, put together. */
+VNNI static void weigh_quads(uint8_t *to, const uint8_t *from, const int8_t *digits, size_t quads) {
+    enum { VECTORS = LANES / 16 };
+    __m512i sums[DIGITS][VECTORS];
+    for (int d = 0; d < DIGITS; d++)
+        for (int v = 0; v < VECTORS; v++) sums[d][v] = _mm512_set1_epi32(d == 0 ? 1 << (FRACTION - 1) : 0);
+    for (size_t q = 0; q < quads; q++, from += LANES * QUAD, digits += DIGITS * QUAD)
+        for (int d = 0; d < DIGITS; d++) {
+            int32_t four;
+            memcpy(&four, digits + d * QUAD, sizeof four);
+            for (int v = 0; v < VECTORS; v++)
+                sums[d][v] = _mm512_dpbusd_epi32(sums[d][v], _mm512_loadu_si512(from + v * 64), _mm512_set1_epi32(four));
+        }
+    for (int v = 0; v < VECTORS; v++) {
+        __m512i high = _mm512_add_epi32(_mm512_slli_epi32(sums[2][v], 8), sums[1][v]);
+        __m512i sum = _mm512_srai_epi32(_mm512_add_epi32(_mm512_slli_epi32(high, 8), sums[0][v]), FRACTION);
+        sum = _mm512_max_epi32(sum, _mm512_setzero_si512());
+        _mm_storeu_si128((void *)(to + v * 16), _mm512_cvtusepi32_epi8(sum));
+    }
+}
+
+/* horizontal() with dot products of bytes; quads of it are as large as positions there. */
+VNNI static void horizontal_vnni(const axis *a, rows to, const_rows from, int height, uint8_t *band) {
+    const size_t width = (size_t)(a->hi - a->lo), count = (size_t)a->span.count;
+    uint8_t *results = band + (width + QUAD) * LANES;
+    for (int y = 0; y < height; y += BAND) {
+        const int n = cvt_min_int(BAND, height - y);
+        deal(band, (const_rows){from.data + (size_t)y * from.stride, from.stride}, width, n);
+        for (size_t o = 0; o < count; o++) {
+            const int first = a->first[o] / QUAD, end = (a->first[o] + a->taps[o] + QUAD - 1) / QUAD;
+            weigh_quads(results + o * LANES, band + (size_t)first * LANES * QUAD,
+                        a->digits + o * a->quads * DIGITS * QUAD, (size_t)(end - first));
+        }
+        for (int r = 0; r < n; r++)
+            copy_pixels(to.data + (size_t)(y + r) * to.stride, 3, results + r * PIXEL, LANES, count);
+    }
+}
+#endif
+
 static passes best_passes(void) {
 #ifdef __x86_64__
     const char *isa = getenv("CVT_ISA");
-    const bool forbidden = isa && (strcmp(isa, "ref") == 0 || strcmp(isa, "sse2") == 0);
-    if (!forbidden && __builtin_cpu_supports("avx2")) return (passes){vertical_avx2, horizontal_avx2};
+    const bool any = !isa || !*isa, low = !any && (strcmp(isa, "ref") == 0 || strcmp(isa, "sse2") == 0);
+    const bool dot = any || strcmp(isa, "avx512vnni") == 0 || strcmp(isa, "avx512amx") == 0;
+    if (dot && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl"))
+        return (passes){vertical_avx2, horizontal_vnni, true};
+    if (!low && __builtin_cpu_supports("avx2")) return (passes){vertical_avx2, horizontal_avx2, false};
 #endif
-    return (passes){vertical_any, horizontal_any};
+    return (passes){vertical_any, horizontal_any, false};
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
@@ -260,7 +356,9 @@ struct cvt_resampler {
 
 cvt_resampler *cvt_resampler_new(void) {
     cvt_resampler *r = calloc(1, sizeof *r);
-    if (r) r->passes = best_passes();
+    if (!r) return NULL;
+    r->passes = best_passes();
+    r->x.splits = r->passes.splits;
     return r;
 }
 
@@ -279,7 +377,7 @@ static const_rows part(const cvt_pixels *in, int x, int y) {
 }
 
 static cvt_status band_for(cvt_resampler *r, cvt_error *error) {
-    size_t pixels = (size_t)(r->x.hi - r->x.lo) + (size_t)r->x.span.count;
+    size_t pixels = (size_t)(r->x.hi - r->x.lo) + QUAD + (size_t)r->x.span.count;
     return make_room(&r->band, pixels, LANES, error);
 }
 
