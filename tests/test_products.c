@@ -1,6 +1,6 @@
 /* test_products.c - products with constant weights in less than f32, of every table that runs here, against what the
- * contract in kernels.h says: in int8 every rounding is fixed, so results must be equal bit for bit. Sizes with tails,
- * all epilogues, rows and weights that are odd. */
+ * contract in kernels.h says: every rounding is fixed, so results must be equal bit for bit. Sizes with tails, all
+ * epilogues, rows and weights that are odd. */
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels_matrix.h"
@@ -28,6 +28,15 @@ static float act_one(const cvt_kernels *kernels, float x, cvt_act act) {
     if (act != CVT_ACT_NONE) kernels->affine(&x, 1, &x, 1, 1, 1, NULL, NULL, act);
     return x;
 }
+
+typedef struct how {
+    cvt_act act;
+    bool bias, residual, scale, stored, odd, huge;
+} how;
+
+/* What one product should come to, before the activation; row i of a, row j of w, which is scaled by `scale`. */
+typedef float result(const cvt_kernels *kernels, const matrix *a, size_t i, const matrix *w, size_t j, const float *scale,
+                     const float *bias);
 
 /* ---- int8, as kernels.h says it -------------------------------------------------------------------------------- */
 
@@ -62,11 +71,6 @@ static float round_weights(int *v, const float *w, size_t k) {
     return most / 127;
 }
 
-typedef struct how {
-    cvt_act act;
-    bool bias, residual, scale, stored, odd;
-} how;
-
 static void *aligned(size_t size) {
     void *p = aligned_alloc(64, (size + 63) / 64 * 64 + 64);
     if (!p) abort();
@@ -74,41 +78,124 @@ static void *aligned(size_t size) {
     return p;
 }
 
-/* Weights [n, k] as panels; with `stored` the rounding is done before, as in a file. */
-static void *pack_all(const cvt_kernels *kernels, const cvt_product_kernels *p, const matrix *w, const float *scale,
-                      bool stored) {
+static float int8_result(const cvt_kernels *kernels, const matrix *a, size_t i, const matrix *w, size_t j,
+                         const float *scale, const float *bias) {
+    static rounded_row row;
+    static int v[2000];
+    const size_t k = a->columns;
+    if (j == 0) round_row(&row, value(a, i, 0), k);
+    const float t = round_weights(v, value(w, j, 0), k) * (scale ? *scale : 1);
+    long long sum = 0, total = 0;
+    for (size_t kk = 0; kk < k; kk++) {
+        sum += (long long)row.q[kk] * v[kk];
+        total += v[kk];
+    }
+    float y = multiply_add(kernels, (float)sum, row.s, -(float)row.z * row.s * (float)total);
+    if (isnan(row.s)) y = NAN;
+    return strcmp(kernels->name, "ref") || bias ? multiply_add(kernels, y, t, bias ? *bias : 0) : y * t;
+}
+
+/* ---- f16, as kernels.h says it --------------------------------------------------------------------------------- */
+
+/* The nearest half float. A sum of such products has no more than 64 bits: long double holds all of them. */
+static long double half(long double x) {
+    int exponent;
+    frexpl(x, &exponent);
+    const long double place = ldexpl(1, exponent - 11 < -24 ? -24 : exponent - 11);
+    return nearbyintl(x / place) * place;
+}
+
+/* k values scaled and rounded; returns what scales them back. */
+static float round_halves(long double *to, const float *x, size_t k, float scale) {
+    float most = 0;
+    bool odd = false;
+    for (size_t i = 0; i < k; i++) {
+        most = fmaxf(most, fabsf(x[i] * scale));
+        odd |= !isfinite(x[i]);
+    }
+    const int exponent = most < 0x1p-100f ? -100 : ilogbf(most);
+    for (size_t i = 0; i < k && !odd; i++) to[i] = half(ldexpl(x[i] * scale, 3 - exponent));
+    return odd ? NAN : ldexpf(1, exponent - 3);
+}
+
+static float f16_result(const cvt_kernels *kernels, const matrix *a, size_t i, const matrix *w, size_t j,
+                        const float *scale, const float *bias) {
+    static long double row[2000], column[2000];
+    static float from;
+    const size_t k = a->columns;
+    if (j == 0) from = round_halves(row, value(a, i, 0), k, 1);
+    const float factor = from * round_halves(column, value(w, j, 0), k, scale ? *scale : 1);
+    float sum = 0;
+    if (isnan(factor)) return NAN;
+    for (size_t first = 0; first < k; first += 128) {
+        long double block = 0;
+        for (size_t begin = first; begin < k && begin < first + 128; begin += 32) {
+            long double run = 0;
+            for (size_t kk = begin; kk < k && kk < begin + 32; kk++) run = half(run + row[kk] * column[kk]);
+            block = half(block + run);
+        }
+        sum += (float)block;
+    }
+    return multiply_add(kernels, sum, factor, bias ? *bias : 0);
+}
+
+/* ---- any precision --------------------------------------------------------------------------------------------- */
+
+/* Weights [n, k] as panels; with `stored` they are rounded before, as in a file. */
+static void *pack_all(const cvt_kernels *kernels, cvt_precision precision, matrix *w, const float *scale, bool stored) {
+    const cvt_product_kernels *p = kernels->product[precision];
     const size_t nr = (size_t)kernels->nr, n = w->rows, k = w->columns, size = p->panel_size((int)k);
     char *panels = aligned((n + nr - 1) / nr * size);
     int8_t *v = aligned(n * k);
+    uint16_t *halves = aligned(n * k * sizeof *halves);
     float *t = aligned(n * sizeof *t);
-    for (size_t j = 0; j < n; j++) t[j] = cvt_int8_round(v + j * k, value(w, j, 0), CVT_F32, k) * (scale ? scale[j] : 1);
+    for (size_t j = 0; j < n; j++) {
+        t[j] = cvt_int8_round(v + j * k, value(w, j, 0), CVT_F32, k) * (scale ? scale[j] : 1);
+        for (size_t i = 0; i < k && stored && precision == CVT_PRECISION_F16; i++) {
+            halves[j * k + i] = cvt_f32_to_f16(*value(w, j, i));
+            *value(w, j, i) = cvt_f16_to_f32(halves[j * k + i]);
+        }
+    }
     for (size_t j = 0; j < n; j += nr) {
         const int columns = (int)(n - j < nr ? n - j : nr);
         void *panel = panels + j / nr * size;
-        if (stored)
+        if (!stored)
+            p->pack(panel, value(w, j, 0), CVT_F32, w->ld, (int)k, columns, scale ? scale + j : NULL);
+        else if (precision == CVT_PRECISION_INT8)
             p->pack(panel, v + j * k, CVT_I8, k, (int)k, columns, t + j);
         else
-            p->pack(panel, value(w, j, 0), CVT_F32, w->ld, (int)k, columns, scale ? scale + j : NULL);
+            p->pack(panel, halves + j * k, CVT_F16, k, (int)k, columns, scale ? scale + j : NULL);
     }
-    free(v), free(t);
+    free(v), free(halves), free(t);
     return panels;
 }
 
-static void check_int8(const cvt_kernels *kernels, report *r, size_t m, size_t n, size_t k, how h) {
-    char what[100];
-    snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s%s%s", m, n, k, cvt_act_name(h.act), h.bias ? " bias" : "",
-             h.residual ? " residual" : "", h.scale ? " scale" : "", h.stored ? " stored" : "");
-    const cvt_product_kernels *p = kernels->product[CVT_PRECISION_INT8];
+/* Rows and columns of other sizes than most. */
+static void make_odd(matrix *a, matrix *w, how h) {
+    const size_t m = a->rows, n = w->rows, k = a->columns;
+    for (size_t j = 0; j < k; j++) { /* positive rows, negative rows, a row of 0 */
+        if (m > 1) *value(a, 1, j) = fabsf(*value(a, 1, j));
+        if (m > 2) *value(a, 2, j) = -3 * fabsf(*value(a, 2, j));
+        if (m > 3) *value(a, 3, j) = 0;
+        if (n > 2) *value(w, 2, j) = 0;
+        if (h.huge && j % 3) *value(a, 0, j) *= 3e38f;
+        if (h.huge && j % 5) *value(a, m - 1, j) *= 1e-36f;
+        if (h.huge) *value(w, 0, j) *= j % 7 ? 1e-37f : 1e-3f;
+        if (h.huge) *value(w, n - 1, j) *= j % 7 ? 1e30f : 1;
+    }
+    if (h.odd) *value(a, m / 2, k - 1) = m % 2 ? NAN : INFINITY; /* stays in its row */
+}
+
+static void check(const cvt_kernels *kernels, cvt_precision precision, report *r, size_t m, size_t n, size_t k, how h) {
+    char what[120];
+    snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s%s%s%s", m, n, k, cvt_act_name(h.act), h.bias ? " bias" : "",
+             h.residual ? " residual" : "", h.scale ? " scale" : "", h.stored ? " stored" : "", h.huge ? " huge" : "");
+    const cvt_product_kernels *p = kernels->product[precision];
+    result *expected = precision == CVT_PRECISION_F16 ? f16_result : int8_result;
     matrix a = matrix_new(m, k), w = matrix_new(n, k), c = matrix_new(m, n), other = matrix_new(m, n),
            bias = matrix_new(1, n), scale = matrix_new(1, n);
-    for (size_t j = 0; j < k; j++) { /* positive rows, negative rows, a row of 0 */
-        if (m > 1) *value(&a, 1, j) = fabsf(*value(&a, 1, j));
-        if (m > 2) *value(&a, 2, j) = -3 * fabsf(*value(&a, 2, j));
-        if (m > 3) *value(&a, 3, j) = 0;
-        if (n > 2) *value(&w, 2, j) = 0;
-    }
-    if (h.odd) *value(&a, m / 2, k - 1) = m % 2 ? NAN : INFINITY; /* stays in its row */
-    void *panels = pack_all(kernels, p, &w, h.scale ? scale.at : NULL, h.stored);
+    make_odd(&a, &w, h);
+    void *panels = pack_all(kernels, precision, &w, h.scale ? scale.at : NULL, h.stored);
     void *rows = aligned(m * p->row_size((int)k));
     p->rows(rows, a.at, a.ld, (int)m, (int)k);
     p->gemm(&(cvt_gemm){.m = (int)m,
@@ -122,22 +209,10 @@ static void check_int8(const cvt_kernels *kernels, report *r, size_t m, size_t n
                         .act = h.act,
                         .residual = h.residual ? other.at : NULL,
                         .ldr = other.ld});
-    static rounded_row row;
-    static int v[2000];
     for (size_t i = 0; i < m; i++) {
-        round_row(&row, value(&a, i, 0), k);
         for (size_t j = 0; j < n; j++) {
-            float t = round_weights(v, value(&w, j, 0), k);
-            if (h.scale) t *= *value(&scale, 0, j);
-            long long sum = 0, total = 0;
-            for (size_t kk = 0; kk < k; kk++) {
-                sum += (long long)row.q[kk] * v[kk];
-                total += v[kk];
-            }
-            /* signed rows subtract 128 from q and z alike: the same value, rounded elsewhere */
-            float y = multiply_add(kernels, (float)sum, row.s, -(float)row.z * row.s * (float)total);
-            if (isnan(row.s)) y = NAN;
-            y = strcmp(kernels->name, "ref") || h.bias ? multiply_add(kernels, y, t, h.bias ? *value(&bias, 0, j) : 0) : y * t;
+            float y = expected(kernels, &a, i, &w, j, h.scale ? value(&scale, 0, j) : NULL,
+                               h.bias ? value(&bias, 0, j) : NULL);
             y = act_one(kernels, y, h.act);
             if (h.residual) y += *value(&other, i, j);
             expect(r, *value(&c, i, j), y, what, i, j);
@@ -149,19 +224,30 @@ static void check_int8(const cvt_kernels *kernels, report *r, size_t m, size_t n
     free(panels), free(rows);
 }
 
-static void test_int8(const cvt_kernels *kernels, report *r) {
+static void test_table(const cvt_kernels *kernels, cvt_precision precision) {
     static const size_t depths[] = {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 130};
     const size_t nr = (size_t)kernels->nr, widths[] = {1, nr / 2 + 1, nr - 1, nr, nr + 1, 2 * nr, 2 * nr + 3};
+    const bool f16 = precision == CVT_PRECISION_F16;
+    report r = {0};
     unsigned turn = 0;
     for (size_t m = 1; m <= 14; m++)
         for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
-            for (size_t j = 0; j < sizeof depths / sizeof *depths; j++, turn++)
-                check_int8(kernels, r, m, widths[i], depths[j],
-                           (how){(cvt_act)(turn % CVT_ACT_COUNT), turn % 3, turn % 5 > 2, turn % 7 > 3, turn % 2,
-                                 turn % 11 == 0});
-    check_int8(kernels, r, 50, 2 * nr, 384, (how){CVT_ACT_GELU_ERF, true, false, false, false, false});
-    check_int8(kernels, r, 197, nr + 5, 96, (how){CVT_ACT_NONE, true, true, true, false, false});
-    check_int8(kernels, r, 33, nr, 1728, (how){CVT_ACT_NONE, false, true, false, true, false});
+            for (size_t j = 0; j < sizeof depths / sizeof *depths; j++, turn++) {
+                if (f16 && (turn + m) % 3) continue; /* the emulation is slow */
+                check(kernels, precision, &r, m, widths[i], depths[j],
+                      (how){(cvt_act)(turn % CVT_ACT_COUNT), turn % 3, turn % 5 > 2, turn % 7 > 3, turn % 2,
+                            turn % 11 == 0, f16 && turn % 13 == 0});
+            }
+    check(kernels, precision, &r, 50, 2 * nr, 384, (how){.act = CVT_ACT_GELU_ERF, .bias = true});
+    check(kernels, precision, &r, f16 ? 62 : 197, nr + 5, 96, (how){.bias = true, .residual = true, .scale = true});
+    check(kernels, precision, &r, 33, nr, 1728, (how){.residual = true, .stored = true});
+    if (f16) {
+        for (size_t k = 30; k < 264; k += k % 32 == 0 ? 1 : k % 32 == 1 ? 30 : 1) /* around the ends of runs and blocks */
+            check(kernels, precision, &r, 25, nr, k, (how){.bias = true, .huge = k % 2});
+    }
+    char name[80];
+    snprintf(name, sizeof name, "%s %s", kernels->name, cvt_precision_name(precision));
+    test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
 }
 
 /* Weights that are not finite, tiny, or 0. */
@@ -178,11 +264,8 @@ static void test_weights(void) {
 int main(void) {
     const cvt_kernels *kernels;
     for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
-        report r = {0};
-        char name[80];
-        test_int8(kernels, &r);
-        snprintf(name, sizeof name, "%s int8", kernels->name);
-        test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
+        if (kernels->product[CVT_PRECISION_F16]->rows) test_table(kernels, CVT_PRECISION_F16);
+        test_table(kernels, CVT_PRECISION_INT8);
     }
     test_weights();
     return test_end();

@@ -28,6 +28,11 @@ static bool has_f16c(void) {
     return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
 }
 
+static bool has_fp16(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 23 & 1);
+}
+
 /* Tiles with int8, and the system's leave to use them, which a process must ask for: they make its threads larger to
  * switch (arch_prctl(2), ARCH_REQ_XCOMP_PERM for XTILEDATA). */
 static bool has_amx(void) {

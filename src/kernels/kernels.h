@@ -51,6 +51,10 @@ typedef struct cvt_gemm {
 /* Products with constant weights in one precision.
  *
  * f32: A is read as it lies, panels are [k][nr].
+ * f16:  rows of a and w times the power of two that brings their largest magnitude into [8, 16), but at most 2^103, are
+ *       rounded to f16, where all of the following stays below 2^16: along k, runs of CVT_F16_RUN are chains of
+ *       multiply-adds in f16 from 0; the sums of the runs of a block of CVT_F16_BLOCK are added up in f16, those of
+ *       blocks in f32, in order. Then scaled back, + bias, and so on. A row that is not finite gives NaN.
  * int8: w[j,:] ~ t_j v[j,:], v = round(w / t_j) in [-127, 127], t_j = max |w[j,:]| / 127;
  *       a[i,:] ~ s_i (q[i,:] - z_i), q in [0, 255], s_i = (high - low) / 255 of the row and 0, z_i = round(-low / s_i).
  *       The sum of (q - z) v is exact, then in f32: (sum q v) s_i - z_i s_i (sum v), times t_j, + bias, and so on. A
@@ -66,6 +70,7 @@ typedef struct cvt_product_kernels {
     void (*gemm)(const cvt_gemm *g);
 } cvt_product_kernels;
 
+enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128 };
 enum { CVT_INT8_MOST_K = 65536 }; /* sums stay below 2^31, those of a column of weights below 2^24 */
 
 /* One head, a block of query rows: out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:]) v[s,:] + residual[t,:].

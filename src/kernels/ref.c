@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "kernels/f16.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 
@@ -206,6 +207,102 @@ static const cvt_product_kernels product_int8 = {.layout = "int8 ref",
                                                  .rows = int8_rows,
                                                  .gemm = int8_gemm};
 
+/* ---- product in f16 -------------------------------------------------------------------------------------------- */
+
+static uint64_t bits_of(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static double double_of(uint64_t bits) {
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* The nearest half float, |x| < 2^15: adding 1.5 2^52 last places rounds to such a place, to even from halfway. */
+static double round_f16(double x) {
+    const uint64_t exponent = bits_of(x) >> 52 & 2047, least = 1023 - 14;
+    const double shifter = double_of(((exponent < least ? least : exponent) - 10 + 52) << 52) * 1.5;
+    return (x + shifter) - shifter;
+}
+
+/* a b + c of half floats, rounded once. The product is exact; what the sum loses makes its last bit odd, so that it can
+ * not seem to lie halfway. */
+static double fma_f16(double a, double b, double c) {
+    const double product = a * b, sum = product + c, part = sum - product;
+    const double lost = (product - (sum - part)) + (c - part);
+    uint64_t bits = bits_of(sum);
+    if (lost != 0 && !(bits & 1)) bits = (lost > 0) == (sum > 0) ? bits + 1 : bits - 1;
+    return round_f16(double_of(bits));
+}
+
+/* Panel: the factors that scale columns back, [k][NR] values; row: k values, and at its end that factor. */
+static size_t f16_panel_size(int k) { return (((size_t)k + 1) * NR * sizeof(float) + 63) / 64 * 64; }
+static size_t f16_row_size(int k) { return ((size_t)k * sizeof(float) + 63) / 64 * 64 + 64; }
+
+/* Scales and rounds `count` values that are `step` apart, in place; returns the factor that scales them back. */
+static float f16_round(float *x, size_t count, size_t step) {
+    uint32_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t bits = cvt_f32_to_bits(x[i * step]) & 0x7fffffffu;
+        most = bits > most ? bits : most;
+    }
+    const cvt_f16_scale scale = cvt_f16_scale_of(cvt_bits_to_f32(most));
+    for (size_t i = 0; i < count; i++) x[i * step] = cvt_f16_to_f32(cvt_f32_to_f16(x[i * step] * scale.to));
+    return scale.from;
+}
+
+static void f16_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+    float *from = panel, *values = from + NR;
+    pack_nk(values, w, dtype, ldw, k, columns, scale);
+    for (int j = 0; j < NR; j++) from[j] = f16_round(values + j, (size_t)k, NR);
+}
+
+static void f16_rows(void *to, const float *a, size_t lda, int m, int k) {
+    const size_t size = f16_row_size(k), count = (size_t)k;
+    for (size_t i = 0; i < (size_t)m; i++) {
+        float *row = (float *)(void *)((char *)to + i * size);
+        memcpy(row, a + i * lda, count * sizeof *row);
+        row[size / sizeof *row - 16] = f16_round(row, count, 1);
+    }
+}
+
+/* A row times a column, neither scaled back. */
+static float f16_dot(const float *row, const float *column, int k) {
+    float sum = 0;
+    double block = 0;
+    for (int first = 0; first < k; first += CVT_F16_RUN) {
+        const int end = cvt_min_int(first + CVT_F16_RUN, k);
+        double run = 0;
+        for (int kk = first; kk < end; kk++) run = fma_f16(row[kk], column[kk * NR], run);
+        block = first % CVT_F16_BLOCK ? round_f16(block + run) : run;
+        if (end % CVT_F16_BLOCK == 0 || end == k) sum += (float)block;
+    }
+    return sum;
+}
+
+static void f16_gemm(const cvt_gemm *g) {
+    const size_t size = f16_row_size(g->k), panel_size = f16_panel_size(g->k);
+    for (int n0 = 0; n0 < g->n; n0 += NR) {
+        const float *from = (const float *)(const void *)((const char *)g->b + (size_t)(n0 / NR) * panel_size);
+        for (size_t i = 0; i < (size_t)g->m; i++) {
+            const float *row = (const float *)(const void *)((const char *)g->a + i * size);
+            float result[NR];
+            for (int j = 0; j < NR; j++)
+                result[j] = f16_dot(row, from + NR + j, g->k) * (row[size / sizeof *row - 16] * from[j]);
+            finish(g, i, n0, cvt_min_int(g->n - n0, NR), result);
+        }
+    }
+}
+
+static const cvt_product_kernels product_f16 = {.panel_size = f16_panel_size,
+                                                .pack = f16_pack,
+                                                .row_size = f16_row_size,
+                                                .rows = f16_rows,
+                                                .gemm = f16_gemm};
+
 /* ---- softmax and attention ------------------------------------------------------------------------------------- */
 
 /* x = exp(scale * x - the largest of these); returns the sum. */
@@ -336,7 +433,7 @@ const cvt_kernels cvt_kernels_ref = {
     .pack_nk = pack_nk,
     .pack_kn = pack_kn,
     .gemm = gemm,
-    .product = {&product_f32, &product_f32, &product_int8},
+    .product = {&product_f32, &product_f16, &product_int8},
     .attention = {&attention_f32, &attention_f32, &attention_f32},
     .dwconv = dwconv,
     .layer_norm = layer_norm,

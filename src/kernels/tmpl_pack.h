@@ -77,7 +77,7 @@ static void pack_nk(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int
     }
 }
 
-static void pack_kn(float *dst, const float *b, size_t ldb, int k, int columns) {
+static inline void pack_kn(float *dst, const float *b, size_t ldb, int k, int columns) {
     const size_t n = (size_t)columns;
     for (size_t kk = 0; kk < (size_t)k; kk++, dst += NR, b += ldb) {
         for (size_t j = 0; j < NR; j += VL) {
