@@ -361,13 +361,28 @@ void cvt_source_widen(float *to, cvt_source source, const cvt_param *param) {
         for (size_t j = 0; j < each; j++) to[i * each + j] *= source.scales[i];
 }
 
+static bool is_input(const cvt_graph *graph, cvt_value v) {
+    for (int i = 0; i < graph->n_inputs; i++)
+        if (graph->inputs[i] == v) return true;
+    return false;
+}
+
+/* Is the value an input, perhaps padded or unfolded: with nothing learned in between? */
+static bool is_picture(const cvt_graph *graph, cvt_value v) {
+    while (!is_input(graph, v)) {
+        const cvt_node *maker = &graph->nodes[graph->values[v].node];
+        if (maker->n_params || maker->n_in != 1) return false;
+        v = maker->in[0];
+    }
+    return true;
+}
+
 bool cvt_node_rounds(const cvt_graph *graph, const cvt_node *node) {
     enum { LEAST_K = 16 };
     if (!node->op->product) return false;
     const cvt_param *weight = &graph->params[node->params[0]];
     size_t k = weight->count / (size_t)weight->shape[0];
-    bool picture = graph->values[node->in[0]].input != NULL;
-    return !picture && k >= LEAST_K && k <= CVT_INT8_MOST_K && cvt_shape_rows(graph->values[node->out[0]].shape) > 1;
+    return !is_picture(graph, node->in[0]) && k >= LEAST_K && k <= CVT_INT8_MOST_K && cvt_shape_rows(graph->values[node->out[0]].shape) > 1;
 }
 
 const cvt_node *cvt_graph_product_of(const cvt_graph *graph, int param) {
