@@ -1,5 +1,5 @@
-/* arena.c - memory that is freed all at once: blocks, each twice as large as the one before, from whose front pieces are
- * cut. Blocks come from the system: they are zero, and what is not reached of them costs nothing. */
+/* arena.c - memory that is freed all at once: blocks, each twice as large as the one before, from whose front pieces
+ * are cut. Blocks come from the system: they are zero, and what is not reached of them costs nothing. */
 #include "base/arena.h"
 
 #include <stdarg.h>

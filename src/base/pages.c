@@ -1,5 +1,5 @@
-/* pages.c - large memory straight from the system. malloc offers no memory that is zero without being written and begins
- * at a multiple of a huge page. */
+/* pages.c - large memory straight from the system. malloc offers no memory that is zero without being written and
+ * begins at a multiple of a huge page. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise */
 #include "base/pages.h"
 

@@ -1,4 +1,5 @@
-/* sanitize.h - tells AddressSanitizer what may not be touched of memory that we part ourselves; nothing in other builds. */
+/* sanitize.h - tells AddressSanitizer what may not be touched of memory that we part ourselves; nothing in other
+ * builds. */
 #ifndef CVT_BASE_SANITIZE_H
 #define CVT_BASE_SANITIZE_H
 

@@ -305,7 +305,8 @@ VNNI static void weigh_quads(uint8_t *to, const uint8_t *from, const int8_t *dig
             int32_t four;
             memcpy(&four, digits + d * QUAD, sizeof four);
             for (int v = 0; v < VECTORS; v++)
-                sums[d][v] = _mm512_dpbusd_epi32(sums[d][v], _mm512_loadu_si512(from + v * 64), _mm512_set1_epi32(four));
+                sums[d][v] =
+                    _mm512_dpbusd_epi32(sums[d][v], _mm512_loadu_si512(from + v * 64), _mm512_set1_epi32(four));
         }
     for (int v = 0; v < VECTORS; v++) {
         __m512i high = _mm512_add_epi32(_mm512_slli_epi32(sums[2][v], 8), sums[1][v]);
