@@ -82,6 +82,6 @@ static bool matrix_free(matrix *m) {
 static float *value(const matrix *m, size_t i, size_t j) { return m->at + i * m->ld + j; }
 
 /* Bit for bit, but any NaN is like another. */
-static bool same(float a, float b) { return cvt_f32_to_bits(a) == cvt_f32_to_bits(b) || (isnan(a) && isnan(b)); }
+static inline bool same(float a, float b) { return cvt_f32_to_bits(a) == cvt_f32_to_bits(b) || (isnan(a) && isnan(b)); }
 
 #endif

@@ -33,13 +33,14 @@ static bool has_fp16(void) {
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 23 & 1);
 }
 
-/* Tiles with int8, and the system's leave to use them, which a process must ask for: they make its threads larger to
- * switch (arch_prctl(2), ARCH_REQ_XCOMP_PERM for XTILEDATA). */
+/* Tiles with int8 and bfloat16, and the system's leave to use them, which a process must ask for: they make its threads
+ * larger to switch (arch_prctl(2), ARCH_REQ_XCOMP_PERM for XTILEDATA). */
 static bool has_amx(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)
     unsigned eax, ebx, ecx, edx;
-    const unsigned tile = 1u << 24, int8 = 1u << 25;
-    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & tile) == 0 || (edx & int8) == 0) return false;
+    const unsigned tiles = 1u << 24 | 1u << 25 | 1u << 22, vectors = 1u << 5;
+    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & tiles) != tiles) return false;
+    if (!__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) || (eax & vectors) == 0) return false;
     return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
 #else
     return false;

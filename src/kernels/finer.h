@@ -9,4 +9,6 @@ extern const cvt_product_kernels cvt_product_f16_avx512fp16;
 extern const cvt_product_kernels cvt_product_int8_avx2vnni, cvt_product_int8_avx512vnni, cvt_product_int8_avx512amx,
     cvt_product_int8_neondot;
 
+extern const cvt_attention_kernels cvt_attention_avx512amx; /* in bfloat16 */
+
 #endif

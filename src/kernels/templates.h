@@ -18,6 +18,7 @@
 #include "kernels/tmpl_product.h"
 #include "kernels/tmpl_gemm.h"
 #include "kernels/tmpl_int8.h"
+#include "kernels/tmpl_exp_rows.h"
 #include "kernels/tmpl_rows.h"
 #include "kernels/tmpl_attention.h"
 #include "kernels/tmpl_dwconv.h"

@@ -1,0 +1,122 @@
+/* test_attention.c - attention in less than f32, of every table that runs here, against the exact result in double: the
+ * error is that of factors of 8 bits and more, and nothing is read or written outside. f32 is in test_kernels.c. */
+#include "kernels/kernels.h"
+#include "kernels_matrix.h"
+#include "test.h"
+
+typedef struct report {
+    int failures;
+    char first[200];
+    double worst; /* error over what is allowed */
+} report;
+
+__attribute__((format(printf, 2, 3))) static void wrong(report *r, const char *format, ...) {
+    if (r->failures++) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(r->first, sizeof r->first, format, args);
+    va_end(args);
+}
+
+static void near(report *r, double got, double expected, double allowed, const char *what, size_t i, size_t j) {
+    double share = fabs(got - expected) / allowed;
+    if (share > r->worst) r->worst = share;
+    if (!(share <= 1)) wrong(r, "%s at %zu, %zu: %g, not %g", what, i, j, got, expected);
+}
+
+typedef struct size {
+    size_t t, s, d, dv;
+    float scale;
+} size;
+
+/* Probabilities of one query, in double. */
+static void exact(double *p, const matrix *q, const matrix *k, size_t i, size z) {
+    double most = -INFINITY, sum = 0;
+    for (size_t s = 0; s < z.s; s++) {
+        p[s] = 0;
+        for (size_t d = 0; d < z.d; d++) p[s] += (double)*value(q, i, d) * (double)*value(k, s, d);
+        p[s] *= (double)z.scale;
+        most = fmax(most, p[s]);
+    }
+    for (size_t s = 0; s < z.s; s++) sum += p[s] = exp(p[s] - most);
+    for (size_t s = 0; s < z.s; s++) p[s] /= sum;
+}
+
+static void check(const cvt_attention_kernels *kernels, report *r, size z, bool more) {
+    char what[100];
+    snprintf(what, sizeof what, "%zu x %zu, %zu and %zu%s", z.t, z.s, z.d, z.dv, more ? " with residual and map" : "");
+    matrix q = matrix_new(z.t, z.d), k = matrix_new(z.s, z.d), v = matrix_new(z.s, z.dv), out = matrix_new(z.t, z.dv);
+    matrix map = matrix_new(z.t, z.s), before = matrix_copy(&out);
+    size_t n_panels = kernels->panels((int)z.s, (int)z.d, (int)z.dv),
+           n_scratch = kernels->scratch((int)z.t, (int)z.s, (int)z.d);
+    float *panels = aligned_alloc(64, (n_panels / 16 + 1) * 64),
+          *scratch = aligned_alloc(64, (n_scratch / 16 + 1) * 64);
+    double *p = malloc(z.s * sizeof *p);
+    if (!panels || !scratch || !p) abort();
+    for (size_t i = 0; i < n_panels; i++) panels[i] = NAN; /* what is not written must not matter */
+    for (size_t i = 0; i < n_scratch; i++) scratch[i] = NAN;
+    kernels->pack(panels, &(cvt_attention_head){(int)z.s, (int)z.d, (int)z.dv, k.at, v.at, k.ld, v.ld});
+    const float weight = more ? 0.75f : 1;
+    kernels->run(&(cvt_attention){.t = (int)z.t,
+                                  .s = (int)z.s,
+                                  .d = (int)z.d,
+                                  .dv = (int)z.dv,
+                                  .q = q.at,
+                                  .ldq = q.ld,
+                                  .panels = panels,
+                                  .scale = z.scale,
+                                  .weight = weight,
+                                  .residual = more ? out.at : NULL,
+                                  .ldr = out.ld,
+                                  .out = out.at,
+                                  .ldo = out.ld,
+                                  .map = more ? map.at : NULL,
+                                  .ldm = map.ld,
+                                  .scratch = scratch});
+    /* |q| and |k| are below 1, so a score is off by at most 2 * 2^-9 scale sum |q k|, and p by that times p */
+    const double score = 2 * 0x1p-9 * (double)z.scale * (double)z.d / 2, rounding = 2 * 0x1p-9;
+    for (size_t i = 0; i < z.t; i++) {
+        exact(p, &q, &k, i, z);
+        for (size_t j = 0; j < z.dv; j++) {
+            double sum = 0;
+            for (size_t s = 0; s < z.s; s++) sum += p[s] * (double)*value(&v, s, j);
+            if (more) sum = sum * (double)weight + (double)*value(&before, i, j);
+            near(r, (double)*value(&out, i, j), sum, 2 * score + rounding + 1e-6, what, i, j);
+        }
+        for (size_t s = 0; more && s < z.s; s++)
+            near(r, (double)*value(&map, i, s), p[s], p[s] * 2 * score + 1e-6, what, i, s);
+    }
+    free(panels), free(scratch), free(p);
+    matrix *all[] = {&q, &k, &v, &out, &map, &before};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!matrix_free(all[i])) wrong(r, "%s: written outside", what);
+}
+
+static void check_all(const cvt_attention_kernels *kernels, report *r) {
+    static const size_t queries[] = {1, 2, 5, 15, 16, 17, 33, 50}, keys[] = {1, 2, 15, 16, 17, 31, 33, 50, 65, 130};
+    static const size_t heads[][2] = {{64, 64}, {32, 32}, {8, 48}, {65, 17}, {1, 1}, {24, 100}, {96, 64}};
+    unsigned turn = 0;
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
+        for (size_t j = 0; j < sizeof keys / sizeof *keys; j++)
+            for (size_t h = 0; h < sizeof heads / sizeof *heads; h++)
+                check(kernels, r, (size){queries[i], keys[j], heads[h][0], heads[h][1], 0.125f}, turn++ % 2);
+    check(kernels, r, (size){40, 784, 64, 64, 0.125f}, false);
+}
+
+int main(void) {
+    const cvt_kernels *kernels;
+    int tested = 0;
+    for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
+        for (int p = CVT_PRECISION_F32 + 1; p < CVT_PRECISION_COUNT; p++) {
+            report r = {0};
+            char name[80];
+            if (kernels->attention[p] == kernels->attention[CVT_PRECISION_F32]) continue;
+            check_all(kernels->attention[p], &r);
+            snprintf(name, sizeof name, "%s attention in %s", kernels->name, cvt_precision_name((cvt_precision)p));
+            test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
+            tested++;
+        }
+    }
+    if (!tested) printf("skip attention in less than f32: no table here has one\n");
+    return test_end();
+}
