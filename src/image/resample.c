@@ -338,7 +338,7 @@ static passes best_passes(void) {
 #ifdef __x86_64__
     const char *isa = getenv("CVT_ISA");
     const bool any = !isa || !*isa, low = !any && (strcmp(isa, "ref") == 0 || strcmp(isa, "sse2") == 0);
-    const bool dot = any || strcmp(isa, "avx512vnni") == 0 || strcmp(isa, "avx512amx") == 0;
+    const bool dot = any || (strncmp(isa, "avx512", 6) == 0 && isa[6]); /* VNNI and finer */
     if (dot && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))
         return (passes){vertical_avx2, horizontal_vnni, true};

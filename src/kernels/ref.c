@@ -297,7 +297,8 @@ static void f16_gemm(const cvt_gemm *g) {
     }
 }
 
-static const cvt_product_kernels product_f16 = {.panel_size = f16_panel_size,
+static const cvt_product_kernels product_f16 = {.layout = "f16 ref",
+                                                .panel_size = f16_panel_size,
                                                 .pack = f16_pack,
                                                 .row_size = f16_row_size,
                                                 .rows = f16_rows,
