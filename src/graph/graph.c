@@ -378,7 +378,7 @@ static bool is_picture(const cvt_graph *graph, cvt_value v) {
 }
 
 bool cvt_node_rounds(const cvt_graph *graph, const cvt_node *node) {
-    enum { LEAST_K = 16 };
+    enum { LEAST_K = 48 };
     if (!node->op->product) return false;
     const cvt_param *weight = &graph->params[node->params[0]];
     size_t k = weight->count / (size_t)weight->shape[0];
