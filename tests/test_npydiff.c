@@ -6,6 +6,7 @@
  *   all-taps EXPECTED_DIR RESULT_DIR       and RESULT_DIR holds no other but output.npy
  *   slice FILE I OUT                       image I of FILE
  *   batch ALL_DIR ONE_DIR...               image i of every file in ALL_DIR is bit for bit that of the i-th ONE_DIR
+ *   near SHARE EXPECTED RESULT             |RESULT - EXPECTED| <= SHARE |EXPECTED|, Euclidean norms over all elements
  *
  * --original PATH before EXPECTED: the original's own float32 result. Where that is farther from EXPECTED than allowed,
  * the result may be twice as far.
@@ -203,6 +204,21 @@ static int compare_batch(verdict *v, const char *folder, char **alone, int n) {
     return files;
 }
 
+static void near(verdict *v, const char *share, const char *expected, const char *got) {
+    cvt_npy e = {0}, g = {0};
+    double off = 0, all = 0;
+    if (read(v, &e, expected, NULL) && read(v, &g, got, NULL) && !same_shape(&e, &g)) refuse(v, "%s has another shape", got);
+    for (size_t i = 0; v->ok && i < e.count; i++) {
+        double d = (double)g.data[i] - e.data[i];
+        off += d * d;
+        all += (double)e.data[i] * e.data[i];
+    }
+    v->worst = sqrt(off / all) / strtod(share, NULL);
+    if (!(v->worst <= 1)) refuse(v, "%s is off by %.4f of %s", got, sqrt(off / all), expected);
+    cvt_npy_free(&e);
+    cvt_npy_free(&g);
+}
+
 static int run(int argc, char **argv) {
     verdict v = {.ok = true};
     const char *original = NULL, *mode = argv[1];
@@ -219,6 +235,8 @@ static int run(int argc, char **argv) {
         files = compare_folders(&v, argv[2], argv[3], original, mode[0] == 'a');
     else if (argc == 5 && strcmp(mode, "slice") == 0)
         slice(&v, argv[2], argv[3], argv[4]);
+    else if (argc == 5 && strcmp(mode, "near") == 0)
+        near(&v, argv[2], argv[3], argv[4]);
     else if (argc > 3 && strcmp(mode, "batch") == 0)
         files = compare_batch(&v, argv[2], argv + 3, argc - 3);
     else
