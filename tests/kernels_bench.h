@@ -97,22 +97,23 @@ typedef struct bench_head {
     cvt_attention attention;
     cvt_attention_head of;
     float *panels;
+    cvt_precision precision;
 } bench_head;
 
 static void call_attention(const cvt_kernels *kernels, void *data) {
     bench_head *b = data;
-    kernels->attention[0]->pack(b->panels, &b->of);
-    kernels->attention[0]->run(&b->attention);
+    kernels->attention[b->precision]->pack(b->panels, &b->of);
+    kernels->attention[b->precision]->run(&b->attention);
 }
 
 /* One head of four, as it lies among them. */
-static timing bench_attention(const cvt_kernels *kernels, int t, int s, int d) {
+static timing bench_attention(const cvt_kernels *kernels, int t, int s, int d, cvt_precision p) {
     const size_t ld = 4 * (size_t)d;
     float *q = bench_floats((size_t)t * ld), *k = bench_floats((size_t)s * ld), *v = bench_floats((size_t)s * ld);
-    float *out = bench_floats((size_t)t * ld), *panels = bench_floats(kernels->attention[0]->panels(s, d, d));
-    float *scratch = bench_floats(kernels->attention[0]->scratch(t, s, d));
+    float *out = bench_floats((size_t)t * ld), *panels = bench_floats(kernels->attention[p]->panels(s, d, d));
+    float *scratch = bench_floats(kernels->attention[p]->scratch(t, s, d));
     bench_head b = {
-        {t, s, d, d, q, ld, panels, 0.125f, 1, NULL, 0, out, ld, NULL, 0, scratch}, {s, d, d, k, v, ld, ld}, panels};
+        {t, s, d, d, q, ld, panels, 0.125f, 1, NULL, 0, out, ld, NULL, 0, scratch}, {s, d, d, k, v, ld, ld}, panels, p};
     timing time = best_time(call_attention, kernels, &b);
     free(q), free(k), free(v), free(out), free(panels), free(scratch);
     return time;
@@ -198,10 +199,13 @@ static void bench_table(const cvt_kernels *kernels) {
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         snprintf(name, sizeof name, "attention %d x %d x %d", heads[i].t, heads[i].s, heads[i].d);
         double flop = 4.0 * heads[i].d * heads[i].t * heads[i].s;
-        t = bench_attention(kernels, heads[i].t, heads[i].s, heads[i].d);
+        t = bench_attention(kernels, heads[i].t, heads[i].s, heads[i].d, CVT_PRECISION_F32);
         print_rate(name, flop, t);
         add_time(&total, t, heads[i].times);
         work += heads[i].times * flop;
+        if (kernels->attention[CVT_PRECISION_INT8] == kernels->attention[CVT_PRECISION_F32]) continue;
+        t = bench_attention(kernels, heads[i].t, heads[i].s, heads[i].d, CVT_PRECISION_INT8);
+        print_rate("  for int8", flop, t);
     }
     print_rate("all attention of CvT-13", work, total);
     print_rate("dwconv 56 x 56 x 64", 18.0 * 56 * 56 * 64, bench_dwconv(kernels, 56, 64, 1));

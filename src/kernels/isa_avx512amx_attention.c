@@ -1,10 +1,10 @@
-/* isa_avx512amx_attention.c - attention in bfloat16 by AMX: tdpbf16ps, a tile of 16 rows of 32 numbers by one of 16
- * columns, summed in f32.
+/* isa_avx512amx_attention.c - attention with factors in bfloat16 by AMX: tdpbf16ps, a tile of 16 rows of 32 values by
+ * one of 16 columns, summed in f32.
  *
- * Panels: tiles of 16 x 16 pairs, 1 KB, column block by column block, each along the sum's axis: the keys, whose
- * columns are keys, then the values. Blocks of 16 query rows: queries * scale rounded, times the keys; softmax in f32;
- * probabilities, not yet divided by their sum, rounded, times the values; then weight / sum. What is beyond d and s is
- * 0. Source: as isa_avx512amx.c, and Intel's Architecture Instruction Set Extensions Programming Reference. */
+ * Rounded are the queries (scaled first, so that scores are exponents of 2), the keys, the values and the powers of 2
+ * that weigh them, not their sums. Blocks of 32 query rows, 32 columns at a time: tiles 0 to 3 hold the sums, 4 and 5
+ * rows, 6 and 7 columns. Between the products a block's scores pass through vectors, which takes most of the time.
+ * Source: as isa_avx512amx.c, and Intel's Architecture Instruction Set Extensions Programming Reference. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>
@@ -18,170 +18,203 @@ TARGET_BEGIN("amx-tile,amx-bf16,avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,av
 #include "kernels/vectors_avx512.h"
 
 #include "kernels/tmpl_vector.h"
-#include "kernels/tmpl_math.h"
-#include "kernels/tmpl_exp_rows.h"
 
-enum { SIDE = 16, DEPTH = 32, TILE_BYTES = 1024, TILE_FLOATS = TILE_BYTES / 4, ACROSS = 4 };
+/* Tiles: 16 rows, of columns 16 f32 or 32 bf16 wide. A tile of a packed operand is 16 pairs of neighbours along the
+ * depth, each pair side by side in one column. */
+enum { TILE = 16, DEPTH = 32, BLOCK = 32, TILE_FLOATS = 256, WAYS = 4 };
 
-static size_t parts(int n, size_t part) { return ((size_t)n + part - 1) / part; }
+static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+static size_t keys_floats(int s, int d) { return round_up((size_t)s, BLOCK) * round_up((size_t)d, DEPTH) / 2; }
 
-/* Tiles of the keys, and of the values. */
-static size_t key_tiles(int s, int d) { return parts(s, SIDE) * parts(d, DEPTH); }
-static size_t value_tiles(int s, int dv) { return parts(dv, SIDE) * parts(s, DEPTH); }
-
-static size_t bf16_panels(int s, int d, int dv) { return (key_tiles(s, d) + value_tiles(s, dv)) * TILE_FLOATS; }
-
-INLINE __m256i bf16_of(vf x) { return (__m256i)_mm512_cvtneps_pbh(x); }
-
-/* The pairs of one key's numbers d0 ... go down a column. */
-static void pack_key_tile(uint32_t *tile, const float *k, size_t ldk, size_t keys, size_t n) {
-    _Alignas(64) uint32_t rows[SIDE][SIDE];
-    memset(rows, 0, sizeof rows);
-    for (size_t j = 0; j < keys; j++, k += ldk) {
-        _mm256_store_si256((__m256i *)(void *)rows[j], bf16_of(n > VL ? v_load(k) : v_load_n(k, n)));
-        if (n > VL) _mm256_store_si256((__m256i *)(void *)(rows[j] + 8), bf16_of(v_load_n(k + VL, n - VL)));
-    }
-    const __m512i lanes = _mm512_mullo_epi32((__m512i)v_lanes(), _mm512_set1_epi32(SIDE));
-    for (size_t p = 0; p < SIDE; p++)
-        _mm512_storeu_si512(tile + p * SIDE, _mm512_i32gather_epi32(lanes, rows[0] + p, 4));
+static size_t panels_floats(int s, int d, int dv) {
+    return keys_floats(s, d) + round_up((size_t)dv, BLOCK) * round_up((size_t)s, DEPTH) / 2;
 }
 
-/* Rows two by two, the numbers of a column side by side. */
-static void pack_value_tile(uint32_t *tile, const float *v, size_t ldv, size_t rows, size_t columns) {
-    for (size_t p = 0; p < SIDE; p++, v += 2 * ldv) {
-        __m512i pair = _mm512_setzero_si512();
-        if (2 * p < rows) pair = _mm512_cvtepu16_epi32(bf16_of(v_load_n(v, columns)));
-        if (2 * p + 1 < rows)
-            pair = _mm512_or_si512(pair,
-                                   _mm512_slli_epi32(_mm512_cvtepu16_epi32(bf16_of(v_load_n(v + ldv, columns))), 16));
-        _mm512_storeu_si512(tile + p * SIDE, pair);
+/* ---- packing --------------------------------------------------------------------------------------------------- */
+
+/* 32 values, `n` of which exist, as bf16 in order. */
+INLINE void round_32(float *to, const float *x, size_t n, vf scale) {
+    const vf low = n ? v_load_n(x, n < VL ? n : VL) : v_set(0);
+    const vf high = n > VL ? v_load_n(x + VL, n - VL < VL ? n - VL : VL) : v_set(0);
+    v_store(to, (vf)_mm512_cvtne2ps_pbh(high * scale, low * scale));
+}
+
+/* Keys [16, 32] as a tile: 16 columns of pairs. */
+static void pack_keys(float *tile, const float *k, size_t ld, size_t keys, size_t depth) {
+    _Alignas(64) float rows[TILE][TILE] = {{0}};
+    for (size_t i = 0; i < keys; i++) round_32(rows[i], k + i * ld, depth, v_set(1));
+    for (size_t pair = 0; pair < TILE; pair += 4) {
+        vf x[4];
+        for (size_t i = 0; i < 4; i++) x[i] = v_load_rows4(rows[i] + pair, TILE);
+        v_transpose4(x);
+        for (size_t i = 0; i < 4; i++) v_store(tile + (pair + i) * TILE, x[i]);
     }
 }
 
-INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
+/* bf16 in the lower half of each lane */
+INLINE vu bf16_of(vf x) { return (vu)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x)); }
 
-static void bf16_pack(float *panels, const cvt_attention_head *h) {
-    uint32_t *tile = (uint32_t *)(void *)panels;
+/* Values [32, 16] as a tile. */
+static void pack_values(float *tile, const float *v, size_t ld, size_t keys, size_t columns) {
+    for (size_t i = 0; i < DEPTH; i += 2) {
+        const vf even = i < keys ? v_load_n(v + i * ld, columns) : v_set(0);
+        const vf odd = i + 1 < keys ? v_load_n(v + (i + 1) * ld, columns) : v_set(0);
+        v_store(tile + i / 2 * TILE, (vf)(bf16_of(even) | bf16_of(odd) << 16));
+    }
+}
+
+static size_t part(size_t total, size_t first, size_t most) {
+    return first >= total ? 0 : total - first < most ? total - first : most;
+}
+
+static void pack(float *panels, const cvt_attention_head *h) {
     const size_t s = (size_t)h->s, d = (size_t)h->d, dv = (size_t)h->dv;
-    for (size_t j = 0; j < s; j += SIDE)
+    float *tile = panels;
+    for (size_t j = 0; j < round_up(s, BLOCK); j += TILE)
         for (size_t i = 0; i < d; i += DEPTH, tile += TILE_FLOATS)
-            pack_key_tile(tile, h->k + j * h->ldk + i, h->ldk, least(s - j, SIDE), least(d - i, DEPTH));
-    for (size_t j = 0; j < dv; j += SIDE)
+            pack_keys(tile, h->k + j * h->ldk + i, h->ldk, part(s, j, TILE), part(d, i, DEPTH));
+    for (size_t j = 0; j < round_up(dv, BLOCK); j += TILE)
         for (size_t i = 0; i < s; i += DEPTH, tile += TILE_FLOATS)
-            pack_value_tile(tile, h->v + i * h->ldv + j, h->ldv, least(s - i, DEPTH), least(dv - j, SIDE));
+            if (j < dv)
+                pack_values(tile, h->v + i * h->ldv + j, h->ldv, part(s, i, DEPTH), part(dv, j, TILE));
+            else
+                memset(tile, 0, TILE_FLOATS * sizeof *tile);
 }
 
-/* Bytes of a row of rounded queries, of rounded probabilities; floats of a row of scores. */
-static size_t query_bytes(int d) { return parts(d, DEPTH) * 64; }
-static size_t part_bytes(int s) { return parts(s, DEPTH) * 64; }
-static size_t score_floats(int s) { return parts(s, DEPTH) * DEPTH; }
+/* ---- products -------------------------------------------------------------------------------------------------- */
 
-static size_t bf16_scratch(int t, int s, int d) {
-    (void)t;
-    return SIDE * (query_bytes(d) / 4 + part_bytes(s) / 4 + score_floats(s)) + SIDE * SIDE * ACROSS;
-}
+/* The operand of ldtilecfg: bytes of a row and rows of each tile. */
+typedef struct tile_config {
+    uint8_t palette, start, reserved[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+} tile_config;
 
-/* C[rows, columns * 16] = A B: `steps` tiles along the sum, c: rows ldc floats apart. The tiles are set for the rows.
- */
-static void multiply_tiles(float *c, size_t ldc, const char *a, size_t lda, const char *b, size_t steps,
-                           size_t columns) {
-    for (size_t j = 0; j < columns; j += ACROSS, c += ACROSS * SIDE) {
-        const size_t n = least(columns - j, ACROSS);
-        const char *tile = b + j * steps * TILE_BYTES;
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
-        for (size_t i = 0; i < steps; i++, tile += TILE_BYTES) {
-            _tile_loadd(4, a + i * 64, lda);
-            _tile_loadd(5, tile, 64);
-            _tile_dpbf16ps(0, 4, 5);
-            if (n > 1) {
-                _tile_loadd(6, tile + steps * TILE_BYTES, 64);
-                _tile_dpbf16ps(1, 4, 6);
-            }
-            if (n > 2) {
-                _tile_loadd(7, tile + 2 * steps * TILE_BYTES, 64);
-                _tile_dpbf16ps(2, 4, 7);
-            }
-            if (n > 3) {
-                _tile_loadd(5, tile + 3 * steps * TILE_BYTES, 64);
-                _tile_dpbf16ps(3, 4, 5);
-            }
-        }
-        _tile_stored(0, c, ldc * sizeof *c);
-        if (n > 1) _tile_stored(1, c + SIDE, ldc * sizeof *c);
-        if (n > 2) _tile_stored(2, c + 2 * SIDE, ldc * sizeof *c);
-        if (n > 3) _tile_stored(3, c + 3 * SIDE, ldc * sizeof *c);
-    }
-}
-
-/* n floats * factor, rounded, then 0 up to a whole line. */
-static void round_row(char *to, const float *x, size_t n, float factor) {
-    const vf scale = v_set(factor);
-    for (size_t i = 0; i < (n + DEPTH - 1) / DEPTH * DEPTH; i += VL, to += 2 * VL) {
-        const vf v = i + VL <= n ? v_load(x + i) : i < n ? v_load_n(x + i, n - i) : v_set(0);
-        _mm256_storeu_si256((__m256i *)(void *)to, bf16_of(v * scale));
-    }
-}
-
-static void set_rows(size_t rows) {
-    struct {
-        uint8_t palette, start, reserved[14];
-        uint16_t bytes[16];
-        uint8_t rows[16];
-    } c = {.palette = 1};
-    for (int i = 0; i < 8; i++) {
-        c.bytes[i] = 64;
-        c.rows[i] = i < 5 ? (uint8_t)rows : SIDE;
-    }
+static void set_tiles(void) {
+    tile_config c = {.palette = 1};
+    for (int i = 0; i < 8; i++) c.rows[i] = TILE, c.bytes[i] = 64;
     _tile_loadconfig(&c);
 }
 
-/* The results of some rows, [rows, columns * 16], into place. */
-static void write_rows(const cvt_attention *a, size_t row, size_t rows, const float *c, size_t column, size_t ldc,
-                       const float *factors) {
-    const size_t n = least((size_t)a->dv - column, ldc);
-    for (size_t i = 0; i < rows; i++, c += ldc) {
-        const vf factor = v_set(factors[i] * a->weight);
-        float *out = a->out + (row + i) * a->ldo + column;
-        for (size_t j = 0; j < n; j += VL) {
-            vf x = v_load(c + j) * factor;
-            if (a->residual) x += v_load_n(a->residual + (row + i) * a->ldr + column + j, least(n - j, VL));
-            v_store_n(out + j, x, least(n - j, VL));
+/* c [32, 32] = a [32, depth] b, or only 16 rows of it; rows of a are depth / 2 floats apart, those of c ldc. */
+static void multiply(float *c, size_t ldc, const float *a, const float *b, size_t depth, bool lower) {
+    const size_t panel = depth / DEPTH * TILE_FLOATS, lda = depth / 2;
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (size_t k = 0; k < depth / DEPTH; k++, a += TILE, b += TILE_FLOATS) {
+        _tile_loadd(4, a, lda * sizeof *a);
+        _tile_loadd(6, b, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, b + panel, 64);
+        _tile_dpbf16ps(1, 4, 7);
+        if (!lower) continue;
+        _tile_loadd(5, a + TILE * lda, lda * sizeof *a);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, c, ldc * sizeof *c);
+    _tile_stored(1, c + TILE, ldc * sizeof *c);
+    if (!lower) return;
+    _tile_stored(2, c + TILE * ldc, ldc * sizeof *c);
+    _tile_stored(3, c + TILE * ldc + TILE, ldc * sizeof *c);
+}
+
+/* ---- softmax --------------------------------------------------------------------------------------------------- */
+
+/* 2^x for x <= 0, to 8e-5: bf16 keeps 4e-3 of it. 0 below -127. */
+INLINE void exp2_of(vf *x) {
+    const vf shifter = v_set(0x1.8p23f + 127);
+    vf power[WAYS], r[WAYS], p[WAYS];
+    for (int i = 0; i < WAYS; i++) x[i] = v_max(v_set(-127), x[i]);
+    for (int i = 0; i < WAYS; i++) power[i] = x[i] + shifter;
+    for (int i = 0; i < WAYS; i++) r[i] = x[i] - (power[i] - shifter);
+    for (int i = 0; i < WAYS; i++) p[i] = v_fma(v_set(0.05517166936f), r[i], v_set(0.2426111314f));
+    for (int i = 0; i < WAYS; i++) p[i] = v_fma(p[i], r[i], v_set(0.6932609862f));
+    for (int i = 0; i < WAYS; i++) p[i] = v_fma(p[i], r[i], v_set(0.9999280730f));
+    for (int i = 0; i < WAYS; i++) x[i] = p[i] * (vf)((vu)power[i] << 23);
+}
+
+/* Scores of 4 rows, `n` of each: 2^(x - the largest) in place and as bf16 in `rounded`, 0 from n to ld; the inverse of
+ * each sum. */
+static void weigh_rows(float *x, float *rounded, size_t ld, size_t n, float *inverse) {
+    vf most[WAYS], sum[WAYS];
+    for (size_t i = 0; i < WAYS; i++) most[i] = v_set(-__builtin_inff()), sum[i] = v_set(0);
+    for (size_t j = 0; j < n; j += VL)
+        for (size_t i = 0; i < WAYS; i++) {
+            const vf v = v_load(x + i * ld + j);
+            most[i] = v_max(most[i], n - j < VL ? v_first(n - j, v, most[i]) : v);
         }
+    for (size_t i = 0; i < WAYS; i++) most[i] = v_set(v_largest(most[i]));
+    for (size_t j = 0; j < ld; j += VL) {
+        const size_t lanes = part(n, j, VL);
+        vf v[WAYS];
+        for (size_t i = 0; i < WAYS; i++) v[i] = v_load(x + i * ld + j) - most[i];
+        exp2_of(v);
+        if (lanes < VL)
+            for (size_t i = 0; i < WAYS; i++) v[i] = v_first(lanes, v[i], v_set(0));
+        for (size_t i = 0; i < WAYS; i++) {
+            sum[i] += v[i];
+            v_store(x + i * ld + j, v[i]);
+            _mm256_storeu_si256((__m256i *)(void *)(rounded + (i * ld + j) / 2), (__m256i)_mm512_cvtneps_pbh(v[i]));
+        }
+    }
+    for (size_t i = 0; i < WAYS; i++) inverse[i] = 1 / v_sum(sum[i]);
+}
+
+/* ---- attention ------------------------------------------------------------------------------------------------- */
+
+/* Of one block: queries, scores, the same rounded, 32 columns of results, and the last factor of each row. */
+static size_t scratch_floats(int t, int s, int d) {
+    (void)t;
+    const size_t n = round_up((size_t)s, BLOCK);
+    return BLOCK * (round_up((size_t)d, DEPTH) / 2 + n + n / 2 + BLOCK + 1);
+}
+
+/* Columns [j, j + 32) of a row. */
+static void finish_row(const cvt_attention *a, size_t row, size_t j, const float *sums, float factor) {
+    const size_t n = part((size_t)a->dv, j, BLOCK);
+    const float *residual = a->residual ? a->residual + row * a->ldr + j : NULL;
+    float *out = a->out + row * a->ldo + j;
+    for (size_t i = 0; i < n; i += VL) {
+        vf x = v_load(sums + i) * v_set(factor * a->weight);
+        if (residual) x += v_load_n(residual + i, n - i);
+        v_store_n(out + i, x, n - i);
     }
 }
 
-static void bf16_attention(const cvt_attention *a) {
-    const size_t t = (size_t)a->t, s = (size_t)a->s, d = (size_t)a->d, lds = score_floats(a->s);
-    const size_t ldq = query_bytes(a->d), ldp = part_bytes(a->s), blocks = parts(a->t, SIDE);
-    const char *keys = (const char *)a->panels, *values = keys + key_tiles(a->s, a->d) * TILE_BYTES;
-    char *queries = (char *)a->scratch, *chances = queries + SIDE * ldq;
-    float *scores = (float *)(void *)(chances + SIDE * ldp), *sums = scores + SIDE * lds, factors[SIDE];
-    size_t set = 0;
-    for (size_t b = 0, row = 0, rows; b < blocks; b++, row += rows) {
-        rows = t / blocks + (b < t % blocks);
-        if (rows != set) set_rows(set = rows);
-        for (size_t i = 0; i < rows; i++) round_row(queries + i * ldq, a->q + (row + i) * a->ldq, d, a->scale);
-        multiply_tiles(scores, lds, queries, ldq, keys, parts(a->d, DEPTH), parts(a->s, SIDE));
-        exp_rows(scores, lds, rows, s, factors);
-        for (size_t i = 0; i < rows; i++) {
-            if (a->map) row_scale(a->map + (row + i) * a->ldm, scores + i * lds, s, factors[i]);
-            round_row(chances + i * ldp, scores + i * lds, s, 1);
+static void show_row(float *map, const float *x, size_t n, float factor) {
+    for (size_t j = 0; j < n; j += VL) v_store_n(map + j, v_load(x + j) * v_set(factor), n - j);
+}
+
+static void attend(const cvt_attention *a) {
+    const size_t s = (size_t)a->s, d = (size_t)a->d, n = round_up(s, BLOCK), depth = round_up(d, DEPTH);
+    const float *values = a->panels + keys_floats(a->s, a->d);
+    float *queries = a->scratch, *scores = queries + BLOCK * depth / 2, *rounded = scores + BLOCK * n;
+    float *sums = rounded + BLOCK * n / 2, *factors = sums + BLOCK * BLOCK;
+    const vf scale = v_set(a->scale * 1.44269504f);
+    set_tiles();
+    memset(queries, 0, BLOCK * depth / 2 * sizeof *queries);
+    for (size_t row = 0; row < (size_t)a->t; row += BLOCK) {
+        const size_t m = part((size_t)a->t, row, BLOCK);
+        const bool lower = m > TILE;
+        for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < d; j += DEPTH)
+                round_32(queries + (i * depth + j) / 2, a->q + (row + i) * a->ldq + j, part(d, j, DEPTH), scale);
+        for (size_t j = 0; j < n; j += BLOCK) multiply(scores + j, n, queries, a->panels + j * depth / 2, depth, lower);
+        for (size_t i = 0; i < m; i += WAYS) weigh_rows(scores + i * n, rounded + i * n / 2, n, s, factors + i);
+        for (size_t j = 0; j < (size_t)a->dv; j += BLOCK) {
+            multiply(sums, BLOCK, rounded, values + j * n / 2, n, lower);
+            for (size_t i = 0; i < m; i++) finish_row(a, row + i, j, sums + i * BLOCK, factors[i]);
         }
-        for (size_t j = 0; j < (size_t)a->dv; j += ACROSS * SIDE) {
-            const char *tile = values + j / SIDE * parts(a->s, DEPTH) * TILE_BYTES;
-            const size_t across = least(parts(a->dv, SIDE) - j / SIDE, ACROSS);
-            multiply_tiles(sums, ACROSS * SIDE, chances, ldp, tile, parts(a->s, DEPTH), across);
-            write_rows(a, row, rows, sums, j, ACROSS * SIDE, factors);
-        }
+        for (size_t i = 0; a->map && i < m; i++) show_row(a->map + (row + i) * a->ldm, scores + i * n, s, factors[i]);
     }
     _tile_release();
 }
 
 const cvt_attention_kernels cvt_attention_avx512amx = {
-    .panels = bf16_panels, .pack = bf16_pack, .scratch = bf16_scratch, .run = bf16_attention};
+    .panels = panels_floats, .pack = pack, .scratch = scratch_floats, .run = attend};
 
 TARGET_END
 #else
