@@ -9,7 +9,6 @@
 
 #include "base/str.h"
 #include "model/model.h"
-#include "weights/round.h"
 
 /* The dialect of the weights, and the one whose defaults count: a converted file remembers where it came from. */
 static cvt_status find_names(cvt_model *m, cvt_error *error) {
@@ -138,14 +137,6 @@ static void drop_source(void *owner, int param) {
     if (m->tensors) cvt_weights_drop(m->files.weights, m->tensors[param]);
 }
 
-/* The sources of products in int8. The model keeps those that it was given. */
-static cvt_status round_sources(cvt_source **sources, cvt_model *m, cvt_error *error) {
-    *sources = cvt_arena_array(&m->arena, (size_t)m->graph->n_params + 1, sizeof **sources);
-    if (!*sources) return cvt_fail_memory(error);
-    memcpy(*sources, m->sources, (size_t)m->graph->n_params * sizeof **sources);
-    return cvt_round_weights(*sources, m->graph, false, &m->arena, error);
-}
-
 cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     const cvt_options *options = &m->options;
     const cvt_kernels *kernels = &cvt_kernels_ref;
@@ -160,9 +151,7 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     plan.pack_ahead = options->images >= IMAGES_THAT_PAY;
     plan.drop = drop_source;
     plan.owner = m;
-    cvt_source *sources = m->sources;
-    if (m->precision == CVT_PRECISION_INT8) TRY(round_sources(&sources, m, error));
-    return cvt_plan_new(&m->plan, m->graph, sources, &plan, error);
+    return cvt_plan_new(&m->plan, m->graph, m->sources, &plan, error);
 }
 
 static void make_recipe(cvt_model *m) {

@@ -382,8 +382,7 @@ bool cvt_node_rounds(const cvt_graph *graph, const cvt_node *node) {
     if (!node->op->product) return false;
     const cvt_param *weight = &graph->params[node->params[0]];
     size_t k = weight->count / (size_t)weight->shape[0];
-    if (k < LEAST_K || k > CVT_INT8_MOST_K || is_picture(graph, node->in[0])) return false;
-    return cvt_shape_rows(graph->values[node->out[0]].shape) > 1;
+    return !is_picture(graph, node->in[0]) && k >= LEAST_K && k <= CVT_INT8_MOST_K && cvt_shape_rows(graph->values[node->out[0]].shape) > 1;
 }
 
 const cvt_node *cvt_graph_product_of(const cvt_graph *graph, int param) {

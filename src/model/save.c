@@ -7,15 +7,15 @@
 
 #include "base/num.h"
 #include "base/str.h"
+#include "kernels/int8.h"
 #include "model/model.h"
-#include "weights/round.h"
 
 typedef struct saving {
     const cvt_model *model;
     const cvt_dialect *names;
     cvt_dtype dtype; /* CVT_DTYPE_COUNT: as stored; CVT_I8: what cvt_node_rounds tells of, the rest as stored */
     bool pack;       /* panels in place of the weights of products */
-    cvt_source *sources; /* of every parameter, I8 where it is written so */
+    bool *rounded;   /* of every parameter: is it written as I8? */
     cvt_arena arena; /* names and converted data */
     cvt_tensor *tensors;
     void **shared; /* of tensors that are put together here: their data */
@@ -89,33 +89,38 @@ static cvt_status place(saving *s, const cvt_param *param, const cvt_name_row *r
     return CVT_OK;
 }
 
-/* Is the parameter written as I8? */
-static bool is_rounded(const saving *s, int p) {
-    return s->sources[p].scales && (s->dtype == CVT_DTYPE_COUNT || s->dtype == CVT_I8);
-}
-
 static bool rounds(const saving *s) {
     for (int p = 0; p < s->model->graph->n_params; p++)
-        if (is_rounded(s, p)) return true;
+        if (s->rounded[p]) return true;
     return false;
 }
 
 /* Adds the tensors of a parameter in int8: the values, and the scales of its rows. */
 static cvt_status save_rounded(saving *s, const cvt_param *param, cvt_source source, cvt_error *error) {
-    size_t n = strlen(param->name);
+    size_t rows = (size_t)param->shape[0], k = param->count / rows, n = strlen(param->name);
+    float *wide = cvt_arena_array(&s->arena, param->count, sizeof *wide);
+    float *scales = cvt_arena_array(&s->arena, rows, sizeof *scales);
     char *name = cvt_arena_alloc(&s->arena, n + sizeof CVT_INT8_SCALE);
-    if (!name) return cvt_fail_memory(error);
+    if (!wide || !scales || !name) return cvt_fail_memory(error);
     memcpy(name, param->name, n);
     memcpy(name + n, CVT_INT8_SCALE, sizeof CVT_INT8_SCALE);
-    cvt_tensor t = {.name = param->name, .dtype = CVT_I8, .rank = param->rank, .data = source.data, .bytes = param->count};
+    int8_t *values = (int8_t *)wide; /* in place: each row is written behind what is read */
+    if (source.scales) {
+        memcpy(values, source.data, param->count);
+        memcpy(scales, source.scales, rows * sizeof *scales);
+    } else {
+        cvt_source_widen(wide, source, param);
+        for (size_t i = 0; i < rows; i++) scales[i] = cvt_int8_round(values + i * k, wide + i * k, CVT_F32, k);
+    }
+    cvt_tensor t = {.name = param->name, .dtype = CVT_I8, .rank = param->rank, .data = values, .bytes = param->count};
     memcpy(t.shape, param->shape, sizeof param->shape);
     s->tensors[s->n_tensors++] = t;
     s->tensors[s->n_tensors++] = (cvt_tensor){.name = name,
                                               .dtype = CVT_F32,
                                               .rank = 1,
                                               .shape = {param->shape[0]},
-                                              .data = source.scales,
-                                              .bytes = (size_t)param->shape[0] * sizeof *source.scales};
+                                              .data = scales,
+                                              .bytes = rows * sizeof *scales};
     return CVT_OK;
 }
 
@@ -142,11 +147,11 @@ static cvt_status save_panels(saving *s, int p, cvt_error *error) {
 
 static cvt_status save_one(saving *s, int p, cvt_error *error) {
     const cvt_param *param = &s->model->graph->params[p];
-    cvt_source source = s->sources[p];
+    cvt_source source = s->model->sources[p];
     if (packs(s, p)) return save_panels(s, p, error);
     if (source.packed)
         return cvt_fail(error, CVT_USAGE, "the weights are packed for one kind of machine: convert the original");
-    if (is_rounded(s, p)) return save_rounded(s, param, source, error);
+    if (s->rounded[p]) return save_rounded(s, param, source, error);
     cvt_dtype dtype = s->dtype == CVT_DTYPE_COUNT || s->dtype == CVT_I8 ? source.dtype : s->dtype;
     cvt_str name = {0};
     const cvt_name_row *row = cvt_name_expand(&name, s->names, param);
@@ -192,11 +197,13 @@ static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     return status;
 }
 
-/* Sources as they are written, all but for conversions to another float type. */
-static cvt_status choose_sources(saving *s, cvt_error *error) {
+/* Which parameters are written as int8. */
+static cvt_status choose_rounded(saving *s, cvt_error *error) {
     const cvt_graph *g = s->model->graph;
-    memcpy(s->sources, s->model->sources, (size_t)g->n_params * sizeof *s->sources);
-    if (s->dtype == CVT_I8) TRY(cvt_round_weights(s->sources, g, true, &s->arena, error));
+    for (int p = 0; s->dtype == CVT_DTYPE_COUNT && p < g->n_params; p++)
+        s->rounded[p] = s->model->sources[p].scales != NULL;
+    for (int i = 0; s->dtype == CVT_I8 && i < g->n_nodes; i++)
+        if (cvt_node_rounds(g, &g->nodes[i])) s->rounded[g->nodes[i].params[0]] = true;
     if ((rounds(s) || s->pack) && !s->names->identity)
         return cvt_fail(error, CVT_USAGE, "%s weights go under native names, not those of \"%s\"",
                         s->pack ? "packed" : "int8", s->names->name);
@@ -208,9 +215,9 @@ static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     size_t most = 2 * (size_t)n + 1; /* int8 makes two of one */
     s->tensors = cvt_arena_array(&s->arena, most, sizeof *s->tensors);
     s->shared = cvt_arena_array(&s->arena, most, sizeof *s->shared);
-    s->sources = cvt_arena_array(&s->arena, most, sizeof *s->sources);
-    if (!s->tensors || !s->shared || !s->sources) return cvt_fail_memory(error);
-    TRY(choose_sources(s, error));
+    s->rounded = cvt_arena_array(&s->arena, most, sizeof *s->rounded);
+    if (!s->tensors || !s->shared || !s->rounded) return cvt_fail_memory(error);
+    TRY(choose_rounded(s, error));
     for (int p = 0; p < n; p++)
         if (!s->model->graph->params[p].inert) TRY(save_one(s, p, error));
     return write_all(s, path, error);
