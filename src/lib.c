@@ -233,8 +233,7 @@ static cvt_status check_values(const cvt_model *m, int p, const void *data, cvt_
 static cvt_status check_panels(const cvt_model *m, int p, cvt_error *error) {
     const cvt_param *param = &m->graph->params[p];
     const cvt_kernels *kernels = m->plan->kernels;
-    bool rounds = cvt_node_rounds(m->graph, cvt_graph_product_of(m->graph, p));
-    cvt_precision precision = rounds ? m->precision : CVT_PRECISION_F32;
+    cvt_precision precision = cvt_node_precision(m->graph, cvt_graph_product_of(m->graph, p), m->precision);
     const char *panels = m->sources[p].data;
     size_t bytes = m->tensors[p]->bytes;
     if (precision == CVT_PRECISION_F32) return check_values(m, p, panels, CVT_F32, bytes / sizeof(float), 0, error);

@@ -377,12 +377,19 @@ static bool is_picture(const cvt_graph *graph, cvt_value v) {
     return true;
 }
 
-bool cvt_node_rounds(const cvt_graph *graph, const cvt_node *node) {
+static bool is_positive(const cvt_graph *graph, cvt_value v) {
+    const cvt_node *maker = &graph->nodes[graph->values[v].node];
+    return maker->op->positive && maker->op->positive(maker);
+}
+
+cvt_precision cvt_node_precision(const cvt_graph *graph, const cvt_node *node, cvt_precision asked) {
     enum { LEAST_K = 48 };
-    if (!node->op->product) return false;
+    if (!node->op->product) return CVT_PRECISION_F32;
     const cvt_param *weight = &graph->params[node->params[0]];
-    size_t k = weight->count / (size_t)weight->shape[0];
-    return !is_picture(graph, node->in[0]) && k >= LEAST_K && k <= CVT_INT8_MOST_K && cvt_shape_rows(graph->values[node->out[0]].shape) > 1;
+    const size_t k = weight->count / (size_t)weight->shape[0];
+    const bool alone = cvt_shape_rows(graph->values[node->out[0]].shape) == 1;
+    if (alone || k < LEAST_K || k > CVT_INT8_MOST_K || is_picture(graph, node->in[0])) return CVT_PRECISION_F32;
+    return asked == CVT_PRECISION_INT8 && is_positive(graph, node->in[0]) ? CVT_PRECISION_F16 : asked;
 }
 
 const cvt_node *cvt_graph_product_of(const cvt_graph *graph, int param) {

@@ -116,10 +116,11 @@ void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, siz
 /* The parameter was copied or packed: its mapped source is not read again. */
 void cvt_lowering_drop(cvt_lowering *l, int param);
 
-/* May the node's product with its parameter 0 run in less than f32, and the parameter be stored so? In f32 stay: what
- * reads the network's input, whose 8 bits a channel are all there is; rows that stand alone, as a classifier's; rows so
- * short that rounding costs what it saves, and rows longer than the kernels' sums can hold. */
-bool cvt_node_rounds(const cvt_graph *graph, const cvt_node *node);
+/* What the node's product with its parameter 0 runs in if `asked` is asked for; where that is int8, the parameter may be
+ * stored so. In f32 stay: what reads the network's input, whose 8 bits a channel are all there is; rows that stand alone,
+ * as a classifier's; rows so short that rounding costs what it saves, and rows longer than the kernels' sums can hold.
+ * In f16 instead of int8: what reads ReLU, whose values, all positive, make the errors of a weight's row add up. */
+cvt_precision cvt_node_precision(const cvt_graph *graph, const cvt_node *node, cvt_precision asked);
 
 /* The node that alone reads the parameter, multiplying by it, so that panels may be stored in its place; or NULL. */
 const cvt_node *cvt_graph_product_of(const cvt_graph *graph, int param);
@@ -140,6 +141,7 @@ struct cvt_op {
     /* Floats of workspace an image, alive while the node runs; NULL: none. */
     size_t (*workspace)(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels);
     void (*lower)(cvt_lowering *l, const cvt_work *w);
+    bool (*positive)(const cvt_node *node); /* does it give no negative values? NULL: it may */
     int fuses;     /* what passes may fold in behind it */
     bool product;  /* multiplies by parameter 0, [out, ...], which may be rounded to less than f32 row by row */
     bool attends;  /* products of queries, keys and values may run in less than f32 */

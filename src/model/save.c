@@ -13,7 +13,7 @@
 typedef struct saving {
     const cvt_model *model;
     const cvt_dialect *names;
-    cvt_dtype dtype; /* CVT_DTYPE_COUNT: as stored; CVT_I8: what cvt_node_rounds tells of, the rest as stored */
+    cvt_dtype dtype; /* CVT_DTYPE_COUNT: as stored; CVT_I8: what products in int8 read, the rest as stored */
     bool pack;       /* panels in place of the weights of products */
     bool *rounded;   /* of every parameter: is it written as I8? */
     cvt_arena arena; /* names and converted data */
@@ -197,13 +197,17 @@ static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     return status;
 }
 
+static bool in_int8(const cvt_graph *g, const cvt_node *node) {
+    return cvt_node_precision(g, node, CVT_PRECISION_INT8) == CVT_PRECISION_INT8;
+}
+
 /* Which parameters are written as int8. */
 static cvt_status choose_rounded(saving *s, cvt_error *error) {
     const cvt_graph *g = s->model->graph;
     for (int p = 0; s->dtype == CVT_DTYPE_COUNT && p < g->n_params; p++)
         s->rounded[p] = s->model->sources[p].scales != NULL;
     for (int i = 0; s->dtype == CVT_I8 && i < g->n_nodes; i++)
-        if (cvt_node_rounds(g, &g->nodes[i])) s->rounded[g->nodes[i].params[0]] = true;
+        if (in_int8(g, &g->nodes[i])) s->rounded[g->nodes[i].params[0]] = true;
     if ((rounds(s) || s->pack) && !s->names->identity)
         return cvt_fail(error, CVT_USAGE, "%s weights go under native names, not those of \"%s\"",
                         s->pack ? "packed" : "int8", s->names->name);

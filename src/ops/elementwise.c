@@ -38,11 +38,17 @@ static void act_lower(cvt_lowering *l, const cvt_work *w) {
     cvt_lowering_step(l, w, &a, sizeof a, act_tiles, act_run);
 }
 
+static bool act_positive(const cvt_node *node) {
+    const cvt_act act = cvt_op_activation_act(node);
+    return act == CVT_ACT_RELU || act == CVT_ACT_RELU6;
+}
+
 const cvt_op cvt_op_activation = {.name = "activation",
                                   .attr_size = sizeof(act_attr),
                                   .type = act_type,
                                   .describe = describe_act,
                                   .lower = act_lower,
+                                  .positive = act_positive,
                                   .in_place = true};
 
 cvt_act cvt_op_activation_act(const cvt_node *node) { return ((const act_attr *)node->attr)->act; }

@@ -74,7 +74,7 @@ void cvt_pass_run(cvt_works *works, const int *uses, const bool *keep) {
 void cvt_pass_precision(cvt_works *works, const cvt_graph *graph, cvt_precision precision) {
     for (int i = 0; i < works->n; i++) {
         cvt_work *w = &works->work[i];
-        bool rounds = w->node && (w->node->op->attends || cvt_node_rounds(graph, w->node));
-        w->precision = rounds ? precision : CVT_PRECISION_F32;
+        if (!w->node) continue;
+        w->precision = w->node->op->attends ? precision : cvt_node_precision(graph, w->node, precision);
     }
 }

@@ -22,7 +22,7 @@ typedef struct cvt_plan_options {
     const cvt_kernels *kernels;
     const bool *keep;                     /* of every value: it must be readable after a run */
     bool fuse;                            /* run the passes; without them the plan is the oracle of the one with them */
-    cvt_precision precision;              /* of attention, and of the products that cvt_node_rounds tells of */
+    cvt_precision precision;              /* of attention, and of products as cvt_node_precision tells */
     bool pack_ahead;                      /* pack all weights now */
     void (*drop)(void *owner, int param); /* told of parameters whose source is not read again; NULL: nobody */
     void *owner;
@@ -45,7 +45,7 @@ typedef struct cvt_works {
 /* passes.c: each folds one kind of node into the product before it where nobody else wants the value between. */
 void cvt_pass_run(cvt_works *works, const int *uses, const bool *keep);
 
-/* passes.c: attention, and the products that cvt_node_rounds tells of, run in `precision`. */
+/* passes.c: attention runs in `precision`, products as cvt_node_precision tells. */
 void cvt_pass_precision(cvt_works *works, const cvt_graph *graph, cvt_precision precision);
 
 /* memory.c: places every wanted value; sets refs[value] and workspaces[entry], returns the floats of one image. */

@@ -115,8 +115,7 @@ static cvt_status bind_scales(const binding *b, int index, cvt_error *error) {
 static cvt_status bind_panels(const binding *b, int index, const cvt_node *node, cvt_error *error) {
     const cvt_param *p = &b->graph->params[index];
     const cvt_tensor *t = b->tensors[index];
-    bool rounds = cvt_node_rounds(b->graph, node);
-    const cvt_product_kernels *kernels = b->kernels->product[rounds ? b->precision : CVT_PRECISION_F32];
+    const cvt_product_kernels *kernels = b->kernels->product[cvt_node_precision(b->graph, node, b->precision)];
     size_t n = (size_t)p->shape[0], nr = (size_t)b->kernels->nr, size;
     if (!cvt_mul_size((n + nr - 1) / nr, kernels->panel_size((int)(p->count / n)), &size) || t->bytes != size)
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" has %zu bytes of panels, the model needs %zu", t->file,
@@ -204,8 +203,8 @@ static const cvt_tensor *find_scales(const binding *b, int index) {
 }
 
 void cvt_packed_layout(cvt_str *to, const cvt_kernels *kernels, cvt_precision precision) {
-    cvt_str_print(to, "%s", kernels->product[CVT_PRECISION_F32]->layout);
-    if (precision != CVT_PRECISION_F32) cvt_str_print(to, ", %s", kernels->product[precision]->layout);
+    for (int i = 0; i <= (int)precision; i++) /* lower ones are where more is not due */
+        cvt_str_print(to, "%s%s", i ? ", " : "", kernels->product[i]->layout);
 }
 
 /* Are the weights of products panels, and if so, of our layout? */
@@ -227,7 +226,8 @@ static cvt_status check_packed(binding *b, cvt_error *error) {
 
 static cvt_status bind_all(binding *b, cvt_error *error) {
     for (int i = 0; i < b->graph->n_nodes; i++)
-        if (cvt_node_rounds(b->graph, &b->graph->nodes[i])) b->rounded[b->graph->nodes[i].params[0]] = true;
+        if (cvt_node_precision(b->graph, &b->graph->nodes[i], CVT_PRECISION_INT8) == CVT_PRECISION_INT8)
+            b->rounded[b->graph->nodes[i].params[0]] = true;
     for (int p = 0; p < b->graph->n_params; p++) {
         b->tensors[p] = cvt_weights_find(b->weights, b->names[p]);
         if (!b->tensors[p]) continue;

@@ -12,7 +12,7 @@
 
 /* The metadata of a file that holds panels, U8, in place of the weights that one product alone reads: their layouts. */
 #define CVT_META_PACKED "cvt.packed"
-/* The layouts of a plan's panels: "f32 4x16, int8 4x16x4/64". */
+/* The layouts of a plan's panels: "f32 4x16, f16 4x16, int8 4x16x4/64". */
 void cvt_packed_layout(cvt_str *to, const cvt_kernels *kernels, cvt_precision precision);
 
 /* kernels, precision: what the plan will use, which panels in the file must be for.
