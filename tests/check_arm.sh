@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_arm.sh: the kernels on AArch64, cross-compiled and run by qemu: the ref and neon tables through their tests.
+# check_arm.sh: the kernels on AArch64, cross-compiled and run by qemu: the ref and NEON tables through their tests.
 #   ARM_CC=aarch64-linux-gnu-gcc   the compiler; ARM_RUN="qemu-aarch64 -L /usr/aarch64-linux-gnu" what runs its programs
 # (Debian: gcc-aarch64-linux-gnu, qemu-user). Without them it says so and passes.
 set -eu

@@ -10,6 +10,7 @@
 #include <cpuid.h>
 #endif
 #if defined(__linux__)
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -49,6 +50,18 @@ static bool has_amx(void) {
     return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
 #else
     return false;
+#endif
+}
+#endif
+
+#if defined(__aarch64__)
+enum { ARM_HALF = 1 << 10, ARM_DOT = 1 << 20 }; /* HWCAP_ASIMDHP, HWCAP_ASIMDDP */
+
+static bool has_arm(unsigned long bits) {
+#if defined(__linux__)
+    return (getauxval(AT_HWCAP) & bits) == bits;
+#else
+    return bits == 0;
 #endif
 }
 #endif

@@ -5,7 +5,7 @@
 
 #include "kernels/kernels.h"
 
-extern const cvt_product_kernels cvt_product_f16_avx512fp16;
+extern const cvt_product_kernels cvt_product_f16_avx512fp16, cvt_product_f16_neonfp16;
 extern const cvt_product_kernels cvt_product_int8_avx2vnni, cvt_product_int8_avx512vnni, cvt_product_int8_avx512amx,
     cvt_product_int8_neondot;
 

@@ -11,7 +11,7 @@ TARGET_BEGIN("avx512fp16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
 
 #include "kernels/vectors_avx512.h"
 
-typedef __m512i vh;
+typedef __m512i vh, vw;
 
 INLINE vh h_zero(void) { return _mm512_setzero_si512(); }
 INLINE vh h_load(const void *p) { return _mm512_loadu_si512(p); }
@@ -22,14 +22,14 @@ INLINE int h_most_of(vi x) { return _mm512_reduce_max_epi32((__m512i)x); }
 INLINE void h_store(void *p, vh x) { _mm512_storeu_si512(p, x); }
 INLINE vu h_round(vf x) { return (vu)_mm512_cvtepu16_epi32(_mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT)); }
 
-INLINE vh h_word(const void *p) {
+INLINE vw h_word(const void *p) {
     int word;
     memcpy(&word, p, sizeof word);
     return _mm512_set1_epi32(word);
 }
 
 /* As assembly: no type of half floats is needed, and no compiler moves the accumulators to and fro. */
-INLINE vh h_fma(vh a, vh b, vh c) {
+INLINE vh h_fma(vw a, vh b, vh c) {
     __asm__("vfmadd231ph %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
     return c;
 }

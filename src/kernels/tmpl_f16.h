@@ -3,8 +3,9 @@
  * A tile is twice as many rows as in f32 by the same NR columns, two vectors of halves. Rows hold each half twice in a
  * 32-bit word: words are broadcast by the load itself, halves by a shuffle. The including file defines
  *   vh                 a vector of 2 VL halves
- *   h_zero, h_load, h_fma(a, b, c)
- *   h_word             a word in all lanes
+ *   h_zero, h_load, h_store, h_add
+ *   vw, h_word         a word for h_fma(word, b, c) to multiply by in all lanes
+ *   h_most, h_most_of  the larger of signed integers, lane by lane; the largest of a vector
  *   h_low, h_high      either half of a vector as f32
  *   h_round            of a vf, in the low 16 bits of its lanes
  * NV is 4. */
@@ -95,7 +96,7 @@ typedef struct half_tile {
     size_t ldc;
     float *sums;       /* rows of NR: of blocks before */
     char *halves;      /* of runs before, in f16 */
-    const char *ahead; /* what to prefetch, two lines a step */
+    const char *ahead; /* what to prefetch, as much a step as a step reads */
     size_t step;
 } half_tile;
 
@@ -105,7 +106,7 @@ typedef struct half_tile {
 #define HALF_ZERO(i, j) vh c##i##j = h_zero();
 #define HALF_MULTIPLY_ROW(i)                                          \
     {                                                                 \
-        const vh x = h_word(HALF_AT(i) + STEP_AT * sizeof(uint32_t)); \
+        const vw x = h_word(HALF_AT(i) + STEP_AT * sizeof(uint32_t)); \
         VECTORS_2(HALF_MULTIPLY, i)                                   \
     }
 #define HALF_MULTIPLY(i, j) c##i##j = h_fma(x, b##j, c##i##j);
@@ -207,11 +208,11 @@ static void f16_gemm(const cvt_gemm *g) {
         t.panel = (const char *)g->b + j / NR * panel;
         const char *next = j + NR < n ? t.panel + panel : g->next;
         for (size_t i = 0, row = 0; i < tiles; i++) {
-            const size_t rows = m / tiles + (i < m % tiles), fetched = i * t.k * 128;
+            const size_t rows = m / tiles + (i < m % tiles), fetched = i * t.k * HALF_LINE;
             const bool straight = g->act == CVT_ACT_NONE && columns == NR && !g->residual;
             float *c = g->c + row * g->ldc + j;
             t.a = (const char *)g->a + row * t.size;
-            t.step = next && fetched < panel ? 128 : 0;
+            t.step = next && fetched < panel ? HALF_LINE : 0;
             t.ahead = t.step ? next + fetched : t.panel;
             t.c = straight ? c : aside;
             t.ldc = straight ? g->ldc : NR;
