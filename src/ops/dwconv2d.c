@@ -61,7 +61,9 @@ static void lower(cvt_lowering *l, const cvt_work *w) {
     for (size_t t = 0; t < taps; t++) /* [c][taps] -> [taps][c] */
         for (size_t j = 0; j < channels; j++)
             weight[t * channels + j] = stored[j * taps + t] * (fold.scale ? fold.scale[j] : 1);
-    int block = cvt_max_int(1, TILE_FLOATS / (out.d[2] * out.d[0]));
+    int tiles = (out.d[1] * out.d[2] * out.d[0] + TILE_FLOATS - 1) / TILE_FLOATS;
+    tiles += tiles % 2; /* two threads want an even number */
+    int block = (out.d[1] + tiles - 1) / tiles;
     cvt_dwconv conv = {.c = in.d[0],
                        .h = in.d[1],
                        .w = in.d[2],

@@ -14,6 +14,7 @@
 enum {
     SMALL = 1 << 16,      /* elements of a weight that is always packed at load */
     ROWS = 224,           /* most rows of a tile in f32 */
+    LEAST_ROWS = 96,      /* of an image that is cut by rows at all in f32 */
     READY_ROWS = 40,      /* at least, of a tile that makes them ready */
     LEAST_WORK = 1 << 18, /* multiply-adds of a tile in f32 */
 };
@@ -33,7 +34,6 @@ typedef struct product {
 
 static int blocks(int total, int block) { return (total + block - 1) / block; }
 
-/* Tiles are numbered image by image, in it row block by row block, in it by columns. */
 static int tiles(const void *p, int n) {
     const product *a = p;
     int columns = blocks(a->n, a->col_block);
@@ -67,15 +67,25 @@ static void multiply(const product *a, const cvt_context *x, int image, int row,
     a->kernels->gemm(&g);
 }
 
+/* The n-th tile: its row block and its column block. Alone, a thread takes pairs of row blocks panel by panel, which it
+ * then reads from memory once; a team goes row block by row block, so that each thread keeps to rows of its own. */
+static void find_tile(int tile, int row_blocks, int columns, int threads, int *row, int *column) {
+    int group = threads == 1 ? 2 : 1, first = tile / (group * columns) * group;
+    group = cvt_min_int(group, row_blocks - first);
+    tile -= first * columns;
+    *row = first + tile % group;
+    *column = tile / group;
+}
+
 static void run_packed(const product *a, const cvt_context *x, int tile) {
     int matrix_rows = a->joined ? x->n * a->rows : a->rows, per_matrix = blocks(matrix_rows, a->row_block);
-    int columns = blocks(a->n, a->col_block), col = tile % columns * a->col_block, block = tile / columns;
-    int row = block % per_matrix * a->row_block, panel = col / x->kernels->nr;
-    int panels = blocks(a->n, x->kernels->nr),
-        next = (panel + x->threads * blocks(a->col_block, x->kernels->nr)) % panels;
+    int matrices = a->joined ? 1 : x->n, columns = blocks(a->n, a->col_block), block, column;
+    find_tile(tile, matrices * per_matrix, columns, x->threads, &block, &column);
+    int row = block % per_matrix * a->row_block, col = column * a->col_block, nr = x->kernels->nr;
+    size_t panel = (size_t)(col / nr) * a->panel,
+           next = (size_t)((column + 1) % columns * a->col_block / nr) * a->panel;
     multiply(a, x, block / per_matrix, row, cvt_min_int(a->row_block, matrix_rows - row), col,
-             cvt_min_int(a->col_block, a->n - col), a->packed + (size_t)panel * a->panel,
-             a->packed + (size_t)next * a->panel);
+             cvt_min_int(a->col_block, a->n - col), a->packed + panel, a->packed + next);
 }
 
 static void run_packing(const product *a, const cvt_context *x, int tile) {
@@ -172,12 +182,6 @@ const void *cvt_pack_param(cvt_lowering *l, const cvt_product_kernels *kernels, 
     return panels;
 }
 
-/* `total` in equal blocks of at most `most`, each a multiple of `unit` but for the last. */
-static int even_block(int total, int most, int unit) {
-    int count = blocks(total, cvt_max_int(most, unit)), block = blocks(total, count);
-    return blocks(block, unit) * unit;
-}
-
 /* Rows of a tile that makes them ready: an even number of tiles an image, for two threads. */
 static int ready_block(int rows) { return blocks(rows, cvt_max_int(1, rows / (2 * READY_ROWS) * 2)); }
 
@@ -187,7 +191,9 @@ static void cut_packed(product *a, const cvt_kernels *kernels) {
         a->col_block = a->n;
         return;
     }
-    a->row_block = even_block(a->rows, ROWS, kernels->mr);
+    int count = blocks(a->rows, ROWS);
+    if (a->rows > LEAST_ROWS && count % 2) count++; /* two threads want an even number */
+    a->row_block = blocks(a->rows, count);
     int64_t panel = (int64_t)cvt_min_int(a->row_block, a->rows) * a->k * kernels->nr;
     int64_t panels = cvt_min_int(blocks(a->n, kernels->nr), (int)(LEAST_WORK / panel) + 1);
     a->col_block = (int)panels * kernels->nr;

@@ -1,7 +1,8 @@
-/* exec.c - running the steps of a plan. One parallel region a pass; the tiles of a step are claimed one by one from a
- * counter, and a step begins when all tiles of the one before are done. No thread waits for another as such: one that
- * the system has put aside holds up at most the tile it had in hand. With one thread no OpenMP is involved, so that
- * image-level workers can be plain threads. */
+/* exec.c - running the steps of a plan. One parallel region a pass; the tiles of a step are claimed one by one from
+ * counters, and a step begins when all tiles of the one before are done. No thread waits for another as such: one that
+ * the system has put aside holds up at most the tile it had in hand. Each thread begins with a share of its own, the
+ * same part of every step, so that it mostly finds in its cache what it wrote there, and goes on with what others have
+ * left. With one thread no OpenMP is involved, so that image-level workers can be plain threads. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,10 +16,9 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-/* Of one step: tiles handed out, tiles finished. A cache line each. */
+/* Of one step: tiles finished, and, of one thread's share of it, tiles handed out. A cache line each. */
 typedef struct progress {
-    _Alignas(64) atomic_int claimed;
-    _Alignas(64) atomic_int done;
+    _Alignas(64) atomic_int count;
 } progress;
 #else
 typedef struct progress progress;
@@ -31,7 +31,7 @@ struct cvt_exec {
     size_t arena_size, scratch_size; /* bytes */
     size_t scratch_each;
     double *times;      /* of every step, or NULL */
-    progress *progress; /* of every step; NULL with one thread */
+    progress *progress; /* of every step: one for what is done, one a thread for its share; NULL with one thread */
 };
 
 static bool make_progress(cvt_exec *e);
@@ -76,8 +76,8 @@ static double now(void) {
 }
 
 static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int n, int thread) {
-    return (cvt_context){e->plan->kernels, e->arena, inputs, e->scratch + (size_t)thread * e->scratch_each, n,
-                         e->capacity, e->threads};
+    return (cvt_context){e->plan->kernels, e->arena,  inputs, e->scratch + (size_t)thread * e->scratch_each, n,
+                         e->capacity,      e->threads};
 }
 
 static void run_alone(cvt_exec *e, const float *const *inputs, int n) {
@@ -99,24 +99,33 @@ static void wait_for(atomic_int *done, int tiles) {
         if (i >= LOOKS) sched_yield();
 }
 
-static void run_team(cvt_exec *e, const float *const *inputs, int n) {
-    for (int i = 0; i < e->plan->n_steps; i++) {
-        atomic_init(&e->progress[i].claimed, 0);
-        atomic_init(&e->progress[i].done, 0);
+/* Runs tiles of a step, those of this thread's share first; tells how many. claimed: of every thread's share. */
+static int run_tiles(const cvt_step *s, const cvt_context *x, progress *claimed, int tiles, int thread) {
+    int mine = 0;
+    for (int i = 0; i < x->threads; i++) {
+        int owner = (thread + i) % x->threads;
+        int64_t first = (int64_t)tiles * owner / x->threads, last = (int64_t)tiles * (owner + 1) / x->threads;
+        atomic_int *next = &claimed[owner].count;
+        for (int64_t t; (t = first + atomic_fetch_add_explicit(next, 1, memory_order_relaxed)) < last; mine++)
+            s->run(s->args, x, (int)t);
     }
+    return mine;
+}
+
+static void run_team(cvt_exec *e, const float *const *inputs, int n) {
+    size_t each = (size_t)e->threads + 1;
+    for (size_t i = 0; i < (size_t)e->plan->n_steps * each; i++) atomic_init(&e->progress[i].count, 0);
 #pragma omp parallel num_threads(e->threads)
     {
         int thread = omp_get_thread_num();
         cvt_context x = context_of(e, inputs, n, thread);
         for (int i = 0; i < e->plan->n_steps; i++) {
             const cvt_step *s = &e->plan->steps[i];
-            progress *p = &e->progress[i];
+            progress *p = &e->progress[(size_t)i * each];
             double start = e->times && thread == 0 ? now() : 0;
-            int tiles = s->tiles(s->args, n), mine = 0;
-            for (int t; (t = atomic_fetch_add_explicit(&p->claimed, 1, memory_order_relaxed)) < tiles; mine++)
-                s->run(s->args, &x, t);
-            if (mine) atomic_fetch_add_explicit(&p->done, mine, memory_order_release);
-            wait_for(&p->done, tiles);
+            int tiles = s->tiles(s->args, n), mine = run_tiles(s, &x, p + 1, tiles, thread);
+            if (mine) atomic_fetch_add_explicit(&p->count, mine, memory_order_release);
+            wait_for(&p->count, tiles);
             if (e->times && thread == 0) e->times[i] += now() - start;
         }
     }
@@ -124,7 +133,8 @@ static void run_team(cvt_exec *e, const float *const *inputs, int n) {
 
 static bool make_progress(cvt_exec *e) {
     if (e->threads == 1) return true;
-    e->progress = aligned_alloc(64, ((size_t)e->plan->n_steps + 1) * sizeof *e->progress);
+    size_t count = ((size_t)e->plan->n_steps + 1) * ((size_t)e->threads + 1);
+    e->progress = aligned_alloc(64, count * sizeof *e->progress);
     return e->progress != NULL;
 }
 #else

@@ -38,6 +38,15 @@ static void share(layout *l, cvt_value v, cvt_value with, size_t start) {
     l->places[v].start = start;
 }
 
+/* The value that is computed where v lies, if nobody else looks at it and v is all of it; else CVT_NO_VALUE. */
+static cvt_value computed_alone(const layout *l, cvt_value v) {
+    const size_t count = cvt_shape_count(l->graph->values[v].shape);
+    while (l->uses[v] == 1 && l->places[v].parent != CVT_NO_VALUE && l->places[v].start == 0) v = l->places[v].parent;
+    int maker = l->works->maker[v];
+    bool computed = maker >= 0 && !l->works->work[maker].node->op->view && l->places[v].parent == CVT_NO_VALUE;
+    return computed && l->uses[v] == 1 && cvt_shape_count(l->graph->values[v].shape) == count ? v : CVT_NO_VALUE;
+}
+
 /* Views look at their input, parts of a concatenation are written into its output. */
 static void share_views(layout *l) {
     for (int i = 0; i < l->works->n; i++) {
@@ -45,11 +54,8 @@ static void share_views(layout *l) {
         if (!node) continue;
         if (node->op->view) share(l, node->out[0], node->in[0], node->op->view(node, l->graph));
         for (int k = 0; node->op->part && k < node->n_in; k++) {
-            cvt_value v = node->in[k];
-            int maker = l->works->maker[v];
-            bool computed = maker >= 0 && !l->works->work[maker].node->op->view;
-            if (computed && l->uses[v] == 1 && l->places[v].parent == CVT_NO_VALUE)
-                share(l, v, node->out[0], node->op->part(node, l->graph, k));
+            cvt_value v = computed_alone(l, node->in[k]);
+            if (v != CVT_NO_VALUE) share(l, v, node->out[0], node->op->part(node, l->graph, k));
         }
     }
 }
