@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "kernels/kernels.h"
@@ -48,7 +49,6 @@ static float *bench_floats(size_t n) {
     return p;
 }
 
-static void call_gemm(const cvt_kernels *kernels, void *data) { kernels->gemm(data); }
 static void call_dwconv(const cvt_kernels *kernels, void *data) { kernels->dwconv(data); }
 
 typedef struct bench_rows {
@@ -83,14 +83,72 @@ static size_t panels(const cvt_kernels *kernels, int n) {
     return (size_t)((n + kernels->nr - 1) / kernels->nr) * (size_t)kernels->nr;
 }
 
-static timing bench_gemm(const cvt_kernels *kernels, int m, int n, int k, cvt_act act, bool residual) {
-    float *a = bench_floats((size_t)m * (size_t)k), *b = bench_floats(panels(kernels, n) * (size_t)k);
+typedef struct bench_layer {
+    cvt_gemm gemm;
+    const cvt_product_kernels *kernels;
+    int rows; /* that are made ready at a time */
+    void *ready;
+} bench_layer;
+
+static void call_layer(const cvt_kernels *kernels, void *data) {
+    bench_layer *b = data;
+    (void)kernels;
+    for (int row = 0; row < b->gemm.m; row += b->rows) {
+        cvt_gemm g = b->gemm;
+        g.m = g.m - row < b->rows ? g.m - row : b->rows;
+        const float *a = (const float *)g.a + (size_t)row * g.lda;
+        g.c += (size_t)row * g.ldc;
+        if (g.residual) g.residual += (size_t)row * g.ldr;
+        if (b->kernels->rows) b->kernels->rows(b->ready, a, g.lda, g.m, g.k);
+        g.a = b->kernels->rows ? b->ready : a;
+        b->kernels->gemm(&g);
+    }
+}
+
+/* The product alone, its rows ready. */
+static void call_product(const cvt_kernels *kernels, void *data) {
+    bench_layer *b = data;
+    cvt_gemm g = b->gemm;
+    (void)kernels;
+    if (b->kernels->rows) g.a = b->ready;
+    b->kernels->gemm(&g);
+}
+
+static timing bench_product(const cvt_kernels *kernels, cvt_precision precision, int m, int n, int k, cvt_act act,
+                            bool residual, void (*call)(const cvt_kernels *, void *)) {
+    const cvt_product_kernels *p = kernels->product[precision];
+    const int rows = p->rows && call == call_layer ? 48 : m;
+    const size_t panel = p->panel_size(k), width = (size_t)k;
+    float *a = bench_floats((size_t)m * width), *w = bench_floats(panels(kernels, n) * width);
     float *c = bench_floats((size_t)m * (size_t)n), *r = bench_floats((size_t)m * (size_t)n),
           *bias = bench_floats((size_t)n);
-    cvt_gemm g = {m, n, k, a, (size_t)k, b, NULL, c, (size_t)n, bias, act, residual ? r : NULL, (size_t)n};
-    timing time = best_time(call_gemm, kernels, &g);
-    free(a), free(b), free(c), free(r), free(bias);
+    char *b = aligned_alloc(64, panels(kernels, n) / (size_t)kernels->nr * panel + 64);
+    void *ready = aligned_alloc(64, (size_t)rows * p->row_size(k) + 64);
+    if (!b || !ready) abort();
+    for (int j = 0; j < n; j += kernels->nr)
+        p->pack(b + (size_t)(j / kernels->nr) * panel, w + (size_t)j * width, CVT_F32, width, k,
+                n - j < kernels->nr ? n - j : kernels->nr, NULL);
+    if (p->rows) p->rows(ready, a, width, rows < m ? rows : m, k);
+    bench_layer layer = {.gemm = {m, n, k, a, width, b, NULL, c, (size_t)n, bias, act, residual ? r : NULL, (size_t)n},
+                         .kernels = p,
+                         .rows = rows,
+                         .ready = ready};
+    timing time = best_time(call, kernels, &layer);
+    free(a), free(w), free(c), free(r), free(bias), free(b), free(ready);
     return time;
+}
+
+/* How many times the multiply-adds of f32 an instruction for products does, and of these the core begins as many. */
+static double products_rate(const cvt_kernels *kernels, cvt_precision precision) {
+    static const struct {
+        const char *table;
+        double f16, int8;
+    } rates[] = {{"avx2vnni", 1, 4},   {"avx512vnni", 1, 4}, {"avx512fp16", 2, 4},
+                 {"avx512amx", 2, 32}, {"neondot", 1, 4},    {"neonfp16", 2, 4}};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        if (!strcmp(rates[i].table, kernels->name))
+            return precision == CVT_PRECISION_F16 ? rates[i].f16 : precision == CVT_PRECISION_INT8 ? rates[i].int8 : 1;
+    return 1; /* int8 elsewhere: twice as many an instruction, and one to add them */
 }
 
 typedef struct bench_head {
@@ -155,7 +213,26 @@ static void add_time(timing *sum, timing t, int times) {
     sum->seconds += seconds;
 }
 
-static void bench_table(const cvt_kernels *kernels) {
+/* The micro-kernel's share of peak with all it reads in L1: the best of some numbers of rows. */
+static void bench_micro_kernel(const cvt_kernels *kernels, cvt_precision precision) {
+    const cvt_product_kernels *p = kernels->product[precision];
+    const int rows[] = {kernels->mr, 2 * kernels->mr, 32};
+    int k = 16, m = 0;
+    while (p->panel_size(2 * k) <= 24 << 10) k *= 2;
+    timing best = {1, 1};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        timing t = bench_product(kernels, precision, rows[i], kernels->nr, k, CVT_ACT_NONE, false, call_product);
+        if (m && rows[i] / t.seconds / t.peak <= m / best.seconds / best.peak) continue;
+        best = t;
+        m = rows[i];
+    }
+    char name[80];
+    snprintf(name, sizeof name, "%s: %d x %d, k %d, in L1", cvt_precision_name(precision), m, kernels->nr, k);
+    best.peak *= products_rate(kernels, precision);
+    print_rate(name, 2.0 * m * kernels->nr * k, best);
+}
+
+static void bench_layers(const cvt_kernels *kernels, cvt_precision precision) {
     static const struct {
         int m, n, k;
         cvt_act act;
@@ -171,31 +248,46 @@ static void bench_table(const cvt_kernels *kernels) {
         {50, 768, 384, CVT_ACT_NONE, false, 10},     {197, 1536, 384, CVT_ACT_GELU_ERF, false, 10},
         {197, 384, 1536, CVT_ACT_NONE, true, 10},    {1, 1000, 384, CVT_ACT_NONE, false, 1},
     };
+    const char *of = cvt_precision_name(precision);
+    timing total = {0, 0};
+    double work = 0;
+    char name[80];
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        snprintf(name, sizeof name, "%s: %d x %d x %d%s%s", of, shapes[i].m, shapes[i].n, shapes[i].k,
+                 shapes[i].act ? " gelu" : "", shapes[i].residual ? " residual" : "");
+        double flop = 2.0 * shapes[i].m * shapes[i].n * shapes[i].k;
+        timing t = bench_product(kernels, precision, shapes[i].m, shapes[i].n, shapes[i].k, shapes[i].act,
+                                 shapes[i].residual, call_layer);
+        t.peak *= products_rate(kernels, precision);
+        print_rate(name, flop, t);
+        add_time(&total, t, shapes[i].times);
+        work += shapes[i].times * flop;
+    }
+    snprintf(name, sizeof name, "%s: all linear layers of CvT-13", of);
+    print_rate(name, work, total);
+}
+
+static void bench_table(const cvt_kernels *kernels) {
     /* tiles of CvT-13; of DeiT and ViT, ConViT-tiny, CrossViT-9's two branches */
     static const struct {
         int t, s, d, times;
     } heads[] = {{196, 784, 64, 16}, {196, 196, 64, 24}, {197, 50, 64, 60}, {198, 197, 64, 0},
                  {196, 196, 48, 0},  {204, 401, 32, 0},  {226, 226, 64, 0}};
     printf("%s\n", kernels->name);
-    const int k = 5120 / kernels->nr;
     char name[80];
-    timing t = bench_gemm(kernels, kernels->mr, kernels->nr, k, CVT_ACT_NONE, false), total = {0, 0};
-    printf("  %-40s %12s %7.1f GFLOP/s\n", "registers only", "", 1e-9 * t.peak);
-    snprintf(name, sizeof name, "micro-kernel %d x %d, k %d, in L1", kernels->mr, kernels->nr, k);
-    print_rate(name, 2.0 * kernels->mr * kernels->nr * k, t);
-    double work = 0;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        snprintf(name, sizeof name, "gemm %d x %d x %d%s%s", shapes[i].m, shapes[i].n, shapes[i].k,
-                 shapes[i].act ? " gelu" : "", shapes[i].residual ? " residual" : "");
-        double flop = 2.0 * shapes[i].m * shapes[i].n * shapes[i].k;
-        t = bench_gemm(kernels, shapes[i].m, shapes[i].n, shapes[i].k, shapes[i].act, shapes[i].residual);
-        print_rate(name, flop, t);
-        add_time(&total, t, shapes[i].times);
-        work += shapes[i].times * flop;
+    double peak = 0;
+    for (int i = 0; i < 100; i++) {
+        double rate = peak_rate(kernels);
+        if (rate > peak) peak = rate;
     }
-    print_rate("all linear layers of CvT-13", work, total);
-    total = (timing){0, 0};
-    work = 0;
+    printf("  %-40s %12s %7.1f GFLOP/s\n", "registers only", "", 1e-9 * peak);
+    for (cvt_precision p = CVT_PRECISION_F32; p < CVT_PRECISION_COUNT; p++) {
+        if (p && kernels->product[p] == kernels->product[CVT_PRECISION_F32]) continue;
+        bench_micro_kernel(kernels, p);
+        bench_layers(kernels, p);
+    }
+    timing t, total = {0, 0};
+    double work = 0;
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         snprintf(name, sizeof name, "attention %d x %d x %d", heads[i].t, heads[i].s, heads[i].d);
         double flop = 4.0 * heads[i].d * heads[i].t * heads[i].s;
