@@ -51,3 +51,6 @@ make_pictures() {
     done
     cp "$tests/data/cli/dog.png" good/9.png
 }
+
+# all_isas: the names of the instruction sets that can run here, as the program lists them
+all_isas() { CVT_ISA=none "$program" --version 2>&1 | sed -n 's/.*this machine runs //p' | tr -d ,; }
