@@ -212,9 +212,10 @@ void cvt_model_free(cvt_model *m) {
     free(m);
 }
 
-/* Checks `count` elements, the first of which is element `first` of parameter p. */
-static cvt_status check_values(const cvt_model *m, int p, const void *data, cvt_dtype dtype, size_t count, size_t first,
-                               cvt_error *error) {
+/* Checks `count` elements of the tensor of parameter p, or of the one that has `ending` behind its name; the first is
+ * element `first`. */
+static cvt_status check_values(const cvt_model *m, int p, const char *ending, const void *data, cvt_dtype dtype,
+                               size_t count, size_t first, cvt_error *error) {
     enum { BLOCK = 4096 };
     float values[BLOCK];
     for (size_t done = 0; done < count; done += BLOCK) {
@@ -223,8 +224,9 @@ static cvt_status check_values(const cvt_model *m, int p, const void *data, cvt_
         for (size_t i = 0; i < n; i++)
             if (!isfinite(values[i]))
                 return cvt_fail(error, CVT_WEIGHTS,
-                                "%s: tensor \"%s\" has a value that is not finite, at element %zu of \"%s\"",
-                                m->tensors[p]->file, m->tensors[p]->name, first + done + i, m->graph->params[p].name);
+                                "%s: tensor \"%s%s\" has a value that is not finite, at element %zu of \"%s%s\"",
+                                m->tensors[p]->file, m->tensors[p]->name, ending, first + done + i,
+                                m->graph->params[p].name, ending);
     }
     return CVT_OK;
 }
@@ -236,10 +238,10 @@ static cvt_status check_panels(const cvt_model *m, int p, cvt_error *error) {
     cvt_precision precision = cvt_node_precision(m->graph, cvt_graph_product_of(m->graph, p), m->precision);
     const char *panels = m->sources[p].data;
     size_t bytes = m->tensors[p]->bytes;
-    if (precision == CVT_PRECISION_F32) return check_values(m, p, panels, CVT_F32, bytes / sizeof(float), 0, error);
+    if (precision == CVT_PRECISION_F32) return check_values(m, p, "", panels, CVT_F32, bytes / sizeof(float), 0, error);
     size_t k = param->count / (size_t)param->shape[0], panel = kernels->product[precision]->panel_size((int)k);
     for (size_t at = 0; precision == CVT_PRECISION_INT8 && at < bytes; at += panel)
-        TRY(check_values(m, p, panels + at, CVT_F32, 2 * (size_t)kernels->nr, at / sizeof(float), error));
+        TRY(check_values(m, p, "", panels + at, CVT_F32, 2 * (size_t)kernels->nr, at / sizeof(float), error));
     return CVT_OK;
 }
 
@@ -251,8 +253,8 @@ cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
         if (source.packed)
             TRY(check_panels(m, p, error));
         else
-            TRY(check_values(m, p, source.data, source.dtype, param->count, 0, error));
-        if (source.scales) TRY(check_values(m, p, source.scales, CVT_F32, (size_t)param->shape[0], 0, error));
+            TRY(check_values(m, p, "", source.data, source.dtype, param->count, 0, error));
+        if (source.scales) TRY(check_values(m, p, CVT_INT8_SCALE, source.scales, CVT_F32, (size_t)param->shape[0], 0, error));
     }
     return CVT_OK;
 }

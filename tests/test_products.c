@@ -8,7 +8,7 @@
 
 typedef struct report {
     int failures;
-    char first[200];
+    char first[256];
 } report;
 
 static void expect(report *r, float got, float expected, const char *what, size_t i, size_t j) {

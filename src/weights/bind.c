@@ -189,17 +189,23 @@ static cvt_status name_all(binding *b, cvt_arena *arena, cvt_error *error) {
 
 static size_t index_of(const cvt_weights *w, const cvt_tensor *t) { return (size_t)(t - cvt_weights_at(w, 0)); }
 
-/* The scales of a tensor that is legally int8, else NULL. */
-static const cvt_tensor *find_scales(const binding *b, int index) {
-    const cvt_tensor *t = b->tensors[index];
+/* May the parameter's tensor be int8, and is it? */
+static bool is_int8(const binding *b, int index) {
     const char *precision = cvt_weights_metadata(b->weights, CVT_META_PRECISION);
-    if (t->dtype != CVT_I8 || !b->rounded[index] || !b->dialect->identity || !precision || strcmp(precision, "int8"))
-        return NULL;
+    return b->tensors[index]->dtype == CVT_I8 && b->rounded[index] && b->dialect->identity && precision &&
+           strcmp(precision, cvt_precision_name(CVT_PRECISION_INT8)) == 0;
+}
+
+static cvt_status find_scales(binding *b, int index, cvt_error *error) {
     cvt_str name = {0};
-    cvt_str_print(&name, "%s" CVT_INT8_SCALE, t->name);
-    const cvt_tensor *scales = name.failed ? NULL : cvt_weights_find(b->weights, name.data);
+    cvt_str_print(&name, "%s" CVT_INT8_SCALE, b->names[index]);
+    if (!name.failed) b->scales[index] = cvt_weights_find(b->weights, name.data);
+    cvt_status status = name.failed          ? cvt_fail_memory(error)
+                        : b->scales[index] ? CVT_OK
+                                             : missing(b, name.data, error);
     cvt_str_free(&name);
-    return scales;
+    if (b->scales[index]) b->used[index_of(b->weights, b->scales[index])] = true;
+    return status;
 }
 
 void cvt_packed_layout(cvt_str *to, const cvt_kernels *kernels, cvt_precision precision) {
@@ -232,8 +238,7 @@ static cvt_status bind_all(binding *b, cvt_error *error) {
         b->tensors[p] = cvt_weights_find(b->weights, b->names[p]);
         if (!b->tensors[p]) continue;
         b->used[index_of(b->weights, b->tensors[p])] = true;
-        b->scales[p] = find_scales(b, p);
-        if (b->scales[p]) b->used[index_of(b->weights, b->scales[p])] = true;
+        if (is_int8(b, p)) TRY(find_scales(b, p, error));
     }
     for (int p = 0; p < b->graph->n_params; p++) TRY(bind_one(b, p, error));
     for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
