@@ -229,7 +229,7 @@ static void test_odd(void) {
     };
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         int8_t weights[20 * 80];
-        float scales[20], rounded[16], wide[16], most = 0, off = 0;
+        float scales[20], rounded[16] = {0}, wide[16] = {0}, most = 0, off = 0;
         cvt_error error = {0};
         memset(weights, odd[i].weight, sizeof weights);
         for (size_t k = 0; k < 20; k++) scales[k] = odd[i].scale;
@@ -238,7 +238,7 @@ static void test_odd(void) {
         write_bad();
         cvt_status status = try(RUNNING, "f32", wide, &error);
         if (status == CVT_OK) status = try(RUNNING, "int8", rounded, &error);
-        for (size_t k = 0; status == CVT_OK && k < 10; k++) {
+        for (size_t k = 0; status == CVT_OK && k < 16; k++) {
             most = fmaxf(most, fabsf(wide[k]));
             off = fmaxf(off, fabsf(rounded[k] - wide[k]));
         }
