@@ -78,6 +78,10 @@ check: deps
 oracle: all
 	@sh tests/oracle.sh $(ORACLE) $(PYTHON)
 
+# how often answers in f16 and int8 are those in f32 (Python with Pillow), on real weights: run `make demo` before
+agreement: all
+	@sh tests/agreement.sh $(PYTHON)
+
 # the kernels' tests on emulated ARM
 check-arm:
 	@sh tests/check_arm.sh
@@ -107,6 +111,7 @@ help:
 	@echo "make check      installs what is missing, builds with and without sanitizers, runs all tests"
 	@echo "make check-arm  the kernels' tests on emulated ARM"
 	@echo "make oracle     compares with the original programs (Python)"
+	@echo "make agreement  compares answers in f16 and int8 with those in f32 (Python)"
 	@echo "make install    under PREFIX (/usr/local), DESTDIR in front"
 	@echo "make clean"
 
@@ -115,4 +120,4 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d)
 
-.PHONY: all tests deps demo check check-arm oracle install help clean
+.PHONY: all tests deps demo check check-arm oracle agreement install help clean

