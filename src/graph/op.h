@@ -28,12 +28,11 @@ void cvt_describe_param(cvt_describe *d, const char *name, cvt_param_kind kind, 
 
 /* ---- lower ------------------------------------------------------------------------------------------------------ */
 
-/* Where a value lives in a session's arena, in floats: in a session for `capacity` images its buffer begins at
- * buffer * capacity, image i of the value at start + i * stride in it. */
+/* Where a value lives in an image's part of a session's arena, in floats: in its buffer at `start`. */
 typedef struct cvt_ref {
-    size_t buffer, start, stride;
+    size_t buffer, start;
 } cvt_ref;
-#define CVT_NO_REF ((cvt_ref){SIZE_MAX, 0, 0})
+#define CVT_NO_REF ((cvt_ref){SIZE_MAX, 0})
 static inline bool cvt_ref_none(cvt_ref r) { return r.buffer == SIZE_MAX; }
 
 /* What a step sees when it runs. */
@@ -42,13 +41,13 @@ typedef struct cvt_context {
     float *arena;
     const float *const *inputs; /* the caller's tensors */
     float *scratch;             /* this thread's own */
-    int n;                      /* images of this pass */
-    int capacity;
-    int threads; /* of the team that shares the tiles */
+    int first, n;               /* the images that a step is for: image 0 of theirs is the first */
+    size_t floats;              /* of an image's part of the arena */
+    int threads;                /* of the team that shares the tiles */
 } cvt_context;
 
 static inline float *cvt_at(const cvt_context *c, cvt_ref r, int image) {
-    return c->arena + r.buffer * (size_t)c->capacity + r.start + (size_t)image * r.stride;
+    return c->arena + (size_t)(c->first + image) * c->floats + r.buffer + r.start;
 }
 
 /* tiles(args, n): independent pieces of work for n images; run(args, context, tile). */
@@ -80,10 +79,10 @@ void cvt_source_widen(float *to, cvt_source source, const cvt_param *param);
 /* A node as the plan runs it: with what passes have fused into it. */
 typedef struct cvt_work {
     const cvt_node *node;
-    cvt_value out;        /* where the result goes: that of the last node fused in */
-    const cvt_node *norm; /* batch norm folded into the weights, or NULL */
-    cvt_act act;          /* behind the product and the norm */
-    cvt_value residual;   /* added last, or CVT_NO_VALUE */
+    cvt_value out;           /* where the result goes: that of the last node fused in */
+    const cvt_node *norm;    /* batch norm folded into the weights, or NULL */
+    cvt_act act;             /* behind the product and the norm */
+    cvt_value residual;      /* added last, or CVT_NO_VALUE */
     cvt_precision precision; /* of the product with its weight, or of attention */
 } cvt_work;
 
@@ -116,10 +115,11 @@ void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, siz
 /* The parameter was copied or packed: its mapped source is not read again. */
 void cvt_lowering_drop(cvt_lowering *l, int param);
 
-/* What the node's product with its parameter 0 runs in if `asked` is asked for; where that is int8, the parameter may be
- * stored so. In f32 stay: what reads the network's input, whose 8 bits a channel are all there is; rows that stand alone,
- * as a classifier's; rows so short that rounding costs what it saves, and rows longer than the kernels' sums can hold.
- * In f16 instead of int8: what reads ReLU, whose values, all positive, make the errors of a weight's row add up. */
+/* What the node's product with its parameter 0 runs in if `asked` is asked for; where that is int8, the parameter may
+ * be stored so. In f32 stay: what reads the network's input, whose 8 bits a channel are all there is; rows that stand
+ * alone, as a classifier's; rows so short that rounding costs what it saves, and rows longer than the kernels' sums can
+ * hold. In f16 instead of int8: what reads ReLU, whose values, all positive, make the errors of a weight's row add up.
+ */
 cvt_precision cvt_node_precision(const cvt_graph *graph, const cvt_node *node, cvt_precision asked);
 
 /* The node that alone reads the parameter, multiplying by it, so that panels may be stored in its place; or NULL. */
@@ -142,7 +142,7 @@ struct cvt_op {
     size_t (*workspace)(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels);
     void (*lower)(cvt_lowering *l, const cvt_work *w);
     bool (*positive)(const cvt_node *node); /* does it give no negative values? NULL: it may */
-    int fuses;     /* what passes may fold in behind it */
+    int fuses;                              /* what passes may fold in behind it */
     bool product;  /* multiplies by parameter 0, [out, ...], which may be rounded to less than f32 row by row */
     bool attends;  /* products of queries, keys and values may run in less than f32 */
     bool in_place; /* the output may lie where input 0 (or the residual) lay */

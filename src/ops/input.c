@@ -28,7 +28,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
     int per_image = (a->pixels + PIXELS - 1) / PIXELS, image = tile / per_image;
     int first = tile % per_image * PIXELS, end = first + PIXELS < a->pixels ? first + PIXELS : a->pixels;
     size_t c = (size_t)a->c, pixels = (size_t)a->pixels;
-    const float *from = x->inputs[a->index] + (size_t)image * c * pixels;
+    const float *from = x->inputs[a->index] + (size_t)(x->first + image) * c * pixels;
     float *to = cvt_at(x, a->out, image);
     for (size_t i = (size_t)first; i < (size_t)end; i++)
         for (size_t j = 0; j < c; j++) to[i * c + j] = from[j * pixels + i];

@@ -27,7 +27,6 @@ typedef struct product {
     const float *scale, *bias;
     int rows, k, n;           /* of one image */
     int row_block, col_block; /* of a tile */
-    bool joined;              /* the images' rows follow each other: one matrix of n * rows */
     cvt_act act;
     cvt_ref in, out, residual;
 } product;
@@ -38,10 +37,10 @@ static int tiles(const void *p, int n) {
     const product *a = p;
     int columns = blocks(a->n, a->col_block);
     if (!a->packed) return columns;
-    return columns * (a->joined ? blocks(n * a->rows, a->row_block) : n * blocks(a->rows, a->row_block));
+    return columns * n * blocks(a->rows, a->row_block);
 }
 
-/* Rows [row, row + m) of the matrix that starts at `image`, against the panels of columns [col, col + n); the panel at
+/* Rows [row, row + m) of an image, against the panels of columns [col, col + n); the panel at
  * `next` follows. */
 static void multiply(const product *a, const cvt_context *x, int image, int row, int m, int col, int n,
                      const void *panels, const void *next) {
@@ -78,13 +77,12 @@ static void find_tile(int tile, int row_blocks, int columns, int threads, int *r
 }
 
 static void run_packed(const product *a, const cvt_context *x, int tile) {
-    int matrix_rows = a->joined ? x->n * a->rows : a->rows, per_matrix = blocks(matrix_rows, a->row_block);
-    int matrices = a->joined ? 1 : x->n, columns = blocks(a->n, a->col_block), block, column;
-    find_tile(tile, matrices * per_matrix, columns, x->threads, &block, &column);
-    int row = block % per_matrix * a->row_block, col = column * a->col_block, nr = x->kernels->nr;
+    int per_image = blocks(a->rows, a->row_block), columns = blocks(a->n, a->col_block), block, column;
+    find_tile(tile, x->n * per_image, columns, x->threads, &block, &column);
+    int row = block % per_image * a->row_block, col = column * a->col_block, nr = x->kernels->nr;
     size_t panel = (size_t)(col / nr) * a->panel,
            next = (size_t)((column + 1) % columns * a->col_block / nr) * a->panel;
-    multiply(a, x, block / per_matrix, row, cvt_min_int(a->row_block, matrix_rows - row), col,
+    multiply(a, x, block / per_image, row, cvt_min_int(a->row_block, a->rows - row), col,
              cvt_min_int(a->col_block, a->n - col), a->packed + panel, a->packed + next);
 }
 
@@ -93,10 +91,7 @@ static void run_packing(const product *a, const cvt_context *x, int tile) {
     int col = tile * a->col_block, n = cvt_min_int(a->col_block, a->n - col);
     const char *rows = (const char *)a->weight.data + (size_t)col * k * element;
     a->kernels->pack(x->scratch, rows, a->weight.dtype, k, a->k, n, a->scale ? a->scale + col : NULL);
-    if (a->joined)
-        multiply(a, x, 0, 0, x->n * a->rows, col, n, x->scratch, NULL);
-    else
-        for (int i = 0; i < x->n; i++) multiply(a, x, i, 0, a->rows, col, n, x->scratch, NULL);
+    for (int i = 0; i < x->n; i++) multiply(a, x, i, 0, a->rows, col, n, x->scratch, NULL);
 }
 
 static void run(const void *p, const cvt_context *x, int tile) {
@@ -183,7 +178,10 @@ const void *cvt_pack_param(cvt_lowering *l, const cvt_product_kernels *kernels, 
 }
 
 /* Rows of a tile that makes them ready: an even number of tiles an image, for two threads. */
-static int ready_block(int rows) { return blocks(rows, cvt_max_int(1, rows / (2 * READY_ROWS) * 2)); }
+static int ready_block(int rows) {
+    int tiles = rows / (2 * READY_ROWS) * 2;
+    return blocks(rows, rows < READY_ROWS ? 1 : cvt_max_int(tiles, 2));
+}
 
 static void cut_packed(product *a, const cvt_kernels *kernels) {
     if (a->row) {
@@ -209,9 +207,6 @@ void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, in
     a.in = l->refs[w->node->in[0]];
     a.out = l->refs[w->out];
     a.residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual];
-    size_t rows = (size_t)a.rows, in_size = rows * (size_t)k, out_size = rows * (size_t)n;
-    a.joined = a.in.stride == in_size && a.out.stride == out_size &&
-               (cvt_ref_none(a.residual) || a.residual.stride == out_size);
     bool small = (size_t)k * (size_t)n <= SMALL;
     if (a.row || l->pack_ahead || a.weight.packed || a.weight.dtype == CVT_F64 || small) {
         a.packed = cvt_pack_param(l, a.kernels, weight, k, n, 1, fold.scale);

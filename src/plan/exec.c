@@ -26,7 +26,7 @@ typedef struct progress progress;
 
 struct cvt_exec {
     const cvt_plan *plan;
-    int capacity, threads;
+    int threads;
     float *arena, *scratch;
     size_t arena_size, scratch_size; /* bytes */
     size_t scratch_each;
@@ -46,7 +46,6 @@ cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int 
     cvt_exec *e = calloc(1, sizeof *e);
     if (!e) return cvt_fail_memory(error);
     e->plan = plan;
-    e->capacity = capacity;
     e->threads = threads;
     e->scratch_each = (plan->scratch / 16 + 1) * 16;
     bool made = make_progress(e);
@@ -75,19 +74,23 @@ static double now(void) {
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int n, int thread) {
-    return (cvt_context){e->plan->kernels, e->arena,  inputs, e->scratch + (size_t)thread * e->scratch_each, n,
-                         e->capacity,      e->threads};
+/* For n images from the first on, of `threads` threads this one. */
+static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int first, int n, int thread,
+                              int threads) {
+    float *scratch = e->scratch + (size_t)thread * e->scratch_each;
+    return (cvt_context){e->plan->kernels, e->arena, inputs, scratch, first, n, e->plan->floats, threads};
 }
 
-static void run_alone(cvt_exec *e, const float *const *inputs, int n) {
-    cvt_context x = context_of(e, inputs, n, 0);
+/* All steps for n images, by one thread. */
+static void run_alone(cvt_exec *e, const float *const *inputs, int first, int n, int thread) {
+    cvt_context x = context_of(e, inputs, first, n, thread, 1);
     for (int i = 0; i < e->plan->n_steps; i++) {
         const cvt_step *s = &e->plan->steps[i];
-        double start = e->times ? now() : 0;
+        bool timed = e->times && thread == 0;
+        double start = timed ? now() : 0;
         int tiles = s->tiles(s->args, n);
         for (int t = 0; t < tiles; t++) s->run(s->args, &x, t);
-        if (e->times) e->times[i] += now() - start;
+        if (timed) e->times[i] += now() - start;
     }
 }
 
@@ -112,22 +115,32 @@ static int run_tiles(const cvt_step *s, const cvt_context *x, progress *claimed,
     return mine;
 }
 
+/* All steps for n images, by all threads. */
+static void run_together(cvt_exec *e, const float *const *inputs, int first, int n, int thread) {
+    cvt_context x = context_of(e, inputs, first, n, thread, e->threads);
+    for (int i = 0; i < e->plan->n_steps; i++) {
+        const cvt_step *s = &e->plan->steps[i];
+        progress *p = &e->progress[(size_t)i * ((size_t)e->threads + 1)];
+        double start = e->times && thread == 0 ? now() : 0;
+        int tiles = s->tiles(s->args, n), mine = run_tiles(s, &x, p + 1, tiles, thread);
+        if (mine) atomic_fetch_add_explicit(&p->count, mine, memory_order_release);
+        wait_for(&p->count, tiles);
+        if (e->times && thread == 0) e->times[i] += now() - start;
+    }
+}
+
 static void run_team(cvt_exec *e, const float *const *inputs, int n) {
-    size_t each = (size_t)e->threads + 1;
-    for (size_t i = 0; i < (size_t)e->plan->n_steps * each; i++) atomic_init(&e->progress[i].count, 0);
+    const int alone = e->plan->graph->couples ? 0 : n / e->threads * e->threads;
+    size_t counts = (size_t)e->plan->n_steps * ((size_t)e->threads + 1);
+    progress images;
+    atomic_init(&images.count, 0);
+    for (size_t i = 0; alone < n && i < counts; i++) atomic_init(&e->progress[i].count, 0);
 #pragma omp parallel num_threads(e->threads)
     {
         int thread = omp_get_thread_num();
-        cvt_context x = context_of(e, inputs, n, thread);
-        for (int i = 0; i < e->plan->n_steps; i++) {
-            const cvt_step *s = &e->plan->steps[i];
-            progress *p = &e->progress[(size_t)i * each];
-            double start = e->times && thread == 0 ? now() : 0;
-            int tiles = s->tiles(s->args, n), mine = run_tiles(s, &x, p + 1, tiles, thread);
-            if (mine) atomic_fetch_add_explicit(&p->count, mine, memory_order_release);
-            wait_for(&p->count, tiles);
-            if (e->times && thread == 0) e->times[i] += now() - start;
-        }
+        for (int i; (i = atomic_fetch_add_explicit(&images.count, 1, memory_order_relaxed)) < alone;)
+            run_alone(e, inputs, i, 1, thread);
+        if (alone < n) run_together(e, inputs, alone, n - alone, thread);
     }
 }
 
@@ -151,11 +164,12 @@ void cvt_exec_run(cvt_exec *e, const float *const *inputs, int n) {
         return;
     }
 #endif
-    run_alone(e, inputs, n);
+    int each = e->plan->graph->couples ? n : 1;
+    for (int i = 0; i < n; i += each) run_alone(e, inputs, i, each, 0);
 }
 
 const float *cvt_exec_value(const cvt_exec *e, cvt_value value, int image) {
-    cvt_context x = context_of(e, NULL, 0, 0);
+    cvt_context x = context_of(e, NULL, 0, 0, 0, 1);
     return cvt_at(&x, e->plan->refs[value], image);
 }
 

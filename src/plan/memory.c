@@ -170,10 +170,9 @@ static int collect(const layout *l, buffer *buffers, const cvt_kernels *kernels)
 static void set_refs(cvt_ref *refs, cvt_ref *workspaces, const layout *l, const buffer *buffers, int n) {
     for (int i = 0; i < n; i++) {
         if (buffers[i].owner < 0)
-            workspaces[~buffers[i].owner] = (cvt_ref){buffers[i].offset, 0, buffers[i].size};
+            workspaces[~buffers[i].owner] = (cvt_ref){buffers[i].offset, 0};
         else
-            refs[buffers[i].owner] =
-                (cvt_ref){buffers[i].offset, 0, cvt_shape_count(l->graph->values[buffers[i].owner].shape)};
+            refs[buffers[i].owner] = (cvt_ref){buffers[i].offset, 0};
     }
     for (int v = 0; v < l->graph->n_values; v++) {
         size_t start;
