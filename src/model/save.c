@@ -212,8 +212,8 @@ static bool in_int8(const cvt_graph *g, const cvt_node *node) {
 /* Which parameters are written as int8. */
 static cvt_status choose_rounded(saving *s, cvt_error *error) {
     const cvt_graph *g = s->model->graph;
-    for (int p = 0; s->dtype == CVT_DTYPE_COUNT && p < g->n_params; p++)
-        s->rounded[p] = s->model->sources[p].scales != NULL;
+    const bool kept = s->dtype == CVT_DTYPE_COUNT || s->dtype == CVT_I8;
+    for (int p = 0; p < g->n_params; p++) s->rounded[p] = kept && s->model->sources[p].scales;
     for (int i = 0; s->dtype == CVT_I8 && i < g->n_nodes; i++)
         if (in_int8(g, &g->nodes[i])) s->rounded[g->nodes[i].params[0]] = true;
     if ((rounds(s) || s->pack) && !s->names->identity)

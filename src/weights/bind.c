@@ -189,7 +189,7 @@ static cvt_status name_all(binding *b, cvt_arena *arena, cvt_error *error) {
 
 static size_t index_of(const cvt_weights *w, const cvt_tensor *t) { return (size_t)(t - cvt_weights_at(w, 0)); }
 
-/* May the parameter's tensor be int8, and is it? */
+/* May the parameter's tensor be int8, and is it? Any product's weight may, whatever this version would store so. */
 static bool is_int8(const binding *b, int index) {
     const char *precision = cvt_weights_metadata(b->weights, CVT_META_PRECISION);
     return b->tensors[index]->dtype == CVT_I8 && b->rounded[index] && b->dialect->identity && precision &&
@@ -232,8 +232,7 @@ static cvt_status check_packed(binding *b, cvt_error *error) {
 
 static cvt_status bind_all(binding *b, cvt_error *error) {
     for (int i = 0; i < b->graph->n_nodes; i++)
-        if (cvt_node_precision(b->graph, &b->graph->nodes[i], CVT_PRECISION_INT8) == CVT_PRECISION_INT8)
-            b->rounded[b->graph->nodes[i].params[0]] = true;
+        if (b->graph->nodes[i].op->product) b->rounded[b->graph->nodes[i].params[0]] = true;
     for (int p = 0; p < b->graph->n_params; p++) {
         b->tensors[p] = cvt_weights_find(b->weights, b->names[p]);
         if (!b->tensors[p]) continue;
