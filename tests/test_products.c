@@ -256,6 +256,66 @@ static void test_table(const cvt_kernels *kernels, cvt_precision precision) {
     test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
 }
 
+/* ---- panels in int8, byte by byte ------------------------------------------------------------------------------ */
+
+/* What a table says of its panels: "int8 4x16x4/64", or "int8 ref". */
+static cvt_int8_form form_of(const cvt_kernels *kernels) {
+    cvt_int8_form form = {.nr = kernels->nr, .group = 1, .depth = 1};
+    int vectors, lanes;
+    if (sscanf(kernels->product[CVT_PRECISION_INT8]->layout, "int8 %dx%dx%d/%d", &vectors, &lanes, &form.group,
+               &form.depth) == 4)
+        form.wide = form.group == 2;
+    return form;
+}
+
+/* Weights of each type, and of the odd kinds: not finite, tiny, 0. */
+static void make_weights(unsigned char *to, cvt_dtype dtype, size_t n, size_t k) {
+    static const float odd[] = {INFINITY, NAN, 1e-40f, 0, 3e38f};
+    for (size_t i = 0; i < n * k; i++) {
+        const size_t row = i / k, kind = row % 11;
+        float x = random_float();
+        if (kind < 5 && (kind > 1 || i % k == k / 2)) x = odd[kind] * (i % 3 ? 1 : -1);
+        const uint16_t half = dtype == CVT_F16 ? cvt_f32_to_f16(x) : cvt_f32_to_bf16(x);
+        if (dtype == CVT_I8) to[i] = (unsigned char)(int8_t)(x * 127.5f);
+        if (dtype == CVT_F32) memcpy(to + 4 * i, &x, sizeof x);
+        if (dtype == CVT_F16 || dtype == CVT_BF16) memcpy(to + 2 * i, &half, sizeof half);
+    }
+}
+
+static void check_panel(const cvt_kernels *kernels, report *r, cvt_dtype dtype, int k, int columns, bool scaled) {
+    const cvt_int8_form form = form_of(kernels);
+    const cvt_product_kernels *p = kernels->product[CVT_PRECISION_INT8];
+    const size_t size = p->panel_size(k), count = (size_t)columns * (size_t)k;
+    /* unaligned, and no more than what may be read */
+    unsigned char *block = malloc(count * cvt_dtype_size(dtype) + 1), *w = block + 1;
+    unsigned char *got = aligned(size), *expected = aligned(size);
+    float scale[64];
+    if (!block) abort();
+    for (int j = 0; j < columns; j++) scale[j] = random_float();
+    make_weights(w, dtype, (size_t)columns, (size_t)k);
+    p->pack(got, w, dtype, (size_t)k, k, columns, scaled ? scale : NULL);
+    cvt_int8_pack(expected, form, w, dtype, (size_t)k, k, columns, scaled ? scale : NULL);
+    size_t at = 0;
+    while (at < size && got[at] == expected[at]) at++;
+    if ((at < size || got[size] != 0xa5) && !r->failures++)
+        snprintf(r->first, sizeof r->first, "%s [%d, %d]: byte %zu of %zu", cvt_dtype_name(dtype), columns, k, at, size);
+    free(block), free(got), free(expected);
+}
+
+static void test_panels(const cvt_kernels *kernels) {
+    static const cvt_dtype dtypes[] = {CVT_I8, CVT_F32, CVT_F16, CVT_BF16};
+    static const int depths[] = {1, 2, 3, 4, 7, 8, 15, 16, 17, 20, 48, 63, 64, 65, 100, 128, 147, 255, 256, 257, 300, 592};
+    report r = {0};
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+        for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
+            for (int columns = 1; columns <= kernels->nr; columns += columns % 5 ? 1 : 3)
+                check_panel(kernels, &r, dtypes[i], depths[d], columns == kernels->nr - 1 ? kernels->nr : columns,
+                            columns % 2);
+    char name[80];
+    snprintf(name, sizeof name, "%s panels in int8", kernels->name);
+    test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
+}
+
 /* Weights that are not finite, tiny, or 0. */
 static void test_weights(void) {
     int8_t v[4];
@@ -272,6 +332,7 @@ int main(void) {
     for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
         if (kernels->product[CVT_PRECISION_F16]->rows) test_table(kernels, CVT_PRECISION_F16);
         test_table(kernels, CVT_PRECISION_INT8);
+        test_panels(kernels);
     }
     test_weights();
     return test_end();

@@ -8,6 +8,9 @@
 extern const cvt_product_kernels cvt_product_f16_avx512fp16, cvt_product_f16_neonfp16;
 extern const cvt_product_kernels cvt_product_int8_avx2vnni, cvt_product_int8_avx512vnni, cvt_product_int8_avx512amx,
     cvt_product_int8_neondot;
+/* How the products by AMX have their panels, too. */
+void cvt_int8_pack_avx512vnni(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                              const float *scale);
 
 extern const cvt_attention_kernels cvt_attention_avx512amx; /* in bfloat16 */
 

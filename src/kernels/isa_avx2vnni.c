@@ -25,6 +25,7 @@ INLINE vi v_dot(vi sum, vi a, vi b) {
 
 #include "kernels/tmpl_vector.h"
 #include "kernels/tmpl_math.h"
+#include "kernels/tmpl_stored.h"
 #include "kernels/tmpl_product.h"
 #include "kernels/tmpl_int8.h"
 

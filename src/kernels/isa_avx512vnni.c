@@ -25,10 +25,16 @@ INLINE vi v_dot(vi sum, vi a, vi b) {
 
 #include "kernels/tmpl_vector.h"
 #include "kernels/tmpl_math.h"
+#include "kernels/tmpl_stored.h"
 #include "kernels/tmpl_product.h"
 #include "kernels/tmpl_int8.h"
 
 const cvt_product_kernels cvt_product_int8_avx512vnni = PRODUCT_INT8;
+
+void cvt_int8_pack_avx512vnni(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                              const float *scale) {
+    int8_pack(panel, w, dtype, ldw, k, columns, scale);
+}
 
 TARGET_END
 #else

@@ -47,6 +47,7 @@ INLINE vh h_fma(vw a, vh b, vh c) {
 
 #include "kernels/tmpl_vector.h"
 #include "kernels/tmpl_math.h"
+#include "kernels/tmpl_stored.h"
 #include "kernels/tmpl_pack.h"
 #include "kernels/tmpl_product.h"
 #include "kernels/tmpl_f16.h"

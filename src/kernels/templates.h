@@ -14,6 +14,7 @@
 
 #include "kernels/tmpl_vector.h"
 #include "kernels/tmpl_math.h"
+#include "kernels/tmpl_stored.h"
 #include "kernels/tmpl_pack.h"
 #include "kernels/tmpl_product.h"
 #include "kernels/tmpl_gemm.h"

@@ -3,6 +3,7 @@
  *   v_dot(sum, a, b)   sum + the products of a group, lane by lane; a holds the same group in every lane */
 
 #include "kernels/tmpl_int8_rows.h"
+#include "kernels/tmpl_int8_pack.h"
 
 enum { DOT_LINE = NR * DOT_GROUP };
 
