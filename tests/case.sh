@@ -54,3 +54,13 @@ make_pictures() {
 
 # all_isas: the names of the instruction sets that can run here, as the program lists them
 all_isas() { CVT_ISA=none "$program" --version 2>&1 | sed -n 's/.*this machine runs //p' | tr -d ,; }
+
+# all_cases: the folders of the committed cases; of the sanitized build, where each takes long, the first of each family
+all_cases() {
+    for family in "$tests"/data/*; do
+        for input in "$family"/*/x.npy; do
+            if [ -e "$input" ]; then dirname "$input"; fi
+            if [ "${CVT_BUILD:-}" = sanitized ]; then break; fi
+        done
+    done
+}

@@ -53,8 +53,7 @@ packed() {
     result packed.safetensors "$2" other -t 2 && bytes plain other
 }
 
-for model in "$data"/*/*/x.npy; do
-    model=$(dirname "$model")
+for model in $(all_cases); do
     case=$(basename "$(dirname "$model")")/$(basename "$model")
     check "$case packed in f32" packed "$model" "$model" f32
     check "$case packed in int8" packed "$model" "$model" int8
