@@ -64,3 +64,27 @@ all_cases() {
         done
     done
 }
+
+# result_of MODEL CASE OUT [OPTION]...: one pass over the case's input
+result_of() {
+    from=$1 inputs=$2 out=$3
+    shift 3
+    for input in "$inputs"/x.npy "$inputs"/x[2-9].npy; do
+        if [ -e "$input" ]; then set -- "$@" -i "$input"; fi
+    done
+    rm -rf "$out" && "$program" run -m "$from" -o "$out" "$@"
+}
+
+# bytes OUT OUT: two such folders hold the same result
+bytes() { cmp "$1/output.npy" "$2/output.npy"; }
+
+# refuses STATUS TEXT COMMAND...: one line that holds the text
+refuses() {
+    want=$1 text=$2
+    shift 2
+    "$@" >out 2>err
+    status=$?
+    [ "$status" -eq "$want" ] && [ "$(lines err)" -eq 1 ] && grep -qF -e "$text" err && return 0
+    echo "status $status, $(cat err)"
+    return 1
+}

@@ -13,28 +13,6 @@ data=$tests/data
 . "$tests/case.sh"
 cd "$work" || exit 1
 
-# result MODEL CASE OUT [OPTION]...: one pass over the case's input
-result() {
-    from=$1 inputs=$2 out=$3
-    shift 3
-    for input in "$inputs"/x.npy "$inputs"/x[2-9].npy; do
-        if [ -e "$input" ]; then set -- "$@" -i "$input"; fi
-    done
-    rm -rf "$out" && "$program" run -m "$from" -o "$out" "$@"
-}
-bytes() { cmp "$1/output.npy" "$2/output.npy"; }
-
-# refuses STATUS TEXT COMMAND...: one line that holds the text
-refuses() {
-    want=$1 text=$2
-    shift 2
-    "$@" >out 2>err
-    status=$?
-    [ "$status" -eq "$want" ] && [ "$(lines err)" -eq 1 ] && grep -qF -e "$text" err && return 0
-    echo "status $status, $(cat err)"
-    return 1
-}
-
 # pack MODEL PRECISION: into packed.safetensors
 pack() {
     case $2 in
@@ -45,12 +23,12 @@ pack() {
 
 # packed MODEL CASE PRECISION: the same bytes from the packed file, for any number of threads, with taps and without
 packed() {
-    pack "$1" "$3" && "$program" check -m packed.safetensors >out && result "$1" "$2" plain --precision "$3" --tap all ||
+    pack "$1" "$3" && "$program" check -m packed.safetensors >out && result_of "$1" "$2" plain --precision "$3" --tap all ||
         return 1
     for threads in 1 3; do
-        result packed.safetensors "$2" other -t $threads --tap all && diff -r plain other || return 1
+        result_of packed.safetensors "$2" other -t $threads --tap all && diff -r plain other || return 1
     done
-    result packed.safetensors "$2" other -t 2 && bytes plain other
+    result_of packed.safetensors "$2" other -t 2 && bytes plain other
 }
 
 for model in $(all_cases); do
@@ -64,7 +42,7 @@ done
 sed -E 's/6, 12, 20/48, 80, 100/' "$data/cvt/tiny/config.json" >wide.json
 "$program" init -c wide.json --seed 3 -o wide.safetensors
 alone() { # PRECISION: three images at once and one by one
-    pack wide.safetensors "$1" && result packed.safetensors "$data/cvt/tiny" all --tap all || return 1
+    pack wide.safetensors "$1" && result_of packed.safetensors "$data/cvt/tiny" all --tap all || return 1
     for i in 0 1 2; do
         "$diff" slice "$data/cvt/tiny/x.npy" $i x$i.npy &&
             "$program" run -m wide.safetensors --precision "$1" -i x$i.npy -o image$i --tap all || return 1

@@ -14,18 +14,6 @@ data=$tests/data
 . "$tests/case.sh"
 cd "$work" || exit 1
 
-# result MODEL CASE OUT [OPTION]...: one pass over the case's input
-result() {
-    from=$1 inputs=$2 out=$3
-    shift 3
-    for input in "$inputs"/x.npy "$inputs"/x[2-9].npy; do
-        if [ -e "$input" ]; then set -- "$@" -i "$input"; fi
-    done
-    rm -rf "$out" && "$program" run -m "$from" -o "$out" "$@"
-}
-bytes() { cmp "$1/output.npy" "$2/output.npy"; }
-
-
 # How far a result may be from f32's, as a share of its norm. Rounding to 8 bits errs by about 0.5 % of each factor of a
 # product, to f16 by 0.02 %; a few products in a row, of which later ones see the errors of earlier ones, make at most
 # three times that here. In flax, norms divide by what small batches vary, which can be little: errors grow with it.
@@ -41,34 +29,34 @@ bound() { # CASE PRECISION
 # MODEL CASE: one file and what becomes of it
 stored() {
     "$program" convert "$1" --dtype int8 -o int8.safetensors && "$program" check -m int8.safetensors >/dev/null &&
-        result "$1" "$2" f32 && result int8.safetensors "$2" int8 && result int8.safetensors "$2" wide --precision f32 &&
-        result "$1" "$2" f16 --precision f16 || return 1
+        result_of "$1" "$2" f32 && result_of int8.safetensors "$2" int8 && result_of int8.safetensors "$2" wide --precision f32 &&
+        result_of "$1" "$2" f16 --precision f16 || return 1
     "$diff" near "$(bound "$2" int8)" f32/output.npy int8/output.npy &&
         "$diff" near "$(bound "$2" int8)" f32/output.npy wide/output.npy &&
         "$diff" near "$(bound "$2" f16)" f32/output.npy f16/output.npy || return 1
     "$program" convert int8.safetensors -o again.safetensors && cmp int8.safetensors again.safetensors &&
         "$program" convert int8.safetensors --dtype int8 -o again.safetensors &&
         cmp int8.safetensors again.safetensors || return 1
-    "$program" convert int8.safetensors --dtype f32 -o f32.safetensors && result f32.safetensors "$2" back &&
+    "$program" convert int8.safetensors --dtype f32 -o f32.safetensors && result_of f32.safetensors "$2" back &&
         "$diff" near 0.00001 wide/output.npy back/output.npy || return 1 # scales may be folded into those of norms
     # the largest weight of a row stays 127 / 127 of its scale, so rounding what was rounded changes next to nothing
-    result f32.safetensors "$2" twice --precision int8 && "$diff" near 0.001 int8/output.npy twice/output.npy
+    result_of f32.safetensors "$2" twice --precision int8 && "$diff" near 0.001 int8/output.npy twice/output.npy
 }
 
 # MODEL CASE: the same bytes from the file and from the original, for any number of threads, with taps and without
 steady() {
     "$program" convert "$1" --dtype int8 -o steady.safetensors || return 1
     for p in int8 f16; do
-        result "$1" "$2" one -t 1 --precision $p --tap all && result "$1" "$2" three -t 3 --precision $p --tap all &&
-            diff -r one three && result "$1" "$2" two -t 2 --precision $p && bytes one two || return 1
+        result_of "$1" "$2" one -t 1 --precision $p --tap all && result_of "$1" "$2" three -t 3 --precision $p --tap all &&
+            diff -r one three && result_of "$1" "$2" two -t 2 --precision $p && bytes one two || return 1
     done
-    result steady.safetensors "$2" one -t 2 && result "$1" "$2" two -t 1 --precision int8 && bytes one two
+    result_of steady.safetensors "$2" one -t 2 && result_of "$1" "$2" two -t 1 --precision int8 && bytes one two
 }
 
 # MODEL CASE: three images at once and one by one
 alone() {
     for p in int8 f16; do
-        result "$1" "$2" all --precision $p --tap all || return 1
+        result_of "$1" "$2" all --precision $p --tap all || return 1
         for i in 0 1 2; do
             rm -rf image$i && "$diff" slice "$2/x.npy" $i x$i.npy &&
                 "$program" run -m "$1" -i x$i.npy -o image$i --precision $p --tap all || return 1
@@ -135,15 +123,6 @@ check "pictures in f16 have the same bytes however they are run" pictures f16
 
 # ---- what is refused ----
 
-refuses() { # STATUS TEXT COMMAND...
-    want=$1 text=$2
-    shift 2
-    "$@" >out 2>err
-    status=$?
-    [ "$status" -eq "$want" ] && [ "$(lines err)" -eq 1 ] && grep -qF -e "$text" err && return 0
-    echo "status $status, $(cat err)"
-    return 1
-}
 foreign='int8 weights go under native names, not those of "hf"'
 check "int8 weights under foreign names" refuses 2 "$foreign" \
     "$program" convert "$data/cvt/tiny" --dtype int8 --names hf -o no.safetensors
