@@ -8,21 +8,8 @@
 #include "kernels/kernels.h"
 #include "kernels_bench.h"
 #include "kernels_matrix.h"
+#include "kernels_report.h"
 #include "test.h"
-
-/* Counts what is wrong and keeps the first. */
-typedef struct report {
-    int failures;
-    char first[200];
-} report;
-
-__attribute__((format(printf, 2, 3))) static void wrong(report *r, const char *format, ...) {
-    if (r->failures++) return;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(r->first, sizeof r->first, format, args);
-    va_end(args);
-}
 
 static void expect(report *r, float got, float expected, const char *what, size_t i, size_t j) {
     if (!same(got, expected)) wrong(r, "%s at %zu, %zu: %.9g, not %.9g", what, i, j, (double)got, (double)expected);
@@ -35,19 +22,6 @@ static void release(report *r, matrix *m, const char *what) {
 static void near(report *r, float got, double expected, double tolerance, const char *what, size_t i, size_t j) {
     if (!(fabs((double)got - expected) <= tolerance))
         wrong(r, "%s at %zu, %zu: %.9g, not %.9g", what, i, j, (double)got, expected);
-}
-
-/* What the table does for a * b + c: one rounding or two. */
-static float multiply_add(const cvt_kernels *kernels, float a, float b, float c) {
-    if (strcmp(kernels->name, "ref") && strcmp(kernels->name, "sse2")) return fmaf(a, b, c);
-    volatile float product = a * b; /* or the compiler may fuse it where the machine can */
-    return product + c;
-}
-
-/* act(x) by the table's own row kernel: every other place must agree with it to the bit. */
-static float act_one(const cvt_kernels *kernels, float x, cvt_act act) {
-    if (act != CVT_ACT_NONE) kernels->affine(&x, 1, &x, 1, 1, 1, NULL, NULL, act);
-    return x;
 }
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */

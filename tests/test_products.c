@@ -4,33 +4,16 @@
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels_matrix.h"
+#include "kernels_report.h"
 #include "test.h"
-
-typedef struct report {
-    int failures;
-    char first[256];
-} report;
 
 static void expect(report *r, float got, float expected, const char *what, size_t i, size_t j) {
     if (same(got, expected) || got == expected || r->failures++) return; /* 0 is -0 */
     snprintf(r->first, sizeof r->first, "%s at %zu, %zu: %.9g, not %.9g", what, i, j, (double)got, (double)expected);
 }
 
-static bool fused(const cvt_kernels *kernels) { return strcmp(kernels->name, "ref") && strcmp(kernels->name, "sse2"); }
-
 static bool signed_rows(const cvt_kernels *kernels) {
     return !strcmp(kernels->name, "neondot") || !strcmp(kernels->name, "neonfp16");
-}
-
-static float multiply_add(const cvt_kernels *kernels, float a, float b, float c) {
-    if (fused(kernels)) return fmaf(a, b, c);
-    volatile float product = a * b;
-    return product + c;
-}
-
-static float act_one(const cvt_kernels *kernels, float x, cvt_act act) {
-    if (act != CVT_ACT_NONE) kernels->affine(&x, 1, &x, 1, 1, 1, NULL, NULL, act);
-    return x;
 }
 
 typedef struct how {

@@ -1,0 +1,44 @@
+/* kernels_report.h - what the tests of kernels share: counting what is wrong, and what a table does to single numbers. */
+#ifndef CVT_TESTS_KERNELS_REPORT_H
+#define CVT_TESTS_KERNELS_REPORT_H
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+/* Counts what is wrong and keeps the first. */
+typedef struct report {
+    int failures;
+    char first[200];
+} report;
+
+__attribute__((format(printf, 2, 3))) static inline void wrong(report *r, const char *format, ...) {
+    if (r->failures++) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(r->first, sizeof r->first, format, args);
+    va_end(args);
+}
+
+/* Does the table round a * b + c once? */
+static inline bool fused(const cvt_kernels *kernels) {
+    return strcmp(kernels->name, "ref") && strcmp(kernels->name, "sse2");
+}
+
+/* What the table does for a * b + c: one rounding or two. */
+static inline float multiply_add(const cvt_kernels *kernels, float a, float b, float c) {
+    if (fused(kernels)) return fmaf(a, b, c);
+    volatile float product = a * b; /* or the compiler may fuse it where the machine can */
+    return product + c;
+}
+
+/* act(x) by the table's own row kernel: every other place must agree with it to the bit. */
+static inline float act_one(const cvt_kernels *kernels, float x, cvt_act act) {
+    if (act != CVT_ACT_NONE) kernels->affine(&x, 1, &x, 1, 1, 1, NULL, NULL, act);
+    return x;
+}
+
+#endif
