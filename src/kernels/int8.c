@@ -1,4 +1,4 @@
-/* int8.c - weights rounded to int8, and their panels: done once, in plain C, so that every table has the same bytes. */
+/* int8.c - weights rounded to int8, and their panels, in plain C: what files store, and the oracle of every table. */
 #include "kernels/int8.h"
 
 #include <string.h>
@@ -60,22 +60,15 @@ size_t cvt_int8_row_size(cvt_int8_form form, int k) {
     return whole_lines(depth_of(form, k) * (form.wide ? 2 : 1)) + 64;
 }
 
-/* n weights of column j of a panel, from depth `first` (a multiple of the group) on. */
-static void place(void *values, cvt_int8_form form, size_t j, size_t first, const int8_t *v, size_t n) {
+/* Column j of a panel, n weights. */
+static void place(void *values, cvt_int8_form form, size_t j, const int8_t *v, size_t n) {
     const size_t group = (size_t)form.group, line = (size_t)form.nr * group;
-    size_t at = first / group * line + j * group;
-    for (size_t i = 0; i < n; i += group, at += line) {
-        const size_t part = n - i < group ? n - i : group;
-        if (!form.wide && part == 4) {
-            memcpy((int8_t *)values + at, v + i, 4);
-            continue;
-        }
-        for (size_t g = 0; g < part; g++) {
-            if (form.wide)
-                ((int16_t *)values)[at + g] = v[i + g];
-            else
-                ((int8_t *)values)[at + g] = v[i + g];
-        }
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = i / group * line + j * group + i % group;
+        if (form.wide)
+            ((int16_t *)values)[at] = v[i];
+        else
+            ((int8_t *)values)[at] = v[i];
     }
 }
 
@@ -93,6 +86,6 @@ void cvt_int8_pack(void *panel, cvt_int8_form form, const void *w, cvt_dtype dty
         int32_t sum = 0;
         for (size_t i = 0; i < depth; i++) sum += v[i];
         sums[j] = (float)sum;
-        place(sums + form.nr, form, j, 0, v, depth);
+        place(sums + form.nr, form, j, v, depth);
     }
 }

@@ -16,6 +16,7 @@
 TARGET_BEGIN("amx-tile,amx-int8,avx512vnni,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
 
 #include "kernels/vectors_avx512.h"
+#include "kernels/amx_tiles.h"
 
 #define DOT_GROUP 4
 #define DOT_DEPTH 64
@@ -26,24 +27,7 @@ typedef uint8_t dot_t;
 #include "kernels/tmpl_math.h"
 #include "kernels/tmpl_int8_rows.h"
 
-enum { TILE = 16, BLOCK = 2 * TILE, LINE = NR * DOT_GROUP, STEP = DOT_DEPTH / DOT_GROUP * LINE };
-
-/* The operand of ldtilecfg: bytes of a row and rows of each tile. */
-typedef struct tile_config {
-    uint8_t palette, start, reserved[14];
-    uint16_t bytes[16];
-    uint8_t rows[16];
-} tile_config;
-
-/* Tiles for `upper` + `lower` rows; lower may be 0. */
-static void set_tiles(size_t upper, size_t lower) {
-    tile_config c = {.palette = 1};
-    c.rows[0] = c.rows[1] = c.rows[4] = (uint8_t)upper;
-    c.rows[2] = c.rows[3] = c.rows[5] = (uint8_t)lower;
-    c.rows[6] = c.rows[7] = TILE;
-    for (int i = 0; i < 8; i++) c.bytes[i] = c.rows[i] ? 64 : 0;
-    _tile_loadconfig(&c);
-}
+enum { BLOCK = 2 * TILE, LINE = NR * DOT_GROUP, STEP = DOT_DEPTH / DOT_GROUP * LINE };
 
 typedef struct block {
     const char *a, *b; /* rows, `size` bytes apart; columns, LINE bytes a group */

@@ -16,12 +16,13 @@
 TARGET_BEGIN("amx-tile,amx-bf16,avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
 
 #include "kernels/vectors_avx512.h"
+#include "kernels/amx_tiles.h"
 
 #include "kernels/tmpl_vector.h"
 
 /* Tiles: 16 rows, of columns 16 f32 or 32 bf16 wide. A tile of a packed operand is 16 pairs of neighbours along the
  * depth, each pair side by side in one column. */
-enum { TILE = 16, DEPTH = 32, BLOCK = 32, TILE_FLOATS = 256, WAYS = 4 };
+enum { DEPTH = 32, BLOCK = 32, TILE_FLOATS = 256, WAYS = 4 };
 
 static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 static size_t keys_floats(int s, int d) { return round_up((size_t)s, BLOCK) * round_up((size_t)d, DEPTH) / 2; }
@@ -82,19 +83,6 @@ static void pack(float *panels, const cvt_attention_head *h) {
 }
 
 /* ---- products -------------------------------------------------------------------------------------------------- */
-
-/* The operand of ldtilecfg: bytes of a row and rows of each tile. */
-typedef struct tile_config {
-    uint8_t palette, start, reserved[14];
-    uint16_t bytes[16];
-    uint8_t rows[16];
-} tile_config;
-
-static void set_tiles(void) {
-    tile_config c = {.palette = 1};
-    for (int i = 0; i < 8; i++) c.rows[i] = TILE, c.bytes[i] = 64;
-    _tile_loadconfig(&c);
-}
 
 /* c [32, 32] = a [32, depth] b, or only 16 rows of it; rows of a are depth / 2 floats apart, those of c ldc. */
 static void multiply(float *c, size_t ldc, const float *a, const float *b, size_t depth, bool lower) {
@@ -194,7 +182,7 @@ static void attend(const cvt_attention *a) {
     float *queries = a->scratch, *scores = queries + BLOCK * depth / 2, *rounded = scores + BLOCK * n;
     float *sums = rounded + BLOCK * n / 2, *factors = sums + BLOCK * BLOCK;
     const vf scale = v_set(a->scale * 1.44269504f);
-    set_tiles();
+    set_tiles(TILE, TILE);
     memset(queries, 0, BLOCK * depth / 2 * sizeof *queries);
     for (size_t row = 0; row < (size_t)a->t; row += BLOCK) {
         const size_t m = part((size_t)a->t, row, BLOCK);

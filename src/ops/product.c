@@ -40,8 +40,7 @@ static int tiles(const void *p, int n) {
     return columns * n * blocks(a->rows, a->row_block);
 }
 
-/* Rows [row, row + m) of an image, against the panels of columns [col, col + n); the panel at
- * `next` follows. */
+/* Rows [row, row + m) of an image, against the panels of columns [col, col + n); the panel at `next` follows. */
 static void multiply(const product *a, const cvt_context *x, int image, int row, int m, int col, int n,
                      const void *panels, const void *next) {
     size_t r = (size_t)row, k = (size_t)a->k, ldc = (size_t)a->n, c = (size_t)col;
