@@ -12,7 +12,7 @@
 /* Counts what is wrong and keeps the first. */
 typedef struct report {
     int failures;
-    char first[200];
+    char first[256];
 } report;
 
 __attribute__((format(printf, 2, 3))) static inline void wrong(report *r, const char *format, ...) {
