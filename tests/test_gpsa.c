@@ -16,9 +16,12 @@ typedef struct expected {
     double content[MOST * MOST], position[MOST * MOST], map[MOST * MOST], out[MOST * WIDTH], gate;
 } expected;
 
+/* Not fmax: gcc 12 for AArch64 fails on it at -O3 (internal error). */
+static double larger(double a, double b) { return b > a ? b : a; }
+
 static void softmax(double *row, int n) {
     double most = -INFINITY, sum = 0;
-    for (int i = 0; i < n; i++) most = fmax(most, row[i]);
+    for (int i = 0; i < n; i++) most = larger(most, row[i]);
     for (int i = 0; i < n; i++) sum += row[i] = exp(row[i] - most);
     for (int i = 0; i < n; i++) row[i] /= sum;
 }
@@ -51,7 +54,7 @@ static double distance(const float *got, const double *wanted, int rows, int col
     double most = 0;
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++)
-            most = fmax(most, fabs((double)got[i * ld + j] - wanted[i * columns + j]));
+            most = larger(most, fabs((double)got[i * ld + j] - wanted[i * columns + j]));
     return most;
 }
 
@@ -65,11 +68,11 @@ static double worst_of(const cvt_exec *exec, cvt_value tokens, cvt_value out, co
     for (int head = 0; head < HEADS; head++) {
         const int start = head * n * n;
         compute(&e, x, h, w, head, weight + 3 * head, bias[head], gate[head]);
-        most = fmax(most, distance(values[0] + head * WIDTH, e.out, n, WIDTH, CHANNELS));
-        most = fmax(most, distance(values[1] + start, e.map, n, n, n));
-        most = fmax(most, distance(values[2] + start, e.content, n, n, n));
-        most = fmax(most, distance(values[3] + start, e.position, n, n, n));
-        most = fmax(most, fabs((double)values[4][head] - e.gate));
+        most = larger(most, distance(values[0] + head * WIDTH, e.out, n, WIDTH, CHANNELS));
+        most = larger(most, distance(values[1] + start, e.map, n, n, n));
+        most = larger(most, distance(values[2] + start, e.content, n, n, n));
+        most = larger(most, distance(values[3] + start, e.position, n, n, n));
+        most = larger(most, fabs((double)values[4][head] - e.gate));
     }
     return most;
 }

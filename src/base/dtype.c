@@ -2,10 +2,15 @@
 #include "base/dtype.h"
 
 #include <assert.h>
+#include <float.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/num.h"
 
+/* What the sources rely on everywhere: such a machine is refused here, by the compiler. */
+_Static_assert(SIZE_MAX >= UINT64_MAX, "cvt needs a 64-bit machine: sizes of tensors are 64-bit");
+_Static_assert(FLT_EVAL_METHOD == 0, "cvt needs float arithmetic in float: on 32-bit x86 build for x86-64 instead");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stored tensors are little-endian and are used as they lie");
 
 static const struct dtype {

@@ -71,7 +71,10 @@ static size_t workspace(const cvt_work *w, const cvt_graph *graph, const cvt_ker
 static void fill_axis(float *table, float *times, double factor, int n, double linear, double square) {
     for (int i = 0; i < n; i++, table += n, times += n) {
         double most = -INFINITY, sum = 0;
-        for (int j = 0; j < n; j++) most = fmax(most, (linear + square * (j - i)) * (j - i));
+        for (int j = 0; j < n; j++) {
+            const double score = (linear + square * (j - i)) * (j - i);
+            if (score > most) most = score; /* not fmax: gcc 12 for AArch64 fails on it at -O3 (internal error) */
+        }
         for (int j = 0; j < n; j++) sum += exp((linear + square * (j - i)) * (j - i) - most);
         for (int j = 0; j < n; j++) {
             double share = exp((linear + square * (j - i)) * (j - i) - most) / sum;
