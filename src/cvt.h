@@ -59,21 +59,21 @@ typedef struct cvt_model cvt_model;
 typedef struct cvt_session cvt_session;
 
 typedef struct cvt_options {
-    const char *config;      /* a config file to use instead of the one beside the weights, or NULL */
-    const char *labels;      /* a file with a label a line, or NULL for what the model carries */
+    const char *config;         /* a config file to use instead of the one beside the weights, or NULL */
+    const char *labels;         /* a file with a label a line, or NULL for what the model carries */
     const char *default_labels; /* such a file for models of 1000 classes that carry none, or NULL */
-    const char *const *taps; /* names of values that runs must keep, or the single name "all"; NULL for none */
+    const char *const *taps;    /* names of values that runs must keep, or the single name "all"; NULL for none */
     size_t n_taps;
-    bool embedding;          /* runs must keep what the last linear layer reads, for cvt_session_embedding */
-    int height, width;       /* build for this input size; 0: what the config says */
-    const int (*sizes)[2];   /* the same for every input of a model of several: sizes[0] is not read, 0: as above */
+    bool embedding;        /* runs must keep what the last linear layer reads, for cvt_session_embedding */
+    int height, width;     /* build for this input size; 0: what the config says */
+    const int (*sizes)[2]; /* the same for every input of a model of several: sizes[0] is not read, 0: as above */
     size_t n_sizes;
-    int images;              /* images expected in the model's life: decides whether packing weights ahead pays */
-    bool no_weights;         /* build the graph from the config alone: enough for listings, not for sessions */
-    bool weights_later;      /* stop where images can be read for the model; cvt_model_load does the rest */
-    const char *precision;   /* "f32", "f16", "int8": of products with weights; NULL: int8 for int8 weights, else f32 */
-    bool random_weights;     /* with no file: draw weights from `seed` (tests, benchmarks) */
-    bool reference;          /* unfused plan on reference kernels: slow, the oracle of the other one */
+    int images;            /* images expected in the model's life: decides whether packing weights ahead pays */
+    bool no_weights;       /* build the graph from the config alone: enough for listings, not for sessions */
+    bool weights_later;    /* stop where images can be read for the model; cvt_model_load does the rest */
+    const char *precision; /* "f32", "f16", "int8": of products with weights; NULL: int8 for int8 weights, else f32 */
+    bool random_weights;   /* with no file: draw weights from `seed` (tests, benchmarks) */
+    bool reference;        /* unfused plan on reference kernels: slow, the oracle of the other one */
     uint64_t seed;
 } cvt_options;
 
@@ -96,16 +96,17 @@ typedef struct cvt_tensor_info {
     int64_t shape[8]; /* of one image: without N */
 } cvt_tensor_info;
 
-const char *cvt_model_arch(const cvt_model *model);    /* "cvt" */
-const char *cvt_model_dialect(const cvt_model *model); /* whose weight names: "hf", "microsoft", ...; "" without weights */
+const char *cvt_model_arch(const cvt_model *model); /* "cvt" */
+const char *
+cvt_model_dialect(const cvt_model *model); /* whose weight names: "hf", "microsoft", ...; "" without weights */
 int cvt_model_inputs(const cvt_model *model);
 cvt_tensor_info cvt_model_input(const cvt_model *model, int index);
 cvt_tensor_info cvt_model_output(const cvt_model *model);
-int cvt_model_taps(const cvt_model *model);                         /* every value that could be kept */
+int cvt_model_taps(const cvt_model *model); /* every value that could be kept */
 cvt_tensor_info cvt_model_tap(const cvt_model *model, int index);
 int cvt_model_find_tap(const cvt_model *model, const char *name); /* its index, or -1 */
 cvt_tensor_info cvt_model_embedding(const cvt_model *model); /* what the last linear layer reads; name NULL: unknown */
-const char *cvt_model_precision(const cvt_model *model); /* "f32", ...: what its runs use */
+const char *cvt_model_precision(const cvt_model *model);     /* "f32", ...: what its runs use */
 int64_t cvt_model_parameters(const cvt_model *model);
 int64_t cvt_model_buffers(const cvt_model *model);
 int64_t cvt_model_macs(const cvt_model *model);
@@ -128,7 +129,8 @@ typedef struct cvt_attention_info {
 cvt_attention_info cvt_model_attention(const cvt_model *model, int tap); /* heads 0: no attention */
 /* Attention rollout (Abnar and Zuidema 2020): the maps by which each layer passes on the tokens that reach the one of
  * `tap`, first to last, that one included. All are [heads, T, T], with the largest T in `tap`: to an earlier one the
- * class tokens that join later are strangers. chain: room for cvt_model_taps. CVT_USAGE where there is no such chain. */
+ * class tokens that join later are strangers. chain: room for cvt_model_taps. CVT_USAGE where there is no such chain.
+ */
 cvt_status cvt_model_rollout(const cvt_model *model, int tap, int *chain, int *n, cvt_error *error);
 
 /* The listing. CVT_ROWS_CVT: a row per layer that computes, parameters counted once. CVT_ROWS_TORCHSUMMARY: a row per
@@ -145,10 +147,10 @@ int cvt_model_rows(const cvt_model *model, cvt_row_style style);
 cvt_row cvt_model_row(const cvt_model *model, cvt_row_style style, int index);
 
 /* Writes the model as one self-contained safetensors file: weights, config, preprocessing, labels. dtype: "f32", "f16",
- * "bf16", "int8" (of the products' weights, under native names), or NULL to keep what is stored; names: a dialect of the
- * family ("native", "hf", ...), or NULL to keep. pack: the weights of products as the kernels of this machine read them,
- * so that they are used straight from the file, and by no other kind of machine; under native names, of a model opened
- * for many images, in the precision that it was opened for. */
+ * "bf16", "int8" (of the products' weights, under native names), or NULL to keep what is stored; names: a dialect of
+ * the family ("native", "hf", ...), or NULL to keep. pack: the weights of products as the kernels of this machine read
+ * them, so that they are used straight from the file, and by no other kind of machine; under native names, of a model
+ * opened for many images, in the precision that it was opened for. */
 cvt_status cvt_model_save(const cvt_model *model, const char *path, const char *dtype, const char *names, bool pack,
                           cvt_error *error);
 
@@ -165,7 +167,7 @@ void cvt_session_free(cvt_session *session);
 /* One forward pass. inputs[i]: n tensors of cvt_model_input(model, i), back to back. The results stay valid until the
  * next run. Logits that are not finite are CVT_NON_FINITE. */
 cvt_status cvt_session_run(cvt_session *session, const float *const *inputs, int n, cvt_error *error);
-const float *cvt_session_output(const cvt_session *session);                   /* [n, output shape] */
+const float *cvt_session_output(const cvt_session *session); /* [n, output shape] */
 /* Copies the named tap, [n, tap shape], into `to`; the tap must be among options.taps. */
 cvt_status cvt_session_tap(const cvt_session *session, const char *name, float *to, cvt_error *error);
 /* The same of what the last linear layer reads, [n, embedding shape]; the model was opened with options.embedding. */
@@ -201,13 +203,20 @@ typedef struct cvt_image_options {
     bool allow_truncated; /* take what there is of a torn file */
 } cvt_image_options;
 
-typedef enum cvt_image_stop { CVT_STOP_NONE, CVT_STOP_DECODE, CVT_STOP_ORIENT, CVT_STOP_RESIZE, CVT_STOP_CROP } cvt_image_stop;
+typedef enum cvt_image_stop {
+    CVT_STOP_NONE,
+    CVT_STOP_DECODE,
+    CVT_STOP_ORIENT,
+    CVT_STOP_RESIZE,
+    CVT_STOP_CROP
+} cvt_image_stop;
 
 cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error);
 void cvt_image_free(cvt_image *image);
 
 /* Reads a picture from a file or from memory, as far as `stop` (CVT_STOP_NONE: all the way) by the model's recipe. */
-cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop, cvt_error *error);
+cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
+                          cvt_error *error);
 cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size,
                                  cvt_image_stop stop, cvt_error *error);
 /* The tensor the model is fed, [C, H, W]; the pixels [H, W, 3] as they are at the stop, without one those that the
@@ -222,7 +231,8 @@ const char *cvt_image_warning(const cvt_image *image);
 /* "avx2", ...: the kernels in use on this machine; CVT_ISA in the environment forces a level.
  * CVT_USAGE if that level is unknown or cannot run here. */
 cvt_status cvt_isa(const char **name, cvt_error *error);
-/* Multiply-adds a second that one thread of this machine does on registers alone: the peak that speed is measured by. */
+/* Multiply-adds a second that one thread of this machine does on registers alone: the peak that speed is measured by.
+ */
 double cvt_peak_macs(void);
 
 #if defined(__GNUC__)

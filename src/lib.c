@@ -254,7 +254,8 @@ cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
             TRY(check_panels(m, p, error));
         else
             TRY(check_values(m, p, "", source.data, source.dtype, param->count, 0, error));
-        if (source.scales) TRY(check_values(m, p, CVT_INT8_SCALE, source.scales, CVT_F32, (size_t)param->shape[0], 0, error));
+        if (source.scales)
+            TRY(check_values(m, p, CVT_INT8_SCALE, source.scales, CVT_F32, (size_t)param->shape[0], 0, error));
     }
     return CVT_OK;
 }

@@ -167,8 +167,8 @@ static void test_writing(void) {
               error.message);
     cvt_out_abandon(&out);
     test_case(holds(path, "new"), "abandoned after the end", "it is gone");
-    test_case(cvt_out_open(&out, path, &error) == CVT_OK && cvt_out_write(&out, "newer", 5, &error) == CVT_OK,
-              "again", "%s", error.message);
+    test_case(cvt_out_open(&out, path, &error) == CVT_OK && cvt_out_write(&out, "newer", 5, &error) == CVT_OK, "again",
+              "%s", error.message);
     cvt_out_abandon(&out);
     cvt_out_abandon(&out);
     test_case(holds(path, "new"), "what is abandoned leaves no trace", "it does");

@@ -1,5 +1,5 @@
-/* test_gpsa.c - gated positional self-attention on grids that are no squares, against the formula written out in double:
- * the tokens, the blended map, content, position and gate, on every instruction set that runs here. */
+/* test_gpsa.c - gated positional self-attention on grids that are no squares, against the formula written out in
+ * double: the tokens, the blended map, content, position and gate, on every instruction set that runs here. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -53,8 +53,7 @@ static void compute(expected *e, const float *x, int h, int w, int head, const f
 static double distance(const float *got, const double *wanted, int rows, int columns, int ld) {
     double most = 0;
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++)
-            most = larger(most, fabs((double)got[i * ld + j] - wanted[i * columns + j]));
+        for (int j = 0; j < columns; j++) most = larger(most, fabs((double)got[i * ld + j] - wanted[i * columns + j]));
     return most;
 }
 

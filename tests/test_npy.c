@@ -235,7 +235,8 @@ static void test_rows_given_up(void) {
     cvt_npy_rows_abandon(&rows);
     test_case(ok && access(scratch, F_OK) != 0, "rows that are given up leave nothing", "%s", error.message);
     cvt_status status = cvt_npy_rows_open(&rows, "/dev/full", 1, shape, &error);
-    test_case(status == CVT_OUTPUT && strstr(error.message, "/dev/full: "), "rows onto a full device", "%s", error.message);
+    test_case(status == CVT_OUTPUT && strstr(error.message, "/dev/full: "), "rows onto a full device", "%s",
+              error.message);
     int ends[2];
     if (pipe(ends) != 0) return;
     char path[32];

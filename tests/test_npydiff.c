@@ -207,7 +207,8 @@ static int compare_batch(verdict *v, const char *folder, char **alone, int n) {
 static void near(verdict *v, const char *share, const char *expected, const char *got) {
     cvt_npy e = {0}, g = {0};
     double off = 0, all = 0;
-    if (read(v, &e, expected, NULL) && read(v, &g, got, NULL) && !same_shape(&e, &g)) refuse(v, "%s has another shape", got);
+    if (read(v, &e, expected, NULL) && read(v, &g, got, NULL) && !same_shape(&e, &g))
+        refuse(v, "%s has another shape", got);
     for (size_t i = 0; v->ok && i < e.count; i++) {
         double d = (double)g.data[i] - e.data[i];
         off += d * d;

@@ -325,8 +325,9 @@ static void check_windows(void) {
 /* All levels of vectors give the same bytes; black and white alone reach the largest sums. */
 static void check_levels(void) {
     static const char *const levels[] = {"ref", "avx2", "avx512vnni"};
-    static const int sizes[][4] = {{1, 1, 5, 3},    {2, 3, 9, 7},     {5, 9, 3, 2},     {97, 61, 224, 141}, {640, 33, 341, 17},
-                                   {63, 48, 62, 4}, {4032, 5, 17, 3}, {64001, 2, 1, 2}, {333, 40, 100, 40}, {66, 17, 65, 16}};
+    static const int sizes[][4] = {{1, 1, 5, 3},       {2, 3, 9, 7},    {5, 9, 3, 2},     {97, 61, 224, 141},
+                                   {640, 33, 341, 17}, {63, 48, 62, 4}, {4032, 5, 17, 3}, {64001, 2, 1, 2},
+                                   {333, 40, 100, 40}, {66, 17, 65, 16}};
     const char *given = getenv("CVT_ISA");
     char kept[32];
     snprintf(kept, sizeof kept, "%s", given ? given : "");
@@ -343,7 +344,8 @@ static void check_levels(void) {
         int wrong = 0;
         for (int hard = 0; hard < 2; hard++) {
             fill_noise(&in, s[0], s[1]);
-            for (size_t k = 0; hard && k < (size_t)s[0] * (size_t)s[1] * 3; k++) in.data[k] = in.data[k] < 128 ? 0 : 255;
+            for (size_t k = 0; hard && k < (size_t)s[0] * (size_t)s[1] * 3; k++)
+                in.data[k] = in.data[k] < 128 ? 0 : 255;
             for (int filter = CVT_FILTER_BOX; filter <= CVT_FILTER_LANCZOS; filter++) {
                 const cvt_window all = {s[2], s[3], 0, 0, s[2], s[3]};
                 for (int k = 0; k < 3; k++)
@@ -351,7 +353,8 @@ static void check_levels(void) {
                 for (int k = 1; k < 3; k++) wrong += !same_window(&out[k], &out[0], 0, 0);
             }
         }
-        test_case(wrong == 0, "levels agree on a resize", "%d x %d to %d x %d: %d wrong", s[0], s[1], s[2], s[3], wrong);
+        test_case(wrong == 0, "levels agree on a resize", "%d x %d to %d x %d: %d wrong", s[0], s[1], s[2], s[3],
+                  wrong);
     }
     for (int k = 0; k < 3; k++) {
         cvt_pixels_free(&out[k]);

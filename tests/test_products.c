@@ -22,8 +22,8 @@ typedef struct how {
 } how;
 
 /* What one product should come to, before the activation; row i of a, row j of w, which is scaled by `scale`. */
-typedef float result(const cvt_kernels *kernels, const matrix *a, size_t i, const matrix *w, size_t j, const float *scale,
-                     const float *bias);
+typedef float result(const cvt_kernels *kernels, const matrix *a, size_t i, const matrix *w, size_t j,
+                     const float *scale, const float *bias);
 
 /* ---- int8, as kernels.h says it -------------------------------------------------------------------------------- */
 
@@ -231,7 +231,9 @@ static void test_table(const cvt_kernels *kernels, cvt_precision precision) {
     check(kernels, precision, &r, f16 ? 62 : 197, nr + 5, 96, (how){.bias = true, .residual = true, .scale = true});
     check(kernels, precision, &r, 33, nr, 1728, (how){.residual = true, .stored = true});
     if (f16) {
-        for (size_t k = 30; k < 264; k += k % 32 == 0 ? 1 : k % 32 == 1 ? 30 : 1) /* around the ends of runs and blocks */
+        for (size_t k = 30; k < 264; k += k % 32 == 0   ? 1
+                                          : k % 32 == 1 ? 30
+                                                        : 1) /* around the ends of runs and blocks */
             check(kernels, precision, &r, 25, nr, k, (how){.bias = true, .huge = k % 2});
     }
     char name[80];
@@ -281,13 +283,15 @@ static void check_panel(const cvt_kernels *kernels, report *r, cvt_dtype dtype, 
     size_t at = 0;
     while (at < size && got[at] == expected[at]) at++;
     if ((at < size || got[size] != 0xa5) && !r->failures++)
-        snprintf(r->first, sizeof r->first, "%s [%d, %d]: byte %zu of %zu", cvt_dtype_name(dtype), columns, k, at, size);
+        snprintf(r->first, sizeof r->first, "%s [%d, %d]: byte %zu of %zu", cvt_dtype_name(dtype), columns, k, at,
+                 size);
     free(block), free(got), free(expected);
 }
 
 static void test_panels(const cvt_kernels *kernels) {
     static const cvt_dtype dtypes[] = {CVT_I8, CVT_F32, CVT_F16, CVT_BF16};
-    static const int depths[] = {1, 2, 3, 4, 7, 8, 15, 16, 17, 20, 48, 63, 64, 65, 100, 128, 147, 255, 256, 257, 300, 592};
+    static const int depths[] = {1,  2,  3,  4,   7,   8,   15,  16,  17,  20,  48,
+                                 63, 64, 65, 100, 128, 147, 255, 256, 257, 300, 592};
     report r = {0};
     for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
         for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)

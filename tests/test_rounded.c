@@ -84,7 +84,8 @@ static cvt_status run(const cvt_model *model, float logits[16], cvt_error *error
     for (size_t i = 0; i < count; i++) x[i] = (float)(i % 97) / 48 - 1;
     cvt_status status = cvt_session_new(&session, model, 1, 1, error);
     if (status == CVT_OK) status = cvt_session_run(session, inputs, 1, error);
-    if (status == CVT_OK) memcpy(logits, cvt_session_output(session), (size_t)cvt_model_classes(model) * sizeof *logits);
+    if (status == CVT_OK)
+        memcpy(logits, cvt_session_output(session), (size_t)cvt_model_classes(model) * sizeof *logits);
     cvt_session_free(session);
     free(x);
     return status;
@@ -217,7 +218,8 @@ static void test_places(void) {
 
     cvt_tensor *t = find(WEIGHT);
     t->shape[t->rank++] = 1;
-    refuse("int8 of another shape", OPENING, CVT_WEIGHTS, "\"" WEIGHT "\" is [20, 80, 1], the model needs [20, 80]", bad);
+    refuse("int8 of another shape", OPENING, CVT_WEIGHTS, "\"" WEIGHT "\" is [20, 80, 1], the model needs [20, 80]",
+           bad);
 
     t = find(WEIGHT);
     t->dtype = CVT_U8;
@@ -238,7 +240,7 @@ static void test_odd(void) {
         int weight;
         float scale;
     } odd[] = {
-        {"weights of -128", -128, 1e-3f},      {"weights of 127", 127, 1e-3f},   {"scales of 0", 100, 0},
+        {"weights of -128", -128, 1e-3f},       {"weights of 127", 127, 1e-3f},      {"scales of 0", 100, 0},
         {"scales that are negative", 5, -0.1f}, {"scales that are tiny", 5, 1e-40f},
     };
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {

@@ -288,8 +288,8 @@ static void test_content(void) {
     cvt_error error = {0};
     test_case(cvt_weights_open(&weights, "build/no such file", &error) == CVT_NOT_FOUND && !weights, "no file", "%s",
               error.message);
-    test_case(cvt_weights_open(&weights, "build", &error) == CVT_UNREADABLE && !weights, "a folder",
-              "%s", error.message);
+    test_case(cvt_weights_open(&weights, "build", &error) == CVT_UNREADABLE && !weights, "a folder", "%s",
+              error.message);
 }
 
 static void test_bad_shards(void) {

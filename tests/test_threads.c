@@ -1,5 +1,5 @@
-/* test_threads.c - how many threads: made-up trees of cgroup files, and the variables that people set. The expected numbers
- * follow from the kernel's documents: quota / period processors, each level limiting all below it. */
+/* test_threads.c - how many threads: made-up trees of cgroup files, and the variables that people set. The expected
+ * numbers follow from the kernel's documents: quota / period processors, each level limiting all below it. */
 #include "cli/threads.c"
 
 #include <sys/stat.h>
@@ -91,7 +91,8 @@ static void test_choices(void) {
         set_variable("CVT_THREADS", c->ours);
         set_variable("OMP_NUM_THREADS", c->openmp);
         cvt_status status = cvt_threads_choose(&settings, c->many, &got, &error);
-        bool ok = c->inside ? status == CVT_OK && got.inside == c->inside && got.jobs == c->at_once : status == CVT_USAGE;
+        bool ok =
+            c->inside ? status == CVT_OK && got.inside == c->inside && got.jobs == c->at_once : status == CVT_USAGE;
         test_case(ok, c->name, "status %d, %d inside, %d at once", status, got.inside, got.jobs);
     }
 }

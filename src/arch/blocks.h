@@ -40,15 +40,17 @@ cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_b
 
 /* Rows for the names that a layer of vit_pytorch's Transformer has: scope N of the graph, F in the file. In the older
  * ones norms are modules around the parts. */
-#define CVT_VP_ATTENTION(N, F)                                                            \
-    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.to_qkv.*"), \
-        {N "attn.proj.*", F "0.to_out.0.*"}
+#define CVT_VP_ATTENTION(N, F)                                                              \
+    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.to_qkv.*"), { \
+        N "attn.proj.*", F "0.to_out.0.*"                                                   \
+    }
 #define CVT_VP_MLP(N, F) \
-    {N "norm2.*", F "1.net.0.*"}, {N "mlp.fc1.*", F "1.net.1.*"}, {N "mlp.fc2.*", F "1.net.4.*"}
-#define CVT_VP_OLD_ATTENTION(N, F)                                                           \
-    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.fn.to_qkv.*"), \
-        {N "attn.proj.*", F "0.fn.to_out.0.*"}
+    {N "norm2.*", F "1.net.0.*"}, {N "mlp.fc1.*", F "1.net.1.*"}, { N "mlp.fc2.*", F "1.net.4.*" }
+#define CVT_VP_OLD_ATTENTION(N, F)                                                             \
+    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.fn.to_qkv.*"), { \
+        N "attn.proj.*", F "0.fn.to_out.0.*"                                                   \
+    }
 #define CVT_VP_OLD_MLP(N, F) \
-    {N "norm2.*", F "1.norm.*"}, {N "mlp.fc1.*", F "1.fn.net.0.*"}, {N "mlp.fc2.*", F "1.fn.net.3.*"}
+    {N "norm2.*", F "1.norm.*"}, {N "mlp.fc1.*", F "1.fn.net.0.*"}, { N "mlp.fc2.*", F "1.fn.net.3.*" }
 
 #endif

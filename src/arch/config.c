@@ -152,9 +152,9 @@ static cvt_status read_object(void *config, const cvt_key *key, const cvt_json *
                               cvt_error *error) {
     cvt_str path = {0};
     cvt_str_print(&path, "%s: \"%s\"", origin, key->name);
-    cvt_status status = path.failed ? cvt_fail_memory(error)
-                                    : cvt_config_read((char *)config + key->offset, key->keys, value, strict, NULL,
-                                                      path.data, error);
+    cvt_status status =
+        path.failed ? cvt_fail_memory(error)
+                    : cvt_config_read((char *)config + key->offset, key->keys, value, strict, NULL, path.data, error);
     cvt_str_free(&path);
     return status;
 }

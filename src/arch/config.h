@@ -46,11 +46,13 @@ typedef struct cvt_key {
 } cvt_key;
 
 /* The row of a probability that only training reads. */
-#define CVT_DROPOUT_KEY(key) {.name = key, .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1}
+#define CVT_DROPOUT_KEY(key) \
+    { .name = key, .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1 }
 
 /* The row of an upstream switch for something that is not done here: null, false and 0 pass, all else is an error. */
 cvt_status cvt_config_read_off(void *field, const cvt_json *value, cvt_error *error);
-#define CVT_OFF_KEY(key) {.name = key, .type = CVT_KEY_READER, .inert = true, .read = cvt_config_read_off}
+#define CVT_OFF_KEY(key) \
+    { .name = key, .type = CVT_KEY_READER, .inert = true, .read = cvt_config_read_off }
 
 /* Reads every member of `object` into `config` by the rows of `keys` (ending with name NULL). strict: a key that is
  * in no row is an error that names the nearest; else it is passed over. Members listed in `except`

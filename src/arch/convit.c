@@ -16,10 +16,10 @@ enum { COMVEX, FB }; /* variant */
 static const char *const variants[] = {"comvex", "fb", NULL};
 enum { TOKEN, AVG }; /* global_pool */
 static const char *const pools[] = {"token", "avg", NULL};
-static const char *const activations[] = {"ReLU", "ReLU6", "GELU", "SiLU", "QuickGELU", "Tanh", "Sigmoid", "Identity",
-                                          NULL};
-static const cvt_act acts[] = {CVT_ACT_RELU, CVT_ACT_RELU6,      CVT_ACT_GELU_ERF, CVT_ACT_SILU,
-                               CVT_ACT_QUICK_GELU, CVT_ACT_TANH, CVT_ACT_SIGMOID,  CVT_ACT_NONE};
+static const char *const activations[] = {"ReLU", "ReLU6",   "GELU",     "SiLU", "QuickGELU",
+                                          "Tanh", "Sigmoid", "Identity", NULL};
+static const cvt_act acts[] = {CVT_ACT_RELU,       CVT_ACT_RELU6, CVT_ACT_GELU_ERF, CVT_ACT_SILU,
+                               CVT_ACT_QUICK_GELU, CVT_ACT_TANH,  CVT_ACT_SIGMOID,  CVT_ACT_NONE};
 
 /* 0 or UNSAID: not said. */
 typedef struct config {
@@ -37,8 +37,9 @@ typedef struct config {
 
 #define AT(field) offsetof(config, field)
 #define COUNT(key, field, least, most) \
-    {.name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most}
-#define FLAG(key, field) {.name = key, .type = CVT_KEY_FLAG, .offset = AT(field)}
+    { .name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most }
+#define FLAG(key, field) \
+    { .name = key, .type = CVT_KEY_FLAG, .offset = AT(field) }
 static const cvt_key keys[] = {
     {.name = "variant", .type = CVT_KEY_CHOICE, .offset = AT(variant), .choices = variants},
     {.name = "image_size", .type = CVT_KEY_SIZE, .offset = AT(image_size), .min = 1, .max = 65535},
@@ -80,9 +81,9 @@ static const cvt_key keys[] = {
 /* ---- names of weights: {l} counts local blocks, {n} goes on counting the others, {m} counts those alone ---- */
 
 static const cvt_name_row native[] = {
-    {"embed.*", "embed.*"},         {"pos_embed", "pos_embed"},     {"cls_token", "cls_token"},
-    {"block{l}.*", "block{l}.*"},   {"block{n}.*", "block{n}.*"},   {"norm.*", "norm.*"},
-    {"proj_head.*", "proj_head.*"}, {"head.*", "head.*"},           {NULL, NULL},
+    {"embed.*", "embed.*"},         {"pos_embed", "pos_embed"},   {"cls_token", "cls_token"},
+    {"block{l}.*", "block{l}.*"},   {"block{n}.*", "block{n}.*"}, {"norm.*", "norm.*"},
+    {"proj_head.*", "proj_head.*"}, {"head.*", "head.*"},         {NULL, NULL},
 };
 
 static const cvt_name_row timm[] = {
@@ -99,27 +100,24 @@ static const cvt_name_row timm[] = {
     {NULL, NULL},
 };
 
-#define COMVEX_BLOCK(native, file, FC1, FC2)                             \
-    {native "attn.q.*", file "attention_block._fn._fn.Q.*"},             \
-    {native "attn.k.*", file "attention_block._fn._fn.K.*"},             \
-    {native "attn.v.*", file "attention_block._fn._fn.V.*"},             \
-    {native "attn.proj.*", file "attention_block._fn._fn.out_linear.*"}, \
-    {native "norm1.*", file "attention_block._norm.*"},                  \
-    {native "mlp.fc1.*", file "ff_block._fn._fn." FC1 ".*"},             \
-    {native "mlp.fc2.*", file "ff_block._fn._fn." FC2 ".*"},             \
-    {native "norm2.*", file "ff_block._norm.*"}
+#define COMVEX_BLOCK(native, file, FC1, FC2)                                                                          \
+    {native "attn.q.*", file "attention_block._fn._fn.Q.*"}, {native "attn.k.*", file "attention_block._fn._fn.K.*"}, \
+        {native "attn.v.*", file "attention_block._fn._fn.V.*"},                                                      \
+        {native "attn.proj.*", file "attention_block._fn._fn.out_linear.*"},                                          \
+        {native "norm1.*", file "attention_block._norm.*"}, {native "mlp.fc1.*", file "ff_block._fn._fn." FC1 ".*"},  \
+        {native "mlp.fc2.*", file "ff_block._fn._fn." FC2 ".*"}, {                                                    \
+        native "norm2.*", file "ff_block._norm.*"                                                                     \
+    }
 /* P: what comes before the layers. */
-#define COMVEX_ROWS(P, FC1, FC2, NORM, HEAD)                                                    \
-    {"embed.proj.weight", "linear_proj.weight"},                                                \
-    {"cls_token", "CLS"},                                                                       \
-    COMVEX_BLOCK("block{l}.", P "local_layers.{l}.", FC1, FC2),                                 \
-    {"block{l}.attn.pos_proj.*", P "local_layers.{l}.attention_block._fn._fn.postion_proj.*"},  \
-    {"block{l}.attn.gate", P "local_layers.{l}.attention_block._fn._fn.gates", .axes = "1a11"}, \
-    COMVEX_BLOCK("block{n}.", P "nonlocal_layers.{m}.", FC1, FC2),                              \
-    {"proj_head.fc.*", "proj_head.head.0.*"},                                                   \
-    {"proj_head.norm.*", "proj_head.head." NORM ".*"},                                          \
-    {"head.*", "proj_head.head." HEAD ".*"},                                                    \
-    {NULL, NULL}
+#define COMVEX_ROWS(P, FC1, FC2, NORM, HEAD)                                                                     \
+    {"embed.proj.weight", "linear_proj.weight"}, {"cls_token", "CLS"},                                           \
+        COMVEX_BLOCK("block{l}.", P "local_layers.{l}.", FC1, FC2),                                              \
+        {"block{l}.attn.pos_proj.*", P "local_layers.{l}.attention_block._fn._fn.postion_proj.*"},               \
+        {"block{l}.attn.gate", P "local_layers.{l}.attention_block._fn._fn.gates", .axes = "1a11"},              \
+        COMVEX_BLOCK("block{n}.", P "nonlocal_layers.{m}.", FC1, FC2), {"proj_head.fc.*", "proj_head.head.0.*"}, \
+        {"proj_head.norm.*", "proj_head.head." NORM ".*"}, {"head.*", "proj_head.head." HEAD ".*"}, {            \
+        NULL, NULL                                                                                               \
+    }
 static const cvt_name_row comvex[] = {COMVEX_ROWS("", "ff_0", "ff_1", "3", "4")};
 static const cvt_name_row comvex_0_2_3[] = {COMVEX_ROWS("", "_net.0", "_net.3", "2", "3")};
 static const cvt_name_row comvex_0_1_0[] = {COMVEX_ROWS("backbone.", "_net.0", "_net.3", "2", "3")};
@@ -133,9 +131,11 @@ static const cvt_dialect dialects[] = {
     {NULL, NULL, false},
 };
 
-#define PRESET(name, heads)                                                  \
-    {name, "{\"variant\": \"fb\", \"embed_dim\": 48, \"num_heads\": " #heads \
-           ", \"local_up_to_layer\": 10, \"preprocess\": {\"input_size\": [3, 224, 224]}}"}
+#define PRESET(name, heads)                                                                   \
+    {                                                                                         \
+        name, "{\"variant\": \"fb\", \"embed_dim\": 48, \"num_heads\": " #heads               \
+              ", \"local_up_to_layer\": 10, \"preprocess\": {\"input_size\": [3, 224, 224]}}" \
+    }
 static const cvt_preset presets[] = {
     PRESET("convit_tiny", 4), PRESET("convit_small", 9), PRESET("convit_base", 16), {NULL, NULL}};
 
@@ -310,8 +310,7 @@ static cvt_value gated(cvt_builder *b, const block_spec *s, cvt_value x) {
 
 static cvt_value attention(cvt_builder *b, const block_spec *s, cvt_value x) {
     int dim_head = cvt_shape_cols(cvtb_shape(b, x)) / s->heads;
-    cvt_attention_spec plain = {
-        .heads = s->heads, .dim_head = dim_head, .qkv_bias = s->qkv_bias, .out_bias = true};
+    cvt_attention_spec plain = {.heads = s->heads, .dim_head = dim_head, .qkv_bias = s->qkv_bias, .out_bias = true};
     if (!s->h) return cvtb_self_attention(b, x, &plain);
     cvtb_open(b, "attn", 0, 0, "GPSA");
     x = cvtb_tap(b, gated(b, s, x), NULL);
@@ -369,8 +368,8 @@ static cvt_value add_positions(cvt_builder *b, const config *c, cvt_value t, int
         if (c->image_size[i] % c->patch_size)
             cvtb_fail(b, "\"patch_size\" = %d does not divide \"image_size\" = %d x %d", c->patch_size,
                       c->image_size[0], c->image_size[1]);
-    cvt_position p = {0, c->image_size[0] / c->patch_size, c->image_size[1] / c->patch_size, h, w,
-                      CVT_INTERPOLATE_BICUBIC_ANTIALIAS};
+    cvt_position p = {0, c->image_size[0] / c->patch_size, c->image_size[1] / c->patch_size, h,
+                      w, CVT_INTERPOLATE_BICUBIC_ANTIALIAS};
     return cvtb_tap(b, cvtb_position(b, t, "pos_embed", &p), "tokens");
 }
 
@@ -399,7 +398,9 @@ static cvt_value build(cvt_builder *b, const void *p) {
                     .h = h,
                     .w = w,
                     .qkv_bias = c->qkv_bias,
-                    .order = c->variant == FB ? PRE_NORM : c->pre_norm == 1 ? NORM_AND_REPLACE : POST_NORM,
+                    .order = c->variant == FB   ? PRE_NORM
+                             : c->pre_norm == 1 ? NORM_AND_REPLACE
+                                                : POST_NORM,
                     .eps = (float)c->layer_norm_eps};
     cvt_value t = embed(b, c, cvtb_input(b, c->base.channels, c->base.size[0], c->base.size[1]));
     if (c->use_pos_embed) t = add_positions(b, c, t, h, w);
@@ -435,10 +436,11 @@ typedef struct layer_config {
 } layer_config;
 
 #define OF_LAYER(field) offsetof(layer_config, field)
-#define ATTENTION_KEYS                                                                                    \
-    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = OF_LAYER(embed_dim), .min = 1, .max = 65536},    \
-        {.name = "num_heads", .type = CVT_KEY_INT, .offset = OF_LAYER(num_heads), .min = 1, .max = 4096}, \
-        {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = OF_LAYER(qkv_bias)}
+#define ATTENTION_KEYS                                                                                      \
+    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = OF_LAYER(embed_dim), .min = 1, .max = 65536},      \
+        {.name = "num_heads", .type = CVT_KEY_INT, .offset = OF_LAYER(num_heads), .min = 1, .max = 4096}, { \
+        .name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = OF_LAYER(qkv_bias)                              \
+    }
 static const cvt_key gpsa_keys[] = {ATTENTION_KEYS, {0}};
 static const cvt_key stage_keys[] = {
     ATTENTION_KEYS,

@@ -36,8 +36,13 @@ static const cvt_key keys[] = {
 };
 
 static const cvt_name_row native[] = {
-    {"embed.*", "embed.*"}, {"cls_token", "cls_token"}, {"block{j}.*", "block{j}.*"}, {"peg{j}.*", "peg{j}.*"},
-    {"norm.*", "norm.*"},   {"head.*", "head.*"},       {NULL, NULL},
+    {"embed.*", "embed.*"},
+    {"cls_token", "cls_token"},
+    {"block{j}.*", "block{j}.*"},
+    {"peg{j}.*", "peg{j}.*"},
+    {"norm.*", "norm.*"},
+    {"head.*", "head.*"},
+    {NULL, NULL},
 };
 
 static const cvt_name_row timm[] = {

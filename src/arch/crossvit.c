@@ -34,14 +34,11 @@ typedef struct config {
 
 #define AT(field) offsetof(config, field)
 #define BRANCH_KEY(i, key, field, least, most) \
-    {.name = key, .type = CVT_KEY_INT, .offset = AT(branches[i].field), .min = least, .max = most}
-#define BRANCH_KEYS(S, i)                                     \
-    BRANCH_KEY(i, S "_dim", dim, 1, 65536),                   \
-        BRANCH_KEY(i, S "_patch_size", patch_size, 1, 4096),  \
-        BRANCH_KEY(i, S "_enc_depth", depth, 0, 1000),        \
-        BRANCH_KEY(i, S "_enc_heads", heads, 1, 4096),        \
-        BRANCH_KEY(i, S "_enc_mlp_dim", mlp_dim, 1, 1048576), \
-        BRANCH_KEY(i, S "_enc_dim_head", dim_head, 1, 4096)
+    { .name = key, .type = CVT_KEY_INT, .offset = AT(branches[i].field), .min = least, .max = most }
+#define BRANCH_KEYS(S, i)                                                                             \
+    BRANCH_KEY(i, S "_dim", dim, 1, 65536), BRANCH_KEY(i, S "_patch_size", patch_size, 1, 4096),      \
+        BRANCH_KEY(i, S "_enc_depth", depth, 0, 1000), BRANCH_KEY(i, S "_enc_heads", heads, 1, 4096), \
+        BRANCH_KEY(i, S "_enc_mlp_dim", mlp_dim, 1, 1048576), BRANCH_KEY(i, S "_enc_dim_head", dim_head, 1, 4096)
 static const cvt_key keys[] = {
     {.name = "image_size", .type = CVT_KEY_INT, .offset = AT(image_size), .min = 1, .max = 65535},
     {.name = "channels", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
@@ -61,22 +58,26 @@ static const cvt_key keys[] = {
 /* ---- names of weights ---- */
 
 static const cvt_name_row native[] = {
-    {"sm.*", "sm.*"}, {"lg.*", "lg.*"}, {"stage{i}.*", "stage{i}.*"}, {NULL, NULL},
+    {"sm.*", "sm.*"},
+    {"lg.*", "lg.*"},
+    {"stage{i}.*", "stage{i}.*"},
+    {NULL, NULL},
 };
 
 #define EMBED(S) S "_image_embedder."
-#define EMBED_A_ROWS(S)                                          \
-    {S ".embed.weight", EMBED(S) "to_patch_embedding.1.weight"}, \
-    {S ".embed.bias", EMBED(S) "to_patch_embedding.1.bias"}
-#define EMBED_B_ROWS(S)                                      \
-    {S ".embed.norm1.*", EMBED(S) "to_patch_embedding.1.*"}, \
-    {S ".embed.proj.*", EMBED(S) "to_patch_embedding.2.*"},  \
-    {S ".embed.norm2.*", EMBED(S) "to_patch_embedding.3.*"}
-#define TOKEN_ROWS(S)                           \
-    {S ".cls_token", EMBED(S) "cls_token"},     \
-    {S ".pos_embed", EMBED(S) "pos_embedding"}, \
-    {S ".norm.*", S "_mlp_head.0.*"},           \
-    {S ".head.*", S "_mlp_head.1.*"}
+#define EMBED_A_ROWS(S)                                            \
+    {S ".embed.weight", EMBED(S) "to_patch_embedding.1.weight"}, { \
+        S ".embed.bias", EMBED(S) "to_patch_embedding.1.bias"      \
+    }
+#define EMBED_B_ROWS(S)                                                                                                \
+    {S ".embed.norm1.*", EMBED(S) "to_patch_embedding.1.*"}, {S ".embed.proj.*", EMBED(S) "to_patch_embedding.2.*"}, { \
+        S ".embed.norm2.*", EMBED(S) "to_patch_embedding.3.*"                                                          \
+    }
+#define TOKEN_ROWS(S)                                                                   \
+    {S ".cls_token", EMBED(S) "cls_token"}, {S ".pos_embed", EMBED(S) "pos_embedding"}, \
+        {S ".norm.*", S "_mlp_head.0.*"}, {                                             \
+        S ".head.*", S "_mlp_head.1.*"                                                  \
+    }
 
 /* n: the branch's number; F: "fn." where norms are modules of their own, as in a and b, else nothing. */
 #define STAGE "multi_scale_encoder.layers.{i}."
@@ -84,19 +85,18 @@ static const cvt_name_row native[] = {
 #define LAYER(n) STAGE n ".layers.{j}."
 #define CROSS(S) "stage{i}.cross{k}." S "."
 #define PAIR(n) STAGE "2.layers.{k}." n "."
-#define BLOCK_ROWS(S, n, F)                                               \
-    {BLOCK(S) "norm1.*", LAYER(n) "0.norm.*"},                            \
-    {BLOCK(S) "attn.q.*", LAYER(n) "0." F "to_q.*"},                      \
-    CVT_STACKED_2(BLOCK(S) "attn.", "k", "v", LAYER(n) "0." F "to_kv.*"), \
-    {BLOCK(S) "attn.proj.*", LAYER(n) "0." F "to_out.0.*"},               \
-    {"stage{i}." S ".norm.*", STAGE n ".norm.*"}
-#define CROSS_ROWS(S, n, F)                                               \
-    {CROSS(S) "project_in.*", PAIR(n) "project_in.*"},                    \
-    {CROSS(S) "project_out.*", PAIR(n) "project_out.*"},                  \
-    {CROSS(S) "norm.*", PAIR(n) "fn.norm.*"},                             \
-    {CROSS(S) "attn.q.*", PAIR(n) "fn." F "to_q.*"},                      \
-    CVT_STACKED_2(CROSS(S) "attn.", "k", "v", PAIR(n) "fn." F "to_kv.*"), \
-    {CROSS(S) "attn.proj.*", PAIR(n) "fn." F "to_out.0.*"}
+#define BLOCK_ROWS(S, n, F)                                                                     \
+    {BLOCK(S) "norm1.*", LAYER(n) "0.norm.*"}, {BLOCK(S) "attn.q.*", LAYER(n) "0." F "to_q.*"}, \
+        CVT_STACKED_2(BLOCK(S) "attn.", "k", "v", LAYER(n) "0." F "to_kv.*"),                   \
+        {BLOCK(S) "attn.proj.*", LAYER(n) "0." F "to_out.0.*"}, {                               \
+        "stage{i}." S ".norm.*", STAGE n ".norm.*"                                              \
+    }
+#define CROSS_ROWS(S, n, F)                                                                                 \
+    {CROSS(S) "project_in.*", PAIR(n) "project_in.*"}, {CROSS(S) "project_out.*", PAIR(n) "project_out.*"}, \
+        {CROSS(S) "norm.*", PAIR(n) "fn.norm.*"}, {CROSS(S) "attn.q.*", PAIR(n) "fn." F "to_q.*"},          \
+        CVT_STACKED_2(CROSS(S) "attn.", "k", "v", PAIR(n) "fn." F "to_kv.*"), {                             \
+        CROSS(S) "attn.proj.*", PAIR(n) "fn." F "to_out.0.*"                                                \
+    }
 
 #define OLD_ROWS(S, n) \
     TOKEN_ROWS(S), BLOCK_ROWS(S, n, "fn."), CVT_VP_OLD_MLP(BLOCK(S), LAYER(n)), CROSS_ROWS(S, n, "fn.")

@@ -86,38 +86,47 @@ static const cvt_key keys[] = {
 /* ---- names of weights ---- */
 
 static const cvt_name_row native[] = {
-    {"sm.*", "sm.*"}, {"lg.*", "lg.*"}, {"stage{i}.*", "stage{i}.*"}, {NULL, NULL},
+    {"sm.*", "sm.*"},
+    {"lg.*", "lg.*"},
+    {"stage{i}.*", "stage{i}.*"},
+    {NULL, NULL},
 };
 
 /* n: the branch's number. */
 #define BLOCK(S) "stage{i}." S ".block{j}."
 #define FILE_BLOCK(n) "blocks.{i}.blocks." n ".{j}."
-#define FUSION_ROWS(native, file)          \
-    {native "norm1.*", file "norm1.*"},    \
-    {native "attn.q.*", file "attn.wq.*"}, \
-    {native "attn.k.*", file "attn.wk.*"}, \
-    {native "attn.v.*", file "attn.wv.*"}, \
-    {native "attn.proj.*", file "attn.proj.*"}
-#define BRANCH_ROWS(S, n)                                                       \
-    {S ".embed.*", "patch_embed." n ".proj.*"},                                 \
-    CVT_STACKED_3(BLOCK(S) "attn.", "q", "k", "v", FILE_BLOCK(n) "attn.qkv.*"), \
-    {BLOCK(S) "*", FILE_BLOCK(n) "*"},                                          \
-    {"stage{i}." S ".proj.norm.*", "blocks.{i}.projs." n ".0.*"},               \
-    {"stage{i}." S ".proj.linear.*", "blocks.{i}.projs." n ".2.*"},             \
-    FUSION_ROWS("stage{i}." S ".fusion.", "blocks.{i}.fusion." n "."),          \
-    FUSION_ROWS("stage{i}." S ".fusion{k}.", "blocks.{i}.fusion." n ".{k}."),   \
-    {"stage{i}." S ".revert.norm.*", "blocks.{i}.revert_projs." n ".0.*"},      \
-    {"stage{i}." S ".revert.linear.*", "blocks.{i}.revert_projs." n ".2.*"},    \
-    {S ".norm.*", "norm." n ".*"},                                              \
-    {S ".head.*", "head." n ".*"}
+#define FUSION_ROWS(native, file)                                                                                     \
+    {native "norm1.*", file "norm1.*"}, {native "attn.q.*", file "attn.wq.*"}, {native "attn.k.*", file "attn.wk.*"}, \
+        {native "attn.v.*", file "attn.wv.*"}, {                                                                      \
+        native "attn.proj.*", file "attn.proj.*"                                                                      \
+    }
+#define BRANCH_ROWS(S, n)                                                                                              \
+    {S ".embed.*", "patch_embed." n ".proj.*"},                                                                        \
+        CVT_STACKED_3(BLOCK(S) "attn.", "q", "k", "v", FILE_BLOCK(n) "attn.qkv.*"), {BLOCK(S) "*", FILE_BLOCK(n) "*"}, \
+        {"stage{i}." S ".proj.norm.*", "blocks.{i}.projs." n ".0.*"},                                                  \
+        {"stage{i}." S ".proj.linear.*", "blocks.{i}.projs." n ".2.*"},                                                \
+        FUSION_ROWS("stage{i}." S ".fusion.", "blocks.{i}.fusion." n "."),                                             \
+        FUSION_ROWS("stage{i}." S ".fusion{k}.", "blocks.{i}.fusion." n ".{k}."),                                      \
+        {"stage{i}." S ".revert.norm.*", "blocks.{i}.revert_projs." n ".0.*"},                                         \
+        {"stage{i}." S ".revert.linear.*", "blocks.{i}.revert_projs." n ".2.*"}, {S ".norm.*", "norm." n ".*"}, {      \
+        S ".head.*", "head." n ".*"                                                                                    \
+    }
 static const cvt_name_row timm[] = {
-    {"sm.cls_token", "cls_token_0"}, {"sm.pos_embed", "pos_embed_0"}, BRANCH_ROWS("sm", "0"),
-    {"lg.cls_token", "cls_token_1"}, {"lg.pos_embed", "pos_embed_1"}, BRANCH_ROWS("lg", "1"),
+    {"sm.cls_token", "cls_token_0"},
+    {"sm.pos_embed", "pos_embed_0"},
+    BRANCH_ROWS("sm", "0"),
+    {"lg.cls_token", "cls_token_1"},
+    {"lg.pos_embed", "pos_embed_1"},
+    BRANCH_ROWS("lg", "1"),
     {NULL, NULL},
 };
 static const cvt_name_row ibm[] = {
-    {"sm.cls_token", "cls_token.0"}, {"sm.pos_embed", "pos_embed.0"}, BRANCH_ROWS("sm", "0"),
-    {"lg.cls_token", "cls_token.1"}, {"lg.pos_embed", "pos_embed.1"}, BRANCH_ROWS("lg", "1"),
+    {"sm.cls_token", "cls_token.0"},
+    {"sm.pos_embed", "pos_embed.0"},
+    BRANCH_ROWS("sm", "0"),
+    {"lg.cls_token", "cls_token.1"},
+    {"lg.pos_embed", "pos_embed.1"},
+    BRANCH_ROWS("lg", "1"),
     {NULL, NULL},
 };
 
@@ -243,8 +252,7 @@ static int margin(int excess) { return excess / 2 + (excess % 2 && excess / 2 % 
 
 static cvt_value scale_image(cvt_builder *b, const config *c, int i, cvt_value image) {
     int h = scaled(c, i, 0), w = scaled(c, i, 1), more_h = c->img_size[0] - h, more_w = c->img_size[1] - w;
-    if (c->crop_scale && more_h >= 0 && more_w >= 0)
-        return cvtb_crop(b, image, margin(more_h), margin(more_w), h, w);
+    if (c->crop_scale && more_h >= 0 && more_w >= 0) return cvtb_crop(b, image, margin(more_h), margin(more_w), h, w);
     return cvtb_resize(b, image, h, w, CVT_INTERPOLATE_BICUBIC);
 }
 

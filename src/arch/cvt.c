@@ -85,7 +85,7 @@ static const cvt_name_row native[] = {
         {"stage{i}.block{j}.mlp.fc1.*", HF_LAYER(P) "intermediate.dense.*"},                               \
         {"stage{i}.block{j}.mlp.fc2.*", HF_LAYER(P) "output.dense.*"},                                     \
         {"stage{i}.block{j}.norm1.*", HF_LAYER(P) "layernorm_before.*"},                                   \
-        {"stage{i}.block{j}.norm2.*", HF_LAYER(P) "layernorm_after.*"}, {"norm.*", "layernorm.*"},       \
+        {"stage{i}.block{j}.norm2.*", HF_LAYER(P) "layernorm_after.*"}, {"norm.*", "layernorm.*"},         \
         {"head.*", "classifier.*"}, {NULL, NULL},
 static const cvt_name_row hf[] = {HF_ROWS("cvt.")};
 static const cvt_name_row hf_bare[] = {HF_ROWS("")};

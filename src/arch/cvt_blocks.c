@@ -27,8 +27,7 @@ typedef struct config {
         {.name = "heads", .type = CVT_KEY_INT, .offset = AT(heads), .min = 1, .max = 4096},                \
         {.name = "dim_head", .type = CVT_KEY_INT, .offset = AT(dim_head), .min = 1, .max = 65536},         \
         {.name = "dim_mlp", .type = CVT_KEY_INT, .offset = AT(dim_mlp), .min = 1, .max = 1 << 20},         \
-        {.name = "kernel_size", .type = CVT_KEY_INT, .offset = AT(kernel_size), .min = 1, .max = 255},     \
-    {                                                                                                      \
+        {.name = "kernel_size", .type = CVT_KEY_INT, .offset = AT(kernel_size), .min = 1, .max = 255}, {   \
         .name = "self_feature_size", .type = CVT_KEY_SIZE, .offset = AT(self_size), .min = 1, .max = 65535 \
     }
 static const cvt_key self_keys[] = {
@@ -50,8 +49,7 @@ static void check_keys(cvt_builder *b, const config *c) {
     if (!c->heads) cvtb_fail(b, "\"heads\" is missing");
     if (!c->dim_head) cvtb_fail(b, "\"dim_head\" is missing");
     if (!c->dim_mlp) cvtb_fail(b, "\"dim_mlp\" is missing");
-    if (c->kernel_size % 2 == 0)
-        cvtb_fail(b, "\"kernel_size\" = %d must be odd: maps keep their size", c->kernel_size);
+    if (c->kernel_size % 2 == 0) cvtb_fail(b, "\"kernel_size\" = %d must be odd: maps keep their size", c->kernel_size);
     if ((int64_t)c->heads * c->dim_head > 1 << 24)
         cvtb_fail(b, "\"heads\" = %d times \"dim_head\" = %d is too much", c->heads, c->dim_head);
 }

@@ -40,7 +40,7 @@ typedef struct config {
 
 #define AT(field) offsetof(config, field)
 #define STAGE_KEY(i, key, most) \
-    {.name = "s" #i "_" #key, .type = CVT_KEY_INT, .offset = AT(s[i - 1].key), .min = 1, .max = most}
+    { .name = "s" #i "_" #key, .type = CVT_KEY_INT, .offset = AT(s[i - 1].key), .min = 1, .max = most }
 #define STAGE_KEYS(i)                                                                                 \
     STAGE_KEY(i, emb_dim, 65536), STAGE_KEY(i, emb_kernel, 256), STAGE_KEY(i, emb_stride, 256),       \
         STAGE_KEY(i, proj_kernel, 256), STAGE_KEY(i, kv_proj_stride, 256), STAGE_KEY(i, heads, 4096), \
@@ -73,19 +73,21 @@ static const cvt_name_row native[] = {
 
 /* The flattened tree, joined by "/"; kernels are HWIO. */
 #define TREE(rest) "params/Transformer_{i}/" rest
-#define FLAX_CONV(which, n)                                                                   \
-    {"stage{i}.block{j}.attn.conv_" which ".conv.weight",                                     \
-     TREE("Attention_{j}/DepthWiseConv2d_" n "/Conv_0/kernel"), .axes = "cdba"},              \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.weight",                                   \
-         TREE("Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/scale")},                      \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.bias",                                     \
-         TREE("Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/bias")},                       \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.running_mean",                             \
-         "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/mean"}, \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.running_var",                              \
-         "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/var"},  \
-        {"stage{i}.block{j}.attn.conv_" which ".bn.num_batches_tracked",                      \
-         "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/num_batches_tracked"}
+#define FLAX_CONV(which, n)                                                                                          \
+    {"stage{i}.block{j}.attn.conv_" which ".conv.weight", TREE("Attention_{j}/DepthWiseConv2d_" n "/Conv_0/kernel"), \
+     .axes = "cdba"},                                                                                                \
+        {"stage{i}.block{j}.attn.conv_" which ".bn.weight",                                                          \
+         TREE("Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/scale")},                                             \
+        {"stage{i}.block{j}.attn.conv_" which ".bn.bias",                                                            \
+         TREE("Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/bias")},                                              \
+        {"stage{i}.block{j}.attn.conv_" which ".bn.running_mean",                                                    \
+         "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/mean"},                        \
+        {"stage{i}.block{j}.attn.conv_" which ".bn.running_var",                                                     \
+         "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/var"},                         \
+    {                                                                                                                \
+        "stage{i}.block{j}.attn.conv_" which ".bn.num_batches_tracked",                                              \
+            "batch_stats/Transformer_{i}/Attention_{j}/DepthWiseConv2d_" n "/BatchNorm_0/num_batches_tracked"        \
+    }
 static const cvt_name_row flax[] = {
     {"stage{i}.embed.proj.weight", "params/Conv_{i}/kernel", .axes = "cdba"},
     {"stage{i}.embed.proj.bias", "params/Conv_{i}/bias"},

@@ -103,13 +103,12 @@ static const cvt_name_row native[] = {
 };
 
 /* The names within a block are those of lukemelas/EfficientNet-PyTorch in both ports. */
-#define BLOCK_ROWS(native, file)                           \
-    {native "expand.conv.*", file "_expand_conv.*"},       \
-    {native "expand.bn.*", file "_bn0.*"},                 \
-    {native "depthwise.conv.*", file "_depthwise_conv.*"}, \
-    {native "depthwise.bn.*", file "_bn1.*"},              \
-    {native "project.conv.*", file "_project_conv.*"},     \
-    {native "project.bn.*", file "_bn2.*"}
+#define BLOCK_ROWS(native, file)                                                                         \
+    {native "expand.conv.*", file "_expand_conv.*"}, {native "expand.bn.*", file "_bn0.*"},              \
+        {native "depthwise.conv.*", file "_depthwise_conv.*"}, {native "depthwise.bn.*", file "_bn1.*"}, \
+        {native "project.conv.*", file "_project_conv.*"}, {                                             \
+        native "project.bn.*", file "_bn2.*"                                                             \
+    }
 
 static const cvt_name_row rangilyu[] = {
     {"stem.conv.*", "stem.0.*"},
@@ -153,8 +152,8 @@ static const cvt_name_row timm[] = {
 };
 
 static const cvt_dialect dialects[] = {
-    {"native", native, true}, {"rangilyu", rangilyu, false}, {"lukemelas", lukemelas, false}, {"timm", timm, false},
-    {NULL, NULL, false},
+    {"native", native, true}, {"rangilyu", rangilyu, false}, {"lukemelas", lukemelas, false},
+    {"timm", timm, false},    {NULL, NULL, false},
 };
 
 /* ---- the published sizes ---- */
@@ -175,9 +174,9 @@ static const variant variants[] = {
 #define SCALED(width, depth) "\"channel_multiplier\": " #width ", \"depth_multiplier\": " #depth
 #define RECIPE(size, crop, rest) \
     "\"preprocess\": {\"input_size\": [3, " #size ", " #size "], \"crop_pct\": " #crop rest "}"
-#define TF(width, depth, size, crop, filter)                                \
-    "{" SCALED(width, depth) ", \"pad_type\": \"same\", \"bn_eps\": 1e-3, " \
-    RECIPE(size, crop, ", \"interpolation\": \"" filter "\", \"mean\": 0.5, \"std\": 0.5") "}"
+#define TF(width, depth, size, crop, filter)                                        \
+    "{" SCALED(width, depth) ", \"pad_type\": \"same\", \"bn_eps\": 1e-3, " RECIPE( \
+        size, crop, ", \"interpolation\": \"" filter "\", \"mean\": 0.5, \"std\": 0.5") "}"
 #define RA(width, depth, size, crop) \
     "{" SCALED(width, depth) ", \"pad_type\": \"\", \"bn_eps\": 1e-5, " RECIPE(size, crop, "") "}"
 static const cvt_preset presets[] = {
@@ -213,7 +212,7 @@ static void make_blocks(config *c) {
         int repeats;
         block_config first;
     } stages[] = {
-        {1, {3, 1, 16, 1}}, {2, {3, 2, 24, 6}}, {2, {5, 2, 40, 6}}, {3, {3, 2, 80, 6}},
+        {1, {3, 1, 16, 1}},  {2, {3, 2, 24, 6}},  {2, {5, 2, 40, 6}},  {3, {3, 2, 80, 6}},
         {3, {5, 1, 112, 6}}, {4, {5, 2, 192, 6}}, {1, {3, 1, 320, 6}},
     };
     enum { STAGES = sizeof stages / sizeof stages[0] };

@@ -66,7 +66,8 @@ void cvtb_check_class_token(cvt_builder *b, cvt_value v) {
     char text[48];
     cvt_shape s = cvtb_shape(b, v);
     if (s.layout != CVT_TOKENS || s.d[0] < 2 || cvtb_placed(b, v).prefix != 1)
-        cvtb_fail(b, "reads tokens with one class token; \"inputs\" names %s %s: a layer of type "
+        cvtb_fail(b,
+                  "reads tokens with one class token; \"inputs\" names %s %s: a layer of type "
                   "\"class_token\" adds one",
                   s.layout == CVT_MAP ? "a map" : "a value", cvt_shape_text(s, text));
 }

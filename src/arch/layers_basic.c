@@ -255,10 +255,8 @@ static cvt_value class_token_build(cvt_builder *b, const void *p, const cvt_valu
     return cvtb_place(b, x, grid);
 }
 
-const cvt_layer cvt_layer_class_token = {.type = "class_token",
-                                         .about = "a stored token above the others",
-                                         .inputs = 1,
-                                         .build = class_token_build};
+const cvt_layer cvt_layer_class_token = {
+    .type = "class_token", .about = "a stored token above the others", .inputs = 1, .build = class_token_build};
 
 /* ---- position: pos_embed [1, T, C] ---- */
 
@@ -326,8 +324,7 @@ static cvt_value pool_build(cvt_builder *b, const void *p, const cvt_value *in) 
     if (((const pool_config *)p)->pool == CLS) {
         char text[48];
         if (!cvtb_failed(b) && grid.prefix < 1)
-            cvtb_fail(b, "\"pool\" is \"cls\" and %s has no class token",
-                      cvt_shape_text(cvtb_shape(b, in[0]), text));
+            cvtb_fail(b, "\"pool\" is \"cls\" and %s has no class token", cvt_shape_text(cvtb_shape(b, in[0]), text));
         return cvtb_flatten(b, cvtb_slice(b, x, 0, 1));
     }
     return cvtb_flatten(b, cvtb_mean(b, x));

@@ -74,8 +74,8 @@ static cvt_status read_input(config *c, const cvt_json *entry, cvt_error *error)
     *in = (input_config){.channels = 3};
     TRY(cvt_config_read(in, input_keys, entry, true, frame, at, error));
     const cvt_json *name = cvt_json_get(entry, "name");
-    cvt_status status = name ? read_name(&in->name, c, name, "name", error)
-                             : cvt_fail(error, CVT_CONFIG, "\"name\" is missing");
+    cvt_status status =
+        name ? read_name(&in->name, c, name, "name", error) : cvt_fail(error, CVT_CONFIG, "\"name\" is missing");
     if (status == CVT_OK && !*in->name) status = cvt_fail(error, CVT_CONFIG, "\"name\" is empty");
     return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", at);
 }
@@ -117,8 +117,7 @@ static cvt_status read_reads(layer_config *l, const config *c, const cvt_json *v
         return read_name(&l->reads[0], c, value, "inputs", error);
     }
     for (const cvt_json *v = cvt_json_first(value); v; v = cvt_json_next(v)) {
-        if (l->n_reads == MAX_READ)
-            return cvt_fail(error, CVT_CONFIG, "\"inputs\" has more than %d names", MAX_READ);
+        if (l->n_reads == MAX_READ) return cvt_fail(error, CVT_CONFIG, "\"inputs\" has more than %d names", MAX_READ);
         TRY(read_name(&l->reads[l->n_reads++], c, v, "inputs", error));
     }
     return l->n_reads ? CVT_OK : cvt_fail(error, CVT_CONFIG, "\"inputs\" is empty");
@@ -220,9 +219,8 @@ static bool continues(const char *longer, const char *name) {
 static cvt_status check_name(const config *c, int i, cvt_error *error) {
     const layer_config *l = &c->layers[i];
     if (!l->name || !*l->name)
-        return c->n_layers == 1
-                   ? CVT_OK
-                   : fail_layer(error, c, i, "\"name\" is missing: there are %d layers", c->n_layers);
+        return c->n_layers == 1 ? CVT_OK
+                                : fail_layer(error, c, i, "\"name\" is missing: there are %d layers", c->n_layers);
     if (strcmp(l->name, "output") == 0)
         return fail_layer(error, c, i, "\"name\" cannot be \"output\", which `cvt run` calls the result");
     for (int k = 0; k < i; k++)
@@ -242,8 +240,7 @@ static cvt_status settle_names(config *c, cvt_error *error) {
     for (int v = 0; v < count_values(c); v++) {
         int first = find_value(c, name_of(c, v)), i = v - c->n_inputs;
         if (first == v) continue;
-        if (i < 0)
-            return cvt_fail(error, CVT_CONFIG, "\"inputs\" [%d]: there are two called \"%s\"", v, name_of(c, v));
+        if (i < 0) return cvt_fail(error, CVT_CONFIG, "\"inputs\" [%d]: there are two called \"%s\"", v, name_of(c, v));
         return fail_layer(error, c, i, "\"output\" is \"%s\", a name that %s has already", name_of(c, v),
                           first < c->n_inputs ? "an input" : "another output");
     }

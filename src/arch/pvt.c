@@ -33,11 +33,7 @@ static const cvt_key keys[] = {
     {.name = "num_labels", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
     {.name = "image_size", .type = CVT_KEY_SIZE, .offset = AT(image_size), .min = 1, .max = MOST},
     {.name = "num_encoder_blocks", .type = CVT_KEY_INT, .offset = AT(stages), .min = 1, .max = CVT_MAX_LIST},
-    {.name = "sequence_reduction_ratios",
-     .type = CVT_KEY_INTS,
-     .offset = PYRAMID_AT(sr_ratios),
-     .min = 1,
-     .max = 256},
+    {.name = "sequence_reduction_ratios", .type = CVT_KEY_INTS, .offset = PYRAMID_AT(sr_ratios), .min = 1, .max = 256},
     {.name = "patch_sizes", .type = CVT_KEY_INTS, .offset = AT(patch_sizes), .min = 1, .max = 256},
     {.name = "strides", .type = CVT_KEY_INTS, .offset = AT(strides), .min = 1, .max = 256},
     {0},
@@ -127,8 +123,8 @@ static cvt_status settle_tables(config *c, const cvt_facts *facts, cvt_error *er
         cvt_settle_grid(grid, stored_cells(c, facts, i));
         if (!grid[0] || !grid[1])
             return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d leaves stage %d no positions",
-                            facts->config == CVT_CONFIG_HF ? "image_size" : "img_size",
-                            c->image_size[grid[0] ? 1 : 0], i);
+                            facts->config == CVT_CONFIG_HF ? "image_size" : "img_size", c->image_size[grid[0] ? 1 : 0],
+                            i);
         c->table_h.v[i] = grid[0];
         c->table_w.v[i] = grid[1];
     }

@@ -30,7 +30,8 @@ static cvt_value reduce(cvt_builder *b, const cvt_pvt_block *k, cvt_value z, int
     }
     if (prefix) cvtb_fail(b, "keys are reduced by %d: there is no place for a class token", ratio);
     if (ratio > h || ratio > w)
-        cvtb_fail(b, "a reduction by %d (\"sr_ratio\", \"sr_ratios\") does not fit the map [%d, %d, %d]", ratio, dim, h, w);
+        cvtb_fail(b, "a reduction by %d (\"sr_ratio\", \"sr_ratios\") does not fit the map [%d, %d, %d]", ratio, dim, h,
+                  w);
     cvt_conv conv = cvt_conv_square(dim, ratio, ratio, 0, true);
     cvt_value map = cvtb_map(b, z, h, w);
     cvtb_open(b, "attn", 0, 0, NULL);
@@ -44,10 +45,8 @@ static cvt_value reduce(cvt_builder *b, const cvt_pvt_block *k, cvt_value z, int
 }
 
 static cvt_value attention(cvt_builder *b, const cvt_pvt_block *k, cvt_value z, int prefix, int h, int w) {
-    cvt_attention_spec spec = {.heads = k->heads,
-                               .dim_head = cvtb_shape(b, z).d[1] / k->heads,
-                               .qkv_bias = k->qkv_bias,
-                               .out_bias = true};
+    cvt_attention_spec spec = {
+        .heads = k->heads, .dim_head = cvtb_shape(b, z).d[1] / k->heads, .qkv_bias = k->qkv_bias, .out_bias = true};
     return cvtb_cross_attention(b, z, reduce(b, k, z, prefix, h, w), &spec);
 }
 
@@ -79,8 +78,8 @@ cvt_value cvt_pvt_stage_build(cvt_builder *b, const cvt_pvt_stage *s, cvt_value 
     cvt_value t = cvtb_tokens(b, map);
     *grid = (cvt_grid){prefix, h, w};
     if (s->cls_token) t = cvtb_concat(b, cvtb_token(b, "cls_token", shape.d[0]), t);
-    cvt_position table = {prefix, s->table_h ? s->table_h : h, s->table_w ? s->table_w : w, h, w,
-                          CVT_INTERPOLATE_BILINEAR};
+    cvt_position table = {prefix, s->table_h ? s->table_h : h, s->table_w ? s->table_w : w, h,
+                          w,      CVT_INTERPOLATE_BILINEAR};
     if (s->table) t = cvtb_tap(b, cvtb_position(b, t, "pos_embed", &table), "tokens");
     for (int j = 0; j < s->depth && !cvtb_failed(b); j++) {
         t = block(b, &s->block, t, j, prefix, h, w);

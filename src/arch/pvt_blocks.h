@@ -57,17 +57,17 @@ extern const char *const cvt_pyramid_acts[]; /* the choices of hidden_act */
         {.name = "depths", .type = CVT_KEY_INTS, .offset = at(depths), .min = 1, .max = 1000},              \
         {.name = "sr_ratios", .type = CVT_KEY_INTS, .offset = at(sr_ratios), .min = 1, .max = 256},         \
         {.name = "mlp_ratios", .type = CVT_KEY_NUMBERS, .offset = at(mlp_ratios), .min = 0.001, .max = 64}, \
-        {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = at(eps), .min = 1e-12, .max = 1},      \
-        {.name = "embed_norm_eps", .type = CVT_KEY_NUMBER, .offset = at(embed_eps), .min = 1e-12, .max = 1}
-#define CVT_PYRAMID_HF_KEYS(at)                                                                                \
-    {.name = "hidden_sizes", .type = CVT_KEY_INTS, .offset = at(embed_dims), .min = 1, .max = 65536},          \
-        {.name = "num_attention_heads", .type = CVT_KEY_INTS, .offset = at(num_heads), .min = 1, .max = 4096}, \
-        {.name = "hidden_act", .type = CVT_KEY_CHOICE, .offset = at(hidden_act), .choices = cvt_pyramid_acts}, \
-        {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = at(qkv_bias)},                                    \
-        CVT_DROPOUT_KEY("hidden_dropout_prob"),                                                                \
-        CVT_DROPOUT_KEY("attention_probs_dropout_prob"),                                                       \
-        CVT_DROPOUT_KEY("drop_path_rate"),                                                                     \
-        {.name = "initializer_range", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1e6}
+        {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = at(eps), .min = 1e-12, .max = 1}, {    \
+        .name = "embed_norm_eps", .type = CVT_KEY_NUMBER, .offset = at(embed_eps), .min = 1e-12, .max = 1   \
+    }
+#define CVT_PYRAMID_HF_KEYS(at)                                                                                     \
+    {.name = "hidden_sizes", .type = CVT_KEY_INTS, .offset = at(embed_dims), .min = 1, .max = 65536},               \
+        {.name = "num_attention_heads", .type = CVT_KEY_INTS, .offset = at(num_heads), .min = 1, .max = 4096},      \
+        {.name = "hidden_act", .type = CVT_KEY_CHOICE, .offset = at(hidden_act), .choices = cvt_pyramid_acts},      \
+        {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = at(qkv_bias)}, CVT_DROPOUT_KEY("hidden_dropout_prob"), \
+        CVT_DROPOUT_KEY("attention_probs_dropout_prob"), CVT_DROPOUT_KEY("drop_path_rate"), {                       \
+        .name = "initializer_range", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1e6                    \
+    }
 
 /* Four stages of 64, 128, 320 and 512 channels. */
 cvt_pyramid cvt_pyramid_default(int depth0, int depth1, int depth2, int depth3);

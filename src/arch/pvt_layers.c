@@ -22,8 +22,9 @@ typedef struct stage_config {
         {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},       \
         {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = AT(qkv_bias)},                                    \
         {.name = "hidden_act", .type = CVT_KEY_CHOICE, .offset = AT(hidden_act), .choices = cvt_pyramid_acts}, \
-        {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 1e-12, .max = 1},         \
-        {.name = "embed_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(embed_eps), .min = 1e-12, .max = 1}
+        {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 1e-12, .max = 1}, {       \
+        .name = "embed_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(embed_eps), .min = 1e-12, .max = 1      \
+    }
 
 static const cvt_key pvt_keys[] = {
     SHARED_KEYS,

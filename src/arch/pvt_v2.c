@@ -44,9 +44,12 @@ static const cvt_key keys[] = {
  * elsewhere ---- */
 
 static const cvt_name_row native[] = {
-    {"stage{z}.embed.*", "stage{z}.embed.*"}, {"stage{i}.embed.*", "stage{i}.embed.*"},
-    {"stage{i}.block{j}.*", "stage{i}.block{j}.*"}, {"stage{i}.norm.*", "stage{i}.norm.*"},
-    {"head.*", "head.*"}, {NULL, NULL},
+    {"stage{z}.embed.*", "stage{z}.embed.*"},
+    {"stage{i}.embed.*", "stage{i}.embed.*"},
+    {"stage{i}.block{j}.*", "stage{i}.block{j}.*"},
+    {"stage{i}.norm.*", "stage{i}.norm.*"},
+    {"head.*", "head.*"},
+    {NULL, NULL},
 };
 
 static const cvt_name_row whai362[] = {

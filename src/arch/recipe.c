@@ -129,10 +129,12 @@ static cvt_status read_resample(void *field, const cvt_json *value, cvt_error *e
 
 /* Both dialects take null for absent. */
 #define AT(field) offsetof(cvt_recipe_spec, field)
-#define READER(key, at, reader) {.name = key, .type = CVT_KEY_READER, .nullable = true, .offset = at, .read = reader}
-#define SWITCH(key, at) {.name = key, .type = CVT_KEY_BOOL, .nullable = true, .offset = at}
+#define READER(key, at, reader) \
+    { .name = key, .type = CVT_KEY_READER, .nullable = true, .offset = at, .read = reader }
+#define SWITCH(key, at) \
+    { .name = key, .type = CVT_KEY_BOOL, .nullable = true, .offset = at }
 #define NUMBER(key, at, least, most) \
-    {.name = key, .type = CVT_KEY_NUMBER, .nullable = true, .offset = at, .min = least, .max = most}
+    { .name = key, .type = CVT_KEY_NUMBER, .nullable = true, .offset = at, .min = least, .max = most }
 static const cvt_key hf_keys[] = {
     READER("size", AT(size), read_size),
     NUMBER("crop_pct", AT(crop_pct), 0.01, 1),
@@ -289,7 +291,11 @@ static const cvt_key timm_keys[] = {
     NUMBER("crop_pct", AT(crop_pct), 0.01, 1),
     READER("crop_mode", AT(kind), read_crop_mode),
     READER("crop_rounding", AT(half_even), read_rounding),
-    {.name = "interpolation", .type = CVT_KEY_CHOICE, .nullable = true, .offset = AT(filter), .choices = interpolations},
+    {.name = "interpolation",
+     .type = CVT_KEY_CHOICE,
+     .nullable = true,
+     .offset = AT(filter),
+     .choices = interpolations},
     READER("mean", 0, read_mean),
     READER("std", 0, read_std),
     {0},

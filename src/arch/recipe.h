@@ -18,9 +18,9 @@ typedef enum cvt_recipe_kind {
 typedef struct cvt_recipe_spec {
     bool given; /* a file said so; else the family's defaults count */
     cvt_recipe_kind kind;
-    int size[2];   /* height, width that the file names; 0: none */
-    int resize[2]; /* for CVT_RECIPE_SQUASH_CROP */
-    bool shortest; /* Hugging Face: the shorter edge is resized to `resize`, the aspect kept */
+    int size[2];    /* height, width that the file names; 0: none */
+    int resize[2];  /* for CVT_RECIPE_SQUASH_CROP */
+    bool shortest;  /* Hugging Face: the shorter edge is resized to `resize`, the aspect kept */
     int entries[2]; /* of mean and std where a file lists them; 0: it does not */
     double crop_pct;
     int filter; /* a cvt_filter */

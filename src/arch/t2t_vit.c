@@ -333,9 +333,7 @@ static const cvt_key module_keys[] = {
     {0},
 };
 
-static void module_defaults(void *p) {
-    *(module_config *)p = (module_config){{3, 3}, {2, 2}, 1, PERFORMER, 64};
-}
+static void module_defaults(void *p) { *(module_config *)p = (module_config){{3, 3}, {2, 2}, 1, PERFORMER, 64}; }
 
 static cvt_value module_build(cvt_builder *b, const void *p, const cvt_value *in) {
     const module_config *c = p;

@@ -68,7 +68,7 @@ static const cvt_name_row native[] = {
 
 /* Attention in native scope N, called F in the file, which stacks q and k. */
 #define ATTENTION(N, F) \
-    CVT_STACKED_2(N ".", "q", "k", F ".qk.*"), {N ".v.*", F ".v.*"}, {N ".proj.*", F ".proj.*"}
+    CVT_STACKED_2(N ".", "q", "k", F ".qk.*"), {N ".v.*", F ".v.*"}, { N ".proj.*", F ".proj.*" }
 
 static const cvt_name_row timm[] = {
     {"embed.conv.*", "pixel_embed.proj.*"},
@@ -140,7 +140,8 @@ static void defaults(void *p) { /* TNT-S */
     };
 }
 
-#define RECIPE "\"preprocess\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9, \"crop_rounding\": \"floor\", " \
+#define RECIPE                                                                                          \
+    "\"preprocess\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9, \"crop_rounding\": \"floor\", " \
     "\"mean\": 0.5, \"std\": 0.5}"
 #define SMALL "\"embed_dim\": 384, \"inner_dim\": 24, \"num_heads_outer\": 6, " RECIPE
 static const cvt_preset presets[] = {

@@ -101,11 +101,13 @@ static cvt_status read_architectures(void *field, const cvt_json *value, cvt_err
 
 #define AT(field) offsetof(config, field)
 #define COUNT(key, field, least, most) \
-    {.name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most}
-#define SIZE(key, field) {.name = key, .type = CVT_KEY_SIZE, .offset = AT(field), .min = 1, .max = 65535}
-#define FLAG(key, field) {.name = key, .type = CVT_KEY_FLAG, .nullable = true, .offset = AT(field)}
+    { .name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most }
+#define SIZE(key, field) \
+    { .name = key, .type = CVT_KEY_SIZE, .offset = AT(field), .min = 1, .max = 65535 }
+#define FLAG(key, field) \
+    { .name = key, .type = CVT_KEY_FLAG, .nullable = true, .offset = AT(field) }
 #define CHOICE(key, field, list) \
-    {.name = key, .type = CVT_KEY_CHOICE, .nullable = true, .offset = AT(field), .choices = list}
+    { .name = key, .type = CVT_KEY_CHOICE, .nullable = true, .offset = AT(field), .choices = list }
 static const cvt_key keys[] = {
     CHOICE("variant", variant, variants),
     CHOICE("layout", layout, layouts),
@@ -158,10 +160,11 @@ static const cvt_key keys[] = {
 /* ---- names of weights ---- */
 
 static const cvt_name_row native[] = {
-    {"cls_token", "cls_token"}, {"dist_token", "dist_token"},   {"pos_embed", "pos_embed"},
-    {"embed.*", "embed.*"},     {"block{j}.*", "block{j}.*"},   {"norm.*", "norm.*"},
-    {"fc_norm.*", "fc_norm.*"}, {"head_dist.*", "head_dist.*"}, {"head.*", "head.*"},
-    {NULL, NULL},
+    {"cls_token", "cls_token"},   {"dist_token", "dist_token"},
+    {"pos_embed", "pos_embed"},   {"embed.*", "embed.*"},
+    {"block{j}.*", "block{j}.*"}, {"norm.*", "norm.*"},
+    {"fc_norm.*", "fc_norm.*"},   {"head_dist.*", "head_dist.*"},
+    {"head.*", "head.*"},         {NULL, NULL},
 };
 
 static const cvt_name_row timm[] = {
@@ -181,11 +184,10 @@ static const cvt_name_row timm[] = {
 /* d leaves the leading 1 of the tokens' shapes away: axes. */
 #define VP_TOKENS(axes_) \
     {"cls_token", "cls_token", .axes = axes_}, { "pos_embed", "pos_embedding", .axes = axes_ }
-#define VP_EMBED                                                        \
-    {"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"}, \
-        {"embed.norm1.bias", "to_patch_embedding.1.bias"},              \
-        {"embed.linear.*", "to_patch_embedding.2.*"}, {                 \
-        "embed.norm2.*", "to_patch_embedding.3.*"                       \
+#define VP_EMBED                                                                                           \
+    {"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},                                    \
+        {"embed.norm1.bias", "to_patch_embedding.1.bias"}, {"embed.linear.*", "to_patch_embedding.2.*"}, { \
+        "embed.norm2.*", "to_patch_embedding.3.*"                                                          \
     }
 #define VP_LAYER "transformer.layers.{j}."
 #define VP_OLD_BLOCK CVT_VP_OLD_ATTENTION("block{j}.", VP_LAYER), CVT_VP_OLD_MLP("block{j}.", VP_LAYER)
@@ -238,9 +240,12 @@ static const cvt_name_row layout_d[] = {
         {"block{j}.norm2.*", P "layers.{j}.layernorm_after.*"}, {        \
         "block{j}.mlp.*", P "layers.{j}.mlp.*"                           \
     }
-#define HF_DIST(P) {"dist_token", P "embeddings.distillation_token"}
-#define HF_HEAD {"head.*", "classifier.*"}
-#define HF_HEADS {"head.*", "cls_classifier.*"}, { "head_dist.*", "distillation_classifier.*" }
+#define HF_DIST(P) \
+    { "dist_token", P "embeddings.distillation_token" }
+#define HF_HEAD \
+    { "head.*", "classifier.*" }
+#define HF_HEADS \
+    {"head.*", "cls_classifier.*"}, { "head_dist.*", "distillation_classifier.*" }
 static const cvt_name_row hf[] = {HF_DISK("vit."), HF_HEAD, {NULL, NULL}};
 static const cvt_name_row hf_deit[] = {HF_DISK("deit."), HF_DIST("deit."), HF_HEAD, {NULL, NULL}};
 static const cvt_name_row hf_teacher[] = {HF_DISK("deit."), HF_DIST("deit."), HF_HEADS, {NULL, NULL}};
@@ -393,8 +398,7 @@ static cvt_status settle_sizes(config *c, const cvt_facts *facts, cvt_error *err
     static const char *const dims[] = {"dim", "hidden_size", "embed_dim"};
     bool hf_config = facts->config == CVT_CONFIG_HF, vp = c->variant == VIT_PYTORCH;
     if (!c->dim_head && vp) c->dim_head = 64;
-    if (!c->dim_head)
-        TRY(cvt_check_divides(heads[facts->config], c->heads, dims[facts->config], c->dim, -1, error));
+    if (!c->dim_head) TRY(cvt_check_divides(heads[facts->config], c->heads, dims[facts->config], c->dim, -1, error));
     if (!c->dim_head) c->dim_head = c->dim / c->heads;
     if ((int64_t)c->dim_head * c->heads > 1 << 20)
         return cvt_fail(error, CVT_CONFIG, "\"heads\" = %d of \"dim_head\" = %d are too many channels", c->heads,
@@ -424,7 +428,7 @@ static cvt_status settle_table(config *c, const cvt_facts *facts, cvt_error *err
     if ((int64_t)c->table[0] * c->table[1] > 1 << 24)
         return cvt_fail(error, CVT_CONFIG, "\"%s\" has too many patches of \"patch_size\": %d x %d", key, c->table[0],
                         c->table[1]);
-    c->resize = vp                ? CVT_INTERPOLATE_NONE
+    c->resize = vp               ? CVT_INTERPOLATE_NONE
                 : from_hf(facts) ? CVT_INTERPOLATE_BICUBIC
                                  : CVT_INTERPOLATE_BICUBIC_ANTIALIAS;
     if (c->resize == CVT_INTERPOLATE_BICUBIC_ANTIALIAS)
@@ -464,8 +468,12 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
     cvt_value t;
     cvtb_open(b, "embed", 0, 0, "PatchEmbed");
     if (c->variant == TIMM) {
-        cvt_conv conv = {.out = c->dim, .kh = c->patch_size[0], .kw = c->patch_size[1], .stride_h = c->patch_size[0],
-                         .stride_w = c->patch_size[1], .bias = true};
+        cvt_conv conv = {.out = c->dim,
+                         .kh = c->patch_size[0],
+                         .kw = c->patch_size[1],
+                         .stride_h = c->patch_size[0],
+                         .stride_w = c->patch_size[1],
+                         .bias = true};
         t = cvtb_tokens(b, cvtb_conv2d(b, image, "proj", &conv));
     } else {
         t = cvtb_patches(b, image, c->patch_size[0], c->patch_size[1]);
@@ -511,7 +519,10 @@ static cvt_value build(cvt_builder *b, const void *p) {
     int h = size[0] / c->patch_size[0], w = size[1] / c->patch_size[1];
     bool norm_last = c->variant == VIT_PYTORCH && c->layout <= LAYOUT_B;
     cvt_vit_block block = {
-        .attention = {.heads = c->heads, .dim_head = c->dim_head, .qkv_bias = c->qkv_bias, .out_bias = true,
+        .attention = {.heads = c->heads,
+                      .dim_head = c->dim_head,
+                      .qkv_bias = c->qkv_bias,
+                      .out_bias = true,
                       .no_out = c->variant == VIT_PYTORCH && c->heads == 1 && c->dim_head == c->dim},
         .hidden = c->mlp_dim,
         .act = acts[c->activation],

@@ -36,7 +36,8 @@ typedef struct config {
 } config;
 
 #define IN(field) offsetof(transformer, field)
-#define SWITCH(field) {.name = #field, .type = CVT_KEY_FLAG, .offset = IN(field)}
+#define SWITCH(field) \
+    { .name = #field, .type = CVT_KEY_FLAG, .offset = IN(field) }
 static const cvt_key transformer_keys[] = {
     {.name = "type", .type = CVT_KEY_CHOICE, .offset = IN(type), .choices = types},
     {.name = "dim", .type = CVT_KEY_INT, .offset = IN(dim), .min = 1, .max = 65536},
@@ -80,48 +81,38 @@ static const cvt_key keys[] = {
  * linear layer of the patches ---- */
 
 static const cvt_name_row native[] = {
-    {"embed.*", "embed.*"},
-    {"cls_token", "cls_token"},
-    {"pos_embed", "pos_embed"},
-    {"block{i}.*", "block{i}.*"},
-    {"block{j}.*", "block{j}.*"},
-    {"norm.*", "norm.*"},
-    {"head_norm.*", "head_norm.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
+    {"embed.*", "embed.*"},         {"cls_token", "cls_token"},   {"pos_embed", "pos_embed"},
+    {"block{i}.*", "block{i}.*"},   {"block{j}.*", "block{j}.*"}, {"norm.*", "norm.*"},
+    {"head_norm.*", "head_norm.*"}, {"head.*", "head.*"},         {NULL, NULL},
 };
 
-#define WRAPPER_ROWS                                                                           \
-    {"embed.proj.*", "to_patch_embedding.{p}.*"}, {"embed.norm1.*", "to_patch_embedding.1.*"}, \
-        {"embed.norm2.*", "to_patch_embedding.3.*"}, {"cls_token", "cls_token"},               \
-        {"pos_embed", "pos_embedding"}, {"head_norm.*", "mlp_head.0.*"}, {"head.*", "mlp_head.1.*"}, {NULL, NULL},
+#define WRAPPER_ROWS                                                                                             \
+    {"embed.proj.*", "to_patch_embedding.{p}.*"}, {"embed.norm1.*", "to_patch_embedding.1.*"},                   \
+        {"embed.norm2.*", "to_patch_embedding.3.*"}, {"cls_token", "cls_token"}, {"pos_embed", "pos_embedding"}, \
+        {"head_norm.*", "mlp_head.0.*"}, {"head.*", "mlp_head.1.*"}, {NULL, NULL},
 
 #define NY "transformer.layers.{i}."
-static const cvt_name_row nystrom[] = {
-    CVT_VP_OLD_ATTENTION("block{i}.", NY),
-    {"block{i}.attn.conv.*", NY "0.fn.res_conv.*"},
-    CVT_VP_OLD_MLP("block{i}.", NY),
-    WRAPPER_ROWS
-};
+static const cvt_name_row nystrom[] = {CVT_VP_OLD_ATTENTION("block{i}.", NY),
+                                       {"block{i}.attn.conv.*", NY "0.fn.res_conv.*"},
+                                       CVT_VP_OLD_MLP("block{i}.", NY),
+                                       WRAPPER_ROWS};
 
 /* FF: the module of the feed-forward part; LAST: its second linear layer. */
 #define XA "transformer.layers.{a}."
 #define XF "transformer.layers.{f}."
-#define X_ROWS(FF, LAST)                                                                 \
-    {"block{j}.attn.q.*", XA "1.to_q.*"}, {"block{j}.attn.k.*", XA "1.to_k.*"},          \
-        {"block{j}.attn.v.*", XA "1.to_v.*"}, {"block{j}.attn.proj.*", XA "1.to_out.*"}, \
-        CVT_STACKED_2("block{j}.mlp.", "value", "gate", XF "1." FF ".0.proj.*"),         \
+#define X_ROWS(FF, LAST)                                                                                              \
+    {"block{j}.attn.q.*", XA "1.to_q.*"}, {"block{j}.attn.k.*", XA "1.to_k.*"}, {"block{j}.attn.v.*", XA "1.to_v.*"}, \
+        {"block{j}.attn.proj.*", XA "1.to_out.*"},                                                                    \
+        CVT_STACKED_2("block{j}.mlp.", "value", "gate", XF "1." FF ".0.proj.*"),                                      \
         {"block{j}.mlp.fc1.*", XF "1." FF ".0.0.*"}, {"block{j}.mlp.fc2.*", XF "1." FF "." LAST ".*"}, WRAPPER_ROWS
 #define X_NORM_ROWS \
-    {"block{j}.norm1.*", XA "0.0.*"}, {"block{j}.norm2.*", XF "0.0.*"}, {"norm.*", "transformer.final_norm.*"}
+    {"block{j}.norm1.*", XA "0.0.*"}, {"block{j}.norm2.*", XF "0.0.*"}, { "norm.*", "transformer.final_norm.*" }
 
 /* x-transformers 1.32 and later: norms without bias, which store their distance from 1 */
-static const cvt_name_row x_gamma[] = {
-    {"block{j}.norm1.weight", XA "0.0.gamma", .plus = 1},
-    {"block{j}.norm2.weight", XF "0.0.gamma", .plus = 1},
-    {"norm.weight", "transformer.final_norm.gamma", .plus = 1},
-    X_ROWS("ff", "2")
-};
+static const cvt_name_row x_gamma[] = {{"block{j}.norm1.weight", XA "0.0.gamma", .plus = 1},
+                                       {"block{j}.norm2.weight", XF "0.0.gamma", .plus = 1},
+                                       {"norm.weight", "transformer.final_norm.gamma", .plus = 1},
+                                       X_ROWS("ff", "2")};
 static const cvt_name_row x_119[] = {X_NORM_ROWS, X_ROWS("ff", "2")}; /* 1.19 to 1.30 */
 static const cvt_name_row x_100[] = {X_NORM_ROWS, X_ROWS("ff", "3")};
 static const cvt_name_row x_031[] = {X_NORM_ROWS, X_ROWS("net", "3")};

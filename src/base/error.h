@@ -4,18 +4,21 @@
 
 #include "cvt.h"
 
-/* Fills *error (may be NULL) with the formatted line, control bytes and bad UTF-8 escaped as \xNN, and returns status. */
+/* Fills *error (may be NULL) with the formatted line, control bytes and bad UTF-8 escaped as \xNN, and returns status.
+ */
 __attribute__((format(printf, 3, 4))) cvt_status cvt_fail(cvt_error *error, cvt_status status, const char *format, ...);
 
-/* Puts "prefix: " in front of the message of an error that is passed on. Returns error's status, or `status` if NULL. */
-__attribute__((format(printf, 3, 4))) cvt_status cvt_fail_in(cvt_error *error, cvt_status status, const char *format, ...);
+/* Puts "prefix: " in front of the message of an error that is passed on. Returns error's status, or `status` if NULL.
+ */
+__attribute__((format(printf, 3, 4))) cvt_status cvt_fail_in(cvt_error *error, cvt_status status, const char *format,
+                                                             ...);
 
 cvt_status cvt_fail_memory(cvt_error *error);
 
 /* Hands a failure on to the caller. */
-#define TRY(expression)                              \
-    do {                                             \
-        cvt_status try_status_ = (expression);       \
+#define TRY(expression)                                \
+    do {                                               \
+        cvt_status try_status_ = (expression);         \
         if (try_status_ != CVT_OK) return try_status_; \
     } while (0)
 

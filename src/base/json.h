@@ -24,14 +24,13 @@ typedef enum cvt_json_kind {
 } cvt_json_kind;
 
 /* `origin` (a file name) opens every message. CVT_CONFIG on malformed text; *out is NULL then. */
-cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size, const char *origin,
-                          cvt_error *error);
+cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size, const char *origin, cvt_error *error);
 void cvt_json_free(cvt_json_document *document);
 const cvt_json *cvt_json_root(const cvt_json_document *document);
 
 /* value may not be NULL. */
 cvt_json_kind cvt_json_kind_of(const cvt_json *value);
-const char *cvt_json_kind_name(cvt_json_kind kind);                  /* "a number" */
+const char *cvt_json_kind_name(cvt_json_kind kind);                    /* "a number" */
 const cvt_json *cvt_json_get(const cvt_json *object, const char *key); /* exact case; NULL if absent or no object */
 /* Members of an array or object in order: first, then next until NULL; key is NULL in arrays. */
 const cvt_json *cvt_json_first(const cvt_json *value);

@@ -16,7 +16,8 @@ size_t cvt_str_escape(char *dst, size_t capacity, const char *src, size_t n);
 /* Number of single-character edits from a to b, for "did you mean". Gives up above `limit` and returns limit + 1. */
 size_t cvt_str_distance(const char *a, const char *b, size_t limit);
 
-/* A growing byte string. Zero-initialise; `failed` stays set once memory ran out. data is 0-terminated when not NULL. */
+/* A growing byte string. Zero-initialise; `failed` stays set once memory ran out. data is 0-terminated when not NULL.
+ */
 typedef struct cvt_str {
     char *data;
     size_t size, capacity;

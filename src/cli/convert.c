@@ -6,8 +6,7 @@ static int save(cvt_model *model, const cvt_settings *settings) {
     cvt_error error;
     int status = CVT_EXIT_OK;
     cvt_cli_stop_softly();
-    if (cvt_model_save(model, settings->output, settings->dtype, settings->names, settings->pack,
-                       &error) != CVT_OK)
+    if (cvt_model_save(model, settings->output, settings->dtype, settings->names, settings->pack, &error) != CVT_OK)
         status = cvt_cli_fail(settings->output, &error, CVT_EXIT_OUTPUT);
     cvt_model_free(model);
     return status;

@@ -23,8 +23,7 @@ typedef int16_t dot_t;
 
 CVT_KERNEL_TABLE(avx512, &product_f32, &product_int8, &attention_f32, &attention_f32)
 CVT_KERNEL_TABLE(avx512vnni, &product_f32, &cvt_product_int8_avx512vnni, &attention_f32, &attention_f32)
-CVT_KERNEL_TABLE(avx512fp16, &cvt_product_f16_avx512fp16, &cvt_product_int8_avx512vnni, &attention_f32,
-                 &attention_f32)
+CVT_KERNEL_TABLE(avx512fp16, &cvt_product_f16_avx512fp16, &cvt_product_int8_avx512vnni, &attention_f32, &attention_f32)
 CVT_KERNEL_TABLE(avx512amx, &cvt_product_f16_avx512fp16, &cvt_product_int8_avx512amx, &attention_f32,
                  &cvt_attention_avx512amx)
 

@@ -1,5 +1,5 @@
-/* isa_neon.c - all kernels for Advanced SIMD, which every AArch64 has; the finer levels share them, with products of their
- * own. */
+/* isa_neon.c - all kernels for Advanced SIMD, which every AArch64 has; the finer levels share them, with products of
+ * their own. */
 #if defined(__aarch64__)
 #include <arm_neon.h>
 #include <string.h>

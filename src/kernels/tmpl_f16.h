@@ -225,8 +225,8 @@ static void f16_gemm(const cvt_gemm *g) {
     }
 }
 
-#define PRODUCT_F16                                                                                               \
-    {                                                                                                             \
-        .layout = "f16 " TEXT(NV) "x" TEXT(VL), .panel_size = f16_panel_size, .pack = f16_pack,                   \
-        .row_size = f16_row_size, .rows = f16_rows, .gemm = f16_gemm,                                             \
+#define PRODUCT_F16                                                                             \
+    {                                                                                           \
+        .layout = "f16 " TEXT(NV) "x" TEXT(VL), .panel_size = f16_panel_size, .pack = f16_pack, \
+        .row_size = f16_row_size, .rows = f16_rows, .gemm = f16_gemm,                           \
     }

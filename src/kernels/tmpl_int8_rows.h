@@ -1,7 +1,7 @@
-/* tmpl_int8_rows.h - the factors of products in int8: their sizes, and rows rounded one by one. The including file defines
- *   DOT_GROUP, dot_t   (a macro, a type) how many neighbours along k one 32-bit lane takes, and their type in a row
- *   DOT_DEPTH          (a macro) rows and panels are padded to a multiple of it
- *   DOT_OFFSET         what is subtracted from q where rows are signed */
+/* tmpl_int8_rows.h - the factors of products in int8: their sizes, and rows rounded one by one. The including file
+ * defines DOT_GROUP, dot_t   (a macro, a type) how many neighbours along k one 32-bit lane takes, and their type in a
+ * row DOT_DEPTH          (a macro) rows and panels are padded to a multiple of it DOT_OFFSET         what is subtracted
+ * from q where rows are signed */
 
 #define INT8_LAYOUT "int8 " TEXT(NV) "x" TEXT(VL) "x" TEXT(DOT_GROUP) "/" TEXT(DOT_DEPTH)
 
@@ -16,7 +16,8 @@ typedef struct range {
     vf low, high, odd; /* odd: NaN where anything is not finite */
 } range;
 
-#define NO_RANGE {v_set(0), v_set(0), v_set(0)}
+#define NO_RANGE \
+    { v_set(0), v_set(0), v_set(0) }
 
 INLINE void range_vector(range *r, vf x) {
     r->low = v_min(r->low, x);

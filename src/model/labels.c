@@ -78,7 +78,8 @@ cvt_status cvt_labels_read(cvt_model *m, const cvt_options *options, cvt_error *
     const char *key = timm ? "label_names" : "labels";
     const cvt_json *list = timm || native ? cvt_json_get(root, key) : NULL;
     if (options->labels) return from_file(m, options->labels, error);
-    if (!cvt_config_base(&m->config)->classes) return CVT_OK; /* a config may name labels for a head that is not there */
+    if (!cvt_config_base(&m->config)->classes)
+        return CVT_OK; /* a config may name labels for a head that is not there */
     if (m->files.labels_first) return from_lines(m, m->files.labels, m->files.labels_origin, error);
     if (id2label) return from_id2label(m, id2label, error);
     if (list) return from_list(m, list, key, error);

@@ -177,12 +177,14 @@ static cvt_status join_labels(cvt_str *text, const cvt_model *m, cvt_error *erro
     return text->failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
-/* The precision that the file is for; NULL: f32. In int8 more than the weights that are I8 counts: attention is, too. */
+/* The precision that the file is for; NULL: f32. In int8 more than the weights that are I8 counts: attention is, too.
+ */
 static const char *choose_precision(const saving *s) {
     const cvt_model *m = s->model;
     if (s->pack) return m->precision == CVT_PRECISION_F32 ? NULL : cvt_precision_name(m->precision);
     if (s->dtype == CVT_I8) return cvt_precision_name(CVT_PRECISION_INT8);
-    return s->dtype == CVT_DTYPE_COUNT && m->files.weights ? cvt_weights_metadata(m->files.weights, CVT_META_PRECISION) : NULL;
+    return s->dtype == CVT_DTYPE_COUNT && m->files.weights ? cvt_weights_metadata(m->files.weights, CVT_META_PRECISION)
+                                                           : NULL;
 }
 
 static cvt_status write_all(saving *s, const char *path, cvt_error *error) {

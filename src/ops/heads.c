@@ -73,8 +73,7 @@ void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_work *w) {
     a->v = l->refs[in[2]];
     a->panels = l->workspace;
     if (shared(a)) cvt_lowering_step(l, w, a, sizeof *a, pack_tiles, pack_run);
-    cvt_lowering_scratch(l, (shared(a) ? 0 : a->panels_size) +
-                                a->kernels->scratch(a->queries.block, a->s, a->d));
+    cvt_lowering_scratch(l, (shared(a) ? 0 : a->panels_size) + a->kernels->scratch(a->queries.block, a->s, a->d));
 }
 
 void cvt_head_attend(const cvt_heads *a, const cvt_context *x, const cvt_head_tile *tile, cvt_attention *to) {

@@ -116,8 +116,8 @@ cvt_value cvtb_attention_scores(cvt_builder *b, cvt_value q, cvt_value k, cvt_va
 
 /* Gated positional self-attention of the h * w cells of a grid, see gpsa.c: the map is that of the content, blended
  * with one of the positions. q, k [T, C], v [T, V] -> [T, V]; parameters pos_proj.weight [heads, 3], pos_proj.bias
- * [heads], gate [heads]. Under the current scope "map", "content" and "position", [heads, T, T], can be tapped, and "gate", the
- * share [heads] of the position. */
+ * [heads], gate [heads]. Under the current scope "map", "content" and "position", [heads, T, T], can be tapped, and
+ * "gate", the share [heads] of the position. */
 typedef struct cvt_gpsa {
     int heads, h, w;
     float scale;

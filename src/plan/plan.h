@@ -11,7 +11,7 @@ typedef struct cvt_plan {
     cvt_arena arena;
     cvt_step *steps;
     int n_steps;
-    cvt_ref *refs;  /* of every value of the graph */
+    cvt_ref *refs;      /* of every value of the graph */
     cvt_panels *panels; /* of every parameter */
     bool pack_ahead;
     size_t floats;  /* of a session's arena, for one image */

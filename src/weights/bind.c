@@ -200,9 +200,7 @@ static cvt_status find_scales(binding *b, int index, cvt_error *error) {
     cvt_str name = {0};
     cvt_str_print(&name, "%s" CVT_INT8_SCALE, b->names[index]);
     if (!name.failed) b->scales[index] = cvt_weights_find(b->weights, name.data);
-    cvt_status status = name.failed          ? cvt_fail_memory(error)
-                        : b->scales[index] ? CVT_OK
-                                             : missing(b, name.data, error);
+    cvt_status status = name.failed ? cvt_fail_memory(error) : b->scales[index] ? CVT_OK : missing(b, name.data, error);
     cvt_str_free(&name);
     if (b->scales[index]) b->used[index_of(b->weights, b->scales[index])] = true;
     return status;

@@ -4,10 +4,10 @@
  *
  * A row may also say that the file's tensor is not the graph's parameter as it stands:
  *   axes   which axes the file's tensor has. The parameter's axes are called a, b, c, d; 1 is an axis of length 1,
- *          round brackets join axes into one. "cdba": HWIO where the graph has OIHW; "1a11": [1,C,1,1] for [C]; "a(cdb)":
- *          a linear layer over patches, channels fastest, for a convolution. An axis of the parameter that is not named
- *          has length 1.
- *   part   the parameter is rows [part, part + 1) * its length of the tensor's axis a, which holds `parts` parameters:
+ *          round brackets join axes into one. "cdba": HWIO where the graph has OIHW; "1a11": [1,C,1,1] for [C];
+ * "a(cdb)": a linear layer over patches, channels fastest, for a convolution. An axis of the parameter that is not
+ * named has length 1. part   the parameter is rows [part, part + 1) * its length of the tensor's axis a, which holds
+ * `parts` parameters:
  *          {"attn.k.*", "attn.qkv.*", .part = 1, .parts = 3}.
  *   plus   is added to every stored value: {"norm.weight", "norm.gamma", .plus = 1}.
  * A row whose native side is NULL names tensors that are known and not read. */
@@ -27,10 +27,11 @@ typedef struct cvt_name_row {
 
 /* Rows of linears x, y (and z) in a scope of the graph that the file stacks in this order in one. */
 #define CVT_STACKED_2(scope, x, y, stack) \
-    {scope x ".*", stack, .part = 0, .parts = 2}, {scope y ".*", stack, .part = 1, .parts = 2}
-#define CVT_STACKED_3(scope, x, y, z, stack)                                                    \
-    {scope x ".*", stack, .part = 0, .parts = 3}, {scope y ".*", stack, .part = 1, .parts = 3}, \
-        {scope z ".*", stack, .part = 2, .parts = 3}
+    {scope x ".*", stack, .part = 0, .parts = 2}, { scope y ".*", stack, .part = 1, .parts = 2 }
+#define CVT_STACKED_3(scope, x, y, z, stack)                                                      \
+    {scope x ".*", stack, .part = 0, .parts = 3}, {scope y ".*", stack, .part = 1, .parts = 3}, { \
+        scope z ".*", stack, .part = 2, .parts = 3                                                \
+    }
 
 /* rows end with file NULL. identity: file names are the native ones (the rows of any other dialect tell which). */
 typedef struct cvt_dialect {

@@ -70,7 +70,7 @@ typedef struct machine {
     const unsigned char *bytes;
     size_t size, at, opcode_at;
     uint32_t *stack, n_stack, stack_capacity;
-    uint32_t marks[MAX_MARKS], n_marks; /* heights of the stack */
+    uint32_t marks[MAX_MARKS], n_marks;       /* heights of the stack */
     uint32_t *memo, memo_capacity, memo_used; /* value + 1, or 0 */
     const char *origin;
     cvt_error *error;

@@ -65,7 +65,7 @@ typedef struct cvt_pickle_value {
         const char *bytes; /* text, bytes, long (little-endian): within the pickle, not terminated */
         struct {
             uint32_t first, last;
-        } cells;           /* tuple, list, dict, if count > 0 */
+        } cells; /* tuple, list, dict, if count > 0 */
         cvt_global global;
         uint32_t made_of; /* storage: its persistent id; tensor: the arguments of its call. A tuple's index */
     } as;

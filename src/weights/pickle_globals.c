@@ -11,8 +11,10 @@ typedef struct row {
     cvt_dtype dtype;
 } row;
 
-#define STORAGE(name, dtype) {"torch", name, CVT_GLOBAL_STORAGE, dtype}
-#define INERT(module, name) {module, name, CVT_GLOBAL_INERT, CVT_F32}
+#define STORAGE(name, dtype) \
+    { "torch", name, CVT_GLOBAL_STORAGE, dtype }
+#define INERT(module, name) \
+    { module, name, CVT_GLOBAL_INERT, CVT_F32 }
 
 static const row rows[] = {
     {"collections", "OrderedDict", CVT_GLOBAL_ORDERED_DICT, CVT_F32},

@@ -39,8 +39,8 @@ static cvt_status header_size(const cvt_file *file, size_t *size, cvt_error *err
 }
 
 static cvt_status read_dtype(cvt_dtype *dtype, const cvt_json *info, cvt_error *error) {
-    static const char *const unsupported[] = {"F8_E4M3", "F8_E5M2",  "F8_E8M0",  "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4",
-                                              "F6_E2M3", "F6_E3M2", "U16", "U32", "U64", "C64"};
+    static const char *const unsupported[] = {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4",
+                                              "F6_E2M3", "F6_E3M2", "U16",     "U32",         "U64",         "C64"};
     const char *name = cvt_json_string(cvt_json_get(info, "dtype"));
     if (!name) return cvt_fail(error, CVT_WEIGHTS, "no dtype");
     for (int i = 0; i < CVT_DTYPE_COUNT; i++) {

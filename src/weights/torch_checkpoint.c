@@ -99,7 +99,9 @@ static cvt_status list_storages(cvt_torch_checkpoint *c, cvt_error *error) {
         if (!cvt_pickle_is(&c->pickle, i, CVT_PICKLE_STORAGE)) continue;
         cvt_torch_slice slice; /* cvt_pickle_read found it well formed */
         cvt_torch_slice_read(&slice, &c->pickle, c->pickle.values[i].as.made_of);
-        *next++ = (cvt_torch_storage){.key = slice.key, .key_size = slice.key_size, .dtype = slice.dtype,
+        *next++ = (cvt_torch_storage){.key = slice.key,
+                                      .key_size = slice.key_size,
+                                      .dtype = slice.dtype,
                                       .bytes = slice.count * cvt_dtype_size(slice.dtype)};
     }
     return unite_storages(c, n, error);
