@@ -49,7 +49,7 @@ static cvt_status read_recipe(cvt_model *m, cvt_error *error) {
 }
 
 /* The input size: what the caller says, else the config, else the recipe. */
-static void settle_size(cvt_model *m, const cvt_options *options) {
+static void resolve_size(cvt_model *m, const cvt_options *options) {
     cvt_base *base = cvt_config_base(&m->config);
     base->asked[0][0] = options->height;
     base->asked[0][1] = options->width;
@@ -69,9 +69,9 @@ static cvt_status read_config(cvt_model *m, const cvt_options *options, cvt_erro
     count_classes(m);
     TRY(read_recipe(m, error));
     cvt_facts facts = {m->config.dialect, m->config.model_type, m->origin, m->names, m->files.weights};
-    cvt_status status = m->config.arch->settle(m->config.values, &facts, error);
+    cvt_status status = m->config.arch->resolve(m->config.values, &facts, error);
     if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
-    settle_size(m, options);
+    resolve_size(m, options);
     return cvt_labels_read(m, options, error);
 }
 
@@ -110,7 +110,7 @@ static cvt_status unknown_tap(const cvt_model *m, const char *name, cvt_error *e
 cvt_status cvt_model_keep(cvt_model *m, const char *tap, cvt_error *error) {
     int index = cvt_model_find_tap(m, tap);
     if (index < 0) return unknown_tap(m, tap, error);
-    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs keep is settled");
+    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs keep is resolved");
     m->keep[m->taps[index]] = true;
     return CVT_OK;
 }

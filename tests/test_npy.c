@@ -214,7 +214,7 @@ static void test_rows(int count) {
         for (int k = 0; k < 12; k++) ramp[k] = (float)(i * 12 + k) * 0.25f;
         ok = cvt_npy_rows_add(&rows, ramp, &error) == CVT_OK;
     }
-    ok = ok && cvt_npy_rows_settle(&rows, &error) == CVT_OK && cvt_npy_rows_finish(&rows, &error) == CVT_OK &&
+    ok = ok && cvt_npy_rows_flush(&rows, &error) == CVT_OK && cvt_npy_rows_finish(&rows, &error) == CVT_OK &&
          cvt_npy_read(&npy, scratch, &error) == CVT_OK;
     ok = ok && npy.rank == 3 && npy.shape[0] == count && npy.shape[1] == 3 && npy.shape[2] == 4;
     for (size_t i = 0; ok && i < npy.count; i++) right += npy.data[i] == (float)i * 0.25f;
@@ -230,7 +230,7 @@ static void test_rows_given_up(void) {
     cvt_error error = {0};
     unlink(scratch);
     bool ok = cvt_npy_rows_open(&rows, scratch, 1, shape, &error) == CVT_OK &&
-              cvt_npy_rows_add(&rows, row, &error) == CVT_OK && cvt_npy_rows_settle(&rows, &error) == CVT_OK;
+              cvt_npy_rows_add(&rows, row, &error) == CVT_OK && cvt_npy_rows_flush(&rows, &error) == CVT_OK;
     cvt_npy_rows_abandon(&rows);
     cvt_npy_rows_abandon(&rows);
     test_case(ok && access(scratch, F_OK) != 0, "rows that are given up leave nothing", "%s", error.message);

@@ -10,14 +10,14 @@
 #include "graph/graph.h"
 #include "weights/names.h"
 
-/* What every config has. 0 in size or classes: not said; settled later. */
+/* What every config has. 0 in size or classes: not said; resolved later. */
 enum { CVT_MAX_INPUTS = 8 };
 typedef struct cvt_base {
     int size[2];                  /* input height, width */
     int asked[CVT_MAX_INPUTS][2]; /* what the caller wants of each input; 0: nothing. size[] knows it already */
     int channels, classes;
     bool headless;    /* a hub has the model without its classifier */
-    cvt_arena *arena; /* the model's, for what a family's readers of keys and settle() keep */
+    cvt_arena *arena; /* the model's, for what a family's readers of keys and resolve() keep */
     cvt_recipe_spec recipe;
 } cvt_base;
 
@@ -56,7 +56,7 @@ typedef struct cvt_arch {
     const char *classifier;      /* pattern of the last layer's weight, [classes, C] */
     bool headless;               /* the family runs without its classifier */
     /* Fills in what the config leaves to the weights, and checks what keys mean together. Messages name the key. */
-    cvt_status (*settle)(void *config, const cvt_facts *facts, cvt_error *error);
+    cvt_status (*resolve)(void *config, const cvt_facts *facts, cvt_error *error);
     /* The forward pass; returns the logits. */
     cvt_value (*build)(cvt_builder *b, const void *config);
 } cvt_arch;

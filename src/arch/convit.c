@@ -9,7 +9,7 @@
 
 #include "arch/blocks.h"
 #include "arch/layer.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 enum { UNSAID = -1 };
 enum { COMVEX, FB }; /* variant */
@@ -178,7 +178,7 @@ static cvt_status check_variant(config *c, const cvt_facts *facts, cvt_error *er
 }
 
 /* num_local_layers and num_nonlocal_layers, or depth and local_up_to_layer. */
-static cvt_status settle_layers(config *c, cvt_error *error) {
+static cvt_status resolve_layers(config *c, cvt_error *error) {
     bool ours = c->num_local_layers != UNSAID || c->num_nonlocal_layers != UNSAID;
     if (ours && (c->depth || c->local_up_to_layer != UNSAID))
         return cvt_fail(error, CVT_CONFIG, "\"%s\" and \"%s\" exclude each other",
@@ -200,7 +200,7 @@ static cvt_status settle_layers(config *c, cvt_error *error) {
 }
 
 /* embed_dim is that of a head. */
-static cvt_status settle_dim(config *c, cvt_error *error) {
+static cvt_status resolve_dim(config *c, cvt_error *error) {
     if (c->embed_dim && c->dim)
         return cvt_fail(error, CVT_CONFIG, "\"embed_dim\", the channels of a head, and \"dim\" exclude each other");
     if (c->embed_dim) {
@@ -223,7 +223,7 @@ static cvt_status settle_dim(config *c, cvt_error *error) {
 
 /* The width of comvex's feed-forward part. What it makes of ff_dim depends on its release, so ff_dim alone does not
  * tell: the weights do, and must not contradict it, or ff_hidden does. */
-static cvt_status settle_comvex_width(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_comvex_width(config *c, const cvt_facts *facts, cvt_error *error) {
     bool older = cvt_facts_from(facts, "comvex_0.2.3") || cvt_facts_from(facts, "comvex_0.1.0");
     const cvt_tensor *t = cvt_facts_tensor(facts, "block{l}.mlp.fc1.weight", 0);
     if (!t || t->rank != 2 || t->shape[0] < 1 || t->shape[0] > 1000000) {
@@ -241,43 +241,43 @@ static cvt_status settle_comvex_width(config *c, const cvt_facts *facts, cvt_err
                     c->ff_dim, t->name, c->ff_hidden);
 }
 
-static cvt_status settle_width(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_width(config *c, const cvt_facts *facts, cvt_error *error) {
     if (c->ff_hidden) return CVT_OK;
-    if (c->variant == COMVEX) return settle_comvex_width(c, facts, error);
+    if (c->variant == COMVEX) return resolve_comvex_width(c, facts, error);
     if (c->mlp_ratio == 0) c->mlp_ratio = 4;
     c->ff_hidden = (int)(c->dim * c->mlp_ratio);
     return cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->ff_hidden, -1, error);
 }
 
 /* The grid of the positions: said, or a square of as many as the weights have, or that of the input. */
-static void settle_grid(config *c, const cvt_facts *facts) {
+static void resolve_grid(config *c, const cvt_facts *facts) {
     int side = cvt_square_side(cvt_facts_cells(facts, "pos_embed", 0));
     if (!c->image_size[0] && side && side <= 65535 / c->patch_size)
         c->image_size[0] = c->image_size[1] = side * c->patch_size;
-    cvt_settle_image(c->image_size, &c->base, 224);
+    cvt_resolve_image(c->image_size, &c->base, 224);
 }
 
 /* Yes or no where nothing is said: what the weights have, without weights `otherwise`. */
-static void settle_flag(int *flag, const cvt_facts *facts, const char *pattern, bool otherwise) {
+static void resolve_flag(int *flag, const cvt_facts *facts, const char *pattern, bool otherwise) {
     if (*flag == UNSAID) *flag = facts->weights ? cvt_facts_tensor(facts, pattern, 0) != NULL : otherwise;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     TRY(check_variant(c, facts, error));
-    TRY(settle_layers(c, error));
-    TRY(settle_dim(c, error));
-    TRY(settle_width(c, facts, error));
+    TRY(resolve_layers(c, error));
+    TRY(resolve_dim(c, error));
+    TRY(resolve_width(c, facts, error));
     bool fb = c->variant == FB;
-    settle_flag(&c->qkv_bias, facts, "block{l}.attn.v.bias", false);
+    resolve_flag(&c->qkv_bias, facts, "block{l}.attn.v.bias", false);
     if (fb)
-        settle_flag(&c->use_pos_embed, facts, "pos_embed", true);
+        resolve_flag(&c->use_pos_embed, facts, "pos_embed", true);
     else
         c->use_pos_embed = 0;
     if (c->pred_act == UNSAID) c->pred_act = 0;
     if (c->layer_norm_eps == 0) c->layer_norm_eps = fb ? 1e-6 : 1e-5;
     if (!c->base.classes) c->base.classes = 1000;
-    settle_grid(c, facts);
+    resolve_grid(c, facts);
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.875);
     return CVT_OK;
 }
@@ -423,7 +423,7 @@ const cvt_arch cvt_arch_convit = {
     .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };
 

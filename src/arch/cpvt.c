@@ -6,7 +6,7 @@
  * The authors published no weights of it: names are those of timm's ViT and of pos_block in their Twins. */
 #include "arch/blocks.h"
 #include "arch/pvt_blocks.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 enum { UNSAID = -1 };
 
@@ -90,7 +90,7 @@ static cvt_status check(const config *c, cvt_error *error) {
 }
 
 /* Where the config does not say it: a class token, the PEGs and their kernel are what the weights have. */
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     const char *peg = "peg{j}.weight";
     const cvt_tensor *first = cvt_facts_tensor(facts, peg, 0);
@@ -105,7 +105,7 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     }
     TRY(check(c, error));
     if (!c->base.classes) c->base.classes = 1000;
-    cvt_settle_input(&c->base, c->image_size);
+    cvt_resolve_input(&c->base, c->image_size);
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, c->base.size[0], 0.875);
     return CVT_OK;
 }
@@ -160,6 +160,6 @@ const cvt_arch cvt_arch_cpvt = {
     .keys = keys,
     .dialects = dialects,
     .classifier = "head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };

@@ -10,7 +10,7 @@
  * branches have the same channels the projections are not there. IBM's original is another function: crossvit_ibm.c. */
 #include "arch/blocks.h"
 #include "arch/layer.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 static const float eps = 1e-5f;
 
@@ -136,16 +136,16 @@ static void defaults(void *p) { /* those of the constructor; the channels of its
 }
 
 /* The image that the table of positions is for, which is square. */
-static void settle_size(config *c) {
+static void resolve_size(config *c) {
     int said = c->base.size[0] ? c->base.size[0] : c->base.recipe.size[0];
     if (!c->image_size) c->image_size = said ? said : 240;
     for (int i = 0; i < 2; i++)
         if (!c->base.size[i]) c->base.size[i] = c->image_size;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
-    settle_size(c);
+    resolve_size(c);
     for (int i = 0; i < BRANCHES; i++)
         TRY(cvt_check_divides(patch_keys[i], c->branches[i].patch_size, "image_size", c->image_size, -1, error));
     if (c->layout == UNSAID) c->layout = cvt_facts_tensor(facts, "sm.embed.weight", 0) ? LAYOUT_A : LAYOUT_D;
@@ -275,7 +275,7 @@ const cvt_arch cvt_arch_crossvit = {
     .keys = keys,
     .dialects = dialects,
     .classifier = "sm.head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };
 

@@ -14,7 +14,7 @@
  * another function: crossvit.c. */
 #include "arch/blocks.h"
 #include "arch/layer.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 static const float eps = 1e-6f;
 
@@ -226,10 +226,10 @@ static cvt_status check_branch(const config *c, int i, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     (void)facts;
-    cvt_settle_image(c->img_size, &c->base, 240);
+    cvt_resolve_image(c->img_size, &c->base, 240);
     TRY(check_lengths(c, error));
     for (int i = 0; i < BRANCHES; i++) TRY(check_branch(c, i, error));
     if (!c->base.classes) c->base.classes = 1000;
@@ -395,7 +395,7 @@ const cvt_arch cvt_arch_crossvit_ibm = {
     .presets = presets,
     .dialects = dialects,
     .classifier = "sm.head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };
 

@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "arch/layer.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 #include "ops/ops.h"
 
 static const float eps = 1e-5f;
@@ -154,7 +154,7 @@ static cvt_status check_lengths(const config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     TRY(check_lengths(c, error));
     for (int i = 0; i < c->depth.n; i++) {
@@ -281,7 +281,7 @@ const cvt_arch cvt_arch_cvt = {
     .hf_types = (const char *const[]){"cvt", NULL},
     .dialects = dialects,
     .classifier = "head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };
 

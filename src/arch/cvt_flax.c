@@ -182,7 +182,7 @@ static void say(int *field, int value) {
     if (*field == UNSAID) *field = value;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     say(&c->dialect, cvt_facts_from(facts, "vit_pytorch") ? VIT_PYTORCH : FLAX);
     bool torch = c->dialect == VIT_PYTORCH;
@@ -282,6 +282,6 @@ const cvt_arch cvt_arch_cvt_flax = {
     .keys = keys,
     .dialects = dialects,
     .classifier = "head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };

@@ -232,7 +232,7 @@ static void make_blocks(config *c) {
     }
 }
 
-static cvt_status settle_blocks(config *c, cvt_error *error) {
+static cvt_status resolve_blocks(config *c, cvt_error *error) {
     if (!c->blocks.n && c->stage_repeats.n) return cvt_fail(error, CVT_CONFIG, "\"stage_repeats\" needs \"blocks\"");
     if (!c->blocks.n) {
         make_blocks(c);
@@ -281,12 +281,12 @@ static cvt_recipe_spec recipe_of(const config *c, const char *names) {
     return r;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     const char *name = facts->origin ? facts->origin->name : "native";
     if (!c->base.classes) c->base.classes = 1000;
     if (c->pad_type == UNSAID) c->pad_type = strcmp(name, "rangilyu") == 0 ? SYMMETRIC : SAME;
-    TRY(settle_blocks(c, error));
+    TRY(resolve_blocks(c, error));
     if (!c->base.recipe.given) c->base.recipe = recipe_of(c, name);
     return CVT_OK;
 }
@@ -363,6 +363,6 @@ const cvt_arch cvt_arch_efficientnet_lite = {
     .presets = presets,
     .dialects = dialects,
     .classifier = "classifier.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };

@@ -3,7 +3,7 @@
  *
  * "inputs" names the tensors that are fed, "layers" the kinds of layers with what each reads; they may stand in any
  * order. Every value has a name: an input its own, a layer's output that of "output", else of "name". All are resolved
- * to indices by settle(), inputs first. A network of one layer without a name has weights without a prefix: a file of
+ * to indices by resolve(), inputs first. A network of one layer without a name has weights without a prefix: a file of
  * the block alone fits. */
 #include <stdarg.h>
 #include <stdio.h>
@@ -230,7 +230,7 @@ static cvt_status check_name(const config *c, int i, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status settle_names(config *c, cvt_error *error) {
+static cvt_status resolve_names(config *c, cvt_error *error) {
     for (int i = 0; i < c->n_layers; i++) {
         layer_config *l = &c->layers[i];
         TRY(check_name(c, i, error));
@@ -260,7 +260,7 @@ static cvt_status fail_unknown(const config *c, int i, const char *name, cvt_err
     return fail_layer(error, c, i, "\"inputs\" names \"%s\", which nothing gives; did you mean \"%s\"?", name, nearest);
 }
 
-static cvt_status settle_reads(config *c, int i, cvt_error *error) {
+static cvt_status resolve_reads(config *c, int i, cvt_error *error) {
     layer_config *l = &c->layers[i];
     int wanted = l->kind->inputs;
     if (!l->n_reads && wanted == 1) {
@@ -298,7 +298,7 @@ static cvt_status fail_cycle(const config *c, const bool *made, int waiting, cvt
 }
 
 /* A layer is built once all that it reads is. In the list's own order where that can be. */
-static cvt_status settle_order(config *c, cvt_error *error) {
+static cvt_status resolve_order(config *c, cvt_error *error) {
     bool made[CVT_MAX_INPUTS + MAX_LAYERS] = {false};
     for (int v = 0; v < c->n_inputs; v++) made[v] = true;
     c->order = cvt_arena_array(c->base.arena, (size_t)c->n_layers, sizeof *c->order);
@@ -319,7 +319,7 @@ static cvt_status settle_order(config *c, cvt_error *error) {
 }
 
 /* The one value that nobody reads, or the one that "output" names; every other one must be read. */
-static cvt_status settle_output(config *c, cvt_error *error) {
+static cvt_status resolve_output(config *c, cvt_error *error) {
     c->result = c->output ? find_value(c, c->output) : -1;
     if (c->output && c->result < c->n_inputs)
         return cvt_fail(error, CVT_CONFIG, "\"output\" is \"%s\", which no layer gives", c->output);
@@ -347,7 +347,7 @@ static int *classes_of(const config *c, int i) {
 }
 
 /* A classifier that does not say how many classes there are leaves it to the rows of its weight. */
-static cvt_status settle_classes(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_classes(config *c, const cvt_facts *facts, cvt_error *error) {
     cvt_str name = {0};
     for (int i = 0; i < c->n_layers; i++) {
         int *classes = classes_of(c, i);
@@ -364,15 +364,15 @@ static cvt_status settle_classes(config *c, const cvt_facts *facts, cvt_error *e
     return failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     if (!c->n_layers) return cvt_fail(error, CVT_CONFIG, "\"layers\" is missing");
     if (!c->n_inputs) c->inputs[c->n_inputs++] = (input_config){.name = "input", .channels = c->base.channels};
-    TRY(settle_names(c, error));
-    for (int i = 0; i < c->n_layers; i++) TRY(settle_reads(c, i, error));
-    TRY(settle_order(c, error));
-    TRY(settle_output(c, error));
-    TRY(settle_classes(c, facts, error));
+    TRY(resolve_names(c, error));
+    for (int i = 0; i < c->n_layers; i++) TRY(resolve_reads(c, i, error));
+    TRY(resolve_order(c, error));
+    TRY(resolve_output(c, error));
+    TRY(resolve_classes(c, facts, error));
     c->base.channels = c->inputs[0].channels;
     for (int i = 0; i < 2; i++)
         if (c->inputs[0].size[i]) c->base.size[i] = c->inputs[0].size[i];
@@ -431,6 +431,6 @@ const cvt_arch cvt_arch_network = {
     .defaults = defaults,
     .keys = keys,
     .dialects = dialects,
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "arch/pvt_blocks.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 typedef struct config {
     cvt_base base;
@@ -113,14 +113,14 @@ static int table_side(const config *c, int side, int i) {
 
 /* The image size that the tables are for: where the config does not say, what the weights have. Weights whose tables
  * are square with another side count before the config. */
-static cvt_status settle_tables(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_tables(config *c, const cvt_facts *facts, cvt_error *error) {
     int stored = cvt_square_side(stored_cells(c, facts, 0)) * c->patch_sizes.v[0];
     bool said = c->image_size[0] > 0;
     for (int a = 0; a < 2 && !said; a++) c->image_size[a] = stored > 0 && stored <= MOST ? stored : 224;
     c->table_h.n = c->table_w.n = c->pyramid.depths.n;
     for (int i = 0; i < c->pyramid.depths.n; i++) {
         int grid[] = {table_side(c, c->image_size[0], i), table_side(c, c->image_size[1], i)};
-        cvt_settle_grid(grid, stored_cells(c, facts, i));
+        cvt_resolve_grid(grid, stored_cells(c, facts, i));
         if (!grid[0] || !grid[1])
             return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d leaves stage %d no positions",
                             facts->config == CVT_CONFIG_HF ? "image_size" : "img_size", c->image_size[grid[0] ? 1 : 0],
@@ -133,7 +133,7 @@ static cvt_status settle_tables(config *c, const cvt_facts *facts, cvt_error *er
     return CVT_OK;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     bool is_hf = facts->config == CVT_CONFIG_HF;
     int last = c->pyramid.depths.n - 1;
@@ -149,8 +149,8 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
     TRY(cvt_pyramid_fill(&c->pyramid, &c->patch_sizes, "patch_sizes", c->patch_size ? c->patch_size : 4, 2, error));
     if (!c->strides.n && !is_hf) c->strides = c->patch_sizes;
     TRY(cvt_pyramid_fill(&c->pyramid, &c->strides, "strides", 4, 2, error));
-    TRY(settle_tables(c, facts, error));
-    cvt_pyramid_settle_eps(&c->pyramid, facts);
+    TRY(resolve_tables(c, facts, error));
+    cvt_pyramid_resolve_eps(&c->pyramid, facts);
     if (!c->base.classes) c->base.classes = 1000;
     cvt_pyramid_recipe(&c->base, facts, c->image_size[0]);
     return CVT_OK;
@@ -198,6 +198,6 @@ const cvt_arch cvt_arch_pvt = {
     .hf_types = (const char *const[]){"pvt", NULL},
     .dialects = dialects,
     .classifier = "head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };

@@ -4,7 +4,7 @@
 #include "arch/pvt_blocks.h"
 
 #include "arch/blocks.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 const char *const cvt_pyramid_acts[] = {"gelu", "gelu_new", "quick_gelu", "relu", "silu", NULL};
 static const cvt_act acts[] = {CVT_ACT_GELU_ERF, CVT_ACT_GELU_TANH, CVT_ACT_QUICK_GELU, CVT_ACT_RELU, CVT_ACT_SILU};
@@ -146,7 +146,7 @@ static bool is_hf(const cvt_facts *facts) {
     return facts->config == CVT_CONFIG_HF && (!facts->origin || facts->origin->identity);
 }
 
-void cvt_pyramid_settle_eps(cvt_pyramid *p, const cvt_facts *facts) {
+void cvt_pyramid_resolve_eps(cvt_pyramid *p, const cvt_facts *facts) {
     if (p->embed_eps == 0) p->embed_eps = is_hf(facts) ? p->eps : 1e-5;
 }
 

@@ -5,7 +5,7 @@
  * of positions, and a norm behind every stage; the mean of the last stage's tokens is classified. Any input size.
  * Linear: keys and values come from 7 x 7 means of the map in every stage, whatever sr_ratios says. */
 #include "arch/pvt_blocks.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 static const char *const pools[] = {"avg", NULL};
 
@@ -128,7 +128,7 @@ static void defaults(void *p) { /* B0, as Hugging Face's PvtV2Config */
     c->pyramid.embed_dims = (cvt_ints){4, {32, 64, 160, 256}};
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     TRY(cvt_pyramid_check(&c->pyramid, facts->config == CVT_CONFIG_HF, error));
     if (c->stages && c->stages != c->pyramid.depths.n)
@@ -136,9 +136,9 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
                         c->pyramid.depths.n);
     TRY(cvt_pyramid_fill(&c->pyramid, &c->patch_sizes, "patch_sizes", 7, 3, error));
     TRY(cvt_pyramid_fill(&c->pyramid, &c->strides, "strides", 4, 2, error));
-    cvt_pyramid_settle_eps(&c->pyramid, facts);
+    cvt_pyramid_resolve_eps(&c->pyramid, facts);
     if (!c->base.classes) c->base.classes = facts->config == CVT_CONFIG_HF ? 2 : 1000;
-    cvt_settle_input(&c->base, c->image_size);
+    cvt_resolve_input(&c->base, c->image_size);
     cvt_pyramid_recipe(&c->base, facts, c->base.size[0] ? c->base.size[0] : 224);
     return CVT_OK;
 }
@@ -190,6 +190,6 @@ const cvt_arch cvt_arch_pvt_v2 = {
     .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };

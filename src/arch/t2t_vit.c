@@ -15,7 +15,7 @@
 
 #include "arch/blocks.h"
 #include "arch/layer.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 static const float eps = 1e-5f;
 
@@ -42,7 +42,7 @@ typedef struct config {
     double mlp_ratio, qk_scale;
     int mlp_dim, dim_head, pool; /* vit_pytorch's */
     stages layers;
-    /* settled */
+    /* resolved */
     bool vit_pytorch, computed; /* computed: no positions are stored */
     int grid[2];                /* of the stored positions */
 } config;
@@ -144,7 +144,7 @@ static void defaults(void *p) {
     *c = (config){.base = {.channels = 3}, .tokens_type = UNSAID, .pool = UNSAID};
 }
 
-static cvt_status settle_authors(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_authors(config *c, const cvt_facts *facts, cvt_error *error) {
     static const stages standard = {3, {{7, 4, 2}, {3, 2, 1}, {3, 2, 1}}};
     c->layers = standard;
     if (!c->embed_dim) c->embed_dim = 384; /* T2T-ViT-14 */
@@ -161,7 +161,7 @@ static cvt_status settle_authors(config *c, const cvt_facts *facts, cvt_error *e
     TRY(cvt_check_divides("num_heads", c->num_heads, "embed_dim", c->embed_dim, -1, error));
     TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, (int)(c->embed_dim * c->mlp_ratio), -1, error));
     for (int i = 0; i < 2; i++) c->grid[i] = c->img_size[i] / 16;
-    cvt_settle_grid(c->grid, cvt_facts_cells(facts, "pos_embed", 1));
+    cvt_resolve_grid(c->grid, cvt_facts_cells(facts, "pos_embed", 1));
     c->computed = facts->weights && !cvt_facts_tensor(facts, "pos_embed", 0);
     if (!c->computed && (c->grid[0] < 1 || c->grid[1] < 1))
         return cvt_fail(error, CVT_CONFIG, "\"img_size\" = %d x %d is smaller than a patch of 16 x 16", c->img_size[0],
@@ -169,7 +169,7 @@ static cvt_status settle_authors(config *c, const cvt_facts *facts, cvt_error *e
     return CVT_OK;
 }
 
-static cvt_status settle_vit_pytorch(config *c, cvt_error *error) {
+static cvt_status resolve_vit_pytorch(config *c, cvt_error *error) {
     static const stages standard = {3, {{7, 4, 2}, {3, 2, 1}, {3, 2, 1}}};
     const struct {
         const char *key;
@@ -201,14 +201,14 @@ static cvt_status settle_vit_pytorch(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     if (!c->base.classes) c->base.classes = 1000;
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.9);
-    cvt_settle_image(c->img_size, &c->base, 224);
+    cvt_resolve_image(c->img_size, &c->base, 224);
     bool said = c->mlp_dim || c->dim_head || c->pool != UNSAID || c->layers.n;
     c->vit_pytorch = said || cvt_facts_from(facts, "vit_pytorch");
-    return c->vit_pytorch ? settle_vit_pytorch(c, error) : settle_authors(c, facts, error);
+    return c->vit_pytorch ? resolve_vit_pytorch(c, error) : resolve_authors(c, facts, error);
 }
 
 /* ---- the forward pass ---- */
@@ -313,7 +313,7 @@ const cvt_arch cvt_arch_t2t_vit = {
     .keys = keys,
     .dialects = dialects,
     .classifier = "head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };
 

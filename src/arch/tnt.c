@@ -13,7 +13,7 @@
  * Two kinds of weights, told apart by their names: in the older ones ("legacy" in timm) the convolution goes over the
  * whole image, words are normed one by one and projected with a bias and no second norm. All norms have eps 1e-5. */
 #include "arch/blocks.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 static const float eps = 1e-5f;
 
@@ -28,7 +28,7 @@ typedef struct config {
     bool qkv_bias;
     int legacy, global_pool;
     double mlp_ratio;
-    /* settled */
+    /* resolved */
     int grid[2];      /* of the stored positions */
     int inner_hidden; /* of the words' feed-forward part */
 } config;
@@ -156,12 +156,12 @@ static const cvt_preset presets[] = {
 static int words(const config *c, int axis) { return (c->patch_size[axis] - 1) / c->first_stride + 1; }
 
 /* The grid of the stored positions: that of img_size, unless the weights' is another one, a square. */
-static cvt_status settle_grid(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_grid(config *c, const cvt_facts *facts, cvt_error *error) {
     for (int i = 0; i < 2; i++) {
         TRY(cvt_check_divides("patch_size", c->patch_size[i], "img_size", c->img_size[i], -1, error));
         c->grid[i] = c->img_size[i] / c->patch_size[i];
     }
-    cvt_settle_grid(c->grid, cvt_facts_cells(facts, "pos_embed", 1));
+    cvt_resolve_grid(c->grid, cvt_facts_cells(facts, "pos_embed", 1));
     return CVT_OK;
 }
 
@@ -172,7 +172,7 @@ static int inner_hidden(const config *c, const cvt_facts *facts) {
     return fc1 && fc1->rank == 2 && fc1->shape[0] == by_ratio ? by_ratio : 4 * c->inner_dim;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     TRY(cvt_check_divides("num_heads_inner", c->num_heads_inner, "inner_dim", c->inner_dim, -1, error));
     TRY(cvt_check_divides("num_heads_outer", c->num_heads_outer, "embed_dim", c->embed_dim, -1, error));
@@ -182,8 +182,8 @@ static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
         c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.9);
         for (int i = 0; i < 3; i++) c->base.recipe.mean[i] = c->base.recipe.std[i] = 0.5;
     }
-    cvt_settle_image(c->img_size, &c->base, 224);
-    TRY(settle_grid(c, facts, error));
+    cvt_resolve_image(c->img_size, &c->base, 224);
+    TRY(resolve_grid(c, facts, error));
     if (c->legacy == UNSAID) c->legacy = facts->weights && !cvt_facts_tensor(facts, "block{j}.patch.norm2.weight", 0);
     for (int i = 0; c->legacy && i < 2; i++)
         TRY(cvt_check_divides("first_stride", c->first_stride, "patch_size", c->patch_size[i], -1, error));
@@ -288,6 +288,6 @@ const cvt_arch cvt_arch_tnt = {
     .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };

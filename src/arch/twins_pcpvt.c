@@ -2,7 +2,7 @@
  * PVT with positions from a depth-wise convolution (PEG) behind the first block of each in place of tables; no class
  * token, one norm at the end, and the mean of its tokens is classified. Any input size. */
 #include "arch/pvt_blocks.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 static const char *const pools[] = {"avg", NULL};
 
@@ -64,12 +64,12 @@ static void defaults(void *p) { /* Twins-PCPVT-S */
     *c = (config){.base = {.channels = 3}, .pyramid = cvt_pyramid_default(3, 4, 6, 3), .patch_size = 4};
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
     TRY(cvt_pyramid_check(&c->pyramid, false, error));
-    cvt_pyramid_settle_eps(&c->pyramid, facts);
+    cvt_pyramid_resolve_eps(&c->pyramid, facts);
     if (!c->base.classes) c->base.classes = 1000;
-    cvt_settle_input(&c->base, c->image_size);
+    cvt_resolve_input(&c->base, c->image_size);
     cvt_pyramid_recipe(&c->base, facts, c->base.size[0] ? c->base.size[0] : 224);
     return CVT_OK;
 }
@@ -107,6 +107,6 @@ const cvt_arch cvt_arch_twins_pcpvt = {
     .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };

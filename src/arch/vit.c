@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "arch/blocks.h"
-#include "arch/settle.h"
+#include "arch/resolve.h"
 
 enum { UNSAID = -1 };
 enum { VIT_PYTORCH, TIMM }; /* variant; Hugging Face's is timm's */
@@ -344,7 +344,7 @@ static bool from_hf(const cvt_facts *facts) {
 }
 
 /* Which program's model it is: what the config says, else the naming of the weights, else vit_pytorch's current one. */
-static cvt_status settle_variant(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_variant(config *c, const cvt_facts *facts, cvt_error *error) {
     bool timm_names = cvt_facts_from(facts, "timm") || from_hf(facts);
     if (c->variant == UNSAID && c->layout == UNSAID)
         c->variant = timm_names || facts->config != CVT_CONFIG_NATIVE ? TIMM : VIT_PYTORCH;
@@ -356,7 +356,7 @@ static cvt_status settle_variant(config *c, const cvt_facts *facts, cvt_error *e
 }
 
 /* Tokens, head and norm where the config leaves them open. */
-static void settle_head(config *c, const cvt_facts *facts) {
+static void resolve_head(config *c, const cvt_facts *facts) {
     bool hf_deit_type = facts->model_type && strcmp(facts->model_type, "deit") == 0;
     if (c->architecture == UNSAID && hf_deit_type)
         c->architecture = cvt_facts_tensor(facts, "head_dist.weight", 0) ? 2 : 1;
@@ -393,7 +393,7 @@ static cvt_status check_head(const config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status settle_sizes(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_sizes(config *c, const cvt_facts *facts, cvt_error *error) {
     static const char *const heads[] = {"heads", "num_attention_heads", "num_heads"}; /* as the dialects have it */
     static const char *const dims[] = {"dim", "hidden_size", "embed_dim"};
     bool hf_config = facts->config == CVT_CONFIG_HF, vp = c->variant == VIT_PYTORCH;
@@ -413,12 +413,12 @@ static cvt_status settle_sizes(config *c, const cvt_facts *facts, cvt_error *err
 }
 
 /* The grid of the table of positions. timm resizes a table of another size when it loads it: to image_size. */
-static cvt_status settle_table(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_table(config *c, const cvt_facts *facts, cvt_error *error) {
     bool vp = c->variant == VIT_PYTORCH, hf_config = facts->config == CVT_CONFIG_HF;
     const char *key = facts->config == CVT_CONFIG_TIMM ? "img_size" : "image_size";
     for (int i = 0; i < 2 && hf_config; i++)
         if (!c->image_size[i]) c->image_size[i] = 224;
-    cvt_settle_image(c->image_size, &c->base, 224);
+    cvt_resolve_image(c->image_size, &c->base, 224);
     for (int i = 0; i < 2; i++) {
         c->table[i] = c->image_size[i] / c->patch_size[i];
         if (c->table[i] < 1 || (vp && c->image_size[i] % c->patch_size[i]))
@@ -432,7 +432,7 @@ static cvt_status settle_table(config *c, const cvt_facts *facts, cvt_error *err
                 : from_hf(facts) ? CVT_INTERPOLATE_BICUBIC
                                  : CVT_INTERPOLATE_BICUBIC_ANTIALIAS;
     if (c->resize == CVT_INTERPOLATE_BICUBIC_ANTIALIAS)
-        cvt_settle_grid(c->table, cvt_facts_cells(facts, "pos_embed", c->class_token + c->distilled));
+        cvt_resolve_grid(c->table, cvt_facts_cells(facts, "pos_embed", c->class_token + c->distilled));
     return CVT_OK;
 }
 
@@ -448,13 +448,13 @@ static cvt_recipe_spec recipe_of(const config *c, const cvt_facts *facts) {
     return r;
 }
 
-static cvt_status settle(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     config *c = p;
-    TRY(settle_variant(c, facts, error));
-    settle_head(c, facts);
+    TRY(resolve_variant(c, facts, error));
+    resolve_head(c, facts);
     TRY(check_head(c, error));
-    TRY(settle_sizes(c, facts, error));
-    TRY(settle_table(c, facts, error));
+    TRY(resolve_sizes(c, facts, error));
+    TRY(resolve_table(c, facts, error));
     if (!c->base.classes) c->base.classes = facts->config == CVT_CONFIG_HF ? 2 : 1000;
     if (c->head == HEAD_FEATURES) c->base.classes = 0;
     if (!c->base.recipe.given) c->base.recipe = recipe_of(c, facts);
@@ -553,6 +553,6 @@ const cvt_arch cvt_arch_vit = {
     .dialects = dialects,
     .classifier = "head.weight",
     .headless = true,
-    .settle = settle,
+    .resolve = resolve,
     .build = build,
 };

@@ -242,7 +242,7 @@ static bool close_stream(cvt_out *out) {
     return fclose(stream) == 0;
 }
 
-cvt_status cvt_out_settle(cvt_out *out, cvt_error *error) {
+cvt_status cvt_out_flush(cvt_out *out, cvt_error *error) {
     return close_stream(out) ? CVT_OK : fail_output(out, error);
 }
 

@@ -43,7 +43,7 @@ cvt_status cvt_out_write(cvt_out *out, const void *bytes, size_t n, cvt_error *e
 cvt_status cvt_out_patch(cvt_out *out, long offset, const void *bytes, size_t n, cvt_error *error);
 /* Hands all bytes to the system, so that of `finish` only the change of the name is left: for files that belong
  * together. */
-cvt_status cvt_out_settle(cvt_out *out, cvt_error *error);
+cvt_status cvt_out_flush(cvt_out *out, cvt_error *error);
 cvt_status cvt_out_finish(cvt_out *out, cvt_error *error);
 void cvt_out_abandon(cvt_out *out);
 

@@ -304,9 +304,9 @@ cvt_status cvt_npy_rows_add(cvt_npy_rows *rows, const float *row, cvt_error *err
     return cvt_out_write(&rows->out, row, rows->row, error);
 }
 
-cvt_status cvt_npy_rows_settle(cvt_npy_rows *rows, cvt_error *error) {
+cvt_status cvt_npy_rows_flush(cvt_npy_rows *rows, cvt_error *error) {
     TRY(write_header(rows, error));
-    return cvt_out_settle(&rows->out, error);
+    return cvt_out_flush(&rows->out, error);
 }
 
 cvt_status cvt_npy_rows_finish(cvt_npy_rows *rows, cvt_error *error) { return cvt_out_finish(&rows->out, error); }

@@ -39,7 +39,7 @@ cvt_status cvt_npy_rows_open(cvt_npy_rows *rows, const char *path, int rank, con
                              cvt_error *error);
 cvt_status cvt_npy_rows_add(cvt_npy_rows *rows, const float *row, cvt_error *error);
 /* Writes the number of rows and hands all to the system: `finish` then only gives the file its name. */
-cvt_status cvt_npy_rows_settle(cvt_npy_rows *rows, cvt_error *error);
+cvt_status cvt_npy_rows_flush(cvt_npy_rows *rows, cvt_error *error);
 cvt_status cvt_npy_rows_finish(cvt_npy_rows *rows, cvt_error *error);
 void cvt_npy_rows_abandon(cvt_npy_rows *rows);
 

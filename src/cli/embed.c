@@ -62,8 +62,8 @@ static cvt_status open_files(run *r, const cvt_tensor_info *value) {
 
 /* Both get their names only when the bytes of both are there. */
 static cvt_status finish_files(run *r) {
-    TRY(cvt_npy_rows_settle(&r->rows, &r->error));
-    TRY(cvt_out_settle(&r->names, &r->error));
+    TRY(cvt_npy_rows_flush(&r->rows, &r->error));
+    TRY(cvt_out_flush(&r->names, &r->error));
     TRY(cvt_out_finish(&r->names, &r->error));
     return cvt_npy_rows_finish(&r->rows, &r->error);
 }

@@ -1,7 +1,7 @@
-/* settle.h - what the settle() of several families have in common: checks whose messages name the keys, the sizes of
+/* resolve.h - what the resolve() of several families have in common: checks whose messages name the keys, the sizes of
  * image and input, and the grids of tables of positions. */
-#ifndef CVT_ARCH_SETTLE_H
-#define CVT_ARCH_SETTLE_H
+#ifndef CVT_ARCH_RESOLVE_H
+#define CVT_ARCH_RESOLVE_H
 
 #include "arch/arch.h"
 
@@ -13,15 +13,15 @@ cvt_status cvt_check_hidden(const char *ratio_key, double ratio, int hidden, int
 
 /* The image that a table of positions is for: where its key says nothing as large as the input, else as the recipe's,
  * else `otherwise`. The input is as large where nobody says more. */
-void cvt_settle_image(int *image, cvt_base *base, int otherwise);
+void cvt_resolve_image(int *image, cvt_base *base, int otherwise);
 /* A family of any input size: that of its key, unless the caller or a recipe says another. */
-void cvt_settle_input(cvt_base *base, const int *image);
+void cvt_resolve_input(cvt_base *base, const int *image);
 
 /* Cells of a stored table of positions [1, prefix + cells, C]; 0: there is none. */
 int64_t cvt_facts_cells(const cvt_facts *facts, const char *pattern, int prefix);
 /* The side of a square of so many cells; 0: they make none. */
 int cvt_square_side(int64_t cells);
 /* Makes the grid of a table that of the stored cells, where these are another number and a square. */
-void cvt_settle_grid(int *grid, int64_t cells);
+void cvt_resolve_grid(int *grid, int64_t cells);
 
 #endif

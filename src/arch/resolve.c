@@ -1,5 +1,5 @@
-/* settle.c - checks, sizes and grids that families settle alike. */
-#include "arch/settle.h"
+/* resolve.c - checks, sizes and grids that families resolve alike. */
+#include "arch/resolve.h"
 
 #include <math.h>
 
@@ -18,7 +18,7 @@ cvt_status cvt_check_hidden(const char *ratio_key, double ratio, int hidden, int
     return cvt_fail(error, CVT_CONFIG, "\"%s\"[%d] = %g leaves no hidden channel", ratio_key, index, ratio);
 }
 
-void cvt_settle_image(int *image, cvt_base *base, int otherwise) {
+void cvt_resolve_image(int *image, cvt_base *base, int otherwise) {
     for (int i = 0; i < 2; i++) {
         int known = base->size[i] ? base->size[i] : base->recipe.size[i];
         if (!image[i]) image[i] = known ? known : otherwise;
@@ -26,7 +26,7 @@ void cvt_settle_image(int *image, cvt_base *base, int otherwise) {
     }
 }
 
-void cvt_settle_input(cvt_base *base, const int *image) {
+void cvt_resolve_input(cvt_base *base, const int *image) {
     bool sized = base->size[0] || (base->recipe.given && base->recipe.size[0]);
     for (int i = 0; i < 2 && !sized; i++) base->size[i] = image[i];
 }
@@ -41,7 +41,7 @@ int cvt_square_side(int64_t cells) {
     return (int64_t)side * side == cells ? side : 0;
 }
 
-void cvt_settle_grid(int *grid, int64_t cells) {
+void cvt_resolve_grid(int *grid, int64_t cells) {
     int side = cvt_square_side(cells);
     if (side && cells != (int64_t)grid[0] * grid[1]) grid[0] = grid[1] = side;
 }
