@@ -26,8 +26,8 @@ static cvt_status find_names(cvt_model *m, cvt_error *error) {
 static void count_classes(cvt_model *m) {
     cvt_base *base = cvt_config_base(&m->config);
     if (base->classes || !m->files.weights || !m->config.arch->classifier) return;
-    cvt_facts facts = {.names = m->names, .weights = m->files.weights};
-    const cvt_tensor *t = cvt_facts_tensor(&facts, m->config.arch->classifier, 0);
+    cvt_hints hints = {.names = m->names, .weights = m->files.weights};
+    const cvt_tensor *t = cvt_hints_tensor(&hints, m->config.arch->classifier, 0);
     if (t && t->rank == 2 && t->shape[0] > 0 && t->shape[0] <= 1000000) base->classes = (int)t->shape[0];
 }
 
@@ -68,8 +68,8 @@ static cvt_status read_config(cvt_model *m, const cvt_options *options, cvt_erro
     TRY(find_names(m, error));
     count_classes(m);
     TRY(read_recipe(m, error));
-    cvt_facts facts = {m->config.dialect, m->config.model_type, m->origin, m->names, m->files.weights};
-    cvt_status status = m->config.arch->resolve(m->config.values, &facts, error);
+    cvt_hints hints = {m->config.dialect, m->config.model_type, m->origin, m->names, m->files.weights};
+    cvt_status status = m->config.arch->resolve(m->config.values, &hints, error);
     if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
     resolve_size(m, options);
     return cvt_labels_read(m, options, error);

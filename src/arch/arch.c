@@ -31,16 +31,16 @@ const char *cvt_arch_about(int index) {
     return arch ? arch->about : NULL;
 }
 
-const cvt_tensor *cvt_facts_param(const cvt_facts *facts, const cvt_param *param) {
-    if (!facts->weights) return NULL;
+const cvt_tensor *cvt_hints_param(const cvt_hints *hints, const cvt_param *param) {
+    if (!hints->weights) return NULL;
     cvt_str name = {0};
-    bool named = cvt_name_expand(&name, facts->names, param) != NULL;
-    const cvt_tensor *t = named ? cvt_weights_find(facts->weights, name.data) : NULL;
+    bool named = cvt_name_expand(&name, hints->names, param) != NULL;
+    const cvt_tensor *t = named ? cvt_weights_find(hints->weights, name.data) : NULL;
     cvt_str_free(&name);
     return t;
 }
 
-const cvt_tensor *cvt_facts_tensor(const cvt_facts *facts, const char *pattern, int index) {
+const cvt_tensor *cvt_hints_tensor(const cvt_hints *hints, const char *pattern, int index) {
     cvt_str native = {0};
     const char *brace = strchr(pattern, '{');
     if (brace)
@@ -49,13 +49,13 @@ const cvt_tensor *cvt_facts_tensor(const cvt_facts *facts, const char *pattern, 
         cvt_str_print(&native, "%s", pattern);
     cvt_param param = {.name = native.data, .pattern = pattern, .n_indices = brace != NULL};
     if (brace) param.indices[0] = (cvt_index){brace[1], index};
-    const cvt_tensor *t = native.failed ? NULL : cvt_facts_param(facts, &param);
+    const cvt_tensor *t = native.failed ? NULL : cvt_hints_param(hints, &param);
     cvt_str_free(&native);
     return t;
 }
 
-bool cvt_facts_from(const cvt_facts *facts, const char *dialect) {
-    return facts->origin && strcmp(facts->origin->name, dialect) == 0;
+bool cvt_hints_from(const cvt_hints *hints, const char *dialect) {
+    return hints->origin && strcmp(hints->origin->name, dialect) == 0;
 }
 
 /* Keys that every dialect knows beside the family's own. */

@@ -29,20 +29,20 @@ typedef struct cvt_preset {
 typedef enum cvt_config_dialect { CVT_CONFIG_NATIVE, CVT_CONFIG_HF, CVT_CONFIG_TIMM } cvt_config_dialect;
 
 /* What a family may go by where its config says nothing. */
-typedef struct cvt_facts {
+typedef struct cvt_hints {
     cvt_config_dialect config;
     const char *model_type;     /* of a Hugging Face config, else NULL */
     const cvt_dialect *origin;  /* whose defaults count; NULL: no weights */
     const cvt_dialect *names;   /* of the weights as they are: after a conversion not those of the origin */
     const cvt_weights *weights; /* NULL: none */
-} cvt_facts;
+} cvt_hints;
 
 /* The tensor that holds a parameter, of which pattern, name and indices are given; NULL if there is none. */
-const cvt_tensor *cvt_facts_param(const cvt_facts *facts, const cvt_param *param);
+const cvt_tensor *cvt_hints_param(const cvt_hints *hints, const cvt_param *param);
 /* The tensor that holds the parameter of this native pattern, its one {letter} being `index`; NULL if there is none. */
-const cvt_tensor *cvt_facts_tensor(const cvt_facts *facts, const char *pattern, int index);
+const cvt_tensor *cvt_hints_tensor(const cvt_hints *hints, const char *pattern, int index);
 /* True if the weights come from this dialect. */
-bool cvt_facts_from(const cvt_facts *facts, const char *dialect);
+bool cvt_hints_from(const cvt_hints *hints, const char *dialect);
 
 typedef struct cvt_arch {
     const char *name;  /* the value of "arch" */
@@ -56,7 +56,7 @@ typedef struct cvt_arch {
     const char *classifier;      /* pattern of the last layer's weight, [classes, C] */
     bool headless;               /* the family runs without its classifier */
     /* Fills in what the config leaves to the weights, and checks what keys mean together. Messages name the key. */
-    cvt_status (*resolve)(void *config, const cvt_facts *facts, cvt_error *error);
+    cvt_status (*resolve)(void *config, const cvt_hints *hints, cvt_error *error);
     /* The forward pass; returns the logits. */
     cvt_value (*build)(cvt_builder *b, const void *config);
 } cvt_arch;

@@ -156,14 +156,14 @@ static void defaults(void *p) {
                   .global_pool = UNSAID};
 }
 
-static bool is_comvex(const cvt_facts *facts) {
-    return cvt_facts_from(facts, "comvex") || cvt_facts_from(facts, "comvex_0.2.3") ||
-           cvt_facts_from(facts, "comvex_0.1.0");
+static bool is_comvex(const cvt_hints *hints) {
+    return cvt_hints_from(hints, "comvex") || cvt_hints_from(hints, "comvex_0.2.3") ||
+           cvt_hints_from(hints, "comvex_0.1.0");
 }
 
 /* Keys of one variant that the other does not know. */
-static cvt_status check_variant(config *c, const cvt_facts *facts, cvt_error *error) {
-    if (c->variant == UNSAID) c->variant = is_comvex(facts) ? COMVEX : FB;
+static cvt_status check_variant(config *c, const cvt_hints *hints, cvt_error *error) {
+    if (c->variant == UNSAID) c->variant = is_comvex(hints) ? COMVEX : FB;
     bool comvex_keys[] = {c->pre_norm != UNSAID, c->pred_act != UNSAID, c->ff_dim != 0};
     bool fb_keys[] = {c->use_pos_embed != UNSAID, c->global_pool != UNSAID, c->mlp_ratio != 0, c->embed_dim != 0};
     static const char *const comvex_names[] = {"pre_norm", "pred_act_fnc_name", "ff_dim"};
@@ -223,11 +223,11 @@ static cvt_status resolve_dim(config *c, cvt_error *error) {
 
 /* The width of comvex's feed-forward part. What it makes of ff_dim depends on its release, so ff_dim alone does not
  * tell: the weights do, and must not contradict it, or ff_hidden does. */
-static cvt_status resolve_comvex_width(config *c, const cvt_facts *facts, cvt_error *error) {
-    bool older = cvt_facts_from(facts, "comvex_0.2.3") || cvt_facts_from(facts, "comvex_0.1.0");
-    const cvt_tensor *t = cvt_facts_tensor(facts, "block{l}.mlp.fc1.weight", 0);
+static cvt_status resolve_comvex_width(config *c, const cvt_hints *hints, cvt_error *error) {
+    bool older = cvt_hints_from(hints, "comvex_0.2.3") || cvt_hints_from(hints, "comvex_0.1.0");
+    const cvt_tensor *t = cvt_hints_tensor(hints, "block{l}.mlp.fc1.weight", 0);
     if (!t || t->rank != 2 || t->shape[0] < 1 || t->shape[0] > 1000000) {
-        if (c->ff_dim && c->ff_dim != c->dim && !is_comvex(facts))
+        if (c->ff_dim && c->ff_dim != c->dim && !is_comvex(hints))
             return cvt_fail(error, CVT_CONFIG,
                             "\"ff_dim\" is %d, which comvex obeys up to 0.2.3 and from 0.3.0 ignores for \"dim\" = %d; "
                             "say \"ff_hidden\"",
@@ -241,43 +241,43 @@ static cvt_status resolve_comvex_width(config *c, const cvt_facts *facts, cvt_er
                     c->ff_dim, t->name, c->ff_hidden);
 }
 
-static cvt_status resolve_width(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_width(config *c, const cvt_hints *hints, cvt_error *error) {
     if (c->ff_hidden) return CVT_OK;
-    if (c->variant == COMVEX) return resolve_comvex_width(c, facts, error);
+    if (c->variant == COMVEX) return resolve_comvex_width(c, hints, error);
     if (c->mlp_ratio == 0) c->mlp_ratio = 4;
     c->ff_hidden = (int)(c->dim * c->mlp_ratio);
     return cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->ff_hidden, -1, error);
 }
 
 /* The grid of the positions: said, or a square of as many as the weights have, or that of the input. */
-static void resolve_grid(config *c, const cvt_facts *facts) {
-    int side = cvt_square_side(cvt_facts_cells(facts, "pos_embed", 0));
+static void resolve_grid(config *c, const cvt_hints *hints) {
+    int side = cvt_square_side(cvt_hints_cells(hints, "pos_embed", 0));
     if (!c->image_size[0] && side && side <= 65535 / c->patch_size)
         c->image_size[0] = c->image_size[1] = side * c->patch_size;
     cvt_resolve_image(c->image_size, &c->base, 224);
 }
 
 /* Yes or no where nothing is said: what the weights have, without weights `otherwise`. */
-static void resolve_flag(int *flag, const cvt_facts *facts, const char *pattern, bool otherwise) {
-    if (*flag == UNSAID) *flag = facts->weights ? cvt_facts_tensor(facts, pattern, 0) != NULL : otherwise;
+static void resolve_flag(int *flag, const cvt_hints *hints, const char *pattern, bool otherwise) {
+    if (*flag == UNSAID) *flag = hints->weights ? cvt_hints_tensor(hints, pattern, 0) != NULL : otherwise;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    TRY(check_variant(c, facts, error));
+    TRY(check_variant(c, hints, error));
     TRY(resolve_layers(c, error));
     TRY(resolve_dim(c, error));
-    TRY(resolve_width(c, facts, error));
+    TRY(resolve_width(c, hints, error));
     bool fb = c->variant == FB;
-    resolve_flag(&c->qkv_bias, facts, "block{l}.attn.v.bias", false);
+    resolve_flag(&c->qkv_bias, hints, "block{l}.attn.v.bias", false);
     if (fb)
-        resolve_flag(&c->use_pos_embed, facts, "pos_embed", true);
+        resolve_flag(&c->use_pos_embed, hints, "pos_embed", true);
     else
         c->use_pos_embed = 0;
     if (c->pred_act == UNSAID) c->pred_act = 0;
     if (c->layer_norm_eps == 0) c->layer_norm_eps = fb ? 1e-6 : 1e-5;
     if (!c->base.classes) c->base.classes = 1000;
-    resolve_grid(c, facts);
+    resolve_grid(c, hints);
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.875);
     return CVT_OK;
 }

@@ -90,14 +90,14 @@ static cvt_status check(const config *c, cvt_error *error) {
 }
 
 /* Where the config does not say it: a class token, the PEGs and their kernel are what the weights have. */
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     const char *peg = "peg{j}.weight";
-    const cvt_tensor *first = cvt_facts_tensor(facts, peg, 0);
-    if (c->gap == UNSAID) c->gap = facts->weights && !cvt_facts_tensor(facts, "cls_token", 0);
+    const cvt_tensor *first = cvt_hints_tensor(hints, peg, 0);
+    if (c->gap == UNSAID) c->gap = hints->weights && !cvt_hints_tensor(hints, "cls_token", 0);
     if (c->num_pegs == UNSAID) {
-        c->num_pegs = facts->weights ? 0 : 1;
-        while (facts->weights && c->num_pegs < c->depth && cvt_facts_tensor(facts, peg, c->num_pegs)) c->num_pegs++;
+        c->num_pegs = hints->weights ? 0 : 1;
+        while (hints->weights && c->num_pegs < c->depth && cvt_hints_tensor(hints, peg, c->num_pegs)) c->num_pegs++;
     }
     if (!c->peg_kernel) {
         bool fits = first && first->rank == 4 && first->shape[3] > 0 && first->shape[3] < 256;

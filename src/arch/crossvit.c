@@ -143,12 +143,12 @@ static void resolve_size(config *c) {
         if (!c->base.size[i]) c->base.size[i] = c->image_size;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     resolve_size(c);
     for (int i = 0; i < BRANCHES; i++)
         TRY(cvt_check_divides(patch_keys[i], c->branches[i].patch_size, "image_size", c->image_size, -1, error));
-    if (c->layout == UNSAID) c->layout = cvt_facts_tensor(facts, "sm.embed.weight", 0) ? LAYOUT_A : LAYOUT_D;
+    if (c->layout == UNSAID) c->layout = cvt_hints_tensor(hints, "sm.embed.weight", 0) ? LAYOUT_A : LAYOUT_D;
     if (!c->base.classes) c->base.classes = 1000;
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, c->base.size[0], 0.875);
     return CVT_OK;

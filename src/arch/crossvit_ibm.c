@@ -226,9 +226,9 @@ static cvt_status check_branch(const config *c, int i, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    (void)facts;
+    (void)hints;
     cvt_resolve_image(c->img_size, &c->base, 240);
     TRY(check_lengths(c, error));
     for (int i = 0; i < BRANCHES; i++) TRY(check_branch(c, i, error));

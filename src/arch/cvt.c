@@ -154,7 +154,7 @@ static cvt_status check_lengths(const config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     TRY(check_lengths(c, error));
     for (int i = 0; i < c->depth.n; i++) {
@@ -162,8 +162,8 @@ static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
         TRY(cvt_check_divides("num_heads", c->num_heads.v[i], "embed_dim", dim, i, error));
         TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio.v[i], (int)(dim * c->mlp_ratio.v[i]), i, error));
     }
-    if (c->activation == UNSAID) c->activation = cvt_facts_from(facts, "microsoft");
-    if (!c->base.classes) c->base.classes = facts->config == CVT_CONFIG_HF ? 2 : 1000;
+    if (c->activation == UNSAID) c->activation = cvt_hints_from(hints, "microsoft");
+    if (!c->base.classes) c->base.classes = hints->config == CVT_CONFIG_HF ? 2 : 1000;
     if (!c->base.recipe.given) {
         c->base.recipe = cvt_recipe_default(CVT_RECIPE_CONVNEXT, 224, 0.875);
         c->base.recipe.half_even = false;

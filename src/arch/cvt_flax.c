@@ -182,9 +182,9 @@ static void say(int *field, int value) {
     if (*field == UNSAID) *field = value;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    say(&c->dialect, cvt_facts_from(facts, "vit_pytorch") ? VIT_PYTORCH : FLAX);
+    say(&c->dialect, cvt_hints_from(hints, "vit_pytorch") ? VIT_PYTORCH : FLAX);
     bool torch = c->dialect == VIT_PYTORCH;
     say(&c->padding, torch ? EXPLICIT : SAME);
     say(&c->activation, torch); /* erf */

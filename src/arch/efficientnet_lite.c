@@ -281,9 +281,9 @@ static cvt_recipe_spec recipe_of(const config *c, const char *names) {
     return r;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    const char *name = facts->origin ? facts->origin->name : "native";
+    const char *name = hints->origin ? hints->origin->name : "native";
     if (!c->base.classes) c->base.classes = 1000;
     if (c->pad_type == UNSAID) c->pad_type = strcmp(name, "rangilyu") == 0 ? SYMMETRIC : SAME;
     TRY(resolve_blocks(c, error));

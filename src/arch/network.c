@@ -347,14 +347,14 @@ static int *classes_of(const config *c, int i) {
 }
 
 /* A classifier that does not say how many classes there are leaves it to the rows of its weight. */
-static cvt_status resolve_classes(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_classes(config *c, const cvt_hints *hints, cvt_error *error) {
     cvt_str name = {0};
     for (int i = 0; i < c->n_layers; i++) {
         int *classes = classes_of(c, i);
-        if (!classes || *classes || !facts->weights) continue;
+        if (!classes || *classes || !hints->weights) continue;
         cvt_str_clear(&name);
         cvt_str_print(&name, "%s%sweight", c->layers[i].name, *c->layers[i].name ? "." : "");
-        const cvt_tensor *t = name.failed ? NULL : cvt_weights_find(facts->weights, name.data);
+        const cvt_tensor *t = name.failed ? NULL : cvt_weights_find(hints->weights, name.data);
         if (t && t->rank == 2 && t->shape[0] > 0 && t->shape[0] <= 1000000) *classes = (int)t->shape[0];
     }
     bool failed = name.failed;
@@ -364,7 +364,7 @@ static cvt_status resolve_classes(config *c, const cvt_facts *facts, cvt_error *
     return failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     if (!c->n_layers) return cvt_fail(error, CVT_CONFIG, "\"layers\" is missing");
     if (!c->n_inputs) c->inputs[c->n_inputs++] = (input_config){.name = "input", .channels = c->base.channels};
@@ -372,7 +372,7 @@ static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     for (int i = 0; i < c->n_layers; i++) TRY(resolve_reads(c, i, error));
     TRY(resolve_order(c, error));
     TRY(resolve_output(c, error));
-    TRY(resolve_classes(c, facts, error));
+    TRY(resolve_classes(c, hints, error));
     c->base.channels = c->inputs[0].channels;
     for (int i = 0; i < 2; i++)
         if (c->inputs[0].size[i]) c->base.size[i] = c->inputs[0].size[i];

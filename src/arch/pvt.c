@@ -97,12 +97,12 @@ static void defaults(void *p) { /* PVT-Tiny */
 static bool is_last(const config *c, int i) { return i == c->pyramid.depths.n - 1; }
 
 /* Cells of stage i's table in the weights; 0: not known. */
-static int64_t stored_cells(const config *c, const cvt_facts *facts, int i) {
+static int64_t stored_cells(const config *c, const cvt_hints *hints, int i) {
     char name[48];
     snprintf(name, sizeof name, "stage%d.pos_embed", i);
     cvt_param table = {
         .name = name, .pattern = "stage{i}.pos_embed", .indices = {{'i', i}, {'n', i + 1}}, .n_indices = 2};
-    const cvt_tensor *t = cvt_facts_param(facts, &table);
+    const cvt_tensor *t = cvt_hints_param(hints, &table);
     return t && t->rank == 3 && t->shape[1] > is_last(c, i) ? t->shape[1] - is_last(c, i) : 0;
 }
 
@@ -113,17 +113,17 @@ static int table_side(const config *c, int side, int i) {
 
 /* The image size that the tables are for: where the config does not say, what the weights have. Weights whose tables
  * are square with another side count before the config. */
-static cvt_status resolve_tables(config *c, const cvt_facts *facts, cvt_error *error) {
-    int stored = cvt_square_side(stored_cells(c, facts, 0)) * c->patch_sizes.v[0];
+static cvt_status resolve_tables(config *c, const cvt_hints *hints, cvt_error *error) {
+    int stored = cvt_square_side(stored_cells(c, hints, 0)) * c->patch_sizes.v[0];
     bool said = c->image_size[0] > 0;
     for (int a = 0; a < 2 && !said; a++) c->image_size[a] = stored > 0 && stored <= MOST ? stored : 224;
     c->table_h.n = c->table_w.n = c->pyramid.depths.n;
     for (int i = 0; i < c->pyramid.depths.n; i++) {
         int grid[] = {table_side(c, c->image_size[0], i), table_side(c, c->image_size[1], i)};
-        cvt_resolve_grid(grid, stored_cells(c, facts, i));
+        cvt_resolve_grid(grid, stored_cells(c, hints, i));
         if (!grid[0] || !grid[1])
             return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d leaves stage %d no positions",
-                            facts->config == CVT_CONFIG_HF ? "image_size" : "img_size", c->image_size[grid[0] ? 1 : 0],
+                            hints->config == CVT_CONFIG_HF ? "image_size" : "img_size", c->image_size[grid[0] ? 1 : 0],
                             i);
         c->table_h.v[i] = grid[0];
         c->table_w.v[i] = grid[1];
@@ -133,9 +133,9 @@ static cvt_status resolve_tables(config *c, const cvt_facts *facts, cvt_error *e
     return CVT_OK;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    bool is_hf = facts->config == CVT_CONFIG_HF;
+    bool is_hf = hints->config == CVT_CONFIG_HF;
     int last = c->pyramid.depths.n - 1;
     TRY(cvt_pyramid_check(&c->pyramid, is_hf, error));
     if (c->stages && c->stages != c->pyramid.depths.n)
@@ -149,10 +149,10 @@ static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     TRY(cvt_pyramid_fill(&c->pyramid, &c->patch_sizes, "patch_sizes", c->patch_size ? c->patch_size : 4, 2, error));
     if (!c->strides.n && !is_hf) c->strides = c->patch_sizes;
     TRY(cvt_pyramid_fill(&c->pyramid, &c->strides, "strides", 4, 2, error));
-    TRY(resolve_tables(c, facts, error));
-    cvt_pyramid_resolve_eps(&c->pyramid, facts);
+    TRY(resolve_tables(c, hints, error));
+    cvt_pyramid_resolve_eps(&c->pyramid, hints);
     if (!c->base.classes) c->base.classes = 1000;
-    cvt_pyramid_recipe(&c->base, facts, c->image_size[0]);
+    cvt_pyramid_recipe(&c->base, hints, c->image_size[0]);
     return CVT_OK;
 }
 

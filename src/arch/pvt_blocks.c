@@ -141,13 +141,13 @@ cvt_status cvt_pyramid_fill(const cvt_pyramid *p, cvt_ints *list, const char *ke
     return CVT_OK;
 }
 
-static bool is_hf(const cvt_facts *facts) {
-    if (cvt_facts_from(facts, "hf")) return true;
-    return facts->config == CVT_CONFIG_HF && (!facts->origin || facts->origin->identity);
+static bool is_hf(const cvt_hints *hints) {
+    if (cvt_hints_from(hints, "hf")) return true;
+    return hints->config == CVT_CONFIG_HF && (!hints->origin || hints->origin->identity);
 }
 
-void cvt_pyramid_resolve_eps(cvt_pyramid *p, const cvt_facts *facts) {
-    if (p->embed_eps == 0) p->embed_eps = is_hf(facts) ? p->eps : 1e-5;
+void cvt_pyramid_resolve_eps(cvt_pyramid *p, const cvt_hints *hints) {
+    if (p->embed_eps == 0) p->embed_eps = is_hf(hints) ? p->eps : 1e-5;
 }
 
 cvt_pvt_block cvt_pyramid_block(const cvt_pyramid *p, int i) {
@@ -162,9 +162,9 @@ cvt_pvt_block cvt_pyramid_block(const cvt_pyramid *p, int i) {
     };
 }
 
-void cvt_pyramid_recipe(cvt_base *base, const cvt_facts *facts, int size) {
+void cvt_pyramid_recipe(cvt_base *base, const cvt_hints *hints, int size) {
     if (base->recipe.given) return;
-    bool hf = is_hf(facts), timm = facts->config == CVT_CONFIG_TIMM || cvt_facts_from(facts, "timm");
+    bool hf = is_hf(hints), timm = hints->config == CVT_CONFIG_TIMM || cvt_hints_from(hints, "timm");
     base->recipe = cvt_recipe_default(hf ? CVT_RECIPE_SQUASH : CVT_RECIPE_CENTER, size, timm ? 0.9 : 0.875);
     if (hf) base->recipe.half_even = false;
 }

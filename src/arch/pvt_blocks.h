@@ -81,11 +81,11 @@ cvt_status cvt_pyramid_fill(const cvt_pyramid *p, cvt_ints *list, const char *ke
 
 /* The eps of embeddings and reductions: all norms have the same in Hugging Face's programs, those have torch's 1e-5 in
  * the authors'. `hf` where those names begin. */
-void cvt_pyramid_resolve_eps(cvt_pyramid *p, const cvt_facts *facts);
+void cvt_pyramid_resolve_eps(cvt_pyramid *p, const cvt_hints *hints);
 
 cvt_pvt_block cvt_pyramid_block(const cvt_pyramid *p, int stage);
 
 /* Preprocessing where no file says: Hugging Face squashes the picture, the authors crop 224 of 256; timm: 0.9. */
-void cvt_pyramid_recipe(cvt_base *base, const cvt_facts *facts, int size);
+void cvt_pyramid_recipe(cvt_base *base, const cvt_hints *hints, int size);
 
 #endif

@@ -128,18 +128,18 @@ static void defaults(void *p) { /* B0, as Hugging Face's PvtV2Config */
     c->pyramid.embed_dims = (cvt_ints){4, {32, 64, 160, 256}};
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    TRY(cvt_pyramid_check(&c->pyramid, facts->config == CVT_CONFIG_HF, error));
+    TRY(cvt_pyramid_check(&c->pyramid, hints->config == CVT_CONFIG_HF, error));
     if (c->stages && c->stages != c->pyramid.depths.n)
         return cvt_fail(error, CVT_CONFIG, "\"num_encoder_blocks\" = %d, but \"depths\" has %d entries", c->stages,
                         c->pyramid.depths.n);
     TRY(cvt_pyramid_fill(&c->pyramid, &c->patch_sizes, "patch_sizes", 7, 3, error));
     TRY(cvt_pyramid_fill(&c->pyramid, &c->strides, "strides", 4, 2, error));
-    cvt_pyramid_resolve_eps(&c->pyramid, facts);
-    if (!c->base.classes) c->base.classes = facts->config == CVT_CONFIG_HF ? 2 : 1000;
+    cvt_pyramid_resolve_eps(&c->pyramid, hints);
+    if (!c->base.classes) c->base.classes = hints->config == CVT_CONFIG_HF ? 2 : 1000;
     cvt_resolve_input(&c->base, c->image_size);
-    cvt_pyramid_recipe(&c->base, facts, c->base.size[0] ? c->base.size[0] : 224);
+    cvt_pyramid_recipe(&c->base, hints, c->base.size[0] ? c->base.size[0] : 224);
     return CVT_OK;
 }
 

@@ -31,8 +31,8 @@ void cvt_resolve_input(cvt_base *base, const int *image) {
     for (int i = 0; i < 2 && !sized; i++) base->size[i] = image[i];
 }
 
-int64_t cvt_facts_cells(const cvt_facts *facts, const char *pattern, int prefix) {
-    const cvt_tensor *t = cvt_facts_tensor(facts, pattern, 0);
+int64_t cvt_hints_cells(const cvt_hints *hints, const char *pattern, int prefix) {
+    const cvt_tensor *t = cvt_hints_tensor(hints, pattern, 0);
     return t && t->rank == 3 && t->shape[1] > prefix ? t->shape[1] - prefix : 0;
 }
 

@@ -18,7 +18,7 @@ void cvt_resolve_image(int *image, cvt_base *base, int otherwise);
 void cvt_resolve_input(cvt_base *base, const int *image);
 
 /* Cells of a stored table of positions [1, prefix + cells, C]; 0: there is none. */
-int64_t cvt_facts_cells(const cvt_facts *facts, const char *pattern, int prefix);
+int64_t cvt_hints_cells(const cvt_hints *hints, const char *pattern, int prefix);
 /* The side of a square of so many cells; 0: they make none. */
 int cvt_square_side(int64_t cells);
 /* Makes the grid of a table that of the stored cells, where these are another number and a square. */

@@ -144,7 +144,7 @@ static void defaults(void *p) {
     *c = (config){.base = {.channels = 3}, .tokens_type = UNSAID, .pool = UNSAID};
 }
 
-static cvt_status resolve_authors(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_authors(config *c, const cvt_hints *hints, cvt_error *error) {
     static const stages standard = {3, {{7, 4, 2}, {3, 2, 1}, {3, 2, 1}}};
     c->layers = standard;
     if (!c->embed_dim) c->embed_dim = 384; /* T2T-ViT-14 */
@@ -153,7 +153,7 @@ static cvt_status resolve_authors(config *c, const cvt_facts *facts, cvt_error *
     if (!c->token_dim) c->token_dim = 64;
     if (c->mlp_ratio == 0) c->mlp_ratio = 3;
     if (c->tokens_type == UNSAID) {
-        const cvt_weights *w = facts->weights;
+        const cvt_weights *w = hints->weights;
         bool softmax = w && (cvt_weights_find(w, "tokens_to_token.attention1.attn.qkv.weight") ||
                              cvt_weights_find(w, "stage0.transformer.attn.q.weight"));
         c->tokens_type = softmax ? TRANSFORMER : PERFORMER;
@@ -161,8 +161,8 @@ static cvt_status resolve_authors(config *c, const cvt_facts *facts, cvt_error *
     TRY(cvt_check_divides("num_heads", c->num_heads, "embed_dim", c->embed_dim, -1, error));
     TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, (int)(c->embed_dim * c->mlp_ratio), -1, error));
     for (int i = 0; i < 2; i++) c->grid[i] = c->img_size[i] / 16;
-    cvt_resolve_grid(c->grid, cvt_facts_cells(facts, "pos_embed", 1));
-    c->computed = facts->weights && !cvt_facts_tensor(facts, "pos_embed", 0);
+    cvt_resolve_grid(c->grid, cvt_hints_cells(hints, "pos_embed", 1));
+    c->computed = hints->weights && !cvt_hints_tensor(hints, "pos_embed", 0);
     if (!c->computed && (c->grid[0] < 1 || c->grid[1] < 1))
         return cvt_fail(error, CVT_CONFIG, "\"img_size\" = %d x %d is smaller than a patch of 16 x 16", c->img_size[0],
                         c->img_size[1]);
@@ -201,14 +201,14 @@ static cvt_status resolve_vit_pytorch(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     if (!c->base.classes) c->base.classes = 1000;
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.9);
     cvt_resolve_image(c->img_size, &c->base, 224);
     bool said = c->mlp_dim || c->dim_head || c->pool != UNSAID || c->layers.n;
-    c->vit_pytorch = said || cvt_facts_from(facts, "vit_pytorch");
-    return c->vit_pytorch ? resolve_vit_pytorch(c, error) : resolve_authors(c, facts, error);
+    c->vit_pytorch = said || cvt_hints_from(hints, "vit_pytorch");
+    return c->vit_pytorch ? resolve_vit_pytorch(c, error) : resolve_authors(c, hints, error);
 }
 
 /* ---- the forward pass ---- */

@@ -156,23 +156,23 @@ static const cvt_preset presets[] = {
 static int words(const config *c, int axis) { return (c->patch_size[axis] - 1) / c->first_stride + 1; }
 
 /* The grid of the stored positions: that of img_size, unless the weights' is another one, a square. */
-static cvt_status resolve_grid(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_grid(config *c, const cvt_hints *hints, cvt_error *error) {
     for (int i = 0; i < 2; i++) {
         TRY(cvt_check_divides("patch_size", c->patch_size[i], "img_size", c->img_size[i], -1, error));
         c->grid[i] = c->img_size[i] / c->patch_size[i];
     }
-    cvt_resolve_grid(c->grid, cvt_facts_cells(facts, "pos_embed", 1));
+    cvt_resolve_grid(c->grid, cvt_hints_cells(hints, "pos_embed", 1));
     return CVT_OK;
 }
 
 /* timm makes the words' feed-forward part 4 times as wide as the words, huawei mlp_ratio times: weights know which. */
-static int inner_hidden(const config *c, const cvt_facts *facts) {
-    const cvt_tensor *fc1 = cvt_facts_tensor(facts, "block{j}.inner.mlp.fc1.weight", 0);
+static int inner_hidden(const config *c, const cvt_hints *hints) {
+    const cvt_tensor *fc1 = cvt_hints_tensor(hints, "block{j}.inner.mlp.fc1.weight", 0);
     int by_ratio = (int)(c->inner_dim * c->mlp_ratio);
     return fc1 && fc1->rank == 2 && fc1->shape[0] == by_ratio ? by_ratio : 4 * c->inner_dim;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     TRY(cvt_check_divides("num_heads_inner", c->num_heads_inner, "inner_dim", c->inner_dim, -1, error));
     TRY(cvt_check_divides("num_heads_outer", c->num_heads_outer, "embed_dim", c->embed_dim, -1, error));
@@ -183,11 +183,11 @@ static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
         for (int i = 0; i < 3; i++) c->base.recipe.mean[i] = c->base.recipe.std[i] = 0.5;
     }
     cvt_resolve_image(c->img_size, &c->base, 224);
-    TRY(resolve_grid(c, facts, error));
-    if (c->legacy == UNSAID) c->legacy = facts->weights && !cvt_facts_tensor(facts, "block{j}.patch.norm2.weight", 0);
+    TRY(resolve_grid(c, hints, error));
+    if (c->legacy == UNSAID) c->legacy = hints->weights && !cvt_hints_tensor(hints, "block{j}.patch.norm2.weight", 0);
     for (int i = 0; c->legacy && i < 2; i++)
         TRY(cvt_check_divides("first_stride", c->first_stride, "patch_size", c->patch_size[i], -1, error));
-    c->inner_hidden = inner_hidden(c, facts);
+    c->inner_hidden = inner_hidden(c, hints);
     return CVT_OK;
 }
 

@@ -64,13 +64,13 @@ static void defaults(void *p) { /* Twins-PCPVT-S */
     *c = (config){.base = {.channels = 3}, .pyramid = cvt_pyramid_default(3, 4, 6, 3), .patch_size = 4};
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     TRY(cvt_pyramid_check(&c->pyramid, false, error));
-    cvt_pyramid_resolve_eps(&c->pyramid, facts);
+    cvt_pyramid_resolve_eps(&c->pyramid, hints);
     if (!c->base.classes) c->base.classes = 1000;
     cvt_resolve_input(&c->base, c->image_size);
-    cvt_pyramid_recipe(&c->base, facts, c->base.size[0] ? c->base.size[0] : 224);
+    cvt_pyramid_recipe(&c->base, hints, c->base.size[0] ? c->base.size[0] : 224);
     return CVT_OK;
 }
 

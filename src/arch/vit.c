@@ -335,38 +335,38 @@ static void defaults(void *p) {
     };
 }
 
-static bool from_vit_pytorch(const cvt_facts *facts) {
-    return facts->origin && strncmp(facts->origin->name, "vit_pytorch_", 12) == 0;
+static bool from_vit_pytorch(const cvt_hints *hints) {
+    return hints->origin && strncmp(hints->origin->name, "vit_pytorch_", 12) == 0;
 }
 
-static bool from_hf(const cvt_facts *facts) {
-    return facts->config == CVT_CONFIG_HF || (facts->origin && strncmp(facts->origin->name, "hf", 2) == 0);
+static bool from_hf(const cvt_hints *hints) {
+    return hints->config == CVT_CONFIG_HF || (hints->origin && strncmp(hints->origin->name, "hf", 2) == 0);
 }
 
 /* Which program's model it is: what the config says, else the naming of the weights, else vit_pytorch's current one. */
-static cvt_status resolve_variant(config *c, const cvt_facts *facts, cvt_error *error) {
-    bool timm_names = cvt_facts_from(facts, "timm") || from_hf(facts);
+static cvt_status resolve_variant(config *c, const cvt_hints *hints, cvt_error *error) {
+    bool timm_names = cvt_hints_from(hints, "timm") || from_hf(hints);
     if (c->variant == UNSAID && c->layout == UNSAID)
-        c->variant = timm_names || facts->config != CVT_CONFIG_NATIVE ? TIMM : VIT_PYTORCH;
+        c->variant = timm_names || hints->config != CVT_CONFIG_NATIVE ? TIMM : VIT_PYTORCH;
     if (c->variant == UNSAID) c->variant = VIT_PYTORCH;
     if (c->variant == TIMM && c->layout != UNSAID)
         return cvt_fail(error, CVT_CONFIG, "\"layout\" is one of \"variant\" vit_pytorch, not of timm");
-    if (c->layout == UNSAID) c->layout = from_vit_pytorch(facts) ? facts->origin->name[12] - 'a' : LAYOUT_D;
+    if (c->layout == UNSAID) c->layout = from_vit_pytorch(hints) ? hints->origin->name[12] - 'a' : LAYOUT_D;
     return CVT_OK;
 }
 
 /* Tokens, head and norm where the config leaves them open. */
-static void resolve_head(config *c, const cvt_facts *facts) {
-    bool hf_deit_type = facts->model_type && strcmp(facts->model_type, "deit") == 0;
+static void resolve_head(config *c, const cvt_hints *hints) {
+    bool hf_deit_type = hints->model_type && strcmp(hints->model_type, "deit") == 0;
     if (c->architecture == UNSAID && hf_deit_type)
-        c->architecture = cvt_facts_tensor(facts, "head_dist.weight", 0) ? 2 : 1;
+        c->architecture = cvt_hints_tensor(hints, "head_dist.weight", 0) ? 2 : 1;
     bool named = c->architecture != UNSAID;
     if (c->distilled == UNSAID) c->distilled = named && architectures[c->architecture].distilled;
     c->head = named ? architectures[c->architecture].head : c->distilled ? HEAD_BOTH : HEAD_TOKEN;
     if (c->base.headless && !c->distilled) c->head = HEAD_FEATURES;
-    if (c->pool == UNSAID && facts->weights) {
-        const cvt_tensor *cls = cvt_facts_tensor(facts, "cls_token", 0);
-        c->pool = cvt_facts_tensor(facts, "fc_norm.weight", 0) && c->variant == TIMM ? POOL_MEAN
+    if (c->pool == UNSAID && hints->weights) {
+        const cvt_tensor *cls = cvt_hints_tensor(hints, "cls_token", 0);
+        c->pool = cvt_hints_tensor(hints, "fc_norm.weight", 0) && c->variant == TIMM ? POOL_MEAN
                   : !cls || cls->bytes == 0                                          ? POOL_MEAN
                                                                                      : POOL_TOKEN;
     }
@@ -393,12 +393,12 @@ static cvt_status check_head(const config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status resolve_sizes(config *c, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_sizes(config *c, const cvt_hints *hints, cvt_error *error) {
     static const char *const heads[] = {"heads", "num_attention_heads", "num_heads"}; /* as the dialects have it */
     static const char *const dims[] = {"dim", "hidden_size", "embed_dim"};
-    bool hf_config = facts->config == CVT_CONFIG_HF, vp = c->variant == VIT_PYTORCH;
+    bool hf_config = hints->config == CVT_CONFIG_HF, vp = c->variant == VIT_PYTORCH;
     if (!c->dim_head && vp) c->dim_head = 64;
-    if (!c->dim_head) TRY(cvt_check_divides(heads[facts->config], c->heads, dims[facts->config], c->dim, -1, error));
+    if (!c->dim_head) TRY(cvt_check_divides(heads[hints->config], c->heads, dims[hints->config], c->dim, -1, error));
     if (!c->dim_head) c->dim_head = c->dim / c->heads;
     if ((int64_t)c->dim_head * c->heads > 1 << 20)
         return cvt_fail(error, CVT_CONFIG, "\"heads\" = %d of \"dim_head\" = %d are too many channels", c->heads,
@@ -408,14 +408,14 @@ static cvt_status resolve_sizes(config *c, const cvt_facts *facts, cvt_error *er
         c->mlp_dim = hf_config && !(c->mlp_ratio > 0) ? 3072 : (int)(c->dim * ratio);
     }
     TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->mlp_dim, -1, error));
-    if (c->eps < 0) c->eps = vp ? 1e-5 : from_hf(facts) ? 1e-12 : 1e-6;
+    if (c->eps < 0) c->eps = vp ? 1e-5 : from_hf(hints) ? 1e-12 : 1e-6;
     return CVT_OK;
 }
 
 /* The grid of the table of positions. timm resizes a table of another size when it loads it: to image_size. */
-static cvt_status resolve_table(config *c, const cvt_facts *facts, cvt_error *error) {
-    bool vp = c->variant == VIT_PYTORCH, hf_config = facts->config == CVT_CONFIG_HF;
-    const char *key = facts->config == CVT_CONFIG_TIMM ? "img_size" : "image_size";
+static cvt_status resolve_table(config *c, const cvt_hints *hints, cvt_error *error) {
+    bool vp = c->variant == VIT_PYTORCH, hf_config = hints->config == CVT_CONFIG_HF;
+    const char *key = hints->config == CVT_CONFIG_TIMM ? "img_size" : "image_size";
     for (int i = 0; i < 2 && hf_config; i++)
         if (!c->image_size[i]) c->image_size[i] = 224;
     cvt_resolve_image(c->image_size, &c->base, 224);
@@ -429,16 +429,16 @@ static cvt_status resolve_table(config *c, const cvt_facts *facts, cvt_error *er
         return cvt_fail(error, CVT_CONFIG, "\"%s\" has too many patches of \"patch_size\": %d x %d", key, c->table[0],
                         c->table[1]);
     c->resize = vp               ? CVT_INTERPOLATE_NONE
-                : from_hf(facts) ? CVT_INTERPOLATE_BICUBIC
+                : from_hf(hints) ? CVT_INTERPOLATE_BICUBIC
                                  : CVT_INTERPOLATE_BICUBIC_ANTIALIAS;
     if (c->resize == CVT_INTERPOLATE_BICUBIC_ANTIALIAS)
-        cvt_resolve_grid(c->table, cvt_facts_cells(facts, "pos_embed", c->class_token + c->distilled));
+        cvt_resolve_grid(c->table, cvt_hints_cells(hints, "pos_embed", c->class_token + c->distilled));
     return CVT_OK;
 }
 
 /* The image processors' defaults; timm's for a ViT; nobody says for vit_pytorch. */
-static cvt_recipe_spec recipe_of(const config *c, const cvt_facts *facts) {
-    bool deit = c->distilled, is_hf = from_hf(facts), vp = c->variant == VIT_PYTORCH;
+static cvt_recipe_spec recipe_of(const config *c, const cvt_hints *hints) {
+    bool deit = c->distilled, is_hf = from_hf(hints), vp = c->variant == VIT_PYTORCH;
     cvt_recipe_kind kind = !is_hf ? CVT_RECIPE_CENTER : deit ? CVT_RECIPE_SQUASH_CROP : CVT_RECIPE_SQUASH;
     cvt_recipe_spec r = cvt_recipe_default(kind, 224, vp ? 0.875 : 0.9);
     r.half_even = !is_hf;
@@ -448,16 +448,16 @@ static cvt_recipe_spec recipe_of(const config *c, const cvt_facts *facts) {
     return r;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    TRY(resolve_variant(c, facts, error));
-    resolve_head(c, facts);
+    TRY(resolve_variant(c, hints, error));
+    resolve_head(c, hints);
     TRY(check_head(c, error));
-    TRY(resolve_sizes(c, facts, error));
-    TRY(resolve_table(c, facts, error));
-    if (!c->base.classes) c->base.classes = facts->config == CVT_CONFIG_HF ? 2 : 1000;
+    TRY(resolve_sizes(c, hints, error));
+    TRY(resolve_table(c, hints, error));
+    if (!c->base.classes) c->base.classes = hints->config == CVT_CONFIG_HF ? 2 : 1000;
     if (c->head == HEAD_FEATURES) c->base.classes = 0;
-    if (!c->base.recipe.given) c->base.recipe = recipe_of(c, facts);
+    if (!c->base.recipe.given) c->base.recipe = recipe_of(c, hints);
     return CVT_OK;
 }
 

@@ -172,17 +172,17 @@ static const char *misplaced(const transformer *t) {
 }
 
 /* A switch that nobody has set: what the weights have, else `otherwise`. */
-static void resolve_switch(int *to, const cvt_facts *facts, const char *name, const char *pattern, bool otherwise) {
+static void resolve_switch(int *to, const cvt_hints *hints, const char *name, const char *pattern, bool otherwise) {
     const cvt_param first = {
         .name = name, .pattern = pattern, .indices = {{'i', 0}, {'j', 0}, {'a', 0}, {'f', 1}}, .n_indices = 4};
-    if (*to == UNSAID) *to = facts->weights ? cvt_facts_param(facts, &first) != NULL : otherwise;
+    if (*to == UNSAID) *to = hints->weights ? cvt_hints_param(hints, &first) != NULL : otherwise;
 }
 
-static cvt_status resolve_nystrom(transformer *t, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_nystrom(transformer *t, const cvt_hints *hints, cvt_error *error) {
     if (!t->dim_head) t->dim_head = 64;
     if (!t->num_landmarks) t->num_landmarks = 256;
     if (t->pinv_iterations == UNSAID) t->pinv_iterations = 6;
-    resolve_switch(&t->attn_values_residual, facts, "block0.attn.conv.weight", "block{i}.attn.conv.weight", true);
+    resolve_switch(&t->attn_values_residual, hints, "block0.attn.conv.weight", "block{i}.attn.conv.weight", true);
     if (!t->attn_values_residual_conv_kernel) t->attn_values_residual_conv_kernel = 33;
     if (t->attn_values_residual && t->attn_values_residual_conv_kernel % 2 == 0)
         return cvt_fail(error, CVT_CONFIG,
@@ -192,16 +192,16 @@ static cvt_status resolve_nystrom(transformer *t, const cvt_facts *facts, cvt_er
     return CVT_OK;
 }
 
-static cvt_status resolve_encoder(const config *c, transformer *t, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve_encoder(const config *c, transformer *t, const cvt_hints *hints, cvt_error *error) {
     if (!t->attn_dim_head) t->attn_dim_head = 64;
-    resolve_switch(&t->ff_glu, facts, "block0.mlp.gate.weight", "block{j}.mlp.gate.weight", false);
-    resolve_switch(&t->norm_bias, facts, "block0.norm1.bias", "block{j}.norm1.bias", false);
-    resolve_switch(&t->final_norm, facts, "norm.weight", "norm.weight", true);
+    resolve_switch(&t->ff_glu, hints, "block0.mlp.gate.weight", "block{j}.mlp.gate.weight", false);
+    resolve_switch(&t->norm_bias, hints, "block0.norm1.bias", "block{j}.norm1.bias", false);
+    resolve_switch(&t->final_norm, hints, "norm.weight", "norm.weight", true);
     if (t->residual_attn == UNSAID) t->residual_attn = false; /* no tensor tells */
     /* x-transformers with scale-only norms leaves the projection of a single head out, which had better fit then */
     int inner = t->heads * t->attn_dim_head; /* heads, attn_dim_head: at most 2^12 and 2^16 */
     if (t->attn_project_out == UNSAID && inner == c->dim)
-        resolve_switch(&t->attn_project_out, facts, "block0.attn.proj.weight", "block{j}.attn.proj.weight",
+        resolve_switch(&t->attn_project_out, hints, "block0.attn.proj.weight", "block{j}.attn.proj.weight",
                        t->heads > 1 || t->norm_bias);
     if (t->attn_project_out == UNSAID) t->attn_project_out = true;
     if (!t->attn_project_out && inner != c->dim)
@@ -227,7 +227,7 @@ static cvt_status resolve_image(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
+static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     transformer *t = &c->transformer;
     if (t->type == UNSAID)
@@ -239,11 +239,11 @@ static cvt_status resolve(void *p, const cvt_facts *facts, cvt_error *error) {
     if (t->dim && t->dim != c->dim)
         return cvt_fail(error, CVT_CONFIG, "\"transformer\": \"dim\" = %d is not \"dim\" = %d", t->dim, c->dim);
     TRY(resolve_image(c, error));
-    resolve_switch(&c->layout, facts, "embed.norm2.weight", "embed.norm2.weight", LAYOUT_B);
+    resolve_switch(&c->layout, hints, "embed.norm2.weight", "embed.norm2.weight", LAYOUT_B);
     if (t->type == NYSTROM)
-        TRY(resolve_nystrom(t, facts, error));
+        TRY(resolve_nystrom(t, hints, error));
     else
-        TRY(resolve_encoder(c, t, facts, error));
+        TRY(resolve_encoder(c, t, hints, error));
     if (!c->base.classes) c->base.classes = 1000;
     if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, c->image_size[0], 0.875);
     return CVT_OK;

@@ -1,6 +1,6 @@
 """case.py - an oracle's directory as the families read it. numpy and the standard library only.
 
-Every other module here is a family: how its oracle's facts become a native config, and its intermediates taps.
+Every other module here is a family: how its oracle's hints become a native config, and its intermediates taps.
 
   ARCHS     {"arch" of the oracle's config.json: function(case) -> (native config, {tap: (array, file it comes from)})}
   FIXTURES  {name: oracle command line}, kept under tests/data/FAMILY/NAME
@@ -57,15 +57,15 @@ class Case:
         return np.load(path, allow_pickle=False)
 
     def need(self, *keys):
-        """The named facts of the config, all of which must be there."""
+        """The named hints of the config, all of which must be there."""
         missing = [k for k in keys if k not in self.config]
         if missing:
             raise Refused(f"{self.path}: config.json lacks {', '.join(missing)}")
         return {k: self.config[k] for k in keys}
 
-    def expect(self, **facts):
+    def expect(self, **hints):
         """Facts that the native family takes for granted."""
-        for k, v in facts.items():
+        for k, v in hints.items():
             if self.config.get(k, v) != v:
                 raise Refused(f"{self.path}: {k} is {self.config[k]!r}; the native family has {v!r}")
 

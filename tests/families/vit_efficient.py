@@ -45,12 +45,12 @@ def of_one_image(name, case, t):
 
 def vit_efficient(case):
     case.expect(variant="vit_pytorch")
-    facts = case.need("dim", "image_size", "patch_size", "num_classes", "channels", "pool", "layout", "transformer")
-    t = facts["transformer"]
+    hints = case.need("dim", "image_size", "patch_size", "num_classes", "channels", "pool", "layout", "transformer")
+    t = hints["transformer"]
     if t["type"] not in KINDS:
         raise Refused(f"{case.path}: the transformer is {t['type']!r}; known are {', '.join(KINDS)}")
     own = {"type": t["type"], "depth": t["depth"], "heads": t["heads"], "ff_mult": t["ff_mult"]}
-    config = {"arch": "vit_efficient", "input_size": list(case.x.shape[2:]), **facts,
+    config = {"arch": "vit_efficient", "input_size": list(case.x.shape[2:]), **hints,
               "transformer": {**own, **KINDS[t["type"]](t)}}
     taps = {}
     for name, file in case.intermediates().items():
