@@ -112,7 +112,7 @@ int64_t cvt_model_buffers(const cvt_model *model);
 int64_t cvt_model_macs(const cvt_model *model);
 int cvt_model_classes(const cvt_model *model);
 /* True if what one image gives depends on the others of its pass (batch statistics): run such images one by one. */
-bool cvt_model_couples(const cvt_model *model);
+bool cvt_model_batch_dependent(const cvt_model *model);
 const char *cvt_model_label(const cvt_model *model, int class_index); /* NULL where there is none */
 
 /* A tap that holds attention: [heads, queries, keys]. Of the keys the first `prefix` (class tokens) lie nowhere on the

@@ -232,7 +232,8 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batc
     cvt_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return cvt_fail_memory(error);
     batch->options = *options;
-    if (cvt_model_couples(model)) batch->options.images = 1; /* an image's result must not depend on its neighbours */
+    if (cvt_model_batch_dependent(model))
+        batch->options.images = 1; /* an image's result must not depend on its neighbours */
     batch->model = model;
     batch->input_size = count_of(cvt_model_input(model, 0));
     batch->output_size = count_of(value);

@@ -333,7 +333,7 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
     if (!node) return CVT_NO_VALUE;
     *node =
         (cvt_node){.op = op, .attr = d.attr, .n_in = n_in, .n_out = b->n_out, .n_params = b->n_params, .macs = d.macs};
-    g->couples = g->couples || op->couples;
+    g->batch_dependent = g->batch_dependent || op->batch_dependent;
     node->in = copy(b, in, (size_t)n_in * sizeof *in);
     node->out = copy(b, b->out, (size_t)b->n_out * sizeof *b->out);
     node->params = copy(b, b->params, (size_t)b->n_params * sizeof *b->params);

@@ -106,8 +106,8 @@ typedef struct cvt_graph {
     cvt_value *inputs;
     int n_nodes, n_values, n_params, n_rows, n_inputs;
     cvt_value output;
-    cvt_value embedding; /* what the last linear layer reads */
-    bool couples;        /* an op looks at all images of a pass: they must not be put together at will */
+    cvt_value embedding;  /* what the last linear layer reads */
+    bool batch_dependent; /* an op looks at all images of a pass: they must not be put together at will */
 } cvt_graph;
 
 void cvt_graph_free(cvt_graph *graph); /* NULL is fine */

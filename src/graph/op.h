@@ -143,10 +143,10 @@ struct cvt_op {
     void (*lower)(cvt_lowering *l, const cvt_work *w);
     bool (*positive)(const cvt_node *node); /* does it give no negative values? NULL: it may */
     int fuses;                              /* what passes may fold in behind it */
-    bool product;  /* multiplies by parameter 0, [out, ...], which may be rounded to less than f32 row by row */
-    bool attends;  /* products of queries, keys and values may run in less than f32 */
-    bool in_place; /* the output may lie where input 0 (or the residual) lay */
-    bool couples;  /* looks at all images of a pass */
+    bool product;         /* multiplies by parameter 0, [out, ...], which may be rounded to less than f32 row by row */
+    bool attends;         /* products of queries, keys and values may run in less than f32 */
+    bool in_place;        /* the output may lie where input 0 (or the residual) lay */
+    bool batch_dependent; /* looks at all images of a pass */
 };
 
 #endif

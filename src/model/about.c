@@ -10,7 +10,7 @@ int cvt_model_inputs(const cvt_model *m) { return m->graph->n_inputs; }
 int cvt_model_taps(const cvt_model *m) { return m->n_taps; }
 int cvt_model_classes(const cvt_model *m) { return cvt_config_base(&m->config)->classes; }
 
-bool cvt_model_couples(const cvt_model *m) { return m->graph->couples; }
+bool cvt_model_batch_dependent(const cvt_model *m) { return m->graph->batch_dependent; }
 
 cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape) {
     cvt_tensor_info info = {.name = name, .rank = cvt_shape_rank(shape)};

@@ -114,7 +114,7 @@ static const cvt_op op_pass_norm = {.name = "pass_norm",
                                     .workspace = workspace,
                                     .lower = lower,
                                     .in_place = true,
-                                    .couples = true};
+                                    .batch_dependent = true};
 
 cvt_value cvtb_pass_norm(cvt_builder *b, cvt_value map, const char *name, float eps) {
     attr a = {eps};

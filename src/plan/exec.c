@@ -130,7 +130,7 @@ static void run_together(cvt_exec *e, const float *const *inputs, int first, int
 }
 
 static void run_team(cvt_exec *e, const float *const *inputs, int n) {
-    const int alone = e->plan->graph->couples ? 0 : n / e->threads * e->threads;
+    const int alone = e->plan->graph->batch_dependent ? 0 : n / e->threads * e->threads;
     size_t counts = (size_t)e->plan->n_steps * ((size_t)e->threads + 1);
     progress images;
     atomic_init(&images.count, 0);
@@ -164,7 +164,7 @@ void cvt_exec_run(cvt_exec *e, const float *const *inputs, int n) {
         return;
     }
 #endif
-    int each = e->plan->graph->couples ? n : 1;
+    int each = e->plan->graph->batch_dependent ? n : 1;
     for (int i = 0; i < n; i += each) run_alone(e, inputs, i, each, 0);
 }
 
