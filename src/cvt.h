@@ -62,9 +62,9 @@ typedef struct cvt_options {
     const char *config;         /* a config file to use instead of the one beside the weights, or NULL */
     const char *labels;         /* a file with a label a line, or NULL for what the model carries */
     const char *default_labels; /* such a file for models of 1000 classes that carry none, or NULL */
-    const char *const *taps;    /* names of values that runs must keep, or the single name "all"; NULL for none */
+    const char *const *taps;    /* names of values that runs must retain, or the single name "all"; NULL for none */
     size_t n_taps;
-    bool embedding;        /* runs must keep what the last linear layer reads, for cvt_session_embedding */
+    bool embedding;        /* runs must retain what the last linear layer reads, for cvt_session_embedding */
     int height, width;     /* build for this input size; 0: what the config says */
     const int (*sizes)[2]; /* the same for every input of a model of several: sizes[0] is not read, 0: as above */
     size_t n_sizes;
@@ -83,8 +83,8 @@ cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *
 /* Binds the weights of a model that was opened with weights_later: before the first session, once. Other threads may
  * read images for the model meanwhile. */
 cvt_status cvt_model_load(cvt_model *model, cvt_error *error);
-/* One more tap that runs must keep: before cvt_model_load. CVT_USAGE where there is none of that name. */
-cvt_status cvt_model_keep(cvt_model *model, const char *tap, cvt_error *error);
+/* One more tap that runs must retain: before cvt_model_load. CVT_USAGE where there is none of that name. */
+cvt_status cvt_model_retain(cvt_model *model, const char *tap, cvt_error *error);
 void cvt_model_free(cvt_model *model);
 
 /* Reads every weight once and fails on the first value that is not finite. */
@@ -102,7 +102,7 @@ cvt_model_dialect(const cvt_model *model); /* whose weight names: "hf", "microso
 int cvt_model_inputs(const cvt_model *model);
 cvt_tensor_info cvt_model_input(const cvt_model *model, int index);
 cvt_tensor_info cvt_model_output(const cvt_model *model);
-int cvt_model_taps(const cvt_model *model); /* every value that could be kept */
+int cvt_model_taps(const cvt_model *model); /* every value that could be retained */
 cvt_tensor_info cvt_model_tap(const cvt_model *model, int index);
 int cvt_model_find_tap(const cvt_model *model, const char *name); /* its index, or -1 */
 cvt_tensor_info cvt_model_embedding(const cvt_model *model); /* what the last linear layer reads; name NULL: unknown */

@@ -86,8 +86,8 @@ static cvt_status build_graph(cvt_model *m, cvt_error *error) {
 static cvt_status list_taps(cvt_model *m, cvt_error *error) {
     const cvt_graph *g = m->graph;
     m->taps = cvt_arena_array(&m->arena, (size_t)g->n_values + 1, sizeof *m->taps);
-    m->keep = cvt_arena_array(&m->arena, (size_t)g->n_values + 1, sizeof *m->keep);
-    if (!m->taps || !m->keep) return cvt_fail_memory(error);
+    m->retain = cvt_arena_array(&m->arena, (size_t)g->n_values + 1, sizeof *m->retain);
+    if (!m->taps || !m->retain) return cvt_fail_memory(error);
     for (int v = 0; v < g->n_values; v++)
         if (g->values[v].tap) m->taps[m->n_taps++] = v;
     return CVT_OK;
@@ -107,24 +107,24 @@ static cvt_status unknown_tap(const cvt_model *m, const char *name, cvt_error *e
     return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"; the nearest is \"%s\"", name, nearest);
 }
 
-cvt_status cvt_model_keep(cvt_model *m, const char *tap, cvt_error *error) {
+cvt_status cvt_model_retain(cvt_model *m, const char *tap, cvt_error *error) {
     int index = cvt_model_find_tap(m, tap);
     if (index < 0) return unknown_tap(m, tap, error);
-    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs keep is resolved");
-    m->keep[m->taps[index]] = true;
+    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs retain is resolved");
+    m->retain[m->taps[index]] = true;
     return CVT_OK;
 }
 
 static cvt_status choose_taps(cvt_model *m, const cvt_options *options, cvt_error *error) {
     for (size_t i = 0; i < options->n_taps; i++) {
         bool all = strcmp(options->taps[i], "all") == 0;
-        for (int k = 0; all && k < m->n_taps; k++) m->keep[m->taps[k]] = true;
-        if (!all) TRY(cvt_model_keep(m, options->taps[i], error));
+        for (int k = 0; all && k < m->n_taps; k++) m->retain[m->taps[k]] = true;
+        if (!all) TRY(cvt_model_retain(m, options->taps[i], error));
     }
     if (!options->embedding) return CVT_OK;
     if (m->graph->embedding == CVT_NO_VALUE)
-        return cvt_fail(error, CVT_USAGE, "the model has no last linear layer whose input could be kept");
-    m->keep[m->graph->embedding] = true;
+        return cvt_fail(error, CVT_USAGE, "the model has no last linear layer whose input could be retained");
+    m->retain[m->graph->embedding] = true;
     return CVT_OK;
 }
 
@@ -147,7 +147,7 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
         TRY(cvt_bind(&m->sources, &m->tensors, m->graph, m->files.weights, m->names, kernels, m->precision, &m->arena,
                      error));
     cvt_plan_options plan = {
-        .kernels = kernels, .keep = m->keep, .fuse = !options->reference, .precision = m->precision};
+        .kernels = kernels, .retain = m->retain, .fuse = !options->reference, .precision = m->precision};
     plan.pack_ahead = options->images >= IMAGES_THAT_PAY;
     plan.drop = drop_source;
     plan.owner = m;

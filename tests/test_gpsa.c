@@ -94,7 +94,7 @@ static void check(const cvt_kernels *kernels, int h, int w) {
     const float *const inputs[] = {input};
     bool keep[16];
     for (int i = 0; i < 16; i++) keep[i] = true;
-    cvt_plan_options options = {.kernels = kernels, .keep = keep, .fuse = true};
+    cvt_plan_options options = {.kernels = kernels, .retain = keep, .fuse = true};
     cvt_status status = cvt_builder_finish(b, &graph, out, &error);
     if (status == CVT_OK) status = cvt_bind_random(&sources, graph, 5, &arena, &error);
     if (status == CVT_OK) status = cvt_plan_new(&plan, graph, sources, &options, &error);

@@ -133,7 +133,7 @@ static cvt_plan *make_plan(const subject *s, const cvt_kernels *kernels, variant
     bool *keep = calloc((size_t)m->graph->n_values + 1, sizeof *keep);
     if (!keep) return NULL;
     for (int i = 0; v.tapped && i < m->n_taps; i++) keep[m->taps[i]] = true;
-    cvt_plan_options options = {.kernels = kernels, .keep = keep, .fuse = v.fuse, .pack_ahead = v.ahead};
+    cvt_plan_options options = {.kernels = kernels, .retain = keep, .fuse = v.fuse, .pack_ahead = v.ahead};
     cvt_plan *plan = NULL;
     if (cvt_plan_new(&plan, m->graph, m->sources, &options, NULL) != CVT_OK) plan = NULL;
     free(keep);

@@ -108,8 +108,8 @@ static int choose_layer(view *v) {
     if (numbered && v->tap < 0)
         return cvt_cli_usage(v->cli, "option '--layer': '%s' is not from %d to %d", layer, -maps, maps - 1);
     if (v->tap < 0) /* says which name is near */
-        return cvt_model_keep(v->model, layer, &error) == CVT_OK ? CVT_EXIT_OK
-                                                                 : cvt_cli_usage(v->cli, "%s", error.message);
+        return cvt_model_retain(v->model, layer, &error) == CVT_OK ? CVT_EXIT_OK
+                                                                   : cvt_cli_usage(v->cli, "%s", error.message);
     v->info = cvt_model_attention(v->model, v->tap);
     const char *name = cvt_model_tap(v->model, v->tap).name;
     if (!v->info.heads) return cvt_cli_usage(v->cli, "'%s' is no attention map", name);
@@ -141,7 +141,7 @@ static int choose_taps(view *v) {
     cvt_status status = CVT_OK;
     if (v->settings->rollout) status = cvt_model_rollout(v->model, v->tap, v->chain, &v->n, &error);
     for (int i = 0; status == CVT_OK && i < v->n; i++)
-        status = cvt_model_keep(v->model, cvt_model_tap(v->model, v->chain[i]).name, &error);
+        status = cvt_model_retain(v->model, cvt_model_tap(v->model, v->chain[i]).name, &error);
     return status == CVT_OK ? CVT_EXIT_OK : cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
 }
 

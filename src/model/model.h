@@ -29,7 +29,7 @@ struct cvt_model {
     cvt_source *sources;
     const cvt_tensor **tensors; /* NULL for random weights */
     cvt_plan *plan;             /* NULL without weights */
-    bool *keep;                 /* of every value */
+    bool *retain;               /* of every value */
     int *taps, n_taps;          /* values that have a tap name */
     int *rows, n_rows;          /* nodes that have a row in the own listing */
     int64_t *row_parameters;    /* of such a row: those that no earlier row has counted */

@@ -72,7 +72,7 @@ const float *cvt_session_output(const cvt_session *s) { return s->output; }
 cvt_status cvt_session_tap(const cvt_session *s, const char *name, float *to, cvt_error *error) {
     const cvt_model *m = s->model;
     int index = cvt_model_find_tap(m, name);
-    if (index < 0 || !m->keep[m->taps[index]])
+    if (index < 0 || !m->retain[m->taps[index]])
         return cvt_fail(error, CVT_USAGE, "\"%s\" is no tap that the model was opened with", name);
     export_all(to, s, m->taps[index]);
     return CVT_OK;

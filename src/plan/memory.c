@@ -24,7 +24,7 @@ typedef struct layout {
     const cvt_works *works;
     const cvt_graph *graph;
     const int *uses;
-    const bool *keep;
+    const bool *retain;
 } layout;
 
 static cvt_value root_of(const place *places, cvt_value v, size_t *start) {
@@ -76,10 +76,10 @@ static void find_lifetimes(layout *l) {
         if (w->residual != CVT_NO_VALUE) touch(l, w->residual, i);
         touch(l, w->out, i);
         for (int k = 1; k < w->node->n_out; k++)
-            if (l->uses[w->node->out[k]] || l->keep[w->node->out[k]]) touch(l, w->node->out[k], i);
+            if (l->uses[w->node->out[k]] || l->retain[w->node->out[k]]) touch(l, w->node->out[k], i);
     }
     for (int v = 0; v < l->graph->n_values; v++)
-        if (l->keep[v]) touch(l, v, l->works->n);
+        if (l->retain[v]) touch(l, v, l->works->n);
 }
 
 static bool whole_buffer(const layout *l, cvt_value v, cvt_value *root) {
@@ -184,9 +184,9 @@ static void set_refs(cvt_ref *refs, cvt_ref *workspaces, const layout *l, const 
 }
 
 cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_works *works,
-                            const cvt_graph *graph, const int *uses, const bool *keep, const cvt_kernels *kernels,
+                            const cvt_graph *graph, const int *uses, const bool *retain, const cvt_kernels *kernels,
                             cvt_error *error) {
-    layout l = {.works = works, .graph = graph, .uses = uses, .keep = keep};
+    layout l = {.works = works, .graph = graph, .uses = uses, .retain = retain};
     l.places = calloc((size_t)graph->n_values + 1, sizeof *l.places);
     buffer *buffers = malloc((size_t)(graph->n_values + works->n + 1) * sizeof *buffers);
     bool ok = l.places && buffers;

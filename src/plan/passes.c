@@ -6,14 +6,14 @@
 typedef struct state {
     cvt_works *works;
     const int *uses;
-    const bool *keep;
+    const bool *retain;
 } state;
 
 /* The entry that makes v, if something can be folded in behind it; else NULL. */
 static cvt_work *producer(const state *s, cvt_value v, int fuses) {
     int i = s->works->maker[v];
     cvt_work *p = i < 0 ? NULL : &s->works->work[i];
-    bool alone = s->uses[v] == 1 && !s->keep[v];
+    bool alone = s->uses[v] == 1 && !s->retain[v];
     return p && alone && (p->node->op->fuses & fuses) && p->residual == CVT_NO_VALUE ? p : NULL;
 }
 
@@ -56,7 +56,7 @@ static void fold_residual(const state *s, int i) {
     }
 }
 
-void cvt_pass_run(cvt_works *works, const int *uses, const bool *keep) {
+void cvt_pass_run(cvt_works *works, const int *uses, const bool *retain) {
     const struct {
         const cvt_op *op;
         void (*fold)(const state *, int);
@@ -65,7 +65,7 @@ void cvt_pass_run(cvt_works *works, const int *uses, const bool *keep) {
         {&cvt_op_activation, fold_activation},
         {&cvt_op_add, fold_residual},
     };
-    state s = {works, uses, keep};
+    state s = {works, uses, retain};
     for (size_t k = 0; k < sizeof passes / sizeof passes[0]; k++)
         for (int i = 0; i < works->n; i++)
             if (works->work[i].node && works->work[i].node->op == passes[k].op) passes[k].fold(&s, i);

@@ -126,11 +126,11 @@ static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources
     return !l.failed;
 }
 
-/* keep, and the graph's output. */
-static bool *copy_keep(const cvt_graph *g, const bool *keep) {
+/* retain, and the graph's output. */
+static bool *copy_retain(const cvt_graph *g, const bool *retain) {
     bool *copy = calloc((size_t)g->n_values + 1, sizeof *copy);
     if (!copy) return NULL;
-    if (keep) memcpy(copy, keep, (size_t)g->n_values * sizeof *copy);
+    if (retain) memcpy(copy, retain, (size_t)g->n_values * sizeof *copy);
     copy[g->output] = true;
     return copy;
 }
@@ -139,7 +139,7 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
                         const cvt_plan_options *options, cvt_error *error) {
     tables t = {0};
     cvt_plan *plan = calloc(1, sizeof *plan);
-    bool *keep = copy_keep(graph, options->keep), ok = plan && keep && make_tables(&t, graph);
+    bool *retain = copy_retain(graph, options->retain), ok = plan && retain && make_tables(&t, graph);
     if (ok) {
         plan->graph = graph;
         plan->kernels = options->kernels;
@@ -150,14 +150,14 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
     }
     cvt_status status = CVT_OK;
     if (ok) {
-        if (options->fuse) cvt_pass_run(&t.works, t.uses, keep);
+        if (options->fuse) cvt_pass_run(&t.works, t.uses, retain);
         cvt_pass_precision(&t.works, graph, options->precision);
-        status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.works, graph, t.uses, keep, plan->kernels,
-                                  error);
+        status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.works, graph, t.uses, retain,
+                                  plan->kernels, error);
         ok = status == CVT_OK && lower_all(plan, &t, sources, options);
     }
     free_tables(&t);
-    free(keep);
+    free(retain);
     if (ok) {
         *out = plan;
         return CVT_OK;

@@ -20,7 +20,7 @@ typedef struct cvt_plan {
 
 typedef struct cvt_plan_options {
     const cvt_kernels *kernels;
-    const bool *keep;                     /* of every value: it must be readable after a run */
+    const bool *retain;                   /* of every value: it must be readable after a run */
     bool fuse;                            /* run the passes; without them the plan is the oracle of the one with them */
     cvt_precision precision;              /* of attention, and of products as cvt_node_precision tells */
     bool pack_ahead;                      /* pack all weights now */
@@ -43,14 +43,14 @@ typedef struct cvt_works {
 } cvt_works;
 
 /* passes.c: each folds one kind of node into the product before it where nobody else wants the value between. */
-void cvt_pass_run(cvt_works *works, const int *uses, const bool *keep);
+void cvt_pass_run(cvt_works *works, const int *uses, const bool *retain);
 
 /* passes.c: attention runs in `precision`, products as cvt_node_precision tells. */
 void cvt_pass_precision(cvt_works *works, const cvt_graph *graph, cvt_precision precision);
 
 /* memory.c: places every wanted value; sets refs[value] and workspaces[entry], returns the floats of one image. */
 cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_works *works,
-                            const cvt_graph *graph, const int *uses, const bool *keep, const cvt_kernels *kernels,
+                            const cvt_graph *graph, const int *uses, const bool *retain, const cvt_kernels *kernels,
                             cvt_error *error);
 
 /* ---- exec.c ---- */
