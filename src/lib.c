@@ -249,7 +249,7 @@ cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
     for (int p = 0; m->tensors && p < m->graph->n_params; p++) {
         const cvt_param *param = &m->graph->params[p];
         cvt_source source = m->sources[p]; /* perhaps a part of the tensor, in an order of its own */
-        if (param->inert) continue;
+        if (param->ignored) continue;
         if (source.packed)
             TRY(check_panels(m, p, error));
         else

@@ -110,7 +110,7 @@ typedef union unused {
 
 static cvt_status read_value(void *config, const cvt_key *key, const cvt_json *value, cvt_error *error) {
     unused nowhere;
-    void *field = key->inert ? (void *)&nowhere : (char *)config + key->offset;
+    void *field = key->ignored ? (void *)&nowhere : (char *)config + key->offset;
     int flag = 0;
     switch (key->type) {
     case CVT_KEY_INT: return read_int(field, key, value, error);

@@ -37,7 +37,7 @@ typedef struct cvt_key {
     cvt_key_type type;
     size_t offset; /* in the config struct */
     double min, max;
-    bool inert;                 /* checked and left out: known upstream, without effect here */
+    bool ignored;               /* checked and left out: known upstream, without effect here */
     bool nullable;              /* null is as good as absent, unless the reading is strict */
     const char *const *choices; /* NULL-terminated */
     const struct cvt_key *keys; /* of CVT_KEY_OBJECT: offsets are within its struct */
@@ -47,12 +47,12 @@ typedef struct cvt_key {
 
 /* The row of a probability that only training reads. */
 #define CVT_DROPOUT_KEY(key) \
-    { .name = key, .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1 }
+    { .name = key, .type = CVT_KEY_NUMBER, .ignored = true, .min = 0, .max = 1 }
 
 /* The row of an upstream switch for something that is not done here: null, false and 0 pass, all else is an error. */
 cvt_status cvt_config_read_off(void *field, const cvt_json *value, cvt_error *error);
 #define CVT_OFF_KEY(key) \
-    { .name = key, .type = CVT_KEY_READER, .inert = true, .read = cvt_config_read_off }
+    { .name = key, .type = CVT_KEY_READER, .ignored = true, .read = cvt_config_read_off }
 
 /* Reads every member of `object` into `config` by the rows of `keys` (ending with name NULL). strict: a key that is
  * in no row is an error that names the nearest; else it is passed over. Members listed in `except`

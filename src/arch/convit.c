@@ -66,7 +66,7 @@ static const cvt_key keys[] = {
     {.name = "pred_act_fnc_name", .type = CVT_KEY_CHOICE, .offset = AT(pred_act), .choices = activations},
     {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
     {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(layer_norm_eps), .min = 1e-12, .max = 1},
-    {.name = "locality_strength", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1000000},
+    {.name = "locality_strength", .type = CVT_KEY_NUMBER, .ignored = true, .min = 0, .max = 1000000},
     CVT_DROPOUT_KEY("ff_dropout"),
     CVT_DROPOUT_KEY("attention_dropout"),
     CVT_DROPOUT_KEY("token_dropout"),

@@ -47,11 +47,11 @@ static const cvt_key keys[] = {
     {.name = "padding_q", .type = CVT_KEY_INTS, .offset = AT(padding_q), .min = 0, .max = 256},
     {.name = "stride_q", .type = CVT_KEY_INTS, .offset = AT(stride_q), .min = 1, .max = 256},
     {.name = "activation", .type = CVT_KEY_CHOICE, .offset = AT(activation), .choices = activations},
-    {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1},
-    {.name = "drop_rate", .type = CVT_KEY_NUMBERS, .inert = true, .min = 0, .max = 1},
-    {.name = "attention_drop_rate", .type = CVT_KEY_NUMBERS, .inert = true, .min = 0, .max = 1},
-    {.name = "drop_path_rate", .type = CVT_KEY_NUMBERS, .inert = true, .min = 0, .max = 1},
-    {.name = "initializer_range", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1e6},
+    {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .ignored = true, .min = 0, .max = 1},
+    {.name = "drop_rate", .type = CVT_KEY_NUMBERS, .ignored = true, .min = 0, .max = 1},
+    {.name = "attention_drop_rate", .type = CVT_KEY_NUMBERS, .ignored = true, .min = 0, .max = 1},
+    {.name = "drop_path_rate", .type = CVT_KEY_NUMBERS, .ignored = true, .min = 0, .max = 1},
+    {.name = "initializer_range", .type = CVT_KEY_NUMBER, .ignored = true, .min = 0, .max = 1e6},
     {0},
 };
 
@@ -144,7 +144,7 @@ static cvt_status check_lengths(const config *c, cvt_error *error) {
     for (const cvt_key *k = keys; k->name; k++) {
         bool list = k->type == CVT_KEY_INTS || k->type == CVT_KEY_BOOLS || k->type == CVT_KEY_CHOICES ||
                     k->type == CVT_KEY_NUMBERS;
-        if (!list || k->inert) continue;
+        if (!list || k->ignored) continue;
         const void *field = (const char *)c + k->offset;
         int n = k->type == CVT_KEY_NUMBERS ? ((const cvt_numbers *)field)->n : ((const cvt_ints *)field)->n;
         if (n != c->depth.n)

@@ -66,7 +66,7 @@ extern const char *const cvt_pyramid_acts[]; /* the choices of hidden_act */
         {.name = "hidden_act", .type = CVT_KEY_CHOICE, .offset = at(hidden_act), .choices = cvt_pyramid_acts},      \
         {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = at(qkv_bias)}, CVT_DROPOUT_KEY("hidden_dropout_prob"), \
         CVT_DROPOUT_KEY("attention_probs_dropout_prob"), CVT_DROPOUT_KEY("drop_path_rate"), {                       \
-        .name = "initializer_range", .type = CVT_KEY_NUMBER, .inert = true, .min = 0, .max = 1e6                    \
+        .name = "initializer_range", .type = CVT_KEY_NUMBER, .ignored = true, .min = 0, .max = 1e6                  \
     }
 
 /* Four stages of 64, 128, 320 and 512 channels. */

@@ -300,7 +300,7 @@ void cvt_describe_param(cvt_describe *d, const char *name, cvt_param_kind kind, 
     if (!p) return;
     *p = (cvt_param){.name = full, .rank = rank, .count = (size_t)count, .n_indices = b->n_indices};
     p->buffer = kind != CVT_PARAMETER;
-    p->inert = kind == CVT_INERT;
+    p->ignored = kind == CVT_IGNORED;
     p->pattern = keep(b, cvt_arena_print(&g->arena, "%s%s%s", b->pattern.size ? b->pattern.data : "", dot, name));
     memcpy(p->shape, shape, (size_t)rank * sizeof *shape);
     memcpy(p->indices, b->indices, sizeof b->indices);

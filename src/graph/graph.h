@@ -60,8 +60,8 @@ typedef struct cvt_param {
     int rank;
     int64_t shape[CVT_MAX_DIMS];
     size_t count;
-    bool buffer; /* stored, but not a parameter: running statistics */
-    bool inert;  /* a buffer that inference does not read and files may lack: a batch counter */
+    bool buffer;  /* stored, but not a parameter: running statistics */
+    bool ignored; /* a buffer that inference does not read and files may lack: a batch counter */
 } cvt_param;
 
 /* Where tokens lie on the image: `prefix` tokens (class tokens) that lie nowhere, then a grid of h x w cells that cover

@@ -23,7 +23,7 @@ typedef struct cvt_describe {
 /* Adds an output; returns its handle. */
 cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape);
 /* Adds a parameter "<scope>.<name>"; a name that exists already is shared, its shape must agree. */
-typedef enum cvt_param_kind { CVT_PARAMETER, CVT_BUFFER, CVT_INERT } cvt_param_kind;
+typedef enum cvt_param_kind { CVT_PARAMETER, CVT_BUFFER, CVT_IGNORED } cvt_param_kind;
 void cvt_describe_param(cvt_describe *d, const char *name, cvt_param_kind kind, int rank, const int64_t *shape);
 
 /* ---- lower ------------------------------------------------------------------------------------------------------ */

@@ -233,7 +233,7 @@ static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     if (!s->tensors || !s->shared || !s->rounded) return cvt_fail_memory(error);
     TRY(choose_rounded(s, error));
     for (int p = 0; p < n; p++)
-        if (!s->model->graph->params[p].inert) TRY(save_one(s, p, error));
+        if (!s->model->graph->params[p].ignored) TRY(save_one(s, p, error));
     return write_all(s, path, error);
 }
 
@@ -243,7 +243,7 @@ static bool names_all(const cvt_dialect *d, const cvt_graph *g) {
     cvt_str name = {0};
     for (int p = 0; all && p < g->n_params; p++) {
         cvt_str_clear(&name);
-        all = g->params[p].inert || cvt_name_expand(&name, d, &g->params[p]);
+        all = g->params[p].ignored || cvt_name_expand(&name, d, &g->params[p]);
     }
     cvt_str_free(&name);
     return all;

@@ -30,7 +30,7 @@ static norm_args make_args(const cvt_lowering *l, const cvt_work *w, const float
                        l->refs[w->node->in[0]], l->refs[w->out]};
 }
 
-/* ---- batch norm: parameters weight, bias, running_mean, running_var, in this order, and an inert counter ---- */
+/* ---- batch norm: parameters weight, bias, running_mean, running_var, in this order, and an ignored counter ---- */
 
 static const char *batch_type(const void *attr) {
     (void)attr;
@@ -43,7 +43,7 @@ static void describe_batch(cvt_describe *d) {
     cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &c);
     cvt_describe_param(d, "running_mean", CVT_BUFFER, 1, &c);
     cvt_describe_param(d, "running_var", CVT_BUFFER, 1, &c);
-    cvt_describe_param(d, "num_batches_tracked", CVT_INERT, 0, &c);
+    cvt_describe_param(d, "num_batches_tracked", CVT_IGNORED, 0, &c);
     cvt_describe_output(d, d->shapes[0]);
 }
 

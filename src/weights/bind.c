@@ -21,7 +21,7 @@ typedef struct binding {
     cvt_precision precision;
 } binding;
 
-static bool inert(const cvt_dialect *dialect, const char *name) {
+static bool ignored(const cvt_dialect *dialect, const char *name) {
     for (const cvt_name_row *row = dialect->rows; row->file; row++)
         if (!row->native && cvt_name_match(row->file, name)) return true;
     static const char *const endings[] = {"num_batches_tracked", "relative_position_index"};
@@ -64,7 +64,7 @@ static const char *nearest_param(const binding *b, const char *name) {
     size_t distance = FAR;
     for (int any = 0; any < 2 && !best; any++)
         for (int p = 0; p < b->graph->n_params; p++)
-            if (any || (!b->tensors[p] && !b->graph->params[p].inert)) consider(name, b->names[p], &best, &distance);
+            if (any || (!b->tensors[p] && !b->graph->params[p].ignored)) consider(name, b->names[p], &best, &distance);
     return best;
 }
 
@@ -129,7 +129,7 @@ static cvt_status bind_panels(const binding *b, int index, const cvt_node *node,
 static cvt_status bind_one(const binding *b, int index, cvt_error *error) {
     const cvt_param *p = &b->graph->params[index];
     const cvt_tensor *t = b->tensors[index];
-    if (p->inert) return CVT_OK;
+    if (p->ignored) return CVT_OK;
     if (!t) return missing(b, b->names[index], error);
     if (b->scales[index]) return bind_scales(b, index, error);
     const cvt_node *product = b->packed && t->dtype == CVT_U8 ? cvt_graph_product_of(b->graph, index) : NULL;
@@ -239,7 +239,7 @@ static cvt_status bind_all(binding *b, cvt_error *error) {
     }
     for (int p = 0; p < b->graph->n_params; p++) TRY(bind_one(b, p, error));
     for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
-        if (!b->used[i] && !inert(b->dialect, cvt_weights_at(b->weights, i)->name))
+        if (!b->used[i] && !ignored(b->dialect, cvt_weights_at(b->weights, i)->name))
             return unexpected(b, cvt_weights_at(b->weights, i), error);
     return CVT_OK;
 }
@@ -262,7 +262,7 @@ cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt
     TRY(name_all(&b, arena, error));
     TRY(bind_all(&b, error));
     for (int p = 0; p < graph->n_params; p++)
-        if (b.tensors[p] && !graph->params[p].inert) TRY(take(&(*sources)[p], &b, p, arena, error));
+        if (b.tensors[p] && !graph->params[p].ignored) TRY(take(&(*sources)[p], &b, p, arena, error));
     *tensors = b.tensors;
     return CVT_OK;
 }
@@ -313,7 +313,7 @@ cvt_status cvt_bind_random(cvt_source **sources, const cvt_graph *graph, uint64_
     *sources = cvt_arena_array(arena, (size_t)graph->n_params + 1, sizeof **sources);
     if (!*sources) return cvt_fail_memory(error);
     for (int p = 0; p < graph->n_params; p++) {
-        if (graph->params[p].inert) continue;
+        if (graph->params[p].ignored) continue;
         float *values = cvt_arena_array(arena, graph->params[p].count, sizeof *values);
         if (!values) return cvt_fail_memory(error);
         fill(values, &graph->params[p], seed);

@@ -54,7 +54,7 @@ typedef enum cvt_pickle_kind {
     CVT_PICKLE_GLOBAL,
     CVT_PICKLE_STORAGE, /* a persistent id: where a tensor's elements are */
     CVT_PICKLE_TENSOR,
-    CVT_PICKLE_DEAD, /* made from an inert name */
+    CVT_PICKLE_DEAD, /* made from an ignored name */
 } cvt_pickle_kind;
 
 typedef struct cvt_pickle_value {
