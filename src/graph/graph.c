@@ -370,16 +370,16 @@ static bool is_input(const cvt_graph *graph, cvt_value v) {
 /* Is the value an input, perhaps padded or unfolded: with nothing learned in between? */
 static bool is_picture(const cvt_graph *graph, cvt_value v) {
     while (!is_input(graph, v)) {
-        const cvt_node *maker = &graph->nodes[graph->values[v].node];
-        if (maker->n_params || maker->n_in != 1) return false;
-        v = maker->in[0];
+        const cvt_node *producer = &graph->nodes[graph->values[v].node];
+        if (producer->n_params || producer->n_in != 1) return false;
+        v = producer->in[0];
     }
     return true;
 }
 
 static bool is_positive(const cvt_graph *graph, cvt_value v) {
-    const cvt_node *maker = &graph->nodes[graph->values[v].node];
-    return maker->op->positive && maker->op->positive(maker);
+    const cvt_node *producer = &graph->nodes[graph->values[v].node];
+    return producer->op->positive && producer->op->positive(producer);
 }
 
 cvt_precision cvt_node_precision(const cvt_graph *graph, const cvt_node *node, cvt_precision asked) {

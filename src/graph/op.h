@@ -77,14 +77,14 @@ typedef struct cvt_panels {
 void cvt_source_widen(float *to, cvt_source source, const cvt_param *param);
 
 /* A node as the plan runs it: with what passes have fused into it. */
-typedef struct cvt_work {
+typedef struct cvt_plan_node {
     const cvt_node *node;
     cvt_value out;           /* where the result goes: that of the last node fused in */
     const cvt_node *norm;    /* batch norm folded into the weights, or NULL */
     cvt_act act;             /* behind the product and the norm */
     cvt_value residual;      /* added last, or CVT_NO_VALUE */
     cvt_precision precision; /* of the product with its weight, or of attention */
-} cvt_work;
+} cvt_plan_node;
 
 typedef struct cvt_lowering {
     const cvt_kernels *kernels;
@@ -110,7 +110,7 @@ const float *cvt_lowering_param(cvt_lowering *l, int param);
 const float *cvt_lowering_scales(cvt_lowering *l, cvt_source w, int n, const float *scale);
 void cvt_lowering_scratch(cvt_lowering *l, size_t floats);
 /* Copies args (size bytes) into plan memory and appends a step of the node in hand. */
-void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, size_t size,
+void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args, size_t size,
                        int (*tiles)(const void *, int), void (*run)(const void *, const cvt_context *, int));
 /* The parameter was copied or packed: its mapped source is not read again. */
 void cvt_lowering_drop(cvt_lowering *l, int param);
@@ -139,8 +139,8 @@ struct cvt_op {
     /* Of an op whose inputs may be written into its output directly (concatenation): distance of input i. Else NULL. */
     size_t (*part)(const cvt_node *node, const cvt_graph *graph, int i);
     /* Floats of workspace an image, alive while the node runs; NULL: none. */
-    size_t (*workspace)(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels);
-    void (*lower)(cvt_lowering *l, const cvt_work *w);
+    size_t (*workspace)(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels);
+    void (*lower)(cvt_lowering *l, const cvt_plan_node *w);
     bool (*positive)(const cvt_node *node); /* does it give no negative values? NULL: it may */
     int fuses;                              /* what passes may fold in behind it */
     bool product;         /* multiplies by parameter 0, [out, ...], which may be rounded to less than f32 row by row */

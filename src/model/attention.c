@@ -89,13 +89,13 @@ static bool makes_one_of(const cvt_node *node, const bool *of) {
     return false;
 }
 
-static const cvt_node *maker(const walk *w, cvt_value v) { return &w->graph->nodes[w->graph->values[v].node]; }
+static const cvt_node *producer(const walk *w, cvt_value v) { return &w->graph->nodes[w->graph->values[v].node]; }
 static int rows_of(const walk *w, cvt_value v) { return cvt_shape_rows(w->graph->values[v].shape); }
-static bool is_sum(const walk *w, cvt_value v) { return maker(w, v)->op == &cvt_op_add; }
+static bool is_sum(const walk *w, cvt_value v) { return producer(w, v)->op == &cvt_op_add; }
 
 /* What the tokens v were before the op that made them, for a sum its first operand; CVT_NO_VALUE where they begin. */
 static cvt_value step_back(const walk *w, cvt_value v) {
-    const cvt_node *node = maker(w, v);
+    const cvt_node *node = producer(w, v);
     if (node->n_in == 0) return CVT_NO_VALUE;
     cvt_value before = node->in[0];
     for (int i = 1; i < node->n_in; i++)
@@ -152,7 +152,7 @@ static cvt_status add_layer(walk *w, int rows) {
 
 /* The operand of a sum that went past the layer, after looking for the layer's map in the other one. */
 static cvt_status pass_sum(walk *w, cvt_value v, cvt_value *before) {
-    const cvt_node *sum = maker(w, v);
+    const cvt_node *sum = producer(w, v);
     for (int i = 0; i < 2; i++) {
         mark(w->graph, sum->in[i], w->skip);
         mark(w->graph, sum->in[!i], w->added);
@@ -173,7 +173,7 @@ static bool has_scores(const walk *w, const cvt_value *values, int n) {
 /* Goes back from the queries of a map to where the sequence begins. */
 static cvt_status follow(walk *w, cvt_value v) {
     while (v != CVT_NO_VALUE) {
-        const cvt_node *node = maker(w, v);
+        const cvt_node *node = producer(w, v);
         if (has_scores(w, node->in, node->n_in) || has_scores(w, node->out, node->n_out))
             return cvt_fail(w->error, CVT_USAGE,
                             "no rollout: tokens pass through the attention in \"%s\" only, not past it", node->name);
@@ -191,7 +191,7 @@ static cvt_status find_chain(walk *w, int tap) {
     if (map->shape.layout != CVT_SCORES || !is_map(map->tap))
         return cvt_fail(w->error, CVT_USAGE, "no rollout: \"%s\" is not the attention map of a layer", map->tap);
     w->tokens = map->shape.d[1];
-    while (w->graph->values[v].shape.layout == CVT_SCORES) v = maker(w, v)->in[0];
+    while (w->graph->values[v].shape.layout == CVT_SCORES) v = producer(w, v)->in[0];
     if (rows_of(w, v) != w->tokens)
         return cvt_fail(w->error, CVT_USAGE, "no rollout: \"%s\" attends within groups of tokens, not to all",
                         map->tap);

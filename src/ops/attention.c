@@ -29,7 +29,7 @@ typedef struct args {
     cvt_ref out, map;
 } args;
 
-static size_t workspace(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
+static size_t workspace(const cvt_plan_node *w, const cvt_graph *g, const cvt_kernels *kernels) {
     const attr *a = w->node->attr;
     cvt_heads heads = cvt_heads_of(w, g, kernels, a->heads, a->groups);
     return cvt_heads_floats(&heads);
@@ -51,7 +51,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
     cvt_head_attend(&a->heads, x, &t, &g);
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *r = w->node->attr;
     args a = {.heads = cvt_heads_of(w, l->graph, l->kernels, r->heads, r->groups), .scale = r->scale};
     a.out = l->refs[w->out];

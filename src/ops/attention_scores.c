@@ -71,7 +71,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
     x->kernels->gemm(&by_values);
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *t = w->node->attr;
     args a = {.heads = cvt_heads_of(w, l->graph, l->kernels, t->heads, 1), .scale = t->scale, .before = CVT_NO_REF};
     cvt_heads *h = &a.heads;

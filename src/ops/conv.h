@@ -9,6 +9,6 @@
 cvt_shape cvt_conv_shape(cvt_describe *d, const cvt_conv *conv, int out);
 
 /* Appends the step of a depth-wise convolution from w's input to its output, `block` rows of the output a tile. */
-void cvt_lower_dwconv(cvt_lowering *l, const cvt_work *w, const cvt_dwconv *conv, int block);
+void cvt_lower_dwconv(cvt_lowering *l, const cvt_plan_node *w, const cvt_dwconv *conv, int block);
 
 #endif

@@ -117,7 +117,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
 
 enum { GATHERED = 1 << 16, MOST_PIXELS = 96 }; /* floats of rows gathered at a time */
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *t = w->node->attr;
     const cvt_conv *c = &t->conv;
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;

@@ -33,7 +33,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
     memcpy(cvt_at(x, a->out, image) + (size_t)y * row, cvt_at(x, a->in, image) + from * a->c, row * sizeof(float));
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->node->in[0]].shape;
     args a = {.window = *(const attr *)w->node->attr,
               .c = (size_t)s.d[0],

@@ -42,14 +42,14 @@ static void run(const void *p, const cvt_context *x, int tile) {
     x->kernels->dwconv(&conv);
 }
 
-void cvt_lower_dwconv(cvt_lowering *l, const cvt_work *w, const cvt_dwconv *conv, int block) {
+void cvt_lower_dwconv(cvt_lowering *l, const cvt_plan_node *w, const cvt_dwconv *conv, int block) {
     args a = {.rows = {conv->oh, block}, .conv = *conv, .in = l->refs[w->node->in[0]], .out = l->refs[w->out]};
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
 enum { TILE_FLOATS = 1 << 15 }; /* of output */
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const cvt_conv *c = w->node->attr;
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
     const float *bias = c->bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;

@@ -31,7 +31,7 @@ static void act_run(const void *p, const cvt_context *x, int tile) {
                        NULL, a->act);
 }
 
-static void act_lower(cvt_lowering *l, const cvt_work *w) {
+static void act_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     act_args a = {cvt_rows_of(s), cvt_shape_cols(s), cvt_op_activation_act(w->node), l->refs[w->node->in[0]],
                   l->refs[w->out]};
@@ -76,7 +76,7 @@ typedef struct pair_args {
 
 static int pair_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const pair_args *)p)->rows); }
 
-static pair_args make_pair(const cvt_lowering *l, const cvt_work *w) {
+static pair_args make_pair(const cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     return (pair_args){cvt_rows_of(s), cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->node->in[1]],
                        l->refs[w->out]};
@@ -90,7 +90,7 @@ static void add_run(const void *p, const cvt_context *x, int tile) {
                     cvt_at(x, a->two, t.image) + first, c, t.count, a->c);
 }
 
-static void add_lower(cvt_lowering *l, const cvt_work *w) {
+static void add_lower(cvt_lowering *l, const cvt_plan_node *w) {
     pair_args a = make_pair(l, w);
     cvt_lowering_step(l, w, &a, sizeof a, pair_tiles, add_run);
 }
@@ -113,7 +113,7 @@ static void multiply_run(const void *p, const cvt_context *x, int tile) {
     for (size_t i = 0; i < count; i++) out[i] = one[i] * two[i];
 }
 
-static void multiply_lower(cvt_lowering *l, const cvt_work *w) {
+static void multiply_lower(cvt_lowering *l, const cvt_plan_node *w) {
     pair_args a = make_pair(l, w);
     cvt_lowering_step(l, w, &a, sizeof a, pair_tiles, multiply_run);
 }
@@ -150,7 +150,7 @@ static void scale_run(const void *p, const cvt_context *x, int tile) {
     for (size_t i = 0; i < count; i++) out[i] = in[i] * a->factor;
 }
 
-static void scale_lower(cvt_lowering *l, const cvt_work *w) {
+static void scale_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     scale_args a = {cvt_rows_of(s), cvt_shape_cols(s), ((const scale_attr *)w->node->attr)->factor,
                     l->refs[w->node->in[0]], l->refs[w->out]};

@@ -51,7 +51,7 @@ typedef struct args {
     cvt_ref out[GATE + 1], positioned;   /* g P v [heads, T, dv] */
 } args;
 
-static args make_args(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels) {
+static args make_args(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels) {
     const cvt_gpsa *g = w->node->attr;
     return (args){.heads = cvt_heads_of(w, graph, kernels, g->heads, 1), .h = g->h, .w = g->w, .scale = g->scale};
 }
@@ -60,7 +60,7 @@ static size_t positioned_floats(const args *a) {
     return (size_t)a->heads.heads * (size_t)a->heads.t * (size_t)a->heads.dv;
 }
 
-static size_t workspace(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels) {
+static size_t workspace(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels) {
     args a = make_args(w, graph, kernels);
     return cvt_heads_floats(&a.heads) + positioned_floats(&a);
 }
@@ -84,7 +84,7 @@ static void fill_axis(float *table, float *times, double factor, int n, double l
     }
 }
 
-static void make_position(args *a, cvt_lowering *l, const cvt_work *w) {
+static void make_position(args *a, cvt_lowering *l, const cvt_plan_node *w) {
     size_t heads = (size_t)a->heads.heads;
     size_t columns = (size_t)a->w * (size_t)a->w, rows = (size_t)a->h * (size_t)a->h;
     const float *weight = cvt_lowering_param(l, w->node->params[0]), *gate = cvt_lowering_param(l, w->node->params[2]);
@@ -187,7 +187,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
     write_taps(a, x, &t, c.map);
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     args a = make_args(w, l->graph, l->kernels);
     for (int i = 0; i <= GATE; i++) a.out[i] = l->refs[w->node->out[i]];
     a.positioned = l->workspace;

@@ -15,7 +15,8 @@ static cvt_rows blocks_of(const cvt_heads *a, int mr) {
     return (cvt_rows){a->t, (block + mr - 1) / mr * mr};
 }
 
-cvt_heads cvt_heads_of(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels, int heads, int groups) {
+cvt_heads cvt_heads_of(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels, int heads,
+                       int groups) {
     const cvt_value *in = w->node->in;
     cvt_shape q = graph->values[in[0]].shape, k = graph->values[in[1]].shape, v = graph->values[in[2]].shape;
     cvt_heads a = {.heads = heads, .groups = groups, .t = q.d[0] / groups, .s = k.d[0] / groups};
@@ -66,7 +67,7 @@ static void pack_run(const void *p, const cvt_context *x, int tile) {
     a->kernels->pack(panels_at(a, x, &t), &t.of);
 }
 
-void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_work *w) {
+void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_plan_node *w) {
     const cvt_value *in = w->node->in;
     a->q = l->refs[in[0]];
     a->k = l->refs[in[1]];

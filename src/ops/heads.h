@@ -16,11 +16,12 @@ typedef struct cvt_heads {
 } cvt_heads;
 
 /* Of a node that reads q [T, C], k [S, C] and v [S, V] in this order. */
-cvt_heads cvt_heads_of(const cvt_work *w, const cvt_graph *graph, const cvt_kernels *kernels, int heads, int groups);
+cvt_heads cvt_heads_of(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels, int heads,
+                       int groups);
 /* Workspace of an image: where several tiles share the panels of a head, those of all heads. */
 size_t cvt_heads_floats(const cvt_heads *a);
 /* Sets where q, k, v and panels lie; appends the step that packs what is shared; claims scratch for cvt_head_attend. */
-void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_work *w);
+void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_plan_node *w);
 int cvt_heads_tiles(const cvt_heads *a, int n);
 
 /* A block of query rows of head `head` of group `group` of an image, and what it reads. */

@@ -34,7 +34,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
         for (size_t j = 0; j < c; j++) to[i * c + j] = from[j * pixels + i];
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *a = w->node->attr;
     args s = {a->index, a->c, a->h * a->w, l->refs[w->out]};
     cvt_lowering_step(l, w, &s, sizeof s, tiles, run);

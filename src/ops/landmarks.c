@@ -43,7 +43,7 @@ typedef struct args {
     cvt_ref q, k, w, out, map, inverse, space;
 } args;
 
-static args make_args(const cvt_work *w, const cvt_graph *g) {
+static args make_args(const cvt_plan_node *w, const cvt_graph *g) {
     const attr *a = w->node->attr;
     cvt_shape q = g->values[w->node->in[0]].shape, v = g->values[w->node->in[2]].shape;
     return (args){.heads = a->heads, .m = q.d[0], .d = q.d[1] / a->heads, .dv = v.d[1] / a->heads, .scale = a->scale};
@@ -51,7 +51,7 @@ static args make_args(const cvt_work *w, const cvt_graph *g) {
 
 static size_t square(const args *a) { return (size_t)a->m * (size_t)a->m; }
 
-static size_t workspace(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
+static size_t workspace(const cvt_plan_node *w, const cvt_graph *g, const cvt_kernels *kernels) {
     (void)kernels;
     args a = make_args(w, g);
     return (size_t)a.heads * (SLOTS * square(&a) + 2);
@@ -198,7 +198,7 @@ static void apply_run(const void *p, const cvt_context *x, int tile) {
     if (!cvt_ref_none(a->inverse)) memcpy(cvt_at(x, a->inverse, image) + at, matrix(a, x, image, s->to, head), size);
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *t = w->node->attr;
     args a = make_args(w, l->graph);
     int nr = l->kernels->nr;

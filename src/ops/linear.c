@@ -26,7 +26,7 @@ static void describe(cvt_describe *d) {
         cvt_describe_output(d, s.layout == CVT_TOKENS ? cvt_shape_tokens(s.d[0], a->out) : cvt_shape_features(a->out));
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *a = w->node->attr;
     int in = cvt_shape_cols(l->graph->values[w->node->in[0]].shape);
     const float *bias = a->bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;

@@ -23,7 +23,7 @@ typedef struct norm_args {
 
 static int norm_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const norm_args *)p)->rows); }
 
-static norm_args make_args(const cvt_lowering *l, const cvt_work *w, const float *scale, const float *shift) {
+static norm_args make_args(const cvt_lowering *l, const cvt_plan_node *w, const float *scale, const float *shift) {
     cvt_shape s = l->graph->values[w->out].shape;
     float eps = ((const norm_attr *)w->node->attr)->eps;
     return (norm_args){cvt_rows_of(s),          cvt_shape_cols(s), eps, scale, shift, w->act,
@@ -71,7 +71,7 @@ static void batch_run(const void *p, const cvt_context *x, int tile) {
                        a->scale, a->shift, a->act);
 }
 
-static void batch_lower(cvt_lowering *l, const cvt_work *w) {
+static void batch_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_fold fold = cvt_fold_norm(l, w->node, NULL);
     norm_args a = make_args(l, w, fold.scale, fold.shift);
     cvt_lowering_step(l, w, &a, sizeof a, norm_tiles, batch_run);
@@ -112,7 +112,7 @@ static void layer_run(const void *p, const cvt_context *x, int tile) {
                            a->scale, a->shift, a->eps);
 }
 
-static void layer_lower(cvt_lowering *l, const cvt_work *w) {
+static void layer_lower(cvt_lowering *l, const cvt_plan_node *w) {
     bool bias = ((const norm_attr *)w->node->attr)->bias;
     const float *gamma = cvt_lowering_param(l, w->node->params[0]);
     const float *beta = bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;

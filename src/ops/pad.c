@@ -43,7 +43,7 @@ static void run(const void *p, const cvt_context *x, int image) {
     if (a->copy) memcpy(out + a->zeros, cvt_at(x, a->in, image), a->count * sizeof *out);
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_value in = w->node->in[0];
     args a = {.zeros = part(w->node, l->graph, 0),
               .count = cvt_shape_count(l->graph->values[in].shape),

@@ -38,7 +38,7 @@ typedef struct args {
     cvt_ref in, out, moments; /* moments: mean, scale and shift of every channel, at the place of the first image */
 } args;
 
-static size_t workspace(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
+static size_t workspace(const cvt_plan_node *w, const cvt_graph *g, const cvt_kernels *kernels) {
     (void)kernels;
     return 3 * (size_t)cvt_shape_cols(g->values[w->out].shape);
 }
@@ -93,7 +93,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
         for (size_t j = 0; j < c; j++) out[j] = (in[j] - centre[j]) * scale[j] + shift[j];
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     args a = {.rows = cvt_rows_of(s),
               .c = cvt_shape_cols(s),

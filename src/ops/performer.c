@@ -47,7 +47,7 @@ typedef struct args {
 
 enum { ROWS = 64 }; /* of a block: of keys, the order of a sum depends on it */
 
-static args make_args(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
+static args make_args(const cvt_plan_node *w, const cvt_graph *g, const cvt_kernels *kernels) {
     const attr *t = w->node->attr;
     cvt_shape q = g->values[w->node->in[0]].shape, v = g->values[w->node->in[2]].shape;
     args a = {.keys = {v.d[0], ROWS}, .queries = {q.d[0], ROWS}, .c = q.d[1], .e = v.d[1], .m = t->features};
@@ -58,7 +58,7 @@ static args make_args(const cvt_work *w, const cvt_graph *g, const cvt_kernels *
 }
 
 /* The panels of the total, the total, and S of every block. */
-static size_t workspace(const cvt_work *w, const cvt_graph *g, const cvt_kernels *kernels) {
+static size_t workspace(const cvt_plan_node *w, const cvt_graph *g, const cvt_kernels *kernels) {
     args a = make_args(w, g, kernels);
     return a.panels + a.sum * (size_t)(1 + cvt_rows_per_image(a.keys));
 }
@@ -181,7 +181,7 @@ static const float *make_features(cvt_lowering *l, const float *w, int c, int m)
     return cvt_pack_weight(l, l->kernels->product[CVT_PRECISION_F32], (cvt_source){.data = wide}, c + 1, m, 1, NULL);
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     args a = make_args(w, l->graph, l->kernels);
     const cvt_value *in = w->node->in;
     float *bias = cvt_lowering_floats(l, (size_t)a.m);

@@ -36,7 +36,7 @@ static void mean_run(const void *p, const cvt_context *x, int tile) {
         x->kernels->mean_rows(cvt_at(x, a->out, t.image) + i * c, cvt_at(x, a->in, t.image) + i * run, c, a->run, a->c);
 }
 
-static void mean_lower(cvt_lowering *l, const cvt_work *w) {
+static void mean_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     int run = ((const mean_attr *)w->node->attr)->run, c = s.d[1];
     int block = cvt_max_int(8192 / cvt_max_int(c, 1) / run, 1);
@@ -99,7 +99,7 @@ static void pool_run(const void *p, const cvt_context *x, int tile) {
     cvt_avg_pool(out, cvt_at(x, a->in, t.image), &a->window, t.first, t.count);
 }
 
-static void pool_lower(cvt_lowering *l, const cvt_work *w) {
+static void pool_lower(cvt_lowering *l, const cvt_plan_node *w) {
     const pool_attr *p = w->node->attr;
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
     pool_args a = {
@@ -154,7 +154,7 @@ static void bins_run(const void *p, const cvt_context *x, int tile) {
     cvt_avg_bins(out, cvt_at(x, a->in, image), &a->bins, row);
 }
 
-static void bins_lower(cvt_lowering *l, const cvt_work *w) {
+static void bins_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
     bins_args a = {
         .bins = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2]}, .in = l->refs[w->node->in[0]], .out = l->refs[w->out]};

@@ -196,7 +196,7 @@ static void cut_packed(product *a, const cvt_kernels *kernels) {
     a->col_block = (int)panels * kernels->nr;
 }
 
-void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, int n, const float *bias) {
+void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int k, int n, const float *bias) {
     cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
     product a = {.weight = l->sources[weight], .scale = fold.scale, .bias = fold.shift, .k = k, .n = n, .act = w->act};
     a.kernels = l->kernels->product[w->precision];

@@ -6,7 +6,7 @@
 #include "ops/fold.h"
 
 /* Appends the step C[T,n] = act(A[T,k] W^T + bias) + residual for w's input and output; weight is [n, k] as stored. */
-void cvt_lower_product(cvt_lowering *l, const cvt_work *w, int weight, int k, int n, const float *bias);
+void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int k, int n, const float *bias);
 
 /* Panels of a parameter as cvt_pack_weight makes them, or those that are stored in its place. */
 const void *cvt_pack_param(cvt_lowering *l, const cvt_product_kernels *kernels, int param, int k, int n, int taps,

@@ -52,7 +52,7 @@ static void resize_run(const void *p, const cvt_context *x, int tile) {
     resize_row(to, cvt_at(x, a->in, image), &a->rows, &a->columns, y, a->w, a->to_w, a->c, x->scratch);
 }
 
-static void resize_lower(cvt_lowering *l, const cvt_work *w) {
+static void resize_lower(cvt_lowering *l, const cvt_plan_node *w) {
     const resize_attr *r = w->node->attr;
     cvt_shape in = l->graph->values[w->node->in[0]].shape;
     resize_args a = {
@@ -143,7 +143,7 @@ static const float *fit_table(cvt_lowering *l, const cvt_position *p, const floa
     return table;
 }
 
-static void position_lower(cvt_lowering *l, const cvt_work *w) {
+static void position_lower(cvt_lowering *l, const cvt_plan_node *w) {
     const position_attr *a = w->node->attr;
     cvt_shape s = l->graph->values[w->out].shape;
     int c = cvt_shape_cols(s);
@@ -171,7 +171,7 @@ cvt_value cvtb_position(cvt_builder *b, cvt_value x, const char *name, const cvt
 
 static void describe_sinusoid(cvt_describe *d) { cvt_describe_output(d, d->shapes[0]); }
 
-static void sinusoid_lower(cvt_lowering *l, const cvt_work *w) {
+static void sinusoid_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     int rows = cvt_shape_rows(s), c = cvt_shape_cols(s);
     float *table = cvt_lowering_floats(l, (size_t)rows * (size_t)c);

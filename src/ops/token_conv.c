@@ -25,7 +25,7 @@ static void describe(cvt_describe *d) {
     cvt_describe_output(d, s);
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *k = w->node->attr;
     cvt_shape s = l->graph->values[w->out].shape;
     size_t c = (size_t)s.d[1], each = c / (size_t)k->heads, taps = (size_t)k->kernel;

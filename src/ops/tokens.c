@@ -34,7 +34,7 @@ static void copy_run(const void *p, const cvt_context *x, int image) {
     memcpy(cvt_at(x, a->out, image), a->from ? a->from : cvt_at(x, a->in, image), a->count * sizeof(float));
 }
 
-static void token_lower(cvt_lowering *l, const cvt_work *w) {
+static void token_lower(cvt_lowering *l, const cvt_plan_node *w) {
     const token_attr *t = w->node->attr;
     copy_args a = {.from = cvt_lowering_param(l, w->node->params[0]), .out = l->refs[w->out], .count = (size_t)t->c};
     cvt_lowering_step(l, w, &a, sizeof a, one_per_image, copy_run);
@@ -72,7 +72,7 @@ static size_t concat_part(const cvt_node *node, const cvt_graph *graph, int i) {
     return start;
 }
 
-static void concat_lower(cvt_lowering *l, const cvt_work *w) {
+static void concat_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_ref out = l->refs[w->out];
     for (int i = 0; i < w->node->n_in; i++) {
         cvt_ref in = l->refs[w->node->in[i]], part = out;

@@ -54,7 +54,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
     for (size_t i = 0; i < (size_t)t.count; i++) turn(out + i * taps * c, x->scratch + i * taps * c, taps, c);
 }
 
-static void lower(cvt_lowering *l, const cvt_work *w) {
+static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const cvt_unfold *u = w->node->attr;
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
     int oh = (in.d[1] + 2 * u->padding - u->kernel_h) / u->stride_h + 1;

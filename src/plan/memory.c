@@ -21,7 +21,7 @@ typedef struct buffer {
 
 typedef struct layout {
     place *places;
-    const cvt_works *works;
+    const cvt_plan_nodes *nodes;
     const cvt_graph *graph;
     const int *uses;
     const bool *retain;
@@ -42,15 +42,15 @@ static void share(layout *l, cvt_value v, cvt_value with, size_t start) {
 static cvt_value computed_alone(const layout *l, cvt_value v) {
     const size_t count = cvt_shape_count(l->graph->values[v].shape);
     while (l->uses[v] == 1 && l->places[v].parent != CVT_NO_VALUE && l->places[v].start == 0) v = l->places[v].parent;
-    int maker = l->works->maker[v];
-    bool computed = maker >= 0 && !l->works->work[maker].node->op->view && l->places[v].parent == CVT_NO_VALUE;
+    int producer = l->nodes->producer[v];
+    bool computed = producer >= 0 && !l->nodes->node[producer].node->op->view && l->places[v].parent == CVT_NO_VALUE;
     return computed && l->uses[v] == 1 && cvt_shape_count(l->graph->values[v].shape) == count ? v : CVT_NO_VALUE;
 }
 
 /* Views look at their input, parts of a concatenation are written into its output. */
 static void share_views(layout *l) {
-    for (int i = 0; i < l->works->n; i++) {
-        const cvt_node *node = l->works->work[i].node;
+    for (int i = 0; i < l->nodes->n; i++) {
+        const cvt_node *node = l->nodes->node[i].node;
         if (!node) continue;
         if (node->op->view) share(l, node->out[0], node->in[0], node->op->view(node, l->graph));
         for (int k = 0; node->op->part && k < node->n_in; k++) {
@@ -69,8 +69,8 @@ static void touch(layout *l, cvt_value v, int entry) {
 }
 
 static void find_lifetimes(layout *l) {
-    for (int i = 0; i < l->works->n; i++) {
-        const cvt_work *w = &l->works->work[i];
+    for (int i = 0; i < l->nodes->n; i++) {
+        const cvt_plan_node *w = &l->nodes->node[i];
         if (!w->node) continue;
         for (int k = 0; k < w->node->n_in; k++) touch(l, w->node->in[k], i);
         if (w->residual != CVT_NO_VALUE) touch(l, w->residual, i);
@@ -79,7 +79,7 @@ static void find_lifetimes(layout *l) {
             if (l->uses[w->node->out[k]] || l->retain[w->node->out[k]]) touch(l, w->node->out[k], i);
     }
     for (int v = 0; v < l->graph->n_values; v++)
-        if (l->retain[v]) touch(l, v, l->works->n);
+        if (l->retain[v]) touch(l, v, l->nodes->n);
 }
 
 static bool whole_buffer(const layout *l, cvt_value v, cvt_value *root) {
@@ -90,7 +90,7 @@ static bool whole_buffer(const layout *l, cvt_value v, cvt_value *root) {
 
 /* Entry i overwrites `v` if its buffer dies here and the result is just as large. */
 static bool overwrite(layout *l, int i, cvt_value v) {
-    const cvt_work *w = &l->works->work[i];
+    const cvt_plan_node *w = &l->nodes->node[i];
     cvt_value from, to;
     if (!whole_buffer(l, v, &from) || !whole_buffer(l, w->out, &to) || to != w->out || from == to) return false;
     if (l->places[from].last != i || l->places[to].first != i) return false;
@@ -101,8 +101,8 @@ static bool overwrite(layout *l, int i, cvt_value v) {
 }
 
 static void share_in_place(layout *l) {
-    for (int i = 0; i < l->works->n; i++) {
-        const cvt_work *w = &l->works->work[i];
+    for (int i = 0; i < l->nodes->n; i++) {
+        const cvt_plan_node *w = &l->nodes->node[i];
         if (!w->node) continue;
         if (w->residual != CVT_NO_VALUE) {
             size_t start;
@@ -158,8 +158,8 @@ static int collect(const layout *l, buffer *buffers, const cvt_kernels *kernels)
         buffers[n++] =
             (buffer){.size = (size + unit - 1) / unit * unit, .first = p->first, .last = p->last, .owner = v};
     }
-    for (int i = 0; i < l->works->n; i++) {
-        const cvt_work *w = &l->works->work[i];
+    for (int i = 0; i < l->nodes->n; i++) {
+        const cvt_plan_node *w = &l->nodes->node[i];
         if (!w->node || !w->node->op->workspace) continue;
         size_t size = w->node->op->workspace(w, l->graph, kernels);
         buffers[n++] = (buffer){.size = (size + unit - 1) / unit * unit, .first = i, .last = i, .owner = ~i};
@@ -183,12 +183,12 @@ static void set_refs(cvt_ref *refs, cvt_ref *workspaces, const layout *l, const 
     }
 }
 
-cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_works *works,
+cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_plan_nodes *nodes,
                             const cvt_graph *graph, const int *uses, const bool *retain, const cvt_kernels *kernels,
                             cvt_error *error) {
-    layout l = {.works = works, .graph = graph, .uses = uses, .retain = retain};
+    layout l = {.nodes = nodes, .graph = graph, .uses = uses, .retain = retain};
     l.places = calloc((size_t)graph->n_values + 1, sizeof *l.places);
-    buffer *buffers = malloc((size_t)(graph->n_values + works->n + 1) * sizeof *buffers);
+    buffer *buffers = malloc((size_t)(graph->n_values + nodes->n + 1) * sizeof *buffers);
     bool ok = l.places && buffers;
     if (ok) {
         for (int v = 0; v < graph->n_values; v++) {

@@ -4,37 +4,37 @@
 #include "plan/plan.h"
 
 typedef struct state {
-    cvt_works *works;
+    cvt_plan_nodes *nodes;
     const int *uses;
     const bool *retain;
 } state;
 
 /* The entry that makes v, if something can be folded in behind it; else NULL. */
-static cvt_work *producer(const state *s, cvt_value v, int fuses) {
-    int i = s->works->maker[v];
-    cvt_work *p = i < 0 ? NULL : &s->works->work[i];
+static cvt_plan_node *producer(const state *s, cvt_value v, int fuses) {
+    int i = s->nodes->producer[v];
+    cvt_plan_node *p = i < 0 ? NULL : &s->nodes->node[i];
     bool alone = s->uses[v] == 1 && !s->retain[v];
     return p && alone && (p->node->op->fuses & fuses) && p->residual == CVT_NO_VALUE ? p : NULL;
 }
 
 /* Entry i is gone; p gives its result. */
-static void absorb(const state *s, cvt_work *p, int i) {
-    p->out = s->works->work[i].out;
-    s->works->maker[p->out] = (int)(p - s->works->work);
-    s->works->work[i].node = NULL;
+static void absorb(const state *s, cvt_plan_node *p, int i) {
+    p->out = s->nodes->node[i].out;
+    s->nodes->producer[p->out] = (int)(p - s->nodes->node);
+    s->nodes->node[i].node = NULL;
 }
 
 static void fold_norm(const state *s, int i) {
-    const cvt_node *node = s->works->work[i].node;
-    cvt_work *p = producer(s, node->in[0], CVT_FUSES_NORM);
+    const cvt_node *node = s->nodes->node[i].node;
+    cvt_plan_node *p = producer(s, node->in[0], CVT_FUSES_NORM);
     if (!p || p->norm || p->act != CVT_ACT_NONE) return;
     p->norm = node;
     absorb(s, p, i);
 }
 
 static void fold_activation(const state *s, int i) {
-    const cvt_node *node = s->works->work[i].node;
-    cvt_work *p = producer(s, node->in[0], CVT_FUSES_ACT);
+    const cvt_node *node = s->nodes->node[i].node;
+    cvt_plan_node *p = producer(s, node->in[0], CVT_FUSES_ACT);
     if (!p || p->act != CVT_ACT_NONE) return;
     p->act = cvt_op_activation_act(node);
     absorb(s, p, i);
@@ -42,21 +42,21 @@ static void fold_activation(const state *s, int i) {
 
 /* The product moves down to where the sum was: there both operands exist. */
 static void fold_residual(const state *s, int i) {
-    const cvt_node *node = s->works->work[i].node;
+    const cvt_node *node = s->nodes->node[i].node;
     for (int side = 1; side >= 0; side--) {
         cvt_value other = node->in[1 - side];
-        cvt_work *p = other == node->in[side] ? NULL : producer(s, node->in[side], CVT_FUSES_RESIDUAL);
+        cvt_plan_node *p = other == node->in[side] ? NULL : producer(s, node->in[side], CVT_FUSES_RESIDUAL);
         if (!p) continue;
-        cvt_work moved = *p;
+        cvt_plan_node moved = *p;
         moved.residual = other;
-        moved.out = s->works->work[i].out;
+        moved.out = s->nodes->node[i].out;
         p->node = NULL;
-        s->works->work[i] = moved;
+        s->nodes->node[i] = moved;
         return;
     }
 }
 
-void cvt_pass_run(cvt_works *works, const int *uses, const bool *retain) {
+void cvt_pass_run(cvt_plan_nodes *nodes, const int *uses, const bool *retain) {
     const struct {
         const cvt_op *op;
         void (*fold)(const state *, int);
@@ -65,15 +65,15 @@ void cvt_pass_run(cvt_works *works, const int *uses, const bool *retain) {
         {&cvt_op_activation, fold_activation},
         {&cvt_op_add, fold_residual},
     };
-    state s = {works, uses, retain};
+    state s = {nodes, uses, retain};
     for (size_t k = 0; k < sizeof passes / sizeof passes[0]; k++)
-        for (int i = 0; i < works->n; i++)
-            if (works->work[i].node && works->work[i].node->op == passes[k].op) passes[k].fold(&s, i);
+        for (int i = 0; i < nodes->n; i++)
+            if (nodes->node[i].node && nodes->node[i].node->op == passes[k].op) passes[k].fold(&s, i);
 }
 
-void cvt_pass_precision(cvt_works *works, const cvt_graph *graph, cvt_precision precision) {
-    for (int i = 0; i < works->n; i++) {
-        cvt_work *w = &works->work[i];
+void cvt_pass_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision) {
+    for (int i = 0; i < nodes->n; i++) {
+        cvt_plan_node *w = &nodes->node[i];
         if (!w->node) continue;
         w->precision = w->node->op->attends ? precision : cvt_node_precision(graph, w->node, precision);
     }

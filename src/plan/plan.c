@@ -48,7 +48,7 @@ void cvt_lowering_drop(cvt_lowering *l, int param) {
     if (l->drop) l->drop(l->owner, param);
 }
 
-void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, size_t size,
+void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args, size_t size,
                        int (*tiles)(const void *, int), void (*run)(const void *, const cvt_context *, int)) {
     step_list *list = l->steps;
     void *kept = cvt_lowering_alloc(l, size);
@@ -73,32 +73,33 @@ void cvt_lowering_step(cvt_lowering *l, const cvt_work *w, const void *args, siz
 /* Tables used while planning. */
 typedef struct tables {
     int *uses; /* of every value: how many nodes read it */
-    cvt_works works;
+    cvt_plan_nodes nodes;
     cvt_ref *workspaces;
 } tables;
 
 static bool make_tables(tables *t, const cvt_graph *g) {
     size_t values = (size_t)g->n_values + 1, nodes = (size_t)g->n_nodes + 1;
     t->uses = calloc(values, sizeof *t->uses);
-    t->works.work = calloc(nodes, sizeof *t->works.work);
-    t->works.maker = malloc(values * sizeof *t->works.maker);
+    t->nodes.node = calloc(nodes, sizeof *t->nodes.node);
+    t->nodes.producer = malloc(values * sizeof *t->nodes.producer);
     t->workspaces = calloc(nodes, sizeof *t->workspaces);
-    if (!t->uses || !t->works.work || !t->works.maker || !t->workspaces) return false;
-    for (size_t v = 0; v < values; v++) t->works.maker[v] = -1;
-    t->works.n = g->n_nodes;
+    if (!t->uses || !t->nodes.node || !t->nodes.producer || !t->workspaces) return false;
+    for (size_t v = 0; v < values; v++) t->nodes.producer[v] = -1;
+    t->nodes.n = g->n_nodes;
     for (int i = 0; i < g->n_nodes; i++) {
         const cvt_node *node = &g->nodes[i];
-        t->works.work[i] = (cvt_work){.node = node, .out = node->out[0], .act = CVT_ACT_NONE, .residual = CVT_NO_VALUE};
+        t->nodes.node[i] =
+            (cvt_plan_node){.node = node, .out = node->out[0], .act = CVT_ACT_NONE, .residual = CVT_NO_VALUE};
         for (int k = 0; k < node->n_in; k++) t->uses[node->in[k]]++;
-        for (int k = 0; k < node->n_out; k++) t->works.maker[node->out[k]] = i;
+        for (int k = 0; k < node->n_out; k++) t->nodes.producer[node->out[k]] = i;
     }
     return true;
 }
 
 static void free_tables(tables *t) {
     free(t->uses);
-    free(t->works.work);
-    free(t->works.maker);
+    free(t->nodes.node);
+    free(t->nodes.producer);
     free(t->workspaces);
 }
 
@@ -114,8 +115,8 @@ static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources
                       .drop = options->drop,
                       .owner = options->owner,
                       .steps = &list};
-    for (int i = 0; i < t->works.n && !l.failed; i++) {
-        const cvt_work *w = &t->works.work[i];
+    for (int i = 0; i < t->nodes.n && !l.failed; i++) {
+        const cvt_plan_node *w = &t->nodes.node[i];
         if (!w->node || w->node->op->view) continue;
         l.workspace = t->workspaces[i];
         w->node->op->lower(&l, w);
@@ -150,9 +151,9 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
     }
     cvt_status status = CVT_OK;
     if (ok) {
-        if (options->fuse) cvt_pass_run(&t.works, t.uses, retain);
-        cvt_pass_precision(&t.works, graph, options->precision);
-        status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.works, graph, t.uses, retain,
+        if (options->fuse) cvt_pass_run(&t.nodes, t.uses, retain);
+        cvt_pass_precision(&t.nodes, graph, options->precision);
+        status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.nodes, graph, t.uses, retain,
                                   plan->kernels, error);
         ok = status == CVT_OK && lower_all(plan, &t, sources, options);
     }

@@ -36,20 +36,20 @@ void cvt_plan_free(cvt_plan *plan);
 /* ---- between the files of plan/ ---- */
 
 /* The nodes to run, in order; an entry whose node is NULL was fused into another. */
-typedef struct cvt_works {
-    cvt_work *work;
+typedef struct cvt_plan_nodes {
+    cvt_plan_node *node;
     int n;
-    int *maker; /* of every value: index of the entry whose result it is, or -1 */
-} cvt_works;
+    int *producer; /* of every value: index of the entry whose result it is, or -1 */
+} cvt_plan_nodes;
 
 /* passes.c: each folds one kind of node into the product before it where nobody else wants the value between. */
-void cvt_pass_run(cvt_works *works, const int *uses, const bool *retain);
+void cvt_pass_run(cvt_plan_nodes *nodes, const int *uses, const bool *retain);
 
 /* passes.c: attention runs in `precision`, products as cvt_node_precision tells. */
-void cvt_pass_precision(cvt_works *works, const cvt_graph *graph, cvt_precision precision);
+void cvt_pass_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision);
 
 /* memory.c: places every wanted value; sets refs[value] and workspaces[entry], returns the floats of one image. */
-cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_works *works,
+cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_plan_nodes *nodes,
                             const cvt_graph *graph, const int *uses, const bool *retain, const cvt_kernels *kernels,
                             cvt_error *error);
 
