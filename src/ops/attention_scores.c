@@ -61,7 +61,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
     cvt_gemm by_keys = {.m = t.count, .n = h->s, .k = h->d, .a = t.q, .lda = t.ldq, .b = panels, .c = scores, .ldc = s};
     cvt_gemm by_values = {.m = t.count, .n = h->dv, .k = h->s, .a = scores, .lda = s, .b = panels, .ldc = t.of.ldv};
     by_values.c = out + cvt_head_out(h, &t);
-    cvt_panels_make_turned(panels, x->kernels, t.of.k, t.of.ldk, h->d, h->s);
+    cvt_panels_make_transposed(panels, x->kernels, t.of.k, t.of.ldk, h->d, h->s);
     x->kernels->gemm(&by_keys);
     add_scores(scores, count, a->scale, cvt_ref_none(a->before) ? NULL : cvt_at(x, a->before, t.image) + start);
     show(a, x, SCORES, t.image, start, scores, count);

@@ -92,7 +92,7 @@ static void attend_run(const void *p, const cvt_context *x, int tile) {
     size_t ld = (size_t)a->heads * (size_t)a->d, start = (size_t)head * (size_t)a->d, m = (size_t)a->m;
     const float *k = cvt_at(x, a->k, image) + start;
     float *to = matrix(a, x, image, A, head);
-    cvt_panels_make_turned(x->scratch, x->kernels, k, ld, a->d, a->m);
+    cvt_panels_make_transposed(x->scratch, x->kernels, k, ld, a->d, a->m);
     cvt_gemm g = {.m = a->m,
                   .n = a->m,
                   .k = a->d,

@@ -105,12 +105,13 @@ static void key_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->keys, tile);
     size_t rows = (size_t)t.count, m = (size_t)a->m, c = (size_t)a->c, e = (size_t)a->e, first = (size_t)t.first;
-    float *phi = x->scratch, *turned = phi + ROWS * m, *wide = turned + ROWS * m, *values = wide + ROWS * (c + 1);
+    float *phi = x->scratch, *transposed = phi + ROWS * m, *wide = transposed + ROWS * m,
+          *values = wide + ROWS * (c + 1);
     float *panels = values + ROWS * (e + 1);
     const float *v = cvt_at(x, a->v, t.image) + first * e;
     features(phi, a, x, cvt_at(x, a->k, t.image) + first * c, t.count, wide);
     for (size_t i = 0; i < rows; i++) {
-        for (size_t j = 0; j < m; j++) turned[j * rows + i] = phi[i * m + j];
+        for (size_t j = 0; j < m; j++) transposed[j * rows + i] = phi[i * m + j];
         memcpy(values + i * (e + 1), v + i * e, e * sizeof *v);
         values[i * (e + 1) + e] = 1;
     }
@@ -119,7 +120,7 @@ static void key_run(const void *p, const cvt_context *x, int tile) {
         .m = a->m,
         .n = a->e + 1,
         .k = t.count,
-        .a = turned,
+        .a = transposed,
         .lda = rows,
         .b = panels,
         .c = total_at(a, x, t.image) + a->sum * (size_t)(1 + t.first / ROWS),

@@ -112,8 +112,8 @@ void cvt_panels_make(float *panels, const cvt_kernels *kernels, const float *mat
                          cvt_min_int(kernels->nr, columns - j));
 }
 
-void cvt_panels_make_turned(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
-                            int columns) {
+void cvt_panels_make_transposed(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
+                                int columns) {
     for (int j = 0; j < columns; j += kernels->nr)
         kernels->pack_nk(panels + (size_t)j * (size_t)depth, matrix + (size_t)j * ld, CVT_F32, ld, depth,
                          cvt_min_int(kernels->nr, columns - j), NULL);

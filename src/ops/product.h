@@ -20,7 +20,7 @@ const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels,
 size_t cvt_panels_floats(const cvt_kernels *kernels, int depth, int columns);
 void cvt_panels_make(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth, int columns);
 /* The same of the transposed of a matrix [columns, depth]. */
-void cvt_panels_make_turned(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
-                            int columns);
+void cvt_panels_make_transposed(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
+                                int columns);
 
 #endif
