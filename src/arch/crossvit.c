@@ -203,7 +203,7 @@ static void encode(cvt_builder *b, const config *c, int i, stream *s) {
 }
 
 /* A class token after a look at the patches of another branch, whose channels attention has. */
-static cvt_value look(cvt_builder *b, cvt_value cls, cvt_value patches, int heads, int dim_head) {
+static cvt_value cross_attend(cvt_builder *b, cvt_value cls, cvt_value patches, int heads, int dim_head) {
     int dim = cvt_shape_cols(cvtb_shape(b, cls)), inner = cvt_shape_cols(cvtb_shape(b, patches));
     cvt_attention_spec spec = {.heads = heads, .dim_head = dim_head, .out_bias = true};
     cvt_value x = dim == inner ? cls : cvtb_linear(b, cls, "project_in", inner, true);
@@ -213,11 +213,11 @@ static cvt_value look(cvt_builder *b, cvt_value cls, cvt_value patches, int head
     return cvtb_tap(b, cvtb_add(b, cls, x), NULL);
 }
 
-static cvt_value look_from(cvt_builder *b, const config *c, int i, cvt_value cls, cvt_value patches,
-                           const stream *other) {
+static cvt_value cross_attend_branch(cvt_builder *b, const config *c, int i, cvt_value cls, cvt_value patches,
+                                     const stream *other) {
     cvtb_open(b, branch_names[i], 0, 0, "ProjectInOut");
     set_grid(b, other);
-    cls = look(b, cls, patches, c->cross_heads, c->cross_dim_head);
+    cls = cross_attend(b, cls, patches, c->cross_heads, c->cross_dim_head);
     cvtb_close(b);
     return cls;
 }
@@ -227,8 +227,8 @@ static void cross(cvt_builder *b, const config *c, stream *sm, stream *lg) {
     cvt_value patches[] = {cvtb_slice(b, sm->tokens, 1, sm->h * sm->w), cvtb_slice(b, lg->tokens, 1, lg->h * lg->w)};
     for (int k = 0; k < c->cross_depth && !cvtb_failed(b); k++) {
         cvtb_open(b, "cross{k}", 'k', k, NULL);
-        cls[SM] = look_from(b, c, SM, cls[SM], patches[LG], lg);
-        cls[LG] = look_from(b, c, LG, cls[LG], patches[SM], sm);
+        cls[SM] = cross_attend_branch(b, c, SM, cls[SM], patches[LG], lg);
+        cls[LG] = cross_attend_branch(b, c, LG, cls[LG], patches[SM], sm);
         cvtb_close(b);
     }
     sm->tokens = cvtb_tap(b, cvtb_concat(b, cls[SM], patches[SM]), branch_names[SM]);
@@ -305,7 +305,7 @@ static cvt_value cross_build(cvt_builder *b, const void *p, const cvt_value *in)
     for (int k = 0; k < c->depth && !cvtb_failed(b); k++) {
         cvtb_open(b, "cross{k}", 'k', k, "ProjectInOut");
         cvtb_grid(b, other.prefix, other.h, other.w);
-        cls = look(b, cls, patches, c->heads, c->dim_head);
+        cls = cross_attend(b, cls, patches, c->heads, c->dim_head);
         cvtb_close(b);
     }
     return cvtb_as_before(b, cvtb_concat(b, cls, cvtb_slice(b, in[0], 1, own_rows - 1)), in[0]);
