@@ -484,7 +484,7 @@ static cvt_value layer_tokens(cvt_builder *b, const layer_config *c, cvt_value v
 static cvt_value gpsa_build(cvt_builder *b, const void *p, const cvt_value *in) {
     block_spec s;
     cvt_value t = layer_tokens(b, p, in[0], &s);
-    return cvtb_failed(b) ? CVT_NO_VALUE : cvtb_as_before(b, gated(b, &s, t), in[0]);
+    return cvtb_failed(b) ? CVT_NO_VALUE : cvtb_like(b, gated(b, &s, t), in[0]);
 }
 
 const cvt_layer cvt_layer_gpsa = {.type = "gpsa",
@@ -504,7 +504,7 @@ static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in)
         t = block(b, &s, t);
         cvtb_close(b);
     }
-    return cvtb_as_before(b, t, in[0]);
+    return cvtb_like(b, t, in[0]);
 }
 
 const cvt_layer cvt_layer_convit_stage = {.type = "convit_stage",

@@ -308,7 +308,7 @@ static cvt_value cross_build(cvt_builder *b, const void *p, const cvt_value *in)
         cls = cross_attend(b, cls, patches, c->heads, c->dim_head);
         cvtb_close(b);
     }
-    return cvtb_as_before(b, cvtb_concat(b, cls, cvtb_slice(b, in[0], 1, own_rows - 1)), in[0]);
+    return cvtb_like(b, cvtb_concat(b, cls, cvtb_slice(b, in[0], 1, own_rows - 1)), in[0]);
 }
 
 const cvt_layer cvt_layer_crossvit_cross = {.type = "crossvit_cross",

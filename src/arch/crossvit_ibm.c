@@ -427,7 +427,7 @@ static cvt_value fusion_build(cvt_builder *b, const void *p, const cvt_value *in
         .heads = c->num_heads, .dim_head = s.d[1] / c->num_heads, .qkv_bias = c->qkv_bias, .out_bias = true};
     cvt_grid other = cvtb_placed(b, in[1]);
     cvtb_grid(b, other.prefix, other.h, other.w);
-    return cvtb_as_before(b, fuse(b, &spec, 0, in[0], in[1]), in[0]);
+    return cvtb_like(b, fuse(b, &spec, 0, in[0], in[1]), in[0]);
 }
 
 const cvt_layer cvt_layer_crossvit_fusion = {.type = "crossvit_fusion",

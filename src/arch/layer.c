@@ -46,7 +46,7 @@ cvt_value cvtb_as_map(cvt_builder *b, cvt_value v) {
     return cvtb_map(b, g.prefix ? cvtb_slice(b, v, g.prefix, g.h * g.w) : v, g.h, g.w);
 }
 
-cvt_value cvtb_as_before(cvt_builder *b, cvt_value y, cvt_value v) {
+cvt_value cvtb_like(cvt_builder *b, cvt_value y, cvt_value v) {
     if (cvtb_failed(b)) return CVT_NO_VALUE;
     cvt_shape was = cvtb_shape(b, v), is = cvtb_shape(b, y);
     if (was.layout == CVT_MAP) return is.layout == CVT_MAP ? y : cvtb_map(b, y, was.d[1], was.d[2]);

@@ -37,7 +37,7 @@ cvt_value cvtb_as_tokens(cvt_builder *b, cvt_value v, cvt_grid *grid);
 /* v as a map: of tokens those on their grid, without class tokens. */
 cvt_value cvtb_as_map(cvt_builder *b, cvt_value v);
 /* y, made of the tokens or the map of v one by one, in the form of v. */
-cvt_value cvtb_as_before(cvt_builder *b, cvt_value y, cvt_value v);
+cvt_value cvtb_like(cvt_builder *b, cvt_value y, cvt_value v);
 /* Fails where v has not the channels that the config says under `key`; 0 there: whatever v has. */
 void cvtb_check_channels(cvt_builder *b, cvt_value v, const char *key, int said);
 /* Fails where v is not tokens, one class token first. */

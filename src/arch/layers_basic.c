@@ -102,7 +102,7 @@ static void activation_defaults(void *p) { ((activation_config *)p)->activation 
 
 static cvt_value activation_build(cvt_builder *b, const void *p, const cvt_value *in) {
     cvt_value y = cvtb_activation(b, in[0], (cvt_act)((const activation_config *)p)->activation);
-    return cvtb_as_before(b, y, in[0]);
+    return cvtb_like(b, y, in[0]);
 }
 
 const cvt_layer cvt_layer_activation = {.type = "activation",
@@ -132,7 +132,7 @@ static cvt_value norm_build(cvt_builder *b, const void *p, const cvt_value *in) 
     const norm_config *c = p;
     float eps = (float)c->eps;
     cvt_value y = c->bias ? cvtb_layer_norm(b, in[0], NULL, eps) : cvtb_layer_norm_scale(b, in[0], NULL, eps);
-    return cvtb_as_before(b, y, in[0]);
+    return cvtb_like(b, y, in[0]);
 }
 
 const cvt_layer cvt_layer_norm = {.type = "norm",
@@ -168,7 +168,7 @@ static cvt_value linear_build(cvt_builder *b, const void *p, const cvt_value *in
     if (is_missing(b, "out_features", c->out_features)) return CVT_NO_VALUE;
     bool features = cvtb_shape(b, in[0]).layout == CVT_FEATURES;
     cvt_value x = features ? in[0] : cvtb_as_tokens(b, in[0], &grid);
-    return cvtb_as_before(b, cvtb_linear(b, x, NULL, c->out_features, c->bias), in[0]);
+    return cvtb_like(b, cvtb_linear(b, x, NULL, c->out_features, c->bias), in[0]);
 }
 
 const cvt_layer cvt_layer_linear = {.type = "linear",
@@ -191,7 +191,7 @@ static cvt_value add_build(cvt_builder *b, const void *p, const cvt_value *in) {
     if (!cvt_shape_equal(s, cvtb_shape(b, y)))
         cvtb_fail(b, "adds %s and %s; name values of one shape in \"inputs\"", cvt_shape_text(s, one),
                   cvt_shape_text(t, two));
-    return cvtb_as_before(b, cvtb_add(b, x, y), in[0]);
+    return cvtb_like(b, cvtb_add(b, x, y), in[0]);
 }
 
 const cvt_layer cvt_layer_add = {.type = "add", .about = "sum of two values", .inputs = 2, .build = add_build};
@@ -293,7 +293,7 @@ static cvt_value position_build(cvt_builder *b, const void *p, const cvt_value *
                   at.to_h, at.to_w);
     if ((int64_t)at.h * at.w > INT32_MAX / 2) cvtb_fail(b, "\"grid\" is too large: [%d, %d]", at.h, at.w);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
-    return cvtb_as_before(b, cvtb_position(b, x, "pos_embed", &at), in[0]);
+    return cvtb_like(b, cvtb_position(b, x, "pos_embed", &at), in[0]);
 }
 
 const cvt_layer cvt_layer_position = {.type = "position",

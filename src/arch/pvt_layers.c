@@ -142,7 +142,7 @@ static cvt_value peg_build(cvt_builder *b, const void *p, const cvt_value *in) {
     if (c->kernel % 2 == 0) cvtb_fail(b, "\"peg_kernel\" = %d must be odd, to keep the map's size", c->kernel);
     cvtb_check_placed(b, t, grid);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
-    return cvtb_as_before(b, cvt_peg(b, t, grid.prefix, grid.h, grid.w, c->kernel), in[0]);
+    return cvtb_like(b, cvt_peg(b, t, grid.prefix, grid.h, grid.w, c->kernel), in[0]);
 }
 
 const cvt_layer cvt_layer_peg = {.type = "peg",
