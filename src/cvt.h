@@ -214,7 +214,8 @@ typedef enum cvt_image_stop {
 cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error);
 void cvt_image_free(cvt_image *image);
 
-/* Reads a picture from a file or from memory, as far as `stop` (CVT_STOP_NONE: all the way) by the model's recipe. */
+/* Reads a picture from a file or from memory, as far as `stop` (CVT_STOP_NONE: all the way) by the model's preprocess.
+ */
 cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
                           cvt_error *error);
 cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size,

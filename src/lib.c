@@ -31,7 +31,7 @@ static void count_classes(cvt_model *m) {
     if (t && t->rank == 2 && t->shape[0] > 0 && t->shape[0] <= 1000000) base->classes = (int)t->shape[0];
 }
 
-static cvt_status read_recipe(cvt_model *m, cvt_error *error) {
+static cvt_status read_preprocess(cvt_model *m, cvt_error *error) {
     if (!m->files.preprocessor) return CVT_OK;
     cvt_json_document *document;
     const char *text = m->files.preprocessor, *origin = m->files.preprocessor_origin;
@@ -43,12 +43,12 @@ static cvt_status read_recipe(cvt_model *m, cvt_error *error) {
     const char *const *types = m->config.arch->hf_types;
     const char *type = m->config.model_type ? m->config.model_type : types ? types[0] : NULL;
     cvt_base *base = cvt_config_base(&m->config);
-    if (status == CVT_OK) status = cvt_recipe_read_hf(&base->recipe, root, type, base->channels, origin, error);
+    if (status == CVT_OK) status = cvt_preprocess_read_hf(&base->preprocess, root, type, base->channels, origin, error);
     cvt_json_free(document);
     return status;
 }
 
-/* The input size: what the caller says, else the config, else the recipe. */
+/* The input size: what the caller says, else the config, else the preprocess. */
 static void resolve_size(cvt_model *m, const cvt_options *options) {
     cvt_base *base = cvt_config_base(&m->config);
     base->asked[0][0] = options->height;
@@ -57,7 +57,7 @@ static void resolve_size(cvt_model *m, const cvt_options *options) {
         memcpy(base->asked[k], options->sizes[k], sizeof base->asked[k]);
     for (int i = 0; i < 2; i++) {
         if (base->asked[0][i] > 0) base->size[i] = base->asked[0][i];
-        if (!base->size[i]) base->size[i] = base->recipe.size[i] ? base->recipe.size[i] : 224;
+        if (!base->size[i]) base->size[i] = base->preprocess.size[i] ? base->preprocess.size[i] : 224;
     }
 }
 
@@ -67,7 +67,7 @@ static cvt_status read_config(cvt_model *m, const cvt_options *options, cvt_erro
     TRY(cvt_config_open(&m->config, cvt_json_root(m->document), origin, &m->arena, error));
     TRY(find_names(m, error));
     count_classes(m);
-    TRY(read_recipe(m, error));
+    TRY(read_preprocess(m, error));
     cvt_hints hints = {m->config.dialect, m->config.model_type, m->origin, m->names, m->files.weights};
     cvt_status status = m->config.arch->resolve(m->config.values, &hints, error);
     if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
@@ -154,14 +154,14 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     return cvt_plan_new(&m->plan, m->graph, m->sources, &plan, error);
 }
 
-static void make_recipe(cvt_model *m) {
+static void make_preprocess(cvt_model *m) {
     const cvt_base *base = cvt_config_base(&m->config);
     if (m->graph->n_inputs != 1) {
-        cvt_fail(&m->no_recipe, CVT_UNSUPPORTED, "a model of %d inputs reads no pictures", m->graph->n_inputs);
+        cvt_fail(&m->no_preprocess, CVT_UNSUPPORTED, "a model of %d inputs reads no pictures", m->graph->n_inputs);
         return;
     }
-    m->no_recipe.status =
-        cvt_recipe_resolve(&m->recipe, &base->recipe, base->size[0], base->size[1], base->channels, &m->no_recipe);
+    m->no_preprocess.status = cvt_preprocess_resolve(&m->preprocess, &base->preprocess, base->size[0], base->size[1],
+                                                     base->channels, &m->no_preprocess);
 }
 
 /* What the caller says, else int8 for a file of int8 weights, else f32. */
@@ -185,7 +185,7 @@ static cvt_status open_model(cvt_model *m, const char *path, const cvt_options *
     TRY(cvt_listing_make(m, error));
     TRY(choose_taps(m, options, error));
     TRY(choose_precision(m, options->precision, error));
-    make_recipe(m);
+    make_preprocess(m);
     m->options = *options;
     return options->no_weights || options->weights_later ? CVT_OK : cvt_model_load(m, error);
 }

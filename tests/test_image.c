@@ -23,7 +23,7 @@
 /* The recipes of make_images.py, written out by hand. */
 static const struct {
     const char *name;
-    cvt_recipe recipe;
+    cvt_preprocess preprocess;
 } recipes[] = {
     {"convnext224", {RESIZE(SHORTEST, 256, 256, BICUBIC), CROP(224, 224), FLOOR, BYTE, IMAGENET}},
     {"convnext384", {RESIZE(SQUASH, 384, 384, BICUBIC), BYTE, HALF}},
@@ -50,32 +50,33 @@ static const struct {
     {"lanczos", {RESIZE(SHORTEST, 62, 62, LANCZOS), CROP(50, 50), EVEN, BYTE, IMAGENET}},
 };
 
-static const cvt_recipe *find_recipe(const char *name, size_t n) {
+static const cvt_preprocess *find_recipe(const char *name, size_t n) {
     for (size_t i = 0; i < sizeof recipes / sizeof recipes[0]; i++)
-        if (strlen(recipes[i].name) == n && memcmp(recipes[i].name, name, n) == 0) return &recipes[i].recipe;
+        if (strlen(recipes[i].name) == n && memcmp(recipes[i].name, name, n) == 0) return &recipes[i].preprocess;
     return NULL;
 }
 
 /* Does what `step` of the manifest says. *bytes: the result, height x width x size. */
 static cvt_status run(cvt_preprocessor *p, const char *step, const cvt_file *file, int *height, int *width,
                       const void **bytes, size_t *size, cvt_error *error) {
-    static const cvt_recipe none = {.channels = 3};
+    static const cvt_preprocess none = {.channels = 3};
     const cvt_decode_options options = {.clip_gray16 = strcmp(step, "decode-clip") == 0,
                                         .allow_truncated = strcmp(step, "decode-torn") == 0};
     const char *slash = strchr(step, '/');
-    const cvt_recipe *recipe = find_recipe(step, slash ? (size_t)(slash - step) : strlen(step));
+    const cvt_preprocess *preprocess = find_recipe(step, slash ? (size_t)(slash - step) : strlen(step));
     const cvt_image_stop stop = strncmp(step, "decode", 6) == 0          ? CVT_STOP_DECODE
                                 : strcmp(step, "orient") == 0            ? CVT_STOP_ORIENT
                                 : slash && strcmp(slash, "/resize") == 0 ? CVT_STOP_RESIZE
                                                                          : CVT_STOP_NONE;
-    if (!recipe && stop != CVT_STOP_DECODE && stop != CVT_STOP_ORIENT)
+    if (!preprocess && stop != CVT_STOP_DECODE && stop != CVT_STOP_ORIENT)
         return cvt_fail(error, CVT_USAGE, "unknown step");
     const cvt_pixels *pixels;
-    TRY(cvt_preprocess(p, recipe ? recipe : &none, &options, file->data, file->size, stop, &pixels, error));
+    TRY(cvt_preprocess_run(p, preprocess ? preprocess : &none, &options, file->data, file->size, stop, &pixels, error));
     *height = pixels->height;
     *width = pixels->width;
     *bytes = stop == CVT_STOP_NONE ? (const void *)p->tensor : pixels->data;
-    *size = (size_t)*height * (size_t)*width * (stop == CVT_STOP_NONE ? (size_t)recipe->channels * sizeof(float) : 3);
+    *size =
+        (size_t)*height * (size_t)*width * (stop == CVT_STOP_NONE ? (size_t)preprocess->channels * sizeof(float) : 3);
     return CVT_OK;
 }
 

@@ -243,32 +243,34 @@ static void check_geometry(void) {
     } offsets[] = {{224, 0, 0}, {225, 0, 0},  {226, 1, 1},   {227, 2, 1},  {229, 2, 2},
                    {231, 4, 3}, {223, 0, -1}, {222, -1, -1}, {219, -2, -3}};
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
-        cvt_recipe recipe = {.resize = CVT_RESIZE_NONE, .crop_height = 224, .crop_width = 224};
+        cvt_preprocess preprocess = {.resize = CVT_RESIZE_NONE, .crop_height = 224, .crop_width = 224};
         cvt_geometry hf, torch;
-        cvt_recipe_geometry(&hf, &recipe, 300, offsets[i].size, NULL);
-        recipe.crop_half_even = true;
-        cvt_recipe_geometry(&torch, &recipe, offsets[i].size, 300, NULL);
+        cvt_preprocess_geometry(&hf, &preprocess, 300, offsets[i].size, NULL);
+        preprocess.crop_half_even = true;
+        cvt_preprocess_geometry(&torch, &preprocess, offsets[i].size, 300, NULL);
         test_case(hf.y == offsets[i].hf && torch.x == offsets[i].torch && hf.x == 38 && hf.full_width == 300,
                   "offset of a crop", "%d: %d, %d", offsets[i].size, hf.y, torch.x);
     }
 
-    const cvt_recipe shortest = {.resize = CVT_RESIZE_SHORTEST, .resize_height = 256, .resize_width = 256};
+    const cvt_preprocess shortest = {.resize = CVT_RESIZE_SHORTEST, .resize_height = 256, .resize_width = 256};
     cvt_geometry g;
     cvt_error error = {0};
-    test_case(cvt_recipe_geometry(&g, &shortest, 500, 375, NULL) == CVT_OK && g.full_width == 341 &&
+    test_case(cvt_preprocess_geometry(&g, &shortest, 500, 375, NULL) == CVT_OK && g.full_width == 341 &&
                   g.full_height == 256 && g.width == 341 && g.height == 256,
               "the long side is rounded down", "%d x %d", g.full_width, g.full_height);
-    test_case(cvt_recipe_geometry(&g, &shortest, 1, 100000000, &error) == CVT_TOO_LARGE, "a resize beyond 2^31", "%s",
-              error.message);
-    const cvt_recipe border = {.resize = CVT_RESIZE_BORDER, .resize_height = 224, .resize_width = 224};
-    test_case(cvt_recipe_geometry(&g, &border, 1000, 1, &error) == CVT_UNSUPPORTED, "a resize to nothing", "%s",
+    test_case(cvt_preprocess_geometry(&g, &shortest, 1, 100000000, &error) == CVT_TOO_LARGE, "a resize beyond 2^31",
+              "%s", error.message);
+    const cvt_preprocess border = {.resize = CVT_RESIZE_BORDER, .resize_height = 224, .resize_width = 224};
+    test_case(cvt_preprocess_geometry(&g, &border, 1000, 1, &error) == CVT_UNSUPPORTED, "a resize to nothing", "%s",
               error.message);
     /* timm's ResizeKeepRatio.get_params: 640 x 480 for (224, 320), longest 0 and 1 */
-    cvt_recipe keep = {.resize = CVT_RESIZE_KEEP, .resize_height = 224, .resize_width = 320};
-    test_case(cvt_recipe_geometry(&g, &keep, 640, 480, NULL) == CVT_OK && g.full_width == 320 && g.full_height == 240,
+    cvt_preprocess keep = {.resize = CVT_RESIZE_KEEP, .resize_height = 224, .resize_width = 320};
+    test_case(cvt_preprocess_geometry(&g, &keep, 640, 480, NULL) == CVT_OK && g.full_width == 320 &&
+                  g.full_height == 240,
               "keep the ratio", "%d x %d", g.full_width, g.full_height);
     keep.resize = CVT_RESIZE_BORDER;
-    test_case(cvt_recipe_geometry(&g, &keep, 640, 480, NULL) == CVT_OK && g.full_width == 299 && g.full_height == 224,
+    test_case(cvt_preprocess_geometry(&g, &keep, 640, 480, NULL) == CVT_OK && g.full_width == 299 &&
+                  g.full_height == 224,
               "keep the ratio inside", "%d x %d", g.full_width, g.full_height);
 }
 
@@ -365,30 +367,30 @@ static void check_levels(void) {
 
 static void check_resize_limit(cvt_preprocessor *p) {
     bytes b = load("jpeg_97x61_420_q75.jpg");
-    const cvt_recipe recipe = {.resize = CVT_RESIZE_SHORTEST,
-                               .resize_height = 1000,
-                               .resize_width = 1000,
-                               .filter = CVT_FILTER_BILINEAR,
-                               .crop_height = 224,
-                               .crop_width = 224,
-                               .channels = 3};
+    const cvt_preprocess preprocess = {.resize = CVT_RESIZE_SHORTEST,
+                                       .resize_height = 1000,
+                                       .resize_width = 1000,
+                                       .filter = CVT_FILTER_BILINEAR,
+                                       .crop_height = 224,
+                                       .crop_width = 224,
+                                       .channels = 3};
     const cvt_decode_options options = {.max_pixels = 1000000};
     const cvt_pixels *pixels;
     cvt_error error = {0};
-    cvt_status status = cvt_preprocess(p, &recipe, &options, b.data, b.size, CVT_STOP_RESIZE, &pixels, &error);
+    cvt_status status = cvt_preprocess_run(p, &preprocess, &options, b.data, b.size, CVT_STOP_RESIZE, &pixels, &error);
     test_case(status == CVT_TOO_LARGE && strstr(error.message, "--max-pixels"), "a resize over the limit", "%s",
               error.message);
-    status = cvt_preprocess(p, &recipe, &options, b.data, b.size, CVT_STOP_CROP, &pixels, &error);
+    status = cvt_preprocess_run(p, &preprocess, &options, b.data, b.size, CVT_STOP_CROP, &pixels, &error);
     test_case(status == CVT_OK && pixels->width == 224, "of which a crop is taken all the same", "%s", error.message);
     free(b.data);
 }
 
 static void check_ignored_exif(cvt_preprocessor *p) {
     bytes b = load("exif_6.jpg"); /* 70 x 33 as it is stored */
-    const cvt_recipe recipe = {.channels = 3};
+    const cvt_preprocess preprocess = {.channels = 3};
     const cvt_pixels *pixels;
-    cvt_status status = cvt_preprocess(p, &recipe, &(cvt_decode_options){.ignore_exif = true}, b.data, b.size,
-                                       CVT_STOP_ORIENT, &pixels, NULL);
+    cvt_status status = cvt_preprocess_run(p, &preprocess, &(cvt_decode_options){.ignore_exif = true}, b.data, b.size,
+                                           CVT_STOP_ORIENT, &pixels, NULL);
     test_case(status == CVT_OK && pixels->width == 70 && p->info.orientation == 6, "EXIF is ignored on demand", "%d",
               pixels->width);
     free(b.data);

@@ -69,10 +69,10 @@ static const cvt_key native_keys[] = {
 static cvt_status read_native(cvt_config *c, const cvt_json *root, const char *origin, cvt_error *error) {
     TRY(cvt_config_read(c->values, native_keys, root, false, NULL, origin, error));
     TRY(cvt_config_read(c->values, c->arch->keys, root, true, native_frame, origin, error));
-    const cvt_json *preprocess = cvt_json_get(root, "preprocess");
-    if (!preprocess) return CVT_OK;
-    cvt_recipe_spec *recipe = &cvt_config_base(c)->recipe;
-    cvt_status status = cvt_recipe_read_timm(recipe, preprocess, 3, true, "\"preprocess\"", error);
+    const cvt_json *document = cvt_json_get(root, "preprocess");
+    if (!document) return CVT_OK;
+    cvt_preprocess_spec *preprocess = &cvt_config_base(c)->preprocess;
+    cvt_status status = cvt_preprocess_read_timm(preprocess, document, 3, true, "\"preprocess\"", error);
     return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", origin);
 }
 
@@ -128,7 +128,7 @@ static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_j
     TRY(cvt_config_read(c->values, c->arch->keys, root, false, except, origin, error));
     if (!pretrained && is_flat(root)) pretrained = root;
     if (!pretrained) return CVT_OK;
-    return cvt_recipe_read_timm(&base->recipe, pretrained, base->channels, false, origin, error);
+    return cvt_preprocess_read_timm(&base->preprocess, pretrained, base->channels, false, origin, error);
 }
 
 static cvt_status unknown(const char *key, const char *value, const char *origin, cvt_error *error) {

@@ -6,7 +6,7 @@
 #define CVT_ARCH_ARCH_H
 
 #include "arch/config.h"
-#include "arch/recipe.h"
+#include "arch/preprocess.h"
 #include "graph/graph.h"
 #include "weights/names.h"
 
@@ -18,7 +18,7 @@ typedef struct cvt_base {
     int channels, classes;
     bool headless;    /* a hub has the model without its classifier */
     cvt_arena *arena; /* the model's, for what a family's readers of keys and resolve() keep */
-    cvt_recipe_spec recipe;
+    cvt_preprocess_spec preprocess;
 } cvt_base;
 
 /* A name of timm's registry and what it stands for, in keys of the native dialect. */

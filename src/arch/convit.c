@@ -278,7 +278,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     if (c->layer_norm_eps == 0) c->layer_norm_eps = fb ? 1e-6 : 1e-5;
     if (!c->base.classes) c->base.classes = 1000;
     resolve_grid(c, hints);
-    if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.875);
+    if (!c->base.preprocess.given) c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.875);
     return CVT_OK;
 }
 

@@ -137,7 +137,7 @@ static void defaults(void *p) { /* those of the constructor; the channels of its
 
 /* The image that the table of positions is for, which is square. */
 static void resolve_size(config *c) {
-    int said = c->base.size[0] ? c->base.size[0] : c->base.recipe.size[0];
+    int said = c->base.size[0] ? c->base.size[0] : c->base.preprocess.size[0];
     if (!c->image_size) c->image_size = said ? said : 240;
     for (int i = 0; i < 2; i++)
         if (!c->base.size[i]) c->base.size[i] = c->image_size;
@@ -150,7 +150,8 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
         TRY(cvt_check_divides(patch_keys[i], c->branches[i].patch_size, "image_size", c->image_size, -1, error));
     if (c->layout == UNSAID) c->layout = cvt_hints_tensor(hints, "sm.embed.weight", 0) ? LAYOUT_A : LAYOUT_D;
     if (!c->base.classes) c->base.classes = 1000;
-    if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, c->base.size[0], 0.875);
+    if (!c->base.preprocess.given)
+        c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, c->base.size[0], 0.875);
     return CVT_OK;
 }
 

@@ -233,7 +233,8 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     TRY(check_lengths(c, error));
     for (int i = 0; i < BRANCHES; i++) TRY(check_branch(c, i, error));
     if (!c->base.classes) c->base.classes = 1000;
-    if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, c->base.size[0], 0.875);
+    if (!c->base.preprocess.given)
+        c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, c->base.size[0], 0.875);
     return CVT_OK;
 }
 

@@ -164,9 +164,9 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     }
     if (c->activation == UNSAID) c->activation = cvt_hints_from(hints, "microsoft");
     if (!c->base.classes) c->base.classes = hints->config == CVT_CONFIG_HF ? 2 : 1000;
-    if (!c->base.recipe.given) {
-        c->base.recipe = cvt_recipe_default(CVT_RECIPE_CONVNEXT, 224, 0.875);
-        c->base.recipe.half_even = false;
+    if (!c->base.preprocess.given) {
+        c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CONVNEXT, 224, 0.875);
+        c->base.preprocess.half_even = false;
     }
     return CVT_OK;
 }

@@ -198,7 +198,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
                             "map",
                             i + 1, c->s[i].proj_kernel);
     if (!c->base.classes) c->base.classes = 1000;
-    if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.875);
+    if (!c->base.preprocess.given) c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.875);
     return CVT_OK;
 }
 

@@ -257,19 +257,20 @@ static const variant *variant_of(const config *c) {
     return &variants[0];
 }
 
-static void set_norm(cvt_recipe_spec *recipe, double mean, double std) {
+static void set_norm(cvt_preprocess_spec *preprocess, double mean, double std) {
     for (int i = 0; i < 3; i++) {
-        recipe->mean[i] = mean;
-        recipe->std[i] = std;
+        preprocess->mean[i] = mean;
+        preprocess->std[i] = std;
     }
 }
 
 /* What each port feeds its weights: a resize to the input size + 32, but for timm's. */
-static cvt_recipe_spec recipe_of(const config *c, const char *names) {
+static cvt_preprocess_spec preprocess_of(const config *c, const char *names) {
     const variant *v = variant_of(c);
     bool is_timm = strcmp(names, "timm") == 0, is_rangilyu = strcmp(names, "rangilyu") == 0;
     int size = c->base.size[0] ? c->base.size[0] : is_timm ? v->timm_size : v->size;
-    cvt_recipe_spec r = cvt_recipe_default(CVT_RECIPE_CENTER, size, is_timm ? v->timm_crop : size / (size + 32.0));
+    cvt_preprocess_spec r =
+        cvt_preprocess_default(CVT_PREPROCESS_CENTER, size, is_timm ? v->timm_crop : size / (size + 32.0));
     if (is_timm) {
         r.filter = (int)v->timm_filter;
         set_norm(&r, 0.5, 0.5);
@@ -287,7 +288,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     if (!c->base.classes) c->base.classes = 1000;
     if (c->pad_type == UNSAID) c->pad_type = strcmp(name, "rangilyu") == 0 ? SYMMETRIC : SAME;
     TRY(resolve_blocks(c, error));
-    if (!c->base.recipe.given) c->base.recipe = recipe_of(c, name);
+    if (!c->base.preprocess.given) c->base.preprocess = preprocess_of(c, name);
     return CVT_OK;
 }
 

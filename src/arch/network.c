@@ -376,7 +376,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     c->base.channels = c->inputs[0].channels;
     for (int i = 0; i < 2; i++)
         if (c->inputs[0].size[i]) c->base.size[i] = c->inputs[0].size[i];
-    if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.875);
+    if (!c->base.preprocess.given) c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.875);
     return CVT_OK;
 }
 

@@ -128,7 +128,7 @@ static cvt_status resolve_tables(config *c, const cvt_hints *hints, cvt_error *e
         c->table_h.v[i] = grid[0];
         c->table_w.v[i] = grid[1];
     }
-    bool sized = c->base.size[0] || (c->base.recipe.given && c->base.recipe.size[0] && !said && !stored);
+    bool sized = c->base.size[0] || (c->base.preprocess.given && c->base.preprocess.size[0] && !said && !stored);
     for (int a = 0; a < 2 && !sized; a++) c->base.size[a] = c->image_size[a];
     return CVT_OK;
 }
@@ -152,7 +152,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     TRY(resolve_tables(c, hints, error));
     cvt_pyramid_resolve_eps(&c->pyramid, hints);
     if (!c->base.classes) c->base.classes = 1000;
-    cvt_pyramid_recipe(&c->base, hints, c->image_size[0]);
+    cvt_pyramid_preprocess(&c->base, hints, c->image_size[0]);
     return CVT_OK;
 }
 

@@ -162,9 +162,10 @@ cvt_pvt_block cvt_pyramid_block(const cvt_pyramid *p, int i) {
     };
 }
 
-void cvt_pyramid_recipe(cvt_base *base, const cvt_hints *hints, int size) {
-    if (base->recipe.given) return;
+void cvt_pyramid_preprocess(cvt_base *base, const cvt_hints *hints, int size) {
+    if (base->preprocess.given) return;
     bool hf = is_hf(hints), timm = hints->config == CVT_CONFIG_TIMM || cvt_hints_from(hints, "timm");
-    base->recipe = cvt_recipe_default(hf ? CVT_RECIPE_SQUASH : CVT_RECIPE_CENTER, size, timm ? 0.9 : 0.875);
-    if (hf) base->recipe.half_even = false;
+    base->preprocess =
+        cvt_preprocess_default(hf ? CVT_PREPROCESS_SQUASH : CVT_PREPROCESS_CENTER, size, timm ? 0.9 : 0.875);
+    if (hf) base->preprocess.half_even = false;
 }

@@ -86,6 +86,6 @@ void cvt_pyramid_resolve_eps(cvt_pyramid *p, const cvt_hints *hints);
 cvt_pvt_block cvt_pyramid_block(const cvt_pyramid *p, int stage);
 
 /* Preprocessing where no file says: Hugging Face squashes the picture, the authors crop 224 of 256; timm: 0.9. */
-void cvt_pyramid_recipe(cvt_base *base, const cvt_hints *hints, int size);
+void cvt_pyramid_preprocess(cvt_base *base, const cvt_hints *hints, int size);
 
 #endif

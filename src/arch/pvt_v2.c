@@ -139,7 +139,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     cvt_pyramid_resolve_eps(&c->pyramid, hints);
     if (!c->base.classes) c->base.classes = hints->config == CVT_CONFIG_HF ? 2 : 1000;
     cvt_resolve_input(&c->base, c->image_size);
-    cvt_pyramid_recipe(&c->base, hints, c->base.size[0] ? c->base.size[0] : 224);
+    cvt_pyramid_preprocess(&c->base, hints, c->base.size[0] ? c->base.size[0] : 224);
     return CVT_OK;
 }
 

@@ -20,14 +20,14 @@ cvt_status cvt_check_hidden(const char *ratio_key, double ratio, int hidden, int
 
 void cvt_resolve_image(int *image, cvt_base *base, int otherwise) {
     for (int i = 0; i < 2; i++) {
-        int known = base->size[i] ? base->size[i] : base->recipe.size[i];
+        int known = base->size[i] ? base->size[i] : base->preprocess.size[i];
         if (!image[i]) image[i] = known ? known : otherwise;
         if (!base->size[i]) base->size[i] = image[i];
     }
 }
 
 void cvt_resolve_input(cvt_base *base, const int *image) {
-    bool sized = base->size[0] || (base->recipe.given && base->recipe.size[0]);
+    bool sized = base->size[0] || (base->preprocess.given && base->preprocess.size[0]);
     for (int i = 0; i < 2 && !sized; i++) base->size[i] = image[i];
 }
 

@@ -11,10 +11,10 @@ cvt_status cvt_check_divides(const char *part_key, int part, const char *whole_k
 /* CVT_CONFIG, "mlp_ratio" = 0.001 leaves no hidden channel, where `hidden`, what the ratio makes, is 0. */
 cvt_status cvt_check_hidden(const char *ratio_key, double ratio, int hidden, int index, cvt_error *error);
 
-/* The image that a table of positions is for: where its key says nothing as large as the input, else as the recipe's,
- * else `otherwise`. The input is as large where nobody says more. */
+/* The image that a table of positions is for: where its key says nothing as large as the input, else as the
+ * preprocessing's, else `otherwise`. The input is as large where nobody says more. */
 void cvt_resolve_image(int *image, cvt_base *base, int otherwise);
-/* A family of any input size: that of its key, unless the caller or a recipe says another. */
+/* A family of any input size: that of its key, unless the caller or the preprocessing says another. */
 void cvt_resolve_input(cvt_base *base, const int *image);
 
 /* Cells of a stored table of positions [1, prefix + cells, C]; 0: there is none. */

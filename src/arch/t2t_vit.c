@@ -204,7 +204,7 @@ static cvt_status resolve_vit_pytorch(config *c, cvt_error *error) {
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     if (!c->base.classes) c->base.classes = 1000;
-    if (!c->base.recipe.given) c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.9);
+    if (!c->base.preprocess.given) c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.9);
     cvt_resolve_image(c->img_size, &c->base, 224);
     bool said = c->mlp_dim || c->dim_head || c->pool != UNSAID || c->layers.n;
     c->vit_pytorch = said || cvt_hints_from(hints, "vit_pytorch");

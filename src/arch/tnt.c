@@ -178,9 +178,9 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     TRY(cvt_check_divides("num_heads_outer", c->num_heads_outer, "embed_dim", c->embed_dim, -1, error));
     TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, (int)(c->embed_dim * c->mlp_ratio), -1, error));
     if (!c->base.classes) c->base.classes = 1000;
-    if (!c->base.recipe.given) {
-        c->base.recipe = cvt_recipe_default(CVT_RECIPE_CENTER, 224, 0.9);
-        for (int i = 0; i < 3; i++) c->base.recipe.mean[i] = c->base.recipe.std[i] = 0.5;
+    if (!c->base.preprocess.given) {
+        c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.9);
+        for (int i = 0; i < 3; i++) c->base.preprocess.mean[i] = c->base.preprocess.std[i] = 0.5;
     }
     cvt_resolve_image(c->img_size, &c->base, 224);
     TRY(resolve_grid(c, hints, error));

@@ -437,10 +437,12 @@ static cvt_status resolve_table(config *c, const cvt_hints *hints, cvt_error *er
 }
 
 /* The image processors' defaults; timm's for a ViT; nobody says for vit_pytorch. */
-static cvt_recipe_spec recipe_of(const config *c, const cvt_hints *hints) {
+static cvt_preprocess_spec preprocess_of(const config *c, const cvt_hints *hints) {
     bool deit = c->distilled, is_hf = from_hf(hints), vp = c->variant == VIT_PYTORCH;
-    cvt_recipe_kind kind = !is_hf ? CVT_RECIPE_CENTER : deit ? CVT_RECIPE_SQUASH_CROP : CVT_RECIPE_SQUASH;
-    cvt_recipe_spec r = cvt_recipe_default(kind, 224, vp ? 0.875 : 0.9);
+    cvt_preprocess_kind kind = !is_hf ? CVT_PREPROCESS_CENTER
+                               : deit ? CVT_PREPROCESS_SQUASH_CROP
+                                      : CVT_PREPROCESS_SQUASH;
+    cvt_preprocess_spec r = cvt_preprocess_default(kind, 224, vp ? 0.875 : 0.9);
     r.half_even = !is_hf;
     r.resize[0] = r.resize[1] = 256;
     if (is_hf && !deit) r.filter = CVT_FILTER_BILINEAR;
@@ -457,7 +459,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     TRY(resolve_table(c, hints, error));
     if (!c->base.classes) c->base.classes = hints->config == CVT_CONFIG_HF ? 2 : 1000;
     if (c->head == HEAD_FEATURES) c->base.classes = 0;
-    if (!c->base.recipe.given) c->base.recipe = recipe_of(c, hints);
+    if (!c->base.preprocess.given) c->base.preprocess = preprocess_of(c, hints);
     return CVT_OK;
 }
 

@@ -1,5 +1,5 @@
 /* image.h - from the bytes of a JPEG or PNG to the tensor a model is fed, bit for bit as Pillow 13 and the model's own
- * image processor make it. Knows nothing of models: a cvt_recipe says what is wanted. */
+ * image processor make it. Knows nothing of models: a cvt_preprocess says what is wanted. */
 #ifndef CVT_IMAGE_IMAGE_H
 #define CVT_IMAGE_IMAGE_H
 
@@ -37,7 +37,7 @@ typedef enum cvt_resize {
 } cvt_resize;
 
 /* The preprocessing of one model, as a plain description. */
-typedef struct cvt_recipe {
+typedef struct cvt_preprocess {
     cvt_resize resize;
     int resize_height, resize_width;
     cvt_filter filter;
@@ -49,7 +49,7 @@ typedef struct cvt_recipe {
     double rescale_factor;       /* 1/255 */
     bool normalize;
     double mean[3], std[3];
-} cvt_recipe;
+} cvt_preprocess;
 
 enum { CVT_MAX_PIXELS = 100000000, CVT_MAX_SCANS = 200 };
 
@@ -99,14 +99,15 @@ void cvt_resampler_free(cvt_resampler *resampler);
 cvt_status cvt_resample(cvt_resampler *resampler, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter,
                         const cvt_window *window, cvt_error *error);
 
-/* The geometry of a recipe for a picture of width x height: the resize's full size, and the crop rectangle in it (which
- * may lie partly outside: that part is filled). CVT_UNSUPPORTED where the resize leaves nothing of one side,
- * CVT_TOO_LARGE where a side passes 2^31. The recipe's sizes must be positive where its modes read them. */
+/* The geometry of the preprocessing for a picture of width x height: the resize's full size, and the crop rectangle in
+ * it (which may lie partly outside: that part is filled). CVT_UNSUPPORTED where the resize leaves nothing of one side,
+ * CVT_TOO_LARGE where a side passes 2^31. Its sizes must be positive where its modes read them. */
 typedef struct cvt_geometry {
     int full_width, full_height;
     int x, y, width, height;
 } cvt_geometry;
-cvt_status cvt_recipe_geometry(cvt_geometry *out, const cvt_recipe *recipe, int width, int height, cvt_error *error);
+cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *preprocess, int width, int height,
+                                   cvt_error *error);
 
 /* Whole path, with every buffer it needs. */
 typedef struct cvt_preprocessor {
@@ -120,8 +121,8 @@ void cvt_preprocessor_free(cvt_preprocessor *p);
 /* stop: as in cvt.h. Results larger than options->max_pixels are CVT_TOO_LARGE. After CVT_STOP_NONE p->tensor holds the
  * tensor, else *pixels points at the picture as it is then (after CVT_STOP_RESIZE the whole resized picture, with
  * channels = 1 already grey). */
-cvt_status cvt_preprocess(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_decode_options *options,
-                          const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
-                          cvt_error *error);
+cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
+                              const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
+                              cvt_error *error);
 
 #endif

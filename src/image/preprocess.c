@@ -14,11 +14,12 @@
 
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
-static cvt_status full_size(cvt_geometry *g, double width, double height, const cvt_recipe *recipe, cvt_error *error) {
+static cvt_status full_size(cvt_geometry *g, double width, double height, const cvt_preprocess *preprocess,
+                            cvt_error *error) {
     if (width < 1 || height < 1)
         return cvt_fail(error, CVT_UNSUPPORTED,
                         "the picture is too narrow: nothing is left of it after the resize to %d x %d",
-                        recipe->resize_width, recipe->resize_height);
+                        preprocess->resize_width, preprocess->resize_height);
     if (width > INT_MAX || height > INT_MAX)
         return cvt_fail(error, CVT_TOO_LARGE, "the picture is too narrow: the resize would make it %.0f x %.0f", width,
                         height);
@@ -35,31 +36,32 @@ static int offset(int size, int crop, bool half_even) {
     return margin > 0 ? half : half - 1;
 }
 
-cvt_status cvt_recipe_geometry(cvt_geometry *out, const cvt_recipe *recipe, int width, int height, cvt_error *error) {
-    const int64_t w = width, h = height, to_w = recipe->resize_width, to_h = recipe->resize_height;
+cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *preprocess, int width, int height,
+                                   cvt_error *error) {
+    const int64_t w = width, h = height, to_w = preprocess->resize_width, to_h = preprocess->resize_height;
     const double ratio_h = (double)h / (double)to_h, ratio_w = (double)w / (double)to_w;
     double ratio;
     *out = (cvt_geometry){0};
-    switch (recipe->resize) {
-    case CVT_RESIZE_NONE: TRY(full_size(out, width, height, recipe, error)); break;
-    case CVT_RESIZE_SQUASH: TRY(full_size(out, (double)to_w, (double)to_h, recipe, error)); break;
+    switch (preprocess->resize) {
+    case CVT_RESIZE_NONE: TRY(full_size(out, width, height, preprocess, error)); break;
+    case CVT_RESIZE_SQUASH: TRY(full_size(out, (double)to_w, (double)to_h, preprocess, error)); break;
     case CVT_RESIZE_SHORTEST:
         if (w <= h)
-            TRY(full_size(out, (double)to_w, (double)(to_w * h / w), recipe, error));
+            TRY(full_size(out, (double)to_w, (double)(to_w * h / w), preprocess, error));
         else
-            TRY(full_size(out, (double)(to_w * w / h), (double)to_w, recipe, error));
+            TRY(full_size(out, (double)(to_w * w / h), (double)to_w, preprocess, error));
         break;
     case CVT_RESIZE_KEEP:
     case CVT_RESIZE_BORDER:
-        ratio = recipe->resize == CVT_RESIZE_KEEP ? fmin(ratio_h, ratio_w) : fmax(ratio_h, ratio_w);
-        TRY(full_size(out, rint(width / ratio), rint(height / ratio), recipe, error)); /* halves to even */
+        ratio = preprocess->resize == CVT_RESIZE_KEEP ? fmin(ratio_h, ratio_w) : fmax(ratio_h, ratio_w);
+        TRY(full_size(out, rint(width / ratio), rint(height / ratio), preprocess, error)); /* halves to even */
         break;
     }
-    const bool crop = recipe->crop_width > 0 && recipe->crop_height > 0;
-    out->width = crop ? recipe->crop_width : out->full_width;
-    out->height = crop ? recipe->crop_height : out->full_height;
-    out->x = offset(out->full_width, out->width, recipe->crop_half_even);
-    out->y = offset(out->full_height, out->height, recipe->crop_half_even);
+    const bool crop = preprocess->crop_width > 0 && preprocess->crop_height > 0;
+    out->width = crop ? preprocess->crop_width : out->full_width;
+    out->height = crop ? preprocess->crop_height : out->full_height;
+    out->x = offset(out->full_width, out->width, preprocess->crop_half_even);
+    out->y = offset(out->full_height, out->height, preprocess->crop_half_even);
     return CVT_OK;
 }
 
@@ -84,7 +86,7 @@ static void paste(cvt_pixels *onto, const cvt_pixels *part, int x, int y) {
 }
 
 /* Resizes and crops p->decoded into p->cropped. Only what the crop shows is computed. */
-static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_geometry *g,
+static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_geometry *g,
                                   cvt_error *error) {
     const int left = cvt_max_int(g->x, 0), top = cvt_max_int(g->y, 0);
     const int right = cvt_min_int(g->x + g->width, g->full_width),
@@ -93,26 +95,26 @@ static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_recipe *recipe,
     const bool whole = window.width == g->width && window.height == g->height;
     if (!p->resampler) p->resampler = cvt_resampler_new();
     if (!p->resampler) return cvt_fail_memory(error);
-    TRY(cvt_resample(p->resampler, whole ? &p->cropped : &p->scratch, &p->decoded, recipe->filter, &window, error));
+    TRY(cvt_resample(p->resampler, whole ? &p->cropped : &p->scratch, &p->decoded, preprocess->filter, &window, error));
     if (whole) return CVT_OK;
     TRY(cvt_pixels_resize(&p->cropped, g->width, g->height, error));
-    fill(&p->cropped, recipe->fill);
+    fill(&p->cropped, preprocess->fill);
     paste(&p->cropped, &p->scratch, left - g->x, top - g->y);
     return CVT_OK;
 }
 
 /* ---- tensor ----------------------------------------------------------------------------------------------------- */
 
-static void fill_table(float table[256], const cvt_recipe *recipe, int channel) {
-    const float mean = (float)recipe->mean[channel], std = (float)recipe->std[channel];
+static void fill_table(float table[256], const cvt_preprocess *preprocess, int channel) {
+    const float mean = (float)preprocess->mean[channel], std = (float)preprocess->std[channel];
     for (int v = 0; v < 256; v++) {
-        table[v] = recipe->rescale ? (float)(v * recipe->rescale_factor) : (float)v;
-        if (recipe->normalize) table[v] = (table[v] - mean) / std;
+        table[v] = preprocess->rescale ? (float)(v * preprocess->rescale_factor) : (float)v;
+        if (preprocess->normalize) table[v] = (table[v] - mean) / std;
     }
 }
 
-static cvt_status make_tensor(cvt_preprocessor *p, const cvt_recipe *recipe, cvt_error *error) {
-    const size_t n = (size_t)p->cropped.width * (size_t)p->cropped.height, channels = (size_t)recipe->channels;
+static cvt_status make_tensor(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_error *error) {
+    const size_t n = (size_t)p->cropped.width * (size_t)p->cropped.height, channels = (size_t)preprocess->channels;
     size_t bytes;
     if (!cvt_mul_size(n, channels * sizeof(float), &bytes)) return cvt_fail_memory(error);
     if (bytes > p->tensor_capacity) {
@@ -123,7 +125,7 @@ static cvt_status make_tensor(cvt_preprocessor *p, const cvt_recipe *recipe, cvt
         p->tensor_capacity = bytes;
     }
     float tables[3][256];
-    for (size_t c = 0; c < channels; c++) fill_table(tables[c], recipe, (int)c);
+    for (size_t c = 0; c < channels; c++) fill_table(tables[c], preprocess, (int)c);
     const uint8_t *from = p->cropped.data;
     for (size_t i = 0; i < n; i++, from += 3)
         for (size_t c = 0; c < channels; c++) p->tensor[c * n + i] = tables[c][from[c]];
@@ -141,21 +143,21 @@ void cvt_preprocessor_free(cvt_preprocessor *p) {
     *p = (cvt_preprocessor){0};
 }
 
-cvt_status cvt_preprocess(cvt_preprocessor *p, const cvt_recipe *recipe, const cvt_decode_options *options,
-                          const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
-                          cvt_error *error) {
+cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
+                              const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
+                              cvt_error *error) {
     *pixels = &p->decoded;
     TRY(cvt_image_decode(&p->decoded, &p->info, bytes, size, options, error));
     if (stop == CVT_STOP_DECODE) return CVT_OK;
     if (!options->ignore_exif) TRY(cvt_pixels_orient(&p->decoded, &p->scratch, p->info.orientation, error));
     if (stop == CVT_STOP_ORIENT) return CVT_OK;
 
-    if (recipe->channels == 1) make_gray(&p->decoded);
+    if (preprocess->channels == 1) make_gray(&p->decoded);
     cvt_geometry g;
-    TRY(cvt_recipe_geometry(&g, recipe, p->decoded.width, p->decoded.height, error));
+    TRY(cvt_preprocess_geometry(&g, preprocess, p->decoded.width, p->decoded.height, error));
     if (stop == CVT_STOP_RESIZE) g = (cvt_geometry){g.full_width, g.full_height, 0, 0, g.full_width, g.full_height};
     TRY(cvt_pixels_limit((uint64_t)g.width, (uint64_t)g.height, options, error));
     *pixels = &p->cropped;
-    TRY(resize_and_crop(p, recipe, &g, error));
-    return stop == CVT_STOP_NONE ? make_tensor(p, recipe, error) : CVT_OK;
+    TRY(resize_and_crop(p, preprocess, &g, error));
+    return stop == CVT_STOP_NONE ? make_tensor(p, preprocess, error) : CVT_OK;
 }

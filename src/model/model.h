@@ -35,8 +35,8 @@ struct cvt_model {
     int64_t *row_parameters;    /* of such a row: those that no earlier row has counted */
     const char **labels;
     int n_labels;
-    cvt_recipe recipe;
-    cvt_error no_recipe; /* why there is none; status CVT_OK if there is one */
+    cvt_preprocess preprocess;
+    cvt_error no_preprocess; /* why there is none; status CVT_OK if there is one */
 };
 
 /* files.c: finds and reads what `path` holds. Errors as cvt_model_open. */

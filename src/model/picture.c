@@ -1,4 +1,4 @@
-/* picture.c - cvt_image: the image side meets the model's recipe. */
+/* picture.c - cvt_image: the image side meets the model's preprocess. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,11 +38,12 @@ cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const
                                  cvt_image_stop stop, cvt_error *error) {
     image->pixels = NULL;
     image->prepare.info.warning[0] = 0;
-    if (model->no_recipe.status != CVT_OK) {
-        if (error) *error = model->no_recipe;
-        return model->no_recipe.status;
+    if (model->no_preprocess.status != CVT_OK) {
+        if (error) *error = model->no_preprocess;
+        return model->no_preprocess.status;
     }
-    return cvt_preprocess(&image->prepare, &model->recipe, &image->options, bytes, size, stop, &image->pixels, error);
+    return cvt_preprocess_run(&image->prepare, &model->preprocess, &image->options, bytes, size, stop, &image->pixels,
+                              error);
 }
 
 cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,

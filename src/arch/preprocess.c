@@ -1,6 +1,7 @@
-/* recipe.c - preprocessing recipes as checkpoints write them. Defaults of the Hugging Face classes: transformers 5.23.
+/* preprocess.c - preprocessing recipes as checkpoints write them. Defaults of the Hugging Face classes:
+ * transformers 5.23.
  */
-#include "arch/recipe.h"
+#include "arch/preprocess.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,22 +12,22 @@
 static const double imagenet_mean[3] = {0.485, 0.456, 0.406}, imagenet_std[3] = {0.229, 0.224, 0.225},
                     half[3] = {0.5, 0.5, 0.5};
 
-static void set_norm(cvt_recipe_spec *spec, const double *mean, const double *std) {
+static void set_norm(cvt_preprocess_spec *spec, const double *mean, const double *std) {
     memcpy(spec->mean, mean, sizeof spec->mean);
     memcpy(spec->std, std, sizeof spec->std);
 }
 
-cvt_recipe_spec cvt_recipe_default(cvt_recipe_kind kind, int size, double crop_pct) {
-    cvt_recipe_spec s = {.kind = kind,
-                         .size = {size, size},
-                         .crop_pct = crop_pct,
-                         .filter = CVT_FILTER_BICUBIC,
-                         .half_even = true,
-                         .do_resize = true,
-                         .do_crop = true,
-                         .do_rescale = true,
-                         .do_normalize = true,
-                         .rescale_factor = 1 / 255.0};
+cvt_preprocess_spec cvt_preprocess_default(cvt_preprocess_kind kind, int size, double crop_pct) {
+    cvt_preprocess_spec s = {.kind = kind,
+                             .size = {size, size},
+                             .crop_pct = crop_pct,
+                             .filter = CVT_FILTER_BICUBIC,
+                             .half_even = true,
+                             .do_resize = true,
+                             .do_crop = true,
+                             .do_rescale = true,
+                             .do_normalize = true,
+                             .rescale_factor = 1 / 255.0};
     set_norm(&s, imagenet_mean, imagenet_std);
     return s;
 }
@@ -93,7 +94,7 @@ static cvt_status read_channels(double *out, int *entries, const cvt_json *value
 
 /* Lists have an entry a channel; of a model of other channels than a picture's 3, whose program may have left 3 there,
  * nothing reads them. */
-static cvt_status check_entries(const cvt_recipe_spec *spec, int channels, const char *mean, const char *std,
+static cvt_status check_entries(const cvt_preprocess_spec *spec, int channels, const char *mean, const char *std,
                                 const char *origin, cvt_error *error) {
     for (int i = 0; i < 2; i++) {
         int n = spec->entries[i];
@@ -105,11 +106,11 @@ static cvt_status check_entries(const cvt_recipe_spec *spec, int channels, const
 }
 
 static cvt_status read_mean(void *field, const cvt_json *value, cvt_error *error) {
-    cvt_recipe_spec *spec = field;
+    cvt_preprocess_spec *spec = field;
     return read_channels(spec->mean, &spec->entries[0], value, -1e6, error);
 }
 static cvt_status read_std(void *field, const cvt_json *value, cvt_error *error) {
-    cvt_recipe_spec *spec = field;
+    cvt_preprocess_spec *spec = field;
     return read_channels(spec->std, &spec->entries[1], value, 0, error);
 }
 
@@ -128,7 +129,7 @@ static cvt_status read_resample(void *field, const cvt_json *value, cvt_error *e
 }
 
 /* Both dialects take null for absent. */
-#define AT(field) offsetof(cvt_recipe_spec, field)
+#define AT(field) offsetof(cvt_preprocess_spec, field)
 #define READER(key, at, reader) \
     { .name = key, .type = CVT_KEY_READER, .nullable = true, .offset = at, .read = reader }
 #define SWITCH(key, at) \
@@ -159,18 +160,18 @@ static const cvt_key hf_resize_keys[] = {
 
 typedef struct processor {
     const char *name, *model_type;
-    cvt_recipe_kind kind;
+    cvt_preprocess_kind kind;
     int size, resize;
     cvt_filter filter;
     const double *mean, *std;
 } processor;
 
 static const processor processors[] = {
-    {"ConvNext", "cvt", CVT_RECIPE_CONVNEXT, 384, 0, CVT_FILTER_BICUBIC, half, half},
-    {"ViT", "vit", CVT_RECIPE_SQUASH, 224, 0, CVT_FILTER_BILINEAR, half, half},
-    {"DeiT", "deit", CVT_RECIPE_SQUASH_CROP, 224, 256, CVT_FILTER_BICUBIC, half, half},
-    {"Pvt", "pvt", CVT_RECIPE_SQUASH, 224, 0, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std},
-    {"Pvt", "pvt_v2", CVT_RECIPE_SQUASH, 224, 0, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std},
+    {"ConvNext", "cvt", CVT_PREPROCESS_CONVNEXT, 384, 0, CVT_FILTER_BICUBIC, half, half},
+    {"ViT", "vit", CVT_PREPROCESS_SQUASH, 224, 0, CVT_FILTER_BILINEAR, half, half},
+    {"DeiT", "deit", CVT_PREPROCESS_SQUASH_CROP, 224, 256, CVT_FILTER_BICUBIC, half, half},
+    {"Pvt", "pvt", CVT_PREPROCESS_SQUASH, 224, 0, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std},
+    {"Pvt", "pvt_v2", CVT_PREPROCESS_SQUASH, 224, 0, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std},
 };
 
 /* "ConvNextImageProcessorFast" is "ConvNext" followed by one of the endings that all mean the same class. */
@@ -201,8 +202,8 @@ static const processor *find_processor(const cvt_json *object, const char *model
 }
 
 /* Switches that would leave pictures of many sizes, or ask for what is not done here. */
-static cvt_status check_switches(const cvt_recipe_spec *spec, const cvt_json *object, bool crops, const char *origin,
-                                 cvt_error *error) {
+static cvt_status check_switches(const cvt_preprocess_spec *spec, const cvt_json *object, bool crops,
+                                 const char *origin, cvt_error *error) {
     if (!spec->do_resize && !(crops && spec->do_crop))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_resize\" is false, but the model reads pictures of one size",
                         origin);
@@ -213,35 +214,35 @@ static cvt_status check_switches(const cvt_recipe_spec *spec, const cvt_json *ob
 }
 
 /* "size" is what pictures are resized to, "crop_size" what is cut out of them. */
-static cvt_status read_crop(cvt_recipe_spec *spec, const cvt_json *object, const char *origin, cvt_error *error) {
+static cvt_status read_crop(cvt_preprocess_spec *spec, const cvt_json *object, const char *origin, cvt_error *error) {
     TRY(cvt_config_read(spec, hf_resize_keys, object, false, NULL, origin, error));
     TRY(cvt_config_read(spec, hf_crop_keys, object, false, NULL, origin, error));
     if (spec->do_crop) return CVT_OK;
-    spec->kind = CVT_RECIPE_SQUASH;
+    spec->kind = CVT_PREPROCESS_SQUASH;
     memcpy(spec->size, spec->resize, sizeof spec->size);
     return CVT_OK;
 }
 
-cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, const char *model_type, int channels,
-                              const char *origin, cvt_error *error) {
+cvt_status cvt_preprocess_read_hf(cvt_preprocess_spec *spec, const cvt_json *object, const char *model_type,
+                                  int channels, const char *origin, cvt_error *error) {
     const char *named;
     const processor *p = find_processor(object, model_type, &named);
     if (!p && named)
         return cvt_fail(error, CVT_CONFIG, "%s: \"image_processor_type\" is \"%s\", which is not known here", origin,
                         named);
     if (!p) return cvt_fail(error, CVT_CONFIG, "%s: names no \"image_processor_type\"", origin);
-    bool added = p->kind == CVT_RECIPE_SQUASH && wants_crop(object); /* any of these classes crops where told to */
+    bool added = p->kind == CVT_PREPROCESS_SQUASH && wants_crop(object); /* any of these classes crops where told to */
     if (added && !member(object, "crop_size"))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_center_crop\" is true, but there is no \"crop_size\"", origin);
-    *spec = cvt_recipe_default(added ? CVT_RECIPE_SQUASH_CROP : p->kind, p->size, 0.875);
+    *spec = cvt_preprocess_default(added ? CVT_PREPROCESS_SQUASH_CROP : p->kind, p->size, 0.875);
     spec->given = true;
     spec->half_even = false;
     spec->filter = (int)p->filter;
     spec->resize[0] = spec->resize[1] = p->resize ? p->resize : p->size;
-    spec->shortest = p->kind != CVT_RECIPE_CONVNEXT && is_shortest(member(object, "size"));
+    spec->shortest = p->kind != CVT_PREPROCESS_CONVNEXT && is_shortest(member(object, "size"));
     set_norm(spec, p->mean, p->std);
     static const char *const size[] = {"size", NULL};
-    bool crops = spec->kind == CVT_RECIPE_SQUASH_CROP;
+    bool crops = spec->kind == CVT_PREPROCESS_SQUASH_CROP;
     TRY(cvt_config_read(spec, hf_keys, object, false, crops ? size : NULL, origin, error));
     TRY(check_entries(spec, channels, "image_mean", "image_std", origin, error));
     TRY(check_switches(spec, object, crops, origin, error));
@@ -251,7 +252,8 @@ cvt_status cvt_recipe_read_hf(cvt_recipe_spec *spec, const cvt_json *object, con
 /* ---- timm ---- */
 
 static const char *const crop_modes[] = {"center", "squash", "border", NULL};
-static const cvt_recipe_kind crop_kinds[] = {CVT_RECIPE_CENTER, CVT_RECIPE_TIMM_SQUASH, CVT_RECIPE_BORDER};
+static const cvt_preprocess_kind crop_kinds[] = {CVT_PREPROCESS_CENTER, CVT_PREPROCESS_TIMM_SQUASH,
+                                                 CVT_PREPROCESS_BORDER};
 static const char *const interpolations[] = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", NULL};
 static const char *const roundings[] = {"floor", "half_even", NULL};
 
@@ -259,7 +261,7 @@ static cvt_status read_crop_mode(void *field, const cvt_json *value, cvt_error *
     const char *text = cvt_json_string(value);
     for (int i = 0; text && crop_modes[i]; i++) {
         if (strcmp(text, crop_modes[i]) != 0) continue;
-        *(cvt_recipe_kind *)field = crop_kinds[i];
+        *(cvt_preprocess_kind *)field = crop_kinds[i];
         return CVT_OK;
     }
     return cvt_fail(error, CVT_CONFIG, "must be \"center\", \"squash\" or \"border\"");
@@ -301,9 +303,9 @@ static const cvt_key timm_keys[] = {
     {0},
 };
 
-cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, int channels, bool strict,
-                                const char *origin, cvt_error *error) {
-    *spec = cvt_recipe_default(CVT_RECIPE_CENTER, 0, 0.875);
+cvt_status cvt_preprocess_read_timm(cvt_preprocess_spec *spec, const cvt_json *object, int channels, bool strict,
+                                    const char *origin, cvt_error *error) {
+    *spec = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 0, 0.875);
     spec->given = true;
     TRY(cvt_config_read(spec, timm_keys, object, strict, NULL, origin, error));
     return check_entries(spec, channels, "mean", "std", origin, error);
@@ -311,28 +313,28 @@ cvt_status cvt_recipe_read_timm(cvt_recipe_spec *spec, const cvt_json *object, i
 
 /* ---- for one input size ---- */
 
-static void set_resize(cvt_recipe *r, cvt_resize how, int height, int width) {
+static void set_resize(cvt_preprocess *r, cvt_resize how, int height, int width) {
     r->resize = how;
     r->resize_height = height;
     r->resize_width = width;
 }
 
-cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int height, int width, int channels,
-                              cvt_error *error) {
+cvt_status cvt_preprocess_resolve(cvt_preprocess *out, const cvt_preprocess_spec *spec, int height, int width,
+                                  int channels, cvt_error *error) {
     if (channels != 1 && channels != 3)
         return cvt_fail(error, CVT_UNSUPPORTED, "a model of %d channels reads no pictures", channels);
-    cvt_recipe r = {.filter = (cvt_filter)spec->filter,
-                    .crop_half_even = spec->half_even,
-                    .channels = channels,
-                    .rescale = spec->do_rescale,
-                    .rescale_factor = spec->rescale_factor,
-                    .normalize = spec->do_normalize};
+    cvt_preprocess r = {.filter = (cvt_filter)spec->filter,
+                        .crop_half_even = spec->half_even,
+                        .channels = channels,
+                        .rescale = spec->do_rescale,
+                        .rescale_factor = spec->rescale_factor,
+                        .normalize = spec->do_normalize};
     memcpy(r.mean, spec->mean, sizeof r.mean);
     memcpy(r.std, spec->std, sizeof r.std);
     int scaled_h = (int)((double)height / spec->crop_pct), scaled_w = (int)((double)width / spec->crop_pct);
     bool square = height == width, crop = true;
     switch (spec->kind) {
-    case CVT_RECIPE_CONVNEXT:
+    case CVT_PREPROCESS_CONVNEXT:
         crop = cvt_min_int(height, width) < 384;
         set_resize(&r,
                    !crop    ? CVT_RESIZE_SQUASH
@@ -340,22 +342,24 @@ cvt_status cvt_recipe_resolve(cvt_recipe *out, const cvt_recipe_spec *spec, int 
                             : CVT_RESIZE_KEEP,
                    crop ? scaled_h : height, crop ? scaled_w : width);
         break;
-    case CVT_RECIPE_SQUASH:
+    case CVT_PREPROCESS_SQUASH:
         if (spec->shortest)
             return cvt_fail(error, CVT_UNSUPPORTED,
                             "the processor's \"size\" is the \"shortest_edge\", which leaves pictures of many sizes");
         set_resize(&r, CVT_RESIZE_SQUASH, height, width);
         crop = false;
         break;
-    case CVT_RECIPE_SQUASH_CROP: /* another input size keeps the file's ratio of resize to crop */
+    case CVT_PREPROCESS_SQUASH_CROP: /* another input size keeps the file's ratio of resize to crop */
         set_resize(&r, spec->shortest ? CVT_RESIZE_SHORTEST : CVT_RESIZE_SQUASH,
                    (int)((int64_t)spec->resize[0] * height / spec->size[0]),
                    (int)((int64_t)spec->resize[1] * width / spec->size[1]));
         crop = spec->do_crop;
         break;
-    case CVT_RECIPE_CENTER: set_resize(&r, square ? CVT_RESIZE_SHORTEST : CVT_RESIZE_KEEP, scaled_h, scaled_w); break;
-    case CVT_RECIPE_TIMM_SQUASH: set_resize(&r, CVT_RESIZE_SQUASH, scaled_h, scaled_w); break;
-    case CVT_RECIPE_BORDER:
+    case CVT_PREPROCESS_CENTER:
+        set_resize(&r, square ? CVT_RESIZE_SHORTEST : CVT_RESIZE_KEEP, scaled_h, scaled_w);
+        break;
+    case CVT_PREPROCESS_TIMM_SQUASH: set_resize(&r, CVT_RESIZE_SQUASH, scaled_h, scaled_w); break;
+    case CVT_PREPROCESS_BORDER:
         set_resize(&r, CVT_RESIZE_BORDER, scaled_h, scaled_w);
         for (int i = 0; i < 3; i++) r.fill[i] = (uint8_t)fmin(255, fmax(0, nearbyint(255 * spec->mean[i])));
         break;
