@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "kernels/finer.h"
+#include "kernels/extensions.h"
 #include "kernels/target.h"
 
 TARGET_BEGIN("amx-tile,amx-bf16,avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kernels/f16.h"
-#include "kernels/finer.h"
+#include "kernels/extensions.h"
 #include "kernels/target.h"
 
 TARGET_BEGIN("avx512fp16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "kernels/finer.h"
+#include "kernels/extensions.h"
 #include "kernels/int8.h"
 #include "kernels/target.h"
 

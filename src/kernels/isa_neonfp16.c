@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kernels/f16.h"
-#include "kernels/finer.h"
+#include "kernels/extensions.h"
 #include "kernels/target.h"
 
 #ifdef __clang__

@@ -46,7 +46,7 @@ void cvt_bundle_close(cvt_bundle *bundle);
 /* labels.c: --labels, else id2label, else label_names, else labels.txt, else the default list for 1000 classes. */
 cvt_status cvt_labels_read(cvt_model *model, const cvt_options *options, cvt_error *error);
 
-/* about.c: the rows of the own listing. */
+/* describe.c: the rows of the own listing. */
 cvt_status cvt_listing_make(cvt_model *model, cvt_error *error);
 
 /* Copies value v of image 0.. of a run into `to` in logical order: maps [C,H,W], the rest as stored. */

@@ -1,4 +1,4 @@
-/* about.c - what a model says of itself: shapes, counts, rows of a listing. */
+/* describe.c - what a model says of itself: shapes, counts, rows of a listing. */
 #include <string.h>
 #include <time.h>
 

@@ -1,4 +1,4 @@
-/* picture.c - cvt_image: the image side meets the model's preprocess. */
+/* image.c - cvt_image: the image side meets the model's preprocess. */
 #include <stdlib.h>
 #include <string.h>
 

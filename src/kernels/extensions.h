@@ -1,7 +1,7 @@
-/* finer.h - products by instructions that not every CPU of a level has: tables of their own in isa_NAME.c, taken into
- * the finer levels of isa.def by the file of the level that has everything else. */
-#ifndef CVT_KERNELS_FINER_H
-#define CVT_KERNELS_FINER_H
+/* extensions.h - products by instructions that not every CPU of a level has: tables of their own in isa_NAME.c, taken
+ * into the finer levels of isa.def by the file of the level that has everything else. */
+#ifndef CVT_KERNELS_EXTENSIONS_H
+#define CVT_KERNELS_EXTENSIONS_H
 
 #include "kernels/kernels.h"
 
