@@ -65,16 +65,16 @@ static void check_size(cvt_builder *b, cvt_value map, const char *key, const int
 
 /* Views that the original makes with functions, not with modules: no rows in listings. */
 static cvt_value as_map(cvt_builder *b, cvt_value tokens, cvt_shape like) {
-    cvtb_listed(b, false);
+    cvtb_in_summary(b, false);
     cvt_value map = cvtb_map(b, tokens, like.d[1], like.d[2]);
-    cvtb_listed(b, true);
+    cvtb_in_summary(b, true);
     return map;
 }
 
 static cvt_value as_tokens(cvt_builder *b, cvt_value map) {
-    cvtb_listed(b, false);
+    cvtb_in_summary(b, false);
     cvt_value tokens = cvtb_tokens(b, map);
-    cvtb_listed(b, true);
+    cvtb_in_summary(b, true);
     return tokens;
 }
 

@@ -29,7 +29,7 @@ struct cvt_builder {
     cvt_str path, pattern; /* of the open scopes, dotted */
     cvt_index indices[CVT_MAX_INDICES];
     int n_indices;
-    bool unlisted;
+    bool left_out;
     scope *scopes;
     int n_scopes;
     cvt_grid grid;  /* of keys in the open scope */
@@ -185,7 +185,7 @@ void cvtb_close(cvt_builder *b) {
     b->grid = s.grid;
 }
 
-void cvtb_listed(cvt_builder *b, bool listed) { b->unlisted = !listed; }
+void cvtb_in_summary(cvt_builder *b, bool in_summary) { b->left_out = !in_summary; }
 
 cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name) {
     if (b->failed) return CVT_NO_VALUE;
@@ -341,7 +341,7 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
     if (b->failed) return CVT_NO_VALUE;
     const char *type = op->type ? op->type(attr) : NULL;
     b->last = node->out[0];
-    if (type && !b->unlisted) add_row(b, type, node->out[0], g->n_nodes - 1);
+    if (type && !b->left_out) add_row(b, type, node->out[0], g->n_nodes - 1);
     if (name) cvtb_close(b);
     return b->failed ? CVT_NO_VALUE : g->nodes[g->n_nodes - 1].out[0];
 }

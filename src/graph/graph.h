@@ -129,7 +129,7 @@ void cvtb_index(cvt_builder *b, char letter, int index);
 void cvtb_close(cvt_builder *b);
 /* Whether the nodes that follow have rows in torchsummary listings: not where the original calls functions that are no
  * modules. At first they have. */
-void cvtb_listed(cvt_builder *b, bool listed);
+void cvtb_in_summary(cvt_builder *b, bool in_summary);
 
 /* Makes a value tappable under the current scope's path, plus ".name" if name is not NULL. Returns v. */
 cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name);
