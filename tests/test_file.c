@@ -183,19 +183,36 @@ static void test_writing(void) {
     unlink(path);
 }
 
-/* A link stays a link, and what it leads to is written. */
+/* A link stays a link, and what it leads to is replaced at once: who has the old file open keeps its bytes, and a
+ * failure leaves it as it was. */
 static void test_link(void) {
     put(at("target"), "old");
-    if (symlink("target", at("link"))) abort();
+    if (symlink("hop", at("link")) || symlink("target", at("hop"))) abort();
     cvt_out out;
     cvt_error error = {0};
+    cvt_file old;
+    bool mapped = cvt_file_map(&old, at("target"), &error) == CVT_OK;
+    bool begun = cvt_out_open(&out, at("link"), &error) == CVT_OK && cvt_out_write(&out, "x", 1, &error) == CVT_OK;
+    cvt_out_abandon(&out);
+    test_case(begun && holds(at("target"), "old"), "a failure leaves what is behind a link", "%s", error.message);
     bool ok = cvt_out_open(&out, at("link"), &error) == CVT_OK && cvt_out_write(&out, "new", 3, &error) == CVT_OK &&
               cvt_out_finish(&out, &error) == CVT_OK;
     struct stat info;
     test_case(ok && lstat(at("link"), &info) == 0 && S_ISLNK(info.st_mode) && holds(at("target"), "new"),
-              "through a link", "%s", error.message);
-    unlink(at("link"));
+              "through two links", "%s", error.message);
+    test_case(mapped && old.size == 3 && !memcmp(old.data, "old", 3), "who has it mapped keeps the old bytes", "no");
+    cvt_file_close(&old);
     unlink(at("target"));
+    ok = cvt_out_open(&out, at("link"), &error) == CVT_OK && cvt_out_write(&out, "made", 4, &error) == CVT_OK &&
+         cvt_out_finish(&out, &error) == CVT_OK;
+    test_case(ok && holds(at("target"), "made") && lstat(at("hop"), &info) == 0 && S_ISLNK(info.st_mode),
+              "a link to nothing: the file is made", "%s", error.message);
+    unlink(at("link"));
+    unlink(at("hop"));
+    unlink(at("target"));
+    if (symlink("circle", at("circle"))) abort();
+    test_case(cvt_out_open(&out, at("circle"), &error) == CVT_OUTPUT, "a link to itself", "%s", error.message);
+    unlink(at("circle"));
 }
 
 static void test_full(void) {

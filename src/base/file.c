@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -179,7 +180,34 @@ static cvt_status fail_output(cvt_out *out, cvt_error *error) {
     return fail_system(error, CVT_OUTPUT, out->path, "cannot be written");
 }
 
-/* True if something other than a regular file stands at path: renaming over it would replace a device or a link. */
+/* A link in there shows a process its own streams (/dev/stdout): what it leads to was opened by someone else. */
+static bool is_of_streams(const char *path) {
+    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
+/* Replaces *path by what the link that it names leads to, link by link, so that the link stays and the file behind it
+ * is replaced; that file need not exist yet. Returns false and errno on failure. */
+static bool follow_links(char **path) {
+    enum { MOST = 40 }; /* as many as Linux follows */
+    for (int i = 0; !is_of_streams(*path); i++) {
+        struct stat info;
+        char target[PATH_MAX];
+        if (lstat(*path, &info) || !S_ISLNK(info.st_mode)) return true;
+        ssize_t n = i < MOST ? readlink(*path, target, sizeof target) : (errno = ELOOP, -1);
+        if (n < 0 || (size_t)n == sizeof target) return false;
+        const char *slash = target[0] == '/' ? NULL : strrchr(*path, '/');
+        int folder = slash ? (int)(slash - *path) + 1 : 0;
+        size_t capacity = (size_t)folder + (size_t)n + 1;
+        char *next = malloc(capacity);
+        if (!next) return false;
+        snprintf(next, capacity, "%.*s%.*s", folder, *path, (int)n, target);
+        free(*path);
+        *path = next;
+    }
+    return true;
+}
+
+/* True if something other than a regular file stands at path: renaming over it would replace a device or a FIFO. */
 static bool is_special(const char *path) {
     struct stat info;
     return lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
@@ -212,8 +240,10 @@ cvt_status cvt_out_open(cvt_out *out, const char *path, cvt_error *error) {
         out->stream = stdout;
         return CVT_OK;
     }
-    int fd = is_special(path) ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666)
-                              : create_beside(&out->temporary, path);
+    int fd = -1;
+    if (follow_links(&out->path))
+        fd = is_special(out->path) ? open(out->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666)
+                                   : create_beside(&out->temporary, out->path);
     if (fd >= 0 && !(out->stream = fdopen(fd, "wb"))) close(fd);
     if (out->stream) return CVT_OK;
     cvt_status status = fail_output(out, error);

@@ -27,9 +27,10 @@ void cvt_file_close(cvt_file *file);
  * again when touched. Does nothing where they are not part of a mapped file. */
 void cvt_file_drop(const cvt_file *file, const void *bytes, size_t n);
 
-/* Writing: a temporary file beside `path`, which appears under its name only when `finish` succeeds. What exists and is
- * no regular file (a device, a FIFO, a link) is written in place; "-" is standard output. The data are handed to the
- * system, not forced to the disk.
+/* Writing: a temporary file beside `path`, which appears under its name only when `finish` succeeds. A link is followed
+ * first: it stays, and the file that it leads to is replaced at once, so that a reader which has that file mapped keeps
+ * the old bytes. A device, a FIFO and what lies in /dev or /proc are written in place; "-" is standard output. The data
+ * are handed to the system, not forced to the disk.
  * Errors: CVT_OUTPUT, naming path. `abandon` is safe after any failure and after `finish`. */
 typedef struct cvt_out {
     char *path, *temporary;
