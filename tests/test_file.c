@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/str.h"
 #include "test.h"
 
 static char folder[] = "build/test_file.XXXXXX";
@@ -153,6 +154,21 @@ static void test_standard_input(const char *name, size_t size, size_t limit, cvt
     waitpid(child, NULL, 0);
 }
 
+/* A message too long for its place keeps its beginning and the fact at its end. */
+static void test_long_message(void) {
+    char path[3001];
+    for (size_t i = 0; i < sizeof path - 1; i++) path[i] = i % 3 ? "\xc3\xa9"[i % 3 - 1] : '/';
+    path[sizeof path - 1] = 0;
+    cvt_file file;
+    cvt_error error = {0};
+    cvt_status status = cvt_file_map(&file, path, &error);
+    size_t n = strlen(error.message);
+    test_case(status == CVT_NOT_FOUND && n < CVT_MESSAGE_MAX && n > CVT_MESSAGE_MAX - 8 &&
+                  cvt_utf8_valid(error.message, n) && !strncmp(error.message, path, 100) &&
+                  strstr(error.message, " ... ") && strstr(error.message, ": no such file"),
+              "a long path does not hide the fact", "%s", error.message);
+}
+
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
 static void test_writing(void) {
@@ -244,6 +260,7 @@ int main(void) {
     test_standard_input("standard input at the limit", 4000, 4000, CVT_OK);
     test_standard_input("standard input over the limit", 4001, 4000, CVT_TOO_LARGE);
     test_standard_input("empty standard input", 0, 4000, CVT_OK);
+    test_long_message();
     test_writing();
     test_link();
     test_full();

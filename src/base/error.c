@@ -2,6 +2,7 @@
 #include "base/error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,14 +30,32 @@ const char *cvt_status_code(cvt_status status) {
     return i < sizeof codes / sizeof codes[0] ? codes[i] : "unknown";
 }
 
+/* Whether a character of UTF-8 begins at s, or the text ends there. */
+static bool begins(const char *s) { return ((unsigned char)*s & 0xc0) != 0x80; }
+
+/* Copies text of n bytes to message. Where it does not fit, its middle is left out: a message begins with the file and
+ * ends with the fact, and a long path in front must not hide the fact. */
+static void copy_message(char message[CVT_MESSAGE_MAX], const char *text, size_t n) {
+    static const char gap[] = " ... ";
+    size_t head = n, tail = n;
+    if (n >= CVT_MESSAGE_MAX) {
+        head = CVT_MESSAGE_MAX / 4;
+        tail = n - (CVT_MESSAGE_MAX - sizeof gap - head);
+        while (!begins(text + head)) head--;
+        while (!begins(text + tail)) tail++;
+    }
+    snprintf(message, CVT_MESSAGE_MAX, "%.*s%s%s", (int)head, text, head < n ? gap : "", text + tail);
+}
+
 /* Formats "text" or "text: tail" into error->message, escaped. */
 __attribute__((format(printf, 3, 0))) static void set_message(cvt_error *error, const char *tail, const char *format,
                                                               va_list args) {
-    char raw[2 * CVT_MESSAGE_MAX];
-    int n = vsnprintf(raw, sizeof raw, format, args);
-    size_t used = n < 0 ? 0 : (size_t)n < sizeof raw ? (size_t)n : sizeof raw - 1;
-    size_t k = cvt_str_escape(error->message, sizeof error->message, raw, used);
-    if (tail) snprintf(error->message + k, sizeof error->message - k, ": %s", tail);
+    char raw[8 * CVT_MESSAGE_MAX], text[8 * CVT_MESSAGE_MAX];
+    int n = vsnprintf(raw, sizeof raw - CVT_MESSAGE_MAX, format, args);
+    size_t room = sizeof raw - CVT_MESSAGE_MAX - 1, used = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
+    size_t k = cvt_str_escape(text, sizeof text - CVT_MESSAGE_MAX - 4, raw, used);
+    if (tail) k += (size_t)snprintf(text + k, sizeof text - k, ": %s", tail);
+    copy_message(error->message, text, k);
 }
 
 cvt_status cvt_fail(cvt_error *error, cvt_status status, const char *format, ...) {
