@@ -15,7 +15,7 @@ warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wm
 for program in test_kernels test_products; do
     # shellcheck disable=SC2086  # both are lists of words
     $cc -std=c17 -D_POSIX_C_SOURCE=200809L -O3 -ffp-contract=off $warnings -Isrc -Itests -o "$out/$program" \
-        tests/$program.c src/kernels/*.c src/base/dtype.c src/base/error.c src/base/num.c src/base/str.c -lm -lpthread
+        tests/$program.c src/kernels/*.c src/kernels/arm/*.c src/base/dtype.c src/base/error.c src/base/num.c src/base/str.c -lm -lpthread
     # shellcheck disable=SC2086
     $run "$out/$program" "$@"
 done

@@ -1,7 +1,7 @@
 /* kernels.h - plain float kernels: no graph types, no malloc, no threads, no libm, no failure.
  *
  * One table of functions per instruction set, chosen once at run time (dispatch.c). ref.c is the oracle of all others:
- * plain loops. The others are instances of the templates in tmpl_*.h.
+ * plain loops. The others are instances of the templates in tmpl/.
  *
  * Bit-identity: what one output element comes to depends on its own row and column and on k, never on m, on the tile it
  * falls in, on alignment or on the neighbours. A product is one chain of multiply-adds (fma where the ISA has it) in
