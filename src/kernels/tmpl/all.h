@@ -38,7 +38,8 @@ static const cvt_product_kernels product_f32 = {.layout = "f32 " TEXT(NV) "x" TE
                                                 .gemm = gemm};
 static const cvt_product_kernels product_int8 = PRODUCT_INT8;
 
-static const cvt_attention_kernels attention_f32 = {attention_panels, attention_pack, attention_scratch, attention};
+static const cvt_attention_kernels attention_f32 = {
+    .panels = attention_panels, .pack = attention_pack, .scratch = attention_scratch, .run = attention};
 
 /* Besides f32: products, then attention, in f16 and int8. */
 #define CVT_KERNEL_TABLE(isa, f16, int8, attention16, attention8) \

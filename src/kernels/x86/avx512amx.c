@@ -124,6 +124,7 @@ const cvt_product_kernels cvt_product_int8_avx512amx = {.layout = INT8_LAYOUT,
                                                         .pack = cvt_int8_pack_avx512vnni,
                                                         .row_size = int8_row_size,
                                                         .rows = int8_rows,
-                                                        .gemm = amx_gemm};
+                                                        .gemm = amx_gemm,
+                                                        .tiles = true};
 
 TARGET_END

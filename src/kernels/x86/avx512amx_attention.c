@@ -201,6 +201,6 @@ static void attend(const cvt_attention *a) {
 }
 
 const cvt_attention_kernels cvt_attention_avx512amx = {
-    .panels = panels_floats, .pack = pack, .scratch = scratch_floats, .run = attend};
+    .panels = panels_floats, .pack = pack, .scratch = scratch_floats, .run = attend, .tiles = true};
 
 TARGET_END
