@@ -22,7 +22,10 @@ ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) $(if $(findstring thread,$(SAN)),,$(OPENMP)) $(LDFLAGS)
 LIBS     := $(shell $(PKG) --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
 
-LIB_SRC  := $(filter-out src/cli/%,$(wildcard src/*.c src/*/*.c))
+# the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
+ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
+	$(filter x86_64% aarch64% arm64%,$(shell $(CC) -dumpmachine)))))
+LIB_SRC  := $(filter-out src/cli/%,$(wildcard src/*.c src/*/*.c $(ISA_DIR:%=src/kernels/%/*.c)))
 CLI_SRC  := $(wildcard src/cli/*.c)
 TEST_SRC := $(wildcard tests/test_*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
@@ -118,6 +121,6 @@ help:
 clean:
 	rm -rf build cvt
 
--include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d)
+-include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
 .PHONY: all tests deps demo check check-arm oracle agreement install help clean

@@ -140,7 +140,8 @@ static void drop_source(void *owner, int param) {
 cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     const cvt_options *options = &m->options;
     const cvt_kernels *kernels = &cvt_kernels_ref;
-    if (!options->reference) TRY(cvt_kernels_get(&kernels, error));
+    if (!options->reference) TRY(cvt_kernels_find(&kernels, NULL, error));
+    kernels = cvt_kernels_for(kernels, m->precision);
     if (options->random_weights)
         TRY(cvt_bind_random(&m->sources, m->graph, options->seed, &m->arena, error));
     else

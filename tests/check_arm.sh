@@ -12,10 +12,10 @@ done
 out=build/arm
 mkdir -p "$out"
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wcast-qual -Werror"
-for program in test_kernels test_products; do
+for program in test_isa test_kernels test_products; do
     # shellcheck disable=SC2086  # both are lists of words
     $cc -std=c17 -D_POSIX_C_SOURCE=200809L -O3 -ffp-contract=off $warnings -Isrc -Itests -o "$out/$program" \
-        tests/$program.c src/kernels/*.c src/base/dtype.c src/base/error.c src/base/num.c src/base/str.c -lm -lpthread
+        tests/$program.c src/kernels/*.c src/kernels/arm/*.c src/base/dtype.c src/base/error.c src/base/num.c src/base/str.c -lm -lpthread
     # shellcheck disable=SC2086
     $run "$out/$program" "$@"
 done

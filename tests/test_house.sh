@@ -26,7 +26,7 @@ rank() {
     esac
 }
 
-findings=$(grep -n '^#include "' src/*/*.[ch] src/*/*.def | while IFS=: read -r file line text; do
+findings=$(grep -rn '^#include "' src --include='*.[ch]' --include='*.def' | while IFS=: read -r file line text; do
     from=$(echo "$file" | cut -d/ -f2)
     to=$(echo "$text" | sed -E 's/#include "([^"\/]*).*/\1/')
     [ "$from" = "$to" ] || [ "$(rank "$to")" -lt "$(rank "$from")" ] || echo "$file:$line includes $to"

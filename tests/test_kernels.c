@@ -3,8 +3,6 @@
  * Where the contract fixes each rounding (packing, products, convolutions, sums) results must be equal bit for bit,
  * whatever the sizes, tails, leading dimensions and alignment; elsewhere they are compared with double and libm.
  * `--bench` measures instead; a table's name keeps to that one. */
-#include <pthread.h>
-
 #include "kernels/kernels.h"
 #include "kernels_bench.h"
 #include "kernels_matrix.h"
@@ -459,45 +457,6 @@ static void test_activations(const cvt_kernels *kernels, report *r) {
     }
 }
 
-/* ---- choosing a table ------------------------------------------------------------------------------------------ */
-
-static void *choose(void *out) { return cvt_kernels_get(out, NULL) == CVT_OK ? out : NULL; }
-
-static void test_dispatch(void) {
-    const cvt_kernels *kernels = NULL, *best = NULL, *chosen[4] = {NULL};
-    cvt_error error;
-    bool forced = true;
-    for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
-        setenv("CVT_ISA", kernels->name, 1);
-        forced = forced && cvt_kernels_get(&best, &error) == CVT_OK && best == kernels;
-        best = kernels;
-    }
-    test_case(forced, "CVT_ISA forces each table", "another came");
-    setenv("CVT_ISA", "z80", 1);
-    const bool refused = cvt_kernels_get(&kernels, &error) == CVT_USAGE && error.status == CVT_USAGE;
-    test_case(refused && strstr(error.message, "z80") && strstr(error.message, "ref, ") &&
-                  strstr(error.message, best->name),
-              "an unknown CVT_ISA lists what runs here", "%s", error.message);
-    unsetenv("CVT_ISA");
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++)
-        if (pthread_create(&threads[i], NULL, choose, &chosen[i])) abort();
-    bool agreed = true;
-    for (int i = 0; i < 4; i++) {
-        pthread_join(threads[i], NULL);
-        agreed = agreed && chosen[i] == best;
-    }
-    test_case(agreed, "four threads get the best table at once", "one got another");
-}
-
-static void test_names(void) {
-    bool found = cvt_act_find("gelu") == CVT_ACT_COUNT && cvt_act_find("gelu_erf") == CVT_ACT_GELU_ERF;
-    for (cvt_act act = CVT_ACT_NONE; act < CVT_ACT_COUNT; act++)
-        found = found && cvt_act_find(cvt_act_name(act)) == act;
-    test_case(found && !strcmp(cvt_act_torch(CVT_ACT_SILU), "SiLU"), "activations have names",
-              "one is not found by its name");
-}
-
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -522,7 +481,5 @@ int main(int argc, char **argv) {
         }
     }
     if (bench) return 0;
-    test_dispatch();
-    test_names();
     return test_end();
 }

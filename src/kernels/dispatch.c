@@ -1,9 +1,13 @@
-/* dispatch.c - which table of kernels this machine runs.
+/* dispatch.c - which tables of kernels this machine runs, and which of them a caller gets.
  *
- * The compiler's runtime reads the CPU's features, and whether the system saves the registers they need, once before
- * main; asking for one is a test of a bit. So there is no state here, and threads may ask at any time. */
+ * The CPU is asked once in a process, at the first call: the instructions behind such a question (cpuid) take some 20
+ * microseconds each in a virtual machine. The list of tables is constant from then on.
+ *
+ * Source for tiles: Linux, Documentation/arch/x86/xstate.rst. */
 #define _DEFAULT_SOURCE /* syscall */
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__x86_64__)
@@ -21,6 +25,8 @@
 #define X(isa, runs) extern const cvt_kernels cvt_kernels_##isa;
 #include "kernels/isa.def"
 #undef X
+
+/* ---- the CPU --------------------------------------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
 /* Not among the names that every compiler's __builtin_cpu_supports knows. The registers are those of AVX. */
@@ -46,19 +52,31 @@ static bool has_fp16(void) {
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 23 & 1);
 }
 
-/* Tiles with int8 and bfloat16, and the system's leave to use them, which a process must ask for: they make its threads
- * larger to switch (arch_prctl(2), ARCH_REQ_XCOMP_PERM for XTILEDATA). */
-static bool has_amx(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)
+enum { TILE_DATA = 18, GET_SUPPORTED = 0x1021, REQUEST = 0x1023 }; /* ARCH_GET_XCOMP_SUPP, ARCH_REQ_XCOMP_PERM */
+
+/* Can the system save the tiles of a thread? This only asks which processes might be permitted to use them. */
+static bool system_has_tiles(void) {
+    uint64_t supported = 0;
+    return syscall(SYS_arch_prctl, GET_SUPPORTED, &supported) == 0 && (supported >> TILE_DATA & 1);
+}
+
+static bool request_tiles(void) { return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0; }
+#else
+static bool system_has_tiles(void) { return false; }
+static bool request_tiles(void) { return false; }
+#endif
+
+/* Tiles with products of int8 and of bfloat16. */
+static bool has_amx(void) {
     unsigned eax, ebx, ecx, edx;
     const unsigned tiles = 1u << 24 | 1u << 25 | 1u << 22, vectors = 1u << 5;
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & tiles) != tiles) return false;
     if (!__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) || (eax & vectors) == 0) return false;
-    return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
-#else
-    return false;
-#endif
+    return system_has_tiles();
 }
+#else
+static bool request_tiles(void) { return false; }
 #endif
 
 #if defined(__aarch64__)
@@ -73,34 +91,84 @@ static bool has_arm(unsigned long bits) {
 }
 #endif
 
-const cvt_kernels *cvt_kernels_at(int i) {
-#define X(isa, runs) \
-    if ((runs) && i-- == 0) return &cvt_kernels_##isa;
+/* ---- the tables that this machine runs ------------------------------------------------------------------------- */
+
+enum {
+#define X(isa, runs) INDEX_##isa,
 #include "kernels/isa.def"
 #undef X
-    return NULL;
+    TABLES
+};
+
+static const cvt_kernels *runnable[TABLES + 1]; /* lowest first; NULL ends them */
+static pthread_once_t probed = PTHREAD_ONCE_INIT;
+
+static void probe(void) {
+    int n = 0;
+#define X(isa, runs) \
+    if (runs) runnable[n++] = &cvt_kernels_##isa;
+#include "kernels/isa.def"
+#undef X
 }
 
-/* CVT_ISA names no table, or one that cannot run here. */
-static cvt_status refuse(const char *name, cvt_error *error) {
+static const cvt_kernels *const *tables(void) {
+    pthread_once(&probed, probe);
+    return runnable;
+}
+
+/* `isa` is the caller's word, or NULL where `name` is that of the environment. */
+static cvt_status refuse(const char *isa, const char *name, cvt_error *error) {
     cvt_str list = {0};
-    const cvt_kernels *kernels;
-    for (int i = 0; (kernels = cvt_kernels_at(i)); i++) cvt_str_print(&list, "%s%s", i ? ", " : "", kernels->name);
+    const cvt_kernels *const *all = tables();
+    for (int i = 0; all[i]; i++) cvt_str_print(&list, "%s%s", i ? ", " : "", all[i]->name);
     cvt_status status = cvt_fail_memory(error);
     if (!list.failed)
-        status = cvt_fail(error, CVT_USAGE, "CVT_ISA=%s cannot run here: this machine runs %s", name, list.data);
+        status = cvt_fail(error, CVT_USAGE, "%s=%s cannot run here: this machine runs %s", isa ? "isa" : "CVT_ISA",
+                          name, list.data);
     cvt_str_free(&list);
     return status;
 }
 
-cvt_status cvt_kernels_get(const cvt_kernels **out, cvt_error *error) {
-    const char *name = getenv("CVT_ISA");
-    const cvt_kernels *kernels, *best = NULL;
-    for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
-        best = kernels;
-        if (name && !strcmp(name, kernels->name)) break;
-    }
-    if (name && *name && !kernels) return refuse(name, error);
+cvt_status cvt_kernels_find(const cvt_kernels **out, const char *isa, cvt_error *error) {
+    const cvt_kernels *const *all = tables(), *best = NULL;
+    if (isa && !*isa) isa = NULL;
+    const char *name = isa ? isa : getenv("CVT_ISA");
+    const bool named = name && *name;
+    for (int i = 0; all[i]; i++)
+        if (!named || !strcmp(name, all[i]->name)) best = all[i];
+    if (!best) return refuse(isa, name, error);
     *out = best;
     return CVT_OK;
+}
+
+/* ---- permission to use tiles ----------------------------------------------------------------------------------- */
+
+static bool permitted;
+static pthread_once_t requested = PTHREAD_ONCE_INIT;
+
+static void request(void) { permitted = request_tiles(); }
+
+/* Does any product or attention of a run in that precision use tiles? Some of its products run in a finer one. */
+static bool needs_tiles(const cvt_kernels *kernels, cvt_precision precision) {
+    for (int p = 0; p <= (int)precision; p++)
+        if (kernels->product[p]->tiles || kernels->attention[p]->tiles) return true;
+    return false;
+}
+
+const cvt_kernels *cvt_kernels_for(const cvt_kernels *kernels, cvt_precision precision) {
+    if (!needs_tiles(kernels, precision)) return kernels;
+    pthread_once(&requested, request);
+    if (permitted) return kernels;
+    const cvt_kernels *const *all = tables(), *lower = kernels;
+    for (int i = 0; all[i] && all[i] != kernels; i++)
+        if (all[i]->product[CVT_PRECISION_F32] == kernels->product[CVT_PRECISION_F32] &&
+            !needs_tiles(all[i], precision))
+            lower = all[i];
+    return lower;
+}
+
+const cvt_kernels *cvt_kernels_at(int i) {
+    const cvt_kernels *const *all = tables();
+    while (i > 0 && *all) all++, i--;
+    return *all ? cvt_kernels_for(*all, CVT_PRECISION_INT8) : NULL;
 }

@@ -1,5 +1,5 @@
-/* extensions.h - products by instructions that not every CPU of a level has: tables of their own in isa_NAME.c, taken
- * into the finer levels of isa.def by the file of the level that has everything else. */
+/* extensions.h - products by instructions that not every CPU of a level has: tables of their own in files of x86/ and
+ * arm/, taken into the finer levels of isa.def by the file of the level that has everything else. */
 #ifndef CVT_KERNELS_EXTENSIONS_H
 #define CVT_KERNELS_EXTENSIONS_H
 

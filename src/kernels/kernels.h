@@ -1,7 +1,7 @@
 /* kernels.h - plain float kernels: no graph types, no malloc, no threads, no libm, no failure.
  *
  * One table of functions per instruction set, chosen once at run time (dispatch.c). ref.c is the oracle of all others:
- * plain loops. The others are instances of the templates in tmpl_*.h.
+ * plain loops. The others are instances of the templates in tmpl/.
  *
  * Bit-identity: what one output element comes to depends on its own row and column and on k, never on m, on the tile it
  * falls in, on alignment or on the neighbours. A product is one chain of multiply-adds (fma where the ISA has it) in
@@ -11,6 +11,7 @@
 #ifndef CVT_KERNELS_KERNELS_H
 #define CVT_KERNELS_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/dtype.h"
@@ -68,6 +69,7 @@ typedef struct cvt_product_kernels {
     void (*rows)(void *to, const float *a, size_t lda, int m,
                  int k); /* makes m rows of A ready; NULL where row_size is 0 */
     void (*gemm)(const cvt_gemm *g);
+    bool tiles; /* gemm uses tiles: see cvt_kernels_for */
 } cvt_product_kernels;
 
 enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128 };
@@ -119,6 +121,7 @@ typedef struct cvt_attention_kernels {
     void (*pack)(float *panels, const cvt_attention_head *h);
     size_t (*scratch)(int t, int s, int d); /* floats */
     void (*run)(const cvt_attention *a);
+    bool tiles; /* run uses tiles: see cvt_kernels_for */
 } cvt_attention_kernels;
 
 typedef struct cvt_kernels {
@@ -157,10 +160,20 @@ typedef struct cvt_kernels {
     double (*peak)(int rounds);
 } cvt_kernels;
 
-/* The table in use: the best one this CPU runs, or the one CVT_ISA names. Probed once; thread-safe.
- * CVT_USAGE: CVT_ISA names none, or one that cannot run here. */
-cvt_status cvt_kernels_get(const cvt_kernels **out, cvt_error *error);
-/* The i-th table that can run here, `ref` first, then rising; NULL past the end. For tests. */
+/* *out is the table called `isa`. Where that is NULL or "", it is the one that CVT_ISA in the environment names; where
+ * that is not set either, the best one that this CPU runs. The CPU is asked once in a process: later calls compare some
+ * names. Nothing of the process changes, and threads may call at the same time.
+ * CVT_USAGE: no table is called so, or this CPU does not run it; *out stays as it is. */
+cvt_status cvt_kernels_find(const cvt_kernels **out, const char *isa, cvt_error *error);
+
+/* The table for a run in that precision; its products and attention must not be called before this function returned
+ * it. It is `kernels`, but where these use tiles (AMX) in that precision the system has to permit that first. It is
+ * asked once in a process, for all threads: on Linux by arch_prctl(ARCH_REQ_XCOMP_PERM), after which a thread that uses
+ * tiles has 8 KiB more to save. If the system refuses, the result is the next lower table with the same kernels in f32.
+ * No table uses tiles in f32, so the bits of a run in f32 do not depend on this, and such a run asks for nothing. */
+const cvt_kernels *cvt_kernels_for(const cvt_kernels *kernels, cvt_precision precision);
+
+/* The i-th table that can run here in every precision, `ref` first, then rising; NULL past the end. For tests. */
 const cvt_kernels *cvt_kernels_at(int i);
 extern const cvt_kernels cvt_kernels_ref;
 

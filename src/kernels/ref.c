@@ -356,7 +356,8 @@ static void attention(const cvt_attention *a) {
     }
 }
 
-static const cvt_attention_kernels attention_f32 = {attention_panels, attention_pack, attention_scratch, attention};
+static const cvt_attention_kernels attention_f32 = {
+    .panels = attention_panels, .pack = attention_pack, .scratch = attention_scratch, .run = attention};
 
 /* ---- depth-wise convolution ------------------------------------------------------------------------------------ */
 

@@ -1,4 +1,5 @@
-/* target.h - what an isa_*.c file needs before its templates: the right to use its instructions, for that file alone.
+/* target.h - what a file of x86/ or arm/ needs before its templates: the right to use its instructions, for that file
+ * alone.
  *
  * TARGET_BEGIN("avx2,fma") ... TARGET_END enclose all functions; headers come before. The feature list is the only
  * place where an instruction set is switched on: no compiler flag does it, so no other code can use it by accident. */

@@ -128,7 +128,7 @@ cvt_row cvt_model_row(const cvt_model *m, cvt_row_style style, int index) {
 
 cvt_status cvt_isa(const char **name, cvt_error *error) {
     const cvt_kernels *kernels;
-    TRY(cvt_kernels_get(&kernels, error));
+    TRY(cvt_kernels_find(&kernels, NULL, error));
     *name = kernels->name;
     return CVT_OK;
 }
@@ -136,7 +136,7 @@ cvt_status cvt_isa(const char **name, cvt_error *error) {
 double cvt_peak_macs(void) {
     enum { ROUNDS = 200000, TRIALS = 5 };
     const cvt_kernels *kernels;
-    if (cvt_kernels_get(&kernels, NULL) != CVT_OK) return 0;
+    if (cvt_kernels_find(&kernels, NULL, NULL) != CVT_OK) return 0;
     double best = 0;
     for (int i = 0; i < TRIALS; i++) {
         struct timespec start, end;

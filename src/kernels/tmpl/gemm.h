@@ -1,0 +1,153 @@
+/* gemm.h - the matrix product: one micro-kernel for each number of rows up to MR and of vectors across up to NV,
+ * and the loops around it.
+ *
+ * A tile of rows x NR outputs, or fewer vectors across in a last panel, stays in registers for one pass over all of k:
+ * a row of a panel of B times scalars broadcast from the rows of A, which need no packing. All rows are taken by one
+ * panel, while the next is prefetched into L2, spread over the tiles; the caller chooses as many rows as stay in cache
+ * meanwhile. Rows are split evenly into tiles, 197 into 32 of 6 and one of 5, not into full ones and a rest. */
+
+/* c[i][j] = (sum a[i][kk] b[kk][j]) * scale[i] + bias[j] + residual[i][j], columns of whole vectors; NULL leaves a step
+ * out. */
+typedef struct tile {
+    size_t k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    float *c;
+    size_t ldc;
+    const float *scale, *bias, *residual;
+    size_t ldr;
+    const float *ahead; /* what to prefetch */
+    size_t step;        /* by how much at a time: AHEAD floats, or 0 to stay */
+} tile;
+
+/* AHEAD: floats prefetched in 4 steps of k. 4 to 8 tiles then bring the whole next panel. */
+enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2 };
+
+/* The steps of a tile: accumulators c00, c01 ..., rows of A a0, a1 ..., vectors of B b0, b1 ... */
+#define TILE_ROW(i)                        \
+    const float *a##i = t->a + i * t->lda; \
+    VECTORS(TILE_ZERO, i)
+#define TILE_ZERO(i, j) vf c##i##j = v_set(0);
+#define TILE_LOAD(i, j) const vf b##j = v_load(b + j * VL);
+#define TILE_MULTIPLY_ROW(i)          \
+    {                                 \
+        const vf x = v_set(a##i[kk]); \
+        VECTORS(TILE_MULTIPLY, i)     \
+    }
+#define TILE_MULTIPLY(i, j)            \
+    c##i##j = v_fma(x, b##j, c##i##j); \
+    V_KEEP(c##i##j);
+#define TILE_STEP                    \
+    {                                \
+        VECTORS(TILE_LOAD, 0)        \
+        TILE_ROWS(TILE_MULTIPLY_ROW) \
+        kk++, b += NR;               \
+    }
+#define TILE_SCALE_ROW(i) VECTORS(TILE_SCALE, i)
+#define TILE_SCALE(i, j) c##i##j *= v_set(t->scale[i]);
+#define TILE_BIAS_ROW(i) VECTORS(TILE_BIAS, i)
+#define TILE_BIAS(i, j) c##i##j += v_load(t->bias + j * VL);
+#define TILE_RESIDUAL_ROW(i) VECTORS(TILE_RESIDUAL, i)
+#define TILE_RESIDUAL(i, j) c##i##j += v_load(t->residual + i * t->ldr + j * VL);
+#define TILE_STORE_ROW(i) VECTORS(TILE_STORE, i)
+#define TILE_STORE(i, j) v_store(t->c + i * t->ldc + j * VL, c##i##j);
+
+/* tile_1x4 ... tile_6x4, and as many of fewer vectors */
+#define TILE_NAME(rows, across) JOIN(JOIN(tile_, rows), JOIN(x, across))
+#if MR == 6
+#define TILES(across) \
+    { TILES_4(across), TILE_NAME(5, across), TILE_NAME(6, across) }
+#else
+#define TILES(across) \
+    { TILES_4(across) }
+#endif
+#define TILES_4(across) TILE_NAME(1, across), TILE_NAME(2, across), TILE_NAME(3, across), TILE_NAME(4, across)
+
+#define ACROSS 1
+#undef VECTORS
+#define VECTORS VECTORS_1
+#include "kernels/tmpl/tiles.h"
+#define ACROSS 2
+#undef VECTORS
+#define VECTORS VECTORS_2
+#include "kernels/tmpl/tiles.h"
+#if NV == 4
+#define ACROSS 3
+#undef VECTORS
+#define VECTORS VECTORS_3
+#include "kernels/tmpl/tiles.h"
+#define ACROSS 4
+#undef VECTORS
+#define VECTORS VECTORS_4
+#include "kernels/tmpl/tiles.h"
+#endif
+
+static void run_tile(const tile *t, size_t rows, size_t vectors) {
+    static void (*const tiles[NV][MR])(const tile *) = {
+        TILES(1),
+        TILES(2),
+#if NV == 4
+        TILES(3),
+        TILES(4),
+#endif
+    };
+    tiles[vectors - 1][rows - 1](t);
+}
+
+/* A tile that cannot go straight to C: an activation follows, or the last vector is not full. */
+static void run_tile_aside(const tile *t, size_t rows, size_t columns, cvt_act act) {
+    _Alignas(64) float aside[(MR + 1) * NR];
+    const size_t vectors = (columns + VL - 1) / VL;
+    tile raw = *t;
+    raw.c = aside;
+    raw.ldc = vectors * VL;
+    raw.residual = NULL;
+    run_tile(&raw, rows, vectors);
+    finish_tile(aside, vectors, rows, columns, act, t->c, t->ldc, t->residual, t->ldr);
+}
+
+/* One panel, `columns` wide, for all rows, which fall into `tiles` tiles. t: at row 0; next: the panel that follows, or
+ * NULL. */
+static void run_panel(tile t, size_t m, size_t tiles, size_t columns, cvt_act act, const float *next) {
+    const size_t each = t.k / 4 * AHEAD, panel = t.k * NR;
+    for (size_t i = 0, fetched = 0; i < tiles; i++, fetched += each) {
+        const size_t rows = m / tiles + (i < m % tiles);
+        t.step = next && fetched < panel ? AHEAD : 0;
+        t.ahead = t.step ? next + fetched : t.b;
+        if (act == CVT_ACT_NONE && columns % VL == 0)
+            run_tile(&t, rows, columns / VL);
+        else
+            run_tile_aside(&t, rows, columns, act);
+        t.a += rows * t.lda;
+        t.c += rows * t.ldc;
+        if (t.scale) t.scale += rows;
+        if (t.residual) t.residual += rows * t.ldr;
+    }
+}
+
+/* The product of cvt_kernels.gemm, its rows multiplied by scale[m] (or NULL) before anything else follows. */
+static void multiply(const cvt_gemm *g, const float *scale) {
+    const size_t m = (size_t)g->m, n = (size_t)g->n, k = (size_t)g->k, tiles = (m + MR - 1) / MR;
+    const float *b = g->b;
+    float last_bias[NR] = {0};
+    if (g->bias) memcpy(last_bias, g->bias + n / NR * NR, n % NR * sizeof *last_bias);
+    tile t = {.k = k,
+              .a = g->a,
+              .lda = g->lda,
+              .c = g->c,
+              .ldc = g->ldc,
+              .scale = scale,
+              .residual = g->residual,
+              .ldr = g->ldr};
+    for (size_t j = 0; j < n; j += NR) {
+        const size_t columns = n - j;
+        t.b = b + j * k;
+        t.c = g->c + j;
+        if (g->residual) t.residual = g->residual + j;
+        if (g->bias) t.bias = columns < NR ? last_bias : g->bias + j;
+        run_panel(t, m, tiles, columns < NR ? columns : NR, g->act, columns > NR ? t.b + k * NR : g->next);
+    }
+}
+
+static void gemm(const cvt_gemm *g) { multiply(g, NULL); }

@@ -1,0 +1,119 @@
+/* int8.h - products in int8: the micro-kernels of gemm.h with sums of small integers in place of
+ * multiply-adds. Besides what int8_rows.h asks for, the including file defines
+ *   v_dot(sum, a, b)   sum + the products of a group, lane by lane; a holds the same group in every lane */
+
+#include "kernels/tmpl/int8_rows.h"
+#include "kernels/tmpl/int8_pack.h"
+
+enum { DOT_LINE = NR * DOT_GROUP };
+
+/* ---- product --------------------------------------------------------------------------------------------------- */
+
+typedef struct dot_tile {
+    size_t groups;
+    const char *a; /* rows made ready */
+    size_t size;
+    const char *panel;
+    const float *bias;
+    float *c; /* all NR columns */
+    size_t ldc;
+    const char *ahead; /* what to prefetch, a line a group */
+    size_t step;
+} dot_tile;
+
+INLINE vi dot_word(const char *p) {
+    float word;
+    memcpy(&word, p, sizeof word);
+    return (vi)v_set(word);
+}
+
+INLINE vi dot_load(const char *p) { return (vi)v_load((const float *)(const void *)p); }
+
+#define DOT_ROW(i)                         \
+    const char *a##i = t->a + i * t->size; \
+    VECTORS(DOT_ZERO, i)
+#define DOT_ZERO(i, j) vi c##i##j = (vi)v_set(0);
+#define DOT_LOAD(i, j) const vi b##j = dot_load(b + j * VL * sizeof(int));
+#define DOT_MULTIPLY_ROW(i)                            \
+    {                                                  \
+        const vi x = dot_word(a##i + g * sizeof(int)); \
+        VECTORS(DOT_MULTIPLY, i)                       \
+    }
+#define DOT_MULTIPLY(i, j)             \
+    c##i##j = v_dot(c##i##j, x, b##j); \
+    V_KEEP(c##i##j);
+#define DOT_FINISH_ROW(i)                                                                    \
+    {                                                                                        \
+        const cvt_int8_row *row = (const cvt_int8_row *)(const void *)(a##i + t->size - 64); \
+        const vf scale = v_set(row->scale), shift = v_set(row->shift);                       \
+        VECTORS(DOT_FINISH, i)                                                               \
+    }
+#define DOT_FINISH(i, j)                                                                          \
+    {                                                                                             \
+        vf y = v_fma(__builtin_convertvector(c##i##j, vf), scale, shift * v_load(sums + j * VL)); \
+        y = v_fma(y, v_load(factors + j * VL), v_load(t->bias + j * VL));                         \
+        v_store(t->c + i * t->ldc + j * VL, y);                                                   \
+    }
+
+#define ROWS 1
+#include "kernels/tmpl/int8_tile.h"
+#define ROWS 2
+#include "kernels/tmpl/int8_tile.h"
+#define ROWS 3
+#include "kernels/tmpl/int8_tile.h"
+#define ROWS 4
+#include "kernels/tmpl/int8_tile.h"
+#if MR == 6
+#define ROWS 5
+#include "kernels/tmpl/int8_tile.h"
+#define ROWS 6
+#include "kernels/tmpl/int8_tile.h"
+#endif
+
+static void run_dot_tile(const dot_tile *t, size_t rows) {
+    static void (*const tiles[])(const dot_tile *) = {
+        dot_tile_1,
+        dot_tile_2,
+        dot_tile_3,
+        dot_tile_4,
+#if MR == 6
+        dot_tile_5,
+        dot_tile_6,
+#endif
+    };
+    tiles[rows - 1](t);
+}
+
+static void int8_gemm(const cvt_gemm *g) {
+    const size_t m = (size_t)g->m, n = (size_t)g->n, panel = int8_panel_size(g->k), tiles = (m + MR - 1) / MR;
+    _Alignas(64) float aside[(MR + 1) * NR], bias[NR];
+    dot_tile t = {.groups = ((size_t)g->k + DOT_GROUP - 1) / DOT_GROUP, .size = int8_row_size(g->k), .bias = bias};
+    for (size_t j = 0; j < n; j += NR) {
+        const size_t columns = n - j < NR ? n - j : NR;
+        memset(bias, 0, sizeof bias);
+        if (g->bias) memcpy(bias, g->bias + j, columns * sizeof *bias);
+        t.panel = (const char *)g->b + j / NR * panel;
+        const char *next = j + NR < n ? t.panel + panel : g->next;
+        for (size_t i = 0, row = 0; i < tiles; i++) {
+            const size_t rows = m / tiles + (i < m % tiles), fetched = i * t.groups * 64;
+            const bool straight = g->act == CVT_ACT_NONE && columns == NR && !g->residual;
+            float *c = g->c + row * g->ldc + j;
+            t.a = (const char *)g->a + row * t.size;
+            t.c = straight ? c : aside;
+            t.ldc = straight ? g->ldc : NR;
+            t.step = next && fetched < panel ? 64 : 0;
+            t.ahead = t.step ? next + fetched : t.panel;
+            run_dot_tile(&t, rows);
+            if (!straight)
+                finish_tile(aside, NV, rows, columns, g->act, c, g->ldc,
+                            g->residual ? g->residual + row * g->ldr + j : NULL, g->ldr);
+            row += rows;
+        }
+    }
+}
+
+#define PRODUCT_INT8                                                                                        \
+    {                                                                                                       \
+        .layout = INT8_LAYOUT, .panel_size = int8_panel_size, .pack = int8_pack, .row_size = int8_row_size, \
+        .rows = int8_rows, .gemm = int8_gemm,                                                               \
+    }

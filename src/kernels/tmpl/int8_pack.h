@@ -1,0 +1,113 @@
+/* int8_pack.h - panels of weights in int8, as cvt_int8_pack makes them: a group of neighbours along k is a 32-bit
+ * word, and words are transposed like the floats of pack.h, VL columns by 4 words at a time. The sums of columns
+ * are products by 1. Rows that are not int8 yet, or not in whole words, pass through a buffer. */
+
+enum { INT8_STAGE = 256 }; /* steps of k in that buffer; a multiple of DOT_DEPTH, VL and 4 words */
+#if DOT_GROUP == 4
+typedef int8_t weight_t;
+enum { DOT_ONES = 0x01010101 };
+#else
+typedef int16_t weight_t;
+enum { DOT_ONES = 0x00010001 };
+#endif
+typedef weight_t weight_v __attribute__((vector_size(VL * sizeof(weight_t))));
+
+/* n weights of a row as f32: where they lie, or in `room`. */
+INLINE const float *weights_at(float *room, const unsigned char *row, cvt_dtype dtype, size_t first, size_t n) {
+    row += first * size_of(dtype);
+    if (dtype == CVT_F32) return (const float *)(const void *)row;
+    widen(room, row, dtype, n);
+    return room;
+}
+
+/* t of a row, and 1 / t to round by; 0: all of v is 0. */
+static float weight_scale(float *inverse, const unsigned char *row, cvt_dtype dtype, size_t k) {
+    *inverse = 1;
+    if (dtype == CVT_I8) return 1;
+    const size_t piece = dtype == CVT_F32 ? k : INT8_STAGE;
+    float room[INT8_STAGE];
+    range r[2] = {NO_RANGE, NO_RANGE};
+    for (size_t first = 0; first < k; first += piece) {
+        const size_t n = k - first < piece ? k - first : piece;
+        range_add(r, weights_at(room, row, dtype, first, n), n);
+    }
+    const vf high = v_max(r[0].high, r[1].high), low = v_min(r[0].low, r[1].low);
+    const float most = v_largest(v_max(high, -low)), odd = v_sum(r[0].odd + r[1].odd);
+    const bool counts = odd == 0 && most > 1e-30f; /* odd is NaN where a weight is not finite */
+    *inverse = counts ? 127 / most : 0;
+    return odd == 0 ? counts ? most / 127 : 0 : cvt_bits_to_f32(0x7fc00000u);
+}
+
+/* v of n weights of a row, and 0 up to INT8_STAGE. */
+static void stage_weights(weight_t *to, const unsigned char *row, cvt_dtype dtype, float inverse, size_t first,
+                          size_t n) {
+    const vf shifter = v_set(0x1.8p23f); /* adding it rounds to an integer, to even from halfway */
+    float room[INT8_STAGE];
+    memset(to + n, 0, (INT8_STAGE - n) * sizeof *to);
+    if (dtype == CVT_I8) {
+        for (size_t i = 0; i < n; i++) to[i] = ((const int8_t *)row)[first + i];
+        return;
+    }
+    if (inverse == 0) {
+        memset(to, 0, n * sizeof *to);
+        return;
+    }
+    const float *w = weights_at(room, row, dtype, first, n);
+    for (size_t i = 0; i < n; i += VL) {
+        const vf x = v_load_n(w + i, n - i < VL ? n - i : VL) * v_set(inverse) + shifter;
+        const weight_v v = __builtin_convertvector((vu)x - (vu)shifter, weight_v);
+        memcpy(to + i, &v, sizeof v);
+    }
+}
+
+/* dst[word][0..VL) = rows[j * ld + word]; returns the sums of columns. In 4 words of a row all may be read. */
+INLINE vi transpose_words(float *dst, const float *rows, size_t ld, size_t words, vi sums) {
+    const vi ones = (vi)((vu){0} + (unsigned)DOT_ONES);
+    for (size_t first = 0; first < words; first += 4) {
+        vf x[4];
+        for (size_t i = 0; i < 4; i++) x[i] = v_load_rows4(rows + i * ld + first, ld);
+        v_transpose4(x);
+        for (size_t i = 0; i < 4 && first + i < words; i++) {
+            v_store(dst + (first + i) * NR, x[i]);
+            sums = v_dot(sums, ones, (vi)x[i]);
+        }
+    }
+    return sums;
+}
+
+/* VL columns of a panel from `panel` on, of which the first `columns` exist. */
+static void int8_pack_columns(float *panel, const unsigned char *w, cvt_dtype dtype, size_t ldw, size_t k,
+                              size_t columns, const float *scale) {
+    const size_t row = ldw * size_of(dtype), depth = (k + DOT_DEPTH - 1) / DOT_DEPTH * DOT_DEPTH;
+    float t[VL] = {0}, inverse[VL], *values = panel + 2 * NR;
+    for (size_t j = 0; j < columns; j++)
+        t[j] = weight_scale(&inverse[j], w + j * row, dtype, k) * (scale ? scale[j] : 1);
+    v_store(panel, v_load(t));
+    vi sums = (vi)v_set(0);
+    size_t done = 0;
+    if (dtype == CVT_I8 && DOT_GROUP == 4 && columns == VL && ldw % 4 == 0) {
+        done = k / 16 * 16;
+        sums = transpose_words(values, (const float *)(const void *)w, ldw / 4, done / 4, sums);
+    }
+    weight_t stage[VL * INT8_STAGE];
+    memset(stage, 0, done < depth ? sizeof stage : 0);
+    for (size_t n; done < depth; done += n) {
+        n = depth - done < INT8_STAGE ? depth - done : INT8_STAGE;
+        const size_t stored = done > k ? 0 : k - done < n ? k - done : n;
+        for (size_t j = 0; j < columns; j++)
+            stage_weights(stage + j * INT8_STAGE, w + j * row, dtype, inverse[j], done, stored);
+        sums = transpose_words(values + done / DOT_GROUP * NR, (const float *)(const void *)stage,
+                               INT8_STAGE / DOT_GROUP, n / DOT_GROUP, sums);
+    }
+    v_store(panel + NR, __builtin_convertvector(sums, vf));
+}
+
+static void int8_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+    const size_t all = (size_t)columns, used = (2 + ((size_t)k + DOT_DEPTH - 1) / DOT_DEPTH * DOT_DEPTH / DOT_GROUP);
+    for (size_t j = 0; j < NR; j += VL) {
+        const size_t n = j >= all ? 0 : all - j < VL ? all - j : VL;
+        const unsigned char *rows = (const unsigned char *)w + (n ? j * ldw * size_of(dtype) : 0);
+        int8_pack_columns((float *)panel + j, rows, dtype, ldw, (size_t)k, n, scale && n ? scale + j : NULL);
+    }
+    memset((float *)panel + used * NR, 0, int8_panel_size(k) - used * NR * sizeof(float));
+}

@@ -1,0 +1,26 @@
+/* avx2.c - all kernels for AVX2, FMA and F16C; the finer level shares them, with products of its own. */
+#include <immintrin.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "kernels/extensions.h"
+#include "kernels/int8.h"
+#include "kernels/kernels.h"
+#include "kernels/target.h"
+
+TARGET_BEGIN("avx2,fma,f16c")
+
+#include "kernels/x86/vectors_avx2.h"
+
+#define DOT_GROUP 2
+#define DOT_DEPTH 2
+enum { DOT_OFFSET = 0 };
+typedef int16_t dot_t;
+#define v_dot(sum, a, b) ((sum) + (vi)_mm256_madd_epi16((__m256i)(a), (__m256i)(b)))
+
+#include "kernels/tmpl/all.h"
+
+CVT_KERNEL_TABLE(avx2, &product_f32, &product_int8, &attention_f32, &attention_f32)
+CVT_KERNEL_TABLE(avx2vnni, &product_f32, &cvt_product_int8_avx2vnni, &attention_f32, &attention_f32)
+
+TARGET_END
