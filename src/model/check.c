@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "model/model.h"
+#include "ops/precision.h"
 
 /* Checks `count` elements of the tensor of parameter p, or of the one that has `ending` behind its name; the first is
  * element `first`. */
