@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "kernels/int8.h"
 #include "model/model.h"
+#include "ops/precision.h"
 
 typedef struct saving {
     const cvt_model *model;

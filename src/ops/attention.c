@@ -1,7 +1,7 @@
 /* attention.c - softmax(scale q k^T) v per head, over tiles of query rows: the T x S matrix exists only where it is
  * tapped. */
-#include "graph/op.h"
 #include "ops/heads.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 
 typedef struct attr {

@@ -3,7 +3,7 @@
 #ifndef CVT_OPS_AXIS_H
 #define CVT_OPS_AXIS_H
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 
 typedef struct cvt_axis {

@@ -2,7 +2,7 @@
 #ifndef CVT_OPS_CONV_H
 #define CVT_OPS_CONV_H
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 
 /* The output map of a convolution of the described node's input; records an error if the kernel does not fit. */

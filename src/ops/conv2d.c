@@ -1,9 +1,9 @@
 /* conv2d.c - dense convolution as a product over gathered rows; 1x1 with stride 1 is a product as it stands. Of one
  * map, or of many small ones that follow each other as tokens: each has borders of its own. */
 #include "base/num.h"
-#include "graph/op.h"
 #include "kernels/window.h"
 #include "ops/conv.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/product.h"
 #include "ops/rows.h"

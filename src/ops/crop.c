@@ -1,7 +1,7 @@
 /* crop.c - a window of a map. */
 #include <string.h>
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 
 typedef struct attr {

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "base/num.h"
-#include "graph/op.h"
 #include "ops/conv.h"
 #include "ops/fold.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 

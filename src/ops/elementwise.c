@@ -1,6 +1,6 @@
 /* elementwise.c - activation, add, multiply and scale as ops of their own; passes mostly fold the first two into the
  * product before. */
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 

@@ -2,7 +2,7 @@
 #ifndef CVT_OPS_FOLD_H
 #define CVT_OPS_FOLD_H
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 
 typedef struct cvt_fold {
     const float *scale, *shift; /* scale NULL: none; shift NULL: none */

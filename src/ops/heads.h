@@ -3,7 +3,7 @@
 #ifndef CVT_OPS_HEADS_H
 #define CVT_OPS_HEADS_H
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/rows.h"
 
 /* t, s, d, dv: queries, keys, channels of a key and of a value, of one head of one group. */

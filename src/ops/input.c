@@ -1,5 +1,5 @@
 /* input.c - a network's input: the caller's NCHW tensor, stored as [H*W, C] like every map. */
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 
 typedef struct attr {

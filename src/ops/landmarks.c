@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/product.h"
 

@@ -1,5 +1,5 @@
 /* linear.c - y = x W^T + b over the last axis. */
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/product.h"
 

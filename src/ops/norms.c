@@ -1,8 +1,8 @@
 /* norms.c - batch norm with running statistics, and layer norm. */
 #include <math.h>
 
-#include "graph/op.h"
 #include "ops/fold.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 

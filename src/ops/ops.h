@@ -32,8 +32,7 @@ cvt_value cvtb_linear(cvt_builder *b, cvt_value x, const char *name, int out, bo
 
 /* (x - running_mean) / sqrt(running_var + eps) * weight + bias per channel of a map. */
 cvt_value cvtb_batch_norm(cvt_builder *b, cvt_value map, const char *name, float eps);
-/* The same with mean and biased variance of the images of the pass, over which it batch_dependent them; running
- * statistics are stored and not read. */
+/* The same with mean and biased variance over all images of the pass; running statistics are stored and not read. */
 cvt_value cvtb_pass_norm(cvt_builder *b, cvt_value map, const char *name, float eps);
 /* Over the channels of each token or pixel; biased variance. weight [C], bias [C]. */
 cvt_value cvtb_layer_norm(cvt_builder *b, cvt_value x, const char *name, float eps);

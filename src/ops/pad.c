@@ -1,7 +1,7 @@
 /* pad.c - rows of zeros in front of tokens. */
 #include <string.h>
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 
 typedef struct attr {

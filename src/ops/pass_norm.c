@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "base/num.h"
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 

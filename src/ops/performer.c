@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/product.h"
 #include "ops/rows.h"

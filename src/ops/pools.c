@@ -1,7 +1,7 @@
 /* pools.c - the mean over all tokens or over runs of them, average pooling of a map, and adaptive average pooling. */
 #include "base/num.h"
-#include "graph/op.h"
 #include "kernels/window.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 

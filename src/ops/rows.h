@@ -2,7 +2,7 @@
 #ifndef CVT_OPS_ROWS_H
 #define CVT_OPS_ROWS_H
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 
 /* Rows of one image in pieces of at most `block`: tiles are numbered image by image. */
 typedef struct cvt_rows {

@@ -1,7 +1,7 @@
 /* token_conv.c - depth-wise convolution along the tokens, one kernel for all channels of a head: run as a convolution
  * of a map one pixel wide, with the kernels spread over their channels. */
-#include "graph/op.h"
 #include "ops/conv.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 

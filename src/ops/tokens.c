@@ -1,7 +1,7 @@
 /* tokens.c - a stored token that is the same for every image, and putting tokens above tokens. */
 #include <string.h>
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 
 static int one_per_image(const void *p, int n) {

@@ -1,7 +1,7 @@
 /* unfold.c - the windows of a map as tokens. */
 #include "base/num.h"
-#include "graph/op.h"
 #include "kernels/window.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 

@@ -1,5 +1,5 @@
 /* views.c - ops that only look at their input differently: no step, no memory. */
-#include "graph/op.h"
+#include "ops/lowering.h"
 #include "ops/ops.h"
 
 static size_t at_start(const cvt_node *node, const cvt_graph *graph) {

@@ -1,6 +1,7 @@
 /* passes.c - fusion. A node folds into the entry that makes its input when that entry's op can take it, nothing has
  * been folded in that comes later in the order norm, activation, residual, and nobody else reads the value between. */
 #include "ops/ops.h"
+#include "ops/precision.h"
 #include "plan/plan.h"
 
 typedef struct state {

@@ -7,69 +7,6 @@
 #include "base/num.h"
 #include "ops/ops.h"
 
-typedef struct step_list {
-    cvt_step *steps;
-    int n, capacity;
-} step_list;
-
-/* ---- what ops call while they lower ---- */
-
-void *cvt_lowering_alloc(cvt_lowering *l, size_t size) {
-    void *p = l->failed ? NULL : cvt_arena_alloc(l->arena, size ? size : 1);
-    if (!p) l->failed = true;
-    return p;
-}
-
-float *cvt_lowering_floats(cvt_lowering *l, size_t count) {
-    size_t size;
-    if (!cvt_mul_size(count, sizeof(float), &size)) l->failed = true;
-    return l->failed ? NULL : cvt_lowering_alloc(l, size);
-}
-
-const float *cvt_lowering_param(cvt_lowering *l, int param) {
-    size_t count = l->graph->params[param].count;
-    float *wide = cvt_lowering_floats(l, count);
-    if (wide) cvt_source_widen(wide, l->sources[param], &l->graph->params[param]);
-    return wide;
-}
-
-const float *cvt_lowering_scales(cvt_lowering *l, cvt_source w, int n, const float *scale) {
-    if (!w.scales || !scale) return w.scales ? w.scales : scale;
-    float *both = cvt_lowering_floats(l, (size_t)n);
-    for (int i = 0; both && i < n; i++) both[i] = w.scales[i] * scale[i];
-    return both;
-}
-
-void cvt_lowering_scratch(cvt_lowering *l, size_t floats) {
-    if (floats > l->scratch) l->scratch = floats;
-}
-
-void cvt_lowering_drop(cvt_lowering *l, int param) {
-    if (l->drop) l->drop(l->owner, param);
-}
-
-void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args, size_t size,
-                       int (*tiles)(const void *, int), void (*run)(const void *, const cvt_context *, int)) {
-    step_list *list = l->steps;
-    void *kept = cvt_lowering_alloc(l, size);
-    if (l->failed) return;
-    memcpy(kept, args, size);
-    if (list->n == list->capacity) {
-        int capacity = list->capacity ? 2 * list->capacity : 256;
-        cvt_step *steps = realloc(list->steps, (size_t)capacity * sizeof *steps);
-        if (!steps) {
-            l->failed = true;
-            return;
-        }
-        list->steps = steps;
-        list->capacity = capacity;
-    }
-    if (list->n && list->steps[list->n - 1].node == w->node) list->steps[list->n - 1].macs = 0;
-    list->steps[list->n++] = (cvt_step){w->node, kept, tiles, run, w->node->macs};
-}
-
-/* ---- the plan ---- */
-
 /* Tables used while planning. */
 typedef struct tables {
     int *uses; /* of every value: how many nodes read it */
@@ -104,7 +41,7 @@ static void free_tables(tables *t) {
 }
 
 static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources, const cvt_plan_options *options) {
-    step_list list = {0};
+    cvt_steps list = {0};
     cvt_lowering l = {.kernels = plan->kernels,
                       .graph = plan->graph,
                       .refs = plan->refs,
@@ -121,7 +58,7 @@ static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources
         l.workspace = t->workspaces[i];
         w->node->op->lower(&l, w);
     }
-    plan->steps = list.steps;
+    plan->steps = list.step;
     plan->n_steps = list.n;
     plan->scratch = l.scratch;
     return !l.failed;

@@ -3,7 +3,7 @@
 #ifndef CVT_PLAN_PLAN_H
 #define CVT_PLAN_PLAN_H
 
-#include "graph/op.h"
+#include "ops/lowering.h"
 
 typedef struct cvt_plan {
     const cvt_graph *graph;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "graph/op.h"
+#include "ops/precision.h"
 
 typedef struct binding {
     const cvt_graph *graph;

@@ -2,7 +2,8 @@
 #ifndef CVT_WEIGHTS_BIND_H
 #define CVT_WEIGHTS_BIND_H
 
-#include "graph/op.h"
+#include "graph/source.h"
+#include "kernels/kernels.h"
 #include "weights/names.h"
 
 /* The metadata of a file whose products' weights may be int8: each NAME, I8, has a tensor NAME.scale, F32, one for each

@@ -1,0 +1,66 @@
+/* lowering.c - what ops call while they are lowered: memory of the plan, parameters as f32, and the list of steps. */
+#include "ops/lowering.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+void *cvt_lowering_alloc(cvt_lowering *l, size_t size) {
+    void *p = l->failed ? NULL : cvt_arena_alloc(l->arena, size ? size : 1);
+    if (!p) l->failed = true;
+    return p;
+}
+
+float *cvt_lowering_floats(cvt_lowering *l, size_t count) {
+    size_t size;
+    if (!cvt_mul_size(count, sizeof(float), &size)) l->failed = true;
+    return l->failed ? NULL : cvt_lowering_alloc(l, size);
+}
+
+const float *cvt_lowering_param(cvt_lowering *l, int param) {
+    size_t count = l->graph->params[param].count;
+    float *wide = cvt_lowering_floats(l, count);
+    if (wide) cvt_source_widen(wide, l->sources[param], &l->graph->params[param]);
+    return wide;
+}
+
+const float *cvt_lowering_scales(cvt_lowering *l, cvt_source w, int n, const float *scale) {
+    if (!w.scales || !scale) return w.scales ? w.scales : scale;
+    float *both = cvt_lowering_floats(l, (size_t)n);
+    for (int i = 0; both && i < n; i++) both[i] = w.scales[i] * scale[i];
+    return both;
+}
+
+void cvt_lowering_scratch(cvt_lowering *l, size_t floats) {
+    if (floats > l->scratch) l->scratch = floats;
+}
+
+void cvt_lowering_drop(cvt_lowering *l, int param) {
+    if (l->drop) l->drop(l->owner, param);
+}
+
+/* Room for one more step; false without memory. */
+static bool grow(cvt_steps *steps) {
+    if (steps->n < steps->capacity) return true;
+    int capacity = steps->capacity ? 2 * steps->capacity : 256;
+    cvt_step *grown = realloc(steps->step, (size_t)capacity * sizeof *grown);
+    if (!grown) return false;
+    steps->step = grown;
+    steps->capacity = capacity;
+    return true;
+}
+
+void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args, size_t size,
+                       int (*tiles)(const void *, int), void (*run)(const void *, const cvt_context *, int)) {
+    cvt_steps *steps = l->steps;
+    void *kept = cvt_lowering_alloc(l, size);
+    if (l->failed) return;
+    memcpy(kept, args, size);
+    if (!grow(steps)) {
+        l->failed = true;
+        return;
+    }
+    if (steps->n && steps->step[steps->n - 1].node == w->node) steps->step[steps->n - 1].macs = 0;
+    steps->step[steps->n++] = (cvt_step){w->node, kept, tiles, run, w->node->macs};
+}
