@@ -1,8 +1,10 @@
-"""The conv-transformer blocks of russellgeum: SelfAttention_ConvolutionTransfomer, CrossAttention_ConvolutionTransformer.
+"""The conv-transformer blocks of russellgeum: SelfAttention_ConvolutionTransfomer,
+CrossAttention_ConvolutionTransformer.
 
 The program is written anew in torch; classes and attributes are called as in the original, so that the
 names of the weights and the torchsummary listing match.  --listing prints torchsummary.
 """
+
 import sys
 
 import torch
@@ -17,7 +19,7 @@ def to_map(t, hw):
     return t.transpose(1, 2).reshape(t.shape[0], t.shape[2], *hw)
 
 
-def heads_split(m, h):                      # (B, h*d, H, W) -> (B, h, HW, d)
+def heads_split(m, h):  # (B, h*d, H, W) -> (B, h, HW, d)
     b, c, hh, ww = m.shape
     return m.reshape(b, h, c // h, hh * ww).transpose(2, 3)
 
@@ -36,7 +38,7 @@ class SepConv2D(nn.Module):
 class _Attn(nn.Module):
     def __init__(self, c, heads, dim_head):
         super().__init__()
-        self.h, self.scale = heads, dim_head ** -0.5
+        self.h, self.scale = heads, dim_head**-0.5
         self.Q = SepConv2D(c, heads * dim_head)
         self.K = SepConv2D(c, heads * dim_head)
         self.V = SepConv2D(c, heads * dim_head)
@@ -98,9 +100,15 @@ class SelfAttention_ConvolutionTransfomer(nn.Module):
         h, w = self_feature_size
         self.forward_shape = Rearrange("b c h w -> b (h w) c", h=h, w=w)
         self.LayerNorm = nn.LayerNorm(in_channels)
-        self.module = nn.ModuleList(nn.ModuleList([
-            SelfPreNorm(in_channels, ConvSelfAttention((h, w), in_channels, heads, dim_head)),
-            SelfPreNorm(in_channels, FeedFoward(in_channels, dim_mlp))]) for _ in range(depth))
+        self.module = nn.ModuleList(
+            nn.ModuleList(
+                [
+                    SelfPreNorm(in_channels, ConvSelfAttention((h, w), in_channels, heads, dim_head)),
+                    SelfPreNorm(in_channels, FeedFoward(in_channels, dim_mlp)),
+                ]
+            )
+            for _ in range(depth)
+        )
         self.inverse_shape = Rearrange("b (h w) c -> b c h w", h=h, w=w)
 
     def forward(self, x):
@@ -117,7 +125,7 @@ class CrossAttention_ConvolutionTransformer(nn.Module):
         (h1, w1), (h2, w2) = self_feature_size, cross_faetures_size
         self.self_forward_shape = Rearrange("b c h w -> b (h w) c", h=h1, w=w1)
         self.cross_forward_shape = Rearrange("b c h w -> b (h w) c", h=h2, w=w2)
-        self.LayerNorm = nn.LayerNorm(in_channels)          # one norm, used for both maps
+        self.LayerNorm = nn.LayerNorm(in_channels)  # one norm, used for both maps
         self.Layer1 = CrossPreNorm(in_channels, ConvCrossAttention((h1, w1), (h2, w2), in_channels, heads, dim_head))
         self.Layer2 = SelfPreNorm(in_channels, FeedFoward(in_channels, dim_mlp))
         self.inverse_shape = Rearrange("b (h w) c -> b c h w", h=h2, w=w2)
@@ -126,7 +134,7 @@ class CrossAttention_ConvolutionTransformer(nn.Module):
         t1 = self.LayerNorm(self.self_forward_shape(x1))
         t2 = self.LayerNorm(self.cross_forward_shape(x2))
         t = t2 + self.Layer1(t1, t2)
-        return self.inverse_shape(self.Layer2(t))           # no residual around the MLP
+        return self.inverse_shape(self.Layer2(t))  # no residual around the MLP
 
 
 PRESETS = {
@@ -140,7 +148,9 @@ PRESETS = {
     "hetero": dict(kind="hetero", size=(8, 8), size2=(8, 8), depth=1, heads=4, dim_head=8, c=8, mlp=64, mlp2=32),
     "seed_self": dict(kind="self", size=(32, 80), depth=1, heads=4, dim_head=8, c=8, mlp=32),
     "seed_cross": dict(kind="cross", size=(32, 80), size2=(16, 40), heads=4, dim_head=8, c=8, mlp=32),
-    "seed_hetero": dict(kind="hetero", size=(32, 32), size2=(32, 32), depth=1, heads=4, dim_head=8, c=8, mlp=64, mlp2=32),
+    "seed_hetero": dict(
+        kind="hetero", size=(32, 32), size2=(32, 32), depth=1, heads=4, dim_head=8, c=8, mlp=64, mlp2=32
+    ),
 }
 
 
@@ -156,8 +166,12 @@ class Hetero(nn.Module):
 
 
 def build(p):
-    mk_self = lambda: SelfAttention_ConvolutionTransfomer(p["size"], p["depth"], p["heads"], p["dim_head"], p["c"], p["mlp"])
-    mk_cross = lambda mlp: CrossAttention_ConvolutionTransformer(p["size"], p["size2"], p["heads"], p["dim_head"], p["c"], mlp)
+    mk_self = lambda: SelfAttention_ConvolutionTransfomer(
+        p["size"], p["depth"], p["heads"], p["dim_head"], p["c"], p["mlp"]
+    )
+    mk_cross = lambda mlp: CrossAttention_ConvolutionTransformer(
+        p["size"], p["size2"], p["heads"], p["dim_head"], p["c"], mlp
+    )
     if p["kind"] == "self":
         return mk_self()
     if p["kind"] == "cross":
@@ -167,23 +181,41 @@ def build(p):
 
 def config(p):
     def blk(kind, mlp, prefix):
-        d = {"type": kind + "_block", "in_channels": p["c"], "heads": p["heads"], "dim_head": p["dim_head"],
-             "dim_mlp": mlp, "self_feature_size": list(p["size"]), "weights_prefix": prefix}
+        d = {
+            "type": kind + "_block",
+            "in_channels": p["c"],
+            "heads": p["heads"],
+            "dim_head": p["dim_head"],
+            "dim_mlp": mlp,
+            "self_feature_size": list(p["size"]),
+            "weights_prefix": prefix,
+        }
         if kind == "self":
             d["depth"] = p["depth"]
         else:
             d["cross_features_size"] = list(p["size2"])
         return d
+
     if p["kind"] == "hetero":
-        blocks = [dict(blk("self", p["mlp"], "self_block."), inputs=["input"], output="hidden"),
-                  dict(blk("cross", p["mlp2"], "cross_block."), inputs=["hidden", "input2"], output="out")]
+        blocks = [
+            dict(blk("self", p["mlp"], "self_block."), inputs=["input"], output="hidden"),
+            dict(blk("cross", p["mlp2"], "cross_block."), inputs=["hidden", "input2"], output="out"),
+        ]
     else:
         ins = ["input"] if p["kind"] == "self" else ["input", "input2"]
         blocks = [dict(blk(p["kind"], p["mlp"], ""), inputs=ins, output="out")]
-    return {"format": "cvt-config-1", "arch": "cvt_blocks", "activation": "gelu_erf", "layer_norm_eps": 1e-5,
-            "batch_norm_eps": 1e-5, "batch_norm_mode": "running", "attention_scale": "head_dim",
-            "cross_interpolation": "bilinear_align_corners", "graph": blocks,
-            "weights": {"file": "weights.safetensors", "naming": "russellgeum", "layout": "OIHW"}}
+    return {
+        "format": "cvt-config-1",
+        "arch": "cvt_blocks",
+        "activation": "gelu_erf",
+        "layer_norm_eps": 1e-5,
+        "batch_norm_eps": 1e-5,
+        "batch_norm_mode": "running",
+        "attention_scale": "head_dim",
+        "cross_interpolation": "bilinear_align_corners",
+        "graph": blocks,
+        "weights": {"file": "weights.safetensors", "naming": "russellgeum", "layout": "OIHW"},
+    }
 
 
 def main():
@@ -213,10 +245,20 @@ def main():
     inter = cap.data
     if a.preset.startswith("seed_"):
         inter = {}
-    write_out(a.out, config(p), dict(model.state_dict()), xs[0], y32, y64, inter, params=count(model),
-              xs={"input2": xs[1]} if len(xs) > 1 else None)
+    write_out(
+        a.out,
+        config(p),
+        dict(model.state_dict()),
+        xs[0],
+        y32,
+        y64,
+        inter,
+        params=count(model),
+        xs={"input2": xs[1]} if len(xs) > 1 else None,
+    )
     if a.listing:
         from torchsummary import summary
+
         summary(build(p), [tuple(x.shape[1:]) for x in xs] if len(xs) > 1 else tuple(xs[0].shape[1:]), device="cpu")
 
 

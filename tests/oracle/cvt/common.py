@@ -9,6 +9,7 @@ Every oracle writes into --out DIR:
   inter/*.npy           intermediates, F32, in the shapes documented in meta.json
   meta.json             list of the intermediates with shapes, parameter count, versions
 """
+
 import argparse
 import copy
 import json
@@ -99,17 +100,24 @@ def write_out(out, cfg, tensors, x, y32, y64, inter, extra=None, params=None, xs
     with open(os.path.join(out, "config.json"), "w") as f:
         json.dump(cfg, f, indent=1)
         f.write("\n")
-    save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()},
-              os.path.join(out, "weights.safetensors"), metadata={"format": "pt"})
+    save_file(
+        {k: v.detach().contiguous().clone() for k, v in tensors.items()},
+        os.path.join(out, "weights.safetensors"),
+        metadata={"format": "pt"},
+    )
     save_npy(os.path.join(out, "input.npy"), x)
     for k, v in (xs or {}).items():
         save_npy(os.path.join(out, k + ".npy"), v)
     save_npy(os.path.join(out, "expected.npy"), y32)
     save_npy(os.path.join(out, "expected64.npy"), y64, np.float64)
-    meta = {"torch": torch.__version__, "params": params,
-            "max_abs_f32_vs_f64": float((y32.double() - y64).abs().max()),
-            "output_shape": list(y32.shape), "output_std": float(y32.std()),
-            "intermediates": {}}
+    meta = {
+        "torch": torch.__version__,
+        "params": params,
+        "max_abs_f32_vs_f64": float((y32.double() - y64).abs().max()),
+        "output_shape": list(y32.shape),
+        "output_std": float(y32.std()),
+        "intermediates": {},
+    }
     for k, v in inter.items():
         save_npy(os.path.join(out, "inter", k + ".npy"), v)
         meta["intermediates"][k] = list(v.shape)
@@ -117,8 +125,10 @@ def write_out(out, cfg, tensors, x, y32, y64, inter, extra=None, params=None, xs
     with open(os.path.join(out, "meta.json"), "w") as f:
         json.dump(meta, f, indent=1)
         f.write("\n")
-    print(f"{out}: params={params} out={tuple(y32.shape)} std={meta['output_std']:.4f} "
-          f"f32-f64={meta['max_abs_f32_vs_f64']:.2e} inter={len(inter)}")
+    print(
+        f"{out}: params={params} out={tuple(y32.shape)} std={meta['output_std']:.4f} "
+        f"f32-f64={meta['max_abs_f32_vs_f64']:.2e} inter={len(inter)}"
+    )
 
 
 def run_both(model, *xs):

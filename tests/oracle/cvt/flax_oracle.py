@@ -8,6 +8,7 @@ layouts of the torch twin below (OIHW).  input.npy is NHWC.
 --gelu tanh  (default, flax) | erf
 --check DIR  compare with the original, run in jax (DIR holds it as cvt_flax_mod.py)
 """
+
 import os
 import sys
 
@@ -83,7 +84,7 @@ class DsConv(nn.Module):
 class Attn(nn.Module):
     def __init__(self, c, k, skv, heads, dim_head, bn):
         super().__init__()
-        self.h, self.scale = heads, dim_head ** -0.5
+        self.h, self.scale = heads, dim_head**-0.5
         self.norm = ChanNorm(c, bias=False)
         self.to_q = DsConv(c, heads * dim_head, k, 1, bn)
         self.to_kv = DsConv(c, heads * dim_head * 2, k, skv, bn)
@@ -91,7 +92,7 @@ class Attn(nn.Module):
 
     def forward(self, m):
         y = self.norm(m)
-        split = lambda t: t.flatten(2).unflatten(1, (self.h, -1)).transpose(2, 3)   # (B,h,HW,d)
+        split = lambda t: t.flatten(2).unflatten(1, (self.h, -1)).transpose(2, 3)  # (B,h,HW,d)
         k, v = self.to_kv(y).chunk(2, dim=1)
         q, k, v = split(self.to_q(y)), split(k), split(v)
         a = torch.softmax(q @ k.transpose(-1, -2) * self.scale, -1) @ v
@@ -116,9 +117,15 @@ class Stage(nn.Module):
         c = s["emb_dim"]
         self.embed = ConvSame(cin, c, s["emb_kernel"], s["emb_stride"])
         self.norm = ChanNorm(c, bias=True)
-        self.blocks = nn.ModuleList(nn.ModuleList([
-            Attn(c, s["proj_kernel"], s["kv_proj_stride"], s["heads"], s["dim_head"], bn),
-            Mlp(c, s["mlp_mult"], gelu)]) for _ in range(s["depth"]))
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(
+                [
+                    Attn(c, s["proj_kernel"], s["kv_proj_stride"], s["heads"], s["dim_head"], bn),
+                    Mlp(c, s["mlp_mult"], gelu),
+                ]
+            )
+            for _ in range(s["depth"])
+        )
 
     def forward(self, m):
         m = self.norm(self.embed(m))
@@ -137,7 +144,7 @@ class FlaxCvt(nn.Module):
             cin = s["emb_dim"]
         self.head = nn.Linear(cin, cfg["num_classes"])
 
-    def forward(self, x):                       # x: NHWC
+    def forward(self, x):  # x: NHWC
         m = x.permute(0, 3, 1, 2)
         for s in self.stages:
             m = s(m)
@@ -152,30 +159,51 @@ def flax_tree(cfg):
     out = []
     for i, s in enumerate(cfg["stages"]):
         p = f"stages.{i}."
-        out += [(f"params/Conv_{i}/kernel", p + "embed.weight", hwio), (f"params/Conv_{i}/bias", p + "embed.bias", same),
-                (f"params/LayerNorm_{i}/g", p + "norm.g", vec4), (f"params/LayerNorm_{i}/b", p + "norm.b", vec4)]
+        out += [
+            (f"params/Conv_{i}/kernel", p + "embed.weight", hwio),
+            (f"params/Conv_{i}/bias", p + "embed.bias", same),
+            (f"params/LayerNorm_{i}/g", p + "norm.g", vec4),
+            (f"params/LayerNorm_{i}/b", p + "norm.b", vec4),
+        ]
         for j in range(s["depth"]):
             t, b = f"params/Transformer_{i}/", p + f"blocks.{j}."
             out.append((t + f"PreNorm_{2*j}/LayerNorm_0/scale", b + "0.norm.g", same))
             for n, tn in ((0, "to_q"), (1, "to_kv")):
                 d = f"Attention_{j}/DepthWiseConv2d_{n}/"
-                out += [(t + d + "Conv_0/kernel", b + f"0.{tn}.dw.weight", hwio),
-                        (t + d + "BatchNorm_0/scale", b + f"0.{tn}.bn.weight", same),
-                        (t + d + "BatchNorm_0/bias", b + f"0.{tn}.bn.bias", same),
-                        (t + d + "Conv_1/kernel", b + f"0.{tn}.pw.weight", hwio),
-                        (t.replace("params/", "batch_stats/") + d + "BatchNorm_0/mean", b + f"0.{tn}.bn.running_mean", same),
-                        (t.replace("params/", "batch_stats/") + d + "BatchNorm_0/var", b + f"0.{tn}.bn.running_var", same)]
-            out += [(t + f"Attention_{j}/Conv_0/kernel", b + "0.to_out.weight", hwio),
-                    (t + f"PreNorm_{2*j+1}/LayerNorm_0/scale", b + "1.norm.g", same),
-                    (t + f"FeedForward_{j}/Conv_0/kernel", b + "1.fc1.weight", hwio),
-                    (t + f"FeedForward_{j}/Conv_1/kernel", b + "1.fc2.weight", hwio)]
+                out += [
+                    (t + d + "Conv_0/kernel", b + f"0.{tn}.dw.weight", hwio),
+                    (t + d + "BatchNorm_0/scale", b + f"0.{tn}.bn.weight", same),
+                    (t + d + "BatchNorm_0/bias", b + f"0.{tn}.bn.bias", same),
+                    (t + d + "Conv_1/kernel", b + f"0.{tn}.pw.weight", hwio),
+                    (
+                        t.replace("params/", "batch_stats/") + d + "BatchNorm_0/mean",
+                        b + f"0.{tn}.bn.running_mean",
+                        same,
+                    ),
+                    (t.replace("params/", "batch_stats/") + d + "BatchNorm_0/var", b + f"0.{tn}.bn.running_var", same),
+                ]
+            out += [
+                (t + f"Attention_{j}/Conv_0/kernel", b + "0.to_out.weight", hwio),
+                (t + f"PreNorm_{2*j+1}/LayerNorm_0/scale", b + "1.norm.g", same),
+                (t + f"FeedForward_{j}/Conv_0/kernel", b + "1.fc1.weight", hwio),
+                (t + f"FeedForward_{j}/Conv_1/kernel", b + "1.fc2.weight", hwio),
+            ]
     out += [("params/Dense_0/kernel", "head.weight", lambda t: t.t()), ("params/Dense_0/bias", "head.bias", same)]
     return out
 
 
 def stages(**kw):
-    d = dict(emb_dim=(64, 192, 384), emb_kernel=(7, 3, 3), emb_stride=(4, 2, 2), proj_kernel=(3, 3, 3),
-             kv_proj_stride=(2, 2, 2), heads=(1, 3, 6), depth=(1, 2, 10), mlp_mult=(4, 4, 4), dim_head=(64, 64, 64))
+    d = dict(
+        emb_dim=(64, 192, 384),
+        emb_kernel=(7, 3, 3),
+        emb_stride=(4, 2, 2),
+        proj_kernel=(3, 3, 3),
+        kv_proj_stride=(2, 2, 2),
+        heads=(1, 3, 6),
+        depth=(1, 2, 10),
+        mlp_mult=(4, 4, 4),
+        dim_head=(64, 64, 64),
+    )
     d.update(kw)
     return [{k: v[i] for k, v in d.items()} for i in range(3)]
 
@@ -185,11 +213,18 @@ TINY = dict(emb_dim=(8, 12, 16), heads=(1, 2, 2), depth=(1, 2, 2), mlp_mult=(2, 
 PRESETS = {
     "tiny": (stages(**TINY), 10, 32, 32, 1),
     "tiny_b3": (stages(**TINY), 10, 32, 32, 3),
-    "tiny_rect": (stages(**TINY), 10, 46, 75, 2),                        # odd sizes: SAME padding changes side
-    "tiny_k": (stages(**dict(TINY, emb_kernel=(5, 2, 4), emb_stride=(3, 2, 1), proj_kernel=(5, 3, 1),
-                             kv_proj_stride=(3, 1, 2))), 7, 37, 41, 2),
-    "seed": (stages(heads=(1, 3, 4)), 1000, 256, 256, 1),                # the README's call: s3_heads = 4
-    "default": (stages(), 1000, 256, 256, 1),                            # the class defaults: s3_heads = 6
+    "tiny_rect": (stages(**TINY), 10, 46, 75, 2),  # odd sizes: SAME padding changes side
+    "tiny_k": (
+        stages(
+            **dict(TINY, emb_kernel=(5, 2, 4), emb_stride=(3, 2, 1), proj_kernel=(5, 3, 1), kv_proj_stride=(3, 1, 2))
+        ),
+        7,
+        37,
+        41,
+        2,
+    ),
+    "seed": (stages(heads=(1, 3, 4)), 1000, 256, 256, 1),  # the README's call: s3_heads = 4
+    "default": (stages(), 1000, 256, 256, 1),  # the class defaults: s3_heads = 6
 }
 
 
@@ -212,6 +247,7 @@ def randomise(m, seed):
 def run_upstream(path, cfg, tree, x):
     import subprocess
     import tempfile
+
     tmp = tempfile.mkdtemp()
     np.savez(tmp + "/w.npz", **{k.replace("/", "|"): v.numpy() for k, v in tree.items()})
     np.save(tmp + "/x.npy", x.numpy())
@@ -239,11 +275,23 @@ def main():
     ap.add_argument("--check", help="directory with upstream's cvt_flax_mod.py")
     a = ap.parse_args()
     st, ncls, h, w, b = PRESETS[a.preset]
-    cfg = {"format": "cvt-config-1", "arch": "cvt_flax", "num_classes": ncls, "num_channels": 3, "input_size": [h, w],
-           "activation": "gelu_tanh" if a.gelu == "tanh" else "gelu_erf", "padding": "same", "layer_norm_eps": 1e-5,
-           "batch_norm_eps": 1e-5, "batch_norm_mode": a.bn, "attention_scale": "head_dim", "pool": "mean",
-           "input_layout": "NHWC", "stages": st,
-           "weights": {"file": "weights.safetensors", "naming": "flax", "layout": "HWIO"}}
+    cfg = {
+        "format": "cvt-config-1",
+        "arch": "cvt_flax",
+        "num_classes": ncls,
+        "num_channels": 3,
+        "input_size": [h, w],
+        "activation": "gelu_tanh" if a.gelu == "tanh" else "gelu_erf",
+        "padding": "same",
+        "layer_norm_eps": 1e-5,
+        "batch_norm_eps": 1e-5,
+        "batch_norm_mode": a.bn,
+        "attention_scale": "head_dim",
+        "pool": "mean",
+        "input_layout": "NHWC",
+        "stages": st,
+        "weights": {"file": "weights.safetensors", "naming": "flax", "layout": "HWIO"},
+    }
     m = FlaxCvt(cfg, bn=a.bn, gelu=a.gelu)
     randomise(m, a.seed)
     sd = m.state_dict()
@@ -252,8 +300,8 @@ def main():
     x = torch.randn(b, h, w, 3, generator=torch.Generator().manual_seed(a.seed + 1))
     cap, big = Capture(), not a.preset.startswith("tiny")
     for i, s in enumerate(m.stages):
-        cap.hook(s.norm, f"stage{i}_embed")                              # NCHW
-        cap.hook(s, f"stage{i}_out")                                     # NCHW
+        cap.hook(s.norm, f"stage{i}_embed")  # NCHW
+        cap.hook(s, f"stage{i}_out")  # NCHW
         if not big:
             for j, (at, ff) in enumerate(s.blocks):
                 cap.hook(at.to_q, f"stage{i}_block{j}_q")
@@ -265,8 +313,10 @@ def main():
         m(x)
     cap.close()
     y32, y64 = run_both(m, x)
-    extra = {"params_only": sum(v.numel() for k, v in tree.items() if k.startswith("params/")),
-             "params_plus_batch_stats": sum(v.numel() for v in tree.values())}
+    extra = {
+        "params_only": sum(v.numel() for k, v in tree.items() if k.startswith("params/")),
+        "params_plus_batch_stats": sum(v.numel() for v in tree.values()),
+    }
     if a.check:
         yu = run_upstream(a.check, cfg, tree, x)
         extra["upstream_max_abs_diff"] = float((yu.double() - y64).abs().max())

@@ -4,6 +4,7 @@ Used as the oracle for what Hugging Face cannot run (projection methods 'avg' an
 'linear'), for the original weight names and for the QuickGELU activation.
 All lists of the specification are called as in configs of Hugging Face.
 """
+
 import torch
 from torch import nn
 
@@ -32,15 +33,15 @@ class DwBn(nn.Module):
 def projection(method, c, k, s, p):
     if method == "dw_bn":
         return DwBn(c, k, s, p)
-    if method == "avg":                       # divisor counts zero padding, ceil_mode grows the grid
+    if method == "avg":  # divisor counts zero padding, ceil_mode grows the grid
         return nn.AvgPool2d(k, s, p, ceil_mode=True)
-    return None                               # 'linear': tokens pass unchanged
+    return None  # 'linear': tokens pass unchanged
 
 
 class Attention(nn.Module):
     def __init__(self, c, heads, bias, method, k, sq, pq, skv, pkv, cls):
         super().__init__()
-        self.h, self.scale, self.cls = heads, c ** -0.5, cls
+        self.h, self.scale, self.cls = heads, c**-0.5, cls
         self.conv_proj_q = projection("linear" if method == "avg" else method, c, k, sq, pq)
         self.conv_proj_k = projection(method, c, k, skv, pkv)
         self.conv_proj_v = projection(method, c, k, skv, pkv)
@@ -103,9 +104,22 @@ class Stage(nn.Module):
         if self.has_cls:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, c))
         self.blocks = nn.ModuleList(
-            Block(c, s["mlp_ratio"][i], act, heads=s["num_heads"][i], bias=s["qkv_bias"][i],
-                  method=s["qkv_projection_method"][i], k=s["kernel_qkv"][i], sq=s["stride_q"][i], pq=s["padding_q"][i],
-                  skv=s["stride_kv"][i], pkv=s["padding_kv"][i], cls=self.has_cls) for _ in range(s["depth"][i]))
+            Block(
+                c,
+                s["mlp_ratio"][i],
+                act,
+                heads=s["num_heads"][i],
+                bias=s["qkv_bias"][i],
+                method=s["qkv_projection_method"][i],
+                k=s["kernel_qkv"][i],
+                sq=s["stride_q"][i],
+                pq=s["padding_q"][i],
+                skv=s["stride_kv"][i],
+                pkv=s["padding_kv"][i],
+                cls=self.has_cls,
+            )
+            for _ in range(s["depth"][i])
+        )
 
     def forward(self, m):
         t, hw = self.patch_embed(m)
@@ -171,5 +185,5 @@ def ms_to_hf(name):
         pre += f"layers.{j}."
     for a, b in _RULES:
         if rest.startswith(a):
-            return pre + b + rest[len(a):]
+            return pre + b + rest[len(a) :]
     raise KeyError(name)

@@ -4,6 +4,7 @@ In float64 and without torch, so that it shares no code with the originals.
 Usage: np_forward.py DIR [DIR...]; prints the largest error against expected64.npy and
 against the recorded intermediates; exit status 1 on an error above 1e-4 (relative to the std).
 """
+
 import json
 import math
 import os
@@ -18,13 +19,13 @@ ERF = np.vectorize(math.erf, otypes=[float])
 def read_safetensors(path):
     raw = open(path, "rb").read()
     n = struct.unpack("<Q", raw[:8])[0]
-    head, out = json.loads(raw[8:8 + n]), {}
+    head, out = json.loads(raw[8 : 8 + n]), {}
     for k, v in head.items():
         if k == "__metadata__" or v["dtype"] == "I64":
             continue
         assert v["dtype"] == "F32", v
         a, b = v["data_offsets"]
-        out[k] = np.frombuffer(raw[8 + n + a:8 + n + b], "<f4").reshape(v["shape"]).astype(np.float64)
+        out[k] = np.frombuffer(raw[8 + n + a : 8 + n + b], "<f4").reshape(v["shape"]).astype(np.float64)
     return out
 
 
@@ -58,6 +59,7 @@ def avgpool(x, k, s, p):
         if (o - 1) * s >= n + p:
             o -= 1
         return [(max(i * s - p, 0), min(i * s - p + k, n), min(i * s - p + k, n + p) - (i * s - p)) for i in range(o)]
+
     ys, xs = axis(x.shape[2]), axis(x.shape[3])
     out = np.empty(x.shape[:2] + (len(ys), len(xs)))
     for i, (a, b, d) in enumerate(ys):
@@ -66,7 +68,7 @@ def avgpool(x, k, s, p):
     return out
 
 
-def ln(t, w, b=None, eps=1e-5):                       # last axis
+def ln(t, w, b=None, eps=1e-5):  # last axis
     mu = t.mean(-1, keepdims=True)
     y = (t - mu) / np.sqrt(((t - mu) ** 2).mean(-1, keepdims=True) + eps) * w
     return y if b is None else y + b
@@ -87,11 +89,11 @@ def act(x, kind):
     if kind == "quick_gelu":
         return x / (1 + np.exp(-1.702 * x))
     if kind == "gelu_tanh":
-        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     return 0.5 * x * (1 + ERF(x / math.sqrt(2)))
 
 
-def attn(q, k, v, h, scale):                          # tokens (N,T,h*d)
+def attn(q, k, v, h, scale):  # tokens (N,T,h*d)
     sp = lambda t: t.reshape(t.shape[0], t.shape[1], h, -1).transpose(0, 2, 1, 3)
     s = sp(q) @ sp(k).transpose(0, 1, 3, 2) * scale
     s = np.exp(s - s.max(-1, keepdims=True))
@@ -103,19 +105,29 @@ tok = lambda m: m.reshape(m.shape[0], m.shape[1], -1).transpose(0, 2, 1)
 unt = lambda t, hw: t.transpose(0, 2, 1).reshape(t.shape[0], t.shape[2], *hw)
 
 
-def hf_name(name):                                    # microsoft -> Hugging Face, by table 3.3
+def hf_name(name):  # microsoft -> Hugging Face, by table 3.3
     for a, b in (("norm.", "layernorm."), ("head.", "classifier.")):
         if name.startswith(a):
-            return b + name[len(a):]
+            return b + name[len(a) :]
     st, rest = name.split(".", 1)
     rest = rest.replace("blocks.", "layers.").replace("patch_embed.proj", "embedding.convolution_embeddings.projection")
     rest = rest.replace("patch_embed.norm", "embedding.convolution_embeddings.normalization")
     for s, l in (("q", "query"), ("k", "key"), ("v", "value")):
-        rest = rest.replace(f"attn.conv_proj_{s}.conv.", f"attention.attention.convolution_projection_{l}.convolution_projection.convolution.")
-        rest = rest.replace(f"attn.conv_proj_{s}.bn.", f"attention.attention.convolution_projection_{l}.convolution_projection.normalization.")
+        rest = rest.replace(
+            f"attn.conv_proj_{s}.conv.",
+            f"attention.attention.convolution_projection_{l}.convolution_projection.convolution.",
+        )
+        rest = rest.replace(
+            f"attn.conv_proj_{s}.bn.",
+            f"attention.attention.convolution_projection_{l}.convolution_projection.normalization.",
+        )
         rest = rest.replace(f"attn.proj_{s}.", f"attention.attention.projection_{l}.")
     rest = rest.replace("attn.proj.", "attention.output.dense.").replace("mlp.fc1.", "intermediate.dense.")
-    rest = rest.replace("mlp.fc2.", "output.dense.").replace("norm1.", "layernorm_before.").replace("norm2.", "layernorm_after.")
+    rest = (
+        rest.replace("mlp.fc2.", "output.dense.")
+        .replace("norm1.", "layernorm_before.")
+        .replace("norm2.", "layernorm_after.")
+    )
     return f"cvt.encoder.stages.{int(st[5:])}.{rest}"
 
 
@@ -138,8 +150,15 @@ def run_cvt(c, W, x, rec):
             L = P + f"layers.{j}."
             u = ln(t, W[L + "layernorm_before.weight"], W[L + "layernorm_before.bias"])
             g, qkv = unt(u[:, cls:], hw), []
-            for p, st, pd in (("query", "stride_q", "padding_q"), ("key", "stride_kv", "padding_kv"), ("value", "stride_kv", "padding_kv")):
-                meth, a = c["qkv_projection_method"][i], L + f"attention.attention.convolution_projection_{p}.convolution_projection."
+            for p, st, pd in (
+                ("query", "stride_q", "padding_q"),
+                ("key", "stride_kv", "padding_kv"),
+                ("value", "stride_kv", "padding_kv"),
+            ):
+                meth, a = (
+                    c["qkv_projection_method"][i],
+                    L + f"attention.attention.convolution_projection_{p}.convolution_projection.",
+                )
                 if meth == "dw_bn":
                     z = dwconv(g, W[a + "convolution.weight"], None, c[st][i], p=c[pd][i])
                     z = bn(z, *(W[a + "normalization." + n] for n in ("weight", "bias", "running_mean", "running_var")))
@@ -150,7 +169,7 @@ def run_cvt(c, W, x, rec):
                 z = tok(z)
                 rec(f"stage{i}_block{j}_conv_{p[0]}", z)
                 qkv.append(lin(np.concatenate([u[:, :cls], z], 1), L + "attention.attention.projection_" + p))
-            o = lin(attn(*qkv, c["num_heads"][i], dim ** -0.5), L + "attention.output.dense")
+            o = lin(attn(*qkv, c["num_heads"][i], dim**-0.5), L + "attention.output.dense")
             rec(f"stage{i}_block{j}_attn", o)
             t = t + o
             u = ln(t, W[L + "layernorm_after.weight"], W[L + "layernorm_after.bias"])
@@ -169,7 +188,7 @@ def run_staged(c, W, x, rec):
     fl = c["arch"] == "cvt_flax"
     mode, pad, bnm = ("same" if fl else "half"), 0, c["batch_norm_mode"]
     m = x.transpose(0, 3, 1, 2) if fl else x
-    k2 = lambda a: a.transpose(3, 2, 0, 1)            # HWIO -> OIHW
+    k2 = lambda a: a.transpose(3, 2, 0, 1)  # HWIO -> OIHW
     for i, s in enumerate(c["stages"]):
         if fl:
             T = f"params/Transformer_{i}/"
@@ -182,18 +201,39 @@ def run_staged(c, W, x, rec):
         for j in range(s["depth"]):
             if fl:
                 A = T + f"Attention_{j}/"
-                n1, n2 = (W[T + f"PreNorm_{2*j}/LayerNorm_0/scale"], None), (W[T + f"PreNorm_{2*j+1}/LayerNorm_0/scale"], None)
+                n1, n2 = (W[T + f"PreNorm_{2*j}/LayerNorm_0/scale"], None), (
+                    W[T + f"PreNorm_{2*j+1}/LayerNorm_0/scale"],
+                    None,
+                )
                 ds = []
                 for n in (0, 1):
                     D = A + f"DepthWiseConv2d_{n}/"
                     B = D.replace("params/", "batch_stats/") + "BatchNorm_0/"
-                    ds.append((k2(W[D + "Conv_0/kernel"]), (W[D + "BatchNorm_0/scale"], W[D + "BatchNorm_0/bias"], W[B + "mean"], W[B + "var"]), k2(W[D + "Conv_1/kernel"])))
+                    ds.append(
+                        (
+                            k2(W[D + "Conv_0/kernel"]),
+                            (W[D + "BatchNorm_0/scale"], W[D + "BatchNorm_0/bias"], W[B + "mean"], W[B + "var"]),
+                            k2(W[D + "Conv_1/kernel"]),
+                        )
+                    )
                 out, ob = k2(W[A + "Conv_0/kernel"]), None
-                f1, b1, f2, b2 = k2(W[T + f"FeedForward_{j}/Conv_0/kernel"]), None, k2(W[T + f"FeedForward_{j}/Conv_1/kernel"]), None
+                f1, b1, f2, b2 = (
+                    k2(W[T + f"FeedForward_{j}/Conv_0/kernel"]),
+                    None,
+                    k2(W[T + f"FeedForward_{j}/Conv_1/kernel"]),
+                    None,
+                )
             else:
                 A, F = f"layers.{i}.2.layers.{j}.0.", f"layers.{i}.2.layers.{j}.1.net."
                 n1, n2 = (W[A + "norm.g"], W[A + "norm.b"]), (W[F + "0.g"], W[F + "0.b"])
-                ds = [(W[A + n + "net.0.weight"], tuple(W[A + n + "net.1." + z] for z in ("weight", "bias", "running_mean", "running_var")), W[A + n + "net.2.weight"]) for n in ("to_q.", "to_kv.")]
+                ds = [
+                    (
+                        W[A + n + "net.0.weight"],
+                        tuple(W[A + n + "net.1." + z] for z in ("weight", "bias", "running_mean", "running_var")),
+                        W[A + n + "net.2.weight"],
+                    )
+                    for n in ("to_q.", "to_kv.")
+                ]
                 out, ob = W[A + "to_out.0.weight"], W[A + "to_out.0.bias"]
                 f1, b1, f2, b2 = W[F + "1.weight"], W[F + "1.bias"], W[F + "4.weight"], W[F + "4.bias"]
             y, hw = ln_map(m, *n1), m.shape[2:]
@@ -211,7 +251,11 @@ def run_staged(c, W, x, rec):
             m = m + o
         rec(f"stage{i}_out", m)
     z = m.mean((2, 3))
-    return z @ W["params/Dense_0/kernel"] + W["params/Dense_0/bias"] if fl else z @ W["to_logits.2.weight"].T + W["to_logits.2.bias"]
+    return (
+        z @ W["params/Dense_0/kernel"] + W["params/Dense_0/bias"]
+        if fl
+        else z @ W["to_logits.2.weight"].T + W["to_logits.2.bias"]
+    )
 
 
 def resize_ac(m, hw):
@@ -233,7 +277,12 @@ def run_blocks(c, W, xs, rec):
         lin = lambda t, n: t @ w(n)[0].T + w(n)[1]
 
         def sep(m, n):
-            m = bn(dwconv(m, *w(n + ".depth_wise"), 1, p=1), *w(n + ".batchnorm"), W[p + n + ".batchnorm.running_mean"], W[p + n + ".batchnorm.running_var"])
+            m = bn(
+                dwconv(m, *w(n + ".depth_wise"), 1, p=1),
+                *w(n + ".batchnorm"),
+                W[p + n + ".batchnorm.running_mean"],
+                W[p + n + ".batchnorm.running_var"],
+            )
             m = conv(m, *w(n + ".pointwise"), 1)
             rec((p + n).replace(".", "_"), m)
             return tok(m)
@@ -277,8 +326,9 @@ def main():
                 ref = np.load(f)
                 a = next((z for z in alts if z.shape == ref.shape), None)
                 errs[name] = 9e9 if a is None else float(np.abs(a - ref).max() / (ref.std() + 1e-9))
-                if errs[name] > worst[1]:
+                if not errs[name] <= worst[1]:
                     worst = (name, errs[name])
+
         if c["arch"] == "cvt_blocks":
             x2 = os.path.join(d, "input2.npy")
             y = run_blocks(c, W, [x] + ([np.load(x2).astype(np.float64)] if os.path.exists(x2) else []), rec)
@@ -290,7 +340,10 @@ def main():
         e = float(np.abs(y - ref).max())
         ok = e < 1e-9 * 1e3 and worst[1] < 1e-4
         bad |= not ok
-        print(f"{'ok ' if ok else 'BAD'} {d}: logits err {e:.1e}, {len(errs)} intermediates, worst rel {worst[1]:.1e} {worst[0]}")
+        print(
+            f"{'ok ' if ok else 'BAD'} {d}: logits err {e:.1e}, {len(errs)} intermediates, "
+            f"worst rel {worst[1]:.1e} {worst[0]}"
+        )
     return bad
 
 

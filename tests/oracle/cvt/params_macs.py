@@ -1,4 +1,5 @@
 """Closed-form parameter and MAC counts of the CvT systems, checked against instantiated models."""
+
 import torch
 from torch import nn
 
@@ -44,6 +45,7 @@ def hooked_macs(model, x):
             tot[0] += o[0].numel() * m.in_features
         elif type(m).__name__ == "CvtSelfAttention":
             pass
+
     for m in model.modules():
         m.register_forward_hook(h)
     with torch.no_grad():
@@ -65,9 +67,19 @@ if __name__ == "__main__":
             assert P == n, (P, n)
             print(f"{name}@{r}: params {P:,} (buffers {nb:,}, {len(keys)} tensors) MACs {M:,}")
             for i, q in enumerate(per):
-                print("   stage", i, "grid %dx%d kv %dx%d T=%d S=%d params=%s macs=%s" % (*q[:6], f"{q[6]:,}", f"{q[7]:,}"))
+                print(
+                    "   stage",
+                    i,
+                    "grid %dx%d kv %dx%d T=%d S=%d params=%s macs=%s" % (*q[:6], f"{q[6]:,}", f"{q[7]:,}"),
+                )
         if name == "cvt-13":
-            print("\n".join(f"   {k} {tuple(v.shape)} {v.dtype}" for k, v in m.state_dict().items() if ".stages.0." in k or k.startswith(("lay", "cla")) or k.endswith("cls_token")))
+            print(
+                "\n".join(
+                    f"   {k} {tuple(v.shape)} {v.dtype}"
+                    for k, v in m.state_dict().items()
+                    if ".stages.0." in k or k.startswith(("lay", "cla")) or k.endswith("cls_token")
+                )
+            )
     for name in ("seed", "default"):
         st, nc, *_ = s1.PRESETS[name]
         with torch.device("meta"):
@@ -78,6 +90,7 @@ if __name__ == "__main__":
         al = sum(sd[t].numel() for f, t, _ in tr)
         print(f"flax {name}: params {pp:,}; params+batch_stats (what the README prints) {al:,}; tensors {len(tr)}")
     from vit_pytorch.cvt import CvT
+
     for h3 in (4, 6):
         m = CvT(num_classes=1000, s3_heads=h3)
         print("vit-pytorch s3_heads", h3, f"{sum(p.numel() for p in m.parameters()):,}", len(m.state_dict()))

@@ -1,6 +1,8 @@
-"""T2T-ViT as in the authors' repository, written anew in torch.  --model small | t2t_vit_7 ... t2t_vit_24 | t2t_vit_t_14/19/24
+"""T2T-ViT as in the authors' repository, written anew in torch.  --model small | t2t_vit_7 ... t2t_vit_24 |
+t2t_vit_t_14/19/24
 --tokens-type performer | transformer (small only);  --qk-scale X overrides head_dim**-0.5 of the trunk (None = default)
 --pos-from G: the stored position grid is GxG and is resized (bicubic, no antialias) to the input's grid."""
+
 import math
 import common
 import numpy as np
@@ -24,14 +26,15 @@ class TokenPerformer(nn.Module):
         s.m = int(emb * ratio)
         s.w = nn.Parameter(nn.init.orthogonal_(torch.empty(s.m, emb)) * math.sqrt(s.m), requires_grad=False)
 
-    def phi(s, t): return torch.exp(t @ s.w.T - (t * t).sum(-1, keepdim=True) / 2) / math.sqrt(s.m)
+    def phi(s, t):
+        return torch.exp(t @ s.w.T - (t * t).sum(-1, keepdim=True) / 2) / math.sqrt(s.m)
 
     def forward(s, x):
-        k, q, v = s.kqv(s.norm1(x)).chunk(3, -1)            # order k, q, v
+        k, q, v = s.kqv(s.norm1(x)).chunk(3, -1)  # order k, q, v
         kp, qp = s.phi(k), s.phi(q)
-        den = qp @ kp.sum(1)[:, :, None]                      # (B,T,1)
+        den = qp @ kp.sum(1)[:, :, None]  # (B,T,1)
         y = (qp @ (kp.transpose(1, 2) @ v)) / (den + 1e-8)
-        y = v + s.proj(y)                                     # residual is v
+        y = v + s.proj(y)  # residual is v
         return y + s.mlp(s.norm2(y))
 
 
@@ -40,13 +43,18 @@ class Mlp(nn.Module):
         super().__init__()
         s.fc1, s.fc2 = nn.Linear(d, hid), nn.Linear(hid, d)
 
-    def forward(s, x): return s.fc2(F.gelu(s.fc1(x)))
+    def forward(s, x):
+        return s.fc2(F.gelu(s.fc1(x)))
 
 
 class TokenAtt(nn.Module):
     def __init__(s, dim, inner):
         super().__init__()
-        s.qkv, s.proj, s.sc = nn.Linear(dim, 3 * inner, bias=False), nn.Linear(inner, inner), dim ** -.5  # scale from INPUT dim
+        s.qkv, s.proj, s.sc = (
+            nn.Linear(dim, 3 * inner, bias=False),
+            nn.Linear(inner, inner),
+            dim**-0.5,
+        )  # scale from INPUT dim
 
     def forward(s, x):
         q, k, v = s.qkv(x).chunk(3, -1)
@@ -56,7 +64,12 @@ class TokenAtt(nn.Module):
 class TokenTransformer(nn.Module):
     def __init__(s, dim, inner):
         super().__init__()
-        s.norm1, s.attn, s.norm2, s.mlp = nn.LayerNorm(dim), TokenAtt(dim, inner), nn.LayerNorm(inner), Mlp(inner, inner)
+        s.norm1, s.attn, s.norm2, s.mlp = (
+            nn.LayerNorm(dim),
+            TokenAtt(dim, inner),
+            nn.LayerNorm(inner),
+            Mlp(inner, inner),
+        )
 
     def forward(s, x):
         x = s.attn(s.norm1(x))
@@ -72,7 +85,7 @@ class T2T(nn.Module):
     def forward(s, x):
         for i, (k, st, p) in enumerate(((7, 4, 2), (3, 2, 1), (3, 2, 1))):
             h, w = [(n + 2 * p - k) // st + 1 for n in x.shape[2:]]
-            x = F.unfold(x, k, padding=p, stride=st).transpose(1, 2)     # column = c*k*k + ky*k + kx
+            x = F.unfold(x, k, padding=p, stride=st).transpose(1, 2)  # column = c*k*k + ky*k + kx
             if i < 2:
                 x = (s.attention1, s.attention2)[i](x)
                 s.R[f't2t_{i}'] = x
@@ -83,7 +96,7 @@ class T2T(nn.Module):
 class Att(nn.Module):
     def __init__(s, d, h, sc):
         super().__init__()
-        s.h, s.sc, s.qkv, s.proj = h, sc or (d // h) ** -.5, nn.Linear(d, 3 * d, bias=False), nn.Linear(d, d)
+        s.h, s.sc, s.qkv, s.proj = h, sc or (d // h) ** -0.5, nn.Linear(d, 3 * d, bias=False), nn.Linear(d, d)
 
     def forward(s, x):
         B, N, D = x.shape
@@ -102,8 +115,18 @@ class Block(nn.Module):
 
 
 class T2TViT(nn.Module):
-    def __init__(s, img_size=224, tokens_type='performer', embed_dim=384, depth=14, num_heads=6, mlp_ratio=3.,
-                 num_classes=1000, token_dim=64, qk_scale=None):
+    def __init__(
+        s,
+        img_size=224,
+        tokens_type='performer',
+        embed_dim=384,
+        depth=14,
+        num_heads=6,
+        mlp_ratio=3.0,
+        num_classes=1000,
+        token_dim=64,
+        qk_scale=None,
+    ):
         super().__init__()
         s.R = {}
         s.tokens_to_token = T2T(tokens_type, embed_dim, token_dim, s.R)
@@ -128,29 +151,67 @@ class T2TViT(nn.Module):
         return s.head(s.norm(x)[:, 0])
 
 
-def _c(d, n, h, r, t='performer'): return dict(embed_dim=d, depth=n, num_heads=h, mlp_ratio=r, tokens_type=t)
-SIZES = dict(t2t_vit_7=_c(256, 7, 4, 2.), t2t_vit_10=_c(256, 10, 4, 2.), t2t_vit_12=_c(256, 12, 4, 2.),
-             t2t_vit_14=_c(384, 14, 6, 3.), t2t_vit_19=_c(448, 19, 7, 3.), t2t_vit_24=_c(512, 24, 8, 3.),
-             t2t_vit_t_14=_c(384, 14, 6, 3., 'transformer'), t2t_vit_t_19=_c(448, 19, 7, 3., 'transformer'),
-             t2t_vit_t_24=_c(512, 24, 8, 3., 'transformer'))
+def _c(d, n, h, r, t='performer'):
+    return dict(embed_dim=d, depth=n, num_heads=h, mlp_ratio=r, tokens_type=t)
+
+
+SIZES = dict(
+    t2t_vit_7=_c(256, 7, 4, 2.0),
+    t2t_vit_10=_c(256, 10, 4, 2.0),
+    t2t_vit_12=_c(256, 12, 4, 2.0),
+    t2t_vit_14=_c(384, 14, 6, 3.0),
+    t2t_vit_19=_c(448, 19, 7, 3.0),
+    t2t_vit_24=_c(512, 24, 8, 3.0),
+    t2t_vit_t_14=_c(384, 14, 6, 3.0, 'transformer'),
+    t2t_vit_t_19=_c(448, 19, 7, 3.0, 'transformer'),
+    t2t_vit_t_24=_c(512, 24, 8, 3.0, 'transformer'),
+)
 DEF = dict(img_size=224, num_classes=1000, token_dim=64, qk_scale=None)
 
 if __name__ == '__main__':
-    a = common.args(__doc__, model=dict(default='small'), tokens_type=dict(default='performer'),
-                    qk_scale=dict(type=float, default=None), pos_from=dict(type=int, default=0))
+    a = common.args(
+        __doc__,
+        model=dict(default='small'),
+        tokens_type=dict(default='performer'),
+        qk_scale=dict(type=float, default=None),
+        pos_from=dict(type=int, default=0),
+    )
     kw = dict(DEF, qk_scale=a.qk_scale)
     if a.model == 'small':
-        kw.update(img_size=48, embed_dim=24, depth=2, num_heads=3, mlp_ratio=2., num_classes=10, token_dim=8,
-                  tokens_type=a.tokens_type)
+        kw.update(
+            img_size=48,
+            embed_dim=24,
+            depth=2,
+            num_heads=3,
+            mlp_ratio=2.0,
+            num_classes=10,
+            token_dim=8,
+            tokens_type=a.tokens_type,
+        )
     else:
         kw.update(SIZES[a.model])
     stored = dict(kw, img_size=16 * a.pos_from) if a.pos_from else kw
     torch.manual_seed(a.seed)
     m = common.randomise(T2TViT(**stored), a.seed)
-    if not a.pos_from:                                        # published weights carry the sinusoid itself
+    if not a.pos_from:  # published weights carry the sinusoid itself
         m.pos_embed.data = sinusoid(m.pos_embed.shape[1], kw['embed_dim'])
     x = common.image(a.seed, a.batch, kw['img_size'])
     with torch.no_grad():
         y = m(x)
-    common.save(a.out, dict(arch='t2t_vit', dialect='yitu', **kw, layer_norm_eps=1e-5, qkv_bias=False,
-                            performer_epsilon=1e-8, kernel_ratio=0.5), m.state_dict(), x, y, m.R, a.model != 'small')
+    common.save(
+        a.out,
+        dict(
+            arch='t2t_vit',
+            dialect='yitu',
+            **kw,
+            layer_norm_eps=1e-5,
+            qkv_bias=False,
+            performer_epsilon=1e-8,
+            kernel_ratio=0.5,
+        ),
+        m.state_dict(),
+        x,
+        y,
+        m.R,
+        a.model != 'small',
+    )

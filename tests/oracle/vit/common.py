@@ -7,6 +7,7 @@ Every script writes into --out DIR:
   expected.npy         (B,classes) logits
   <name>.npy           intermediates (attention maps, tokens, embeddings)
 """
+
 import argparse, json, math, os, sys
 import numpy as np
 
@@ -28,6 +29,7 @@ def args(desc, **extra):
 
 def quiet_torchvision():
     import warnings
+
     warnings.simplefilter('ignore')
     try:
         import tvfix  # noqa: F401  (stub ops where torchvision does not match torch)
@@ -38,6 +40,7 @@ def quiet_torchvision():
 def randomise(model, seed):
     """Give every parameter a non-trivial value; rules by shape and name."""
     import torch
+
     g = torch.Generator().manual_seed(seed)
     r = lambda t: torch.randn(t.shape, generator=g)
     norms = {}
@@ -46,20 +49,20 @@ def randomise(model, seed):
         if 'norm' in cls and not list(m.children()):
             for pn, _ in m.named_parameters(recurse=False):
                 norms[(mn + '.' if mn else '') + pn] = pn
-        if cls == 'layernorm':          # wrappers with an affine-less child (x-transformers)
+        if cls == 'layernorm':  # wrappers with an affine-less child (x-transformers)
             for pn, _ in m.named_parameters(recurse=False):
                 norms[(mn + '.' if mn else '') + pn] = pn
     with torch.no_grad():
         for n, p in model.named_parameters():
             last = n.split('.')[-1]
             if n in norms:
-                if last == 'gamma':      # may be used as gamma+1 (unit offset)
+                if last == 'gamma':  # may be used as gamma+1 (unit offset)
                     p.copy_(0.3 * r(p))
                 elif last == 'weight':
                     p.copy_(1 + 0.3 * r(p))
                 else:
                     p.copy_(0.2 * r(p))
-            elif 'gat' in last:          # gates / gating_param
+            elif 'gat' in last:  # gates / gating_param
                 p.copy_(1.5 * r(p))
             elif 'postion_proj' in n or 'pos_proj' in n:
                 if last == 'weight':
@@ -73,7 +76,7 @@ def randomise(model, seed):
             elif p.ndim >= 2 and last == 'weight':
                 fan = p[0].numel()
                 p.copy_(r(p) * (1.2 / math.sqrt(fan)))
-            else:                        # cls tokens, positional embeddings
+            else:  # cls tokens, positional embeddings
                 p.copy_(0.7 * r(p))
     model.eval()
     return model
@@ -87,8 +90,12 @@ def save_npy(out, name, t):
 
 def save_all(out, cfg, sd, x, y, inter=None, drop=()):
     from safetensors.torch import save_file
-    keep = {k: v.detach().contiguous().clone().float() for k, v in sd.items()
-            if not any(d in k for d in drop) and v.numel() > 0}
+
+    keep = {
+        k: v.detach().contiguous().clone().float()
+        for k, v in sd.items()
+        if not any(d in k for d in drop) and v.numel() > 0
+    }
     save_file(keep, os.path.join(out, 'weights.safetensors'), metadata={'format': 'pt'})
     cfg = dict(cfg)
     cfg['num_parameters'] = int(sum(v.numel() for v in keep.values()))
@@ -100,11 +107,14 @@ def save_all(out, cfg, sd, x, y, inter=None, drop=()):
     for k, v in (inter or {}).items():
         save_npy(out, k, v)
     tot = sum(os.path.getsize(os.path.join(out, f)) for f in os.listdir(out))
-    print(f"{out}: {len(keep)} tensors, {cfg['num_parameters']} parameters, {tot/1024:.0f} kB, "
-          f"logits {np.asarray(y.detach()).ravel()[:4]}")
+    print(
+        f"{out}: {len(keep)} tensors, {cfg['num_parameters']} parameters, {tot/1024:.0f} kB, "
+        f"logits {np.asarray(y.detach()).ravel()[:4]}"
+    )
 
 
 def rnd_image(seed, b, c, h, w):
     import torch
+
     g = torch.Generator().manual_seed(seed + 1000)
     return torch.randn(b, c, h, w, generator=g)
