@@ -63,7 +63,7 @@ tests: $(TESTS)
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
-ORACLE   ?= ../shared/oracle
+ORACLE   ?= tests/oracle
 PYTHON   ?= python3
 
 deps:
@@ -77,7 +77,7 @@ demo:
 check: deps
 	@sh tests/check.sh
 
-# regenerates every case from the original programs (Python with torch, transformers, timm: see $(ORACLE)/setup.sh)
+# regenerates every case from the original programs (Python, with what $(ORACLE)/setup.sh DIR installs: PYTHON=DIR/bin/python)
 oracle: all
 	@sh tests/oracle.sh $(ORACLE) $(PYTHON)
 

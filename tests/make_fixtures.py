@@ -46,7 +46,7 @@ sys.path[:0] = [CVT, MORE]
 sys.argv = sys.argv[:1]
 with contextlib.suppress(ImportError):
     import tvfix  # noqa: E402, F401  the oracle's stubs, where torchvision does not match torch: before timm, transformers
-import seed003_oracle as s3  # noqa: E402
+import hf_oracle as s3  # noqa: E402
 import np_forward  # noqa: E402
 import ref  # noqa: E402
 from families import MODULES  # noqa: E402
@@ -109,7 +109,7 @@ def run_all(out, folder):
     """The small cases of a folder, as its run_all.sh makes them."""
     with tempfile.TemporaryDirectory() as cases:
         subprocess.run(["sh", os.path.join(args.oracle, folder, "run_all.sh"), cases],
-                       env=dict(os.environ, PY=sys.executable))
+                       env=dict(os.environ, PY=sys.executable), check=True)
         for name in sorted(os.listdir(cases)):
             if wanted(os.path.join(out, name)):
                 add_float64(os.path.join(cases, name), folder)
@@ -118,8 +118,8 @@ def run_all(out, folder):
 
 # ---- CvT -------------------------------------------------------------------------------------------------------------
 
-def run_seed003(case, preset, naming, seed):
-    sys.argv = ["seed003_oracle.py", "--seed", str(seed), "--preset", preset, "--naming", naming, "--out", case]
+def run_hf(case, preset, naming, seed):
+    sys.argv = ["hf_oracle.py", "--seed", str(seed), "--preset", preset, "--naming", naming, "--out", case]
     s3.main()
 
 
@@ -159,7 +159,7 @@ def cvt_case(out, preset, naming, seed):
     if not wanted(out):
         return
     with tempfile.TemporaryDirectory() as case:
-        run_seed003(case, preset, naming, seed)
+        run_hf(case, preset, naming, seed)
         if not preset.startswith("cvt-"):
             y, found = cvt_reference(case)
             e = np.load(os.path.join(case, "expected64.npy"))

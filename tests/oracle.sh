@@ -2,12 +2,12 @@
 # oracle.sh [ORACLE [PYTHON]] - runs the original programs anew and compares: every small preset under all names of
 # weights, configs drawn at random, and the full-size models; logits and inner values, on every instruction set that can
 # run here (full-size models: on ref and on the one that is chosen). Prints "ok NAME" or "not ok NAME: why" a case.
-#   ORACLE  the folder of oracle scripts (../shared/oracle); PYTHON: what its setup.sh has installed into (python3)
+#   ORACLE  the folder of oracle scripts (tests/oracle); PYTHON: what its setup.sh has installed into (python3)
 #   SEED    of weights, inputs and random configs (1); COUNT: random configs of each family (12)
 #   SETS    which of "presets random full" (all); ONLY: cases whose names hold this; CVT: the program (./cvt)
 set -u
 cd "$(dirname "$0")/.." || exit 1
-oracle=${1:-../shared/oracle}
+oracle=${1:-tests/oracle}
 python=${2:-python3}
 program=${CVT:-./cvt}
 diff=build/test_npydiff

@@ -1,4 +1,4 @@
-"""Blocks of seed 000 as networks of layers (cvt/seed000_oracle.py)."""
+"""The conv-transformer blocks of russellgeum as networks of layers (cvt/blocks_oracle.py)."""
 from .case import Refused, as_map
 
 KEYS = ("in_channels", "heads", "dim_head", "dim_mlp", "depth", "self_feature_size", "cross_features_size")
@@ -53,7 +53,7 @@ def blocks(case):
     return config, taps
 
 
-ORACLE = "cvt/seed000_oracle.py"
+ORACLE = "cvt/blocks_oracle.py"
 ARCHS = {"cvt_blocks": blocks}
 FIXTURES = {
     "self": f"{ORACLE} --seed 1 --preset self_tiny",

@@ -1,4 +1,4 @@
-"""CvT of Hugging Face and microsoft (cvt/seed003_oracle.py)."""
+"""CvT of Hugging Face and microsoft (cvt/hf_oracle.py)."""
 from .case import Refused, as_map
 
 CVT_LISTS = ("patch_sizes", "patch_stride", "patch_padding", "embed_dim", "num_heads", "depth", "mlp_ratio", "qkv_bias",

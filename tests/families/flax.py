@@ -1,4 +1,4 @@
-"""CvT of Flax and of vit_pytorch (cvt/seed001_oracle.py, cvt/vitpytorch_oracle.py)."""
+"""CvT of Flax and of vit_pytorch (cvt/flax_oracle.py, cvt/vit_pytorch_oracle.py)."""
 from .case import Refused
 
 STAGE = ("emb_dim", "emb_kernel", "emb_stride", "proj_kernel", "kv_proj_stride", "heads", "depth", "mlp_mult")
@@ -48,7 +48,7 @@ def flax(case):
     return config, taps
 
 
-FLAX, PARENT = "cvt/seed001_oracle.py", "cvt/vitpytorch_oracle.py"
+FLAX, PARENT = "cvt/flax_oracle.py", "cvt/vit_pytorch_oracle.py"
 ARCHS = {"cvt_flax": flax, "cvt_vitpytorch": flax}
 FIXTURES = {
     "batch3": f"{FLAX} --seed 1 --preset tiny_b3",
