@@ -1,12 +1,15 @@
 /* test_binding.c - weights bind strictly: of small models of every family and naming, tensors in turn are dropped,
  * renamed, misshapen, of a wrong type or doubled under another name, and each time the model must be refused with a
- * line that names the tensor, and the name or the shape that it should have. */
+ * line that names the tensor, and the name or the shape that it should have. And the native names of every committed
+ * config are told from all others. */
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "cvt.h"
+#include "model/model.h"
 #include "test.h"
 #include "weights/weights.h"
 
@@ -180,6 +183,30 @@ static void test_non_finite(fixture *f) {
     free(values);
 }
 
+/* Files of native names are told by what stands on the native side of the other dialects' rows: every parameter must.
+ */
+static void test_native_names(const char *path) {
+    cvt_model *m;
+    cvt_error error = {0};
+    cvt_options options = {.no_weights = true};
+    if (cvt_model_open(&m, path, &options, &error) != CVT_OK) {
+        test_case(false, path, "%s", error.message);
+        return;
+    }
+    const cvt_dialect *dialects = m->config.arch->dialects;
+    const char *nameless = NULL;
+    cvt_str name = {0};
+    for (int p = 0; dialects[1].name && p < m->graph->n_params; p++) {
+        bool covered = false;
+        for (const cvt_dialect *d = dialects + 1; d->name && !covered; d++)
+            covered = cvt_name_expand(&name, d, &m->graph->params[p]) != NULL;
+        if (!covered) nameless = m->graph->params[p].name;
+    }
+    test_case(!nameless, path, "\"%s\" has no name in any other dialect", nameless ? nameless : "");
+    cvt_str_free(&name);
+    cvt_model_free(m);
+}
+
 int main(void) {
     static const char *const names[] = {"cvt/tiny", "cvt/ms_mixed", "lite/timm", "lite/rangilyu", "lite/lukemelas"};
     if (!mkdtemp(folder)) return test_case(false, "a folder for mutants", "none"), test_end();
@@ -198,5 +225,10 @@ int main(void) {
         unload(&f);
     }
     rmdir(folder);
+    glob_t configs;
+    glob("configs/*-*.json", 0, NULL, &configs);
+    for (size_t i = 0; i < configs.gl_pathc; i++) test_native_names(configs.gl_pathv[i]);
+    test_case(configs.gl_pathc > 60, "configs are there", "%zu", configs.gl_pathc);
+    globfree(&configs);
     return test_end();
 }

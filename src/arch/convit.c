@@ -80,12 +80,6 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {l} counts local blocks, {n} goes on counting the others, {m} counts those alone ---- */
 
-static const cvt_name_row native[] = {
-    {"embed.*", "embed.*"},         {"pos_embed", "pos_embed"},   {"cls_token", "cls_token"},
-    {"block{l}.*", "block{l}.*"},   {"block{n}.*", "block{n}.*"}, {"norm.*", "norm.*"},
-    {"proj_head.*", "proj_head.*"}, {"head.*", "head.*"},         {NULL, NULL},
-};
-
 static const cvt_name_row timm[] = {
     {"embed.*", "patch_embed.*"},
     {"pos_embed", "pos_embed"},
@@ -123,12 +117,8 @@ static const cvt_name_row comvex_0_2_3[] = {COMVEX_ROWS("", "_net.0", "_net.3", 
 static const cvt_name_row comvex_0_1_0[] = {COMVEX_ROWS("backbone.", "_net.0", "_net.3", "2", "3")};
 
 static const cvt_dialect dialects[] = {
-    {"native", native, true},
-    {"timm", timm, false},
-    {"comvex", comvex, false},
-    {"comvex_0.2.3", comvex_0_2_3, false},
-    {"comvex_0.1.0", comvex_0_1_0, false},
-    {NULL, NULL, false},
+    {"native"}, {"timm", timm}, {"comvex", comvex}, {"comvex_0.2.3", comvex_0_2_3}, {"comvex_0.1.0", comvex_0_1_0},
+    {NULL},
 };
 
 #define PRESET(name, heads)                                                                   \

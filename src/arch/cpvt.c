@@ -35,16 +35,6 @@ static const cvt_key keys[] = {
     {0},
 };
 
-static const cvt_name_row native[] = {
-    {"embed.*", "embed.*"},
-    {"cls_token", "cls_token"},
-    {"block{j}.*", "block{j}.*"},
-    {"peg{j}.*", "peg{j}.*"},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
-
 static const cvt_name_row timm[] = {
     {"embed.proj.*", "patch_embed.proj.*"},
     {"cls_token", "cls_token"},
@@ -56,7 +46,7 @@ static const cvt_name_row timm[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {{"native", native, true}, {"timm", timm, false}, {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {NULL}};
 
 /* ---- config ---- */
 

@@ -57,13 +57,6 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights ---- */
 
-static const cvt_name_row native[] = {
-    {"sm.*", "sm.*"},
-    {"lg.*", "lg.*"},
-    {"stage{i}.*", "stage{i}.*"},
-    {NULL, NULL},
-};
-
 #define EMBED(S) S "_image_embedder."
 #define EMBED_A_ROWS(S)                                            \
     {S ".embed.weight", EMBED(S) "to_patch_embedding.1.weight"}, { \
@@ -113,11 +106,7 @@ static const cvt_name_row rows_c[] = {
 
 /* d has the names of c; a before b, whose rows cover a's tensors too. */
 static const cvt_dialect dialects[] = {
-    {"native", native, true},
-    {"vit_pytorch_c", rows_c, false},
-    {"vit_pytorch_a", rows_a, false},
-    {"vit_pytorch_b", rows_b, false},
-    {NULL, NULL, false},
+    {"native"}, {"vit_pytorch_c", rows_c}, {"vit_pytorch_a", rows_a}, {"vit_pytorch_b", rows_b}, {NULL},
 };
 
 /* ---- config ---- */

@@ -85,13 +85,6 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights ---- */
 
-static const cvt_name_row native[] = {
-    {"sm.*", "sm.*"},
-    {"lg.*", "lg.*"},
-    {"stage{i}.*", "stage{i}.*"},
-    {NULL, NULL},
-};
-
 /* n: the branch's number. */
 #define BLOCK(S) "stage{i}." S ".block{j}."
 #define FILE_BLOCK(n) "blocks.{i}.blocks." n ".{j}."
@@ -130,8 +123,7 @@ static const cvt_name_row ibm[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {
-    {"native", native, true}, {"timm", timm, false}, {"ibm", ibm, false}, {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {"ibm", ibm}, {NULL}};
 
 /* ---- the published sizes ---- */
 

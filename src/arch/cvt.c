@@ -55,15 +55,6 @@ static const cvt_key keys[] = {
     {0},
 };
 
-static const cvt_name_row native[] = {
-    {"stage{i}.cls_token", "stage{i}.cls_token"},
-    {"stage{i}.embed.*", "stage{i}.embed.*"},
-    {"stage{i}.block{j}.*", "stage{i}.block{j}.*"},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
-
 /* P: "cvt." in a classifier's file, nothing in one that was saved from the bare CvtModel. */
 #define HF_STAGE(P) P "encoder.stages.{i}."
 #define HF_LAYER(P) HF_STAGE(P) "layers.{j}."
@@ -106,11 +97,7 @@ static const cvt_name_row microsoft[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {{"native", native, true},
-                                       {"hf", hf, false},
-                                       {"hf_bare", hf_bare, false},
-                                       {"microsoft", microsoft, false},
-                                       {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native"}, {"hf", hf}, {"hf_bare", hf_bare}, {"microsoft", microsoft}, {NULL}};
 
 /* ---- config ---- */
 

@@ -64,13 +64,6 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {m} = 2 {j}, {n} = 2 {j} + 1 ---- */
 
-static const cvt_name_row native[] = {
-    {"stage{i}.embed.*", "stage{i}.embed.*"},
-    {"stage{i}.block{j}.*", "stage{i}.block{j}.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
-
 /* The flattened tree, joined by "/"; kernels are HWIO. */
 #define TREE(rest) "params/Transformer_{i}/" rest
 #define FLAX_CONV(which, n)                                                                                          \
@@ -156,11 +149,8 @@ static const cvt_name_row flax_torch[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {{"native", native, true},
-                                       {"flax", flax, false},
-                                       {"vit_pytorch", vit_pytorch, false},
-                                       {"flax_torch", flax_torch, false},
-                                       {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {
+    {"native"}, {"flax", flax}, {"vit_pytorch", vit_pytorch}, {"flax_torch", flax_torch}, {NULL}};
 
 /* ---- config ---- */
 

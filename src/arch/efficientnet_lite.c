@@ -93,15 +93,6 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {j} counts blocks that expand, {d} those that do not, both within their stage; {f} all ---- */
 
-static const cvt_name_row native[] = {
-    {"stem.*", "stem.*"},
-    {"stage{s}.block{j}.*", "stage{s}.block{j}.*"},
-    {"stage{s}.block{d}.*", "stage{s}.block{d}.*"},
-    {"head.*", "head.*"},
-    {"classifier.*", "classifier.*"},
-    {NULL, NULL},
-};
-
 /* The names within a block are those of lukemelas/EfficientNet-PyTorch in both ports. */
 #define BLOCK_ROWS(native, file)                                                                         \
     {native "expand.conv.*", file "_expand_conv.*"}, {native "expand.bn.*", file "_bn0.*"},              \
@@ -152,8 +143,7 @@ static const cvt_name_row timm[] = {
 };
 
 static const cvt_dialect dialects[] = {
-    {"native", native, true}, {"rangilyu", rangilyu, false}, {"lukemelas", lukemelas, false},
-    {"timm", timm, false},    {NULL, NULL, false},
+    {"native"}, {"rangilyu", rangilyu}, {"lukemelas", lukemelas}, {"timm", timm}, {NULL},
 };
 
 /* ---- the published sizes ---- */

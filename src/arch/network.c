@@ -178,8 +178,7 @@ static const cvt_key keys[] = {
     {0},
 };
 
-static const cvt_name_row native[] = {{"*", "*"}, {NULL, NULL}};
-static const cvt_dialect dialects[] = {{"native", native, true}, {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native"}, {NULL}};
 
 static void defaults(void *p) { *(config *)p = (config){.base = {.channels = 3}}; }
 

@@ -41,16 +41,6 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {i} counts stages from 0, {n} from 1 ---- */
 
-static const cvt_name_row native[] = {
-    {"stage{i}.embed.*", "stage{i}.embed.*"},
-    {"stage{i}.cls_token", "stage{i}.cls_token"},
-    {"stage{i}.pos_embed", "stage{i}.pos_embed"},
-    {"stage{i}.block{j}.*", "stage{i}.block{j}.*"},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
-
 static const cvt_name_row whai362[] = {
     {"stage{i}.embed.*", "patch_embed{n}.*"},
     {"stage{i}.cls_token", "cls_token"},
@@ -84,8 +74,7 @@ static const cvt_name_row hf[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {
-    {"native", native, true}, {"whai362", whai362, false}, {"hf", hf, false}, {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"hf", hf}, {NULL}};
 
 /* ---- config ---- */
 

@@ -143,7 +143,7 @@ cvt_status cvt_pyramid_fill(const cvt_pyramid *p, cvt_ints *list, const char *ke
 
 static bool is_hf(const cvt_hints *hints) {
     if (cvt_hints_from(hints, "hf")) return true;
-    return hints->config == CVT_CONFIG_HF && (!hints->origin || hints->origin->identity);
+    return hints->config == CVT_CONFIG_HF && (!hints->origin || cvt_dialect_is_native(hints->origin));
 }
 
 void cvt_pyramid_resolve_eps(cvt_pyramid *p, const cvt_hints *hints) {

@@ -43,15 +43,6 @@ static const cvt_key keys[] = {
 /* ---- names of weights: {i} counts stages from 0, {n} from 1; {z} is the first stage, whose embedding timm has
  * elsewhere ---- */
 
-static const cvt_name_row native[] = {
-    {"stage{z}.embed.*", "stage{z}.embed.*"},
-    {"stage{i}.embed.*", "stage{i}.embed.*"},
-    {"stage{i}.block{j}.*", "stage{i}.block{j}.*"},
-    {"stage{i}.norm.*", "stage{i}.norm.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
-
 static const cvt_name_row whai362[] = {
     {"stage{z}.embed.*", "patch_embed{n}.*"},
     {"stage{i}.embed.*", "patch_embed{n}.*"},
@@ -97,11 +88,7 @@ static const cvt_name_row hf[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {{"native", native, true},
-                                       {"whai362", whai362, false},
-                                       {"timm", timm, false},
-                                       {"hf", hf, false},
-                                       {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"timm", timm}, {"hf", hf}, {NULL}};
 
 /* ---- the published sizes ---- */
 

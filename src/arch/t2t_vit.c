@@ -97,11 +97,6 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {a} is {i} + 1, {s} 4 {i} + 3, {l} 4 times the number of stages ---- */
 
-static const cvt_name_row native[] = {
-    {"stage{i}.*", "stage{i}.*"}, {"project.*", "project.*"}, {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"},
-    {"block{j}.*", "block{j}.*"}, {"norm.*", "norm.*"},       {"head.*", "head.*"},       {NULL, NULL},
-};
-
 #define MODULE "tokens_to_token.attention{a}."
 static const cvt_name_row yitu[] = {
     CVT_STACKED_3("stage{i}.performer.attn.", "k", "q", "v", MODULE "kqv.*"),
@@ -134,8 +129,7 @@ static const cvt_name_row vit_pytorch[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {
-    {"native", native, true}, {"yitu", yitu, false}, {"vit_pytorch", vit_pytorch, false}, {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native"}, {"yitu", yitu}, {"vit_pytorch", vit_pytorch}, {NULL}};
 
 /* ---- config ---- */
 

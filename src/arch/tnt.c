@@ -61,11 +61,6 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights ---- */
 
-static const cvt_name_row native[] = {
-    {"embed.*", "embed.*"},       {"patch.*", "patch.*"}, {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"},
-    {"block{j}.*", "block{j}.*"}, {"norm.*", "norm.*"},   {"head.*", "head.*"},       {NULL, NULL},
-};
-
 /* Attention in native scope N, called F in the file, which stacks q and k. */
 #define ATTENTION(N, F) \
     CVT_STACKED_2(N ".", "q", "k", F ".qk.*"), {N ".v.*", F ".v.*"}, { N ".proj.*", F ".proj.*" }
@@ -119,8 +114,7 @@ static const cvt_name_row huawei[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {
-    {"native", native, true}, {"timm", timm, false}, {"huawei", huawei, false}, {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {"huawei", huawei}, {NULL}};
 
 /* ---- config ---- */
 

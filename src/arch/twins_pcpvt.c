@@ -28,15 +28,6 @@ static const cvt_key keys[] = {
     {0},
 };
 
-static const cvt_name_row native[] = {
-    {"stage{i}.embed.*", "stage{i}.embed.*"},
-    {"stage{i}.peg.*", "stage{i}.peg.*"},
-    {"stage{i}.block{j}.*", "stage{i}.block{j}.*"},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
-
 static const cvt_name_row timm[] = {
     {"stage{i}.embed.*", "patch_embeds.{i}.*"},
     {"stage{i}.peg.*", "pos_block.{i}.proj.0.*"},
@@ -47,7 +38,7 @@ static const cvt_name_row timm[] = {
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {{"native", native, true}, {"timm", timm, false}, {NULL, NULL, false}};
+static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {NULL}};
 
 #define SIZE(depths) "{\"depths\": " depths ", \"preprocess\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9}}"
 static const cvt_preset presets[] = {

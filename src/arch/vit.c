@@ -61,10 +61,10 @@ static const struct {
     head head;
     bool distilled;
 } architectures[] = {
-    {"ViTForImageClassification", HEAD_TOKEN, false},
+    {"ViTForImageClassification", HEAD_TOKEN},
     {"DeiTForImageClassification", HEAD_TOKEN, true},
     {"DeiTForImageClassificationWithTeacher", HEAD_BOTH, true},
-    {"ViTModel", HEAD_FEATURES, false},
+    {"ViTModel", HEAD_FEATURES},
     {"DeiTModel", HEAD_FEATURES, true},
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof architectures[0] };
@@ -159,14 +159,6 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights ---- */
 
-static const cvt_name_row native[] = {
-    {"cls_token", "cls_token"},   {"dist_token", "dist_token"},
-    {"pos_embed", "pos_embed"},   {"embed.*", "embed.*"},
-    {"block{j}.*", "block{j}.*"}, {"norm.*", "norm.*"},
-    {"fc_norm.*", "fc_norm.*"},   {"head_dist.*", "head_dist.*"},
-    {"head.*", "head.*"},         {NULL, NULL},
-};
-
 static const cvt_name_row timm[] = {
     {"cls_token", "cls_token"},
     {"dist_token", "dist_token"},
@@ -256,21 +248,21 @@ static const cvt_name_row hf5_teacher[] = {HF_MEMORY("deit."), HF_DIST("deit."),
 static const cvt_name_row hf5_bare[] = {HF_MEMORY(""), HF_DIST(""), HF_HEAD, {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {
-    {"native", native, true},
-    {"vit_pytorch_a", layout_a, false},
-    {"vit_pytorch_b", layout_b, false},
-    {"vit_pytorch_c", layout_c, false},
-    {"vit_pytorch_d", layout_d, false},
-    {"timm", timm, false},
-    {"hf", hf, false},
-    {"hf_deit", hf_deit, false},
-    {"hf_deit_teacher", hf_teacher, false},
-    {"hf_bare", hf_bare, false},
-    {"hf5", hf5, false},
-    {"hf5_deit", hf5_deit, false},
-    {"hf5_deit_teacher", hf5_teacher, false},
-    {"hf5_bare", hf5_bare, false},
-    {NULL, NULL, false},
+    {"native"},
+    {"vit_pytorch_a", layout_a},
+    {"vit_pytorch_b", layout_b},
+    {"vit_pytorch_c", layout_c},
+    {"vit_pytorch_d", layout_d},
+    {"timm", timm},
+    {"hf", hf},
+    {"hf_deit", hf_deit},
+    {"hf_deit_teacher", hf_teacher},
+    {"hf_bare", hf_bare},
+    {"hf5", hf5},
+    {"hf5_deit", hf5_deit},
+    {"hf5_deit_teacher", hf5_teacher},
+    {"hf5_bare", hf5_bare},
+    {NULL},
 };
 
 /* ---- the published sizes of timm ---- */

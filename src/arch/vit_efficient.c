@@ -80,12 +80,6 @@ static const cvt_key keys[] = {
 /* ---- names of weights: blocks are {i} in a Nystromformer, {j} in an Encoder, whose layers are {a} and {f}; {p} is the
  * linear layer of the patches ---- */
 
-static const cvt_name_row native[] = {
-    {"embed.*", "embed.*"},         {"cls_token", "cls_token"},   {"pos_embed", "pos_embed"},
-    {"block{i}.*", "block{i}.*"},   {"block{j}.*", "block{j}.*"}, {"norm.*", "norm.*"},
-    {"head_norm.*", "head_norm.*"}, {"head.*", "head.*"},         {NULL, NULL},
-};
-
 #define WRAPPER_ROWS                                                                                             \
     {"embed.proj.*", "to_patch_embedding.{p}.*"}, {"embed.norm1.*", "to_patch_embedding.1.*"},                   \
         {"embed.norm2.*", "to_patch_embedding.3.*"}, {"cls_token", "cls_token"}, {"pos_embed", "pos_embedding"}, \
@@ -118,13 +112,13 @@ static const cvt_name_row x_100[] = {X_NORM_ROWS, X_ROWS("ff", "3")};
 static const cvt_name_row x_031[] = {X_NORM_ROWS, X_ROWS("net", "3")};
 
 static const cvt_dialect dialects[] = {
-    {"native", native, true},
-    {"vit_pytorch_nystrom", nystrom, false},
-    {"vit_pytorch_xt", x_gamma, false},
-    {"vit_pytorch_xt_1.19", x_119, false},
-    {"vit_pytorch_xt_1.0", x_100, false},
-    {"vit_pytorch_xt_0.31", x_031, false},
-    {NULL, NULL, false},
+    {"native"},
+    {"vit_pytorch_nystrom", nystrom},
+    {"vit_pytorch_xt", x_gamma},
+    {"vit_pytorch_xt_1.19", x_119},
+    {"vit_pytorch_xt_1.0", x_100},
+    {"vit_pytorch_xt_0.31", x_031},
+    {NULL},
 };
 
 /* ---- config ---- */

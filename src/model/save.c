@@ -219,7 +219,7 @@ static cvt_status choose_rounded(saving *s, cvt_error *error) {
     for (int p = 0; p < g->n_params; p++) s->rounded[p] = kept && s->model->sources[p].scales;
     for (int i = 0; s->dtype == CVT_I8 && i < g->n_nodes; i++)
         if (in_int8(g, &g->nodes[i])) s->rounded[g->nodes[i].params[0]] = true;
-    if ((rounds(s) || s->pack) && !s->names->identity)
+    if ((rounds(s) || s->pack) && !cvt_dialect_is_native(s->names))
         return cvt_fail(error, CVT_USAGE, "%s weights go under native names, not those of \"%s\"",
                         s->pack ? "packed" : "int8", s->names->name);
     return CVT_OK;
@@ -276,7 +276,7 @@ static const cvt_dialect *choose_names(const cvt_model *m, const char *name) {
 
 static const cvt_dialect *find_native(const cvt_model *m) {
     const cvt_dialect *d = m->config.arch->dialects;
-    while (d->name && !d->identity) d++;
+    while (d->name && !cvt_dialect_is_native(d)) d++;
     return d->name ? d : m->config.arch->dialects;
 }
 

@@ -24,8 +24,7 @@ typedef struct binding {
 } binding;
 
 static bool ignored(const cvt_dialect *dialect, const char *name) {
-    for (const cvt_name_row *row = dialect->rows; row->file; row++)
-        if (!row->native && cvt_name_match(row->file, name)) return true;
+    if (cvt_name_unread(dialect, name)) return true;
     static const char *const endings[] = {"num_batches_tracked", "relative_position_index"};
     size_t n = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
@@ -194,7 +193,7 @@ static size_t index_of(const cvt_weights *w, const cvt_tensor *t) { return (size
 /* May the parameter's tensor be int8, and is it? Any product's weight may, whatever this version would store so. */
 static bool is_int8(const binding *b, int index) {
     const char *precision = cvt_weights_metadata(b->weights, CVT_META_PRECISION);
-    return b->tensors[index]->dtype == CVT_I8 && b->rounded[index] && b->dialect->identity && precision &&
+    return b->tensors[index]->dtype == CVT_I8 && b->rounded[index] && cvt_dialect_is_native(b->dialect) && precision &&
            strcmp(precision, cvt_precision_name(CVT_PRECISION_INT8)) == 0;
 }
 
@@ -220,7 +219,7 @@ static cvt_status check_packed(binding *b, cvt_error *error) {
     cvt_str ours = {0};
     cvt_packed_layout(&ours, b->kernels, b->precision);
     cvt_status status = ours.failed ? cvt_fail_memory(error) : CVT_OK;
-    if (status == CVT_OK && (!b->dialect->identity || strcmp(layout, ours.data)))
+    if (status == CVT_OK && (!cvt_dialect_is_native(b->dialect) || strcmp(layout, ours.data)))
         status = cvt_fail(error, CVT_WEIGHTS,
                           "%s: packed for other kernels or another precision, \"%.100s\", where this run needs \"%s\": "
                           "convert the original again",

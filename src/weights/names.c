@@ -3,12 +3,33 @@
 
 #include <string.h>
 
-/* What follows in `name` behind the text that a native side covers (up to its *, or all), NULL if it is another name.
- * Both are patterns with the same {letters}. */
-static const char *rest_after(const char *pattern, const char *name) {
-    size_t n = strlen(pattern);
-    if (n && pattern[n - 1] == '*') return strncmp(pattern, name, n - 1) == 0 ? name + n - 1 : NULL;
-    return strcmp(pattern, name) == 0 ? name + n : NULL;
+/* What follows in `pattern` behind the text that a native side covers (up to its *, or all), NULL if it is another
+ * pattern. Both have the same {letters}. */
+static const char *pattern_rest(const char *native, const char *pattern) {
+    size_t n = strlen(native);
+    if (n && native[n - 1] == '*') return strncmp(native, pattern, n - 1) == 0 ? pattern + n - 1 : NULL;
+    return strcmp(native, pattern) == 0 ? pattern + n : NULL;
+}
+
+/* The same for a name, in which there are numbers: what * stands for, "" without a *, NULL if it is another name. */
+static const char *name_rest(const char *pattern, const char *prefix, const char *name) {
+    size_t n = prefix ? strlen(prefix) : 0;
+    for (; *pattern; pattern++) {
+        if (*pattern == '*') return name;
+        if (*pattern != '{') {
+            if (*pattern != *name++) return NULL;
+        } else if (pattern[1] == '}') {
+            if (n && strncmp(prefix, name, n) != 0) return NULL;
+            name += n;
+            pattern++;
+        } else {
+            size_t digits = strspn(name, "0123456789");
+            if (!digits) return NULL;
+            name += digits;
+            pattern += 2;
+        }
+    }
+    return *name ? NULL : name;
 }
 
 static bool append_index(cvt_str *to, const cvt_param *p, char letter) {
@@ -20,42 +41,49 @@ static bool append_index(cvt_str *to, const cvt_param *p, char letter) {
     return false;
 }
 
-const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *p) {
-    static const cvt_name_row as_it_is = {"*", "*"};
-    if (dialect->identity) {
-        cvt_str_append(to, p->name, strlen(p->name));
-        return to->failed ? NULL : &as_it_is;
-    }
-    for (const cvt_name_row *row = dialect->rows; row->file; row++) {
-        const char *rest = row->native ? rest_after(row->native, p->pattern) : NULL;
-        if (!rest) continue;
-        const char *s = row->file;
-        for (size_t n = strcspn(s, "{*"); n || *s == '{'; n = strcspn(s, "{*")) {
-            cvt_str_append(to, s, n);
-            s += n;
-            if (*s != '{') continue;
-            if (!append_index(to, p, s[1])) return NULL;
+/* The file's side of a row up to its *; false if the parameter lacks a number. */
+static bool append_file(cvt_str *to, const char *s, const char *prefix, const cvt_param *p) {
+    for (size_t n = strcspn(s, "{*"); n || *s == '{'; n = strcspn(s, "{*")) {
+        cvt_str_append(to, s, n);
+        s += n;
+        if (*s != '{') continue;
+        if (s[1] == '}') {
+            if (prefix) cvt_str_append(to, prefix, strlen(prefix));
+            s += 2;
+        } else {
+            if (!append_index(to, p, s[1])) return false;
             s += 3;
         }
-        if (*s == '*') cvt_str_append(to, rest, strlen(rest));
+    }
+    return true;
+}
+
+/* pattern: what is left of the parameter's. */
+static const cvt_name_row *expand(cvt_str *to, const cvt_name_row *rows, const char *prefix, const char *pattern,
+                                  const cvt_param *p) {
+    size_t before = to->size;
+    for (const cvt_name_row *row = rows; row->file; row++) {
+        const char *rest = row->native ? pattern_rest(row->native, pattern) : NULL;
+        if (!rest) continue;
+        if (!append_file(to, row->file, prefix, p)) return NULL;
+        if (row->rows) {
+            const cvt_name_row *found = expand(to, row->rows, prefix, rest, p);
+            if (found || to->failed) return found;
+            if (to->data) to->data[before] = 0;
+            to->size = before;
+            continue;
+        }
+        cvt_str_append(to, rest, strlen(rest));
         return to->failed ? NULL : row;
     }
     return NULL;
 }
 
-bool cvt_name_match(const char *pattern, const char *name) {
-    for (; *pattern; pattern++) {
-        if (*pattern == '*') return true;
-        if (*pattern == '{') {
-            size_t digits = strspn(name, "0123456789");
-            if (!digits) return false;
-            name += digits;
-            pattern += 2;
-        } else if (*pattern != *name++) {
-            return false;
-        }
-    }
-    return *name == 0;
+const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *p) {
+    static const cvt_name_row as_it_is = {"*", "*"};
+    if (!cvt_dialect_is_native(dialect)) return expand(to, dialect->rows, dialect->prefix, p->pattern, p);
+    cvt_str_append(to, p->name, strlen(p->name));
+    return to->failed ? NULL : &as_it_is;
 }
 
 static int rank_of(const char *axes) {
@@ -67,12 +95,34 @@ static int rank_of(const char *axes) {
     return rank;
 }
 
-/* Does a row of the dialect cover this tensor of a file? */
-static bool covers(const cvt_dialect *d, const cvt_tensor *t) {
-    for (const cvt_name_row *row = d->rows; row->file; row++) {
-        const char *pattern = d->identity ? row->native : row->file;
-        if (pattern && cvt_name_match(pattern, t->name) && (!row->axes || rank_of(row->axes) == t->rank)) return true;
+/* What a name is compared with: the file's side of all rows; the native side; the file's of rows that are not read. */
+typedef enum name_side { IN_FILE, IN_GRAPH, UNREAD } name_side;
+
+/* Does a row cover this name? rank: of its tensor. */
+static bool covers(const cvt_name_row *rows, const char *prefix, name_side side, const char *name, int rank) {
+    for (const cvt_name_row *row = rows; row->file; row++) {
+        const char *pattern = side == IN_GRAPH ? row->native : row->file;
+        const char *rest = pattern ? name_rest(pattern, prefix, name) : NULL;
+        if (!rest) continue;
+        if (row->rows) {
+            if (covers(row->rows, prefix, side, rest, rank)) return true;
+        } else if (side == UNREAD) {
+            if (!row->native) return true;
+        } else if (side == IN_GRAPH || !row->axes || rank_of(row->axes) == rank) {
+            return true;
+        }
     }
+    return false;
+}
+
+bool cvt_name_unread(const cvt_dialect *dialect, const char *name) {
+    return !cvt_dialect_is_native(dialect) && covers(dialect->rows, dialect->prefix, UNREAD, name, 0);
+}
+
+static bool dialect_covers(const cvt_dialect *dialects, const cvt_dialect *d, const cvt_tensor *t) {
+    if (!cvt_dialect_is_native(d)) return covers(d->rows, d->prefix, IN_FILE, t->name, t->rank);
+    for (const cvt_dialect *other = dialects; other->name; other++)
+        if (!cvt_dialect_is_native(other) && covers(other->rows, NULL, IN_GRAPH, t->name, t->rank)) return true;
     return false;
 }
 
@@ -81,7 +131,7 @@ const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_wei
     size_t most = 0, n = cvt_weights_count(weights);
     for (const cvt_dialect *d = dialects; d->name; d++) {
         size_t matches = 0;
-        for (size_t i = 0; i < n; i++) matches += covers(d, cvt_weights_at(weights, i));
+        for (size_t i = 0; i < n; i++) matches += dialect_covers(dialects, d, cvt_weights_at(weights, i));
         if (matches > most) {
             most = matches;
             best = d;

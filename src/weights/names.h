@@ -1,14 +1,31 @@
-/* names.h - whose names a file uses for the tensors of a family, and how it lays them out. A dialect is a table of rows
- * {native, file}: patterns in which {letter} stands for a number and a final * for the rest of the name. The native
- * side is what the graph says.
+/* names.h - whose names a file uses for the tensors of a family, and how it lays them out.
+ *
+ * The graph calls a parameter "block3.attn.q.weight", of the pattern "block{j}.attn.q.weight" with j = 3. timm calls
+ * the same weight "blocks.3.attn.qkv.weight", of which it is the first third; Hugging Face calls it
+ * "vit.encoder.layer.3.attention.attention.query.weight". A dialect is a table that says so:
+ *
+ *     static const cvt_name_row hf_layer[] = {
+ *         {"attn.q.*", "attention.attention.query.*"},      what * stands for is the same on both sides
+ *         {"norm1.*", "layernorm_before.*"}, {NULL, NULL}};
+ *     static const cvt_name_row hf[] = {
+ *         {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},     the names behind are in another table
+ *         {"head.*", "classifier.*"}, {NULL, NULL}};
+ *     static const cvt_name_row timm[] = {
+ *         {"block{j}.attn.q.*", "blocks.{j}.attn.qkv.*", .part = 0, .parts = 3}, ...
+ *     static const cvt_dialect dialects[] = {
+ *         {"native"}, {"hf", hf, "vit."}, {"hf_bare", hf, ""}, {"timm", timm}, {NULL}};
+ *
+ * A row is {native, file}: the graph's pattern and the file's. {letter} stands for a number, a final * for the rest of
+ * the name, {} on the file's side for the prefix of the dialect. The first row counts that has a name for a parameter.
+ * With `rows` both sides end with *, and what follows is looked up in that table: if it is in none of its rows, the
+ * next row is tried. {"*", "*", .rows = others} takes in all rows of another table.
  *
  * A row may also say that the file's tensor is not the graph's parameter as it stands:
  *   axes   which axes the file's tensor has. The parameter's axes are called a, b, c, d; 1 is an axis of length 1,
  *          round brackets join axes into one. "cdba": HWIO where the graph has OIHW; "1a11": [1,C,1,1] for [C];
- * "a(cdb)": a linear layer over patches, channels fastest, for a convolution. An axis of the parameter that is not
- * named has length 1. part   the parameter is rows [part, part + 1) * its length of the tensor's axis a, which holds
- * `parts` parameters:
- *          {"attn.k.*", "attn.qkv.*", .part = 1, .parts = 3}.
+ *          "a(cdb)": a linear layer over patches, channels fastest, for a convolution. An axis of the parameter that
+ *          is not named has length 1.
+ *   part   the parameter is rows [part, part + 1) * its length of the tensor's axis a, which holds `parts` parameters.
  *   plus   is added to every stored value: {"norm.weight", "norm.gamma", .plus = 1}.
  * A row whose native side is NULL names tensors that are known and not read. */
 #ifndef CVT_WEIGHTS_NAMES_H
@@ -23,6 +40,7 @@ typedef struct cvt_name_row {
     const char *axes; /* NULL: as the parameter */
     int part, parts;  /* parts 0: all of it */
     float plus;
+    const struct cvt_name_row *rows; /* for what * stands for; NULL: it is the same on both sides */
 } cvt_name_row;
 
 /* Rows of linears x, y (and z) in a scope of the graph that the file stacks in this order in one. */
@@ -33,22 +51,23 @@ typedef struct cvt_name_row {
         scope z ".*", stack, .part = 2, .parts = 3                                                \
     }
 
-/* rows end with file NULL. identity: file names are the native ones (the rows of any other dialect tell which). */
+/* rows end with file NULL. Without rows: the native dialect, in which a tensor is called as the graph calls it. */
 typedef struct cvt_dialect {
     const char *name;
     const cvt_name_row *rows;
-    bool identity;
+    const char *prefix; /* what {} stands for; NULL: nothing */
 } cvt_dialect;
+static inline bool cvt_dialect_is_native(const cvt_dialect *dialect) { return !dialect->rows; }
 
 /* The name of a parameter in a dialect, appended to `to`, and the row it comes from; NULL if no row covers it, or with
  * to->failed. */
 const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *param);
 
-/* Does a file's name match a pattern? */
-bool cvt_name_match(const char *pattern, const char *name);
+/* Is a file's tensor of this name known to the dialect as one that is not read? */
+bool cvt_name_unread(const cvt_dialect *dialect, const char *name);
 
 /* The dialect (of a list that ends with name NULL) whose rows cover most tensors; the first of equals. A row with axes
- * covers tensors of as many axes only. */
+ * covers tensors of as many axes only. The native dialect covers what stands on the native side of the others' rows. */
 const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_weights *weights);
 const cvt_dialect *cvt_dialect_find(const cvt_dialect *dialects, const char *name);
 
