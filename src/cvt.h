@@ -133,6 +133,15 @@ cvt_attention_info cvt_model_attention(const cvt_model *model, int tap); /* head
  */
 cvt_status cvt_model_rollout(const cvt_model *model, int tap, int *chain, int *n, cvt_error *error);
 
+/* A class activation map (Zhou et al. 2016) tells how much each place of the picture speaks for a class. It exists
+ * where the classifier is a linear layer that reads the mean of a map: then the logit of the class is the mean of the
+ * activation map plus the bias. The map's name and shape, [height, width], whose cells cover the input row by row; rank
+ * 0: this model has none. */
+cvt_tensor_info cvt_model_class_map(const cvt_model *model);
+/* Runs must retain what cvt_session_class_map reads: before cvt_model_load. CVT_UNSUPPORTED where there is no such map.
+ */
+cvt_status cvt_model_retain_class_map(cvt_model *model, cvt_error *error);
+
 /* The listing. CVT_ROWS_CVT: a row per layer that computes, parameters counted once. CVT_ROWS_TORCHSUMMARY: a row per
  * call of a module and per container, children first, parameters counted at every call, as torchsummary does. */
 typedef enum cvt_row_style { CVT_ROWS_CVT, CVT_ROWS_TORCHSUMMARY } cvt_row_style;
@@ -172,6 +181,10 @@ const float *cvt_session_output(const cvt_session *session); /* [n, output shape
 cvt_status cvt_session_tap(const cvt_session *session, const char *name, float *to, cvt_error *error);
 /* The same of what the last linear layer reads, [n, embedding shape]; the model was opened with options.embedding. */
 cvt_status cvt_session_embedding(const cvt_session *session, float *to, cvt_error *error);
+
+/* The class activation map of the last run for this class, [n, class map's shape]; the model was told by
+ * cvt_model_retain_class_map. CVT_USAGE where it was not, or where there is no such class. */
+cvt_status cvt_session_class_map(const cvt_session *session, int class_index, float *to, cvt_error *error);
 
 /* Time by kind of step, summed over all runs since profiling was switched on (it costs little). */
 typedef struct cvt_op_time {
@@ -224,6 +237,12 @@ cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const
  * tensor was made of. */
 const float *cvt_image_tensor(const cvt_image *image);
 const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width);
+/* The part of an upright picture (as it is at CVT_STOP_ORIENT) of which the model's tensor is made, in pixels of the
+ * picture. It reaches over the edges where the preprocessing pads. */
+typedef struct cvt_view {
+    double left, top, width, height;
+} cvt_view;
+cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_view *out, cvt_error *error);
 /* What the last read found odd and passed all the same, or NULL: one line. */
 const char *cvt_image_warning(const cvt_image *image);
 

@@ -4,7 +4,7 @@
  *     test_heat layer OUT.npy QUERY HEAD MAP.npy...   QUERY, HEAD: an index, or -1 for the mean; of several maps the
  *                                                     product
  *     test_heat rollout OUT.npy QUERY MAP.npy...      the maps of all layers, first to last
- *     test_heat png FILE.png LEAST_WIDTH HEIGHT       decodes it */
+ *     test_heat png FILE.png WIDTH HEIGHT             it is a PNG of this size */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,34 +64,55 @@ static const uint8_t *at(const cvt_pixels *p, int x, int y) {
     return p->data + ((size_t)y * (size_t)p->width + (size_t)x) * 3;
 }
 
+/* Is this pixel grey as the picture is? */
+static bool bare(const cvt_pixels *p, int x, int y) {
+    const uint8_t grey[] = {128, 128, 128};
+    return memcmp(at(p, x, y), grey, 3) == 0;
+}
+
+static void draw(cvt_pixels *p, cvt_heat *heat, const float *map, int columns) {
+    heat->map = map;
+    heat->columns = columns;
+    if (cvt_heat_draw(p, heat, NULL) != CVT_OK) abort();
+}
+
 static void test_drawing(void) {
-    enum { H = 48, W = 64 };
+    enum { H = 48, W = 96, LEFT = 16, RIGHT = 80 };
     static uint8_t picture[H * W * 3];
-    const float map[] = {0, 1, 2, 3}, flat[] = {0.25f};
-    cvt_heat heat = {.picture = picture, .height = H, .width = W, .map = map, .rows = 1, .columns = 4};
+    const float map[] = {1, 2, 3, 4}, flat[] = {0.25f}, below[] = {-9, -1, 0, 4}, odd[] = {-INFINITY, 1, NAN, 3};
+    cvt_heat heat = {.picture = picture, .height = H, .width = W, .rows = 1};
     cvt_pixels p = {0};
     cvt_error error = {0};
+    uint8_t most[3];
     memset(picture, 128, sizeof picture);
-    bool drawn = cvt_heat_draw(&p, &heat, &error) == CVT_OK;
-    test_case(drawn && p.height == H && p.width > W, "as high as the picture, and wider", "%s %d x %d", error.message,
-              p.height, p.width);
-    test_case(memcmp(at(&p, 0, 0), at(&p, 7, H - 1), 3) == 0 && memcmp(at(&p, 56, 0), at(&p, 63, H - 1), 3) == 0,
+    heat.view = (cvt_view){LEFT, -4, RIGHT - LEFT, H};
+    draw(&p, &heat, map, 4);
+    test_case(p.height == H && p.width == W, "as large as the picture", "%d x %d", p.height, p.width);
+    test_case(bare(&p, LEFT - 1, 0) && bare(&p, RIGHT, 0) && bare(&p, RIGHT - 1, H - 1) && !bare(&p, RIGHT - 1, H - 5),
+              "where the model does not look the picture is as it was", "it is not");
+    test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 8, H - 5), "at the least value too", "it is not");
+    test_case(memcmp(at(&p, RIGHT - 8, 0), at(&p, RIGHT - 1, H - 5), 3) == 0,
               "half a cell at the edge has the colour of the cell", "it changes");
-    test_case(at(&p, 0, 0)[1] < at(&p, 24, 0)[1] && at(&p, 24, 0)[1] < at(&p, 63, 0)[1], "larger is lighter", "not so");
-    /* the bar begins four pixels behind the picture: over this grey it has the very colours of the map */
-    test_case(memcmp(at(&p, W + 5, 0), at(&p, 63, 0), 3) == 0 && memcmp(at(&p, W + 5, H - 1), at(&p, 0, 0), 3) == 0,
-              "the bar runs from the least to the largest", "other colours");
-    heat.map = flat;
-    heat.columns = 1;
-    drawn = cvt_heat_draw(&p, &heat, &error) == CVT_OK;
-    test_case(drawn && memcmp(at(&p, 0, 0), at(&p, 63, H - 1), 3) == 0, "a map of one value", "%s", error.message);
-    const float odd[] = {-INFINITY, 1, NAN, 3};
-    heat.map = odd;
-    heat.columns = 4;
-    test_case(cvt_heat_draw(&p, &heat, &error) == CVT_OK, "values that are not finite", "%s", error.message);
+    cvt_heat_colour(1, most);
+    bool covered = true;
+    for (int c = 0; c < 3; c++)
+        covered = covered && abs(at(&p, RIGHT - 1, 0)[c] - (80 * 128 + 176 * most[c]) / 256) < 2;
+    test_case(covered, "at the largest value the lightest colour covers most of it", "%d", at(&p, RIGHT - 1, 0)[0]);
+    int green[3];
+    for (int i = 0; i < 3; i++) green[i] = at(&p, LEFT + 24 + 16 * i, 0)[1];
+    test_case(green[0] < green[1] && green[1] < green[2], "larger is lighter", "%d %d %d", green[0], green[1], green[2]);
+    draw(&p, &heat, below, 4);
+    test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 24, 0) && bare(&p, LEFT + 39, 0) && !bare(&p, RIGHT - 8, 0),
+              "values below zero are not shown beside those above", "they are");
+    draw(&p, &heat, flat, 1);
+    test_case(bare(&p, LEFT, 0) && bare(&p, RIGHT - 1, 0), "a map of one value shows nothing", "it does");
+    draw(&p, &heat, odd, 4);
+    test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 40, 0) && !bare(&p, RIGHT - 1, 0),
+              "values that are not finite do not set the scale", "they do");
     heat = (cvt_heat){.picture = picture, .height = 1, .width = 1, .map = map, .rows = 2, .columns = 2};
-    drawn = cvt_heat_draw(&p, &heat, &error) == CVT_OK;
-    test_case(drawn && p.height > 1, "a picture of one pixel", "%s", error.message);
+    heat.view = (cvt_view){0, 0, 1, 1};
+    bool drawn = cvt_heat_draw(&p, &heat, &error) == CVT_OK;
+    test_case(drawn && p.height == 1 && p.width == 1 && !bare(&p, 0, 0), "a picture of one pixel", "%s", error.message);
     cvt_pixels_free(&p);
 }
 
@@ -245,7 +266,7 @@ static int check_rollout(const char *out_path, int64_t query, char **maps, int n
 static int check_png(const char *path, int width, int height) {
     cvt_pixels pixels = {0};
     cvt_error error = {0};
-    bool read = decode(path, &pixels, &error), ok = read && pixels.width >= width && pixels.height == height;
+    bool read = decode(path, &pixels, &error), ok = read && pixels.width == width && pixels.height == height;
     if (!ok) printf("%s: %s %d x %d\n", path, error.message, pixels.width, pixels.height);
     cvt_pixels_free(&pixels);
     return !ok;

@@ -1,16 +1,21 @@
-/* attend.c - cvt attend: what a layer attends to on an image, as numbers over the grid of its keys or as a heat map.
+/* attend.c - cvt attend: where a model looks on an image, as numbers over a grid or as a heat map over the image.
+ *
+ * Of a layer of attention that is what it attends to, over the grid of its keys; of a model without attention, or with
+ * --class, it is the class activation map.
  *
  * Of an attention map [heads, queries, keys] one row is shown: that of the class token, query 0, where there is one,
  * else the mean over all queries; of one head or the mean over heads. Rollout multiplies the layers: with
  * A = (mean over heads + I) / 2, whose rows add up to one again, it is that row of A_L A_L-1 ... A_1. */
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/npy.h"
 #include "base/num.h"
 #include "batch/input.h"
+#include "cli/classes.h"
 #include "cli/models.h"
 #include "cli/threads.h"
 #include "image/heat.h"
@@ -22,8 +27,15 @@ typedef struct view {
     const char *path; /* of the image */
     bool picture;     /* a PNG is wanted, not numbers */
     cvt_model *model;
+    cvt_input input; /* the image's bytes */
     cvt_image *image;
     cvt_session *session;
+    float *map; /* the result, [height, width] */
+    int height, width;
+    /* of a class activation map */
+    bool by_class;
+    int class_index; /* -1: the best one */
+    /* of attention */
     int tap; /* that is shown */
     cvt_attention_info info;
     int head;      /* -1: the mean of all */
@@ -31,7 +43,6 @@ typedef struct view {
     float *values; /* room for the largest of them */
     double *row;   /* a row a head, over the columns of the tap in hand; of rollout, one over the tokens */
     double *next;  /* the same, behind the next factor */
-    float *map;    /* [height, width] */
 } view;
 
 static int fail_memory(void) {
@@ -103,7 +114,6 @@ static int choose_layer(view *v) {
     cvt_error error;
     bool numbered = !layer || parse_number(layer, &index);
     v->tap = !numbered ? cvt_model_find_tap(v->model, layer) : find_map(v->model, index, &maps);
-    if (numbered && maps == 0) return cvt_cli_usage(v->cli, "the model has no attention maps");
     if (!layer) v->tap = v->settings->rollout ? find_rollout(v->model, v->chain) : find_default(v->model);
     if (numbered && v->tap < 0)
         return cvt_cli_usage(v->cli, "option '--layer': '%s' is not from %d to %d", layer, -maps, maps - 1);
@@ -116,6 +126,8 @@ static int choose_layer(view *v) {
     if (!v->info.height)
         return cvt_cli_usage(v->cli, "where the keys of '%s' lie on the image is not known: choose another --layer",
                              name);
+    v->height = v->info.height;
+    v->width = v->info.width;
     return CVT_EXIT_OK;
 }
 
@@ -145,6 +157,47 @@ static int choose_taps(view *v) {
     return status == CVT_OK ? CVT_EXIT_OK : cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
 }
 
+static int choose_attention(view *v) {
+    static int (*const steps[])(view *) = {choose_layer, choose_head, choose_taps};
+    int status = CVT_EXIT_OK;
+    for (size_t i = 0; status == CVT_EXIT_OK && i < sizeof steps / sizeof steps[0]; i++) status = steps[i](v);
+    return status;
+}
+
+static int choose_class_map(view *v) {
+    const cvt_tensor_info map = cvt_model_class_map(v->model);
+    cvt_error error;
+    v->height = (int)map.shape[0];
+    v->width = (int)map.shape[1];
+    if (cvt_model_retain_class_map(v->model, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    const char *name = v->settings->class_name;
+    if (!name || cvt_class_find(v->model, name, &v->class_index, &error) == CVT_OK) return CVT_EXIT_OK;
+    return cvt_cli_usage(v->cli, "%s", error.message);
+}
+
+/* Attention where there is any, unless a class is named; else the class activation map. */
+static int choose_kind(view *v) {
+    const cvt_settings *s = v->settings;
+    const bool of_attention = s->layer || s->head || s->rollout;
+    int maps;
+    find_map(v->model, 0, &maps);
+    if (s->class_name && of_attention)
+        return cvt_cli_usage(v->cli, "--class takes no --layer, --head or --rollout beside it: those are of attention");
+    v->by_class = s->class_name || !maps;
+    if (!v->by_class) return choose_attention(v);
+    cvt_error error;
+    if (of_attention)
+        cvt_fail(&error, CVT_UNSUPPORTED,
+                 "the model has no attention maps that --layer, --head or --rollout could show");
+    else if (!maps && !cvt_model_class_map(v->model).rank)
+        cvt_fail(&error, CVT_UNSUPPORTED,
+                 "the model has no attention maps, nor class activation maps: its classifier "
+                 "does not read the mean of a map");
+    else
+        return choose_class_map(v);
+    return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+}
+
 static int open_model(view *v) {
     cvt_options options = {.weights_later = true};
     int status = cvt_models_open(v->cli, v->settings, &options, &v->model);
@@ -159,15 +212,16 @@ static int open_model(view *v) {
 
 /* ---- the pass -------------------------------------------------------------------------------------------------- */
 
+static cvt_status read_pixels(view *v, cvt_image_stop stop, cvt_error *error) {
+    return cvt_image_read_memory(v->image, v->model, v->input.data, v->input.size, stop, error);
+}
+
 static int read_image(view *v) {
     cvt_image_options options = cvt_settings_image(v->settings);
-    cvt_input input = {0};
     cvt_error error;
     cvt_status status = cvt_image_new(&v->image, &options, &error);
-    if (status == CVT_OK) status = cvt_input_read(&input, v->path, -1, &error);
-    if (status == CVT_OK)
-        status = cvt_image_read_memory(v->image, v->model, input.data, input.size, CVT_STOP_NONE, &error);
-    free(input.data);
+    if (status == CVT_OK) status = cvt_input_read(&v->input, v->path, -1, &error);
+    if (status == CVT_OK) status = read_pixels(v, CVT_STOP_NONE, &error);
     if (status != CVT_OK) return cvt_cli_fail(v->path, &error, CVT_EXIT_INPUT);
     if (cvt_image_warning(v->image)) cvt_cli_say(v->path, cvt_image_warning(v->image));
     return CVT_EXIT_OK;
@@ -199,7 +253,7 @@ static matrix matrix_of(const view *v, int tap) {
 }
 
 static bool reserve(view *v) {
-    size_t values = 0, rows = 0, cells = (size_t)v->info.height * (size_t)v->info.width;
+    size_t values = 0, rows = 0;
     for (int i = 0; i < v->n; i++) {
         matrix m = matrix_of(v, v->chain[i]);
         size_t count, row;
@@ -212,8 +266,7 @@ static bool reserve(view *v) {
     v->values = malloc(values * sizeof *v->values);
     v->row = calloc(rows, sizeof *v->row);
     v->next = calloc(rows, sizeof *v->next);
-    v->map = calloc(cells, sizeof *v->map);
-    return v->values && v->row && v->next && v->map;
+    return v->values && v->row && v->next;
 }
 
 static cvt_status fetch(view *v, int tap, matrix *m, cvt_error *error) {
@@ -308,40 +361,76 @@ static cvt_status roll_out(view *v, cvt_error *error) {
     return CVT_OK;
 }
 
+static int take_attention(view *v) {
+    cvt_error error;
+    if (!reserve(v)) return fail_memory();
+    cvt_status status = v->settings->rollout ? roll_out(v, &error) : take_layer(v, &error);
+    if (status != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    size_t cells = (size_t)v->height * (size_t)v->width;
+    for (size_t i = 0; i < cells; i++) v->map[i] = (float)v->row[(size_t)v->info.prefix + i];
+    return CVT_EXIT_OK;
+}
+
+static int take_class(view *v) {
+    cvt_error error;
+    cvt_score best = {.index = v->class_index};
+    if (v->class_index < 0) cvt_top_k(cvt_session_output(v->session), cvt_model_classes(v->model), &best, 1);
+    v->class_index = best.index;
+    if (cvt_session_class_map(v->session, v->class_index, v->map, &error) == CVT_OK) return CVT_EXIT_OK;
+    return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+}
+
+static int take_map(view *v) {
+    v->map = calloc((size_t)v->height * (size_t)v->width, sizeof *v->map);
+    if (!v->map) return fail_memory();
+    return v->by_class ? take_class(v) : take_attention(v);
+}
+
 /* ---- results --------------------------------------------------------------------------------------------------- */
 
-static cvt_status draw(const view *v, cvt_error *error) {
-    cvt_heat heat = {.map = v->map, .rows = v->info.height, .columns = v->info.width};
+/* Over the image in its own size: it is decoded once more, without what the model changes of it. */
+static cvt_status draw(view *v, cvt_error *error) {
+    cvt_heat heat = {.map = v->map, .rows = v->height, .columns = v->width};
     cvt_pixels pixels = {0};
+    TRY(read_pixels(v, CVT_STOP_ORIENT, error));
     heat.picture = cvt_image_pixels(v->image, &heat.height, &heat.width);
+    TRY(cvt_model_view(v->model, heat.height, heat.width, &heat.view, error));
     cvt_status status = cvt_heat_draw(&pixels, &heat, error);
     if (status == CVT_OK) status = cvt_png_write(v->settings->output, &pixels, error);
     cvt_pixels_free(&pixels);
     return status;
 }
 
+/* Tells what no option has said: that it is a class activation map, and of which class. */
+static void say_class(const view *v) {
+    const char *label = cvt_model_label(v->model, v->class_index);
+    char message[CVT_MESSAGE_MAX];
+    snprintf(message, sizeof message, "class activation map for class %d%s%.500s%s", v->class_index, label ? " (" : "",
+             label ? label : "", label ? ")" : "");
+    cvt_cli_say(v->path, message);
+}
+
 static int write_result(view *v) {
     cvt_error error;
-    if (!reserve(v)) return fail_memory();
-    cvt_status status = v->settings->rollout ? roll_out(v, &error) : take_layer(v, &error);
-    if (status != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-    size_t cells = (size_t)v->info.height * (size_t)v->info.width;
-    for (size_t i = 0; i < cells; i++) v->map[i] = (float)v->row[(size_t)v->info.prefix + i];
-    int64_t shape[] = {v->info.height, v->info.width};
+    const int64_t shape[] = {v->height, v->width};
+    const char *to = v->settings->output;
     cvt_cli_stop_softly();
-    status = v->picture ? draw(v, &error) : cvt_npy_write(v->settings->output, CVT_NPY_F32, v->map, 2, shape, &error);
-    return status == CVT_OK ? CVT_EXIT_OK : cvt_cli_fail(v->settings->output, &error, CVT_EXIT_OUTPUT);
+    cvt_status status = v->picture ? draw(v, &error) : cvt_npy_write(to, CVT_NPY_F32, v->map, 2, shape, &error);
+    if (status != CVT_OK) return cvt_cli_fail(to, &error, CVT_EXIT_OUTPUT);
+    if (v->by_class) say_class(v);
+    return CVT_EXIT_OK;
 }
 
 int cvt_command_attend(cvt_cli *cli, const cvt_settings *settings, char **operands) {
-    view v = {.cli = cli, .settings = settings, .path = operands[0]};
-    static int (*const steps[])(view *) = {choose_form, open_model, choose_layer, choose_head,
-                                           choose_taps, read_image, run_model,    write_result};
+    view v = {.cli = cli, .settings = settings, .path = operands[0], .class_index = -1};
+    static int (*const steps[])(view *) = {choose_form, open_model, choose_kind, read_image,
+                                           run_model,   take_map,   write_result};
     int status = CVT_EXIT_OK;
     for (size_t i = 0; status == CVT_EXIT_OK && i < sizeof steps / sizeof steps[0]; i++) status = steps[i](&v);
     cvt_session_free(v.session);
     cvt_image_free(v.image);
     cvt_model_free(v.model);
+    free(v.input.data);
     free(v.chain);
     free(v.values);
     free(v.row);

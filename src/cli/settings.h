@@ -52,7 +52,7 @@ typedef struct cvt_settings {
     int64_t top_k;
 
     /* embed, attend */
-    const char *tap, *layer, *head;
+    const char *tap, *layer, *head, *class_name;
     bool rollout;
 
     /* convert, init */

@@ -1,4 +1,4 @@
-/* heat.c - heat maps over pictures: the scale of colours, the overlay, the bar with its numbers.
+/* heat.c - heat maps over pictures: the scale of colours, and how it covers the picture.
  *
  * The colours lie on a line in OKLCh (Ottosson 2020, https://bottosson.github.io/posts/oklab), a space in which equal
  * steps look equal: lightness and hue move evenly, and colourfulness is as high as sRGB allows up to a limit. */
@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -53,10 +52,11 @@ static void fill_palette(palette *p) {
     for (int i = 0; i < 256; i++) cvt_heat_colour((float)i / 255, p->rgb[i]);
 }
 
-/* The colour with the grey of the picture shining through. */
-static void blend(uint8_t *to, const uint8_t colour[3], int grey) {
-    enum { COLOUR = 11, GREY = 5 }; /* sixteenths */
-    for (int c = 0; c < 3; c++) to[c] = (uint8_t)((COLOUR * colour[c] + GREY * grey + 8) / 16);
+/* How much of the picture a colour covers where the value is largest, in 256ths: what lies below can still be seen. */
+enum { MOST_COVER = 176 };
+
+static uint8_t cover(uint8_t below, uint8_t colour, int share) {
+    return (uint8_t)((below * (256 - share) + colour * share + 128) / 256);
 }
 
 /* ---- the map ---------------------------------------------------------------------------------------------------- */
@@ -65,6 +65,7 @@ typedef struct range {
     float least, most;
 } range;
 
+/* Of the values that are finite, and not below zero where some are above it. */
 static range range_of(const float *map, size_t n) {
     range r = {INFINITY, -INFINITY};
     for (size_t i = 0; i < n; i++) {
@@ -72,19 +73,25 @@ static range range_of(const float *map, size_t n) {
         r.least = fminf(r.least, map[i]);
         r.most = fmaxf(r.most, map[i]);
     }
-    return r.least <= r.most ? r : (range){0, 0};
+    if (r.least > r.most) return (range){0, 0};
+    if (r.most > 0) r.least = fmaxf(r.least, 0);
+    return r;
 }
 
-/* Where output o of `to` positions falls among `from`: between cells `low` and `high`, `part` of the way. */
+/* From 0 to 1 without a kink at either end. */
+static float smooth(float t) { return t * t * (3 - 2 * t); }
+
+/* Where a position, in parts of the map's side, falls among its `n` cells: between `low` and `high`, `part` of the way.
+ */
 typedef struct spot {
     int low, high;
     float part;
 } spot;
 
-static spot spot_of(int o, int from, int to) {
-    double at = fmin(fmax((o + 0.5) * from / to - 0.5, 0), from - 1);
-    int low = (int)at;
-    return (spot){low, cvt_min_int(low + 1, from - 1), (float)(at - low)};
+static spot spot_of(double at, int n) {
+    double cell = fmin(fmax(at * n - 0.5, 0), n - 1);
+    int low = (int)cell;
+    return (spot){low, cvt_min_int(low + 1, n - 1), smooth((float)(cell - low))};
 }
 
 static float mix(float a, float b, float part) { return a + (b - a) * part; }
@@ -100,106 +107,30 @@ static int place_in(range r, float value) {
     return t >= 1 ? 255 : t > 0 ? (int)(255 * t + 0.5f) : 0; /* NaN: 0 */
 }
 
-static int grey_of(const uint8_t *p) { return (p[0] * 19595 + p[1] * 38470 + p[2] * 7471 + 0x8000) >> 16; }
+/* The parts of the view's side at which the centre of pixel i lies. */
+static double part_of(int i, double first, double length) { return (i + 0.5 - first) / length; }
 
-static void draw_map(cvt_pixels *out, const cvt_heat *h, const palette *colours, range r) {
-    for (int y = 0; y < h->height; y++) {
-        spot row = spot_of(y, h->rows, h->height);
-        const uint8_t *from = h->picture + (size_t)y * (size_t)h->width * 3;
-        uint8_t *to = out->data + (size_t)y * (size_t)out->width * 3;
-        for (int x = 0; x < h->width; x++, from += 3, to += 3) {
-            float value = map_at(h, row, spot_of(x, h->columns, h->width));
-            blend(to, colours->rgb[place_in(r, value)], grey_of(from));
-        }
+static void draw_row(uint8_t *to, const cvt_heat *h, const palette *colours, range r, double down) {
+    const spot row = spot_of(down, h->rows);
+    for (int x = 0; x < h->width; x++, to += 3) {
+        const double across = part_of(x, h->view.left, h->view.width);
+        if (!(across >= 0 && across <= 1)) continue;
+        const int place = place_in(r, map_at(h, row, spot_of(across, h->columns)));
+        const int share = (int)(MOST_COVER * smooth((float)place / 255));
+        for (int c = 0; c < 3; c++) to[c] = cover(to[c], colours->rgb[place][c], share);
     }
-}
-
-/* ---- numbers ---------------------------------------------------------------------------------------------------- */
-
-enum { GLYPH_W = 5, GLYPH_H = 7, ADVANCE = GLYPH_W + 1, LONGEST = 16 };
-
-/* A row of a glyph is the low five bits of a number, the left pixel in the highest. */
-static const struct {
-    char character;
-    uint8_t rows[GLYPH_H];
-} glyphs[] = {
-    {'0', {14, 17, 19, 21, 25, 17, 14}}, {'1', {4, 12, 4, 4, 4, 4, 14}},  {'2', {14, 17, 1, 2, 4, 8, 31}},
-    {'3', {31, 2, 4, 2, 1, 17, 14}},     {'4', {2, 6, 10, 18, 31, 2, 2}}, {'5', {31, 16, 30, 1, 1, 17, 14}},
-    {'6', {6, 8, 16, 30, 17, 17, 14}},   {'7', {31, 1, 2, 4, 8, 8, 8}},   {'8', {14, 17, 17, 14, 17, 17, 14}},
-    {'9', {14, 17, 17, 15, 1, 2, 12}},   {'.', {0, 0, 0, 0, 0, 12, 12}},  {'e', {0, 0, 14, 17, 31, 16, 14}},
-    {'-', {0, 0, 0, 31, 0, 0, 0}},       {'+', {0, 4, 4, 31, 4, 4, 0}},
-};
-
-static const uint8_t *glyph_of(char c) {
-    for (size_t i = 0; i < sizeof glyphs / sizeof glyphs[0]; i++)
-        if (glyphs[i].character == c) return glyphs[i].rows;
-    return NULL;
-}
-
-static void fill_box(cvt_pixels *out, int left, int top, int width, int height, const uint8_t rgb[3]) {
-    for (int y = top; y < top + height; y++)
-        for (int x = left; x < left + width; x++)
-            memcpy(out->data + ((size_t)y * (size_t)out->width + (size_t)x) * 3, rgb, 3);
-}
-
-/* Text whose pixels are squares of `unit`. */
-static void draw_text(cvt_pixels *out, const char *text, int left, int top, int unit) {
-    static const uint8_t black[3] = {0, 0, 0};
-    for (; *text; text++, left += ADVANCE * unit) {
-        const uint8_t *rows = glyph_of(*text);
-        for (int y = 0; rows && y < GLYPH_H; y++)
-            for (int x = 0; x < GLYPH_W; x++)
-                if (rows[y] >> (GLYPH_W - 1 - x) & 1) fill_box(out, left + x * unit, top + y * unit, unit, unit, black);
-    }
-}
-
-/* ---- the bar ---------------------------------------------------------------------------------------------------- */
-
-/* From top to bottom: the largest value, the middle, the least; only the outer two where there is no room. */
-enum { LABELS = 3 };
-
-typedef struct layout {
-    int unit, bar, text, width, height; /* bar, text: where they begin */
-    char labels[LABELS][LONGEST];
-} layout;
-
-static layout make_layout(const cvt_heat *h, range r) {
-    layout l = {.unit = cvt_max_int(cvt_min_int(h->height, h->width) / 112, 1)};
-    size_t longest = 0;
-    for (int i = 0; i < LABELS; i++) {
-        double share = (double)(LABELS - 1 - i) / (LABELS - 1);
-        snprintf(l.labels[i], LONGEST, "%.3g", (double)r.least + ((double)r.most - (double)r.least) * share);
-        if (strlen(l.labels[i]) > longest) longest = strlen(l.labels[i]);
-    }
-    l.bar = h->width + 4 * l.unit;
-    l.text = l.bar + 10 * l.unit;
-    l.width = l.text + ((int)longest * ADVANCE + 1) * l.unit;
-    l.height = cvt_max_int(h->height, (2 * GLYPH_H + 2) * l.unit);
-    return l;
-}
-
-static void draw_bar(cvt_pixels *out, const layout *l, const palette *colours) {
-    enum { MIDDLE_GREY = 128 };
-    const int room = l->height - GLYPH_H * l->unit;
-    for (int y = 0; y < l->height; y++) {
-        uint8_t rgb[3];
-        int place = l->height > 1 ? (l->height - 1 - y) * 255 / (l->height - 1) : 0;
-        blend(rgb, colours->rgb[place], MIDDLE_GREY);
-        fill_box(out, l->bar, y, 8 * l->unit, 1, rgb);
-    }
-    for (int i = 0; i < LABELS; i++)
-        if (i % 2 == 0 || room >= 3 * GLYPH_H * l->unit)
-            draw_text(out, l->labels[i], l->text, room * i / (LABELS - 1), l->unit);
 }
 
 cvt_status cvt_heat_draw(cvt_pixels *out, const cvt_heat *heat, cvt_error *error) {
     palette colours;
     fill_palette(&colours);
     const range r = range_of(heat->map, (size_t)heat->rows * (size_t)heat->columns);
-    const layout l = make_layout(heat, r);
-    TRY(cvt_pixels_resize(out, l.width, l.height, error));
-    memset(out->data, 255, (size_t)l.width * (size_t)l.height * 3);
-    draw_map(out, heat, &colours, r);
-    draw_bar(out, &l, &colours);
+    const size_t row = (size_t)heat->width * 3;
+    TRY(cvt_pixels_resize(out, heat->width, heat->height, error));
+    memcpy(out->data, heat->picture, row * (size_t)heat->height);
+    for (int y = 0; y < heat->height; y++) {
+        const double down = part_of(y, heat->view.top, heat->view.height);
+        if (down >= 0 && down <= 1) draw_row(out->data + (size_t)y * row, heat, &colours, r, down);
+    }
     return CVT_OK;
 }

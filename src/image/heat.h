@@ -1,4 +1,4 @@
-/* heat.h - numbers over a picture, for eyes: a heat map with its scale, and the PNG file it goes into. */
+/* heat.h - numbers over a picture, for eyes: a heat map, and the PNG file it goes into. */
 #ifndef CVT_IMAGE_HEAT_H
 #define CVT_IMAGE_HEAT_H
 
@@ -9,13 +9,16 @@
  * green. */
 void cvt_heat_colour(float t, uint8_t rgb[3]);
 
-/* Lays the map [rows, columns], which covers all of the picture, over it in grey: stretched bilinearly (half-pixel
- * centres), coloured from its least value to its largest. At the right stands the scale with its values. */
+/* Lays the map [rows, columns] over the part of the picture that it covers, the view. At the centre of a cell stands
+ * its value, between centres what lies smoothly between them. The larger a value, the more its colour covers the
+ * picture: at the least value the picture is as it was. Where some values are above zero, those below it count as zero.
+ * Values that are not finite do not set the scale. */
 typedef struct cvt_heat {
     const uint8_t *picture; /* [height, width, 3] */
     int height, width;
     const float *map;
     int rows, columns;
+    cvt_view view;
 } cvt_heat;
 cvt_status cvt_heat_draw(cvt_pixels *out, const cvt_heat *heat, cvt_error *error);
 

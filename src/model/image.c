@@ -64,6 +64,19 @@ const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width)
     return image->pixels->data;
 }
 
+cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_view *out, cvt_error *error) {
+    cvt_geometry g;
+    if (model->no_preprocess.status != CVT_OK) {
+        if (error) *error = model->no_preprocess;
+        return model->no_preprocess.status;
+    }
+    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "a picture of no pixels");
+    TRY(cvt_preprocess_geometry(&g, &model->preprocess, width, height, error));
+    const double across = (double)width / g.full_width, down = (double)height / g.full_height;
+    *out = (cvt_view){g.x * across, g.y * down, g.width * across, g.height * down};
+    return CVT_OK;
+}
+
 const char *cvt_image_warning(const cvt_image *image) {
     return image->prepare.info.warning[0] ? image->prepare.info.warning : NULL;
 }

@@ -49,6 +49,11 @@ cvt_status cvt_labels_read(cvt_model *model, const cvt_options *options, cvt_err
 /* describe.c: the rows of the own listing. */
 cvt_status cvt_listing_make(cvt_model *model, cvt_error *error);
 
+/* class_map.c: the class activation maps of n images that have run, [n, height, width]. Errors as
+ * cvt_session_class_map. */
+cvt_status cvt_class_map_make(float *to, const cvt_model *model, const cvt_exec *exec, int n, int class_index,
+                              cvt_error *error);
+
 /* Copies value v of image 0.. of a run into `to` in logical order: maps [C,H,W], the rest as stored. */
 void cvt_value_export(float *to, const float *stored, cvt_shape shape);
 cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape);

@@ -85,6 +85,10 @@ cvt_status cvt_session_embedding(const cvt_session *s, float *to, cvt_error *err
     return CVT_OK;
 }
 
+cvt_status cvt_session_class_map(const cvt_session *s, int class_index, float *to, cvt_error *error) {
+    return cvt_class_map_make(to, s->model, s->exec, s->n, class_index, error);
+}
+
 /* ---- profile: steps of one op are added up ---- */
 
 void cvt_session_profile(cvt_session *s, bool on) { cvt_exec_profile(s->exec, on); }

@@ -33,15 +33,15 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lower_product(l, w, w->node->params[0], in, a->out, bias);
 }
 
-static const cvt_op op_linear = {.name = "linear",
-                                 .product = true,
-                                 .attr_size = sizeof(attr),
-                                 .type = type,
-                                 .describe = describe,
-                                 .lower = lower,
-                                 .fuses = CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
+const cvt_op cvt_op_linear = {.name = "linear",
+                              .product = true,
+                              .attr_size = sizeof(attr),
+                              .type = type,
+                              .describe = describe,
+                              .lower = lower,
+                              .fuses = CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
 
 cvt_value cvtb_linear(cvt_builder *b, cvt_value x, const char *name, int out, bool bias) {
     attr a = {out, bias};
-    return cvt_graph_add(b, &op_linear, name, &a, &x, 1);
+    return cvt_graph_add(b, &cvt_op_linear, name, &a, &x, 1);
 }

@@ -148,7 +148,8 @@ cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, i
 cvt_value cvtb_adaptive_avg_pool(cvt_builder *b, cvt_value map, int h, int w);
 
 /* The op of a node, for the plan's passes and those who follow tokens through a graph. */
-extern const cvt_op cvt_op_batch_norm, cvt_op_activation, cvt_op_add, cvt_op_input, cvt_op_concat, cvt_op_slice;
+extern const cvt_op cvt_op_batch_norm, cvt_op_activation, cvt_op_add, cvt_op_input, cvt_op_concat, cvt_op_slice,
+    cvt_op_linear, cvt_op_mean;
 cvt_act cvt_op_activation_act(const cvt_node *node);
 
 #endif

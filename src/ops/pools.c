@@ -44,12 +44,12 @@ static void mean_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lowering_step(l, w, &a, sizeof a, mean_tiles, mean_run);
 }
 
-static const cvt_op op_mean = {
+const cvt_op cvt_op_mean = {
     .name = "mean", .attr_size = sizeof(mean_attr), .describe = describe_mean, .lower = mean_lower};
 
 cvt_value cvtb_mean_runs(cvt_builder *b, cvt_value tokens, int run) {
     mean_attr a = {run};
-    return cvt_graph_add(b, &op_mean, NULL, &a, &tokens, 1);
+    return cvt_graph_add(b, &cvt_op_mean, NULL, &a, &tokens, 1);
 }
 
 cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens) {
