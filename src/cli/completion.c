@@ -3,8 +3,19 @@
 
 #include "cli/command.h"
 
-/* How the scripts get the names of models. */
-static const char model_names[] = "cvt list 2>/dev/null | sed -n \"s/^model *\\([^ ]*\\).*/\\1/p\"";
+/* The name that the scripts complete: the one this program was called by, as an installation may have given it another
+ * than cvt. A name that the shells would have to quote is not used. */
+static const char *completed_name(const char *program) {
+    const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    bool usable = *name && *name != '-' && name[strspn(name, plain)] == 0;
+    return usable ? name : "cvt";
+}
+
+/* Appends the command by which the scripts get the names of models. */
+static void append_model_names(cvt_str *to, const char *name) {
+    cvt_str_print(to, "%s list 2>/dev/null | sed -n \"s/^model *\\([^ ]*\\).*/\\1/p\"", name);
+}
 
 /* Appends text for use between single quotes of a POSIX shell; `special` get a backslash too. */
 static void quote(cvt_str *to, const char *text, const char *special) {
@@ -49,12 +60,16 @@ static void bash_options(cvt_str *to, unsigned command) {
 }
 
 /* What follows an option that takes a value; without a word of ours bash completes paths. */
-static void bash_value(cvt_str *to, const cvt_option *row) {
+static void bash_value(cvt_str *to, const char *name, const cvt_option *row) {
     if (!row->argument) return;
     cvt_str_print(to, "        ");
     if (row->letter) cvt_str_print(to, "-%c | ", row->letter);
     cvt_str_print(to, "--%s) ", row->name);
-    if (row->kind == CVT_OPT_MODEL) cvt_str_print(to, "words=$(%s) ", model_names);
+    if (row->kind == CVT_OPT_MODEL) {
+        cvt_str_print(to, "words=$(");
+        append_model_names(to, name);
+        cvt_str_print(to, ") ");
+    }
     if (row->choices) {
         cvt_str_print(to, "words='");
         append_choices(to, row->choices);
@@ -63,10 +78,10 @@ static void bash_value(cvt_str *to, const cvt_option *row) {
     cvt_str_print(to, ";;\n");
 }
 
-static void bash_command(cvt_str *to, const cvt_command *command) {
+static void bash_command(cvt_str *to, const char *name, const cvt_command *command) {
     cvt_str_print(to, "    %s)\n        case $previous in\n", command->name);
     for (const cvt_option *row = cvt_settings_rows; row->name; row++)
-        if (row->commands & command->bit) bash_value(to, row);
+        if (row->commands & command->bit) bash_value(to, name, row);
     cvt_str_print(to, "        *) case $current in -*) words='");
     bash_options(to, command->bit);
     cvt_str_print(to, "' ;; *) words='");
@@ -74,23 +89,24 @@ static void bash_command(cvt_str *to, const cvt_command *command) {
     cvt_str_print(to, "' ;; esac ;;\n        esac ;;\n");
 }
 
-static void write_bash(cvt_str *to) {
-    cvt_str_print(to, "# completion of cvt for bash: source <(cvt completion bash)\n"
-                      "_cvt() {\n"
-                      "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=\n"
+static void write_bash(cvt_str *to, const char *name) {
+    cvt_str_print(to, "# completion of %s for bash: source <(%s completion bash)\n_%s() {\n", name, name, name);
+    cvt_str_print(to, "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=\n"
                       "    if [ \"$current\" = = ]; then current=; fi\n"
                       "    if [ \"$previous\" = = ]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi\n"
                       "    case ${COMP_WORDS[1]} in\n");
-    for (const cvt_command *command = cvt_commands; command->name; command++) bash_command(to, command);
+    for (const cvt_command *command = cvt_commands; command->name; command++) bash_command(to, name, command);
     cvt_str_print(to, "    esac\n    if [ \"$COMP_CWORD\" -eq 1 ]; then words='");
     append_commands(to);
     cvt_str_print(to, " ");
     bash_options(to, CVT_CMD_TOP);
-    cvt_str_print(to, "'; fi\n"
-                      "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
-                      "    case ${COMPREPLY[0]} in *=) compopt -o nospace ;; esac\n"
-                      "}\n"
-                      "complete -o default -F _cvt cvt\n");
+    cvt_str_print(to,
+                  "'; fi\n"
+                  "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+                  "    case ${COMPREPLY[0]} in *=) compopt -o nospace ;; esac\n"
+                  "}\n"
+                  "complete -o default -F _%s %s\n",
+                  name, name);
 }
 
 /* ---- zsh ------------------------------------------------------------------------------------------------------- */
@@ -146,20 +162,24 @@ static void zsh_command(cvt_str *to, const cvt_command *command) {
     cvt_str_free(&words);
 }
 
-static void write_zsh(cvt_str *to) {
+static void write_zsh(cvt_str *to, const char *name) {
+    cvt_str_print(to, "#compdef %s\n", name);
     cvt_str_print(to,
-                  "#compdef cvt\n"
-                  "# completion of cvt for zsh: a file _cvt in a directory of $fpath, or source <(cvt completion zsh)\n"
-                  "_cvt_models() {\n"
-                  "    local -a names\n"
-                  "    names=(${(f)\"$(%s)\"})\n"
+                  "# completion of %s for zsh: a file _%s in a directory of $fpath, or source <(%s completion zsh)\n",
+                  name, name, name);
+    cvt_str_print(to, "_cvt_models() {\n"
+                      "    local -a names\n"
+                      "    names=(${(f)\"$(");
+    append_model_names(to, name);
+    cvt_str_print(to,
+                  ")\"})\n"
                   "    compadd -a names\n"
                   "    _files\n"
                   "}\n"
-                  "_cvt() {\n"
+                  "_%s() {\n"
                   "    local -a commands\n"
                   "    commands=(\n",
-                  model_names);
+                  name);
     for (const cvt_command *command = cvt_commands; command->name; command++) {
         cvt_str_print(to, "        '%s:", command->name);
         quote(to, command->purpose, "\\");
@@ -178,16 +198,18 @@ static void write_zsh(cvt_str *to) {
     for (const cvt_command *command = cvt_commands; command->name; command++) zsh_command(to, command);
     cvt_str_print(to, "    *)\n        _arguments -s -S");
     zsh_options(to, CVT_CMD_TOP);
-    cvt_str_print(to, " ;;\n"
-                      "    esac\n"
-                      "}\n"
-                      "if [ \"$funcstack[1]\" = _cvt ]; then _cvt \"$@\"; else compdef _cvt cvt; fi\n");
+    cvt_str_print(to,
+                  " ;;\n"
+                  "    esac\n"
+                  "}\n"
+                  "if [ \"$funcstack[1]\" = _%s ]; then _%s \"$@\"; else compdef _%s %s; fi\n",
+                  name, name, name, name);
 }
 
 /* ---- fish ------------------------------------------------------------------------------------------------------ */
 
-static void fish_option(cvt_str *to, const cvt_option *row, const char *condition) {
-    cvt_str_print(to, "complete -c cvt -n '%s'", condition);
+static void fish_option(cvt_str *to, const char *name, const cvt_option *row, const char *condition) {
+    cvt_str_print(to, "complete -c %s -n '%s'", name, condition);
     if (row->letter) cvt_str_print(to, " -s %c", row->letter);
     cvt_str_print(to, " -l %s", row->name);
     if (row->choices) {
@@ -195,7 +217,9 @@ static void fish_option(cvt_str *to, const cvt_option *row, const char *conditio
         append_choices(to, row->choices);
         cvt_str_print(to, "'");
     } else if (row->kind == CVT_OPT_MODEL) {
-        cvt_str_print(to, " -r -a '(%s)'", model_names);
+        cvt_str_print(to, " -r -a '(");
+        append_model_names(to, name);
+        cvt_str_print(to, ")'");
     } else if (row->kind == CVT_OPT_FOLDER) {
         cvt_str_print(to, " -x -a '(__fish_complete_directories)'");
     } else if (row->kind == CVT_OPT_FILE || row->kind == CVT_OPT_FILES) {
@@ -208,40 +232,42 @@ static void fish_option(cvt_str *to, const cvt_option *row, const char *conditio
     cvt_str_print(to, "'\n");
 }
 
-static void fish_options(cvt_str *to, unsigned command, const char *condition) {
+static void fish_options(cvt_str *to, const char *name, unsigned command, const char *condition) {
     for (const cvt_option *row = cvt_settings_rows; row->name; row++)
-        if (row->commands & command) fish_option(to, row, condition);
+        if (row->commands & command) fish_option(to, name, row, condition);
 }
 
-static void fish_command(cvt_str *to, const cvt_command *command) {
+static void fish_command(cvt_str *to, const char *name, const cvt_command *command) {
     cvt_str condition = {0}, words = {0};
     cvt_str_print(&condition, "__fish_seen_subcommand_from %s", command->name);
-    cvt_str_print(to, "complete -c cvt -n __fish_use_subcommand -f -a %s -d '", command->name);
+    cvt_str_print(to, "complete -c %s -n __fish_use_subcommand -f -a %s -d '", name, command->name);
     quote(to, command->purpose, "");
     cvt_str_print(to, "'\n");
     if (condition.failed) to->failed = true;
     if (!condition.failed) {
         if (append_operands(&words, command))
-            cvt_str_print(to, "complete -c cvt -n '%s' -f -a '%s'\n", condition.data, words.data ? words.data : "");
+            cvt_str_print(to, "complete -c %s -n '%s' -f -a '%s'\n", name, condition.data,
+                          words.data ? words.data : "");
         else if (command->most == 0)
-            cvt_str_print(to, "complete -c cvt -n '%s' -f\n", condition.data);
-        fish_options(to, command->bit, condition.data);
+            cvt_str_print(to, "complete -c %s -n '%s' -f\n", name, condition.data);
+        fish_options(to, name, command->bit, condition.data);
     }
     cvt_str_free(&condition);
     cvt_str_free(&words);
 }
 
-static void write_fish(cvt_str *to) {
-    cvt_str_print(to, "# completion of cvt for fish: cvt completion fish > ~/.config/fish/completions/cvt.fish\n");
-    for (const cvt_command *command = cvt_commands; command->name; command++) fish_command(to, command);
-    fish_options(to, CVT_CMD_TOP, "__fish_use_subcommand");
+static void write_fish(cvt_str *to, const char *name) {
+    cvt_str_print(to, "# completion of %s for fish: %s completion fish > ~/.config/fish/completions/%s.fish\n", name,
+                  name, name);
+    for (const cvt_command *command = cvt_commands; command->name; command++) fish_command(to, name, command);
+    fish_options(to, name, CVT_CMD_TOP, "__fish_use_subcommand");
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- */
 
 static const struct shell {
     const char *name;
-    void (*write)(cvt_str *to);
+    void (*write)(cvt_str *to, const char *name);
 } shells[] = {{"bash", write_bash}, {"zsh", write_zsh}, {"fish", write_fish}, {NULL, NULL}};
 
 static const char *next_shell(const void *context, size_t i) { return ((const struct shell *)context)[i].name; }
@@ -251,7 +277,7 @@ int cvt_command_completion(cvt_cli *cli, const cvt_settings *settings, char **op
     for (const struct shell *shell = shells; shell->name; shell++)
         if (strcmp(shell->name, operands[0]) == 0) {
             cvt_str text = {0};
-            shell->write(&text);
+            shell->write(&text, completed_name(cli->program));
             cvt_cli_write_str(cli, &text);
             return CVT_EXIT_OK;
         }
