@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "model/model.h"
+#include "ops/precision.h"
 #include "ops/ops.h"
 
 /* What the class activation maps of a model are made of. */
