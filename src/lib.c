@@ -136,6 +136,12 @@ static void drop_source(void *owner, int param) {
     if (m->tensors) cvt_weights_drop(m->files.weights, m->tensors[param]);
 }
 
+static cvt_status bind_weights(cvt_model *m, const cvt_kernels *kernels, cvt_error *error) {
+    cvt_stored_form *forms;
+    TRY(cvt_stored_forms(&forms, m, kernels, error));
+    return cvt_bind(&m->sources, &m->tensors, m->graph, m->files.weights, m->names, forms, &m->arena, error);
+}
+
 cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     const cvt_options *options = &m->options;
     const cvt_kernels *kernels = &cvt_kernels_ref;
@@ -144,8 +150,7 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     if (options->random_weights)
         TRY(cvt_bind_random(&m->sources, m->graph, options->seed, &m->arena, error));
     else
-        TRY(cvt_bind(&m->sources, &m->tensors, m->graph, m->files.weights, m->names, kernels, m->precision, &m->arena,
-                     error));
+        TRY(bind_weights(m, kernels, error));
     cvt_plan_options plan = {
         .kernels = kernels, .retain = m->retain, .fuse = !options->reference, .precision = m->precision};
     plan.pack_ahead = options->images >= IMAGES_THAT_PAY;

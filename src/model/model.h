@@ -54,6 +54,12 @@ cvt_status cvt_listing_make(cvt_model *model, cvt_error *error);
 cvt_status cvt_class_map_make(float *to, const cvt_model *model, const cvt_exec *exec, int n, int class_index,
                               cvt_error *error);
 
+/* stored.c: the layouts of a plan's panels, "f32 4x16, f16 4x16, int8 4x16x4/64", as CVT_META_PACKED holds them. */
+void cvt_packed_layout(cvt_str *to, const cvt_kernels *kernels, cvt_precision precision);
+/* How the model's file may hold each parameter. Errors: CVT_WEIGHTS, it is packed for other kernels or another
+ * precision. */
+cvt_status cvt_stored_forms(cvt_stored_form **forms, cvt_model *model, const cvt_kernels *kernels, cvt_error *error);
+
 /* Copies value v of image 0.. of a run into `to` in logical order: maps [C,H,W], the rest as stored. */
 void cvt_value_export(float *to, const float *stored, cvt_shape shape);
 cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape);
@@ -63,5 +69,7 @@ cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape);
 #define CVT_META_PREPROCESSOR "cvt.preprocessor"
 #define CVT_META_LABELS "cvt.labels"
 #define CVT_META_ORIGIN "cvt.origin"
+#define CVT_META_PRECISION "cvt.precision" /* "int8": the weights of products may be I8, names are native */
+#define CVT_META_PACKED "cvt.packed" /* the layouts of panels, U8, in place of weights that one product alone reads */
 
 #endif

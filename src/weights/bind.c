@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "graph/op.h"
-#include "ops/precision.h"
 
 typedef struct binding {
     const cvt_graph *graph;
@@ -16,11 +14,8 @@ typedef struct binding {
     const cvt_name_row **rows;
     bool *used; /* of every tensor */
     const cvt_tensor **tensors;
-    const cvt_tensor **scales; /* of those that are I8, else NULL */
-    bool *rounded;             /* of every parameter: may it be I8? */
-    bool packed;               /* weights of products are panels */
-    const cvt_kernels *kernels;
-    cvt_precision precision;
+    const cvt_tensor **scales;    /* of those that are I8, else NULL */
+    const cvt_stored_form *forms; /* of every parameter */
 } binding;
 
 static bool ignored(const cvt_dialect *dialect, const char *name) {
@@ -112,13 +107,9 @@ static cvt_status bind_scales(const binding *b, int index, cvt_error *error) {
     return check_shape(scales, &form, error);
 }
 
-/* Panels in place of a weight; those of other layouts were refused before. */
-static cvt_status bind_panels(const binding *b, int index, const cvt_node *node, cvt_error *error) {
-    const cvt_param *p = &b->graph->params[index];
-    const cvt_tensor *t = b->tensors[index];
-    const cvt_product_kernels *kernels = b->kernels->product[cvt_node_precision(b->graph, node, b->precision)];
-    size_t n = (size_t)p->shape[0], nr = (size_t)b->kernels->nr, size;
-    if (!cvt_mul_size((n + nr - 1) / nr, kernels->panel_size((int)(p->count / n)), &size) || t->bytes != size)
+/* Panels in place of a weight. */
+static cvt_status bind_panels(const cvt_tensor *t, size_t size, cvt_error *error) {
+    if (t->bytes != size)
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" has %zu bytes of panels, the model needs %zu", t->file,
                         t->name, t->bytes, size);
     if ((uintptr_t)t->data % 64)
@@ -133,8 +124,7 @@ static cvt_status bind_one(const binding *b, int index, cvt_error *error) {
     if (p->ignored) return CVT_OK;
     if (!t) return missing(b, b->names[index], error);
     if (b->scales[index]) return bind_scales(b, index, error);
-    const cvt_node *product = b->packed && t->dtype == CVT_U8 ? cvt_graph_product_of(b->graph, index) : NULL;
-    if (product) return bind_panels(b, index, product, error);
+    if (b->forms[index].panels && t->dtype == CVT_U8) return bind_panels(t, b->forms[index].panels, error);
     if (!cvt_dtype_is_float(t->dtype))
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs a float type", t->file, t->name,
                         cvt_dtype_name(t->dtype));
@@ -190,13 +180,6 @@ static cvt_status name_all(binding *b, cvt_arena *arena, cvt_error *error) {
 
 static size_t index_of(const cvt_weights *w, const cvt_tensor *t) { return (size_t)(t - cvt_weights_at(w, 0)); }
 
-/* May the parameter's tensor be int8, and is it? Any product's weight may, whatever this version would store so. */
-static bool is_int8(const binding *b, int index) {
-    const char *precision = cvt_weights_metadata(b->weights, CVT_META_PRECISION);
-    return b->tensors[index]->dtype == CVT_I8 && b->rounded[index] && cvt_dialect_is_native(b->dialect) && precision &&
-           strcmp(precision, cvt_precision_name(CVT_PRECISION_INT8)) == 0;
-}
-
 static cvt_status find_scales(binding *b, int index, cvt_error *error) {
     cvt_str name = {0};
     cvt_str_print(&name, "%s" CVT_INT8_SCALE, b->names[index]);
@@ -207,36 +190,12 @@ static cvt_status find_scales(binding *b, int index, cvt_error *error) {
     return status;
 }
 
-void cvt_packed_layout(cvt_str *to, const cvt_kernels *kernels, cvt_precision precision) {
-    for (int i = 0; i <= (int)precision; i++) /* lower ones are where more is not due */
-        cvt_str_print(to, "%s%s", i ? ", " : "", kernels->product[i]->layout);
-}
-
-/* Are the weights of products panels, and if so, of our layout? */
-static cvt_status check_packed(binding *b, cvt_error *error) {
-    const char *layout = cvt_weights_metadata(b->weights, CVT_META_PACKED);
-    if (!layout) return CVT_OK;
-    cvt_str ours = {0};
-    cvt_packed_layout(&ours, b->kernels, b->precision);
-    cvt_status status = ours.failed ? cvt_fail_memory(error) : CVT_OK;
-    if (status == CVT_OK && (!cvt_dialect_is_native(b->dialect) || strcmp(layout, ours.data)))
-        status = cvt_fail(error, CVT_WEIGHTS,
-                          "%s: packed for other kernels or another precision, \"%.100s\", where this run needs \"%s\": "
-                          "convert the original again",
-                          cvt_weights_path(b->weights), layout, ours.data);
-    cvt_str_free(&ours);
-    b->packed = true;
-    return status;
-}
-
 static cvt_status bind_all(binding *b, cvt_error *error) {
-    for (int i = 0; i < b->graph->n_nodes; i++)
-        if (b->graph->nodes[i].op->product) b->rounded[b->graph->nodes[i].params[0]] = true;
     for (int p = 0; p < b->graph->n_params; p++) {
         b->tensors[p] = cvt_weights_find(b->weights, b->names[p]);
         if (!b->tensors[p]) continue;
         b->used[index_of(b->weights, b->tensors[p])] = true;
-        if (is_int8(b, p)) TRY(find_scales(b, p, error));
+        if (b->forms[p].int8 && b->tensors[p]->dtype == CVT_I8) TRY(find_scales(b, p, error));
     }
     for (int p = 0; p < b->graph->n_params; p++) TRY(bind_one(b, p, error));
     for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
@@ -246,20 +205,17 @@ static cvt_status bind_all(binding *b, cvt_error *error) {
 }
 
 cvt_status cvt_bind(cvt_source **sources, const cvt_tensor ***tensors, const cvt_graph *graph,
-                    const cvt_weights *weights, const cvt_dialect *dialect, const cvt_kernels *kernels,
-                    cvt_precision precision, cvt_arena *arena, cvt_error *error) {
+                    const cvt_weights *weights, const cvt_dialect *dialect, const cvt_stored_form *forms,
+                    cvt_arena *arena, cvt_error *error) {
     size_t n = (size_t)graph->n_params + 1;
-    binding b = {.graph = graph, .weights = weights, .dialect = dialect, .kernels = kernels, .precision = precision};
+    binding b = {.graph = graph, .weights = weights, .dialect = dialect, .forms = forms};
     b.names = cvt_arena_array(arena, n, sizeof *b.names);
     b.rows = cvt_arena_array(arena, n, sizeof *b.rows);
     b.used = cvt_arena_array(arena, cvt_weights_count(weights) + 1, sizeof *b.used);
     b.tensors = cvt_arena_array(arena, n, sizeof *b.tensors);
     b.scales = cvt_arena_array(arena, n, sizeof *b.scales);
-    b.rounded = cvt_arena_array(arena, n, sizeof *b.rounded);
     *sources = cvt_arena_array(arena, n, sizeof **sources);
-    if (!b.names || !b.rows || !b.used || !b.tensors || !b.scales || !b.rounded || !*sources)
-        return cvt_fail_memory(error);
-    TRY(check_packed(&b, error));
+    if (!b.names || !b.rows || !b.used || !b.tensors || !b.scales || !*sources) return cvt_fail_memory(error);
     TRY(name_all(&b, arena, error));
     TRY(bind_all(&b, error));
     for (int p = 0; p < graph->n_params; p++)
