@@ -6,7 +6,7 @@
 
 #include "ops/heads.h"
 #include "ops/ops.h"
-#include "ops/product.h"
+#include "ops/panels.h"
 
 typedef struct attr {
     int heads;

@@ -3,8 +3,10 @@
 #include "base/num.h"
 #include "kernels/window.h"
 #include "ops/conv.h"
+#include "ops/fold.h"
 #include "ops/lowering.h"
 #include "ops/ops.h"
+#include "ops/panels.h"
 #include "ops/product.h"
 #include "ops/rows.h"
 

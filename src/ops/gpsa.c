@@ -17,7 +17,7 @@
 #include "base/num.h"
 #include "ops/heads.h"
 #include "ops/ops.h"
-#include "ops/product.h"
+#include "ops/panels.h"
 
 enum { MAP = 1, CONTENT, POSITION, GATE }; /* outputs behind the tokens */
 

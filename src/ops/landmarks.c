@@ -11,7 +11,7 @@
 #include "base/num.h"
 #include "ops/lowering.h"
 #include "ops/ops.h"
-#include "ops/product.h"
+#include "ops/panels.h"
 
 typedef struct attr {
     int heads, iterations, queries;

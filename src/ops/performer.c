@@ -14,7 +14,7 @@
 
 #include "ops/lowering.h"
 #include "ops/ops.h"
-#include "ops/product.h"
+#include "ops/panels.h"
 #include "ops/rows.h"
 
 typedef struct attr {
