@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
+#include "base/nearest.h"
 #include "model/model.h"
 
 /* The dialect of the weights, and the one whose defaults count: a converted file remembers where it came from. */
@@ -93,17 +93,11 @@ static cvt_status list_taps(cvt_model *m, cvt_error *error) {
 }
 
 static cvt_status unknown_tap(const cvt_model *m, const char *name, cvt_error *error) {
-    const char *nearest = NULL;
-    size_t distance = 32;
-    for (int i = 0; i < m->n_taps; i++) {
-        size_t d = cvt_str_distance(name, m->graph->values[m->taps[i]].tap, distance);
-        if (d < distance) {
-            distance = d;
-            nearest = m->graph->values[m->taps[i]].tap;
-        }
-    }
-    if (!nearest) return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"; `cvt summary -f json` lists them", name);
-    return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"; the nearest is \"%s\"", name, nearest);
+    cvt_nearest nearest = cvt_nearest_to(name, 32);
+    for (int i = 0; i < m->n_taps; i++) cvt_nearest_try(&nearest, m->graph->values[m->taps[i]].tap);
+    if (!nearest.name)
+        return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"; `cvt summary -f json` lists them", name);
+    return cvt_fail(error, CVT_USAGE, "no tap is called \"%s\"; the nearest is \"%s\"", name, nearest.name);
 }
 
 cvt_status cvt_model_retain(cvt_model *m, const char *tap, cvt_error *error) {

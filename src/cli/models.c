@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
+
 static const char suffix[] = ".safetensors";
 
 /* ---- the search path ------------------------------------------------------------------------------------------- */
@@ -134,24 +136,24 @@ void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char 
 
 /* ---- choosing -------------------------------------------------------------------------------------------------- */
 
-typedef struct nearest {
-    const char *wanted;
-    size_t distance;
+/* The nearest name so far; what is listed lives only until the next, so its name is copied. */
+typedef struct choice {
+    cvt_nearest nearest;
     cvt_str name;
-} nearest;
+} choice;
 
 static void compare(void *context, const char *name, const char *path) {
     (void)path;
-    nearest *best = context;
-    size_t distance = cvt_str_distance(best->wanted, name, best->distance);
-    if (distance >= best->distance) return;
-    best->distance = distance;
+    choice *best = context;
+    cvt_nearest_try(&best->nearest, name);
+    if (best->nearest.name != name) return;
     cvt_str_clear(&best->name);
     cvt_str_print(&best->name, "%s", name);
+    best->nearest.name = best->name.data;
 }
 
 static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *error) {
-    nearest best = {.wanted = name, .distance = 4};
+    choice best = {.nearest = cvt_nearest_to(name, 4)};
     cvt_models_list(cli, compare, &best);
     cvt_status status =
         best.name.data ? cvt_fail(error, CVT_NOT_FOUND, "%s: no such model (did you mean '%s'?)", name, best.name.data)

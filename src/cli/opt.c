@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 enum { HELP_COLUMN = 27, HELP_WIDTH = 79, LARGEST_SIZE = 65535 };
 
 /* The words and how far they are read. */
@@ -26,16 +28,14 @@ bool cvt_opt_is(const char *value, const char *word) { return value && strcmp(va
 /* ---- did you mean ---------------------------------------------------------------------------------------------- */
 
 const char *cvt_opt_nearest(const char *word, const char *(*next)(const void *context, size_t i), const void *context) {
-    size_t length = strlen(word), limit = (length + 2) / 3;
-    const char *best = NULL, *candidate;
+    size_t length = strlen(word);
+    cvt_nearest nearest = cvt_nearest_to(word, (length + 2) / 3 + 1);
+    const char *candidate;
     for (size_t i = 0; (candidate = next(context, i)); i++) {
         if (length > 1 && strncmp(candidate, word, length) == 0) return candidate;
-        size_t distance = cvt_str_distance(word, candidate, limit);
-        if (distance > limit || (best && distance == limit)) continue;
-        best = candidate;
-        limit = distance;
+        cvt_nearest_try(&nearest, candidate);
     }
-    return best;
+    return nearest.name;
 }
 
 static const char *next_option(const void *context, size_t i) {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
+
 typedef struct binding {
     const cvt_graph *graph;
     const cvt_weights *weights;
@@ -34,31 +36,21 @@ static void append_shape(cvt_str *s, int rank, const int64_t *shape) {
 
 enum { FAR = 64 }; /* edits beyond which no name is a likely slip */
 
-static void consider(const char *name, const char *candidate, const char **best, size_t *distance) {
-    size_t d = cvt_str_distance(name, candidate, *distance);
-    if (d < *distance) {
-        *distance = d;
-        *best = candidate;
-    }
-}
-
 /* The tensor of the file that no parameter has and whose name is nearest, or any if all are taken. */
 static const char *nearest_tensor(const binding *b, const char *name) {
-    const char *best = NULL;
-    size_t distance = FAR;
-    for (int any = 0; any < 2 && !best; any++)
+    cvt_nearest nearest = cvt_nearest_to(name, FAR);
+    for (int any = 0; any < 2 && !nearest.name; any++)
         for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
-            if (any || !b->used[i]) consider(name, cvt_weights_at(b->weights, i)->name, &best, &distance);
-    return best;
+            if (any || !b->used[i]) cvt_nearest_try(&nearest, cvt_weights_at(b->weights, i)->name);
+    return nearest.name;
 }
 
 static const char *nearest_param(const binding *b, const char *name) {
-    const char *best = NULL;
-    size_t distance = FAR;
-    for (int any = 0; any < 2 && !best; any++)
+    cvt_nearest nearest = cvt_nearest_to(name, FAR);
+    for (int any = 0; any < 2 && !nearest.name; any++)
         for (int p = 0; p < b->graph->n_params; p++)
-            if (any || (!b->tensors[p] && !b->graph->params[p].ignored)) consider(name, b->names[p], &best, &distance);
-    return best;
+            if (any || (!b->tensors[p] && !b->graph->params[p].ignored)) cvt_nearest_try(&nearest, b->names[p]);
+    return nearest.name;
 }
 
 static cvt_status missing(const binding *b, const char *name, cvt_error *error) {
