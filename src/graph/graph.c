@@ -8,6 +8,7 @@
 
 #include "base/num.h"
 #include "base/str.h"
+#include "base/table.h"
 #include "graph/op.h"
 
 /* A graph larger than this is a wrong config, not a model. */
@@ -32,10 +33,9 @@ struct cvt_builder {
     bool left_out;
     scope *scopes;
     int n_scopes;
-    cvt_grid grid;  /* of keys in the open scope */
-    cvt_value last; /* the newest value, shown by the row of a closing container */
-    int *buckets;   /* of parameters by name: index + 1 */
-    size_t n_buckets;
+    cvt_grid grid;     /* of keys in the open scope */
+    cvt_value last;    /* the newest value, shown by the row of a closing container */
+    cvt_table by_name; /* of parameters: their indices */
     /* the node that is being described */
     cvt_value *out;
     int n_out;
@@ -110,7 +110,7 @@ cvt_status cvt_builder_finish(cvt_builder *b, cvt_graph **out, cvt_value output,
     cvt_str_free(&b->path);
     cvt_str_free(&b->pattern);
     free(b->scopes);
-    free(b->buckets);
+    cvt_table_free(&b->by_name);
     free(b->out);
     free(b->params);
     free(b);
@@ -245,32 +245,6 @@ cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape) {
     return *out = b->last = g->n_values - 1;
 }
 
-static size_t hash(const char *s) {
-    size_t h = 14695981039346656037u;
-    for (; *s; s++) h = (h ^ (unsigned char)*s) * 1099511628211u;
-    return h;
-}
-
-/* The slot of a name, or the free one where it belongs. */
-static int *slot_of(const cvt_builder *b, const char *name) {
-    size_t i = hash(name) & (b->n_buckets - 1);
-    while (b->buckets[i] && strcmp(b->graph->params[b->buckets[i] - 1].name, name) != 0)
-        i = (i + 1) & (b->n_buckets - 1);
-    return &b->buckets[i];
-}
-
-static bool make_buckets(cvt_builder *b) {
-    if ((size_t)b->graph->n_params * 2 < b->n_buckets) return true;
-    size_t n = b->n_buckets ? 4 * b->n_buckets : 1024;
-    int *buckets = keep(b, calloc(n, sizeof *buckets));
-    if (!buckets) return false;
-    free(b->buckets);
-    b->buckets = buckets;
-    b->n_buckets = n;
-    for (int i = 0; i < b->graph->n_params; i++) *slot_of(b, b->graph->params[i].name) = i + 1;
-    return true;
-}
-
 static void describe_shared(cvt_builder *b, const cvt_param *old, int rank, const int64_t *shape) {
     bool same = old->rank == rank && memcmp(old->shape, shape, (size_t)rank * sizeof *shape) == 0;
     if (!same) cvtb_fail(b, "two layers share %s with different shapes", old->name);
@@ -279,14 +253,14 @@ static void describe_shared(cvt_builder *b, const cvt_param *old, int rank, cons
 void cvt_describe_param(cvt_describe *d, const char *name, cvt_param_kind kind, int rank, const int64_t *shape) {
     cvt_builder *b = d->builder;
     cvt_graph *g = b->graph;
-    if (b->failed || !make_buckets(b)) return;
+    if (b->failed) return;
     const char *dot = b->path.size ? "." : "";
     char *full = keep(b, cvt_arena_print(&g->arena, "%s%s%s", b->path.size ? b->path.data : "", dot, name));
     int *use = APPEND(b, b->params, b->n_params);
     if (!full || !use) return;
-    int *slot = slot_of(b, full);
-    if (*slot) {
-        *use = *slot - 1;
+    const size_t *known = cvt_table_find(&b->by_name, full);
+    if (known) {
+        *use = (int)*known;
         describe_shared(b, &g->params[*use], rank, shape);
         return;
     }
@@ -304,8 +278,8 @@ void cvt_describe_param(cvt_describe *d, const char *name, cvt_param_kind kind, 
     p->pattern = keep(b, cvt_arena_print(&g->arena, "%s%s%s", b->pattern.size ? b->pattern.data : "", dot, name));
     memcpy(p->shape, shape, (size_t)rank * sizeof *shape);
     memcpy(p->indices, b->indices, sizeof b->indices);
-    *slot = g->n_params;
     *use = g->n_params - 1;
+    if (!cvt_table_add(&b->by_name, full, (size_t)*use)) keep(b, NULL);
 }
 
 static void *copy(cvt_builder *b, const void *from, size_t size) {

@@ -1,12 +1,12 @@
 /* weights.c - a set of named tensors: the table every reader fills, and opening a file by what it contains. */
 #include "weights/weights.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
 #include "base/str.h"
+#include "base/table.h"
 #include "weights/container.h"
 
 typedef struct open_file {
@@ -19,7 +19,6 @@ typedef struct metadata {
     struct metadata *next;
 } metadata;
 
-/* slots: open addressing, at most half full; each holds 1 + an index into tensors, or 0. */
 struct cvt_weights {
     cvt_arena arena;
     const char *path;
@@ -28,39 +27,18 @@ struct cvt_weights {
     size_t metadata_count;
     cvt_tensor *tensors;
     size_t count, capacity;
-    uint32_t *slots;
-    size_t slot_count;
+    cvt_table by_name; /* of tensors: their indices */
 };
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
-/* FNV-1a, begun at an address of this run: a file cannot be made whose names all fall into one slot. */
-static size_t hash(const cvt_weights *weights, const char *name) {
-    uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)(uintptr_t)weights;
-    for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-    return (size_t)(h ^ (h >> 32));
-}
-
-/* The slot that holds name, or the free one where it belongs. slot_count is a power of two, and one slot is free. */
-static uint32_t *slot_of(const cvt_weights *weights, const char *name) {
-    size_t mask = weights->slot_count - 1, i = hash(weights, name) & mask;
-    while (weights->slots[i] && strcmp(weights->tensors[weights->slots[i] - 1].name, name)) i = (i + 1) & mask;
-    return &weights->slots[i];
-}
-
-/* Doubles the table; false without memory. */
+/* Room for twice as many tensors; false without memory. */
 static bool grow(cvt_weights *weights) {
     size_t capacity = weights->capacity ? 2 * weights->capacity : 256;
     cvt_tensor *tensors = realloc(weights->tensors, capacity * sizeof *tensors);
     if (!tensors) return false;
     weights->tensors = tensors;
-    uint32_t *slots = calloc(2 * capacity, sizeof *slots);
-    if (!slots) return false;
-    free(weights->slots);
-    weights->slots = slots;
-    weights->slot_count = 2 * capacity;
     weights->capacity = capacity;
-    for (size_t i = 0; i < weights->count; i++) *slot_of(weights, tensors[i].name) = (uint32_t)i + 1;
     return true;
 }
 
@@ -74,14 +52,14 @@ cvt_status cvt_weights_add(cvt_weights *weights, const cvt_tensor *tensor, cvt_e
     if (weights->count == CVT_MAX_TENSORS)
         return cvt_fail(error, CVT_WEIGHTS, "%s: more than %d tensors", tensor->file, (int)CVT_MAX_TENSORS);
     if (weights->count == weights->capacity && !grow(weights)) return cvt_fail_memory(error);
-    uint32_t *slot = slot_of(weights, tensor->name);
-    if (*slot) return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%.200s\" is there twice", tensor->file, tensor->name);
+    if (cvt_table_find(&weights->by_name, tensor->name))
+        return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%.200s\" is there twice", tensor->file, tensor->name);
     cvt_tensor copy = *tensor;
     copy.name = cvt_arena_copy(&weights->arena, tensor->name, strlen(tensor->name));
     copy.file = copy_file(weights, tensor->file);
-    if (!copy.name || !copy.file) return cvt_fail_memory(error);
+    if (!copy.name || !copy.file || !cvt_table_add(&weights->by_name, copy.name, weights->count))
+        return cvt_fail_memory(error);
     weights->tensors[weights->count++] = copy;
-    *slot = (uint32_t)weights->count;
     return CVT_OK;
 }
 
@@ -108,9 +86,8 @@ size_t cvt_weights_count(const cvt_weights *weights) { return weights->count; }
 const cvt_tensor *cvt_weights_at(const cvt_weights *weights, size_t index) { return &weights->tensors[index]; }
 
 const cvt_tensor *cvt_weights_find(const cvt_weights *weights, const char *name) {
-    if (!weights->count) return NULL;
-    uint32_t slot = *slot_of(weights, name);
-    return slot ? &weights->tensors[slot - 1] : NULL;
+    const size_t *index = cvt_table_find(&weights->by_name, name);
+    return index ? &weights->tensors[*index] : NULL;
 }
 
 const char *cvt_weights_metadata(const cvt_weights *weights, const char *key) {
@@ -199,7 +176,7 @@ void cvt_weights_free(cvt_weights *weights) {
     if (!weights) return;
     for (open_file *entry = weights->files; entry; entry = entry->next) cvt_file_close(&entry->file);
     free(weights->tensors);
-    free(weights->slots);
+    cvt_table_free(&weights->by_name);
     cvt_arena_free(&weights->arena);
     free(weights);
 }
