@@ -123,3 +123,40 @@ void cvt_str_print(cvt_str *s, const char *format, ...) {
     }
     va_end(again);
 }
+
+/* The letter of a short escape, or 0. */
+static char short_escape(unsigned code, bool shown) {
+    if (code == '"' || code == '\\') return (char)code;
+    if (!shown) return 0;
+    return code == '\n' ? 'n' : code == '\r' ? 'r' : code == '\t' ? 't' : 0;
+}
+
+/* The code of the character s that must not stand in a string as it is, or 0. k: its length in bytes. */
+static unsigned must_escape(const char *s, size_t k, bool shown) {
+    unsigned char c = (unsigned char)s[0];
+    if (k == 1) return c < 0x20 || c == '"' || c == '\\' || (shown && c == 0x7f) ? c : 0;
+    unsigned char next = (unsigned char)s[1];
+    return shown && c == 0xc2 && next < 0xa0 ? next : 0; /* C1 */
+}
+
+void cvt_str_json(cvt_str *to, const char *text, bool shown) {
+    size_t n = strlen(text), plain = 0; /* plain: start of what is not yet copied */
+    cvt_str_append(to, "\"", 1);
+    for (size_t i = 0, k; i < n; i += k) {
+        size_t length = cvt_utf8_length(text + i, n - i);
+        k = length ? length : 1;
+        unsigned code = length ? must_escape(text + i, k, shown) : 0;
+        if (length && !code) continue;
+        cvt_str_append(to, text + plain, i - plain);
+        plain = i + k;
+        char letter = short_escape(code, shown);
+        if (!length)
+            cvt_str_append(to, "\xef\xbf\xbd", 3); /* U+FFFD */
+        else if (letter)
+            cvt_str_print(to, "\\%c", letter);
+        else
+            cvt_str_print(to, "\\u%04x", code);
+    }
+    cvt_str_append(to, text + plain, n - plain);
+    cvt_str_append(to, "\"", 1);
+}

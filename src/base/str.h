@@ -29,4 +29,9 @@ void cvt_str_clear(cvt_str *s);
 void cvt_str_append(cvt_str *s, const char *bytes, size_t n);
 __attribute__((format(printf, 2, 3))) void cvt_str_print(cvt_str *s, const char *format, ...);
 
+/* Appends text as a string of JSON in its quotes (RFC 8259). What is no UTF-8 becomes U+FFFD. Quotes, backslashes and
+ * C0 controls are escaped; for what people may see (`shown`) DEL and C1 controls are, too, and line breaks and tabs
+ * have the short form. */
+void cvt_str_json(cvt_str *to, const char *text, bool shown);
+
 #endif

@@ -1,4 +1,4 @@
-/* json_out.c - pieces of JSON text. RFC 8259 for strings, RFC 4648 for base64. */
+/* json_out.c - pieces of JSON text. RFC 4648 for base64. */
 #include "report/json_out.h"
 
 #include <math.h>
@@ -6,44 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void escape(cvt_str *to, unsigned code) {
-    switch (code) {
-    case '"': cvt_str_append(to, "\\\"", 2); break;
-    case '\\': cvt_str_append(to, "\\\\", 2); break;
-    case '\n': cvt_str_append(to, "\\n", 2); break;
-    case '\r': cvt_str_append(to, "\\r", 2); break;
-    case '\t': cvt_str_append(to, "\\t", 2); break;
-    default: cvt_str_print(to, "\\u%04x", code);
-    }
-}
-
-/* The code of a character that must not stand in a string as it is, or 0. k: its length in bytes. */
-static unsigned must_escape(const char *s, size_t k) {
-    unsigned char c = (unsigned char)s[0];
-    if (k == 1) return c < 0x20 || c == '"' || c == '\\' || c == 0x7f ? c : 0;
-    unsigned char next = (unsigned char)s[1];
-    return c == 0xc2 && next < 0xa0 ? next : 0; /* C1 */
-}
-
-void cvt_json_out_string(cvt_str *to, const char *text) {
-    size_t n = strlen(text), plain = 0; /* plain: start of what is not yet copied */
-    cvt_str_append(to, "\"", 1);
-    for (size_t i = 0; i < n;) {
-        size_t k = cvt_utf8_length(text + i, n - i);
-        unsigned code = k ? must_escape(text + i, k) : 0;
-        if (k == 0 || code) {
-            cvt_str_append(to, text + plain, i - plain);
-            if (k == 0)
-                cvt_str_append(to, "\xef\xbf\xbd", 3);
-            else
-                escape(to, code);
-            plain = i + (k ? k : 1);
-        }
-        i += k ? k : 1;
-    }
-    cvt_str_append(to, text + plain, n - plain);
-    cvt_str_append(to, "\"", 1);
-}
+void cvt_json_out_string(cvt_str *to, const char *text) { cvt_str_json(to, text, true); }
 
 static void base64(cvt_str *to, const char *text) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

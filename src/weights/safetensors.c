@@ -175,16 +175,7 @@ cvt_status cvt_safetensors_read(cvt_weights *weights, const cvt_file *file, cvt_
 static cvt_status append_string(cvt_str *s, const char *text, cvt_error *error) {
     if (!cvt_utf8_valid(text, strlen(text)))
         return cvt_fail(error, CVT_OUTPUT, "\"%.200s\" is not UTF-8, as safetensors needs it", text);
-    cvt_str_append(s, "\"", 1);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            cvt_str_print(s, "\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            cvt_str_print(s, "\\u%04x", (unsigned)*text);
-        else
-            cvt_str_append(s, text, 1);
-    }
-    cvt_str_append(s, "\"", 1);
+    cvt_str_json(s, text, false);
     return CVT_OK;
 }
 
