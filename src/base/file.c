@@ -20,6 +20,16 @@
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
+bool cvt_file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool cvt_file_is_directory(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 /* "PATH: FACT: what errno says" */
 static cvt_status fail_system(cvt_error *error, cvt_status status, const char *path, const char *fact) {
     int number = errno;

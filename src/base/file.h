@@ -6,6 +6,10 @@
 
 #include "base/error.h"
 
+/* Is there something at path; is it a directory? Links are followed. */
+bool cvt_file_exists(const char *path);
+bool cvt_file_is_directory(const char *path);
+
 /* path is copied. data is NULL for an empty file. */
 typedef struct cvt_file {
     char *path;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "batch/input.h"
 
 /* Longer than any name the system takes: what is cut there cannot be opened anyway. */
@@ -86,15 +87,10 @@ void cvt_list_free(cvt_list *list) {
     free(list);
 }
 
-static bool is_directory(const char *path) {
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
 size_t cvt_list_count(const cvt_list_options *options) {
     if (options->files_from) return 0;
     for (size_t i = 0; i < options->n_paths; i++)
-        if (is_directory(options->paths[i])) return 0;
+        if (cvt_file_is_directory(options->paths[i])) return 0;
     return options->n_paths;
 }
 
@@ -288,6 +284,6 @@ bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem) {
             take_stdin(list, problem);
             return true;
         }
-        if (!is_directory(path->data) || !enter_directory(list, path->data, problem)) return true;
+        if (!cvt_file_is_directory(path->data) || !enter_directory(list, path->data, problem)) return true;
     }
 }

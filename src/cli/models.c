@@ -8,9 +8,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/nearest.h"
 
 static const char suffix[] = ".safetensors";
@@ -47,16 +47,6 @@ static bool search_folder(const cvt_cli *cli, size_t i, cvt_str *to) {
     return i < BESIDE;
 }
 
-static bool exists(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0;
-}
-
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 /* Looks for a file by name in the directories; false leaves *path empty. */
 static bool search_file(const cvt_cli *cli, const char *name, cvt_str *path) {
     cvt_str folder = {0};
@@ -64,7 +54,7 @@ static bool search_file(const cvt_cli *cli, const char *name, cvt_str *path) {
     for (size_t i = 0; !found && search_folder(cli, i, &folder); i++) {
         cvt_str_clear(path);
         if (folder.size) cvt_str_print(path, "%s/%s", folder.data, name);
-        found = path->size && exists(path->data);
+        found = path->size && cvt_file_exists(path->data);
     }
     if (!found) cvt_str_clear(path);
     cvt_str_free(&folder);
@@ -79,10 +69,10 @@ static bool search(const cvt_cli *cli, const char *name, cvt_str *path) {
         if (!folder.size) continue;
         cvt_str_clear(path);
         cvt_str_print(path, "%s/%s", folder.data, name);
-        found = !path->failed && is_folder(path->data);
+        found = !path->failed && cvt_file_is_directory(path->data);
         if (found) break;
         cvt_str_print(path, "%s", suffix);
-        found = !path->failed && exists(path->data);
+        found = !path->failed && cvt_file_exists(path->data);
     }
     if (!found) cvt_str_clear(path);
     cvt_str_free(&folder);
@@ -99,7 +89,7 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) { return s
 static bool is_model(char *name, const char *path) {
     cvt_str config = {0};
     cvt_str_print(&config, "%s/config.json", path);
-    bool found = config.data && exists(config.data);
+    bool found = config.data && cvt_file_exists(config.data);
     cvt_str_free(&config);
     size_t n = strlen(name), k = strlen(suffix);
     if (found || n <= k || strcmp(name + n - k, suffix) != 0) return found;
@@ -165,7 +155,8 @@ static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *
 /* The path of the model that is called so. */
 static cvt_status resolve(const cvt_cli *cli, const char *name, cvt_str *path, cvt_error *error) {
     if (!*name) return fail_missing(cli, name, error);
-    if (!exists(name) && !strchr(name, '/')) return search(cli, name, path) ? CVT_OK : fail_missing(cli, name, error);
+    if (!cvt_file_exists(name) && !strchr(name, '/'))
+        return search(cli, name, path) ? CVT_OK : fail_missing(cli, name, error);
     cvt_str_print(path, "%s", name);
     return path->failed ? cvt_fail_memory(error) : CVT_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/npy.h"
 #include "base/num.h"
 #include "cli/models.h"
@@ -149,11 +150,10 @@ static cvt_status make_folder(const char *folder, cvt_error *error) {
         *slash = 0;
         mkdir(path.data, 0777); /* what fails here shows below */
     }
-    struct stat info;
     bool made = mkdir(path.data, 0777) == 0;
     int number = errno;
     cvt_str_free(&path);
-    if (made || (number == EEXIST && stat(folder, &info) == 0 && S_ISDIR(info.st_mode))) return CVT_OK;
+    if (made || (number == EEXIST && cvt_file_is_directory(folder))) return CVT_OK;
     return cvt_fail(error, CVT_OUTPUT, "%s: %s", folder, strerror(number));
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/str.h"
 #include "model/model.h"
@@ -16,16 +15,6 @@ static char *join(const char *directory, const char *name) {
     cvt_str_print(&s, "%s%s%s", directory, n && directory[n - 1] == '/' ? "" : "/", name);
     if (s.failed) cvt_str_free(&s);
     return s.data;
-}
-
-static bool exists(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0;
-}
-
-static bool is_directory(const char *path) {
-    struct stat st;
-    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 static char *duplicate(const char *text) {
@@ -62,7 +51,7 @@ static cvt_status read_text(char **text, char **origin, const char *path, cvt_er
 static cvt_status read_optional(char **text, char **origin, const char *directory, const char *name, cvt_error *error) {
     char *path = join(directory, name);
     if (!path) return cvt_fail_memory(error);
-    cvt_status status = exists(path) ? read_text(text, origin, path, error) : CVT_OK;
+    cvt_status status = cvt_file_exists(path) ? read_text(text, origin, path, error) : CVT_OK;
     free(path);
     return status;
 }
@@ -96,7 +85,7 @@ static cvt_status find_weights(char **path, const char *directory, cvt_error *er
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *candidate = join(directory, names[i]);
         if (!candidate) return cvt_fail_memory(error);
-        if (exists(candidate)) {
+        if (cvt_file_exists(candidate)) {
             *path = candidate;
             return CVT_OK;
         }
@@ -153,7 +142,7 @@ static cvt_status open_file(cvt_bundle *b, const char *path, cvt_error *error) {
 cvt_status cvt_bundle_open(cvt_bundle *b, const char *path, const cvt_options *options, cvt_error *error) {
     if (options->config) TRY(read_text(&b->config, &b->config_origin, options->config, error));
     if (!path) return CVT_OK;
-    if (is_directory(path)) return open_directory(b, path, options, error);
+    if (strcmp(path, "-") != 0 && cvt_file_is_directory(path)) return open_directory(b, path, options, error);
     bool config_only = (options->no_weights || options->random_weights) && !has_ending(path, ".safetensors");
     return config_only ? read_text(&b->config, &b->config_origin, path, error) : open_file(b, path, error);
 }
