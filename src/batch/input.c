@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/image.h"
+
 enum { CHUNK = 64 << 10 };
 
 cvt_status cvt_input_fail(cvt_error *error, int number) {
@@ -17,10 +19,6 @@ cvt_status cvt_input_fail(cvt_error *error, int number) {
     if (strerror_r(number, text, sizeof text) != 0) memcpy(text, "unknown error", 14);
     bool absent = number == ENOENT || number == ENOTDIR;
     return cvt_fail(error, absent ? CVT_NOT_FOUND : CVT_UNREADABLE, "%s", text);
-}
-
-bool cvt_input_is_image(const unsigned char *data, size_t n) {
-    return (n >= 3 && memcmp(data, "\xff\xd8\xff", 3) == 0) || (n >= 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0);
 }
 
 ssize_t cvt_input_wait_read(int fd, void *to, size_t n, int wake) {
@@ -56,9 +54,9 @@ static cvt_status read_all(cvt_input *input, int fd, size_t expected, int wake, 
         ssize_t got = cvt_input_wait_read(fd, input->data + input->size, room, wake);
         if (got < 0) return cvt_input_fail(error, errno);
         input->size += (size_t)got;
-        if (got == 0 || (input->size >= CHUNK && !cvt_input_is_image(input->data, input->size))) return CVT_OK;
-        if (input->size > CVT_INPUT_LIMIT)
-            return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_INPUT_LIMIT);
+        if (got == 0 || (input->size >= CHUNK && !cvt_image_is_known(input->data, input->size))) return CVT_OK;
+        if (input->size > CVT_IMAGE_LIMIT)
+            return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_IMAGE_LIMIT);
     }
 }
 
@@ -88,7 +86,7 @@ cvt_status cvt_input_read(cvt_input *input, const char *path, int wake, cvt_erro
     struct stat about;
     int fd = -1;
     TRY(open_regular(&fd, &about, path, error));
-    bool plausible = about.st_size < (off_t)CVT_INPUT_LIMIT;
+    bool plausible = about.st_size < (off_t)CVT_IMAGE_LIMIT;
     cvt_status status = read_all(input, fd, plausible ? (size_t)about.st_size : 0, wake, error);
     close(fd);
     return status;
@@ -98,8 +96,8 @@ bool cvt_input_file_is_image(const char *path) {
     struct stat about;
     int fd = -1;
     if (open_regular(&fd, &about, path, NULL) != CVT_OK) return false;
-    unsigned char start[CVT_INPUT_SIGNATURE];
+    unsigned char start[CVT_IMAGE_SIGNATURE];
     ssize_t got = cvt_input_wait_read(fd, start, sizeof start, -1);
     close(fd);
-    return got > 0 && cvt_input_is_image(start, (size_t)got);
+    return got > 0 && cvt_image_is_known(start, (size_t)got);
 }

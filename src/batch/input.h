@@ -13,18 +13,13 @@ typedef struct cvt_input {
     size_t size, capacity;
 } cvt_input;
 
-enum { CVT_INPUT_SIGNATURE = 8 };                      /* bytes that tell a format */
-static const size_t CVT_INPUT_LIMIT = (size_t)1 << 30; /* bytes of an image file; 100 megapixels at 16 bits fit */
-
 /* Reads a regular file whole, or standard input for "-". Anything else (directory, FIFO, device, socket) is
  * CVT_UNREADABLE and is not even opened: opening a FIFO would let its writer go on. Of data that do not begin like an
  * image only the beginning is read. Messages do not name the file.
  * wake: a descriptor that ends waiting for standard input once it is readable, or -1. */
 cvt_status cvt_input_read(cvt_input *input, const char *path, int wake, cvt_error *error);
 
-/* Whether data begin as a JPEG or PNG file does. */
-bool cvt_input_is_image(const unsigned char *data, size_t n);
-/* The same for the file at path; false also for what is no regular file. */
+/* Whether the file at path begins as an image that can be decoded; false also for what is no regular file. */
 bool cvt_input_file_is_image(const char *path);
 
 /* read(2) that goes on after signals and waits in poll(2), where `wake` can end it with ECANCELED. */

@@ -1,4 +1,4 @@
-/* decode.c - which format a file is in, by its first bytes. */
+/* decode.c - which format a file is in, by its first bytes: the one table of signatures. */
 #include <string.h>
 
 #include "image/image.h"
@@ -57,6 +57,12 @@ static bool starts(const signature *s, const uint8_t *bytes, size_t size) {
 /* No more than the beginning of a signature that is decoded here. */
 static bool begins(const signature *s, const uint8_t *bytes, size_t size) {
     return s->decode && size < s->size && memcmp(bytes, s->bytes, size) == 0;
+}
+
+bool cvt_image_is_known(const uint8_t *bytes, size_t size) {
+    for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++)
+        if (signatures[i].decode && starts(&signatures[i], bytes, size)) return true;
+    return false;
 }
 
 cvt_status cvt_image_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,

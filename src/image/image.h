@@ -70,6 +70,12 @@ typedef struct cvt_decoded {
     char warning[256];
 } cvt_decoded;
 
+enum { CVT_IMAGE_SIGNATURE = 16 };                     /* bytes: no signature reaches further */
+static const size_t CVT_IMAGE_LIMIT = (size_t)1 << 30; /* bytes of an image file; 100 megapixels at 16 bits fit */
+
+/* Do the bytes begin as a file does that cvt_image_decode decodes? */
+bool cvt_image_is_known(const uint8_t *bytes, size_t size);
+
 /* By content. Limits hold before anything is allocated. Errors: CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT,
  * CVT_UNSUPPORTED, CVT_TOO_LARGE (naming the limit and its option), CVT_NO_MEMORY. An empty file, or no more than the
  * first bytes of a signature, is CVT_TRUNCATED; other formats are CVT_UNSUPPORTED by name. Messages do not name the

@@ -11,8 +11,6 @@ struct cvt_image {
     const cvt_pixels *pixels;
 };
 
-static const size_t file_limit = (size_t)1 << 30; /* bytes of an image file */
-
 cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error) {
     cvt_image *image = calloc(1, sizeof *image);
     if (!image) return cvt_fail_memory(error);
@@ -49,7 +47,7 @@ cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const
 cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
                           cvt_error *error) {
     cvt_file file;
-    TRY(cvt_file_read(&file, path, file_limit, error));
+    TRY(cvt_file_read(&file, path, CVT_IMAGE_LIMIT, error));
     cvt_status status = cvt_image_read_memory(image, model, file.data, file.size, stop, error);
     cvt_file_close(&file);
     return status;
