@@ -75,8 +75,9 @@ static void call_softmax(const cvt_kernels *kernels, void *data) {
 static void call_pack(const cvt_kernels *kernels, void *data) {
     bench_rows *b = data;
     for (int j = 0; j < b->rows; j += kernels->nr)
-        kernels->pack_nk(b->y + (size_t)j * (size_t)b->c, b->x + (size_t)j * (size_t)b->c, CVT_F32, (size_t)b->c, b->c,
-                         b->rows - j < kernels->nr ? b->rows - j : kernels->nr, NULL);
+        kernels->product[CVT_PRECISION_F32]->pack(b->y + (size_t)j * (size_t)b->c, b->x + (size_t)j * (size_t)b->c,
+                                                  CVT_F32, (size_t)b->c, b->c,
+                                                  b->rows - j < kernels->nr ? b->rows - j : kernels->nr, NULL);
 }
 
 static size_t panels(const cvt_kernels *kernels, int n) {

@@ -115,8 +115,8 @@ void cvt_panels_make(float *panels, const cvt_kernels *kernels, const float *mat
 void cvt_panels_make_transposed(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
                                 int columns) {
     for (int j = 0; j < columns; j += kernels->nr)
-        kernels->pack_nk(panels + (size_t)j * (size_t)depth, matrix + (size_t)j * ld, CVT_F32, ld, depth,
-                         cvt_min_int(kernels->nr, columns - j), NULL);
+        kernels->product[CVT_PRECISION_F32]->pack(panels + (size_t)j * (size_t)depth, matrix + (size_t)j * ld, CVT_F32,
+                                                  ld, depth, cvt_min_int(kernels->nr, columns - j), NULL);
 }
 
 /* [n][c][taps] into [n][taps][c], of either type. */
