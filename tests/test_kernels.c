@@ -44,15 +44,15 @@ static void check_pack_nk(const cvt_kernels *kernels, report *r, size_t k, size_
     for (size_t i = 0; i < bytes; i++)
         w[i] = (unsigned char)random_below(256); /* any bits: NaN, infinity, subnormals */
     matrix panel = matrix_with_gap(k, nr, 0);
-    kernels->product[CVT_PRECISION_F32]->pack(panel.at, w, dtype, ldw, (int)k, (int)columns, scale);
+    kernels->product[CVT_PRECISION_F32]->pack_b(panel.at, w, dtype, ldw, (int)k, (int)columns, scale);
     for (size_t kk = 0; kk < k; kk++) {
         for (size_t j = 0; j < nr; j++) {
             float expected = j < columns ? widened(w, dtype, j * ldw + kk) : 0;
             if (j < columns && scale) expected *= scale[j];
-            expect(r, *value(&panel, kk, j), expected, "pack_nk", kk, j);
+            expect(r, *value(&panel, kk, j), expected, "pack_b", kk, j);
         }
     }
-    release(r, &panel, "pack_nk");
+    release(r, &panel, "pack_b");
     free(block);
 }
 

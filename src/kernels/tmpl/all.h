@@ -33,8 +33,8 @@ static size_t f32_row_size(int k) {
 
 static const cvt_product_kernels product_f32 = {.layout = "f32 " TEXT(NV) "x" TEXT(VL),
                                                 .panel_size = f32_panel_size,
-                                                .pack = pack_nk,
-                                                .row_size = f32_row_size,
+                                                .pack_b = pack_b,
+                                                .packed_row_size = f32_row_size,
                                                 .gemm = gemm};
 static const cvt_product_kernels product_int8 = PRODUCT_INT8;
 
