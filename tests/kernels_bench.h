@@ -75,8 +75,9 @@ static void call_softmax(const cvt_kernels *kernels, void *data) {
 static void call_pack(const cvt_kernels *kernels, void *data) {
     bench_rows *b = data;
     for (int j = 0; j < b->rows; j += kernels->nr)
-        kernels->pack_nk(b->y + (size_t)j * (size_t)b->c, b->x + (size_t)j * (size_t)b->c, CVT_F32, (size_t)b->c, b->c,
-                         b->rows - j < kernels->nr ? b->rows - j : kernels->nr, NULL);
+        kernels->product[CVT_PRECISION_F32]->pack_b(b->y + (size_t)j * (size_t)b->c, b->x + (size_t)j * (size_t)b->c,
+                                                    CVT_F32, (size_t)b->c, b->c,
+                                                    b->rows - j < kernels->nr ? b->rows - j : kernels->nr, NULL);
 }
 
 static size_t panels(const cvt_kernels *kernels, int n) {
@@ -86,8 +87,8 @@ static size_t panels(const cvt_kernels *kernels, int n) {
 typedef struct bench_layer {
     cvt_gemm gemm;
     const cvt_product_kernels *kernels;
-    int rows; /* that are made ready at a time */
-    void *ready;
+    int rows; /* that are packed at a time */
+    void *packed;
 } bench_layer;
 
 static void call_layer(const cvt_kernels *kernels, void *data) {
@@ -99,42 +100,42 @@ static void call_layer(const cvt_kernels *kernels, void *data) {
         const float *a = (const float *)g.a + (size_t)row * g.lda;
         g.c += (size_t)row * g.ldc;
         if (g.residual) g.residual += (size_t)row * g.ldr;
-        if (b->kernels->rows) b->kernels->rows(b->ready, a, g.lda, g.m, g.k);
-        g.a = b->kernels->rows ? b->ready : a;
+        if (b->kernels->pack_a) b->kernels->pack_a(b->packed, a, g.lda, g.m, g.k);
+        g.a = b->kernels->pack_a ? b->packed : a;
         b->kernels->gemm(&g);
     }
 }
 
-/* The product alone, its rows ready. */
+/* The product alone, its rows packed. */
 static void call_product(const cvt_kernels *kernels, void *data) {
     bench_layer *b = data;
     cvt_gemm g = b->gemm;
     (void)kernels;
-    if (b->kernels->rows) g.a = b->ready;
+    if (b->kernels->pack_a) g.a = b->packed;
     b->kernels->gemm(&g);
 }
 
 static timing bench_product(const cvt_kernels *kernels, cvt_precision precision, int m, int n, int k, cvt_act act,
                             bool residual, void (*call)(const cvt_kernels *, void *)) {
     const cvt_product_kernels *p = kernels->product[precision];
-    const int rows = p->rows && call == call_layer ? 48 : m;
+    const int rows = p->pack_a && call == call_layer ? 48 : m;
     const size_t panel = p->panel_size(k), width = (size_t)k;
     float *a = bench_floats((size_t)m * width), *w = bench_floats(panels(kernels, n) * width);
     float *c = bench_floats((size_t)m * (size_t)n), *r = bench_floats((size_t)m * (size_t)n),
           *bias = bench_floats((size_t)n);
     char *b = aligned_alloc(64, panels(kernels, n) / (size_t)kernels->nr * panel + 64);
-    void *ready = aligned_alloc(64, (size_t)rows * p->row_size(k) + 64);
-    if (!b || !ready) abort();
+    void *packed = aligned_alloc(64, (size_t)rows * p->packed_row_size(k) + 64);
+    if (!b || !packed) abort();
     for (int j = 0; j < n; j += kernels->nr)
-        p->pack(b + (size_t)(j / kernels->nr) * panel, w + (size_t)j * width, CVT_F32, width, k,
-                n - j < kernels->nr ? n - j : kernels->nr, NULL);
-    if (p->rows) p->rows(ready, a, width, rows < m ? rows : m, k);
+        p->pack_b(b + (size_t)(j / kernels->nr) * panel, w + (size_t)j * width, CVT_F32, width, k,
+                  n - j < kernels->nr ? n - j : kernels->nr, NULL);
+    if (p->pack_a) p->pack_a(packed, a, width, rows < m ? rows : m, k);
     bench_layer layer = {.gemm = {m, n, k, a, width, b, NULL, c, (size_t)n, bias, act, residual ? r : NULL, (size_t)n},
                          .kernels = p,
                          .rows = rows,
-                         .ready = ready};
+                         .packed = packed};
     timing time = best_time(call, kernels, &layer);
-    free(a), free(w), free(c), free(r), free(bias), free(b), free(ready);
+    free(a), free(w), free(c), free(r), free(bias), free(b), free(packed);
     return time;
 }
 

@@ -44,15 +44,15 @@ static void check_pack_nk(const cvt_kernels *kernels, report *r, size_t k, size_
     for (size_t i = 0; i < bytes; i++)
         w[i] = (unsigned char)random_below(256); /* any bits: NaN, infinity, subnormals */
     matrix panel = matrix_with_gap(k, nr, 0);
-    kernels->pack_nk(panel.at, w, dtype, ldw, (int)k, (int)columns, scale);
+    kernels->product[CVT_PRECISION_F32]->pack_b(panel.at, w, dtype, ldw, (int)k, (int)columns, scale);
     for (size_t kk = 0; kk < k; kk++) {
         for (size_t j = 0; j < nr; j++) {
             float expected = j < columns ? widened(w, dtype, j * ldw + kk) : 0;
             if (j < columns && scale) expected *= scale[j];
-            expect(r, *value(&panel, kk, j), expected, "pack_nk", kk, j);
+            expect(r, *value(&panel, kk, j), expected, "pack_b", kk, j);
         }
     }
-    release(r, &panel, "pack_nk");
+    release(r, &panel, "pack_b");
     free(block);
 }
 
@@ -101,18 +101,18 @@ static void check_gemm(const cvt_kernels *kernels, report *r, size_t m, size_t n
     matrix packed = panels_of(kernels, &b), before = matrix_copy(e.in_place ? &c : &other);
     if (e.act == CVT_ACT_GELU_TANH && m > 1) *value(&a, m / 2, 0) = NAN; /* stays in its row */
     const matrix *residual = e.in_place ? &c : &other;
-    kernels->gemm(&(cvt_gemm){.m = (int)m,
-                              .n = (int)n,
-                              .k = (int)k,
-                              .a = a.at,
-                              .lda = a.ld,
-                              .b = packed.at,
-                              .c = c.at,
-                              .ldc = c.ld,
-                              .bias = e.bias ? bias.at : NULL,
-                              .act = e.act,
-                              .residual = e.residual ? residual->at : NULL,
-                              .ldr = residual->ld});
+    kernels->product[CVT_PRECISION_F32]->gemm(&(cvt_gemm){.m = (int)m,
+                                                          .n = (int)n,
+                                                          .k = (int)k,
+                                                          .a = a.at,
+                                                          .lda = a.ld,
+                                                          .b = packed.at,
+                                                          .c = c.at,
+                                                          .ldc = c.ld,
+                                                          .bias = e.bias ? bias.at : NULL,
+                                                          .act = e.act,
+                                                          .residual = e.residual ? residual->at : NULL,
+                                                          .ldr = residual->ld});
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
             float sum = 0;
@@ -145,7 +145,7 @@ static void test_gemm(const cvt_kernels *kernels, report *r) {
     check_gemm(kernels, r, 50, 2 * nr, 1728, (epilogue){CVT_ACT_GELU_ERF, true, false, false});
     check_gemm(kernels, r, 1100, nr + 5, 64, (epilogue){CVT_ACT_NONE, false, true, false});
     matrix c = matrix_new(0, 4);
-    kernels->gemm(&(cvt_gemm){.m = 0, .n = 4, .k = 4, .c = c.at, .ldc = c.ld});
+    kernels->product[CVT_PRECISION_F32]->gemm(&(cvt_gemm){.m = 0, .n = 4, .k = 4, .c = c.at, .ldc = c.ld});
     release(r, &c, "no rows");
 }
 

@@ -149,11 +149,11 @@ static void *pack_all(const cvt_kernels *kernels, cvt_precision precision, matri
         const int columns = (int)(n - j < nr ? n - j : nr);
         void *panel = panels + j / nr * size;
         if (!stored)
-            p->pack(panel, value(w, j, 0), CVT_F32, w->ld, (int)k, columns, scale ? scale + j : NULL);
+            p->pack_b(panel, value(w, j, 0), CVT_F32, w->ld, (int)k, columns, scale ? scale + j : NULL);
         else if (precision == CVT_PRECISION_INT8)
-            p->pack(panel, v + j * k, CVT_I8, k, (int)k, columns, t + j);
+            p->pack_b(panel, v + j * k, CVT_I8, k, (int)k, columns, t + j);
         else
-            p->pack(panel, halves + j * k, CVT_F16, k, (int)k, columns, scale ? scale + j : NULL);
+            p->pack_b(panel, halves + j * k, CVT_F16, k, (int)k, columns, scale ? scale + j : NULL);
     }
     free(v), free(halves), free(t);
     return panels;
@@ -185,8 +185,8 @@ static void check(const cvt_kernels *kernels, cvt_precision precision, report *r
            bias = matrix_new(1, n), scale = matrix_new(1, n);
     make_odd(&a, &w, h);
     void *panels = pack_all(kernels, precision, &w, h.scale ? scale.at : NULL, h.stored);
-    void *rows = aligned(m * p->row_size((int)k));
-    p->rows(rows, a.at, a.ld, (int)m, (int)k);
+    void *rows = aligned(m * p->packed_row_size((int)k));
+    p->pack_a(rows, a.at, a.ld, (int)m, (int)k);
     p->gemm(&(cvt_gemm){.m = (int)m,
                         .n = (int)n,
                         .k = (int)k,
@@ -278,7 +278,7 @@ static void check_panel(const cvt_kernels *kernels, report *r, cvt_dtype dtype, 
     if (!block) abort();
     for (int j = 0; j < columns; j++) scale[j] = random_float();
     make_weights(w, dtype, (size_t)columns, (size_t)k);
-    p->pack(got, w, dtype, (size_t)k, k, columns, scaled ? scale : NULL);
+    p->pack_b(got, w, dtype, (size_t)k, k, columns, scaled ? scale : NULL);
     cvt_int8_pack(expected, form, w, dtype, (size_t)k, k, columns, scaled ? scale : NULL);
     size_t at = 0;
     while (at < size && got[at] == expected[at]) at++;
@@ -317,7 +317,7 @@ static void test_weights(void) {
 int main(void) {
     const cvt_kernels *kernels;
     for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
-        if (kernels->product[CVT_PRECISION_F16]->rows) test_table(kernels, CVT_PRECISION_F16);
+        if (kernels->product[CVT_PRECISION_F16]->pack_a) test_table(kernels, CVT_PRECISION_F16);
         test_table(kernels, CVT_PRECISION_INT8);
         test_panels(kernels);
     }

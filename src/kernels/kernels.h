@@ -34,8 +34,8 @@ typedef enum cvt_precision {
 } cvt_precision;
 
 /* C[m,n] = act(A[m,k] B[k,n] + bias[n]) + residual[m,n]
- * b: ceil(n / nr) panels: in f32 each [k][nr], made by pack_nk or pack_kn. a: in f32 rows that are lda floats apart,
- * else what product.rows made of them. bias, residual may be NULL; residual may be c. */
+ * b: ceil(n / nr) panels: in f32 each [k][nr], made by product.pack_b or pack_kn. a: in f32 rows that are lda floats
+ * apart, else packed A, of product.pack_a. bias, residual may be NULL; residual may be c. */
 typedef struct cvt_gemm {
     int m, n, k;
     const void *a;
@@ -61,13 +61,15 @@ typedef struct cvt_gemm {
  *       The sum of (q - z) v is exact, then in f32: (sum q v) s_i - z_i s_i (sum v), times t_j, + bias, and so on. A
  * row that is not finite gives NaN. k <= CVT_INT8_MOST_K. */
 typedef struct cvt_product_kernels {
-    const char *layout;          /* of panels: they serve every table that says the same */
-    size_t (*panel_size)(int k); /* bytes of a panel; a multiple of 64 */
-    /* One panel of `columns` (<= nr) rows of weights, as pack_nk below; w may be I8 for int8 if scale holds t. */
-    void (*pack)(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale);
-    size_t (*row_size)(int k); /* bytes of a row made ready, and of 64 k; 0: none is */
-    void (*rows)(void *to, const float *a, size_t lda, int m,
-                 int k); /* makes m rows of A ready; NULL where row_size is 0 */
+    const char *layout;          /* the name of the panels' form: panels serve every table whose name is the same */
+    size_t (*panel_size)(int k); /* bytes of a panel, a multiple of 64 */
+    /* A panel from `columns` (<= nr) rows of weights [N, K], ldw elements apart: B[kk][j] = scale[j] * w[j * ldw + kk],
+     * 0 for j >= columns; scale NULL: 1. w is F32, F16 or BF16, at any byte, or I8 for int8, whose scale holds t. */
+    void (*pack_b)(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale);
+    /* Packed A: m rows of k floats, lda floats apart, in the precision that gemm multiplies, packed_row_size(k) bytes
+     * each, a multiple of 64. In f32 A is not packed: packed_row_size gives 0, and pack_a is NULL. */
+    size_t (*packed_row_size)(int k);
+    void (*pack_a)(void *to, const float *a, size_t lda, int m, int k);
     void (*gemm)(const cvt_gemm *g);
     bool tiles; /* gemm uses tiles: see cvt_kernels_for */
 } cvt_product_kernels;
@@ -76,7 +78,7 @@ enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128 };
 enum { CVT_INT8_MOST_K = 65536 }; /* sums stay below 2^31, those of a column of weights below 2^24 */
 
 /* One head, a block of query rows: out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:]) v[s,:] + residual[t,:].
- * panels: k and v, made ready by pack. residual may be NULL, or out. map: NULL, or [t, s] gets the
+ * panels: k and v, packed by pack. residual may be NULL, or out. map: NULL, or [t, s] gets the
  * probabilities. scratch: scratch(t, s, d) floats. */
 typedef struct cvt_attention {
     int t, s, d, dv;
@@ -128,15 +130,13 @@ typedef struct cvt_kernels {
     const char *name;
     int mr, nr; /* the GEMM's micro-tile */
 
-    /* Panel of columns: dst[kk][j] = scale[j] * w[j * ldw + kk] for j < columns (<= nr), 0 beyond. w: F32, F16 or BF16,
-     * unaligned. scale NULL: 1. This is how a [N,K] weight (or the keys of a head) becomes B. */
-    void (*pack_nk)(void *dst, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale);
-    /* dst[kk][j] = b[kk * ldb + j]: how a [K,N] matrix (the values of a head) becomes B. */
-    void (*pack_kn)(float *dst, const float *b, size_t ldb, int k, int columns);
-    void (*gemm)(const cvt_gemm *g);
-    const cvt_product_kernels *product[CVT_PRECISION_COUNT]; /* of f32 where this CPU gains nothing from less */
+    /* Where the CPU gains nothing from a lower precision, its kernels are those of f32. */
+    const cvt_product_kernels *product[CVT_PRECISION_COUNT];
+    const cvt_attention_kernels *attention[CVT_PRECISION_COUNT];
 
-    const cvt_attention_kernels *attention[CVT_PRECISION_COUNT]; /* as of products */
+    /* A panel of f32 from rows of B: panel[kk][j] = b[kk * ldb + j] for j < columns (<= nr), 0 beyond. So a matrix
+     * [K, N] that is computed (the values of a head) becomes B. */
+    void (*pack_kn)(float *panel, const float *b, size_t ldb, int k, int columns);
 
     void (*dwconv)(const cvt_dwconv *d);
 

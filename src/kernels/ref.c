@@ -90,7 +90,7 @@ static float element(const unsigned char *w, cvt_dtype dtype, size_t i) {
     return dtype == CVT_F16 ? cvt_f16_to_f32(half) : cvt_bf16_to_f32(half);
 }
 
-static void pack_nk(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+static void pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
     float *dst = panel;
     for (int kk = 0; kk < k; kk++) {
         for (int j = 0; j < NR; j++, dst++) {
@@ -140,7 +140,7 @@ static size_t f32_row_size(int k) {
     return 0;
 }
 static const cvt_product_kernels product_f32 = {
-    .layout = "f32 ref", .panel_size = f32_panel_size, .pack = pack_nk, .row_size = f32_row_size, .gemm = gemm};
+    .layout = "f32 ref", .panel_size = f32_panel_size, .pack_b = pack_b, .packed_row_size = f32_row_size, .gemm = gemm};
 
 /* ---- product in int8 ------------------------------------------------------------------------------------------- */
 
@@ -149,7 +149,8 @@ static const cvt_int8_form int8_form = {NR, 1, 1, false};
 static size_t int8_panel_size(int k) { return cvt_int8_panel_size(int8_form, k); }
 static size_t int8_row_size(int k) { return cvt_int8_row_size(int8_form, k); }
 
-static void int8_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+static void int8_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                        const float *scale) {
     cvt_int8_pack(panel, int8_form, w, dtype, ldw, k, columns, scale);
 }
 
@@ -172,7 +173,7 @@ static void int8_row(uint8_t *q, const float *a, int k, cvt_int8_row *row) {
     row->shift = -zero * row->scale;
 }
 
-static void int8_rows(void *to, const float *a, size_t lda, int m, int k) {
+static void int8_pack_a(void *to, const float *a, size_t lda, int m, int k) {
     const size_t size = int8_row_size(k);
     for (size_t i = 0; i < (size_t)m; i++) {
         void *row = (char *)to + i * size;
@@ -202,9 +203,9 @@ static void int8_gemm(const cvt_gemm *g) {
 
 static const cvt_product_kernels product_int8 = {.layout = "int8 ref",
                                                  .panel_size = int8_panel_size,
-                                                 .pack = int8_pack,
-                                                 .row_size = int8_row_size,
-                                                 .rows = int8_rows,
+                                                 .pack_b = int8_pack_b,
+                                                 .packed_row_size = int8_row_size,
+                                                 .pack_a = int8_pack_a,
                                                  .gemm = int8_gemm};
 
 /* ---- product in f16 -------------------------------------------------------------------------------------------- */
@@ -254,13 +255,14 @@ static float f16_round(float *x, size_t count, size_t step) {
     return scale.from;
 }
 
-static void f16_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+static void f16_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                       const float *scale) {
     float *from = panel, *values = from + NR;
-    pack_nk(values, w, dtype, ldw, k, columns, scale);
+    pack_b(values, w, dtype, ldw, k, columns, scale);
     for (int j = 0; j < NR; j++) from[j] = f16_round(values + j, (size_t)k, NR);
 }
 
-static void f16_rows(void *to, const float *a, size_t lda, int m, int k) {
+static void f16_pack_a(void *to, const float *a, size_t lda, int m, int k) {
     const size_t size = f16_row_size(k), count = (size_t)k;
     for (size_t i = 0; i < (size_t)m; i++) {
         float *row = (float *)(void *)((char *)to + i * size);
@@ -299,9 +301,9 @@ static void f16_gemm(const cvt_gemm *g) {
 
 static const cvt_product_kernels product_f16 = {.layout = "f16 ref",
                                                 .panel_size = f16_panel_size,
-                                                .pack = f16_pack,
-                                                .row_size = f16_row_size,
-                                                .rows = f16_rows,
+                                                .pack_b = f16_pack_b,
+                                                .packed_row_size = f16_row_size,
+                                                .pack_a = f16_pack_a,
                                                 .gemm = f16_gemm};
 
 /* ---- softmax and attention ------------------------------------------------------------------------------------- */
@@ -432,9 +434,7 @@ const cvt_kernels cvt_kernels_ref = {
     .name = "ref",
     .mr = 1,
     .nr = NR,
-    .pack_nk = pack_nk,
     .pack_kn = pack_kn,
-    .gemm = gemm,
     .product = {&product_f32, &product_f16, &product_int8},
     .attention = {&attention_f32, &attention_f32, &attention_f32},
     .dwconv = dwconv,

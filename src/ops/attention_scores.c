@@ -62,13 +62,13 @@ static void run(const void *p, const cvt_context *x, int tile) {
     cvt_gemm by_values = {.m = t.count, .n = h->dv, .k = h->s, .a = scores, .lda = s, .b = panels, .ldc = t.of.ldv};
     by_values.c = out + cvt_head_out(h, &t);
     cvt_panels_make_transposed(panels, x->kernels, t.of.k, t.of.ldk, h->d, h->s);
-    x->kernels->gemm(&by_keys);
+    x->kernels->product[CVT_PRECISION_F32]->gemm(&by_keys);
     add_scores(scores, count, a->scale, cvt_ref_none(a->before) ? NULL : cvt_at(x, a->before, t.image) + start);
     show(a, x, SCORES, t.image, start, scores, count);
     x->kernels->softmax(scores, s, t.count, h->s, 1);
     show(a, x, MAP, t.image, start, scores, count);
     cvt_panels_make(panels, x->kernels, t.of.v, t.of.ldv, h->s, h->dv);
-    x->kernels->gemm(&by_values);
+    x->kernels->product[CVT_PRECISION_F32]->gemm(&by_values);
 }
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {

@@ -95,16 +95,16 @@ static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->pixels, tile);
     size_t n = (size_t)a->n, k = (size_t)a->k, first = (size_t)t.first * n;
-    void *ready = x->scratch + (size_t)a->pixels.block * k;
-    bool rounds = a->kernels->rows != NULL;
+    void *packed = x->scratch + (size_t)a->pixels.block * k;
+    bool packs = a->kernels->pack_a != NULL;
     gather(x->scratch, cvt_at(x, a->in, t.image), a, t);
-    if (rounds) a->kernels->rows(ready, x->scratch, k, t.count, a->k);
+    if (packs) a->kernels->pack_a(packed, x->scratch, k, t.count, a->k);
     bool add = !cvt_ref_none(a->residual);
     cvt_gemm g = {
         .m = t.count,
         .n = a->n,
         .k = a->k,
-        .a = rounds ? ready : x->scratch,
+        .a = packs ? packed : x->scratch,
         .lda = k,
         .b = a->packed,
         .c = cvt_at(x, a->out, t.image) + first,
@@ -149,7 +149,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
         .out = l->refs[w->out],
         .residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual],
     };
-    cvt_lowering_scratch(l, (size_t)block * ((size_t)k + kernels->row_size(k) / sizeof(float)));
+    cvt_lowering_scratch(l, (size_t)block * ((size_t)k + kernels->packed_row_size(k) / sizeof(float)));
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 

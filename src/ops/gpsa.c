@@ -112,7 +112,7 @@ static void product(const cvt_kernels *kernels, float *c, const float *a, const 
                     int k, float *panels) {
     cvt_panels_make(panels, kernels, b, ldb, k, n);
     cvt_gemm g = {.m = m, .n = n, .k = k, .a = a, .lda = (size_t)k, .b = panels, .c = c, .ldc = (size_t)n};
-    kernels->gemm(&g);
+    kernels->product[CVT_PRECISION_F32]->gemm(&g);
 }
 
 static size_t placing_floats(const args *a, const cvt_kernels *kernels) {

@@ -101,7 +101,7 @@ static void attend_run(const void *p, const cvt_context *x, int tile) {
                   .b = x->scratch,
                   .c = to,
                   .ldc = m};
-    x->kernels->gemm(&g);
+    x->kernels->product[CVT_PRECISION_F32]->gemm(&g);
     x->kernels->softmax(to, m, a->m, a->m, a->scale);
     find_maxima(to, m, x->scratch, maxima(a, x, image) + 2 * head);
 }
@@ -172,7 +172,7 @@ static void product_run(const void *p, const cvt_context *x, int tile) {
                   .b = x->scratch,
                   .c = matrix(a, x, image, s->to, head) + first,
                   .ldc = m};
-    x->kernels->gemm(&g);
+    x->kernels->product[CVT_PRECISION_F32]->gemm(&g);
 }
 
 /* ---- Z w ---- */
@@ -192,7 +192,7 @@ static void apply_run(const void *p, const cvt_context *x, int tile) {
                   .b = x->scratch,
                   .c = cvt_at(x, a->out, image) + start,
                   .ldc = ld};
-    x->kernels->gemm(&g);
+    x->kernels->product[CVT_PRECISION_F32]->gemm(&g);
     size_t at = (size_t)head * square(a), size = square(a) * sizeof(float);
     if (!cvt_ref_none(a->map)) memcpy(cvt_at(x, a->map, image) + at, matrix(a, x, image, A, head), size);
     if (!cvt_ref_none(a->inverse)) memcpy(cvt_at(x, a->inverse, image) + at, matrix(a, x, image, s->to, head), size);

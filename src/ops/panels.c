@@ -23,8 +23,8 @@ void cvt_panels_make(float *panels, const cvt_kernels *kernels, const float *mat
 void cvt_panels_make_transposed(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
                                 int columns) {
     for (int j = 0; j < columns; j += kernels->nr)
-        kernels->pack_nk(panels + (size_t)j * (size_t)depth, matrix + (size_t)j * ld, CVT_F32, ld, depth,
-                         cvt_min_int(kernels->nr, columns - j), NULL);
+        kernels->product[CVT_PRECISION_F32]->pack_b(panels + (size_t)j * (size_t)depth, matrix + (size_t)j * ld,
+                                                    CVT_F32, ld, depth, cvt_min_int(kernels->nr, columns - j), NULL);
 }
 
 /* [n][c][taps] into [n][taps][c], of either type. */
@@ -66,7 +66,7 @@ const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels,
         int columns = cvt_min_int(nr, n - j);
         cvt_source part = {.data = (const char *)w.data + (size_t)j * row, .dtype = w.dtype};
         if (taps > 1) part = permuted(part, columns, (size_t)k, (size_t)taps, buffer);
-        kernels->pack(to, part.data, part.dtype, (size_t)k, k, columns, scale ? scale + j : NULL);
+        kernels->pack_b(to, part.data, part.dtype, (size_t)k, k, columns, scale ? scale + j : NULL);
     }
     free(buffer);
     return panels;

@@ -88,7 +88,7 @@ static void features(float *to, const args *a, const cvt_context *x, const float
         .ldc = (size_t)a->m,
         .bias = a->bias,
     };
-    x->kernels->gemm(&g);
+    x->kernels->product[CVT_PRECISION_F32]->gemm(&g);
     x->kernels->exp(to, (size_t)rows * (size_t)a->m);
 }
 
@@ -126,7 +126,7 @@ static void key_run(const void *p, const cvt_context *x, int tile) {
         .c = total_at(a, x, t.image) + a->sum * (size_t)(1 + t.first / ROWS),
         .ldc = e + 1,
     };
-    x->kernels->gemm(&g);
+    x->kernels->product[CVT_PRECISION_F32]->gemm(&g);
 }
 
 static int total_tiles(const void *p, int n) {
@@ -164,7 +164,7 @@ static void query_run(const void *p, const cvt_context *x, int tile) {
         .c = sums,
         .ldc = e + 1,
     };
-    x->kernels->gemm(&g);
+    x->kernels->product[CVT_PRECISION_F32]->gemm(&g);
     float *out = cvt_at(x, a->out, t.image) + first * e;
     for (size_t i = 0; i < (size_t)t.count; i++, sums += e + 1, out += e)
         for (size_t j = 0; j < e; j++) out[j] = sums[j] / (sums[e] + a->eps);

@@ -1,7 +1,7 @@
 /* product.c - C[M,N] = A[M,K] B[K,N] with constant B, cut into tiles.
  *
  * Weights in panels: in f32 a tile is a block of rows by one panel, block by block, so that the rows stay in cache
- * while the panels stream by; in less than f32 it is fewer rows by all panels, and makes its rows ready first. Large
+ * while the panels stream by; in less than f32 it is fewer rows by all panels, and packs its rows of A first. Large
  * weights in f32 may stay in the file's map: each tile packs a panel into the thread's scratch and runs all rows over
  * it, so a process that answers one image never holds a second copy. Every element is the same chain of multiply-adds
  * either way. */
@@ -12,18 +12,18 @@
 #include "ops/panels.h"
 
 enum {
-    SMALL = 1 << 16,      /* elements of a weight that is always packed at load */
-    ROWS = 224,           /* most rows of a tile in f32 */
-    LEAST_ROWS = 96,      /* of an image that is cut by rows at all in f32 */
-    READY_ROWS = 40,      /* at least, of a tile that makes them ready */
-    LEAST_WORK = 1 << 18, /* multiply-adds of a tile in f32 */
+    SMALL = 1 << 16,    /* elements of a weight that is always packed at load */
+    ROWS = 224,         /* the most rows of a tile in f32 */
+    MIN_ROWS = 96,      /* an image of no more rows is not cut by rows in f32 */
+    PACKED_ROWS = 40,   /* the fewest rows of a tile that packs them, unless the image has fewer */
+    MIN_WORK = 1 << 18, /* the fewest multiply-adds of a tile in f32, if there are as many */
 };
 
 typedef struct product {
     cvt_source weight;
     const cvt_product_kernels *kernels;
     const char *packed; /* NULL: packed by each tile */
-    size_t panel, row;  /* bytes of a panel and of a row made ready */
+    size_t panel, row;  /* bytes of a panel, and of a row of packed A or 0 */
     const float *scale, *bias;
     int rows, k, n;           /* of one image */
     int row_block, col_block; /* of a tile */
@@ -46,7 +46,7 @@ static void multiply(const product *a, const cvt_context *x, int image, int row,
     size_t r = (size_t)row, k = (size_t)a->k, ldc = (size_t)a->n, c = (size_t)col;
     bool add = !cvt_ref_none(a->residual);
     const float *rows = cvt_at(x, a->in, image) + r * k;
-    if (a->row) a->kernels->rows(x->scratch, rows, k, m, a->k);
+    if (a->row) a->kernels->pack_a(x->scratch, rows, k, m, a->k);
     cvt_gemm g = {
         .m = m,
         .n = n,
@@ -89,7 +89,7 @@ static void run_packing(const product *a, const cvt_context *x, int tile) {
     size_t element = cvt_dtype_size(a->weight.dtype), k = (size_t)a->k;
     int col = tile * a->col_block, n = cvt_min_int(a->col_block, a->n - col);
     const char *rows = (const char *)a->weight.data + (size_t)col * k * element;
-    a->kernels->pack(x->scratch, rows, a->weight.dtype, k, a->k, n, a->scale ? a->scale + col : NULL);
+    a->kernels->pack_b(x->scratch, rows, a->weight.dtype, k, a->k, n, a->scale ? a->scale + col : NULL);
     for (int i = 0; i < x->n; i++) multiply(a, x, i, 0, a->rows, col, n, x->scratch, NULL);
 }
 
@@ -101,23 +101,23 @@ static void run(const void *p, const cvt_context *x, int tile) {
         run_packing(a, x, tile);
 }
 
-/* Rows of a tile that makes them ready: an even number of tiles an image, for two threads. */
-static int ready_block(int rows) {
-    int tiles = rows / (2 * READY_ROWS) * 2;
-    return blocks(rows, rows < READY_ROWS ? 1 : cvt_max_int(tiles, 2));
+/* The rows of a tile that packs them: an image falls into an even number of tiles, for two threads. */
+static int packed_block(int rows) {
+    int tiles = rows / (2 * PACKED_ROWS) * 2;
+    return blocks(rows, rows < PACKED_ROWS ? 1 : cvt_max_int(tiles, 2));
 }
 
 static void cut_packed(product *a, const cvt_kernels *kernels) {
     if (a->row) {
-        a->row_block = ready_block(a->rows);
+        a->row_block = packed_block(a->rows);
         a->col_block = a->n;
         return;
     }
     int count = blocks(a->rows, ROWS);
-    if (a->rows > LEAST_ROWS && count % 2) count++; /* two threads want an even number */
+    if (a->rows > MIN_ROWS && count % 2) count++; /* two threads want an even number */
     a->row_block = blocks(a->rows, count);
     int64_t panel = (int64_t)cvt_min_int(a->row_block, a->rows) * a->k * kernels->nr;
-    int64_t panels = cvt_min_int(blocks(a->n, kernels->nr), (int)(LEAST_WORK / panel) + 1);
+    int64_t panels = cvt_min_int(blocks(a->n, kernels->nr), (int)(MIN_WORK / panel) + 1);
     a->col_block = (int)panels * kernels->nr;
 }
 
@@ -126,7 +126,7 @@ void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int 
     product a = {.weight = l->sources[weight], .scale = fold.scale, .bias = fold.shift, .k = k, .n = n, .act = w->act};
     a.kernels = l->kernels->product[w->precision];
     a.panel = a.kernels->panel_size(k);
-    a.row = a.kernels->row_size(k);
+    a.row = a.kernels->packed_row_size(k);
     a.rows = cvt_shape_rows(l->graph->values[w->out].shape);
     a.in = l->refs[w->node->in[0]];
     a.out = l->refs[w->out];

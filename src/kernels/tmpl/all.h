@@ -33,8 +33,8 @@ static size_t f32_row_size(int k) {
 
 static const cvt_product_kernels product_f32 = {.layout = "f32 " TEXT(NV) "x" TEXT(VL),
                                                 .panel_size = f32_panel_size,
-                                                .pack = pack_nk,
-                                                .row_size = f32_row_size,
+                                                .pack_b = pack_b,
+                                                .packed_row_size = f32_row_size,
                                                 .gemm = gemm};
 static const cvt_product_kernels product_int8 = PRODUCT_INT8;
 
@@ -48,9 +48,7 @@ static const cvt_attention_kernels attention_f32 = {
         .name = #isa,                                             \
         .mr = MR,                                                 \
         .nr = (int)NR,                                            \
-        .pack_nk = pack_nk,                                       \
         .pack_kn = pack_kn,                                       \
-        .gemm = gemm,                                             \
         .product = {&product_f32, f16, int8},                     \
         .attention = {&attention_f32, attention16, attention8},   \
         .dwconv = dwconv,                                         \

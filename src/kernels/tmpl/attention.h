@@ -22,8 +22,8 @@ static size_t attention_panels(int s, int d, int dv) {
 static void attention_pack(float *panels, const cvt_attention_head *h) {
     float *values = panels + keys_floats(h->s, h->d);
     for (int j = 0; j < h->s; j += (int)NR)
-        pack_nk(panels + (size_t)j * (size_t)h->d, h->k + (size_t)j * h->ldk, CVT_F32, h->ldk, h->d,
-                cvt_min_int(h->s - j, (int)NR), NULL);
+        pack_b(panels + (size_t)j * (size_t)h->d, h->k + (size_t)j * h->ldk, CVT_F32, h->ldk, h->d,
+               cvt_min_int(h->s - j, (int)NR), NULL);
     for (int j = 0; j < h->dv; j += (int)NR)
         pack_kn(values + (size_t)j * (size_t)h->s, h->v + j, h->ldv, h->s, cvt_min_int(h->dv - j, (int)NR));
 }

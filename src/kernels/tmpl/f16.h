@@ -40,7 +40,7 @@ static void f16_row(void *row, size_t size, const float *a, size_t k) {
     memcpy((char *)row + size - 64, &scale.from, sizeof scale.from);
 }
 
-static void f16_rows(void *to, const float *a, size_t lda, int m, int k) {
+static void f16_pack_a(void *to, const float *a, size_t lda, int m, int k) {
     const size_t size = f16_row_size(k);
     for (size_t i = 0; i < (size_t)m; i++) f16_row((char *)to + i * size, size, a + i * lda, (size_t)k);
 }
@@ -62,7 +62,8 @@ static float largest_weight(const unsigned char *w, cvt_dtype dtype, size_t k) {
 
 typedef uint16_t half_v __attribute__((vector_size(VL * sizeof(uint16_t))));
 
-static void f16_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+static void f16_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                       const float *scale) {
     const size_t element = size_of(dtype), depth = (size_t)k;
     float to[NR] = {0}, *from = panel, stage[NR * HALF_STAGE];
     uint16_t *values = (uint16_t *)(from + NR);
@@ -76,7 +77,7 @@ static void f16_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, in
     }
     for (size_t done = 0, n; done < depth; done += n) {
         n = depth - done < HALF_STAGE ? depth - done : HALF_STAGE;
-        pack_nk(stage, (const unsigned char *)w + done * element, dtype, ldw, (int)n, columns, to);
+        pack_b(stage, (const unsigned char *)w + done * element, dtype, ldw, (int)n, columns, to);
         for (size_t i = 0; i < n * NR; i += VL) {
             const half_v half = __builtin_convertvector(h_round(v_load(stage + i)), half_v);
             memcpy(values + done * NR + i, &half, sizeof half);
@@ -88,7 +89,7 @@ static void f16_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, in
 
 typedef struct half_tile {
     size_t k;
-    const char *a; /* rows made ready */
+    const char *a; /* packed A */
     size_t size;
     const char *panel;
     const float *bias;
@@ -225,8 +226,8 @@ static void f16_gemm(const cvt_gemm *g) {
     }
 }
 
-#define PRODUCT_F16                                                                             \
-    {                                                                                           \
-        .layout = "f16 " TEXT(NV) "x" TEXT(VL), .panel_size = f16_panel_size, .pack = f16_pack, \
-        .row_size = f16_row_size, .rows = f16_rows, .gemm = f16_gemm,                           \
+#define PRODUCT_F16                                                                                 \
+    {                                                                                               \
+        .layout = "f16 " TEXT(NV) "x" TEXT(VL), .panel_size = f16_panel_size, .pack_b = f16_pack_b, \
+        .packed_row_size = f16_row_size, .pack_a = f16_pack_a, .gemm = f16_gemm,                    \
     }

@@ -126,7 +126,7 @@ static void run_panel(tile t, size_t m, size_t tiles, size_t columns, cvt_act ac
     }
 }
 
-/* The product of cvt_kernels.gemm, its rows multiplied by scale[m] (or NULL) before anything else follows. */
+/* The product in f32, its rows multiplied by scale[m] (or NULL) before anything else follows. */
 static void multiply(const cvt_gemm *g, const float *scale) {
     const size_t m = (size_t)g->m, n = (size_t)g->n, k = (size_t)g->k, tiles = (m + MR - 1) / MR;
     const float *b = g->b;

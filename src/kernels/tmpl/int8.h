@@ -11,7 +11,7 @@ enum { DOT_LINE = NR * DOT_GROUP };
 
 typedef struct dot_tile {
     size_t groups;
-    const char *a; /* rows made ready */
+    const char *a; /* packed A */
     size_t size;
     const char *panel;
     const float *bias;
@@ -112,8 +112,8 @@ static void int8_gemm(const cvt_gemm *g) {
     }
 }
 
-#define PRODUCT_INT8                                                                                        \
-    {                                                                                                       \
-        .layout = INT8_LAYOUT, .panel_size = int8_panel_size, .pack = int8_pack, .row_size = int8_row_size, \
-        .rows = int8_rows, .gemm = int8_gemm,                                                               \
+#define PRODUCT_INT8                                                                                                   \
+    {                                                                                                                  \
+        .layout = INT8_LAYOUT, .panel_size = int8_panel_size, .pack_b = int8_pack_b, .packed_row_size = int8_row_size, \
+        .pack_a = int8_pack_a, .gemm = int8_gemm,                                                                      \
     }

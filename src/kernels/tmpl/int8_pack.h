@@ -102,7 +102,8 @@ static void int8_pack_columns(float *panel, const unsigned char *w, cvt_dtype dt
     v_store(panel + NR, __builtin_convertvector(sums, vf));
 }
 
-static void int8_pack(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+static void int8_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                        const float *scale) {
     const size_t all = (size_t)columns, used = (2 + ((size_t)k + DOT_DEPTH - 1) / DOT_DEPTH * DOT_DEPTH / DOT_GROUP);
     for (size_t j = 0; j < NR; j += VL) {
         const size_t n = j >= all ? 0 : all - j < VL ? all - j : VL;

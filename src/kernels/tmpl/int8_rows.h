@@ -61,7 +61,7 @@ static void int8_row(void *row, size_t size, const float *a, size_t k) {
     *cvt_int8_row_of(row, size) = (cvt_int8_row){scale + odd, -(zero - DOT_OFFSET) * (scale + odd)};
 }
 
-static void int8_rows(void *to, const float *a, size_t lda, int m, int k) {
+static void int8_pack_a(void *to, const float *a, size_t lda, int m, int k) {
     const size_t size = int8_row_size(k);
     for (size_t i = 0; i < (size_t)m; i++) int8_row((char *)to + i * size, size, a + i * lda, (size_t)k);
 }

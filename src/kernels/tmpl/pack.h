@@ -40,7 +40,7 @@ static void pack_columns(float *dst, const unsigned char *w, cvt_dtype dtype, si
     }
 }
 
-static void pack_nk(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
+static void pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns, const float *scale) {
     const size_t all = (size_t)columns;
     float *dst = panel;
     for (size_t j = 0; j < NR; j += VL) {

@@ -121,9 +121,9 @@ static void amx_gemm(const cvt_gemm *g) {
 
 const cvt_product_kernels cvt_product_int8_avx512amx = {.layout = INT8_LAYOUT,
                                                         .panel_size = int8_panel_size,
-                                                        .pack = cvt_int8_pack_avx512vnni,
-                                                        .row_size = int8_row_size,
-                                                        .rows = int8_rows,
+                                                        .pack_b = cvt_int8_pack_avx512vnni,
+                                                        .packed_row_size = int8_row_size,
+                                                        .pack_a = int8_pack_a,
                                                         .gemm = amx_gemm,
                                                         .tiles = true};
 

@@ -32,7 +32,7 @@ const cvt_product_kernels cvt_product_int8_avx512vnni = PRODUCT_INT8;
 
 void cvt_int8_pack_avx512vnni(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
                               const float *scale) {
-    int8_pack(panel, w, dtype, ldw, k, columns, scale);
+    int8_pack_b(panel, w, dtype, ldw, k, columns, scale);
 }
 
 TARGET_END
