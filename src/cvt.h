@@ -126,7 +126,8 @@ void cvt_options_init(cvt_options *options, size_t size);
 cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *options, cvt_error *error);
 /* The same from one file of weights that lies in memory, or that a descriptor was opened for: a safetensors file that
  * carries its config, or any single file of weights with options.config. An index of shards is none.
- * The bytes stay yours; they are read where they are, and must not change until cvt_model_free has returned. */
+ * The bytes stay yours; they are read where they are, and must not change until cvt_model_free has returned. Let them
+ * begin at a multiple of 64 bytes: files of int8 or packed weights are refused anywhere else. */
 cvt_status cvt_model_open_memory(cvt_model **out, const void *bytes, size_t size, const cvt_options *options,
                                  cvt_error *error);
 /* A regular file or a memfd, from its beginning, wherever the descriptor stands. The descriptor stays yours: it is

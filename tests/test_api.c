@@ -13,19 +13,22 @@
 #define ATTENTION "tests/data/vit/a"
 #define TWO_INPUTS "tests/data/blocks/cross"
 
+/* Ends the test where what it needs is not there. */
+static void require(bool there, const char *what) {
+    if (there) return;
+    test_case(false, what, "not there");
+    exit(1);
+}
+
 static cvt_model *open_with(const char *path, const cvt_options *options) {
     cvt_model *model = NULL;
-    cvt_error error;
-    if (cvt_model_open(&model, path, options, &error) != CVT_OK) {
-        test_case(false, path, "%s", error.message);
-        exit(1);
-    }
+    require(cvt_model_open(&model, path, options, NULL) == CVT_OK, path ? path : "a config");
     return model;
 }
 
 static cvt_session *new_session(const cvt_model *model) {
     cvt_session *session = NULL;
-    if (cvt_session_new(&session, model, 2, 1, NULL) != CVT_OK) exit(1);
+    require(cvt_session_new(&session, model, 2, 1, NULL) == CVT_OK, "a session");
     return session;
 }
 
@@ -83,7 +86,7 @@ static void test_models_that_fail(void) {
     status = cvt_model_open_fd(&model, 1000000, NULL, &error);
     expect("no model: a descriptor that is not open", status, CVT_UNREADABLE, &error, model);
     int ends[2];
-    if (pipe(ends) != 0) exit(1);
+    require(pipe(ends) == 0, "a pipe");
     model = SOMETHING;
     status = cvt_model_open_fd(&model, ends[0], NULL, &error);
     expect("no model: a pipe", status, CVT_UNREADABLE, &error, model);
@@ -137,7 +140,7 @@ static void test_images_that_fail(void) {
     cvt_image *image = NULL;
     cvt_error error = {0};
     int h = 7, w = 7;
-    if (cvt_image_new(&image, NULL, NULL) != CVT_OK) exit(1);
+    require(cvt_image_new(&image, NULL, NULL) == CVT_OK, "an image");
     const uint8_t *pixels = cvt_image_pixels(image, &h, &w);
     test_case(!pixels && !cvt_image_tensor(image) && h == 0 && w == 0, "before the first picture there is none",
               "%d x %d", h, w);
