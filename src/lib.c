@@ -139,7 +139,10 @@ static cvt_status bind_weights(cvt_model *m, const cvt_kernels *kernels, cvt_err
 cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     const cvt_options *options = &m->options;
     const cvt_kernels *kernels = &cvt_kernels_ref;
-    if (!options->reference) TRY(cvt_kernels_find(&kernels, NULL, error));
+    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded already");
+    if (options->no_weights || !(m->files.weights || options->random_weights))
+        return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
+    if (!options->reference) TRY(cvt_kernels_find(&kernels, m->isa, error));
     kernels = cvt_kernels_for(kernels, m->precision);
     if (options->random_weights)
         TRY(cvt_bind_random(&m->sources, m->graph, options->seed, &m->arena, error));
@@ -175,8 +178,18 @@ static cvt_status choose_precision(cvt_model *m, const char *asked, cvt_error *e
                     CVT_META_PRECISION, name);
 }
 
-static cvt_status open_model(cvt_model *m, const char *path, const cvt_options *options, cvt_error *error) {
-    TRY(cvt_bundle_open(&m->files, path, options, error));
+/* Numbers and flags stay; of what they point to only the name of the kernels is still wanted. */
+static cvt_status keep_options(cvt_model *m, const cvt_options *options, cvt_error *error) {
+    m->options = *options;
+    m->options.config = m->options.labels = m->options.default_labels = m->options.precision = m->options.isa = NULL;
+    m->options.taps = NULL;
+    m->options.sizes = NULL;
+    if (options->isa) m->isa = cvt_arena_copy(&m->arena, options->isa, strlen(options->isa));
+    return m->isa || !options->isa ? CVT_OK : cvt_fail_memory(error);
+}
+
+static cvt_status open_model(cvt_model *m, const cvt_place *place, const cvt_options *options, cvt_error *error) {
+    TRY(cvt_bundle_open(&m->files, place, options, error));
     if (!m->files.config) return cvt_fail(error, CVT_USAGE, "no model and no config given");
     TRY(read_config(m, options, error));
     TRY(build_graph(m, error));
@@ -185,20 +198,38 @@ static cvt_status open_model(cvt_model *m, const char *path, const cvt_options *
     TRY(choose_taps(m, options, error));
     TRY(choose_precision(m, options->precision, error));
     make_preprocess(m);
-    m->options = *options;
+    TRY(keep_options(m, options, error));
     return options->no_weights || options->weights_later ? CVT_OK : cvt_model_load(m, error);
 }
 
-cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *options, cvt_error *error) {
-    cvt_options none = {0};
+static cvt_status open_place(cvt_model **out, const cvt_place *place, const cvt_options *given, cvt_error *error) {
+    cvt_options options;
+    *out = NULL;
+    TRY(cvt_options_take(&options, given, error));
     cvt_model *m = calloc(1, sizeof *m);
     if (!m) return cvt_fail_memory(error);
-    cvt_status status = open_model(m, path, options ? options : &none, error);
+    cvt_status status = open_model(m, place, &options, error);
     if (status == CVT_OK)
         *out = m;
     else
         cvt_model_free(m);
     return status;
+}
+
+cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *options, cvt_error *error) {
+    return open_place(out, &(cvt_place){.path = path, .fd = -1}, options, error);
+}
+
+cvt_status cvt_model_open_memory(cvt_model **out, const void *bytes, size_t size, const cvt_options *options,
+                                 cvt_error *error) {
+    static const char none[1]; /* an empty file too lies somewhere */
+    return open_place(out, &(cvt_place){.bytes = size ? bytes : none, .size = size, .fd = -1}, options, error);
+}
+
+cvt_status cvt_model_open_fd(cvt_model **out, int fd, const cvt_options *options, cvt_error *error) {
+    *out = NULL;
+    if (fd < 0) return cvt_fail(error, CVT_USAGE, "%d is no file descriptor", fd);
+    return open_place(out, &(cvt_place){.fd = fd}, options, error);
 }
 
 void cvt_model_free(cvt_model *m) {

@@ -57,7 +57,7 @@ static void unload(fixture *f) {
 
 /* Opens the model with `n` of the tensors as they are now, and checks every value if asked. */
 static cvt_status open_mutant(const fixture *f, size_t n, bool check, cvt_error *error) {
-    cvt_options options = {.config = f->config};
+    cvt_options options = {.size = sizeof options, .config = f->config};
     cvt_model *model = NULL;
     cvt_status status = cvt_safetensors_write(f->mutant, f->tensors, n, NULL, 0, error);
     if (status == CVT_OK) status = cvt_model_open(&model, f->mutant, &options, error);

@@ -81,7 +81,8 @@ static bool open_subject(subject *s, const char *config) {
     fputs(config, f);
     fclose(f);
     cvt_error error;
-    cvt_options options = {.config = path, .random_weights = true, .seed = 7, .reference = true};
+    cvt_options options = {
+        .size = sizeof options, .config = path, .random_weights = true, .seed = 7, .reference = true};
     cvt_status status = cvt_model_open(&s->model, NULL, &options, &error);
     remove(path);
     if (status != CVT_OK) return test_case(false, "a random model opens", "%s", error.message);

@@ -92,7 +92,7 @@ static cvt_status run(const cvt_model *model, float logits[16], cvt_error *error
 }
 
 static cvt_status try(stage last, const char *precision, float logits[16], cvt_error *error) {
-    cvt_options options = {.config = CONFIG, .precision = precision};
+    cvt_options options = {.size = sizeof options, .config = CONFIG, .precision = precision};
     cvt_model *model = NULL;
     cvt_status status = cvt_model_open(&model, bad, &options, error);
     if (status == CVT_OK && last >= CHECKING) status = cvt_model_check(model, error);
@@ -282,7 +282,7 @@ static void test_others(void) {
 /* Without a check, what is not finite ends in the logits. */
 static void test_not_finite(void) {
     float scales[20], logits[16];
-    cvt_options options = {.config = CONFIG};
+    cvt_options options = {.size = sizeof options, .config = CONFIG};
     cvt_model *model = NULL;
     cvt_error error = {0};
     for (size_t k = 0; k < 20; k++) scales[k] = NAN;

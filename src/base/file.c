@@ -52,6 +52,17 @@ static cvt_status fail_open(cvt_error *error, const char *path) {
     return fail_system(error, CVT_UNREADABLE, path, "cannot be opened");
 }
 
+/* The size of the regular file behind a descriptor. */
+static cvt_status examine(size_t *size, int fd, const char *path, cvt_error *error) {
+    struct stat info;
+    if (fstat(fd, &info)) return fail_system(error, CVT_UNREADABLE, path, "cannot be examined");
+    TRY(require_regular(&info, path, error));
+    if ((uintmax_t)info.st_size > PTRDIFF_MAX)
+        return cvt_fail(error, CVT_TOO_LARGE, "%s: larger than the address space", path);
+    *size = (size_t)info.st_size;
+    return CVT_OK;
+}
+
 /* Opens a regular file and tells its size. */
 static cvt_status open_regular(int *descriptor, size_t *size, const char *path, cvt_error *error) {
     struct stat info;
@@ -61,20 +72,27 @@ static cvt_status open_regular(int *descriptor, size_t *size, const char *path, 
     TRY(require_regular(&info, path, error));
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) return fail_open(error, path);
-    cvt_status status = CVT_OK;
-    if (fstat(fd, &info))
-        status = fail_system(error, CVT_UNREADABLE, path, "cannot be examined");
+    cvt_status status = examine(size, fd, path, error);
+    if (status == CVT_OK)
+        *descriptor = fd;
     else
-        status = require_regular(&info, path, error);
-    if (status == CVT_OK && (uintmax_t)info.st_size > PTRDIFF_MAX)
-        status = cvt_fail(error, CVT_TOO_LARGE, "%s: larger than the address space", path);
-    if (status != CVT_OK) {
         close(fd);
-        return status;
-    }
-    *descriptor = fd;
-    *size = (size_t)info.st_size;
-    return CVT_OK;
+    return status;
+}
+
+/* Gives a file whose bytes are there its name. */
+static cvt_status set_path(cvt_file *file, const char *path, cvt_error *error) {
+    file->path = strdup(path);
+    if (file->path) return CVT_OK;
+    cvt_file_close(file);
+    return cvt_fail_memory(error);
+}
+
+static cvt_status map(cvt_file *file, int fd, size_t size, const char *path, cvt_error *error) {
+    void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    if (data == MAP_FAILED) return fail_system(error, CVT_UNREADABLE, path, "cannot be mapped");
+    *file = (cvt_file){.data = data, .size = size, .mapped = data != NULL};
+    return set_path(file, path, error);
 }
 
 cvt_status cvt_file_map(cvt_file *file, const char *path, cvt_error *error) {
@@ -82,14 +100,21 @@ cvt_status cvt_file_map(cvt_file *file, const char *path, cvt_error *error) {
     int fd = -1;
     size_t size = 0;
     TRY(open_regular(&fd, &size, path, error));
-    void *map = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
-    cvt_status status = map == MAP_FAILED ? fail_system(error, CVT_UNREADABLE, path, "cannot be mapped") : CVT_OK;
+    cvt_status status = map(file, fd, size, path, error);
     close(fd);
-    TRY(status);
-    *file = (cvt_file){.path = strdup(path), .data = map, .size = size, .mapped = map != NULL};
-    if (file->path) return CVT_OK;
-    cvt_file_close(file);
-    return cvt_fail_memory(error);
+    return status;
+}
+
+cvt_status cvt_file_map_fd(cvt_file *file, int fd, const char *name, cvt_error *error) {
+    *file = (cvt_file){0};
+    size_t size = 0;
+    TRY(examine(&size, fd, name, error));
+    return map(file, fd, size, name, error);
+}
+
+cvt_status cvt_file_borrow(cvt_file *file, const void *bytes, size_t size, const char *name, cvt_error *error) {
+    *file = (cvt_file){.data = bytes, .size = size, .borrowed = true};
+    return set_path(file, name, error);
 }
 
 /* One read that waits also where someone else made standard input non-blocking. EINTR is an end: a handler that does
@@ -153,10 +178,7 @@ cvt_status cvt_file_read(cvt_file *file, const char *path, size_t limit, cvt_err
         status = read_all(file, fd, size, limit, path, error);
     if (!standard_input) close(fd);
     TRY(status);
-    file->path = strdup(path);
-    if (file->path) return CVT_OK;
-    cvt_file_close(file);
-    return cvt_fail_memory(error);
+    return set_path(file, path, error);
 }
 
 /* The bytes as their owner sees them: munmap and free take pointers to what is not const. */
@@ -165,7 +187,7 @@ static void *owned(const cvt_file *file) { return (void *)(uintptr_t)file->data;
 void cvt_file_close(cvt_file *file) {
     if (file->mapped)
         munmap(owned(file), file->size);
-    else
+    else if (!file->borrowed)
         free(owned(file));
     free(file->path);
     *file = (cvt_file){0};

@@ -15,12 +15,18 @@ typedef struct cvt_file {
     char *path;
     const unsigned char *data;
     size_t size;
-    bool mapped;
+    bool mapped, borrowed; /* borrowed: the bytes are somebody else's */
 } cvt_file;
 
 /* Maps a regular file read-only. Anything else (directory, FIFO, device, socket) is CVT_UNREADABLE, said without
  * blocking; a missing one CVT_NOT_FOUND. Messages name the path. On failure *file is empty and needs no close. */
 cvt_status cvt_file_map(cvt_file *file, const char *path, cvt_error *error);
+
+/* The same of the regular file that a descriptor was opened for, which stays as it is; `name` is for messages. */
+cvt_status cvt_file_map_fd(cvt_file *file, int fd, const char *name, cvt_error *error);
+
+/* Bytes that outlive *file, as if they were a file of that name. */
+cvt_status cvt_file_borrow(cvt_file *file, const void *bytes, size_t size, const char *name, cvt_error *error);
 
 /* Reads a regular file, or standard input for "-", whole into memory, at most `limit` bytes (else CVT_TOO_LARGE).
  * A signal whose handler lets calls be interrupted ends the wait for standard input: CVT_UNREADABLE. */

@@ -105,10 +105,11 @@ static bool decode_input(void *context, int decoder, void *slot) {
 static cvt_status run_pass(cvt_batch *batch, const runner *with, const float *inputs, int n, const float **outputs,
                            cvt_error *error) {
     const cvt_batch_options *options = &batch->options;
+    size_t capacity = (size_t)options->images * batch->output_size;
     TRY(cvt_session_run(with->session, &inputs, n, error));
     *outputs = with->outputs ? with->outputs : cvt_session_output(with->session);
-    if (options->tap) return cvt_session_tap(with->session, options->tap, with->outputs, error);
-    return options->embedding ? cvt_session_embedding(with->session, with->outputs, error) : CVT_OK;
+    if (options->tap) return cvt_session_tap(with->session, options->tap, with->outputs, capacity, error);
+    return options->embedding ? cvt_session_embedding(with->session, with->outputs, capacity, error) : CVT_OK;
 }
 
 static void run_one(cvt_batch *batch, const runner *with, job *it) {
@@ -232,6 +233,7 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batc
     cvt_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return cvt_fail_memory(error);
     batch->options = *options;
+    batch->options.image.size = sizeof batch->options.image;
     if (cvt_model_batch_dependent(model))
         batch->options.images = 1; /* an image's result must not depend on its neighbours */
     batch->model = model;

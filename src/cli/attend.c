@@ -40,7 +40,8 @@ typedef struct view {
     cvt_attention_info info;
     int head;      /* -1: the mean of all */
     int *chain, n; /* the taps that are needed, in the order of their product */
-    float *values; /* room for the largest of them */
+    float *values; /* room for the largest of them: */
+    size_t room;   /* floats */
     double *row;   /* a row a head, over the columns of the tap in hand; of rollout, one over the tokens */
     double *next;  /* the same, behind the next factor */
 } view;
@@ -99,10 +100,10 @@ static int find_default(const cvt_model *model) {
 /* The last one that ends a rollout, or just the default: what stands in its way will be said. */
 static int find_rollout(const cvt_model *model, int *chain) {
     cvt_error error;
-    int n;
-    for (int i = cvt_model_taps(model) - 1; i >= 0; i--) {
+    int n, taps = cvt_model_taps(model);
+    for (int i = taps - 1; i >= 0; i--) {
         cvt_attention_info a = cvt_model_attention(model, i);
-        if (a.map && a.height && cvt_model_rollout(model, i, chain, &n, &error) == CVT_OK) return i;
+        if (a.map && a.height && cvt_model_rollout(model, i, chain, taps, &n, &error) == CVT_OK) return i;
     }
     return find_default(model);
 }
@@ -151,7 +152,8 @@ static int choose_taps(view *v) {
     v->chain[v->n++] = v->tap;
     for (int i = 0; i < 2 && v->info.factors[i] >= 0; i++) v->chain[v->n++] = v->info.factors[i];
     cvt_status status = CVT_OK;
-    if (v->settings->rollout) status = cvt_model_rollout(v->model, v->tap, v->chain, &v->n, &error);
+    if (v->settings->rollout)
+        status = cvt_model_rollout(v->model, v->tap, v->chain, cvt_model_taps(v->model), &v->n, &error);
     for (int i = 0; status == CVT_OK && i < v->n; i++)
         status = cvt_model_retain(v->model, cvt_model_tap(v->model, v->chain[i]).name, &error);
     return status == CVT_OK ? CVT_EXIT_OK : cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
@@ -263,6 +265,7 @@ static bool reserve(view *v) {
         values = count > values ? count : values;
         rows = row > rows ? row : rows;
     }
+    v->room = values;
     v->values = malloc(values * sizeof *v->values);
     v->row = calloc(rows, sizeof *v->row);
     v->next = calloc(rows, sizeof *v->next);
@@ -271,7 +274,7 @@ static bool reserve(view *v) {
 
 static cvt_status fetch(view *v, int tap, matrix *m, cvt_error *error) {
     *m = matrix_of(v, tap);
-    return cvt_session_tap(v->session, cvt_model_tap(v->model, tap).name, v->values, error);
+    return cvt_session_tap(v->session, cvt_model_tap(v->model, tap).name, v->values, v->room, error);
 }
 
 static void swap_rows(view *v) {
@@ -376,7 +379,8 @@ static int take_class(view *v) {
     cvt_score best = {.index = v->class_index};
     if (v->class_index < 0) cvt_top_k(cvt_session_output(v->session), cvt_model_classes(v->model), &best, 1);
     v->class_index = best.index;
-    if (cvt_session_class_map(v->session, v->class_index, v->map, &error) == CVT_OK) return CVT_EXIT_OK;
+    size_t cells = (size_t)v->height * (size_t)v->width;
+    if (cvt_session_class_map(v->session, v->class_index, v->map, cells, &error) == CVT_OK) return CVT_EXIT_OK;
     return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
 }
 

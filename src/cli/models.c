@@ -192,6 +192,7 @@ static cvt_status open_named(const cvt_cli *cli, const char *name, const cvt_opt
 cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, const cvt_options *more, cvt_model **out,
                           cvt_str *path, cvt_error *error) {
     cvt_options options = more ? *more : (cvt_options){0};
+    options.size = sizeof options;
     options.labels = settings->labels;
     options.precision = settings->precision;
     if (settings->size.height) {

@@ -178,7 +178,7 @@ static cvt_status write_tap(const pass *p, const cvt_tensor_info *tap, cvt_error
         if (!cvt_mul_i64(count, tap->shape[i], &count)) return cvt_fail_memory(error);
     float *data = (uint64_t)count <= SIZE_MAX / sizeof *data ? malloc((size_t)count * sizeof *data) : NULL;
     if (!data) return cvt_fail_memory(error);
-    cvt_status status = cvt_session_tap(p->session, tap->name, data, error);
+    cvt_status status = cvt_session_tap(p->session, tap->name, data, (size_t)count, error);
     if (status == CVT_OK) status = write_value(p, tap->name, tap, data, error);
     free(data);
     return status;

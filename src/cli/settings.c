@@ -130,7 +130,8 @@ const cvt_option cvt_settings_rows[] = {
 /* clang-format on */
 
 cvt_image_options cvt_settings_image(const cvt_settings *settings) {
-    return (cvt_image_options){.max_pixels = (uint64_t)settings->max_pixels,
+    return (cvt_image_options){.size = sizeof(cvt_image_options),
+                               .max_pixels = (uint64_t)settings->max_pixels,
                                .max_scans = (int)settings->max_scans,
                                .ignore_exif = cvt_opt_is(settings->exif, "ignore"),
                                .clip_gray16 = cvt_opt_is(settings->gray16, "clip"),

@@ -130,5 +130,9 @@ void cvt_preprocessor_free(cvt_preprocessor *p);
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
                               cvt_error *error);
+/* The same of pixels as cvt_image_read_pixels takes them, which are copied. */
+cvt_status cvt_preprocess_pixels(cvt_preprocessor *p, const cvt_preprocess *preprocess,
+                                 const cvt_decode_options *options, const uint8_t *rgb, int height, int width,
+                                 size_t stride, cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error);
 
 #endif

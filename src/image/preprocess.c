@@ -143,11 +143,10 @@ void cvt_preprocessor_free(cvt_preprocessor *p) {
     *p = (cvt_preprocessor){0};
 }
 
-cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
-                              const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
-                              cvt_error *error) {
+/* What follows decoding. */
+static cvt_status prepare(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
+                          cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
     *pixels = &p->decoded;
-    TRY(cvt_image_decode(&p->decoded, &p->info, bytes, size, options, error));
     if (stop == CVT_STOP_DECODE) return CVT_OK;
     if (!options->ignore_exif) TRY(cvt_pixels_orient(&p->decoded, &p->scratch, p->info.orientation, error));
     if (stop == CVT_STOP_ORIENT) return CVT_OK;
@@ -160,4 +159,27 @@ cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preproc
     *pixels = &p->cropped;
     TRY(resize_and_crop(p, preprocess, &g, error));
     return stop == CVT_STOP_NONE ? make_tensor(p, preprocess, error) : CVT_OK;
+}
+
+cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
+                              const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
+                              cvt_error *error) {
+    TRY(cvt_image_decode(&p->decoded, &p->info, bytes, size, options, error));
+    return prepare(p, preprocess, options, stop, pixels, error);
+}
+
+cvt_status cvt_preprocess_pixels(cvt_preprocessor *p, const cvt_preprocess *preprocess,
+                                 const cvt_decode_options *options, const uint8_t *rgb, int height, int width,
+                                 size_t stride, cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
+    p->info = (cvt_decoded){.orientation = 1};
+    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "a picture cannot be %d x %d", width, height);
+    size_t row, last;
+    if (!cvt_mul_size((size_t)width, 3, &row) || stride < row)
+        return cvt_fail(error, CVT_USAGE, "rows of %d pixels cannot be %zu bytes apart", width, stride);
+    if (!cvt_mul_size((size_t)height - 1, stride, &last) || last > PTRDIFF_MAX - row)
+        return cvt_fail(error, CVT_USAGE, "%d rows, %zu bytes apart, do not fit into memory", height, stride);
+    TRY(cvt_pixels_limit((uint64_t)width, (uint64_t)height, options, error));
+    TRY(cvt_pixels_resize(&p->decoded, width, height, error));
+    for (size_t y = 0; y < (size_t)height; y++) memcpy(p->decoded.data + y * row, rgb + y * stride, row);
+    return prepare(p, preprocess, options, stop, pixels, error);
 }

@@ -43,6 +43,7 @@ static void set_keys(cvt_attention_info *info, const cvt_value_info *v) {
 }
 
 cvt_attention_info cvt_model_attention(const cvt_model *m, int tap) {
+    if (tap < 0 || tap >= m->n_taps) return (cvt_attention_info){0};
     const cvt_value_info *v = &m->graph->values[m->taps[tap]];
     if (v->shape.layout != CVT_SCORES) return (cvt_attention_info){0};
     cvt_attention_info info = {.heads = v->shape.d[0], .queries = v->shape.d[1], .map = is_map(v->tap)};
@@ -200,25 +201,27 @@ static cvt_status find_chain(walk *w, int tap) {
     return follow(w, v);
 }
 
-static void reverse(int *chain, int n) {
-    for (int i = 0; i < n / 2; i++) {
-        int last = chain[n - 1 - i];
-        chain[n - 1 - i] = chain[i];
-        chain[i] = last;
-    }
-}
-
-cvt_status cvt_model_rollout(const cvt_model *m, int tap, int *chain, int *n, cvt_error *error) {
+cvt_status cvt_model_rollout(const cvt_model *m, int tap, int *to, int capacity, int *n, cvt_error *error) {
+    *n = 0;
+    if (tap < 0 || tap >= m->n_taps) return cvt_fail(error, CVT_USAGE, "the model has no tap of index %d", tap);
     size_t values = (size_t)m->graph->n_values;
     bool *marks = calloc(3 * values, sizeof *marks);
-    if (!marks) return cvt_fail_memory(error);
+    int *chain = calloc((size_t)m->n_taps, sizeof *chain);
+    if (!marks || !chain) {
+        free(marks);
+        free(chain);
+        return cvt_fail_memory(error);
+    }
     walk w = {.model = m, .graph = m->graph, .chain = chain, .error = error};
     w.skip = marks;
     w.added = marks + values;
     w.of = marks + 2 * values;
     cvt_status status = find_chain(&w, tap);
+    if (status == CVT_OK && w.n > capacity)
+        status = cvt_fail(error, CVT_USAGE, "the rollout multiplies %d taps, there is room for %d", w.n, capacity);
+    for (int i = 0; status == CVT_OK && i < w.n; i++) to[i] = chain[w.n - 1 - i];
+    if (status == CVT_OK) *n = w.n;
     free(marks);
-    reverse(chain, w.n);
-    *n = w.n;
+    free(chain);
     return status;
 }

@@ -1,4 +1,5 @@
-/* describe.c - what a model says of itself: shapes, counts, rows of a listing. */
+/* describe.c - what a model says of itself: shapes, counts, rows of a listing. An index that is out of range gives a
+ * struct of zeros. */
 #include <string.h>
 #include <time.h>
 
@@ -19,6 +20,7 @@ cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape) {
 }
 
 cvt_tensor_info cvt_model_input(const cvt_model *m, int index) {
+    if (index < 0 || index >= m->graph->n_inputs) return (cvt_tensor_info){0};
     const cvt_value_info *v = &m->graph->values[m->graph->inputs[index]];
     return cvt_value_describe(v->input ? v->input : "input", v->shape);
 }
@@ -28,6 +30,7 @@ cvt_tensor_info cvt_model_output(const cvt_model *m) {
 }
 
 cvt_tensor_info cvt_model_tap(const cvt_model *m, int index) {
+    if (index < 0 || index >= m->n_taps) return (cvt_tensor_info){0};
     const cvt_value_info *v = &m->graph->values[m->taps[index]];
     return cvt_value_describe(v->tap, v->shape);
 }
@@ -50,6 +53,7 @@ static int64_t count_stored(const cvt_model *m, bool buffers) {
     return n;
 }
 
+const char *cvt_model_isa(const cvt_model *m) { return m->plan ? m->plan->kernels->name : NULL; }
 const char *cvt_model_precision(const cvt_model *m) { return cvt_precision_name(m->precision); }
 int64_t cvt_model_parameters(const cvt_model *m) { return count_stored(m, false); }
 int64_t cvt_model_buffers(const cvt_model *m) { return count_stored(m, true); }
@@ -112,7 +116,8 @@ static cvt_row own_row(const cvt_model *m, int index) {
 }
 
 cvt_row cvt_model_row(const cvt_model *m, cvt_row_style style, int index) {
-    if (style == CVT_ROWS_CVT) return own_row(m, index);
+    if (index < 0 || index >= cvt_model_rows(m, style)) return (cvt_row){0};
+    if (style != CVT_ROWS_TORCHSUMMARY) return own_row(m, index);
     const cvt_graph *g = m->graph;
     const cvt_graph_row *r = &g->rows[index];
     cvt_row row = {.name = r->name, .type = r->type};
@@ -126,8 +131,11 @@ cvt_row cvt_model_row(const cvt_model *m, cvt_row_style style, int index) {
 
 /* ---- the machine ---- */
 
+const char *cvt_version(void) { return CVT_VERSION; }
+
 cvt_status cvt_isa(const char **name, cvt_error *error) {
     const cvt_kernels *kernels;
+    *name = NULL;
     TRY(cvt_kernels_find(&kernels, NULL, error));
     *name = kernels->name;
     return CVT_OK;

@@ -1,4 +1,5 @@
-/* files.c - where the parts of a model lie: a directory as a clone of a hub repository leaves it, or one file. */
+/* files.c - where the parts of a model lie: a directory as a clone of a hub repository leaves it, or one file, which
+ * may also lie in memory or behind a descriptor. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,22 +130,34 @@ static cvt_status take_metadata(char **text, char **origin, const cvt_weights *w
     return *text && !name.failed ? CVT_OK : cvt_fail_memory(error);
 }
 
-static cvt_status open_file(cvt_bundle *b, const char *path, cvt_error *error) {
-    TRY(cvt_weights_open(&b->weights, path, error));
+static cvt_status open_weights(cvt_bundle *b, const cvt_place *place, cvt_error *error) {
+    char name[32];
+    if (place->path) return cvt_weights_open(&b->weights, place->path, error);
+    if (place->fd < 0) return cvt_weights_open_memory(&b->weights, place->bytes, place->size, "(memory)", error);
+    snprintf(name, sizeof name, "(descriptor %d)", place->fd);
+    return cvt_weights_open_fd(&b->weights, place->fd, name, error);
+}
+
+/* A file that carries all that belongs to the model, less a config that the options name. */
+static cvt_status open_file(cvt_bundle *b, const cvt_place *place, cvt_error *error) {
+    TRY(open_weights(b, place, error));
     TRY(take_metadata(&b->config, &b->config_origin, b->weights, CVT_META_CONFIG, error));
     TRY(take_metadata(&b->preprocessor, &b->preprocessor_origin, b->weights, CVT_META_PREPROCESSOR, error));
     TRY(take_metadata(&b->labels, &b->labels_origin, b->weights, CVT_META_LABELS, error));
     b->labels_first = b->labels != NULL;
     if (b->config) return CVT_OK;
-    return cvt_fail(error, CVT_CONFIG, "%s: carries no config; name one with -c, or convert it with one", path);
+    return cvt_fail(error, CVT_CONFIG, "%s: carries no config; name one with -c, or convert it with one",
+                    cvt_weights_path(b->weights));
 }
 
-cvt_status cvt_bundle_open(cvt_bundle *b, const char *path, const cvt_options *options, cvt_error *error) {
+cvt_status cvt_bundle_open(cvt_bundle *b, const cvt_place *place, const cvt_options *options, cvt_error *error) {
+    const char *path = place->path;
     if (options->config) TRY(read_text(&b->config, &b->config_origin, options->config, error));
+    if (place->bytes || place->fd >= 0) return open_file(b, place, error);
     if (!path) return CVT_OK;
     if (strcmp(path, "-") != 0 && cvt_file_is_directory(path)) return open_directory(b, path, options, error);
     bool config_only = (options->no_weights || options->random_weights) && !has_ending(path, ".safetensors");
-    return config_only ? read_text(&b->config, &b->config_origin, path, error) : open_file(b, path, error);
+    return config_only ? read_text(&b->config, &b->config_origin, path, error) : open_file(b, place, error);
 }
 
 void cvt_bundle_close(cvt_bundle *b) {

@@ -8,13 +8,16 @@
 struct cvt_image {
     cvt_preprocessor prepare;
     cvt_decode_options options;
-    const cvt_pixels *pixels;
+    const cvt_pixels *pixels; /* of the last read, NULL if it failed */
+    bool whole;               /* the last read made the tensor */
 };
 
 cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error) {
+    cvt_image_options o;
+    *out = NULL;
+    TRY(cvt_image_options_take(&o, options, error));
     cvt_image *image = calloc(1, sizeof *image);
     if (!image) return cvt_fail_memory(error);
-    cvt_image_options o = options ? *options : (cvt_image_options){0};
     image->options = (cvt_decode_options){
         .max_pixels = o.max_pixels,
         .max_scans = o.max_scans,
@@ -32,34 +35,56 @@ void cvt_image_free(cvt_image *image) {
     free(image);
 }
 
+/* Forgets the picture before, and tells whether the model takes pictures. */
+static cvt_status begin(cvt_image *image, const cvt_model *model, cvt_error *error) {
+    image->pixels = NULL;
+    image->whole = false;
+    image->prepare.info.warning[0] = 0;
+    if (model->no_preprocess.status != CVT_OK && error) *error = model->no_preprocess;
+    return model->no_preprocess.status;
+}
+
+static cvt_status end(cvt_image *image, const cvt_pixels *pixels, cvt_image_stop stop, cvt_status status) {
+    if (status != CVT_OK) return status;
+    image->pixels = pixels;
+    image->whole = stop == CVT_STOP_NONE;
+    return CVT_OK;
+}
+
 cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size,
                                  cvt_image_stop stop, cvt_error *error) {
-    image->pixels = NULL;
-    image->prepare.info.warning[0] = 0;
-    if (model->no_preprocess.status != CVT_OK) {
-        if (error) *error = model->no_preprocess;
-        return model->no_preprocess.status;
-    }
-    return cvt_preprocess_run(&image->prepare, &model->preprocess, &image->options, bytes, size, stop, &image->pixels,
-                              error);
+    const cvt_pixels *pixels = NULL;
+    TRY(begin(image, model, error));
+    return end(
+        image, pixels, stop,
+        cvt_preprocess_run(&image->prepare, &model->preprocess, &image->options, bytes, size, stop, &pixels, error));
+}
+
+cvt_status cvt_image_read_pixels(cvt_image *image, const cvt_model *model, const uint8_t *rgb, int height, int width,
+                                 size_t stride, cvt_image_stop stop, cvt_error *error) {
+    const cvt_pixels *pixels = NULL;
+    TRY(begin(image, model, error));
+    return end(image, pixels, stop,
+               cvt_preprocess_pixels(&image->prepare, &model->preprocess, &image->options, rgb, height, width, stride,
+                                     stop, &pixels, error));
 }
 
 cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
                           cvt_error *error) {
     cvt_file file;
+    TRY(begin(image, model, error));
     TRY(cvt_file_read(&file, path, CVT_IMAGE_LIMIT, error));
     cvt_status status = cvt_image_read_memory(image, model, file.data, file.size, stop, error);
     cvt_file_close(&file);
     return status;
 }
 
-const float *cvt_image_tensor(const cvt_image *image) { return image->prepare.tensor; }
+const float *cvt_image_tensor(const cvt_image *image) { return image->whole ? image->prepare.tensor : NULL; }
 
 const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width) {
-    if (!image->pixels) return NULL;
-    *height = image->pixels->height;
-    *width = image->pixels->width;
-    return image->pixels->data;
+    *height = image->pixels ? image->pixels->height : 0;
+    *width = image->pixels ? image->pixels->width : 0;
+    return image->pixels ? image->pixels->data : NULL;
 }
 
 cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_view *out, cvt_error *error) {

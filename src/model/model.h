@@ -18,7 +18,8 @@ typedef struct cvt_bundle {
 
 struct cvt_model {
     cvt_arena arena;
-    cvt_options options; /* numbers and flags; what its pointers point to may be gone */
+    cvt_options options; /* numbers and flags; its pointers are NULL, as what they pointed to may be gone */
+    const char *isa;     /* a copy of options.isa */
     cvt_bundle files;
     cvt_json_document *document; /* of the config */
     cvt_config config;
@@ -39,8 +40,21 @@ struct cvt_model {
     cvt_error no_preprocess; /* why there is none; status CVT_OK if there is one */
 };
 
-/* files.c: finds and reads what `path` holds. Errors as cvt_model_open. */
-cvt_status cvt_bundle_open(cvt_bundle *bundle, const char *path, const cvt_options *options, cvt_error *error);
+/* options.c: copies what a program gave, perhaps NULL, for another version of the struct. CVT_USAGE, CVT_UNSUPPORTED.
+ */
+cvt_status cvt_options_take(cvt_options *own, const cvt_options *given, cvt_error *error);
+cvt_status cvt_image_options_take(cvt_image_options *own, const cvt_image_options *given, cvt_error *error);
+
+/* Where a program says that its model is: at a path, else in memory, else behind a descriptor. */
+typedef struct cvt_place {
+    const char *path;
+    const void *bytes;
+    size_t size;
+    int fd; /* -1: none */
+} cvt_place;
+
+/* files.c: finds and reads what the place holds. Errors as cvt_model_open. */
+cvt_status cvt_bundle_open(cvt_bundle *bundle, const cvt_place *place, const cvt_options *options, cvt_error *error);
 void cvt_bundle_close(cvt_bundle *bundle);
 
 /* labels.c: --labels, else id2label, else label_names, else labels.txt, else the default list for 1000 classes. */

@@ -8,11 +8,12 @@
 struct cvt_session {
     const cvt_model *model;
     cvt_exec *exec;
-    float *output; /* [max_batch, output shape], logical order */
-    int max_batch, n;
+    float *output;    /* [max_batch, output shape], logical order */
+    int max_batch, n; /* n: images of the last run, 0 before the first */
 };
 
 cvt_status cvt_session_new(cvt_session **out, const cvt_model *model, int max_batch, int threads, cvt_error *error) {
+    *out = NULL;
     if (!model->plan) return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
     if (max_batch < 1 || threads < 1)
         return cvt_fail(error, CVT_USAGE, "a session needs at least one image and one thread");
@@ -48,44 +49,76 @@ void cvt_value_export(float *to, const float *stored, cvt_shape shape) {
         for (size_t r = 0; r < rows; r++) to[c * rows + r] = stored[r * cols + c];
 }
 
+/* Floats of a value for all images of the last run. */
+static size_t count_of(const cvt_session *s, cvt_value v) {
+    return (size_t)s->n * cvt_shape_count(s->model->graph->values[v].shape);
+}
+
 static void export_all(float *to, const cvt_session *s, cvt_value v) {
     cvt_shape shape = s->model->graph->values[v].shape;
     for (int i = 0; i < s->n; i++)
         cvt_value_export(to + (size_t)i * cvt_shape_count(shape), cvt_exec_value(s->exec, v, i), shape);
 }
 
+/* Says whose fault the value that is not finite is: an input's that has one too, else the weights'. */
+static cvt_status fail_non_finite(const cvt_session *s, const float *const *inputs, cvt_error *error) {
+    const cvt_graph *g = s->model->graph;
+    for (int i = 0; i < g->n_inputs; i++) {
+        size_t each = cvt_shape_count(g->values[g->inputs[i]].shape);
+        for (size_t k = 0; k < count_of(s, g->inputs[i]); k++)
+            if (!isfinite(inputs[i][k]))
+                return cvt_fail(error, CVT_NON_FINITE,
+                                "input %d holds a value that is not finite: value %zu of image %zu", i, k % each,
+                                k / each);
+    }
+    return cvt_fail(error, CVT_NON_FINITE, "weights give non-finite output");
+}
+
 cvt_status cvt_session_run(cvt_session *s, const float *const *inputs, int n, cvt_error *error) {
     if (n < 1 || n > s->max_batch)
         return cvt_fail(error, CVT_USAGE, "%d images in a session made for %d", n, s->max_batch);
     cvt_value v = s->model->graph->output;
-    size_t each = cvt_shape_count(s->model->graph->values[v].shape);
     s->n = n;
     cvt_exec_run(s->exec, inputs, n);
     export_all(s->output, s, v);
-    for (size_t i = 0; i < (size_t)n * each; i++)
-        if (!isfinite(s->output[i])) return cvt_fail(error, CVT_NON_FINITE, "weights give non-finite output");
+    for (size_t i = 0; i < count_of(s, v); i++)
+        if (!isfinite(s->output[i])) return fail_non_finite(s, inputs, error);
     return CVT_OK;
 }
 
-const float *cvt_session_output(const cvt_session *s) { return s->output; }
+const float *cvt_session_output(const cvt_session *s) { return s->n ? s->output : NULL; }
 
-cvt_status cvt_session_tap(const cvt_session *s, const char *name, float *to, cvt_error *error) {
+/* CVT_USAGE where there was no run whose `count` floats fit where there is room for `capacity`. */
+static cvt_status check_room(const cvt_session *s, size_t count, size_t capacity, cvt_error *error) {
+    if (!s->n) return cvt_fail(error, CVT_USAGE, "the session has not run yet");
+    if (count <= capacity) return CVT_OK;
+    return cvt_fail(error, CVT_USAGE, "%zu floats do not fit where there is room for %zu", count, capacity);
+}
+
+/* Copies a value of the last run to where there is room for `capacity` floats. */
+static cvt_status hand_out(const cvt_session *s, cvt_value v, float *to, size_t capacity, cvt_error *error) {
+    TRY(check_room(s, count_of(s, v), capacity, error));
+    export_all(to, s, v);
+    return CVT_OK;
+}
+
+cvt_status cvt_session_tap(const cvt_session *s, const char *name, float *to, size_t capacity, cvt_error *error) {
     const cvt_model *m = s->model;
     int index = cvt_model_find_tap(m, name);
     if (index < 0 || !m->retain[m->taps[index]])
         return cvt_fail(error, CVT_USAGE, "\"%s\" is no tap that the model was opened with", name);
-    export_all(to, s, m->taps[index]);
-    return CVT_OK;
+    return hand_out(s, m->taps[index], to, capacity, error);
 }
 
-cvt_status cvt_session_embedding(const cvt_session *s, float *to, cvt_error *error) {
+cvt_status cvt_session_embedding(const cvt_session *s, float *to, size_t capacity, cvt_error *error) {
     const cvt_model *m = s->model;
     if (!m->options.embedding) return cvt_fail(error, CVT_USAGE, "the model was not opened to keep its embedding");
-    export_all(to, s, m->graph->embedding);
-    return CVT_OK;
+    return hand_out(s, m->graph->embedding, to, capacity, error);
 }
 
-cvt_status cvt_session_class_map(const cvt_session *s, int class_index, float *to, cvt_error *error) {
+cvt_status cvt_session_class_map(const cvt_session *s, int class_index, float *to, size_t capacity, cvt_error *error) {
+    const cvt_tensor_info map = cvt_model_class_map(s->model);
+    if (map.rank) TRY(check_room(s, (size_t)s->n * (size_t)map.shape[0] * (size_t)map.shape[1], capacity, error));
     return cvt_class_map_make(to, s->model, s->exec, s->n, class_index, error);
 }
 
@@ -112,6 +145,7 @@ int cvt_session_op_times(const cvt_session *s) {
 cvt_op_time cvt_session_op_time(const cvt_session *s, int index) {
     const cvt_plan *plan = s->model->plan;
     const double *times = cvt_exec_times(s->exec);
+    if (index < 0 || index >= cvt_session_op_times(s)) return (cvt_op_time){0};
     int first = 0;
     for (int left = index; !first_of_op(plan, first) || left-- > 0;) first++;
     cvt_op_time t = {.op = op_of(plan, first)->name};
@@ -126,7 +160,10 @@ cvt_op_time cvt_session_op_time(const cvt_session *s, int index) {
 
 /* ---- scores ---- */
 
-void cvt_top_k(const float *logits, int classes, cvt_score *top, int k) {
+int cvt_top_k(const float *logits, int classes, cvt_score *top, int k) {
+    for (int i = classes > 0 ? classes : 0; i < k; i++) top[i] = (cvt_score){.index = -1};
+    if (k > classes) k = classes;
+    if (k < 1) return 0;
     float most = logits[0];
     for (int i = 1; i < classes; i++) most = logits[i] > most ? logits[i] : most;
     double sum = 0;
@@ -139,4 +176,5 @@ void cvt_top_k(const float *logits, int classes, cvt_score *top, int k) {
         top[at].index = i;
     }
     for (int i = 0; i < n; i++) top[i].score = (float)(exp((double)logits[top[i].index] - most) / sum);
+    return n;
 }

@@ -143,13 +143,22 @@ static cvt_status read_by_content(cvt_weights *weights, const cvt_file *file, bo
     return fail_unknown(file, error);
 }
 
-cvt_status cvt_weights_read_file(cvt_weights *weights, const char *path, bool in_index, cvt_error *error) {
+/* Keeps the file, which is the weights' from here on, and reads it. */
+static cvt_status read_file(cvt_weights *weights, cvt_file *file, bool in_index, cvt_error *error) {
     open_file *entry = cvt_arena_alloc(&weights->arena, sizeof *entry);
-    if (!entry) return cvt_fail_memory(error);
-    TRY(cvt_file_map(&entry->file, path, error));
-    entry->next = weights->files;
+    if (!entry) {
+        cvt_file_close(file);
+        return cvt_fail_memory(error);
+    }
+    *entry = (open_file){*file, weights->files};
     weights->files = entry;
     return read_by_content(weights, &entry->file, in_index, error);
+}
+
+cvt_status cvt_weights_read_file(cvt_weights *weights, const char *path, bool in_index, cvt_error *error) {
+    cvt_file file;
+    TRY(cvt_file_map(&file, path, error));
+    return read_file(weights, &file, in_index, error);
 }
 
 cvt_status cvt_weights_fail_as(cvt_error *error, cvt_status status) {
@@ -158,18 +167,49 @@ cvt_status cvt_weights_fail_as(cvt_error *error, cvt_status status) {
     return CVT_WEIGHTS;
 }
 
-cvt_status cvt_weights_open(cvt_weights **out, const char *path, cvt_error *error) {
+/* The weights of a file that stands alone are read from it, and it is theirs in any case; of a path with NULL. */
+static cvt_status open_weights(cvt_weights **out, const char *path, cvt_file *alone, cvt_error *error) {
     *out = NULL;
     cvt_weights *weights = calloc(1, sizeof *weights);
-    if (!weights) return cvt_fail_memory(error);
-    weights->path = cvt_arena_copy(&weights->arena, path, strlen(path));
-    cvt_status status = weights->path ? cvt_weights_read_file(weights, path, false, error) : cvt_fail_memory(error);
+    if (weights) weights->path = cvt_arena_copy(&weights->arena, path, strlen(path));
+    cvt_status status = CVT_OK;
+    if (!weights || !weights->path) {
+        status = cvt_fail_memory(error);
+        if (alone) cvt_file_close(alone);
+    } else if (!alone) {
+        status = cvt_weights_read_file(weights, path, false, error);
+    } else if (is_json(alone)) {
+        status = cvt_fail(error, CVT_WEIGHTS, "%s: JSON, no weights; the files that an index names lie beside no path",
+                          path);
+        cvt_file_close(alone);
+    } else {
+        status = read_file(weights, alone, true, error);
+    }
     if (status != CVT_OK) {
         cvt_weights_free(weights);
         return status;
     }
     *out = weights;
     return CVT_OK;
+}
+
+cvt_status cvt_weights_open(cvt_weights **out, const char *path, cvt_error *error) {
+    return open_weights(out, path, NULL, error);
+}
+
+cvt_status cvt_weights_open_memory(cvt_weights **out, const void *bytes, size_t size, const char *name,
+                                   cvt_error *error) {
+    cvt_file file;
+    *out = NULL;
+    TRY(cvt_file_borrow(&file, bytes, size, name, error));
+    return open_weights(out, name, &file, error);
+}
+
+cvt_status cvt_weights_open_fd(cvt_weights **out, int fd, const char *name, cvt_error *error) {
+    cvt_file file;
+    *out = NULL;
+    TRY(cvt_file_map_fd(&file, fd, name, error));
+    return open_weights(out, name, &file, error);
 }
 
 void cvt_weights_free(cvt_weights *weights) {

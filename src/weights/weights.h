@@ -28,6 +28,11 @@ typedef struct cvt_weights cvt_weights;
 /* Opens a weight file by content: safetensors, a `*.index.json` of shards, a PyTorch zip or legacy checkpoint.
  * A Git LFS pointer is named as such. Errors: CVT_NOT_FOUND, CVT_UNREADABLE, else CVT_WEIGHTS, naming file and fact. */
 cvt_status cvt_weights_open(cvt_weights **out, const char *path, cvt_error *error);
+/* The same of one file in memory, whose bytes outlive the weights, or behind a descriptor. An index of shards, which
+ * names files beside it, is refused. `name` stands for the path in messages. */
+cvt_status cvt_weights_open_memory(cvt_weights **out, const void *bytes, size_t size, const char *name,
+                                   cvt_error *error);
+cvt_status cvt_weights_open_fd(cvt_weights **out, int fd, const char *name, cvt_error *error);
 void cvt_weights_free(cvt_weights *weights);
 
 const char *cvt_weights_path(const cvt_weights *weights);
