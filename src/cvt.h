@@ -21,7 +21,7 @@ extern "C" {
 #pragma GCC visibility push(default) /* the library is built with all else hidden */
 #endif
 
-#define CVT_VERSION "0.1.0"
+#define CVT_VERSION "0.2.0"
 
 /* ---- errors ---------------------------------------------------------------------------------------------------- */
 
