@@ -69,8 +69,9 @@ $(B)/%.o: %.c $(B)/flags
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# what everything is compiled with: a file that changes when the compiler or a flag does, and all objects with it
-FLAGS := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS)
+# what everything is compiled with: a file that changes when the compiler or a flag does, and all objects with it. What
+# is an error changes no object.
+FLAGS := $(filter-out -Werror,$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS))
 $(B)/flags: always $(filter clean deps,$(MAKECMDGOALS))
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
@@ -163,10 +164,12 @@ INSTALLED   = $(BINDIR)/$(NAME) $(INCLUDEDIR)/cvt.h $(LIBDIR)/libcvt.a $(LIBDIR)
 	$(MANDIR)/man3/libcvt.3 $(MANDIR)/man5/cvt-config.5 $(BASHDIR)/$(NAME) $(ZSHDIR)/_$(NAME) $(FISHDIR)/$(NAME).fish
 
 # in manual pages: the program's name where it is called, its page where that is named
+TITLE    = $(shell echo "$(hyphened)" | tr a-z A-Z)
 hyphened = $(subst -,\\-,$(NAME))
-RENAME   = $(if $(filter cvt,$(NAME)),,-e 's/^\.TH CVT 1/.TH $(hyphened) 1/' -e 's/^cvt \\-/$(hyphened) \\-/' \
-	-e 's/\\fBcvt\\fR/\\fB$(hyphened)\\fR/g' -e 's/\\fBcvt /\\fB$(hyphened) /g' -e 's/^\(    \|.*| \)cvt /\1$(NAME) /' \
-	-e 's/^\.BR cvt (1)/.BR $(hyphened) (1)/' -e 's/^\.Xr cvt 1/.Xr $(NAME) 1/' -e 's/^\.Ql cvt /.Ql $(NAME) /')
+RENAME   = $(if $(filter cvt,$(NAME)),,-e 's/^\.TH CVT /.TH $(TITLE) /' -e 's/^cvt \\-/$(hyphened) \\-/' \
+	-e 's/\\fBcvt\\fR/\\fB$(hyphened)\\fR/g' -e 's/\\fBcvt /\\fB$(hyphened) /g' \
+	-e 's/^    cvt /    $(NAME) /;s/| cvt /| $(NAME) /' -e 's/^\.BR cvt (1)/.BR $(hyphened) (1)/' -e 's/^\.Xr cvt 1/.Xr $(NAME) 1/' \
+	-e 's/^\.Ql cvt /.Ql $(NAME) /')
 
 install: all
 	install -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(DATADIR)/cvt/configs \
@@ -216,4 +219,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm install uninstall help clean
+.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm install \
+	uninstall help clean

@@ -5,8 +5,8 @@
 # lines; a test that dies or prints none counts as one failure.
 #   JOBS=2        compilations at a time
 #   TESTS="a b"   only tests whose name contains one of these words
-#   SUITES="..."  some of: release sanitized threads (these three unless said), lint (tests/lint.sh), clang (all is built
-#                 by clang, and the tests in C are run), repro (tests/check_repro.sh), arm (tests/check_arm.sh)
+#   SUITES="..."  some of: release sanitized threads (these three unless said), lint (tests/lint.sh), clang (all is
+#                 built by clang, and the tests in C are run), repro (tests/check_repro.sh), arm (tests/check_arm.sh)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}

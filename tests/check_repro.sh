@@ -1,7 +1,7 @@
 #!/bin/sh
-# check_repro.sh: the same sources give the same bytes in any directory. It builds the tracked files again in a folder of
-# another name and compares program and libraries with those that are here. Used by `make check-repro`, which hands on
-# PROGRAM, B (the build folder) and GIT_ID (the commit that --version names).
+# check_repro.sh: the same sources give the same bytes in any directory. It builds the tracked files again in a folder
+# of another name and compares program and libraries with those that are here. Used by `make check-repro`, which hands
+# on PROGRAM, B (the build folder) and GIT_ID (the commit that --version names).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 program=${PROGRAM:-cvt} build=${B:-build}

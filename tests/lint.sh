@@ -1,7 +1,7 @@
 #!/bin/sh
 # lint.sh: what tools find in the sources without running them: layout (clang-format 14, lines of at most 120 columns),
-# clang-tidy (.clang-tidy says which checks), shellcheck, mandoc. Prints "ok NAME", "not ok NAME: why" or, where a tool is
-# not here, "skip NAME: why"; the findings themselves go to standard error. Debian: `make deps WITH=ci` installs the tools.
+# clang-tidy (.clang-tidy says which checks), shellcheck, mandoc. Prints "ok NAME", "not ok NAME: why" or, where a tool
+# is not here, "skip NAME: why"; the findings themselves go to standard error. `make deps WITH=ci` installs the tools.
 #   JOBS=2  clang-tidy's processes at a time
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -26,7 +26,8 @@ lint() {
 sources="$(find src tests -name '*.[ch]' | sort)"
 programs="$(find src tests -name '*.c' | sort)"
 scripts=".ci/run $(find tests bench examples -name '*.sh' 2>/dev/null | sort)"
-flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -Itests $(pkg-config --cflags libpng libjpeg libcjson zlib | tr '\n' ' ')"
+packages=$(pkg-config --cflags libpng libjpeg libcjson zlib | tr '\n' ' ')
+flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -Itests $packages"
 
 format() { # shellcheck disable=SC2086
     clang-format-14 --dry-run -Werror $sources
