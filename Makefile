@@ -135,9 +135,9 @@ oracle: all
 agreement: all
 	@sh tests/agreement.sh $(PYTHON)
 
-# everything for AArch64, and its tests by emulation
+# everything for AArch64, and its tests by emulation (Debian: gcc-aarch64-linux-gnu, qemu-user)
 check-arm:
-	@sh tests/check_arm.sh
+	@SUITES=arm sh tests/check.sh
 
 tags: $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] src/*/*.def tests/*.[ch])
 	ctags -f $@ $^
@@ -168,8 +168,8 @@ TITLE    = $(shell echo "$(hyphened)" | tr a-z A-Z)
 hyphened = $(subst -,\\-,$(NAME))
 RENAME   = $(if $(filter cvt,$(NAME)),,-e 's/^\.TH CVT /.TH $(TITLE) /' -e 's/^cvt \\-/$(hyphened) \\-/' \
 	-e 's/\\fBcvt\\fR/\\fB$(hyphened)\\fR/g' -e 's/\\fBcvt /\\fB$(hyphened) /g' \
-	-e 's/^    cvt /    $(NAME) /;s/| cvt /| $(NAME) /' -e 's/^\.BR cvt (1)/.BR $(hyphened) (1)/' -e 's/^\.Xr cvt 1/.Xr $(NAME) 1/' \
-	-e 's/^\.Ql cvt /.Ql $(NAME) /')
+	-e 's/^    cvt /    $(NAME) /;s/| cvt /| $(NAME) /' -e 's/^\.BR cvt (1)/.BR $(hyphened) (1)/' \
+	-e 's/^\.Xr cvt 1/.Xr $(NAME) 1/' -e 's/^\.Ql cvt /.Ql $(NAME) /')
 
 install: all
 	install -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(DATADIR)/cvt/configs \

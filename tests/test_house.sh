@@ -48,7 +48,7 @@ only src/image/jpeg.c jpeglib.h
 
 report "files stay under 600 lines" "$(find src tests \( -name '*.[ch]' -o -name '*.sh' \) -exec wc -l {} + | awk '$2 != "total" && $1 > 600 {print $2 " has " $1}')"
 report "lines have at most 120 columns" \
-    "$(find src tests -name '*.[ch]' -exec awk 'length > 120 {print FILENAME ":" FNR}' {} + Makefile)"
+    "$(find Makefile src tests \( -name '*.[ch]' -o -name Makefile \) -exec awk 'length > 120 {print FILENAME ":" FNR}' {} +)"
 report "every file says what it owns" "$(find src -name '*.[ch]' -exec awk 'FNR == 1 && !/^\/\*/ {print FILENAME}' {} +)"
 report "nothing is left for later or switched off" "$(grep -nE '#if 0|\b(TODO|FIXME|XXX|HACK)\b' -r src tests/*.[ch] tests/*.py)"
 report "the top level holds what it should" \
