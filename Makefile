@@ -1,83 +1,133 @@
 # Makefile - `make` builds ./cvt, build/libcvt.a and build/libcvt.so. `make help` lists the targets.
-CC       ?= gcc
+# It takes GNU make and a C17 compiler: gcc 12 or newer, clang 14 or newer (gcc 11 does not know avx512fp16).
+#   CC=clang V=1 WERROR=1 OPT=-O3 CFLAGS= LDFLAGS=   compiler; whole command lines; warnings are errors; flags
+#   SAN=address,undefined or SAN=thread              a build with sanitizers, in a folder of its own
+#   OPENMP=                                          a build without OpenMP: threads run images, not parts of one
 OPT      ?= -O3
 # rows of tables may leave their last fields 0
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wcast-qual \
-	-Wno-missing-field-initializers
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	-Wcast-qual -Wno-missing-field-initializers
 PACKAGES := libpng libjpeg libcjson zlib
 PKG      ?= pkg-config
 HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
-# SAN=address,undefined or SAN=thread builds with sanitizers, in a folder of its own
 SAN      ?=
 OPENMP   ?= -fopenmp
 WERROR   ?=
+STRIP    ?= strip
 comma    := ,
 B        := build$(if $(SAN),/san-$(firstword $(subst $(comma), ,$(SAN))))$(if $(filter clang%,$(notdir $(CC))),/clang)
 PROGRAM  := $(if $(filter build,$(B)),cvt,$(B)/cvt)
+VERSION  := $(shell sed -n 's/^.define CVT_VERSION_[MP][A-Z]* \([0-9]*\)$$/\1/p' src/cvt.h | paste -sd. -)
+SONAME   := libcvt.so.$(firstword $(subst ., ,$(VERSION)))
 
-BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) $(if $(WERROR),-Werror) \
+# without -j on the command line, as many jobs as there are processors; a make below this one shares its jobs
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+endif
+
+# `CC src/x.o` for each command; whole lines with V=1, nothing with -s
+Q        := $(if $(filter-out 0,$(V)),,@)
+say       = $(if $(Q),$(if $(findstring s,$(filter-out -% %=%,$(firstword $(MAKEFLAGS)))),,@echo "$1 $(@:build/%=%)"))
+
+# file names in the program do not say in which directory it was built: the same sources give the same bytes anywhere
+BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) \
+	-ffile-prefix-map="$(CURDIR)"=. $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
 	$(if $(findstring thread,$(SAN)),-DCVT_NO_OPENMP,$(OPENMP)) $(shell $(PKG) --cflags $(PACKAGES) 2>/dev/null)
 ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)
-ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) $(if $(findstring thread,$(SAN)),,$(OPENMP)) $(LDFLAGS)
+ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) $(if $(findstring thread,$(SAN)),,$(OPENMP)) \
+	$(LDFLAGS)
 LIBS     := $(shell $(PKG) --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
 
 # the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
 ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
 	$(filter x86_64% aarch64% arm64%,$(shell $(CC) -dumpmachine)))))
-LIB_SRC  := $(filter-out src/cli/%,$(wildcard src/*.c src/*/*.c $(ISA_DIR:%=src/kernels/%/*.c)))
-CLI_SRC  := $(wildcard src/cli/*.c)
-TEST_SRC := $(wildcard tests/test_*.c)
+LIB_SRC  := $(sort $(filter-out src/cli/%,$(wildcard src/*.c src/*/*.c $(ISA_DIR:%=src/kernels/%/*.c))))
+CLI_SRC  := $(sort $(wildcard src/cli/*.c))
+TEST_SRC := $(sort $(wildcard tests/test_*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$(B)/%.o)
-TESTS    := $(TEST_SRC:tests/%.c=$(B)/%)
+TEST_BIN := $(TEST_SRC:tests/%.c=$(B)/%)
 
 all: $(PROGRAM) $(B)/libcvt.a $(B)/libcvt.so
 
 $(PROGRAM): $(CLI_OBJ) $(B)/libcvt.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/libcvt.a: $(LIB_OBJ)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(call say,AR)
+	$(Q)rm -f $@ && { $(AR) rcsD $@ $^ 2>/dev/null || $(AR) rcs $@ $^; }
 
 $(B)/libcvt.so: $(LIB_OBJ)
-	$(CC) $(filter-out -pie,$(ALL_LDFLAGS)) -shared -Wl,-soname,libcvt.so.0 -o $@ $^ $(LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(filter-out -pie,$(ALL_LDFLAGS)) -shared -Wl,-soname,$(SONAME) -o $@ $^ $(LIBS)
+	$(Q)ln -sf libcvt.so $(B)/$(SONAME)
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# what everything is compiled with: a file that changes when the compiler or a flag does, and all objects with it. What
+# is an error changes no object.
+FLAGS := $(filter-out -Werror,$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS))
+$(B)/flags: always $(filter clean deps,$(MAKECMDGOALS))
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
 
 # pixels must round as Pillow's do, kernels as they are written
 $(B)/src/image/%.o: ALL_CFLAGS += -ffp-contract=off
 $(B)/src/kernels/%.o: ALL_CFLAGS += -ffp-contract=off
 
 # the commit that --version names; the log changes with every commit
-$(B)/src/cli/version.o: ALL_CFLAGS += -DCVT_GIT_ID='"$(shell git rev-parse --short HEAD 2>/dev/null)"'
-$(B)/src/cli/version.o: $(wildcard .git/logs/HEAD)
+GIT_ID   ?= $(shell git rev-parse --short=10 HEAD 2>/dev/null)
+$(B)/src/cli/version.o: ALL_CFLAGS += -DCVT_GIT_ID='"$(GIT_ID)"'
+$(B)/src/cli/version.o: $(wildcard $(shell git rev-parse --git-path logs/HEAD 2>/dev/null))
 
-$(B)/test_%: tests/test_%.c $(B)/libcvt.a
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/libcvt.a $(LIBS)
+$(B)/test_%: tests/test_%.c $(B)/libcvt.a $(B)/flags
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/libcvt.a $(LIBS)
 
-tests: $(TESTS)
+tests: $(TEST_BIN)
 
-PREFIX   ?= /usr/local
-DESTDIR  ?=
 ORACLE   ?= tests/oracle
 PYTHON   ?= python3
 
+# `make deps` installs what building and testing need; WITH=ci: the tools of `make lint` and clang too
 deps:
-	@sh tests/deps.sh
+	@sh tests/deps.sh install $(WITH)
 
 demo:
-	@sh tests/deps.sh demo
+	@sh tests/deps.sh install demo
 	@$(MAKE) --no-print-directory all
 	@sh tests/demo.sh
 
-check: deps
+check: $(filter deps,$(MAKECMDGOALS))
+	@sh tests/deps.sh
 	@sh tests/check.sh
 
-# regenerates every case from the original programs (Python, with what $(ORACLE)/setup.sh DIR installs: PYTHON=DIR/bin/python)
+# the tests whose name holds T, on the release build: `make test T=plan`
+test: $(filter deps,$(MAKECMDGOALS))
+	@sh tests/deps.sh
+	@SUITES=release TESTS="$(T)" sh tests/check.sh
+
+where:
+	@echo $(B) $(PROGRAM)
+
+# what clang-format, clang-tidy, shellcheck and mandoc find
+lint:
+	@sh tests/lint.sh
+
+format:
+	clang-format-14 -i $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch])
+
+# builds the tracked files in another directory and compares: the same sources give the same bytes
+check-repro: all
+	@GIT_ID="$(GIT_ID)" PROGRAM="$(PROGRAM)" B="$(B)" sh tests/check_repro.sh
+
+# regenerates every case from the original programs (Python: $(ORACLE)/setup.sh DIR installs what they need, then
+# PYTHON=DIR/bin/python)
 oracle: all
 	@sh tests/oracle.sh $(ORACLE) $(PYTHON)
 
@@ -85,42 +135,89 @@ oracle: all
 agreement: all
 	@sh tests/agreement.sh $(PYTHON)
 
-# the kernels' tests on emulated ARM
+# everything for AArch64, and its tests by emulation (Debian: gcc-aarch64-linux-gnu, qemu-user)
 check-arm:
-	@sh tests/check_arm.sh
+	@SUITES=arm sh tests/check.sh
+
+tags: $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] src/*/*.def tests/*.[ch])
+	ctags -f $@ $^
+
+# ---- installation: everything under PREFIX, DESTDIR in front. ------------------------------------------------------
+# NAME is the program's and its manual page's name: Debian's package xcvt has a program cvt too. The program looks for
+# models in ../share/cvt/models beside the folder that it lies in.
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+NAME       ?= cvt
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR    ?= $(PREFIX)/share
+MANDIR     ?= $(DATADIR)/man
+BASHDIR    ?= $(DATADIR)/bash-completion/completions
+ZSHDIR     ?= $(DATADIR)/zsh/site-functions
+FISHDIR    ?= $(DATADIR)/fish/vendor_completions.d
+D          := $(DESTDIR)
+MODELS     := models/imagenet-1k.txt $(sort $(wildcard models/*.safetensors))
+CONFIGS    := $(sort $(wildcard configs/*.json))
+INSTALLED   = $(BINDIR)/$(NAME) $(INCLUDEDIR)/cvt.h $(LIBDIR)/libcvt.a $(LIBDIR)/libcvt.so $(LIBDIR)/$(SONAME) \
+	$(LIBDIR)/pkgconfig/cvt.pc $(CONFIGS:%=$(DATADIR)/cvt/%) $(MODELS:%=$(DATADIR)/cvt/%) $(MANDIR)/man1/$(NAME).1 \
+	$(MANDIR)/man3/libcvt.3 $(MANDIR)/man5/cvt-config.5 $(BASHDIR)/$(NAME) $(ZSHDIR)/_$(NAME) $(FISHDIR)/$(NAME).fish
+
+# in manual pages: the program's name where it is called, its page where that is named
+TITLE    = $(shell echo "$(hyphened)" | tr a-z A-Z)
+hyphened = $(subst -,\\-,$(NAME))
+RENAME   = $(if $(filter cvt,$(NAME)),,-e 's/^\.TH CVT /.TH $(TITLE) /' -e 's/^cvt \\-/$(hyphened) \\-/' \
+	-e 's/\\fBcvt\\fR/\\fB$(hyphened)\\fR/g' -e 's/\\fBcvt /\\fB$(hyphened) /g' \
+	-e 's/^    cvt /    $(NAME) /;s/| cvt /| $(NAME) /' -e 's/^\.BR cvt (1)/.BR $(hyphened) (1)/' \
+	-e 's/^\.Xr cvt 1/.Xr $(NAME) 1/' -e 's/^\.Ql cvt /.Ql $(NAME) /')
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/cvt/configs \
-		$(DESTDIR)$(PREFIX)/share/cvt/models $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 \
-		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	install -s -m 755 cvt $(DESTDIR)$(PREFIX)/bin/cvt
-	install -m 644 src/cvt.h $(DESTDIR)$(PREFIX)/include/cvt.h
-	install -m 644 $(B)/libcvt.a $(DESTDIR)$(PREFIX)/lib/libcvt.a
-	install -m 755 $(B)/libcvt.so $(DESTDIR)$(PREFIX)/lib/libcvt.so.0
-	ln -sf libcvt.so.0 $(DESTDIR)$(PREFIX)/lib/libcvt.so
-	install -m 644 configs/*.json $(DESTDIR)$(PREFIX)/share/cvt/configs
-	install -m 644 models/imagenet-1k.txt $(wildcard models/*.safetensors) $(DESTDIR)$(PREFIX)/share/cvt/models
-	install -m 644 man/cvt.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 man/libcvt.3 $(DESTDIR)$(PREFIX)/share/man/man3
-	install -m 644 man/cvt-config.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	./cvt completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cvt
-	./cvt completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cvt
-	./cvt completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cvt.fish
+	install -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(DATADIR)/cvt/configs \
+		$(D)$(DATADIR)/cvt/models $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man3 $(D)$(MANDIR)/man5 $(D)$(BASHDIR) \
+		$(D)$(ZSHDIR) $(D)$(FISHDIR)
+	install -m 755 $(PROGRAM) $(D)$(BINDIR)/$(NAME)
+	install -m 755 $(B)/libcvt.so $(D)$(LIBDIR)/$(SONAME)
+	$(STRIP) $(D)$(BINDIR)/$(NAME) $(D)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(D)$(LIBDIR)/libcvt.so
+	install -m 644 $(B)/libcvt.a $(D)$(LIBDIR)/libcvt.a
+	install -m 644 src/cvt.h $(D)$(INCLUDEDIR)/cvt.h
+	printf '%s\n' 'Name: cvt' 'Description: convolutional vision transformers' 'Version: $(VERSION)' \
+		'Cflags: -I$(INCLUDEDIR)' 'Libs: -L$(LIBDIR) -lcvt' 'Requires.private: $(PACKAGES)' \
+		'Libs.private: $(OPENMP) -lm -lpthread' > $(D)$(LIBDIR)/pkgconfig/cvt.pc
+	install -m 644 $(CONFIGS) $(D)$(DATADIR)/cvt/configs
+	install -m 644 $(MODELS) $(D)$(DATADIR)/cvt/models
+	sed -e '' $(RENAME) man/cvt.1 > $(D)$(MANDIR)/man1/$(NAME).1
+	sed -e '' $(RENAME) man/libcvt.3 > $(D)$(MANDIR)/man3/libcvt.3
+	sed -e '' $(RENAME) man/cvt-config.5 > $(D)$(MANDIR)/man5/cvt-config.5
+	$(D)$(BINDIR)/$(NAME) completion bash > $(D)$(BASHDIR)/$(NAME)
+	$(D)$(BINDIR)/$(NAME) completion zsh > $(D)$(ZSHDIR)/_$(NAME)
+	$(D)$(BINDIR)/$(NAME) completion fish > $(D)$(FISHDIR)/$(NAME).fish
+
+# removes what `make install` with the same variables put there, and its own folders if they are empty then
+uninstall:
+	rm -f $(INSTALLED:%=$(D)%)
+	-rmdir $(D)$(DATADIR)/cvt/configs $(D)$(DATADIR)/cvt/models $(D)$(DATADIR)/cvt
 
 help:
-	@echo "make            ./cvt, build/libcvt.a, build/libcvt.so"
-	@echo "make demo       installs what is missing, builds, gets the starter model, classifies photos"
-	@echo "make check      installs what is missing, builds with and without sanitizers, runs all tests"
-	@echo "make check-arm  the kernels' tests on emulated ARM"
-	@echo "make oracle     compares with the original programs (Python)"
-	@echo "make agreement  compares answers in f16 and int8 with those in f32 (Python)"
-	@echo "make install    under PREFIX (/usr/local), DESTDIR in front"
+	@echo "make              ./cvt, build/libcvt.a, build/libcvt.so (CC=clang, V=1, SAN=address,undefined)"
+	@echo "make demo         installs what is missing, builds, gets the starter model, classifies photos"
+	@echo "make deps         installs what building and testing need (WITH=ci: the tools of lint and clang too)"
+	@echo "make check        builds with and without sanitizers, runs all tests"
+	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
+	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"
+	@echo "make check-arm    everything for AArch64, tests by emulation"
+	@echo "make check-repro  builds in another directory and compares the bytes"
+	@echo "make oracle       compares with the original programs (Python)"
+	@echo "make agreement    compares answers in f16 and int8 with those in f32 (Python)"
+	@echo "make tags         an index of the sources for editors"
+	@echo "make install      under PREFIX (/usr/local), DESTDIR in front; NAME=cvt-classify: under another name"
+	@echo "make uninstall    the same variables as for install"
 	@echo "make clean"
 
 clean:
-	rm -rf build cvt
+	rm -rf build cvt tags
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests deps demo check check-arm oracle agreement install help clean
+.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm install \
+	uninstall help clean

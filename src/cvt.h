@@ -51,7 +51,7 @@ extern "C" {
 #define CVT_VERSION_MAJOR 0
 #define CVT_VERSION_MINOR 2
 #define CVT_VERSION_PATCH 0
-#define CVT_VERSION CVT_DOTTED(CVT_VERSION_MAJOR, CVT_VERSION_MINOR, CVT_VERSION_PATCH) /* "0.2.0" */
+#define CVT_VERSION CVT_DOTTED(CVT_VERSION_MAJOR, CVT_VERSION_MINOR, CVT_VERSION_PATCH)
 #define CVT_DOTTED(major, minor, patch) CVT_DOTTED_(major, minor, patch)
 #define CVT_DOTTED_(major, minor, patch) #major "." #minor "." #patch
 

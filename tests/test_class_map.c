@@ -70,7 +70,7 @@ static void test_mean(const char *name) {
     for (int i = 0; i < 2; i++) {
         ok = ok && run(session, model, x, i);
         for (int c = 0; ok && c < classes; c++) {
-            ok = cvt_session_class_map(session, c, map, NULL) == CVT_OK;
+            ok = cvt_session_class_map(session, c, map, cells, NULL) == CVT_OK;
             const double mean = mean_of(map, cells), rest = (double)cvt_session_output(session)[c] - mean;
             if (i == 0) bias[c] = rest;
             worst = fmax(worst, fabs(rest - bias[c]));
@@ -108,10 +108,10 @@ static void test_cells(void) {
           *map = malloc(cells * sizeof *map);
     if (!feature || !map || cvt_session_new(&session, model, 2, 1, NULL) != CVT_OK || !run(session, model, x, 0))
         abort();
-    if (cvt_session_tap(session, tap, feature, NULL) != CVT_OK) abort();
+    if (cvt_session_tap(session, tap, feature, channels * cells, NULL) != CVT_OK) abort();
     double worst = 0, logit = 0;
     for (int c = 0; c < cvt_model_classes(model); c++) {
-        if (cvt_session_class_map(session, c, map, NULL) != CVT_OK) abort();
+        if (cvt_session_class_map(session, c, map, cells, NULL) != CVT_OK) abort();
         for (size_t i = 0; i < cells; i++) {
             double sum = 0;
             for (size_t k = 0; k < channels; k++)
@@ -126,13 +126,14 @@ static void test_cells(void) {
     float *two = malloc(2 * cells * sizeof *two);
     const float *both = x;
     bool ok = two && cvt_session_run(session, &both, 2, NULL) == CVT_OK &&
-              cvt_session_class_map(session, cvt_model_classes(model) - 1, two, NULL) == CVT_OK;
+              cvt_session_class_map(session, cvt_model_classes(model) - 1, two, 2 * cells, NULL) == CVT_OK;
     test_case(ok && memcmp(two, map, cells * sizeof *map) == 0 && memcmp(two, two + cells, cells * sizeof *map) != 0,
               "of two images a pass the maps follow each other", "they do not");
     cvt_error error;
-    test_case(cvt_session_class_map(session, cvt_model_classes(model), map, &error) == CVT_USAGE &&
-                  cvt_session_class_map(session, -1, map, &error) == CVT_USAGE,
+    test_case(cvt_session_class_map(session, cvt_model_classes(model), two, 2 * cells, &error) == CVT_USAGE &&
+                  cvt_session_class_map(session, -1, two, 2 * cells, &error) == CVT_USAGE,
               "no such class", "no error");
+    test_case(cvt_session_class_map(session, 0, map, 2 * cells - 1, &error) == CVT_USAGE, "no room", "no error");
     test_case(cvt_model_retain_class_map(model, &error) == CVT_USAGE, "too late", "no error");
     cvt_session_free(session);
     cvt_model_free(model);
@@ -165,7 +166,8 @@ static void test_untold(void) {
     if (cvt_model_open(&model, "tests/data/lite/timm", NULL, NULL) != CVT_OK) abort();
     float *x = make_inputs(model);
     if (cvt_session_new(&session, model, 1, 1, NULL) != CVT_OK || !run(session, model, x, 0)) abort();
-    test_case(cvt_session_class_map(session, 0, map, &error) == CVT_USAGE, "a model that was not told", "no error");
+    test_case(cvt_session_class_map(session, 0, map, sizeof map / sizeof map[0], &error) == CVT_USAGE,
+              "a model that was not told", "no error");
     cvt_session_free(session);
     cvt_model_free(model);
     free(x);

@@ -25,6 +25,7 @@ int cvt_help_version(cvt_cli *cli) {
     if (cvt_isa(&isa, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     cvt_str text = {0};
     cvt_str_print(&text, "cvt %s (git %s)\n", CVT_VERSION, CVT_GIT_ID[0] ? CVT_GIT_ID : "unknown");
+    cvt_str_print(&text, "copyright 2026 the cvt authors, MIT licence\n");
     cvt_str_print(&text, "libjpeg-turbo %s, libpng %s, zlib %s, cJSON %s\n", TEXT(LIBJPEG_TURBO_VERSION),
                   png_get_libpng_ver(NULL), zlibVersion(), cJSON_Version());
     cvt_str_print(&text, "kernels: %s\n", isa);
