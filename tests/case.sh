@@ -14,11 +14,12 @@ fail() { # NAME WHY
     failures=$((failures + 1))
 }
 
-# check NAME COMMAND...: the command succeeds; what it prints is the reason if it does not
+# check NAME COMMAND...: the command succeeds; what it prints is the reason if it does not. Never write `! COMMAND`: that
+# also holds when the program dies. Say which status is expected (`status 3 COMMAND`), or what is (`differ`, `refuses`).
 check() {
     name=$1
     shift
-    if why=$("$@" 2>&1); then pass "$name"; else fail "$name" "$(echo "$why" | head -n 1)"; fi
+    if why=$("$@" 2>&1 </dev/null); then pass "$name"; else fail "$name" "$(echo "$why" | head -n 1)"; fi
 }
 
 equal() { # NAME GOT WANT
@@ -29,16 +30,17 @@ same() { # NAME FILE FILE
 }
 lines() { wc -l <"$1" | tr -d ' '; }
 
-# refused TEXT CONFIG: $program ends with status 3, nothing on standard output, one line that holds the text
-refused() {
-    printf '%s\n' "$2" >"$work/wrong.json"
-    "$program" summary -c "$work/wrong.json" >"$work/out" 2>"$work/err"
-    status=$?
-    [ "$status" -eq 3 ] || { echo "status $status" && return 1; }
-    [ ! -s "$work/out" ] || { echo "something on standard output" && return 1; }
-    [ "$(wc -l <"$work/err")" -eq 1 ] || { echo "not one line" && return 1; }
-    grep -qF -e "$1" "$work/err" || { cat "$work/err" && return 1; }
+# status N COMMAND...: the command ends with exactly this status
+status() {
+    wanted_status=$1
+    shift
+    "$@"
+    got_status=$?
+    [ "$got_status" -eq "$wanted_status" ] || { echo "status $got_status instead of $wanted_status" && return 1; }
 }
+
+# differ FILE FILE: both are there and hold something, but not the same
+differ() { [ -s "$1" ] && [ -s "$2" ] && status 1 cmp -s "$1" "$2"; }
 
 # make_pictures: nine different ones in good/, eight the same JPEG in each orientation; byte 49 is where its EXIF block
 # says which
@@ -52,17 +54,28 @@ make_pictures() {
     cp "$tests/data/cli/dog.png" good/9.png
 }
 
-# all_isas: the names of the instruction sets that can run here, as the program lists them
-all_isas() { CVT_ISA=none "$program" --version 2>&1 | sed -n 's/.*this machine runs //p' | tr -d ,; }
+# find_isas: $isas, the names of the instruction sets that can run here, as the program lists them. What a test then does
+# for each of them it would do for none where the list is empty or has words that are none: that is a failure.
+find_isas() {
+    isas=$(CVT_ISA=none "$program" --version 2>&1 | sed -n 's/.*this machine runs //p' | tr -d ,)
+    check "the program names the instruction sets of this machine" known_isas
+}
+known_isas() {
+    case " $isas " in *" ref "*) ;; *) echo "no ref among '$isas'" && return 1 ;; esac
+    for isa in $isas; do CVT_ISA=$isa "$program" --version >/dev/null || return 1; done
+}
 
-# all_cases: the folders of the committed cases; of the sanitized build, where each takes long, the first of each family
-all_cases() {
+# find_cases: $cases, the folders of the committed cases; of the sanitized build, where each takes long, the first of each
+# family. It is a failure if there are none.
+find_cases() {
+    cases=
     for family in "$tests"/data/*; do
         for input in "$family"/*/x.npy; do
-            if [ -e "$input" ]; then dirname "$input"; fi
+            if [ -e "$input" ]; then cases="$cases $(dirname "$input")"; fi
             if [ "${CVT_BUILD:-}" = sanitized ]; then break; fi
         done
     done
+    check "there are committed cases" test -n "$cases"
 }
 
 # result_of MODEL CASE OUT [OPTION]...: one pass over the case's input
@@ -78,13 +91,20 @@ result_of() {
 # bytes OUT OUT: two such folders hold the same result
 bytes() { cmp "$1/output.npy" "$2/output.npy"; }
 
-# refuses STATUS TEXT COMMAND...: one line that holds the text
+# refuses STATUS TEXT COMMAND...: this status, and one line on standard error that holds the text
 refuses() {
     want=$1 text=$2
     shift 2
-    "$@" >out 2>err
+    "$@" >"$work/out" 2>"$work/err"
     status=$?
-    [ "$status" -eq "$want" ] && [ "$(lines err)" -eq 1 ] && grep -qF -e "$text" err && return 0
-    echo "status $status, $(cat err)"
+    [ "$status" -eq "$want" ] && [ "$(lines "$work/err")" -eq 1 ] && grep -qF -e "$text" "$work/err" && return 0
+    echo "status $status, $(cat "$work/err")"
     return 1
+}
+
+# refused TEXT CONFIG: $program ends with status 3, nothing on standard output, one line that holds the text
+refused() {
+    printf '%s\n' "$2" >"$work/wrong.json"
+    refuses 3 "$1" "$program" summary -c "$work/wrong.json" || return 1
+    [ ! -s "$work/out" ] || { echo "something on standard output" && return 1; }
 }
