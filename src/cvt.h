@@ -163,6 +163,8 @@ cvt_tensor_info cvt_model_output(const cvt_model *model);
 int64_t cvt_model_parameters(const cvt_model *model); /* numbers that training changes */
 int64_t cvt_model_buffers(const cvt_model *model);    /* other numbers that are stored: running statistics */
 int64_t cvt_model_macs(const cvt_model *model);       /* multiply-adds of convolutions and products, for one image */
+/* Bytes of the weights as their files hold them; of a model that was opened without any, what they would be in f32. */
+int64_t cvt_model_bytes(const cvt_model *model);
 /* True if what one image gives depends on the others of its pass (batch statistics): run such images one by one. */
 bool cvt_model_batch_dependent(const cvt_model *model);
 
@@ -232,6 +234,16 @@ cvt_status cvt_model_save(const cvt_model *model, const char *path, const char *
 /* The families of models that the library knows, from index 0 on; then NULL. */
 const char *cvt_arch_name(int index);
 const char *cvt_arch_about(int index); /* one line on it */
+
+/* By what the papers on vision transformers compare families: each "yes", "no" or a few words. All NULL past the end.
+ */
+typedef struct cvt_arch_traits {
+    const char *position_encoding;    /* are places told apart by something that is added to the tokens? */
+    const char *token_embedding;      /* how the picture becomes tokens: "non-overlapping" patches, ... */
+    const char *attention_projection; /* what makes queries, keys and values: "linear", "convolution", ... */
+    const char *hierarchical;         /* do the tokens become fewer from stage to stage? */
+} cvt_arch_traits;
+cvt_arch_traits cvt_arch_compare(int index);
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
 

@@ -232,6 +232,48 @@ test_models() {
     rm models/*.safetensors
 }
 
+# on_terminal COLUMNS COMMAND: its output where it goes to a terminal of this width; 0: one that does not know
+on_terminal() { script -qec "stty cols $1; $2" /dev/null </dev/null | tr -d '\r'; }
+has_terminals() { command -v script >/dev/null && [ "$(on_terminal 77 'stty size' | sed 's/.* //')" = 77 ]; }
+
+# fits NAME COLUMNS COMMAND: some line is as wide as the terminal, or nearly so, and none is wider
+fits() {
+    widest=$(on_terminal "$2" "$3" | awk '{ if (length > most) most = length } END { print most + 0 }')
+    if [ "$widest" -le "${4:-$2}" ] && [ "$widest" -gt $((${4:-$2} - 12)) ]; then pass "$1"; else fail "$1" "the widest line has $widest"; fi
+}
+
+# json FILE PYTHON: an assertion on the document d; skipped without Python
+json() { ! command -v python3 >/dev/null || python3 -c "import json; d = json.load(open('$1')); $2"; }
+
+test_list() {
+    mkdir -p listed && cp small.safetensors listed/small.safetensors && cp cut.safetensors listed/cut.safetensors
+    mkdir listed/folder && cp -RL cvt-13/. listed/folder
+    export CVT_MODEL_PATH=listed
+    cvt list >list.txt
+    expect 'list families' 0 '*family  t2t_vit * T2T-ViT*t2t_vit * yes *overlapping (concatenated) * linear * partly (tokenisation)*' '' cvt list
+    expect 'list models' 0 '*model   cut *cannot be opened*model   folder * 3 x * x * kB  listed/folder*model   small * listed/small.safetensors*' '' cvt list
+    cvt list -f json >list.json
+    check 'list json families' json list.json 'f = {x["name"]: x for x in d["families"]}; t = f["tnt"]
+assert (t["position_encoding"], t["token_embedding"], t["attention_projection"], t["hierarchical"]) == (
+    "yes", "non-overlapping (patch + pixel)", "linear", "no") and all(len(x) == 6 and all(x.values()) for x in f.values())'
+    cvt summary -m small.safetensors -f json >small.json
+    check 'list json models' json list.json 'm = {x["name"]: x for x in d["models"]}; s = m["small"]; e = json.load(open("small.json"))
+assert "listed/cut.safetensors" in m["cut"]["error"] and s["path"] == "listed/small.safetensors" and s["family"] == "cvt"
+assert s["bytes"] == e["bytes"] and s["parameters"] == e["parameters"] and s["inputs"][0][0] == 3
+assert m["folder"]["bytes"] > s["bytes"] and s["classes"] == e["rows"][-1]["shape"][0]'
+    unset CVT_MODEL_PATH
+    mkdir empty && cp "$program" empty/cvt
+    expect 'list no models' 0 "*no models; 'cvt help list' tells where they are looked for" '' sh -c 'cd empty && ./cvt list'
+    if ! has_terminals; then return; fi
+    for columns in 60 80 100; do fits "list on a terminal of $columns" $columns 'CVT_MODEL_PATH=listed cvt list'; done
+    fits 'list on a terminal that does not know its width' 0 'COLUMNS=90 cvt list' 90
+    fits 'list on a terminal of which nothing is known' 0 'unset COLUMNS; cvt list' 80
+    check 'list into a pipe: whole lines' grep -q '^family  crossvit  *CrossViT (vit_pytorch): two branches .* each other' list.txt
+    # digits of a line of the table, however it is cut
+    on_terminal 44 'CVT_MODEL_PATH=listed cvt list' | grep '^model  *small' >narrow.txt
+    check 'list never shortens a number' grep -q '^model   small  *[0-9]*  3 x .* kB  li[a-z]*\.\.\.' narrow.txt
+}
+
 # ---- commands --------------------------------------------------------------------------------------------------------
 
 header() { head -c 128 "$1" | tr -d '\0\n'; }
@@ -311,6 +353,34 @@ efficientnet-lite2 6092072 8[56]???????
 efficientnet-lite3 8197096 1383??????
 efficientnet-lite4 13006568 2553??????
 END
+    cvt summary -c configs/cvt-13.json --depth 1 >one.txt
+    expect 'summary --depth 1' 0 'layer *stage0  17 layers   3136 x 64 * 61,696    481,789,952*head    Linear      1000          385,000        384,000*' '' cat one.txt
+    check 'summary --depth 1: a line a stage' test "$(sed '/^$/q' one.txt | wc -l)" -eq 7
+    check 'summary shares' grep -q '^stage2  18,536,448  92\.7%  3,268,204,032  71\.6%$' one.txt
+    check 'summary bytes' grep -q '^bytes       80,092,988 ' one.txt
+    cvt summary -c configs/cvt-13.json >all.txt && cvt summary -c configs/cvt-13.json --depth 100 >deep.txt
+    same 'summary --depth that folds nothing' all.txt deep.txt
+    for config in cvt-13 vit-base-patch16-224 crossvit-tiny-240 efficientnet-lite0; do
+        cvt summary -c configs/$config.json -f json --depth 2 >deep.json && cvt summary -c configs/$config.json -f json >all.json
+        check "summary json of $config adds up" json deep.json 'a = json.load(open("all.json")); rows = d.pop("rows"); more = a.pop("rows"); assert a == d
+for key in "parameters", "macs":
+    assert sum(r[key] for r in rows) == sum(r[key] for r in more) == sum(s[key] for s in d["stages"]) == d[key]
+    assert abs(sum(s[key + "_share"] for s in d["stages"]) - 1) < 1e-6
+assert len(rows) < len(more) == sum(r.get("layers", 1) for r in rows) and d["bytes"] == 4 * (d["parameters"] + d["buffers"])'
+    done
+    expect 'summary --depth in csv' 0 '*stage1,scope,784x192,1013568,815711232*' '' cvt summary -c configs/cvt-13.json --depth 1 -f csv
+    usage 'depth of torchsummary' 'summary: --depth folds *' cvt summary -c "$tiny" --depth 1 --style torchsummary
+    cvt summary -m small.safetensors -f json >small.json
+    check 'summary bytes are those of the file' \
+        grep -q "\"bytes\":$(($(wc -c <small.safetensors) - 8 - $(od -An -tu8 -N8 small.safetensors)))," small.json
+    if has_terminals; then
+        fits 'summary on a terminal of 80' 80 'cvt summary -c configs/cvt-13.json'
+        on_terminal 62 'cvt summary -c configs/cvt-13.json' >narrow.txt
+        digits() { sed 's/^[^ ]*//' "$1" | awk 'NF > 1 { print $NF, $(NF - 1) }' | grep -v '[a-z)]'; }
+        digits all.txt >a && digits narrow.txt >b
+        same 'summary never shortens a number' a b
+        check 'summary shortens names in the middle' grep -q '^sta[a-z0-9.]*[.][.][.][a-z.]*conv  ' narrow.txt
+    fi
     expect 'summary --size' 0 '*input 3 x 64 x 96*' '' sh -c 'cvt summary -m cvt-13 --size=64x96 | tail -5'
     cvt summary -c "$tiny" --style torchsummary >listing
     # shellcheck disable=SC2016 # awk's, not the shell's
@@ -442,5 +512,5 @@ expect 'convert' 0 '' '' cvt convert cvt-13 -o small.safetensors --dtype=f16
 expect 'check' 0 'ok: *' '' cvt check -m cvt-13
 head -c 3000 small.safetensors >cut.safetensors
 
-for part in usage forms statuses streams signals models preprocess run convert summary bench tables bash examples; do "test_$part"; done
+for part in usage forms statuses streams signals models list preprocess run convert summary bench tables bash examples; do "test_$part"; done
 [ "$failures" -eq 0 ]

@@ -31,6 +31,11 @@ const char *cvt_arch_about(int index) {
     return arch ? arch->about : NULL;
 }
 
+cvt_arch_traits cvt_arch_compare(int index) {
+    const cvt_arch *arch = cvt_arch_at(index);
+    return arch ? arch->traits : (cvt_arch_traits){0};
+}
+
 const cvt_tensor *cvt_hints_param(const cvt_hints *hints, const cvt_param *param) {
     if (!hints->weights) return NULL;
     cvt_str name = {0};

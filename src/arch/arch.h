@@ -47,6 +47,7 @@ bool cvt_hints_from(const cvt_hints *hints, const char *dialect);
 typedef struct cvt_arch {
     const char *name;  /* the value of "arch" */
     const char *about; /* one line for `cvt list` */
+    cvt_arch_traits traits;
     size_t config_size;
     void (*defaults)(void *config);
     const cvt_key *keys;         /* of all config dialects */

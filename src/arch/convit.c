@@ -407,6 +407,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_convit = {
     .name = "convit",
     .about = "ConViT (facebookresearch, timm, comvex): gated positional self-attention",
+    .traits = {"yes (gated, in the attention)", "non-overlapping", "linear", "no"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

@@ -146,6 +146,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_cpvt = {
     .name = "cpvt",
     .about = "CPVT: ViT whose positions come from a convolution of the patches (PEG)",
+    .traits = {"no (with a generator)", "non-overlapping", "linear", "no"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

@@ -260,6 +260,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_crossvit = {
     .name = "crossvit",
     .about = "CrossViT (vit_pytorch): two branches of patches whose class tokens attend to each other's",
+    .traits = {"yes", "non-overlapping (two sizes)", "linear", "no"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

@@ -382,6 +382,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_crossvit_ibm = {
     .name = "crossvit_ibm",
     .about = "CrossViT (IBM, timm): two branches at two scales, fused by attention of the class tokens",
+    .traits = {"yes", "non-overlapping (two sizes), or convolutions", "linear", "no"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

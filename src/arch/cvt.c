@@ -262,6 +262,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_cvt = {
     .name = "cvt",
     .about = "CvT (microsoft/CvT, Hugging Face cvt): convolutional embeddings and projections",
+    .traits = {"no", "overlapping (convolution)", "convolution", "yes"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

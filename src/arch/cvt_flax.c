@@ -267,6 +267,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_cvt_flax = {
     .name = "cvt_flax",
     .about = "CvT of conceptofmind/CvT-flax and of vit_pytorch: keys and values share a convolution",
+    .traits = {"no", "overlapping (convolution)", "convolution", "yes"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

@@ -348,6 +348,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_efficientnet_lite = {
     .name = "efficientnet_lite",
     .about = "EfficientNet-Lite 0 to 4 (rangilyu, lukemelas, timm): inverted residuals, ReLU6",
+    .traits = {"no", "overlapping (convolution)", "none", "yes"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

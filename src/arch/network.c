@@ -426,6 +426,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_network = {
     .name = "network",
     .about = "a network of layers and blocks of all families, laid out in the config",
+    .traits = {"by its layers", "by its layers", "by its layers", "by its layers"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

@@ -181,6 +181,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_pvt = {
     .name = "pvt",
     .about = "PVT (whai362, Hugging Face pvt): pyramid with spatial-reduction attention",
+    .traits = {"yes", "non-overlapping", "spatial reduction", "yes"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

@@ -170,6 +170,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_pvt_v2 = {
     .name = "pvt_v2",
     .about = "PVT v2 (whai362, timm, Hugging Face pvt_v2): overlapping embeddings, convolutions in the MLP",
+    .traits = {"no", "overlapping (convolution)", "spatial reduction", "yes"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

@@ -302,6 +302,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_t2t_vit = {
     .name = "t2t_vit",
     .about = "T2T-ViT (yitu, vit_pytorch): windows of windows become tokens",
+    .traits = {"yes", "overlapping (concatenated)", "linear", "partly (tokenisation)"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

@@ -276,6 +276,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_tnt = {
     .name = "tnt",
     .about = "TNT (huawei-noah, timm): transformers within patches, inside a transformer of patches",
+    .traits = {"yes", "non-overlapping (patch + pixel)", "linear", "no"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

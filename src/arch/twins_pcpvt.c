@@ -92,6 +92,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_twins_pcpvt = {
     .name = "twins_pcpvt",
     .about = "Twins-PCPVT (Meituan-AutoML, timm): PVT with conditional positional encoding",
+    .traits = {"no (with a generator)", "non-overlapping", "spatial reduction", "yes"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

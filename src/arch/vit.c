@@ -539,6 +539,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_vit = {
     .name = "vit",
     .about = "ViT and DeiT (vit_pytorch, timm, facebook/deit, Hugging Face vit and deit)",
+    .traits = {"yes", "non-overlapping", "linear", "no"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

@@ -379,6 +379,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 const cvt_arch cvt_arch_vit_efficient = {
     .name = "vit_efficient",
     .about = "efficient ViT (vit_pytorch): Nystrom landmark attention, or an x-transformers encoder",
+    .traits = {"yes", "non-overlapping", "linear", "no"},
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,

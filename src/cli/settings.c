@@ -93,8 +93,13 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "FORMAT", .choices = CHOICES("text", "json", "csv"), .initial = "text", .help = "form of the table"},
     {.commands = CVT_CMD_BENCH, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
      .argument = "FORMAT", .choices = CHOICES("text", "json"), .initial = "text", .help = "form of the report"},
+    {.commands = CVT_CMD_LIST, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
+     .argument = "FORMAT", .choices = CHOICES("text", "json"), .initial = "text", .help = "form of the list"},
     {.commands = CVT_CMD_SUMMARY, .name = "style", .kind = CVT_OPT_CHOICE, .target = FIELD(style), .argument = "STYLE",
      .choices = CHOICES("cvt", "torchsummary"), .initial = "cvt", .help = "rows"},
+
+    {.commands = CVT_CMD_SUMMARY, .name = "depth", .kind = CVT_OPT_INTEGER, .target = FIELD(depth), .argument = "N",
+     .least = 1, .most = 100, .help = "fold the layers below N names of their path into one row"},
 
     /* convert, init */
     {.commands = CVT_CMD_CONVERT, .name = "dtype", .kind = CVT_OPT_CHOICE, .target = FIELD(dtype), .argument = "TYPE",

@@ -49,7 +49,7 @@ typedef struct cvt_settings {
     /* what comes out */
     const char *output, *format, *style;
     cvt_opt_list taps;
-    int64_t top_k;
+    int64_t top_k, depth; /* depth 0: not given */
 
     /* embed, attend */
     const char *tap, *layer, *head, *class_name;

@@ -6,9 +6,10 @@
  * row are found in the graph, not by names. */
 #include <stdlib.h>
 
+#include "graph/source.h"
 #include "model/model.h"
-#include "ops/precision.h"
 #include "ops/ops.h"
+#include "ops/precision.h"
 
 /* What the class activation maps of a model are made of. */
 typedef struct head {

@@ -64,6 +64,14 @@ int64_t cvt_model_macs(const cvt_model *m) {
     return n;
 }
 
+int64_t cvt_model_bytes(const cvt_model *m) {
+    const cvt_weights *weights = m->files.weights;
+    if (!weights) return (int64_t)sizeof(float) * (cvt_model_parameters(m) + cvt_model_buffers(m));
+    int64_t n = 0;
+    for (size_t i = 0; i < cvt_weights_count(weights); i++) n += (int64_t)cvt_weights_at(weights, i)->bytes;
+    return n;
+}
+
 const char *cvt_model_label(const cvt_model *m, int i) {
     return m->labels && i >= 0 && i < m->n_labels ? m->labels[i] : NULL;
 }

@@ -1,0 +1,193 @@
+/* text_table.c - tables for people, within the width of a terminal. A column of names or words gives way first where it
+ * is the widest; what is left is shared by all that can give way. */
+#include "cli/text_table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "report/record.h"
+
+enum { MOST_WIDTH = 10000, NO_TERMINAL_SAYS = 80, NAME_WELL = 16 };
+
+int cvt_terminal_width(void) {
+    struct winsize size;
+    if (!isatty(STDOUT_FILENO)) return 0;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    const char *columns = getenv("COLUMNS");
+    const long n = columns ? strtol(columns, NULL, 10) : 0;
+    return n > 0 && n <= MOST_WIDTH ? (int)n : NO_TERMINAL_SAYS;
+}
+
+void cvt_text_table_add(cvt_text_table *table, const char *format, ...) {
+    char *text = NULL;
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    const int n = vsnprintf(NULL, 0, format, args);
+    if (n >= 0) text = malloc((size_t)n + 1);
+    if (text) vsnprintf(text, (size_t)n + 1, format, again);
+    va_end(again);
+    va_end(args);
+    if (text)
+        cvt_record_escape(&table->cells, text);
+    else
+        table->cells.failed = true;
+    cvt_str_append(&table->cells, "", 1);
+    free(text);
+    table->n_cells++;
+}
+
+/* ---- text in columns of a terminal ----------------------------------------------------------------------------- */
+
+/* Where the character behind this one begins. The text is UTF-8. */
+static const char *next_character(const char *at) {
+    do at++;
+    while ((*at & 0xc0) == 0x80);
+    return at;
+}
+
+/* How many characters the first n bytes are. */
+static int count(const char *text, size_t n) {
+    int characters = 0;
+    for (const char *at = text; at < text + n && *at; at = next_character(at)) characters++;
+    return characters;
+}
+
+/* The bytes of the first characters. */
+static size_t bytes_of(const char *text, int characters) {
+    const char *at = text;
+    for (; *at && characters > 0; characters--) at = next_character(at);
+    return (size_t)(at - text);
+}
+
+/* Appends the first n bytes of text in a column of this width. */
+static void append_padded(cvt_str *to, const char *text, size_t n, int width, bool right) {
+    const int gap = cvt_max_int(width - count(text, n), 0);
+    if (right) cvt_str_print(to, "%*s", gap, "");
+    cvt_str_append(to, text, n);
+    if (!right) cvt_str_print(to, "%*s", gap, "");
+}
+
+/* The longest part of the text that is no wider, broken behind a word; of a word that is wider, what fits. */
+static size_t first_line(const char *text, int width) {
+    size_t line = 0;
+    for (size_t at = 0; text[at];) {
+        at += strspn(text + at, " ");
+        at += strcspn(text + at, " ");
+        if (count(text, at) > width) break;
+        line = at;
+    }
+    return line ? line : bytes_of(text, width);
+}
+
+static int widest_word(const char *text) {
+    int widest = 0;
+    while (*text) {
+        const size_t n = strcspn(text, " ");
+        widest = cvt_max_int(widest, count(text, n));
+        text += n + strspn(text + n, " ");
+    }
+    return widest;
+}
+
+static void append_shortened(cvt_str *to, const char *text, int width) {
+    static const char dots[] = "...";
+    const int all = count(text, strlen(text)), kept = width - (int)strlen(dots), front = kept / 2;
+    cvt_str_append(to, text, bytes_of(text, front));
+    cvt_str_print(to, "%s%s", dots, text + bytes_of(text, all - (kept - front)));
+}
+
+/* ---- widths ---------------------------------------------------------------------------------------------------- */
+
+/* well: to what a column may shrink and still be read well; least: what it never falls below. */
+typedef struct widths {
+    int now[CVT_TEXT_TABLE_COLUMNS], well[CVT_TEXT_TABLE_COLUMNS], least[CVT_TEXT_TABLE_COLUMNS];
+    bool titled;
+} widths;
+
+static void fit_cell(widths *w, const cvt_column *column, int i, const char *text) {
+    const int whole = count(text, strlen(text));
+    int well = whole;
+    if (column->kind == CVT_CELL_NAME) well = cvt_min_int(whole, NAME_WELL);
+    if (column->kind == CVT_CELL_WORDS) well = widest_word(text);
+    const bool gives = column->kind == CVT_CELL_NAME || column->kind == CVT_CELL_WORDS;
+    w->now[i] = cvt_max_int(w->now[i], whole);
+    w->well[i] = cvt_max_int(w->well[i], well);
+    w->least[i] = cvt_max_int(w->least[i], gives ? cvt_min_int(well, CVT_TEXT_TABLE_LEAST) : whole);
+}
+
+static widths measure(const cvt_text_table *t) {
+    widths w = {0};
+    const char *cell = t->cells.data;
+    for (int i = 0; i < t->n_columns; i++) {
+        /* a title may be broken as words are, whatever its column holds */
+        const cvt_column title = {"", CVT_CELL_WORDS};
+        fit_cell(&w, &title, i, t->columns[i].title);
+        w.titled = w.titled || *t->columns[i].title;
+    }
+    for (size_t i = 0; i < t->n_cells; i++, cell += strlen(cell) + 1)
+        fit_cell(&w, &t->columns[i % (size_t)t->n_columns], (int)(i % (size_t)t->n_columns), cell);
+    return w;
+}
+
+/* Takes from the widest column that can give way, until all fit or none can. */
+static void shrink(widths *w, const int *least, int n, int width) {
+    int all = CVT_TEXT_TABLE_GAP * (n - 1);
+    for (int i = 0; i < n; i++) all += w->now[i];
+    while (all > width) {
+        int widest = -1;
+        for (int i = 0; i < n; i++)
+            if (w->now[i] > least[i] && (widest < 0 || w->now[i] > w->now[widest])) widest = i;
+        if (widest < 0) return;
+        w->now[widest]--;
+        all--;
+    }
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------ */
+
+/* One line of a row; rest[i] is what is still to be said of cell i. Returns whether anything is left. */
+static bool print_line(cvt_str *to, const cvt_text_table *t, const widths *w, const char **rest, bool titles) {
+    bool left = false;
+    const size_t start = to->size;
+    for (int i = 0; i < t->n_columns; i++) {
+        const cvt_cell_kind kind = t->columns[i].kind;
+        const bool broken = titles || kind == CVT_CELL_WORDS, right = kind == CVT_CELL_NUMBER;
+        const size_t all = strlen(rest[i]), n = broken ? first_line(rest[i], w->now[i]) : all;
+        if (!broken && count(rest[i], all) > w->now[i])
+            append_shortened(to, rest[i], w->now[i]);
+        else
+            append_padded(to, rest[i], n, w->now[i], right);
+        cvt_str_print(to, "%*s", CVT_TEXT_TABLE_GAP, "");
+        rest[i] += n + strspn(rest[i] + n, " ");
+        left = left || *rest[i];
+    }
+    while (to->size > start && to->data[to->size - 1] == ' ') to->size--;
+    cvt_str_print(to, "\n");
+    return left;
+}
+
+void cvt_text_table_print(cvt_text_table *t, int width, cvt_str *to) {
+    const char *rest[CVT_TEXT_TABLE_COLUMNS], *cell = t->cells.data;
+    if (t->cells.failed) to->failed = true;
+    if (!to->failed) {
+        widths w = measure(t);
+        if (width > 0) shrink(&w, w.well, t->n_columns, width);
+        if (width > 0) shrink(&w, w.least, t->n_columns, width);
+        for (int i = 0; i < t->n_columns; i++) rest[i] = t->columns[i].title;
+        while (w.titled && print_line(to, t, &w, rest, true) && !to->failed) {
+        }
+        for (size_t row = 0; row < t->n_cells && !to->failed; row += (size_t)t->n_columns) {
+            for (int i = 0; i < t->n_columns; i++, cell += strlen(cell) + 1) rest[i] = cell;
+            while (print_line(to, t, &w, rest, false) && !to->failed) {
+            }
+        }
+    }
+    cvt_str_free(&t->cells);
+    *t = (cvt_text_table){.columns = t->columns, .n_columns = t->n_columns};
+}
