@@ -51,7 +51,7 @@ report "lines stay under 130 columns" "$(find src -name '*.[ch]' -exec awk 'leng
 report "every file says what it owns" "$(find src -name '*.[ch]' -exec awk 'FNR == 1 && !/^\/\*/ {print FILENAME}' {} +)"
 report "nothing is left for later or switched off" "$(grep -nE '#if 0|\b(TODO|FIXME|XXX|HACK)\b' -r src tests/*.[ch] tests/*.py)"
 report "the top level holds what it should" \
-    "$(git ls-files 2>/dev/null | cut -d/ -f1 | sort -u | grep -vE '^(src|man|configs|models|tests|training|examples|Makefile|README.md|\..*)$')"
+    "$(git ls-files 2>/dev/null | cut -d/ -f1 | sort -u | grep -vE '^(src|man|docs|configs|models|tests|bench|training|examples|Makefile|LICENSE|[A-Z]+\.md|\..*)$')"
 report "no registry's host, no path of one machine" \
     "$(git ls-files 2>/dev/null | grep -v '^tests/test_house.sh$' | xargs grep -lE 'pypi\.org|pythonhosted|deb\.debian|npmjs|/work/|/tmp/o/' 2>/dev/null)"
 if command -v shellcheck >/dev/null 2>&1; then
