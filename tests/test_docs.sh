@@ -1,0 +1,73 @@
+#!/bin/sh
+# test_docs.sh - what the pages say of the program: the numbers in the tables of docs/models.md are those that cvt
+# summary counts, every config has its row, timm's names are known, and links lead to files.
+# Prints "ok NAME" or "not ok NAME: why" a case.
+# CVT: the program.
+set -u
+tests=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$tests")
+program=$(realpath "${CVT:-$root/cvt}")
+# shellcheck source=tests/case.sh
+. "$tests/case.sh"
+case ${CVT_BUILD:-} in sanitized) echo "skip docs: the numbers are the same in every build" && exit 0 ;; esac
+models=$root/docs/models.md
+
+# inputs CONFIG: of a network, from its config: "8 x 32 x 80 and 8 x 16 x 40"
+inputs() {
+    sed -n -E 's/.*"channels": ([0-9]+), "size": ([0-9]+)[^0-9]*$/\1 x \2 x \2/p
+        s/.*"channels": ([0-9]+), "size": \[([0-9]+), ([0-9]+)\].*/\1 x \2 x \3/p' "$1" |
+        sed '2,$s/^/and /' | tr '\n' ' '
+}
+
+# counted CONFIG: "PARAMETERS | GMACs | CLASSES | INPUT" as the program has them. Classes are the length of the last
+# row's output, which is a list of logits, or "-" where it is anything else.
+counted() {
+    "$program" summary -c "$1" >"$work/text" && "$program" summary -f json -c "$1" >"$work/json" || return 1
+    input=$(sed -n 's/^[a-z0-9_]*, input //p' "$work/text")
+    [ -n "$input" ] || input=$(inputs "$1" | sed 's/ $//')
+    classes=$(grep '^{"name".*"macs"' "$work/json" | tail -n 1 | sed -E 's/.*"shape":\[([0-9]+)\].*/\1/; /^\{/s/.*/-/')
+    parameters=$(sed -n -E 's/^parameters +//p' "$work/text")
+    macs=$(sed -n -E 's/^MACs +//p' "$work/text" | tr -d ,)
+    echo "$parameters | $(awk "BEGIN {printf \"%.3f\", $macs / 1e9}") | $classes | $input"
+}
+
+# preset NAME: a config that says no more than timm's name of an architecture
+preset() { echo "{\"architecture\": \"$1\"}" >"$work/timm.json"; }
+
+# rows CELLS: the tables' rows of so many cells, without what frames them
+rows() { awk -F ' *[|] *' -v cells="$1" 'NF == cells + 2 && !/^\| (config|timm) \|/ && !/---/' "$models" | tr -d '`'; }
+cell() { echo "$1" | awk -F ' *[|] *' -v n="$(($2 + 1))" '{print $n}'; }
+
+rows 7 >"$work/configs"
+while read -r row; do
+    name=$(cell "$row" 1)
+    said=$(echo "$row" | awk -F ' *[|] *' '{print $3 " | " $4 " | " $5 " | " $6}')
+    equal "$name" "$said" "$(counted "$root/configs/$name.json")"
+    for timm in $(cell "$row" 7 | tr -d ,); do
+        preset "$timm"
+        counted "$work/timm.json" >"$work/counts"
+        equal "timm's $timm has the parameters of $name" "$(cell "$row" 2)" "$(cut -d ' ' -f 1 "$work/counts")"
+    done
+done <"$work/configs"
+rows 6 >"$work/presets"
+check "there are further names of timm" [ -s "$work/presets" ]
+while read -r row; do
+    name=$(cell "$row" 1)
+    preset "$name"
+    said=$(echo "$row" | awk -F ' *[|] *' '{print $3 " | " $4 " | " $5 " | " $6}')
+    equal "$name" "$said" "$(counted "$work/timm.json")"
+done <"$work/presets"
+
+awk -F ' *[|] *' '{print $2}' "$work/configs" | sort >"$work/named"
+for config in "$root"/configs/*.json; do basename "$config" .json; done | grep -v '^schema$' | sort >"$work/present"
+same "every config has a row, once" "$work/named" "$work/present"
+
+# broken_links PAGE: the relative links that lead nowhere
+broken_links() {
+    grep -oE '\]\([^)]+\)' "$1" | sed -E 's/^\]\(//; s/\)$//; s/#.*//' | grep -v '^https\?://' | while read -r link; do
+        [ -z "$link" ] || [ -e "$(dirname "$1")/$link" ] || echo "$link"
+    done
+}
+for page in "$root"/README.md "$root"/docs/*.md; do
+    equal "links of $(basename "$page")" "$(broken_links "$page")" ""
+done
