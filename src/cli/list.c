@@ -12,8 +12,8 @@ static void print_model(void *context, const char *name, const char *path) {
 }
 
 int cvt_command_list(cvt_cli *cli, const cvt_settings *settings, char **operands) {
-    (void)settings;
     (void)operands;
+    if (settings->schema) return cvt_list_schema(cli);
     cvt_str text = {0};
     for (int i = 0; cvt_arch_name(i); i++)
         cvt_str_print(&text, "family  %-20s %s\n", cvt_arch_name(i), cvt_arch_about(i));
