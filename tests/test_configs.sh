@@ -344,7 +344,7 @@ vit '"patch_size" = 64 does not divide "image_size" = 32' '"variant": "timm", "i
 vit 'too many patches' '"image_size": 65535, "patch_size": 1'
 vit '"heads" = 4096 of "dim_head" = 65536' '"heads": 4096, "dim_head": 65536'
 vit '"mlp_ratio" = 0.001 leaves no hidden channel' '"mlp_ratio": 0.001'
-vit '"layout" is one of "variant" vit_pytorch' '"variant": "timm", "layout": "a"'
+vit '"layout" is a key of "variant": "vit_pytorch"' '"variant": "timm", "layout": "a"'
 vit '"layout" is "e", must be one of "a", "b", "c", "d"' '"layout": "e"'
 vit '"distilled" needs "variant" timm' '"variant": "vit_pytorch", "distilled": true'
 vit '"class_token" is false' '"variant": "timm", "class_token": false, "global_pool": "token"'
