@@ -68,7 +68,7 @@ static cvt_status read_config(cvt_model *m, const cvt_options *options, cvt_erro
     count_classes(m);
     TRY(read_preprocess(m, error));
     cvt_hints hints = {m->config.dialect, m->config.model_type, m->origin, m->names, m->files.weights};
-    cvt_status status = m->config.arch->resolve(m->config.values, &hints, error);
+    cvt_status status = cvt_config_resolve(&m->config, &hints, error);
     if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
     resolve_size(m, options);
     return cvt_labels_read(m, options, error);

@@ -1,10 +1,11 @@
-/* test_config.c - the key tables of the families, configs/schema.json and man/cvt-config.5 say the same: the same keys,
- * types and ranges, and what the schema allows is read, what it forbids refused with a line that names the key. */
+/* test_config.c - configs/schema.json is what the tables of keys make; man/cvt-config.5 has every key with its range
+ * and its default; what the schema allows is read, what it forbids refused with a line that names the key. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/arch.h"
 #include "arch/layer.h"
+#include "arch/schema.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "test.h"
@@ -173,90 +174,99 @@ static void probe_schema(const char *format, const cvt_json *unresolved) {
         probe(format, "true", true), probe(format, "false", true), probe(format, "0", false);
 }
 
-/* ---- tables against the schema and the manual ---- */
+/* ---- tables against the manual ---- */
 
-static bool same_range(const cvt_json *schema, const char *type, const cvt_key *key) {
-    const char *found = cvt_json_string(cvt_json_get(schema, "type"));
-    double min, max;
-    bool ranged = number_at(schema, "minimum", &min) && number_at(schema, "maximum", &max);
-    return found && strcmp(found, type) == 0 && ranged && min == key->min && max == key->max;
-}
-
-static bool same_choices(const cvt_json *schema, const cvt_key *key) {
-    const cvt_json *v = cvt_json_first(cvt_json_get(schema, "enum"));
-    int i = 0;
-    for (; v && key->choices[i]; v = cvt_json_next(v), i++)
-        if (strcmp(cvt_json_string(v), key->choices[i]) != 0) return false;
-    return !v && !key->choices[i];
-}
-
-static bool is_boolean(const cvt_json *schema) {
-    const char *type = cvt_json_string(cvt_json_get(schema, "type"));
-    return type && strcmp(type, "boolean") == 0;
-}
-
-static bool same_entry(const cvt_json *schema, const cvt_key *key) {
-    switch (key->type) {
-    case CVT_KEY_INT:
-    case CVT_KEY_INTS:
-    case CVT_KEY_SIZE: {
-        const cvt_json *any = cvt_json_get(resolved(schema), "anyOf");
-        return same_range(any ? cvt_json_first(any) : schema, "integer", key);
-    }
-    case CVT_KEY_NUMBER:
-    case CVT_KEY_NUMBERS: return same_range(schema, "number", key);
-    case CVT_KEY_BOOL:
-    case CVT_KEY_FLAG:
-    case CVT_KEY_BOOLS: return is_boolean(schema);
-    case CVT_KEY_CHOICE:
-    case CVT_KEY_CHOICES: return same_choices(schema, key);
-    case CVT_KEY_OBJECT: return cvt_json_get(schema, "properties") != NULL; /* each of its keys by itself */
-    case CVT_KEY_READER: return true;                                       /* by its behaviour only */
-    }
-    return false;
-}
-
-static bool same_key(const cvt_json *schema, const cvt_key *key) {
-    bool list = key->type == CVT_KEY_INTS || key->type == CVT_KEY_NUMBERS || key->type == CVT_KEY_BOOLS ||
-                key->type == CVT_KEY_CHOICES;
-    if (!schema || !list) return schema && same_entry(schema, key);
-    double least, most;
-    bool sized = number_at(schema, "minItems", &least) && number_at(schema, "maxItems", &most);
-    return sized && least == 1 && most == CVT_MAX_LIST && same_entry(cvt_json_get(schema, "items"), key);
-}
-
-/* Has the manual an item for the key, under the heading of the family (NULL: of all layers)? */
-static bool in_manual(const char *manual, const char *family, const char *key) {
+/* The text of the manual's item for the key, under the heading of the family (NULL: of all layers), in one line without
+ * markup; "" if there is none. */
+static void read_item(cvt_str *to, const char *manual, const char *family, const char *key) {
     cvt_str heading = {0}, item = {0};
+    cvt_str_clear(to);
+    cvt_str_append(to, "", 0);
     cvt_str_print(&heading, family ? "\n.Ss %s\n" : "\n.Sh LAYERS\n", family);
     cvt_str_print(&item, "\n.It Va %s", key);
     const char *at = strstr(manual, heading.data);
     bool found = false;
-    while (at && !found && (at = strstr(at + 1, "\n.")) && strncmp(at, "\n.Ss", 5) != 0 && strncmp(at, "\n.Sh", 5) != 0)
+    while (at && !found && (at = strstr(at + 1, "\n.")) && strncmp(at, "\n.Ss", 4) != 0 && strncmp(at, "\n.Sh", 4) != 0)
         found = strncmp(at, item.data, item.size) == 0 && strchr(" \n", at[item.size]);
+    const char *end = found ? at + item.size : NULL;
+    for (const char *c = end; c && *c; c++) {
+        if (!to->size && !strncmp(c, "\n.It Va", 7)) { /* one text for several keys */
+            c += 1 + strcspn(c + 1, "\n") - 1;
+            continue;
+        }
+        if (*c == '\n' && (!strncmp(c, "\n.It Va", 7) || !strncmp(c, "\n.Ss", 4) || !strncmp(c, "\n.Sh", 4))) break;
+        if (*c == '\n' && c[1] == '.') c += 3; /* .Li: the words behind count */
+        if (strncmp(c, "\\(dq", 4) == 0) {
+            cvt_str_append(to, "\"", 1);
+            c += 3;
+        } else {
+            cvt_str_append(to, *c == '\n' ? " " : c, 1);
+        }
+    }
     cvt_str_free(&heading);
     cvt_str_free(&item);
+}
+
+static bool in_manual(const char *manual, const char *family, const char *key) {
+    cvt_str text = {0};
+    read_item(&text, manual, family, key);
+    bool found = text.size > 0;
+    cvt_str_free(&text);
     return found;
 }
 
-/* path: of the object that has the keys. Returns how many there are. */
-static size_t test_keys(const cvt_key *keys, const cvt_json *properties, const char *path, const char *family,
-                        const char *manual) {
+/* What the item lacks, of range, default or the other name of the key; "" if nothing. */
+static void find_lack(cvt_str *lack, const cvt_key *keys, const cvt_key *key, bool stage, const char *item) {
+    const cvt_key *row = cvt_key_row(keys, key);
+    cvt_str_clear(lack);
+    cvt_str_append(lack, "", 0);
+    if (!*item) cvt_str_print(lack, "the item");
+    if (key->same) {
+        if (!strstr(item, key->same)) cvt_str_print(lack, "the name %s", key->same);
+        return;
+    }
+    if (strstr(item, "he same as")) return; /* another key's item says it */
+    char range[64], value[256];
+    snprintf(range, sizeof range, "%.10g to %.10g", row->min, row->max);
+    if (row->max > row->min && !strstr(item, range)) cvt_str_print(lack, " the range %s", range);
+    const char *text = stage && row->stage_initial ? row->stage_initial : row->initial;
+    if (!text) return;
+    bool entry = stage && !row->stage_initial && *text == '[';
+    bool word = row->type == CVT_KEY_CHOICE || (entry && row->type == CVT_KEY_CHOICES);
+    if (entry) text += strcspn(text, ",") + 2;
+    size_t n = entry ? strcspn(text, ",]") : strlen(text);
+    snprintf(value, sizeof value, "%.*s", (int)n - 2 * word, text + word);
+    for (char *c = value; *c; c++) *c = *c == '\'' ? '"' : *c;
+    const char *at = strstr(item, "efault");
+    while (at && !strstr(at, value)) at = strstr(at + 1, "efault");
+    if (!at && !(word && strstr(item, value))) cvt_str_print(lack, " the default %s", value);
+}
+
+/* path: of the object that has the keys; heading: in the manual. Returns how many there are. */
+static size_t test_keys(const cvt_key *keys, bool stage, const char *path, const char *heading, const char *manual) {
     size_t n = 0;
     char name[256];
-    for (const cvt_key *k = keys; k->name; k++, n++) {
-        const cvt_json *p = cvt_json_get(properties, k->name);
-        snprintf(name, sizeof name, "schema.json has %s.%s as the table has it", path, k->name);
-        test_case(same_key(p, k), name, p ? "type, range or length differ" : "it is not there");
-        snprintf(name, sizeof name, "cvt-config(5) has %s.%s", path, k->name);
-        test_case(in_manual(manual, family, k->name), name, "no .It Va under .Ss %s", family);
+    cvt_str item = {0}, lack = {0};
+    for (const cvt_key *k = keys; k && k->name; k++) {
+        if (stage && !k->stage) continue;
+        n++;
+        bool there = !k->same;
+        for (const cvt_key *row = keys; row->name && !there; row++) there = !strcmp(row->name, k->same) && !row->same;
+        snprintf(name, sizeof name, "%s.%s stands for a key", path, k->name);
+        if (!there) {
+            test_case(false, name, "there is no %s", k->same);
+            continue;
+        }
+        read_item(&item, manual, heading, k->name);
+        find_lack(&lack, keys, k, stage, item.data);
+        snprintf(name, sizeof name, "cvt-config(5) has %s.%s as the table has it", path, k->name);
+        test_case(lack.size == 0, name, "it lacks %s", lack.data);
         if (k->type != CVT_KEY_OBJECT) continue;
-        const cvt_json *inner = cvt_json_get(p, "properties");
         snprintf(name, sizeof name, "%s.%s", path, k->name);
-        size_t members = test_keys(k->keys, inner, name, family, manual);
-        test_case(cvt_json_size(inner) == members, name, "%zu keys, schema.json has %zu", members,
-                  cvt_json_size(inner));
+        test_keys(k->keys, false, name, heading, manual);
     }
+    cvt_str_free(&item);
+    cvt_str_free(&lack);
     return n;
 }
 
@@ -264,7 +274,7 @@ static void test_family(const cvt_arch *arch, const char *manual) {
     const cvt_json *properties =
         cvt_json_get(cvt_json_get(cvt_json_get(schema_root, "$defs"), arch->name), "properties");
     char name[256], format[256];
-    size_t n = test_keys(arch->keys, properties, arch->name, arch->name, manual);
+    size_t n = test_keys(arch->keys, false, arch->name, arch->name, manual);
     for (size_t i = 0; i < FRAME; i++) {
         snprintf(name, sizeof name, "schema.json and cvt-config(5) have %s of %s", frame[i], arch->name);
         bool there = cvt_json_get(properties, frame[i]) && in_manual(manual, "Keys of every family", frame[i]);
@@ -295,13 +305,10 @@ static void test_layer(const cvt_layer *layer, const char *manual) {
     snprintf(name, sizeof name, "layer_%s", layer->type);
     snprintf(heading, sizeof heading, "Layer %s", layer->type);
     const cvt_json *properties = cvt_json_get(cvt_json_get(cvt_json_get(schema_root, "$defs"), name), "properties");
-    size_t n = MEMBERS;
+    size_t n = MEMBERS + test_keys(layer->keys, layer->stage, name, heading, manual);
     int before = test_failures;
-    for (const cvt_key *k = layer->keys; k && k->name; k++, n++) {
+    for (const cvt_key *k = layer->keys; k && k->name; k++) {
         const cvt_json *p = cvt_json_get(properties, k->name);
-        snprintf(name, sizeof name, "schema.json and cvt-config(5) have %s of layer %s", k->name, layer->type);
-        bool right = p && same_key(p, k) && in_manual(manual, heading, k->name);
-        test_case(right, name, "type, range or length differ, or it is missing");
         key_of_probe = k->name;
         snprintf(format, sizeof format, "{\"arch\": \"network\", \"layers\": [{\"type\": \"%s\", \"%s\": %%s}]}",
                  layer->type, k->name);
@@ -328,6 +335,11 @@ int main(void) {
     cvt_status status = cvt_json_parse(&document, (const char *)schema.data, schema.size, "schema.json", &error);
     if (!test_case(status == CVT_OK, "schema.json is JSON", "%s", error.message)) return test_end();
     schema_root = cvt_json_root(document);
+    cvt_str made = {0};
+    cvt_schema_print(&made);
+    test_case(made.size == schema.size && memcmp(made.data, schema.data, made.size) == 0,
+              "configs/schema.json is what the tables make", "cvt list --schema >configs/schema.json");
+    cvt_str_free(&made);
     cvt_str text = {0};
     cvt_str_append(&text, (const char *)manual.data, manual.size);
     for (int i = 0; cvt_arch_at(i); i++) test_family(cvt_arch_at(i), text.data);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/str.h"
+#include "base/nearest.h"
 
 #define FAMILY(symbol) extern const cvt_arch symbol;
 #include "arch/arch.def"
@@ -63,6 +63,8 @@ bool cvt_hints_from(const cvt_hints *hints, const char *dialect) {
     return hints->origin && strcmp(hints->origin->name, dialect) == 0;
 }
 
+enum { NEAR = 8 }; /* edits from a name that somebody may have meant */
+
 /* Keys that every dialect knows beside the family's own. */
 static const char *const native_frame[] = {"arch", "input_size", "preprocess", "labels", "comment", NULL};
 
@@ -71,9 +73,21 @@ static const cvt_key native_keys[] = {
     {0},
 };
 
+/* Members of a document by the family's keys. */
+static cvt_status read_keys(cvt_config *c, const cvt_json *object, bool strict, const char *const *except,
+                            const char *origin, cvt_error *error) {
+    cvt_reading how = {.keys = c->arch->keys,
+                       .strict = strict,
+                       .except = except,
+                       .origin = origin,
+                       .given = &cvt_config_base(c)->given};
+    return cvt_config_read(c->values, &how, object, error);
+}
+
 static cvt_status read_native(cvt_config *c, const cvt_json *root, const char *origin, cvt_error *error) {
-    TRY(cvt_config_read(c->values, native_keys, root, false, NULL, origin, error));
-    TRY(cvt_config_read(c->values, c->arch->keys, root, true, native_frame, origin, error));
+    cvt_reading how = {.keys = native_keys, .origin = origin};
+    TRY(cvt_config_read(c->values, &how, root, error));
+    TRY(read_keys(c, root, true, native_frame, origin, error));
     const cvt_json *document = cvt_json_get(root, "preprocess");
     if (!document) return CVT_OK;
     cvt_preprocess_spec *preprocess = &cvt_config_base(c)->preprocess;
@@ -87,12 +101,12 @@ static cvt_status read_hf(cvt_config *c, const cvt_json *root, const char *origi
     if (labels && cvt_json_kind_of(labels) != CVT_JSON_OBJECT)
         return cvt_fail(error, CVT_CONFIG, "%s: \"id2label\" must be an object", origin);
     if (labels) cvt_config_base(c)->classes = (int)cvt_json_size(labels);
-    return cvt_config_read(c->values, c->arch->keys, root, false, NULL, origin, error);
+    return read_keys(c, root, false, NULL, origin, error);
 }
 
 static cvt_status read_preset(cvt_config *c, const cvt_preset *preset, cvt_error *error) {
     cvt_json_document *document;
-    TRY(cvt_json_parse(&document, preset->config, strlen(preset->config), preset->name, error));
+    TRY(cvt_config_parse(&document, preset->config, preset->name, error));
     cvt_status status = read_native(c, cvt_json_root(document), preset->name, error);
     cvt_json_free(document);
     return status;
@@ -129,24 +143,31 @@ static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_j
     cvt_base *base = cvt_config_base(c);
     base->headless = is_headless(c, root);
     const char *const except[] = {base->headless ? "num_classes" : NULL, NULL};
-    if (args) TRY(cvt_config_read(c->values, c->arch->keys, args, false, except, origin, error));
-    TRY(cvt_config_read(c->values, c->arch->keys, root, false, except, origin, error));
+    if (args) TRY(read_keys(c, args, false, except, origin, error));
+    TRY(read_keys(c, root, false, except, origin, error));
     if (!pretrained && is_flat(root)) pretrained = root;
     if (!pretrained) return CVT_OK;
     return cvt_preprocess_read_timm(&base->preprocess, pretrained, base->channels, false, origin, error);
 }
 
-static cvt_status unknown(const char *key, const char *value, const char *origin, cvt_error *error) {
-    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here; `cvt list` shows what is",
-                    origin, key, value);
+static cvt_status unknown(const char *key, const cvt_nearest *nearest, const char *origin, cvt_error *error) {
+    const char *what = nearest->wanted;
+    if (!nearest->name)
+        return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here; `cvt list` shows what is",
+                        origin, key, what);
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here; did you mean \"%s\"?", origin,
+                    key, what, nearest->name);
 }
 
 static cvt_status prepare(cvt_config *c, const cvt_arch *arch, cvt_config_dialect dialect, cvt_arena *arena,
                           cvt_error *error) {
     *c = (cvt_config){.arch = arch, .dialect = dialect, .values = cvt_arena_alloc(arena, arch->config_size)};
     if (!c->values) return cvt_fail_memory(error);
-    arch->defaults(c->values);
-    cvt_config_base(c)->arena = arena;
+    if (arch->defaults) arch->defaults(c->values);
+    TRY(cvt_config_defaults(c->values, arch->keys, false, error));
+    cvt_base *base = cvt_config_base(c);
+    base->arena = arena;
+    base->given = (cvt_given){.keys = arch->keys, .dialect = dialect};
     return CVT_OK;
 }
 
@@ -154,40 +175,46 @@ static cvt_status open_native(cvt_config *c, const cvt_json *root, const char *o
                               cvt_error *error) {
     const char *name = cvt_json_string(cvt_json_get(root, "arch"));
     if (!name) return cvt_fail(error, CVT_CONFIG, "%s: \"arch\" must be a string", origin);
+    cvt_nearest nearest = cvt_nearest_to(name, NEAR);
     for (int i = 0; families[i]; i++) {
+        cvt_nearest_try(&nearest, families[i]->name);
         if (strcmp(families[i]->name, name) != 0) continue;
         TRY(prepare(c, families[i], CVT_CONFIG_NATIVE, arena, error));
         return read_native(c, root, origin, error);
     }
-    return unknown("arch", name, origin, error);
+    return unknown("arch", &nearest, origin, error);
 }
 
 static cvt_status open_hf(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena, cvt_error *error) {
     const char *type = cvt_json_string(cvt_json_get(root, "model_type"));
     if (!type) return cvt_fail(error, CVT_CONFIG, "%s: \"model_type\" must be a string", origin);
+    cvt_nearest nearest = cvt_nearest_to(type, NEAR);
     for (int i = 0; families[i]; i++) {
         for (const char *const *t = families[i]->hf_types; t && *t; t++) {
+            cvt_nearest_try(&nearest, *t);
             if (strcmp(*t, type) != 0) continue;
             TRY(prepare(c, families[i], CVT_CONFIG_HF, arena, error));
             c->model_type = *t;
             return read_hf(c, root, origin, error);
         }
     }
-    return unknown("model_type", type, origin, error);
+    return unknown("model_type", &nearest, origin, error);
 }
 
 static cvt_status open_timm(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena,
                             cvt_error *error) {
     const char *name = cvt_json_string(cvt_json_get(root, "architecture"));
     if (!name) return cvt_fail(error, CVT_CONFIG, "%s: \"architecture\" must be a string", origin);
+    cvt_nearest nearest = cvt_nearest_to(name, NEAR);
     for (int i = 0; families[i]; i++) {
         for (const cvt_preset *p = families[i]->presets; p && p->name; p++) {
+            cvt_nearest_try(&nearest, p->name);
             if (strcmp(p->name, name) != 0) continue;
             TRY(prepare(c, families[i], CVT_CONFIG_TIMM, arena, error));
             return read_timm(c, p, root, origin, error);
         }
     }
-    return unknown("architecture", name, origin, error);
+    return unknown("architecture", &nearest, origin, error);
 }
 
 cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *origin, cvt_arena *arena,
@@ -199,4 +226,20 @@ cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *or
     return cvt_fail(error, CVT_CONFIG,
                     "%s: has none of \"arch\" (native), \"model_type\" (Hugging Face), \"architecture\" (timm)",
                     origin);
+}
+
+cvt_status cvt_config_resolve(const cvt_config *config, const cvt_hints *hints, cvt_error *error) {
+    const cvt_arch *arch = config->arch;
+    cvt_base *base = cvt_config_base(config);
+    bool hf = hints->config == CVT_CONFIG_HF && arch->hf_classes;
+    if (!base->classes) base->classes = hf ? arch->hf_classes : arch->classes;
+    TRY(cvt_check_required(&base->given, error));
+    if (arch->resolve) TRY(arch->resolve(config->values, hints, error));
+    if (base->preprocess.given) return CVT_OK;
+    int size = arch->preprocess.size ? arch->preprocess.size : base->size[0];
+    if (arch->preprocess_of)
+        base->preprocess = arch->preprocess_of(config->values, hints);
+    else if (arch->preprocess.crop_pct > 0)
+        base->preprocess = cvt_preprocess_default(arch->preprocess.kind, size, arch->preprocess.crop_pct);
+    return CVT_OK;
 }

@@ -1,7 +1,8 @@
 /* arch.h - a family of architectures: one file in arch/ and one line in arch.def.
  *
- * A family brings a config struct that begins with cvt_base, a table of its keys under their upstream names, a builder
- * that reads like the forward pass, and the tables of names its weights go by. */
+ * A family brings a config struct that begins with cvt_base, a table of its keys under their upstream names with their
+ * defaults (config.h), tables of the names its weights go by (names.h), a resolve() for what keys mean together and
+ * what the weights tell, and a builder that reads like the forward pass. */
 #ifndef CVT_ARCH_ARCH_H
 #define CVT_ARCH_ARCH_H
 
@@ -13,6 +14,7 @@
 /* What every config has. 0 in size or classes: not said; resolved later. */
 enum { CVT_MAX_INPUTS = 8 };
 typedef struct cvt_base {
+    cvt_given given;              /* which keys the file has; asked with GIVEN and NAMED of keys.h */
     int size[2];                  /* input height, width */
     int asked[CVT_MAX_INPUTS][2]; /* what the caller wants of each input; 0: nothing. size[] knows it already */
     int channels, classes;
@@ -21,12 +23,10 @@ typedef struct cvt_base {
     cvt_preprocess_spec preprocess;
 } cvt_base;
 
-/* A name of timm's registry and what it stands for, in keys of the native dialect. */
+/* A name of timm's registry and what it stands for, in keys of the native dialect: JSON in which ' stands for ". */
 typedef struct cvt_preset {
     const char *name, *config;
 } cvt_preset;
-
-typedef enum cvt_config_dialect { CVT_CONFIG_NATIVE, CVT_CONFIG_HF, CVT_CONFIG_TIMM } cvt_config_dialect;
 
 /* What a family may go by where its config says nothing. */
 typedef struct cvt_hints {
@@ -49,14 +49,26 @@ typedef struct cvt_arch {
     const char *about; /* one line for `cvt list` */
     cvt_arch_traits traits;
     size_t config_size;
-    void (*defaults)(void *config);
-    const cvt_key *keys;         /* of all config dialects */
-    const char *const *hf_types; /* values of Hugging Face's model_type, ends with NULL; or NULL */
-    const cvt_preset *presets;   /* ends with name NULL, or NULL */
+    void (*defaults)(void *config); /* NULL: those of the keys alone */
+    const cvt_key *keys;            /* of all config dialects */
+    const char *const *hf_types;    /* values of Hugging Face's model_type, ends with NULL; or NULL */
+    const cvt_preset *presets;      /* ends with name NULL, or NULL */
+    int classes;                    /* where neither config nor weights say how many; 0: resolve() finds that out */
+    int hf_classes;                 /* the same for a Hugging Face config; 0: as classes */
+    /* How pictures are prepared where no file says it: as the function says, else as the brief. crop_pct 0: resolve()
+     * says it. size 0: the size of the input. */
+    cvt_preprocess_spec (*preprocess_of)(const void *config, const cvt_hints *hints);
+    struct {
+        cvt_preprocess_kind kind;
+        int size;
+        double crop_pct;
+    } preprocess;
     const cvt_dialect *dialects; /* of the weights; native first; ends with name NULL */
+    const char *schema;          /* further members of its object in the schema; NULL: none */
     const char *classifier;      /* pattern of the last layer's weight, [classes, C] */
     bool headless;               /* the family runs without its classifier */
-    /* Fills in what the config leaves to the weights, and checks what keys mean together. Messages name the key. */
+    /* Fills in what the config leaves to the weights, and checks what keys mean together. Messages name the key. NULL:
+     * there is nothing to do. */
     cvt_status (*resolve)(void *config, const cvt_hints *hints, cvt_error *error);
     /* The forward pass; returns the logits. */
     cvt_value (*build)(cvt_builder *b, const void *config);
@@ -74,6 +86,9 @@ typedef struct cvt_config {
 } cvt_config;
 cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *origin, cvt_arena *arena,
                            cvt_error *error);
+/* The family's resolve(), and what all families do alike: the number of classes and the preprocessing that nobody says.
+ */
+cvt_status cvt_config_resolve(const cvt_config *config, const cvt_hints *hints, cvt_error *error);
 static inline cvt_base *cvt_config_base(const cvt_config *config) { return config->values; }
 
 #endif

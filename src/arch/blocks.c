@@ -47,3 +47,41 @@ cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_b
     cvtb_close(b);
     return x;
 }
+
+/* ---- names of vit_pytorch ---- */
+
+const cvt_name_row cvt_vp_attention[] = {
+    {"norm1.*", "0.norm.*"},
+    CVT_STACKED_3("attn.", "q", "k", "v", "0.to_qkv.*"),
+    {"attn.proj.*", "0.to_out.0.*"},
+    {NULL, NULL},
+};
+const cvt_name_row cvt_vp_mlp[] = {
+    {"norm2.*", "1.net.0.*"},
+    {"mlp.fc1.*", "1.net.1.*"},
+    {"mlp.fc2.*", "1.net.4.*"},
+    {NULL, NULL},
+};
+const cvt_name_row cvt_vp_layer[] = {
+    {"*", "*", .rows = cvt_vp_attention},
+    {"*", "*", .rows = cvt_vp_mlp},
+    {NULL, NULL},
+};
+
+const cvt_name_row cvt_vp_old_attention[] = {
+    {"norm1.*", "0.norm.*"},
+    CVT_STACKED_3("attn.", "q", "k", "v", "0.fn.to_qkv.*"),
+    {"attn.proj.*", "0.fn.to_out.0.*"},
+    {NULL, NULL},
+};
+const cvt_name_row cvt_vp_old_mlp[] = {
+    {"norm2.*", "1.norm.*"},
+    {"mlp.fc1.*", "1.fn.net.0.*"},
+    {"mlp.fc2.*", "1.fn.net.3.*"},
+    {NULL, NULL},
+};
+const cvt_name_row cvt_vp_old_layer[] = {
+    {"*", "*", .rows = cvt_vp_old_attention},
+    {"*", "*", .rows = cvt_vp_old_mlp},
+    {NULL, NULL},
+};

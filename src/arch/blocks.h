@@ -38,6 +38,11 @@ typedef struct cvt_vit_block {
 } cvt_vit_block;
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec);
 
+/* Names in a layer of vit_pytorch's Transformer; in the older ones norms are modules around the parts. Each table is
+ * made of two: attention and feed-forward part. */
+extern const cvt_name_row cvt_vp_layer[], cvt_vp_attention[], cvt_vp_mlp[];
+extern const cvt_name_row cvt_vp_old_layer[], cvt_vp_old_attention[], cvt_vp_old_mlp[];
+
 /* Rows for the names that a layer of vit_pytorch's Transformer has: scope N of the graph, F in the file. In the older
  * ones norms are modules around the parts. */
 #define CVT_VP_ATTENTION(N, F)                                                              \

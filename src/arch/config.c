@@ -2,9 +2,102 @@
  * keys mean together is checked by the family. */
 #include "arch/config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "base/str.h"
+
+/* ---- rows ---- */
+
+const cvt_key *cvt_key_row(const cvt_key *keys, const cvt_key *key) {
+    if (!key->same) return key;
+    const cvt_key *row = keys;
+    while (strcmp(row->name, key->same) != 0) row++; /* it is there: a test looks */
+    return row;
+}
+
+bool cvt_key_is_list(const cvt_key *key) {
+    return key->type == CVT_KEY_INTS || key->type == CVT_KEY_NUMBERS || key->type == CVT_KEY_BOOLS ||
+           key->type == CVT_KEY_CHOICES;
+}
+
+/* ---- which keys a file gives ---- */
+
+const char *cvt_given_as(const cvt_given *given, size_t offset) {
+    for (int i = 0; i < given->n; i++)
+        if (given->of[i].offset == offset) return given->of[i].name;
+    return NULL;
+}
+
+/* The first name of a field in one dialect. at: where the struct of these keys begins. */
+static const char *name_in(const cvt_key *keys, size_t at, size_t offset, cvt_config_dialect dialect) {
+    for (const cvt_key *k = keys; k && k->name; k++) {
+        const cvt_key *row = cvt_key_row(keys, k);
+        const char *inner = row->type == CVT_KEY_OBJECT ? name_in(row->keys, at + row->offset, offset, dialect) : NULL;
+        if (inner) return inner;
+        if (row->type != CVT_KEY_OBJECT && !row->ignored && k->dialect == dialect && at + row->offset == offset)
+            return k->name;
+    }
+    return NULL;
+}
+
+const char *cvt_key_named(const cvt_given *given, size_t offset) {
+    const char *name = cvt_given_as(given, offset);
+    if (!name) name = name_in(given->keys, 0, offset, given->dialect);
+    if (!name) name = name_in(given->keys, 0, offset, CVT_CONFIG_NATIVE);
+    return name ? name : "";
+}
+
+const char *cvt_given_of(const cvt_given *given, int variant) {
+    for (int i = 0; i < given->n; i++)
+        if (given->of[i].row->only == CVT_ONLY(variant)) return given->of[i].name;
+    return NULL;
+}
+
+cvt_status cvt_check_only(const cvt_given *given, int variant, const char *key, const char *const *variants,
+                          cvt_error *error) {
+    for (int i = 0; i < given->n; i++) {
+        unsigned only = given->of[i].row->only;
+        if (!only || only & CVT_ONLY(variant)) continue;
+        int other = 0;
+        while (!(only & CVT_ONLY(other))) other++;
+        const char *name = given->of[i].name;
+        if (!key) return cvt_fail(error, CVT_CONFIG, "\"%s\" is a key of %s", name, variants[other]);
+        return cvt_fail(error, CVT_CONFIG, "\"%s\" is a key of \"%s\": \"%s\"", name, key, variants[other]);
+    }
+    return CVT_OK;
+}
+
+static cvt_status check_required(const cvt_given *given, const cvt_key *keys, size_t at, cvt_error *error) {
+    for (const cvt_key *k = keys; k && k->name; k++) {
+        if (k->type == CVT_KEY_OBJECT) {
+            cvt_status status = check_required(given, k->keys, at + k->offset, error);
+            if (status != CVT_OK) return cvt_fail_in(error, status, "\"%s\"", k->name);
+        } else if (k->required && !cvt_given_as(given, at + k->offset)) {
+            return cvt_fail(error, CVT_CONFIG, "\"%s\" is missing", k->name);
+        }
+    }
+    return CVT_OK;
+}
+
+cvt_status cvt_check_required(const cvt_given *given, cvt_error *error) {
+    return check_required(given, given->keys, 0, error);
+}
+
+/* The last name that gives a field counts, as its value does. */
+static cvt_status note(cvt_given *given, const char *name, const cvt_key *row, size_t offset, cvt_error *error) {
+    int i = 0;
+    while (i < given->n && given->of[i].offset != offset) i++;
+    if (i == CVT_MAX_GIVEN) return cvt_fail(error, CVT_CONFIG, "has more than %d keys", CVT_MAX_GIVEN);
+    given->of[i].name = name;
+    given->of[i].row = row;
+    given->of[i].offset = offset;
+    if (i == given->n) given->n++;
+    return CVT_OK;
+}
+
+/* ---- values ---- */
 
 static cvt_status wrong_kind(const cvt_json *value, const char *wanted, cvt_error *error) {
     return cvt_fail(error, CVT_CONFIG, "must be %s, not %s", wanted, cvt_json_kind_name(cvt_json_kind_of(value)));
@@ -18,7 +111,7 @@ static cvt_status read_int(int *out, const cvt_key *key, const cvt_json *value, 
                       : wrong_kind(value, "a whole number", error);
     }
     if ((double)i < key->min || (double)i > key->max)
-        return cvt_fail(error, CVT_CONFIG, "is %lld, must be %.0f to %.0f", (long long)i, key->min, key->max);
+        return cvt_fail(error, CVT_CONFIG, "= %lld is not in %.0f .. %.0f", (long long)i, key->min, key->max);
     *out = (int)i;
     return CVT_OK;
 }
@@ -27,7 +120,7 @@ static cvt_status read_number(double *out, const cvt_key *key, const cvt_json *v
     double x;
     if (!cvt_json_number(value, &x)) return wrong_kind(value, "a number", error);
     if (!(x >= key->min && x <= key->max))
-        return cvt_fail(error, CVT_CONFIG, "is %g, must be %g to %g", x, key->min, key->max);
+        return cvt_fail(error, CVT_CONFIG, "= %g is not in %g .. %g", x, key->min, key->max);
     *out = x;
     return CVT_OK;
 }
@@ -108,10 +201,10 @@ typedef union unused {
     cvt_numbers numbers;
 } unused;
 
-static cvt_status read_value(void *config, const cvt_key *key, const cvt_json *value, cvt_error *error) {
+static cvt_status read_value(void *field, const cvt_key *key, const cvt_json *value, cvt_error *error) {
     unused nowhere;
-    void *field = key->ignored ? (void *)&nowhere : (char *)config + key->offset;
     int flag = 0;
+    if (key->ignored) field = &nowhere;
     switch (key->type) {
     case CVT_KEY_INT: return read_int(field, key, value, error);
     case CVT_KEY_NUMBER: return read_number(field, key, value, error);
@@ -127,57 +220,116 @@ static cvt_status read_value(void *config, const cvt_key *key, const cvt_json *v
     }
 }
 
+/* A key of one stage: of a list the only entry. */
+static cvt_status read_stage(void *field, const cvt_key *key, const cvt_json *value, cvt_error *error) {
+    if (!cvt_key_is_list(key)) return read_value(field, key, value, error);
+    cvt_ints *ints = field;
+    cvt_numbers *numbers = field;
+    if (key->type == CVT_KEY_NUMBERS) {
+        numbers->n = 1;
+        return read_number(&numbers->v[0], key, value, error);
+    }
+    ints->n = 1;
+    return read_entry(&ints->v[0], key, value, error);
+}
+
 static bool listed(const char *const *names, const char *name) {
     for (; names && *names; names++)
         if (strcmp(*names, name) == 0) return true;
     return false;
 }
 
-static cvt_status unknown(const cvt_key *keys, const char *name, const char *origin, cvt_error *error) {
-    const char *nearest = NULL;
-    size_t distance = 16;
-    for (const cvt_key *k = keys; k->name; k++) {
-        size_t d = cvt_str_distance(name, k->name, distance);
-        if (d < distance) {
-            distance = d;
-            nearest = k->name;
-        }
-    }
-    if (!nearest) return cvt_fail(error, CVT_CONFIG, "%s: unknown key \"%s\"", origin, name);
-    return cvt_fail(error, CVT_CONFIG, "%s: unknown key \"%s\"; did you mean \"%s\"?", origin, name, nearest);
+static cvt_status unknown(const cvt_reading *how, const char *name, cvt_error *error) {
+    cvt_nearest nearest = cvt_nearest_to(name, 16);
+    for (const cvt_key *k = how->keys; k->name; k++)
+        if (k->stage || !how->stage) cvt_nearest_try(&nearest, k->name);
+    if (!nearest.name) return cvt_fail(error, CVT_CONFIG, "%s: unknown key \"%s\"", how->origin, name);
+    return cvt_fail(error, CVT_CONFIG, "%s: unknown key \"%s\"; did you mean \"%s\"?", how->origin, name, nearest.name);
 }
 
+static cvt_status read_members(void *config, size_t at, const cvt_reading *how, const cvt_json *object,
+                               cvt_error *error);
+
 /* An object within the object: messages carry the path to it. */
-static cvt_status read_object(void *config, const cvt_key *key, const cvt_json *value, bool strict, const char *origin,
-                              cvt_error *error) {
+static cvt_status read_object(void *config, size_t at, const cvt_key *key, const cvt_reading *how,
+                              const cvt_json *value, cvt_error *error) {
     cvt_str path = {0};
-    cvt_str_print(&path, "%s: \"%s\"", origin, key->name);
+    cvt_str_print(&path, "%s: \"%s\"", how->origin, key->name);
+    cvt_reading inner = *how;
+    inner.keys = key->keys;
+    inner.except = NULL;
+    inner.origin = path.data;
     cvt_status status =
-        path.failed ? cvt_fail_memory(error)
-                    : cvt_config_read((char *)config + key->offset, key->keys, value, strict, NULL, path.data, error);
+        path.failed ? cvt_fail_memory(error) : read_members(config, at + key->offset, &inner, value, error);
     cvt_str_free(&path);
     return status;
 }
 
-cvt_status cvt_config_read(void *config, const cvt_key *keys, const cvt_json *object, bool strict,
-                           const char *const *except, const char *origin, cvt_error *error) {
+/* at: where in the config the struct begins that the keys fill. */
+static cvt_status read_members(void *config, size_t at, const cvt_reading *how, const cvt_json *object,
+                               cvt_error *error) {
     if (cvt_json_kind_of(object) != CVT_JSON_OBJECT)
-        return cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
+        return cvt_fail(error, CVT_CONFIG, "%s: must be an object", how->origin);
     for (const cvt_json *m = cvt_json_first(object); m; m = cvt_json_next(m)) {
         const char *name = cvt_json_key(m);
-        if (listed(except, name)) continue;
-        const cvt_key *key = keys;
-        while (key->name && strcmp(key->name, name) != 0) key++;
-        if (!key->name && !strict) continue;
-        if (!key->name) return unknown(keys, name, origin, error);
-        if (key->nullable && !strict && cvt_json_kind_of(m) == CVT_JSON_NULL) continue;
-        if (key->type == CVT_KEY_OBJECT) {
-            TRY(read_object(config, key, m, strict, origin, error));
+        if (listed(how->except, name)) continue;
+        const cvt_key *key = how->keys;
+        while (key->name && (strcmp(key->name, name) != 0 || (how->stage && !key->stage))) key++;
+        if (!key->name && !how->strict) continue;
+        if (!key->name) return unknown(how, name, error);
+        const cvt_key *row = cvt_key_row(how->keys, key);
+        if (row->nullable && !how->strict && cvt_json_kind_of(m) == CVT_JSON_NULL) continue;
+        if (row->type == CVT_KEY_OBJECT) {
+            TRY(read_object(config, at, row, how, m, error));
             continue;
         }
+        void *field = (char *)config + at + row->offset;
         cvt_error inner;
-        cvt_status status = read_value(config, key, m, &inner);
-        if (status != CVT_OK) return cvt_fail(error, status, "%s: \"%s\" %s", origin, name, inner.message);
+        cvt_status status = how->stage ? read_stage(field, row, m, &inner) : read_value(field, row, m, &inner);
+        if (status == CVT_OK && how->given && !row->ignored)
+            status = note(how->given, key->name, row, at + row->offset, &inner);
+        if (status != CVT_OK) return cvt_fail(error, status, "%s: \"%s\" %s", how->origin, name, inner.message);
+    }
+    return CVT_OK;
+}
+
+cvt_status cvt_config_read(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error) {
+    return read_members(config, 0, how, object, error);
+}
+
+/* ---- defaults ---- */
+
+cvt_status cvt_config_parse(cvt_json_document **out, const char *text, const char *origin, cvt_error *error) {
+    size_t n = strlen(text);
+    char *copy = malloc(n + 1);
+    *out = NULL;
+    if (!copy) return cvt_fail_memory(error);
+    for (size_t i = 0; i <= n; i++) copy[i] = text[i] == '\'' ? '"' : text[i];
+    cvt_status status = cvt_json_parse(out, copy, n, origin, error);
+    free(copy);
+    return status;
+}
+
+static cvt_status read_default(void *field, const cvt_key *row, bool stage, cvt_error *error) {
+    const char *text = stage && row->stage_initial ? row->stage_initial : row->initial;
+    if (!text) return CVT_OK;
+    cvt_json_document *document;
+    TRY(cvt_config_parse(&document, text, row->name, error));
+    const cvt_json *value = cvt_json_root(document);
+    if (stage && !row->stage_initial && cvt_json_kind_of(value) == CVT_JSON_ARRAY)
+        value = cvt_json_next(cvt_json_first(value));
+    cvt_status status = stage ? read_stage(field, row, value, error) : read_value(field, row, value, error);
+    cvt_json_free(document);
+    return status;
+}
+
+cvt_status cvt_config_defaults(void *config, const cvt_key *keys, bool stage, cvt_error *error) {
+    for (const cvt_key *row = keys; row && row->name; row++) {
+        void *field = (char *)config + row->offset;
+        if (row->same || row->ignored || (stage && !row->stage)) continue;
+        cvt_status status = row->type == CVT_KEY_OBJECT ? cvt_config_defaults(field, row->keys, stage, error)
+                                                        : read_default(field, row, stage, error);
+        if (status != CVT_OK) return cvt_fail_in(error, status, "the default of \"%s\"", row->name);
     }
     return CVT_OK;
 }

@@ -8,10 +8,10 @@
 #include <math.h>
 
 #include "arch/blocks.h"
+#include "arch/keys.h"
 #include "arch/layer.h"
 #include "arch/resolve.h"
 
-enum { UNSAID = -1 };
 enum { COMVEX, FB }; /* variant */
 static const char *const variants[] = {"comvex", "fb", NULL};
 enum { TOKEN, AVG }; /* global_pool */
@@ -21,7 +21,6 @@ static const char *const activations[] = {"ReLU", "ReLU6",   "GELU",     "SiLU",
 static const cvt_act acts[] = {CVT_ACT_RELU,       CVT_ACT_RELU6, CVT_ACT_GELU_ERF, CVT_ACT_SILU,
                                CVT_ACT_QUICK_GELU, CVT_ACT_TANH,  CVT_ACT_SIGMOID,  CVT_ACT_NONE};
 
-/* 0 or UNSAID: not said. */
 typedef struct config {
     cvt_base base;
     int variant;
@@ -30,43 +29,45 @@ typedef struct config {
     int num_local_layers, num_nonlocal_layers, depth, local_up_to_layer;
     int ff_dim, ff_hidden;
     double mlp_ratio;
-    int pre_norm, qkv_bias, use_pos_embed; /* yes, no or unsaid */
+    bool pre_norm, qkv_bias, use_pos_embed;
     int pred_act, global_pool;
     double layer_norm_eps;
 } config;
 
-#define AT(field) offsetof(config, field)
-#define COUNT(key, field, least, most) \
-    { .name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most }
-#define FLAG(key, field) \
-    { .name = key, .type = CVT_KEY_FLAG, .offset = AT(field) }
+#define KEYS_OF config
 static const cvt_key keys[] = {
-    {.name = "variant", .type = CVT_KEY_CHOICE, .offset = AT(variant), .choices = variants},
-    {.name = "image_size", .type = CVT_KEY_SIZE, .offset = AT(image_size), .min = 1, .max = 65535},
-    {.name = "img_size", .type = CVT_KEY_SIZE, .offset = AT(image_size), .min = 1, .max = 65535},
-    COUNT("image_channel", base.channels, 1, 64),
-    COUNT("in_chans", base.channels, 1, 64),
-    COUNT("num_classes", base.classes, 1, 1000000),
-    COUNT("patch_size", patch_size, 1, 1024),
-    COUNT("dim", dim, 1, 65536),
-    COUNT("embed_dim", embed_dim, 1, 65536),
-    COUNT("heads", heads, 1, 4096),
-    COUNT("num_heads", heads, 1, 4096),
-    COUNT("head_dim", head_dim, 1, 65536),
-    COUNT("num_local_layers", num_local_layers, 0, 1000),
-    COUNT("num_nonlocal_layers", num_nonlocal_layers, 0, 1000),
-    COUNT("depth", depth, 1, 1000),
-    COUNT("local_up_to_layer", local_up_to_layer, 0, 1000),
-    COUNT("ff_dim", ff_dim, 1, 1000000),
-    COUNT("ff_hidden", ff_hidden, 1, 1000000),
-    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
-    FLAG("pre_norm", pre_norm),
-    FLAG("qkv_bias", qkv_bias),
-    FLAG("use_pos_embed", use_pos_embed),
-    {.name = "pred_act_fnc_name", .type = CVT_KEY_CHOICE, .offset = AT(pred_act), .choices = activations},
-    {.name = "global_pool", .type = CVT_KEY_CHOICE, .offset = AT(global_pool), .choices = pools},
-    {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(layer_norm_eps), .min = 1e-12, .max = 1},
-    {.name = "locality_strength", .type = CVT_KEY_NUMBER, .ignored = true, .min = 0, .max = 1000000},
+    CHOICE("variant", variant, variants, NULL, "default: by the naming of the weights"),
+    SIZE("image_size", image_size, 1, 65535, NULL,
+         "the size that the table of positions is for; default: by the weights, else the input size"),
+    SAME("img_size", "image_size", CVT_CONFIG_TIMM),
+    INT("image_channel", base.channels, 1, 64, "3", NULL),
+    SAME("in_chans", "image_channel", CVT_CONFIG_TIMM),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("patch_size", patch_size, 1, 1024, "16", "edge of a patch"),
+    INT("dim", dim, 1, 65536, NULL, "default: 48 a head"),
+    INT("embed_dim", embed_dim, 1, 65536, NULL, "fb: channels of a head", .only = CVT_ONLY(FB)),
+    INT("heads", heads, 1, 4096, "4", "attention heads; default: dim / head_dim where that is given"),
+    SAME("num_heads", "heads", CVT_CONFIG_TIMM),
+    INT("head_dim", head_dim, 1, 65536, NULL, "channels of a head"),
+    INT("num_local_layers", num_local_layers, 0, 1000, "10", "blocks with gated attention"),
+    INT("num_nonlocal_layers", num_nonlocal_layers, 0, 1000, "2", "blocks with plain attention"),
+    INT("depth", depth, 1, 1000, "12", "all blocks, instead of the two keys above"),
+    INT("local_up_to_layer", local_up_to_layer, 0, 1000, "10", "how many of them have gated attention"),
+    INT("ff_dim", ff_dim, 1, 1000000, NULL, "comvex: the width that was asked for", .only = CVT_ONLY(COMVEX)),
+    INT("ff_hidden", ff_hidden, 1, 1000000, NULL,
+        "the width of the feed-forward part as it is; default: by mlp_ratio for fb, by the weights for comvex, else "
+        "dim"),
+    NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "fb: width of the feed-forward part as a multiple of dim",
+        .only = CVT_ONLY(FB)),
+    BOOL("pre_norm", pre_norm, "false", "comvex: the norms come first", .only = CVT_ONLY(COMVEX)),
+    BOOL("qkv_bias", qkv_bias, NULL, "default: by the weights, else false"),
+    BOOL("use_pos_embed", use_pos_embed, NULL, "fb: a table of positions; default: by the weights, else true",
+         .only = CVT_ONLY(FB)),
+    CHOICE("pred_act_fnc_name", pred_act, activations, "'ReLU'", "comvex: the activation in the head",
+           .only = CVT_ONLY(COMVEX)),
+    CHOICE("global_pool", global_pool, pools, "'token'", "fb: what is classified", .only = CVT_ONLY(FB)),
+    NUM("layer_norm_eps", layer_norm_eps, 1e-12, 1, NULL, "default: 1e-6 for fb, 1e-5 for comvex"),
+    UNUSED_NUM("locality_strength", 0, 1000000, "without effect: the weights have it"),
     CVT_DROPOUT_KEY("ff_dropout"),
     CVT_DROPOUT_KEY("attention_dropout"),
     CVT_DROPOUT_KEY("token_dropout"),
@@ -94,119 +95,106 @@ static const cvt_name_row timm[] = {
     {NULL, NULL},
 };
 
-#define COMVEX_BLOCK(native, file, FC1, FC2)                                                                          \
-    {native "attn.q.*", file "attention_block._fn._fn.Q.*"}, {native "attn.k.*", file "attention_block._fn._fn.K.*"}, \
-        {native "attn.v.*", file "attention_block._fn._fn.V.*"},                                                      \
-        {native "attn.proj.*", file "attention_block._fn._fn.out_linear.*"},                                          \
-        {native "norm1.*", file "attention_block._norm.*"}, {native "mlp.fc1.*", file "ff_block._fn._fn." FC1 ".*"},  \
-        {native "mlp.fc2.*", file "ff_block._fn._fn." FC2 ".*"}, {                                                    \
-        native "norm2.*", file "ff_block._norm.*"                                                                     \
-    }
-/* P: what comes before the layers. */
-#define COMVEX_ROWS(P, FC1, FC2, NORM, HEAD)                                                                     \
-    {"embed.proj.weight", "linear_proj.weight"}, {"cls_token", "CLS"},                                           \
-        COMVEX_BLOCK("block{l}.", P "local_layers.{l}.", FC1, FC2),                                              \
-        {"block{l}.attn.pos_proj.*", P "local_layers.{l}.attention_block._fn._fn.postion_proj.*"},               \
-        {"block{l}.attn.gate", P "local_layers.{l}.attention_block._fn._fn.gates", .axes = "1a11"},              \
-        COMVEX_BLOCK("block{n}.", P "nonlocal_layers.{m}.", FC1, FC2), {"proj_head.fc.*", "proj_head.head.0.*"}, \
-        {"proj_head.norm.*", "proj_head.head." NORM ".*"}, {"head.*", "proj_head.head." HEAD ".*"}, {            \
-        NULL, NULL                                                                                               \
-    }
-static const cvt_name_row comvex[] = {COMVEX_ROWS("", "ff_0", "ff_1", "3", "4")};
-static const cvt_name_row comvex_0_2_3[] = {COMVEX_ROWS("", "_net.0", "_net.3", "2", "3")};
-static const cvt_name_row comvex_0_1_0[] = {COMVEX_ROWS("backbone.", "_net.0", "_net.3", "2", "3")};
+static const cvt_name_row comvex_attention[] = {
+    {"attn.q.*", "attention_block._fn._fn.Q.*"},
+    {"attn.k.*", "attention_block._fn._fn.K.*"},
+    {"attn.v.*", "attention_block._fn._fn.V.*"},
+    {"attn.proj.*", "attention_block._fn._fn.out_linear.*"},
+    {"attn.pos_proj.*", "attention_block._fn._fn.postion_proj.*"},
+    {"attn.gate", "attention_block._fn._fn.gates", .axes = "1a11"},
+    {"norm1.*", "attention_block._norm.*"},
+    {"norm2.*", "ff_block._norm.*"},
+    {NULL, NULL},
+};
+static const cvt_name_row comvex_block[] = {
+    {"mlp.fc1.*", "ff_block._fn._fn.ff_0.*"},
+    {"mlp.fc2.*", "ff_block._fn._fn.ff_1.*"},
+    {"*", "*", .rows = comvex_attention},
+    {NULL, NULL},
+};
+static const cvt_name_row comvex[] = {
+    {"embed.proj.weight", "linear_proj.weight"},
+    {"cls_token", "CLS"},
+    {"block{l}.*", "local_layers.{l}.*", .rows = comvex_block},
+    {"block{n}.*", "nonlocal_layers.{m}.*", .rows = comvex_block},
+    {"proj_head.fc.*", "proj_head.head.0.*"},
+    {"proj_head.norm.*", "proj_head.head.3.*"},
+    {"head.*", "proj_head.head.4.*"},
+    {NULL, NULL},
+};
+static const cvt_name_row comvex_old_block[] = {
+    {"mlp.fc1.*", "ff_block._fn._fn._net.0.*"},
+    {"mlp.fc2.*", "ff_block._fn._fn._net.3.*"},
+    {"*", "*", .rows = comvex_attention},
+    {NULL, NULL},
+};
+static const cvt_name_row comvex_old[] = {
+    {"embed.proj.weight", "linear_proj.weight"},
+    {"cls_token", "CLS"},
+    {"block{l}.*", "{}local_layers.{l}.*", .rows = comvex_old_block},
+    {"block{n}.*", "{}nonlocal_layers.{m}.*", .rows = comvex_old_block},
+    {"proj_head.fc.*", "proj_head.head.0.*"},
+    {"proj_head.norm.*", "proj_head.head.2.*"},
+    {"head.*", "proj_head.head.3.*"},
+    {NULL, NULL},
+};
 
+/* A model of 0.1.0 says "backbone." where one of 0.2.3 says nothing. */
 static const cvt_dialect dialects[] = {
-    {"native"}, {"timm", timm}, {"comvex", comvex}, {"comvex_0.2.3", comvex_0_2_3}, {"comvex_0.1.0", comvex_0_1_0},
+    {"native"},
+    {"timm", timm},
+    {"comvex", comvex},
+    {"comvex_0.2.3", comvex_old, ""},
+    {"comvex_0.1.0", comvex_old, "backbone."},
     {NULL},
 };
 
-#define PRESET(name, heads)                                                                   \
-    {                                                                                         \
-        name, "{\"variant\": \"fb\", \"embed_dim\": 48, \"num_heads\": " #heads               \
-              ", \"local_up_to_layer\": 10, \"preprocess\": {\"input_size\": [3, 224, 224]}}" \
-    }
+#define PREPROCESS "'preprocess': {'input_size': [3, 224, 224]}}"
 static const cvt_preset presets[] = {
-    PRESET("convit_tiny", 4), PRESET("convit_small", 9), PRESET("convit_base", 16), {NULL, NULL}};
+    {"convit_tiny", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 4, 'local_up_to_layer': 10, " PREPROCESS},
+    {"convit_small", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 9, 'local_up_to_layer': 10, " PREPROCESS},
+    {"convit_base", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 16, 'local_up_to_layer': 10, " PREPROCESS},
+    {NULL, NULL}};
 
 /* ---- config ---- */
-
-static void defaults(void *p) {
-    config *c = p;
-    *c = (config){.base = {.channels = 3},
-                  .variant = UNSAID,
-                  .patch_size = 16,
-                  .num_local_layers = UNSAID,
-                  .num_nonlocal_layers = UNSAID,
-                  .local_up_to_layer = UNSAID,
-                  .pre_norm = UNSAID,
-                  .qkv_bias = UNSAID,
-                  .use_pos_embed = UNSAID,
-                  .pred_act = UNSAID,
-                  .global_pool = UNSAID};
-}
 
 static bool is_comvex(const cvt_hints *hints) {
     return cvt_hints_from(hints, "comvex") || cvt_hints_from(hints, "comvex_0.2.3") ||
            cvt_hints_from(hints, "comvex_0.1.0");
 }
 
-/* Keys of one variant that the other does not know. */
-static cvt_status check_variant(config *c, const cvt_hints *hints, cvt_error *error) {
-    if (c->variant == UNSAID) c->variant = is_comvex(hints) ? COMVEX : FB;
-    bool comvex_keys[] = {c->pre_norm != UNSAID, c->pred_act != UNSAID, c->ff_dim != 0};
-    bool fb_keys[] = {c->use_pos_embed != UNSAID, c->global_pool != UNSAID, c->mlp_ratio != 0, c->embed_dim != 0};
-    static const char *const comvex_names[] = {"pre_norm", "pred_act_fnc_name", "ff_dim"};
-    static const char *const fb_names[] = {"use_pos_embed", "global_pool", "mlp_ratio", "embed_dim"};
-    const char *wrong = NULL;
-    for (size_t i = 0; i < 3 && c->variant == FB; i++)
-        if (comvex_keys[i]) wrong = comvex_names[i];
-    for (size_t i = 0; i < 4 && c->variant == COMVEX; i++)
-        if (fb_keys[i]) wrong = fb_names[i];
-    if (!wrong) return CVT_OK;
-    return cvt_fail(error, CVT_CONFIG, "\"%s\" is a key of \"variant\": \"%s\"", wrong, variants[!c->variant]);
-}
-
 /* num_local_layers and num_nonlocal_layers, or depth and local_up_to_layer. */
 static cvt_status resolve_layers(config *c, cvt_error *error) {
-    bool ours = c->num_local_layers != UNSAID || c->num_nonlocal_layers != UNSAID;
-    if (ours && (c->depth || c->local_up_to_layer != UNSAID))
-        return cvt_fail(error, CVT_CONFIG, "\"%s\" and \"%s\" exclude each other",
-                        c->num_local_layers != UNSAID ? "num_local_layers" : "num_nonlocal_layers",
-                        c->depth ? "depth" : "local_up_to_layer");
-    if (!ours) {
-        if (!c->depth) c->depth = 12;
-        if (c->local_up_to_layer == UNSAID) c->local_up_to_layer = 10;
-        if (c->local_up_to_layer >= c->depth)
-            return cvt_fail(error, CVT_CONFIG,
-                            "\"local_up_to_layer\" = %d leaves no block of \"depth\" = %d for the class token",
-                            c->local_up_to_layer, c->depth);
-        c->num_local_layers = c->local_up_to_layer;
-        c->num_nonlocal_layers = c->depth - c->local_up_to_layer;
-    }
-    if (c->num_local_layers == UNSAID) c->num_local_layers = 10;
-    if (c->num_nonlocal_layers == UNSAID) c->num_nonlocal_layers = 2;
+    const char *counts = GIVEN(c, num_local_layers) ? GIVEN(c, num_local_layers) : GIVEN(c, num_nonlocal_layers);
+    const char *depths = GIVEN(c, depth) ? GIVEN(c, depth) : GIVEN(c, local_up_to_layer);
+    if (counts && depths) return cvt_fail(error, CVT_CONFIG, "\"%s\" and \"%s\" exclude each other", counts, depths);
+    if (counts) return CVT_OK;
+    if (c->local_up_to_layer >= c->depth)
+        return cvt_fail(error, CVT_CONFIG,
+                        "\"local_up_to_layer\" = %d leaves no block of \"depth\" = %d for the class token",
+                        c->local_up_to_layer, c->depth);
+    c->num_local_layers = c->local_up_to_layer;
+    c->num_nonlocal_layers = c->depth - c->local_up_to_layer;
     return CVT_OK;
 }
 
 /* embed_dim is that of a head. */
 static cvt_status resolve_dim(config *c, cvt_error *error) {
+    const char *heads = NAMED(c, heads);
     if (c->embed_dim && c->dim)
         return cvt_fail(error, CVT_CONFIG, "\"embed_dim\", the channels of a head, and \"dim\" exclude each other");
-    if (c->embed_dim) {
-        int heads = c->heads ? c->heads : 4;
-        if (c->embed_dim > 65536 / heads)
-            return cvt_fail(error, CVT_CONFIG, "\"embed_dim\" = %d times \"num_heads\" = %d is more than 65536",
-                            c->embed_dim, heads);
-        c->dim = c->embed_dim * heads;
-        c->heads = heads;
+    if (c->embed_dim > 65536 / c->heads)
+        return cvt_fail(error, CVT_CONFIG, "\"embed_dim\" = %d times \"%s\" = %d is more than 65536", c->embed_dim,
+                        heads, c->heads);
+    bool by_dim = !GIVEN(c, heads) && c->head_dim && !c->embed_dim;
+    if (!c->dim) c->dim = (c->embed_dim ? c->embed_dim : 48) * c->heads;
+    if (by_dim) {
+        TRY(cvt_check_divides("head_dim", c->head_dim, "dim", c->dim, -1, error));
+        c->heads = c->dim / c->head_dim;
     }
-    if (!c->dim) c->dim = c->heads ? 48 * c->heads : 192;
-    if (!c->heads && c->head_dim) TRY(cvt_check_divides("head_dim", c->head_dim, "dim", c->dim, -1, error));
-    if (!c->heads) c->heads = c->head_dim ? c->dim / c->head_dim : 4;
-    TRY(cvt_check_divides("heads", c->heads, "dim", c->dim, -1, error));
+    TRY(cvt_check_divides(heads, c->heads, "dim", c->dim, -1, error));
     if (c->head_dim && c->head_dim * (int64_t)c->heads != c->dim)
-        return cvt_fail(error, CVT_CONFIG, "\"heads\" = %d times \"head_dim\" = %d is not \"dim\" = %d", c->heads,
+        return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d times \"head_dim\" = %d is not \"dim\" = %d", heads, c->heads,
                         c->head_dim, c->dim);
     return CVT_OK;
 }
@@ -234,7 +222,6 @@ static cvt_status resolve_comvex_width(config *c, const cvt_hints *hints, cvt_er
 static cvt_status resolve_width(config *c, const cvt_hints *hints, cvt_error *error) {
     if (c->ff_hidden) return CVT_OK;
     if (c->variant == COMVEX) return resolve_comvex_width(c, hints, error);
-    if (c->mlp_ratio == 0) c->mlp_ratio = 4;
     c->ff_hidden = (int)(c->dim * c->mlp_ratio);
     return cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->ff_hidden, -1, error);
 }
@@ -247,28 +234,18 @@ static void resolve_grid(config *c, const cvt_hints *hints) {
     cvt_resolve_image(c->image_size, &c->base, 224);
 }
 
-/* Yes or no where nothing is said: what the weights have, without weights `otherwise`. */
-static void resolve_flag(int *flag, const cvt_hints *hints, const char *pattern, bool otherwise) {
-    if (*flag == UNSAID) *flag = hints->weights ? cvt_hints_tensor(hints, pattern, 0) != NULL : otherwise;
-}
-
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    TRY(check_variant(c, hints, error));
+    if (!GIVEN(c, variant)) c->variant = is_comvex(hints) ? COMVEX : FB;
+    TRY(cvt_check_only(&c->base.given, c->variant, "variant", variants, error));
     TRY(resolve_layers(c, error));
     TRY(resolve_dim(c, error));
     TRY(resolve_width(c, hints, error));
-    bool fb = c->variant == FB;
-    resolve_flag(&c->qkv_bias, hints, "block{l}.attn.v.bias", false);
-    if (fb)
-        resolve_flag(&c->use_pos_embed, hints, "pos_embed", true);
-    else
-        c->use_pos_embed = 0;
-    if (c->pred_act == UNSAID) c->pred_act = 0;
-    if (c->layer_norm_eps == 0) c->layer_norm_eps = fb ? 1e-6 : 1e-5;
-    if (!c->base.classes) c->base.classes = 1000;
+    bool fb = c->variant == FB, weights = hints->weights != NULL;
+    if (!GIVEN(c, qkv_bias)) c->qkv_bias = cvt_hints_tensor(hints, "block{l}.attn.v.bias", 0) != NULL;
+    if (!GIVEN(c, use_pos_embed)) c->use_pos_embed = fb && (!weights || cvt_hints_tensor(hints, "pos_embed", 0));
+    if (!GIVEN(c, layer_norm_eps)) c->layer_norm_eps = fb ? 1e-6 : 1e-5;
     resolve_grid(c, hints);
-    if (!c->base.preprocess.given) c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.875);
     return CVT_OK;
 }
 
@@ -388,9 +365,9 @@ static cvt_value build(cvt_builder *b, const void *p) {
                     .h = h,
                     .w = w,
                     .qkv_bias = c->qkv_bias,
-                    .order = c->variant == FB   ? PRE_NORM
-                             : c->pre_norm == 1 ? NORM_AND_REPLACE
-                                                : POST_NORM,
+                    .order = c->variant == FB ? PRE_NORM
+                             : c->pre_norm    ? NORM_AND_REPLACE
+                                              : POST_NORM,
                     .eps = (float)c->layer_norm_eps};
     cvt_value t = embed(b, c, cvtb_input(b, c->base.channels, c->base.size[0], c->base.size[1]));
     if (c->use_pos_embed) t = add_positions(b, c, t, h, w);
@@ -409,11 +386,12 @@ const cvt_arch cvt_arch_convit = {
     .about = "ConViT (facebookresearch, timm, comvex): gated positional self-attention",
     .traits = {"yes (gated, in the attention)", "non-overlapping", "linear", "no"},
     .config_size = sizeof(config),
-    .defaults = defaults,
     .keys = keys,
     .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
+    .classes = 1000,
+    .preprocess = {CVT_PREPROCESS_CENTER, 224, 0.875},
     .resolve = resolve,
     .build = build,
 };
@@ -426,26 +404,21 @@ typedef struct layer_config {
     bool gated, qkv_bias;
 } layer_config;
 
-#define OF_LAYER(field) offsetof(layer_config, field)
-#define ATTENTION_KEYS                                                                                      \
-    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = OF_LAYER(embed_dim), .min = 1, .max = 65536},      \
-        {.name = "num_heads", .type = CVT_KEY_INT, .offset = OF_LAYER(num_heads), .min = 1, .max = 4096}, { \
-        .name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = OF_LAYER(qkv_bias)                              \
-    }
+#undef KEYS_OF
+#define KEYS_OF layer_config
+#define ATTENTION_KEYS                                                                           \
+    INT("embed_dim", embed_dim, 1, 65536, NULL, "the channels of its input, checked"),           \
+        INT("num_heads", num_heads, 1, 4096, "4", "attention heads, which divide the channels"), \
+        BOOL("qkv_bias", qkv_bias, "false", "bias of queries, keys and values")
 static const cvt_key gpsa_keys[] = {ATTENTION_KEYS, {0}};
 static const cvt_key stage_keys[] = {
     ATTENTION_KEYS,
-    {.name = "depth", .type = CVT_KEY_INT, .offset = OF_LAYER(depth), .min = 1, .max = 1000},
-    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = OF_LAYER(mlp_ratio), .min = 0.001, .max = 64},
-    {.name = "gated", .type = CVT_KEY_BOOL, .offset = OF_LAYER(gated)},
-    {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = OF_LAYER(layer_norm_eps), .min = 1e-12, .max = 1},
+    INT("depth", depth, 1, 1000, "2", "blocks"),
+    NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "hidden channels, as a multiple"),
+    BOOL("gated", gated, "true", "gated attention, else plain attention"),
+    NUM("layer_norm_eps", layer_norm_eps, 1e-12, 1, "1e-6", NULL),
     {0},
 };
-
-static void layer_defaults(void *p) {
-    *(layer_config *)p =
-        (layer_config){.num_heads = 4, .depth = 2, .mlp_ratio = 4, .layer_norm_eps = 1e-6, .gated = true};
-}
 
 /* The tokens that a layer reads and what its blocks are; gated attention wants every token on a grid. */
 static cvt_value layer_tokens(cvt_builder *b, const layer_config *c, cvt_value v, block_spec *s) {
@@ -474,7 +447,10 @@ static cvt_value layer_tokens(cvt_builder *b, const layer_config *c, cvt_value v
 
 static cvt_value gpsa_build(cvt_builder *b, const void *p, const cvt_value *in) {
     block_spec s;
-    cvt_value t = layer_tokens(b, p, in[0], &s);
+    layer_config c = *(const layer_config *)p;
+    c.gated = true;
+    c.mlp_ratio = 1; /* there is no feed-forward part */
+    cvt_value t = layer_tokens(b, &c, in[0], &s);
     return cvtb_failed(b) ? CVT_NO_VALUE : cvtb_like(b, gated(b, &s, t), in[0]);
 }
 
@@ -482,7 +458,6 @@ const cvt_layer cvt_layer_gpsa = {.type = "gpsa",
                                   .row = "GPSA",
                                   .about = "gated positional self-attention of ConViT",
                                   .config_size = sizeof(layer_config),
-                                  .defaults = layer_defaults,
                                   .keys = gpsa_keys,
                                   .inputs = 1,
                                   .build = gpsa_build};
@@ -502,7 +477,6 @@ const cvt_layer cvt_layer_convit_stage = {.type = "convit_stage",
                                           .row = "ConViTStage",
                                           .about = "blocks of ConViT, with gated or plain attention",
                                           .config_size = sizeof(layer_config),
-                                          .defaults = layer_defaults,
                                           .keys = stage_keys,
                                           .inputs = 1,
                                           .build = stage_build};

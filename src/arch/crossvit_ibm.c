@@ -68,7 +68,15 @@ static const cvt_key keys[] = {
     {.name = "in_chans", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
     {.name = "num_classes", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
     {.name = "embed_dim", .type = CVT_KEY_INTS, .offset = AT(embed_dim), .min = 1, .max = 65536},
-    {.name = "depth", .type = CVT_KEY_READER, .offset = AT(depth), .read = read_depths},
+    {.name = "depth",
+     .type = CVT_KEY_READER,
+     .offset = AT(depth),
+     .read = read_depths,
+     .about =
+         "a stage: blocks of the first branch, of the second, fusions; 0 fusions: one without a number in its name",
+     .schema = "'type': 'array', 'minItems': 1, 'maxItems': 32, 'default': [[1, 4, 0], [1, 4, 0], [1, 4, 0]], 'items': "
+               "{'type': 'array', 'items': {'type': 'integer', 'minimum': 0, 'maximum': 1000}, 'minItems': 3, "
+               "'maxItems': 3}"},
     {.name = "num_heads", .type = CVT_KEY_INTS, .offset = AT(num_heads), .min = 1, .max = 4096},
     {.name = "mlp_ratio", .type = CVT_KEY_NUMBERS, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
     {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = AT(qkv_bias)},

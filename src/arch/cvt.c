@@ -7,6 +7,7 @@
  * under microsoft names: the published accuracies belong to the latter. */
 #include <math.h>
 
+#include "arch/keys.h"
 #include "arch/layer.h"
 #include "arch/resolve.h"
 #include "ops/ops.h"
@@ -15,7 +16,6 @@ static const float eps = 1e-5f;
 
 enum { DW_BN, AVG, LINEAR }; /* qkv_projection_method */
 static const char *const methods[] = {"dw_bn", "avg", "linear", NULL};
-enum { UNSAID = -1 };
 static const char *const activations[] = {"gelu_erf", "quick_gelu", "gelu_tanh", NULL};
 static const cvt_act acts[] = {CVT_ACT_GELU_ERF, CVT_ACT_QUICK_GELU, CVT_ACT_GELU_TANH};
 
@@ -27,135 +27,112 @@ typedef struct config {
     int activation;
 } config;
 
-#define AT(field) offsetof(config, field)
+/* The defaults are CvT-13, as Hugging Face's CvtConfig; those of a stage alone its second one. */
+#define KEYS_OF config
 static const cvt_key keys[] = {
-    {.name = "num_channels", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
-    {.name = "num_labels", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
-    {.name = "patch_sizes", .type = CVT_KEY_INTS, .offset = AT(patch_sizes), .min = 1, .max = 256},
-    {.name = "patch_stride", .type = CVT_KEY_INTS, .offset = AT(patch_stride), .min = 1, .max = 256},
-    {.name = "patch_padding", .type = CVT_KEY_INTS, .offset = AT(patch_padding), .min = 0, .max = 256},
-    {.name = "embed_dim", .type = CVT_KEY_INTS, .offset = AT(embed_dim), .min = 1, .max = 65536},
-    {.name = "num_heads", .type = CVT_KEY_INTS, .offset = AT(num_heads), .min = 1, .max = 4096},
-    {.name = "depth", .type = CVT_KEY_INTS, .offset = AT(depth), .min = 1, .max = 1000},
-    {.name = "mlp_ratio", .type = CVT_KEY_NUMBERS, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
-    {.name = "qkv_bias", .type = CVT_KEY_BOOLS, .offset = AT(qkv_bias)},
-    {.name = "cls_token", .type = CVT_KEY_BOOLS, .offset = AT(cls_token)},
-    {.name = "qkv_projection_method", .type = CVT_KEY_CHOICES, .offset = AT(method), .choices = methods},
-    {.name = "kernel_qkv", .type = CVT_KEY_INTS, .offset = AT(kernel_qkv), .min = 1, .max = 256},
-    {.name = "padding_kv", .type = CVT_KEY_INTS, .offset = AT(padding_kv), .min = 0, .max = 256},
-    {.name = "stride_kv", .type = CVT_KEY_INTS, .offset = AT(stride_kv), .min = 1, .max = 256},
-    {.name = "padding_q", .type = CVT_KEY_INTS, .offset = AT(padding_q), .min = 0, .max = 256},
-    {.name = "stride_q", .type = CVT_KEY_INTS, .offset = AT(stride_q), .min = 1, .max = 256},
-    {.name = "activation", .type = CVT_KEY_CHOICE, .offset = AT(activation), .choices = activations},
-    {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .ignored = true, .min = 0, .max = 1},
-    {.name = "drop_rate", .type = CVT_KEY_NUMBERS, .ignored = true, .min = 0, .max = 1},
-    {.name = "attention_drop_rate", .type = CVT_KEY_NUMBERS, .ignored = true, .min = 0, .max = 1},
-    {.name = "drop_path_rate", .type = CVT_KEY_NUMBERS, .ignored = true, .min = 0, .max = 1},
-    {.name = "initializer_range", .type = CVT_KEY_NUMBER, .ignored = true, .min = 0, .max = 1e6},
+    INT("num_channels", base.channels, 1, 64, "3", NULL),
+    INT("num_labels", base.classes, 1, 1000000, NULL, "default: by the weights, 1000 without"),
+    INTS("patch_sizes", patch_sizes, 1, 256, "[7, 3, 3]", "kernel of the convolutional embedding", .stage = true),
+    INTS("patch_stride", patch_stride, 1, 256, "[4, 2, 2]", "its stride", .stage = true),
+    INTS("patch_padding", patch_padding, 0, 256, "[2, 1, 1]", "its padding", .stage = true),
+    INTS("embed_dim", embed_dim, 1, 65536, "[64, 192, 384]", "channels", .stage = true),
+    INTS("num_heads", num_heads, 1, 4096, "[1, 3, 6]", "heads, which divide the channels", .stage = true),
+    INTS("depth", depth, 1, 1000, "[1, 2, 10]", "blocks", .stage = true),
+    NUMS("mlp_ratio", mlp_ratio, 0.001, 64, "[4, 4, 4]", "hidden channels, as a multiple", .stage = true),
+    BOOLS("qkv_bias", qkv_bias, "[true, true, true]", "bias of queries, keys and values", .stage = true),
+    BOOLS("cls_token", cls_token, "[false, false, true]", "a class token", .stage = true),
+    CHOICES("qkv_projection_method", method, methods, "['dw_bn', 'dw_bn', 'dw_bn']",
+            "what comes before queries, keys and values", .stage = true),
+    INTS("kernel_qkv", kernel_qkv, 1, 256, "[3, 3, 3]", "its kernel", .stage = true),
+    INTS("padding_kv", padding_kv, 0, 256, "[1, 1, 1]", "its padding for keys and values", .stage = true),
+    INTS("stride_kv", stride_kv, 1, 256, "[2, 2, 2]", "its stride for keys and values", .stage = true),
+    INTS("padding_q", padding_q, 0, 256, "[1, 1, 1]", "its padding for queries", .stage = true),
+    INTS("stride_q", stride_q, 1, 256, "[1, 1, 1]", "its stride for queries", .stage = true),
+    CHOICE("activation", activation, activations, NULL, "default: by the naming of the weights", .stage = true,
+           .stage_initial = "'gelu_erf'"),
+    UNUSED_NUM("layer_norm_eps", 0, 1, "without effect, as upstream"),
+    UNUSED_NUMS("drop_rate", 0, 1, "without effect"),
+    UNUSED_NUMS("attention_drop_rate", 0, 1, "without effect"),
+    UNUSED_NUMS("drop_path_rate", 0, 1, "without effect"),
+    UNUSED_NUM("initializer_range", 0, 1e6, "without effect"),
     {0},
 };
 
-/* P: "cvt." in a classifier's file, nothing in one that was saved from the bare CvtModel. */
-#define HF_STAGE(P) P "encoder.stages.{i}."
-#define HF_LAYER(P) HF_STAGE(P) "layers.{j}."
-#define HF_CONV(P) HF_LAYER(P) "attention.attention.convolution_projection_"
-#define HF_ROWS(P)                                                                                         \
-    {"stage{i}.cls_token", HF_STAGE(P) "cls_token"},                                                       \
-        {"stage{i}.embed.proj.*", HF_STAGE(P) "embedding.convolution_embeddings.projection.*"},            \
-        {"stage{i}.embed.norm.*", HF_STAGE(P) "embedding.convolution_embeddings.normalization.*"},         \
-        {"stage{i}.block{j}.attn.conv_q.conv.*", HF_CONV(P) "query.convolution_projection.convolution.*"}, \
-        {"stage{i}.block{j}.attn.conv_k.conv.*", HF_CONV(P) "key.convolution_projection.convolution.*"},   \
-        {"stage{i}.block{j}.attn.conv_v.conv.*", HF_CONV(P) "value.convolution_projection.convolution.*"}, \
-        {"stage{i}.block{j}.attn.conv_q.bn.*", HF_CONV(P) "query.convolution_projection.normalization.*"}, \
-        {"stage{i}.block{j}.attn.conv_k.bn.*", HF_CONV(P) "key.convolution_projection.normalization.*"},   \
-        {"stage{i}.block{j}.attn.conv_v.bn.*", HF_CONV(P) "value.convolution_projection.normalization.*"}, \
-        {"stage{i}.block{j}.attn.q.*", HF_LAYER(P) "attention.attention.projection_query.*"},              \
-        {"stage{i}.block{j}.attn.k.*", HF_LAYER(P) "attention.attention.projection_key.*"},                \
-        {"stage{i}.block{j}.attn.v.*", HF_LAYER(P) "attention.attention.projection_value.*"},              \
-        {"stage{i}.block{j}.attn.proj.*", HF_LAYER(P) "attention.output.dense.*"},                         \
-        {"stage{i}.block{j}.mlp.fc1.*", HF_LAYER(P) "intermediate.dense.*"},                               \
-        {"stage{i}.block{j}.mlp.fc2.*", HF_LAYER(P) "output.dense.*"},                                     \
-        {"stage{i}.block{j}.norm1.*", HF_LAYER(P) "layernorm_before.*"},                                   \
-        {"stage{i}.block{j}.norm2.*", HF_LAYER(P) "layernorm_after.*"}, {"norm.*", "layernorm.*"},         \
-        {"head.*", "classifier.*"}, {NULL, NULL},
-static const cvt_name_row hf[] = {HF_ROWS("cvt.")};
-static const cvt_name_row hf_bare[] = {HF_ROWS("")};
+static const cvt_name_row hf_convolution[] = {
+    {"conv.*", "convolution_projection.convolution.*"},
+    {"bn.*", "convolution_projection.normalization.*"},
+    {NULL, NULL},
+};
+static const cvt_name_row hf_layer[] = {
+    {"attn.conv_q.*", "attention.attention.convolution_projection_query.*", .rows = hf_convolution},
+    {"attn.conv_k.*", "attention.attention.convolution_projection_key.*", .rows = hf_convolution},
+    {"attn.conv_v.*", "attention.attention.convolution_projection_value.*", .rows = hf_convolution},
+    {"attn.q.*", "attention.attention.projection_query.*"},
+    {"attn.k.*", "attention.attention.projection_key.*"},
+    {"attn.v.*", "attention.attention.projection_value.*"},
+    {"attn.proj.*", "attention.output.dense.*"},
+    {"mlp.fc1.*", "intermediate.dense.*"},
+    {"mlp.fc2.*", "output.dense.*"},
+    {"norm1.*", "layernorm_before.*"},
+    {"norm2.*", "layernorm_after.*"},
+    {NULL, NULL},
+};
+static const cvt_name_row hf_stage[] = {
+    {"cls_token", "cls_token"},
+    {"embed.proj.*", "embedding.convolution_embeddings.projection.*"},
+    {"embed.norm.*", "embedding.convolution_embeddings.normalization.*"},
+    {"block{j}.*", "layers.{j}.*", .rows = hf_layer},
+    {NULL, NULL},
+};
+static const cvt_name_row hf[] = {
+    {"stage{i}.*", "{}encoder.stages.{i}.*", .rows = hf_stage},
+    {"norm.*", "layernorm.*"},
+    {"head.*", "classifier.*"},
+    {NULL, NULL},
+};
 
-#define MS_BLOCK "stage{i}.blocks.{j}."
+static const cvt_name_row microsoft_block[] = {
+    {"attn.conv_q.*", "attn.conv_proj_q.*"},
+    {"attn.conv_k.*", "attn.conv_proj_k.*"},
+    {"attn.conv_v.*", "attn.conv_proj_v.*"},
+    {"attn.q.*", "attn.proj_q.*"},
+    {"attn.k.*", "attn.proj_k.*"},
+    {"attn.v.*", "attn.proj_v.*"},
+    {"*", "*"},
+    {NULL, NULL},
+};
 static const cvt_name_row microsoft[] = {
     {"stage{i}.cls_token", "stage{i}.cls_token"},
     {"stage{i}.embed.*", "stage{i}.patch_embed.*"},
-    {"stage{i}.block{j}.attn.conv_q.*", MS_BLOCK "attn.conv_proj_q.*"},
-    {"stage{i}.block{j}.attn.conv_k.*", MS_BLOCK "attn.conv_proj_k.*"},
-    {"stage{i}.block{j}.attn.conv_v.*", MS_BLOCK "attn.conv_proj_v.*"},
-    {"stage{i}.block{j}.attn.q.*", MS_BLOCK "attn.proj_q.*"},
-    {"stage{i}.block{j}.attn.k.*", MS_BLOCK "attn.proj_k.*"},
-    {"stage{i}.block{j}.attn.v.*", MS_BLOCK "attn.proj_v.*"},
-    {"stage{i}.block{j}.*", MS_BLOCK "*"},
+    {"stage{i}.block{j}.*", "stage{i}.blocks.{j}.*", .rows = microsoft_block},
     {"norm.*", "norm.*"},
     {"head.*", "head.*"},
     {NULL, NULL},
 };
 
-static const cvt_dialect dialects[] = {{"native"}, {"hf", hf}, {"hf_bare", hf_bare}, {"microsoft", microsoft}, {NULL}};
+/* A classifier's file says "cvt." where one that was saved from the bare CvtModel says nothing. */
+static const cvt_dialect dialects[] = {
+    {"native"}, {"hf", hf, "cvt."}, {"hf_bare", hf, ""}, {"microsoft", microsoft}, {NULL}};
 
 /* ---- config ---- */
 
-static cvt_ints ints(int a, int b, int c) { return (cvt_ints){3, {a, b, c}}; }
-
-static void defaults(void *p) { /* CvT-13, as Hugging Face's CvtConfig */
-    config *c = p;
-    *c = (config){
-        .base = {.channels = 3},
-        .patch_sizes = ints(7, 3, 3),
-        .patch_stride = ints(4, 2, 2),
-        .patch_padding = ints(2, 1, 1),
-        .embed_dim = ints(64, 192, 384),
-        .num_heads = ints(1, 3, 6),
-        .depth = ints(1, 2, 10),
-        .qkv_bias = ints(1, 1, 1),
-        .cls_token = ints(0, 0, 1),
-        .method = ints(DW_BN, DW_BN, DW_BN),
-        .kernel_qkv = ints(3, 3, 3),
-        .padding_kv = ints(1, 1, 1),
-        .stride_kv = ints(2, 2, 2),
-        .padding_q = ints(1, 1, 1),
-        .stride_q = ints(1, 1, 1),
-        .mlp_ratio = {3, {4, 4, 4}},
-        .activation = UNSAID,
-    };
-}
-
-/* Every list has an entry a stage: the number of stages is that of depth. */
-static cvt_status check_lengths(const config *c, cvt_error *error) {
-    for (const cvt_key *k = keys; k->name; k++) {
-        bool list = k->type == CVT_KEY_INTS || k->type == CVT_KEY_BOOLS || k->type == CVT_KEY_CHOICES ||
-                    k->type == CVT_KEY_NUMBERS;
-        if (!list || k->ignored) continue;
-        const void *field = (const char *)c + k->offset;
-        int n = k->type == CVT_KEY_NUMBERS ? ((const cvt_numbers *)field)->n : ((const cvt_ints *)field)->n;
-        if (n != c->depth.n)
-            return cvt_fail(error, CVT_CONFIG, "\"%s\" has %d entries, \"depth\" has %d: one a stage", k->name, n,
-                            c->depth.n);
-    }
-    return CVT_OK;
-}
-
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    TRY(check_lengths(c, error));
+    TRY(cvt_check_stages(&c->base, KEY_AT(depth), error));
     for (int i = 0; i < c->depth.n; i++) {
         int dim = c->embed_dim.v[i];
         TRY(cvt_check_divides("num_heads", c->num_heads.v[i], "embed_dim", dim, i, error));
         TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio.v[i], (int)(dim * c->mlp_ratio.v[i]), i, error));
     }
-    if (c->activation == UNSAID) c->activation = cvt_hints_from(hints, "microsoft");
-    if (!c->base.classes) c->base.classes = hints->config == CVT_CONFIG_HF ? 2 : 1000;
-    if (!c->base.preprocess.given) {
-        c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CONVNEXT, 224, 0.875);
-        c->base.preprocess.half_even = false;
-    }
+    if (!GIVEN(c, activation)) c->activation = cvt_hints_from(hints, "microsoft");
     return CVT_OK;
+}
+
+static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
+    (void)p, (void)hints;
+    cvt_preprocess_spec spec = cvt_preprocess_default(CVT_PREPROCESS_CONVNEXT, 224, 0.875);
+    spec.half_even = false;
+    return spec;
 }
 
 /* ---- the forward pass ---- */
@@ -264,95 +241,36 @@ const cvt_arch cvt_arch_cvt = {
     .about = "CvT (microsoft/CvT, Hugging Face cvt): convolutional embeddings and projections",
     .traits = {"no", "overlapping (convolution)", "convolution", "yes"},
     .config_size = sizeof(config),
-    .defaults = defaults,
     .keys = keys,
     .hf_types = (const char *const[]){"cvt", NULL},
     .dialects = dialects,
     .classifier = "head.weight",
+    .classes = 1000,
+    .hf_classes = 2,
+    .preprocess_of = preprocess_of,
     .resolve = resolve,
     .build = build,
 };
 
-/* ---- a stage as a layer of networks: the same keys, one number each ---- */
-
-typedef struct stage_config {
-    int patch_sizes, patch_stride, patch_padding, embed_dim, num_heads, depth, method, activation;
-    int kernel_qkv, padding_kv, stride_kv, padding_q, stride_q;
-    bool qkv_bias, cls_token;
-    double mlp_ratio;
-} stage_config;
-
-#define OF_STAGE(field) offsetof(stage_config, field)
-static const cvt_key stage_keys[] = {
-    {.name = "patch_sizes", .type = CVT_KEY_INT, .offset = OF_STAGE(patch_sizes), .min = 1, .max = 256},
-    {.name = "patch_stride", .type = CVT_KEY_INT, .offset = OF_STAGE(patch_stride), .min = 1, .max = 256},
-    {.name = "patch_padding", .type = CVT_KEY_INT, .offset = OF_STAGE(patch_padding), .min = 0, .max = 256},
-    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = OF_STAGE(embed_dim), .min = 1, .max = 65536},
-    {.name = "num_heads", .type = CVT_KEY_INT, .offset = OF_STAGE(num_heads), .min = 1, .max = 4096},
-    {.name = "depth", .type = CVT_KEY_INT, .offset = OF_STAGE(depth), .min = 1, .max = 1000},
-    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = OF_STAGE(mlp_ratio), .min = 0.001, .max = 64},
-    {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = OF_STAGE(qkv_bias)},
-    {.name = "cls_token", .type = CVT_KEY_BOOL, .offset = OF_STAGE(cls_token)},
-    {.name = "qkv_projection_method", .type = CVT_KEY_CHOICE, .offset = OF_STAGE(method), .choices = methods},
-    {.name = "kernel_qkv", .type = CVT_KEY_INT, .offset = OF_STAGE(kernel_qkv), .min = 1, .max = 256},
-    {.name = "padding_kv", .type = CVT_KEY_INT, .offset = OF_STAGE(padding_kv), .min = 0, .max = 256},
-    {.name = "stride_kv", .type = CVT_KEY_INT, .offset = OF_STAGE(stride_kv), .min = 1, .max = 256},
-    {.name = "padding_q", .type = CVT_KEY_INT, .offset = OF_STAGE(padding_q), .min = 0, .max = 256},
-    {.name = "stride_q", .type = CVT_KEY_INT, .offset = OF_STAGE(stride_q), .min = 1, .max = 256},
-    {.name = "activation", .type = CVT_KEY_CHOICE, .offset = OF_STAGE(activation), .choices = activations},
-    {0},
-};
-
-static void stage_defaults(void *p) { /* CvT-13's second stage */
-    *(stage_config *)p = (stage_config){.patch_sizes = 3,
-                                        .patch_stride = 2,
-                                        .patch_padding = 1,
-                                        .embed_dim = 192,
-                                        .num_heads = 3,
-                                        .depth = 2,
-                                        .mlp_ratio = 4,
-                                        .qkv_bias = true,
-                                        .kernel_qkv = 3,
-                                        .padding_kv = 1,
-                                        .stride_kv = 2,
-                                        .padding_q = 1,
-                                        .stride_q = 1};
-}
+/* ---- a stage as a layer of networks: the same keys, one value each ---- */
 
 static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    const stage_config *s = p;
-    config c = {
-        .patch_sizes = {1, {s->patch_sizes}},
-        .patch_stride = {1, {s->patch_stride}},
-        .patch_padding = {1, {s->patch_padding}},
-        .embed_dim = {1, {s->embed_dim}},
-        .num_heads = {1, {s->num_heads}},
-        .depth = {1, {s->depth}},
-        .mlp_ratio = {1, {s->mlp_ratio}},
-        .qkv_bias = {1, {s->qkv_bias}},
-        .cls_token = {1, {s->cls_token}},
-        .method = {1, {s->method}},
-        .kernel_qkv = {1, {s->kernel_qkv}},
-        .padding_kv = {1, {s->padding_kv}},
-        .stride_kv = {1, {s->stride_kv}},
-        .padding_q = {1, {s->padding_q}},
-        .stride_q = {1, {s->stride_q}},
-        .activation = s->activation,
-    };
+    const config *c = p;
     cvt_grid grid;
-    cvtb_check_heads(b, "num_heads", s->num_heads, "embed_dim", s->embed_dim);
-    cvtb_check_hidden(b, s->mlp_ratio, (int)(s->embed_dim * s->mlp_ratio));
+    int dim = c->embed_dim.v[0];
+    cvtb_check_heads(b, "num_heads", c->num_heads.v[0], "embed_dim", dim);
+    cvtb_check_hidden(b, c->mlp_ratio.v[0], (int)(dim * c->mlp_ratio.v[0]));
     cvt_value map = cvtb_as_map(b, in[0]);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
-    cvt_value t = stage_tokens(b, &c, 0, map, &grid);
-    return s->cls_token ? cvtb_place(b, t, grid) : cvtb_map(b, t, grid.h, grid.w);
+    cvt_value t = stage_tokens(b, c, 0, map, &grid);
+    return c->cls_token.v[0] ? cvtb_place(b, t, grid) : cvtb_map(b, t, grid.h, grid.w);
 }
 
 const cvt_layer cvt_layer_cvt_stage = {.type = "cvt_stage",
                                        .row = "CvtStage",
                                        .about = "a stage of CvT: convolutional embedding, then blocks",
-                                       .config_size = sizeof(stage_config),
-                                       .defaults = stage_defaults,
-                                       .keys = stage_keys,
+                                       .config_size = sizeof(config),
+                                       .keys = keys,
+                                       .stage = true,
                                        .inputs = 1,
                                        .build = stage_build};

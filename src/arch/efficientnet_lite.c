@@ -65,7 +65,7 @@ static cvt_status read_blocks(void *field, const cvt_json *value, cvt_error *err
         block_config *b = &list->v[list->n];
         *b = (block_config){0};
         snprintf(at, sizeof at, "[%d]", list->n++);
-        TRY(cvt_config_read(b, block_keys, entry, true, NULL, at, error));
+        TRY(cvt_config_read(b, &(cvt_reading){.keys = block_keys, .strict = true, .origin = at}, entry, error));
         for (const cvt_key *k = block_keys; k->name; k++)
             if (!cvt_json_get(entry, k->name)) return cvt_fail(error, CVT_CONFIG, "%s has no \"%s\"", at, k->name);
     }
@@ -80,7 +80,16 @@ static const cvt_key keys[] = {
     {.name = "depth_multiplier", .type = CVT_KEY_NUMBER, .offset = AT(depth_multiplier), .min = 0.1, .max = 10},
     {.name = "stem_size", .type = CVT_KEY_INT, .offset = AT(stem_size), .min = 1, .max = 65536},
     {.name = "num_features", .type = CVT_KEY_INT, .offset = AT(num_features), .min = 1, .max = 65536},
-    {.name = "blocks", .type = CVT_KEY_READER, .offset = AT(blocks), .read = read_blocks},
+    {.name = "blocks",
+     .type = CVT_KEY_READER,
+     .offset = AT(blocks),
+     .read = read_blocks,
+     .about = "the first block of each stage, in place of the published ones",
+     .schema = "'type': 'array', 'minItems': 1, 'maxItems': 256, 'items': {'type': 'object', 'additionalProperties': "
+               "false, 'required': ['kernel_size', 'stride', 'expand_ratio', 'out_chs'], 'properties': {'kernel_size': "
+               "{'type': 'integer', 'minimum': 1, 'maximum': 256}, 'stride': {'type': 'integer', 'minimum': 1, "
+               "'maximum': 256}, 'expand_ratio': {'type': 'number', 'minimum': 1, 'maximum': 64}, 'out_chs': {'type': "
+               "'integer', 'minimum': 1, 'maximum': 65536}}}"},
     {.name = "stage_repeats", .type = CVT_KEY_INTS, .offset = AT(stage_repeats), .min = 1, .max = MAX_BLOCKS},
     {.name = "pad_type", .type = CVT_KEY_CHOICE, .offset = AT(pad_type), .choices = paddings},
     {.name = "bn_eps", .type = CVT_KEY_NUMBER, .offset = AT(bn_eps), .min = 1e-12, .max = 1},
@@ -346,6 +355,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
 }
 
 const cvt_arch cvt_arch_efficientnet_lite = {
+    .schema = ", 'dependentRequired': {'blocks': ['stage_repeats'], 'stage_repeats': ['blocks']}",
     .name = "efficientnet_lite",
     .about = "EfficientNet-Lite 0 to 4 (rangilyu, lukemelas, timm): inverted residuals, ReLU6",
     .traits = {"no", "overlapping (convolution)", "none", "yes"},

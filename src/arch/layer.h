@@ -14,9 +14,12 @@ typedef struct cvt_layer {
     const char *about; /* one line */
     const char *row;   /* the class of its row in torchsummary listings, where it is not all of the model; NULL: none */
     size_t config_size;             /* 0: it has no keys of its own */
-    void (*defaults)(void *config); /* NULL: zeros */
+    void (*defaults)(void *config); /* NULL: those of the keys alone */
     const cvt_key *keys;            /* ends with name NULL; NULL: none */
-    int inputs;                     /* how many values it reads */
+    /* The layer is one stage of a family: config and keys are the family's, only keys marked .stage count, and lists
+     * have one entry, of which file and default are single values. */
+    bool stage;
+    int inputs; /* how many values it reads */
     /* Checks keys against each other and against the shapes of `in`, and builds; errors by cvtb_fail, which name the
      * key to change and both shapes. Accepts maps and tokens alike where that makes sense: see below. */
     cvt_value (*build)(cvt_builder *b, const void *config, const cvt_value *in);

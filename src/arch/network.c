@@ -11,7 +11,7 @@
 
 #include "arch/arch.h"
 #include "arch/layer.h"
-#include "base/str.h"
+#include "base/nearest.h"
 #include "ops/ops.h"
 
 enum { MAX_LAYERS = 1024, MAX_READ = 8, MAX_NAME = 200 };
@@ -72,7 +72,8 @@ static cvt_status read_input(config *c, const cvt_json *entry, cvt_error *error)
     char at[32];
     snprintf(at, sizeof at, "[%d]", c->n_inputs++);
     *in = (input_config){.channels = 3};
-    TRY(cvt_config_read(in, input_keys, entry, true, frame, at, error));
+    cvt_reading how = {.keys = input_keys, .strict = true, .except = frame, .origin = at};
+    TRY(cvt_config_read(in, &how, entry, error));
     const cvt_json *name = cvt_json_get(entry, "name");
     cvt_status status =
         name ? read_name(&in->name, c, name, "name", error) : cvt_fail(error, CVT_CONFIG, "\"name\" is missing");
@@ -98,16 +99,10 @@ static const cvt_layer *find_kind(const char *type) {
 }
 
 static cvt_status fail_kind(const char *type, cvt_error *error) {
-    const char *nearest = NULL;
-    size_t distance = 8;
-    for (int i = 0; cvt_layer_at(i); i++) {
-        size_t d = cvt_str_distance(type, cvt_layer_at(i)->type, distance);
-        if (d >= distance) continue;
-        distance = d;
-        nearest = cvt_layer_at(i)->type;
-    }
-    if (!nearest) return cvt_fail(error, CVT_CONFIG, "unknown \"type\" \"%s\"", type);
-    return cvt_fail(error, CVT_CONFIG, "unknown \"type\" \"%s\"; did you mean \"%s\"?", type, nearest);
+    cvt_nearest nearest = cvt_nearest_to(type, 8);
+    for (int i = 0; cvt_layer_at(i); i++) cvt_nearest_try(&nearest, cvt_layer_at(i)->type);
+    if (!nearest.name) return cvt_fail(error, CVT_CONFIG, "unknown \"type\" \"%s\"", type);
+    return cvt_fail(error, CVT_CONFIG, "unknown \"type\" \"%s\"; did you mean \"%s\"?", type, nearest.name);
 }
 
 /* A name, or a list of names. */
@@ -138,7 +133,13 @@ static cvt_status read_members(layer_config *l, const config *c, const cvt_json 
     if (l->kind->defaults) l->kind->defaults(l->values);
     static const char *const frame[] = {"type", "name", "inputs", "output", "comment", NULL};
     static const cvt_key none[] = {{0}};
-    return cvt_config_read(l->values, l->kind->keys ? l->kind->keys : none, entry, true, frame, type, error);
+    cvt_reading how = {.keys = l->kind->keys ? l->kind->keys : none,
+                       .strict = true,
+                       .stage = l->kind->stage,
+                       .except = frame,
+                       .origin = type};
+    TRY(cvt_config_defaults(l->values, how.keys, how.stage, error));
+    return cvt_config_read(l->values, &how, entry, error);
 }
 
 static cvt_status read_layers(void *p, const cvt_json *value, cvt_error *error) {
@@ -172,9 +173,22 @@ static cvt_status read_output(void *p, const cvt_json *value, cvt_error *error) 
 
 /* These readers fill more than a field: they get the whole config. */
 static const cvt_key keys[] = {
-    {.name = "inputs", .type = CVT_KEY_READER, .offset = 0, .read = read_inputs},
-    {.name = "layers", .type = CVT_KEY_READER, .offset = 0, .read = read_layers},
-    {.name = "output", .type = CVT_KEY_READER, .offset = 0, .read = read_output},
+    {.name = "inputs",
+     .type = CVT_KEY_READER,
+     .read = read_inputs,
+     .about = "default: one called input, of 3 channels",
+     .schema = "'type': 'array', 'items': {'$ref': '#/$defs/network_input'}, 'minItems': 1, 'maxItems': 8"},
+    {.name = "layers",
+     .type = CVT_KEY_READER,
+     .read = read_layers,
+     .required = true,
+     .about = "in any order",
+     .schema = "'type': 'array', 'items': {'$ref': '#/$defs/layer'}, 'minItems': 1, 'maxItems': 1024"},
+    {.name = "output",
+     .type = CVT_KEY_READER,
+     .read = read_output,
+     .about = "default: the one value that no layer reads",
+     .schema = "'type': 'string', 'minLength': 1"},
     {0},
 };
 
@@ -247,16 +261,12 @@ static cvt_status resolve_names(config *c, cvt_error *error) {
 }
 
 static cvt_status fail_unknown(const config *c, int i, const char *name, cvt_error *error) {
-    const char *nearest = NULL;
-    size_t distance = 8;
-    for (int v = 0; v < count_values(c); v++) {
-        size_t d = cvt_str_distance(name, name_of(c, v), distance);
-        if (d >= distance || v == i + c->n_inputs) continue;
-        distance = d;
-        nearest = name_of(c, v);
-    }
-    if (!nearest) return fail_layer(error, c, i, "\"inputs\" names \"%s\", which nothing gives", name);
-    return fail_layer(error, c, i, "\"inputs\" names \"%s\", which nothing gives; did you mean \"%s\"?", name, nearest);
+    cvt_nearest nearest = cvt_nearest_to(name, 8);
+    for (int v = 0; v < count_values(c); v++)
+        if (v != i + c->n_inputs) cvt_nearest_try(&nearest, name_of(c, v));
+    if (!nearest.name) return fail_layer(error, c, i, "\"inputs\" names \"%s\", which nothing gives", name);
+    return fail_layer(error, c, i, "\"inputs\" names \"%s\", which nothing gives; did you mean \"%s\"?", name,
+                      nearest.name);
 }
 
 static cvt_status resolve_reads(config *c, int i, cvt_error *error) {

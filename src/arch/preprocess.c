@@ -215,8 +215,8 @@ static cvt_status check_switches(const cvt_preprocess_spec *spec, const cvt_json
 
 /* "size" is what pictures are resized to, "crop_size" what is cut out of them. */
 static cvt_status read_crop(cvt_preprocess_spec *spec, const cvt_json *object, const char *origin, cvt_error *error) {
-    TRY(cvt_config_read(spec, hf_resize_keys, object, false, NULL, origin, error));
-    TRY(cvt_config_read(spec, hf_crop_keys, object, false, NULL, origin, error));
+    TRY(cvt_config_read(spec, &(cvt_reading){.keys = hf_resize_keys, .origin = origin}, object, error));
+    TRY(cvt_config_read(spec, &(cvt_reading){.keys = hf_crop_keys, .origin = origin}, object, error));
     if (spec->do_crop) return CVT_OK;
     spec->kind = CVT_PREPROCESS_SQUASH;
     memcpy(spec->size, spec->resize, sizeof spec->size);
@@ -243,7 +243,8 @@ cvt_status cvt_preprocess_read_hf(cvt_preprocess_spec *spec, const cvt_json *obj
     set_norm(spec, p->mean, p->std);
     static const char *const size[] = {"size", NULL};
     bool crops = spec->kind == CVT_PREPROCESS_SQUASH_CROP;
-    TRY(cvt_config_read(spec, hf_keys, object, false, crops ? size : NULL, origin, error));
+    TRY(cvt_config_read(spec, &(cvt_reading){.keys = hf_keys, .except = crops ? size : NULL, .origin = origin}, object,
+                        error));
     TRY(check_entries(spec, channels, "image_mean", "image_std", origin, error));
     TRY(check_switches(spec, object, crops, origin, error));
     return crops ? read_crop(spec, object, origin, error) : CVT_OK;
@@ -307,7 +308,7 @@ cvt_status cvt_preprocess_read_timm(cvt_preprocess_spec *spec, const cvt_json *o
                                     const char *origin, cvt_error *error) {
     *spec = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 0, 0.875);
     spec->given = true;
-    TRY(cvt_config_read(spec, timm_keys, object, strict, NULL, origin, error));
+    TRY(cvt_config_read(spec, &(cvt_reading){.keys = timm_keys, .strict = strict, .origin = origin}, object, error));
     return check_entries(spec, channels, "mean", "std", origin, error);
 }
 

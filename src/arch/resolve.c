@@ -18,6 +18,19 @@ cvt_status cvt_check_hidden(const char *ratio_key, double ratio, int hidden, int
     return cvt_fail(error, CVT_CONFIG, "\"%s\"[%d] = %g leaves no hidden channel", ratio_key, index, ratio);
 }
 
+cvt_status cvt_check_stages(const cvt_base *base, size_t depth, cvt_error *error) {
+    int wanted = ((const cvt_ints *)(const void *)((const char *)base + depth))->n;
+    for (const cvt_key *k = base->given.keys; k->name; k++) {
+        if (!k->stage || !cvt_key_is_list(k)) continue;
+        const void *field = (const char *)base + k->offset;
+        int n = k->type == CVT_KEY_NUMBERS ? ((const cvt_numbers *)field)->n : ((const cvt_ints *)field)->n;
+        if (n != wanted)
+            return cvt_fail(error, CVT_CONFIG, "\"%s\" has %d entries, \"%s\" has %d: one a stage", k->name, n,
+                            cvt_key_named(&base->given, depth), wanted);
+    }
+    return CVT_OK;
+}
+
 void cvt_resolve_image(int *image, cvt_base *base, int otherwise) {
     for (int i = 0; i < 2; i++) {
         int known = base->size[i] ? base->size[i] : base->preprocess.size[i];

@@ -11,6 +11,10 @@ cvt_status cvt_check_divides(const char *part_key, int part, const char *whole_k
 /* CVT_CONFIG, "mlp_ratio" = 0.001 leaves no hidden channel, where `hidden`, what the ratio makes, is 0. */
 cvt_status cvt_check_hidden(const char *ratio_key, double ratio, int hidden, int index, cvt_error *error);
 
+/* CVT_CONFIG, "embed_dim" has 2 entries, "depth" has 3: one a stage, where a list that has an entry a stage is not as
+ * long as the one at this offset. */
+cvt_status cvt_check_stages(const cvt_base *base, size_t depth, cvt_error *error);
+
 /* The image that a table of positions is for: where its key says nothing as large as the input, else as the
  * preprocessing's, else `otherwise`. The input is as large where nobody says more. */
 void cvt_resolve_image(int *image, cvt_base *base, int otherwise);

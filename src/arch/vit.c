@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "arch/blocks.h"
+#include "arch/keys.h"
 #include "arch/resolve.h"
 
-enum { UNSAID = -1 };
 enum { VIT_PYTORCH, TIMM }; /* variant; Hugging Face's is timm's */
 static const char *const variants[] = {"vit_pytorch", "timm", NULL};
 enum { LAYOUT_A, LAYOUT_B, LAYOUT_C, LAYOUT_D };
@@ -71,13 +71,14 @@ enum { ARCHITECTURES = sizeof architectures / sizeof architectures[0] };
 
 typedef struct config {
     cvt_base base;
-    int variant, layout, architecture; /* UNSAID; an index */
-    int image_size[2], patch_size[2];  /* image_size: whose patches the table of positions is for */
+    int variant, layout;
+    int architecture;                 /* an index from 1 on; 0: none is named */
+    int image_size[2], patch_size[2]; /* image_size: whose patches the table of positions is for */
     int dim, depth, heads, dim_head, mlp_dim;
     double mlp_ratio, eps;
     int pool, activation;
-    int qkv_bias, class_token, distilled, fc_norm; /* 0, 1, UNSAID */
-    int pool_prefix;                               /* 0, 1: the mean takes the class token in */
+    bool qkv_bias, class_token, distilled, fc_norm;
+    bool pool_prefix; /* the mean takes the class token in */
     head head;
     int table[2]; /* cells of the table of positions */
     cvt_interpolation resize;
@@ -90,7 +91,7 @@ static cvt_status read_architectures(void *field, const cvt_json *value, cvt_err
     const char *text = cvt_json_string(cvt_json_first(value));
     for (int i = 0; text && i < ARCHITECTURES; i++) {
         if (strcmp(architectures[i].name, text) != 0) continue;
-        *(int *)field = i;
+        *(int *)field = i + 1;
         return CVT_OK;
     }
     return cvt_fail(error, CVT_CONFIG,
@@ -99,50 +100,47 @@ static cvt_status read_architectures(void *field, const cvt_json *value, cvt_err
                     text ? text : "no string");
 }
 
-#define AT(field) offsetof(config, field)
-#define COUNT(key, field, least, most) \
-    { .name = key, .type = CVT_KEY_INT, .offset = AT(field), .min = least, .max = most }
-#define SIZE(key, field) \
-    { .name = key, .type = CVT_KEY_SIZE, .offset = AT(field), .min = 1, .max = 65535 }
-#define FLAG(key, field) \
-    { .name = key, .type = CVT_KEY_FLAG, .nullable = true, .offset = AT(field) }
-#define CHOICE(key, field, list) \
-    { .name = key, .type = CVT_KEY_CHOICE, .nullable = true, .offset = AT(field), .choices = list }
+#define KEYS_OF config
 static const cvt_key keys[] = {
-    CHOICE("variant", variant, variants),
-    CHOICE("layout", layout, layouts),
-    SIZE("image_size", image_size),
-    SIZE("img_size", image_size),
-    SIZE("patch_size", patch_size),
-    COUNT("channels", base.channels, 1, 64),
-    COUNT("in_chans", base.channels, 1, 64),
-    COUNT("num_channels", base.channels, 1, 64),
-    COUNT("num_classes", base.classes, 1, 1000000),
-    COUNT("num_labels", base.classes, 1, 1000000),
-    COUNT("dim", dim, 1, 65536),
-    COUNT("embed_dim", dim, 1, 65536),
-    COUNT("hidden_size", dim, 1, 65536),
-    COUNT("depth", depth, 1, 1000),
-    COUNT("num_hidden_layers", depth, 1, 1000),
-    COUNT("heads", heads, 1, 4096),
-    COUNT("num_heads", heads, 1, 4096),
-    COUNT("num_attention_heads", heads, 1, 4096),
-    COUNT("dim_head", dim_head, 1, 65536),
-    COUNT("mlp_dim", mlp_dim, 1, 1 << 22),
-    COUNT("intermediate_size", mlp_dim, 1, 1 << 22),
-    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
-    CHOICE("pool", pool, pools),
-    CHOICE("global_pool", pool, timm_pools),
-    FLAG("class_token", class_token),
-    FLAG("distilled", distilled),
-    FLAG("fc_norm", fc_norm),
-    FLAG("pool_include_prefix", pool_prefix),
-    FLAG("qkv_bias", qkv_bias),
-    CHOICE("activation", activation, activations),
-    CHOICE("act_layer", activation, activations),
-    CHOICE("hidden_act", activation, activations),
-    {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 0, .max = 1},
-    {.name = "architectures", .type = CVT_KEY_READER, .offset = AT(architecture), .read = read_architectures},
+    CHOICE("variant", variant, variants, NULL, "default: by the naming of the weights", .nullable = true),
+    CHOICE("layout", layout, layouts, NULL, "of vit_pytorch; default: by the naming of the weights", .nullable = true,
+           .only = CVT_ONLY(VIT_PYTORCH)),
+    SIZE("image_size", image_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 224"),
+    SAME("img_size", "image_size", CVT_CONFIG_TIMM),
+    SIZE("patch_size", patch_size, 1, 65535, "16", "of a patch"),
+    INT("channels", base.channels, 1, 64, "3", "of the input"),
+    SAME("in_chans", "channels", CVT_CONFIG_TIMM),
+    SAME("num_channels", "channels", CVT_CONFIG_HF),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    SAME("num_labels", "num_classes", CVT_CONFIG_HF),
+    INT("dim", dim, 1, 65536, "768", "channels of the tokens"),
+    SAME("embed_dim", "dim", CVT_CONFIG_TIMM),
+    SAME("hidden_size", "dim", CVT_CONFIG_HF),
+    INT("depth", depth, 1, 1000, "12", "blocks"),
+    SAME("num_hidden_layers", "depth", CVT_CONFIG_HF),
+    INT("heads", heads, 1, 4096, "12", "attention heads"),
+    SAME("num_heads", "heads", CVT_CONFIG_TIMM),
+    SAME("num_attention_heads", "heads", CVT_CONFIG_HF),
+    INT("dim_head", dim_head, 1, 65536, NULL, "default: 64 for vit_pytorch, else dim / heads"),
+    INT("mlp_dim", mlp_dim, 1, 1 << 22, NULL, "default: dim * mlp_ratio"),
+    SAME("intermediate_size", "mlp_dim", CVT_CONFIG_HF),
+    NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "hidden channels, as a multiple of dim"),
+    CHOICE("pool", pool, pools, NULL, "what is classified; default: by the weights, else cls", .nullable = true),
+    CHOICE("global_pool", pool, timm_pools, NULL, "pool, as timm says it", .nullable = true,
+           .dialect = CVT_CONFIG_TIMM),
+    BOOL("class_token", class_token, NULL, "default: true, false for layout d with the mean", .nullable = true),
+    BOOL("distilled", distilled, NULL, "default: false", .nullable = true),
+    BOOL("fc_norm", fc_norm, NULL, "default: true where the norm comes behind the mean", .nullable = true),
+    BOOL("pool_include_prefix", pool_prefix, "false", "timm: the mean takes the class token in", .nullable = true),
+    BOOL("qkv_bias", qkv_bias, NULL, "default: false for vit_pytorch, else true", .nullable = true),
+    CHOICE("activation", activation, activations, "'gelu'", "of the feed-forward parts", .nullable = true),
+    SAME("act_layer", "activation", CVT_CONFIG_TIMM),
+    SAME("hidden_act", "activation", CVT_CONFIG_HF),
+    NUM("layer_norm_eps", eps, 0, 1, NULL, "default: 1e-5 for vit_pytorch, 1e-6 for timm, 1e-12 for Hugging Face"),
+    READER("architectures", architecture, read_architectures,
+           "'type': 'array', 'minItems': 1, 'maxItems': 1, 'items': {'enum': ['ViTForImageClassification', "
+           "'DeiTForImageClassification', 'DeiTForImageClassificationWithTeacher', 'ViTModel', 'DeiTModel']}",
+           "what stands behind the transformer, as Hugging Face has it"),
     CVT_OFF_KEY("init_values"),
     CVT_OFF_KEY("reg_tokens"),
     CVT_OFF_KEY("qk_norm"),
@@ -173,80 +171,104 @@ static const cvt_name_row timm[] = {
     {NULL, NULL},
 };
 
-/* d leaves the leading 1 of the tokens' shapes away: axes. */
-#define VP_TOKENS(axes_) \
-    {"cls_token", "cls_token", .axes = axes_}, { "pos_embed", "pos_embedding", .axes = axes_ }
-#define VP_EMBED                                                                                           \
-    {"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},                                    \
-        {"embed.norm1.bias", "to_patch_embedding.1.bias"}, {"embed.linear.*", "to_patch_embedding.2.*"}, { \
-        "embed.norm2.*", "to_patch_embedding.3.*"                                                          \
-    }
-#define VP_LAYER "transformer.layers.{j}."
-#define VP_OLD_BLOCK CVT_VP_OLD_ATTENTION("block{j}.", VP_LAYER), CVT_VP_OLD_MLP("block{j}.", VP_LAYER)
-#define VP_BLOCK CVT_VP_ATTENTION("block{j}.", VP_LAYER), CVT_VP_MLP("block{j}.", VP_LAYER)
-#define VP_OLD_HEAD \
-    {"norm.*", "mlp_head.0.*"}, {"fc_norm.*", "mlp_head.0.*"}, { "head.*", "mlp_head.1.*" }
-#define VP_HEAD \
-    {"norm.*", "transformer.norm.*"}, { "head.*", "mlp_head.*" }
-
-static const cvt_name_row layout_a[] = {
-    VP_TOKENS("abc"),
-    {"embed.linear.weight", "to_patch_embedding.1.weight", .axes = "ab"},
-    {"embed.linear.bias", "to_patch_embedding.1.bias"},
-    VP_OLD_BLOCK,
-    VP_OLD_HEAD,
+static const cvt_name_row vp_embed[] = {
+    {"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},
+    {"embed.norm1.bias", "to_patch_embedding.1.bias"},
+    {"embed.linear.*", "to_patch_embedding.2.*"},
+    {"embed.norm2.*", "to_patch_embedding.3.*"},
     {NULL, NULL},
 };
-static const cvt_name_row layout_b[] = {VP_TOKENS("abc"), VP_EMBED, VP_OLD_BLOCK, VP_OLD_HEAD, {NULL, NULL}};
-static const cvt_name_row layout_c[] = {VP_TOKENS("abc"), VP_EMBED, VP_BLOCK, VP_HEAD, {NULL, NULL}};
-/* without a class token upstream keeps an empty one: [0, dim] */
+/* Tokens, blocks and head of layouts a and b, and of c and d. */
+static const cvt_name_row vp_old[] = {
+    {"cls_token", "cls_token", .axes = "abc"},
+    {"pos_embed", "pos_embedding", .axes = "abc"},
+    {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_old_layer},
+    {"norm.*", "mlp_head.0.*"},
+    {"fc_norm.*", "mlp_head.0.*"},
+    {"head.*", "mlp_head.1.*"},
+    {NULL, NULL},
+};
+static const cvt_name_row vp_new[] = {
+    {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
+    {"norm.*", "transformer.norm.*"},
+    {"head.*", "mlp_head.*"},
+    {NULL, NULL},
+};
+static const cvt_name_row layout_a[] = {
+    {"embed.linear.weight", "to_patch_embedding.1.weight", .axes = "ab"},
+    {"embed.linear.bias", "to_patch_embedding.1.bias"},
+    {"*", "*", .rows = vp_old},
+    {NULL, NULL},
+};
+static const cvt_name_row layout_b[] = {{"*", "*", .rows = vp_embed}, {"*", "*", .rows = vp_old}, {NULL, NULL}};
+static const cvt_name_row layout_c[] = {
+    {"cls_token", "cls_token", .axes = "abc"},
+    {"pos_embed", "pos_embedding", .axes = "abc"},
+    {"*", "*", .rows = vp_embed},
+    {"*", "*", .rows = vp_new},
+    {NULL, NULL},
+};
 static const cvt_name_row layout_d[] = {
-    VP_TOKENS("bc"), VP_EMBED, VP_BLOCK, VP_HEAD, {NULL, "cls_token"}, {NULL, NULL},
+    {"cls_token", "cls_token", .axes = "bc"}, /* the leading 1 of the shapes is left away */
+    {"pos_embed", "pos_embedding", .axes = "bc"},
+    {"*", "*", .rows = vp_embed},
+    {"*", "*", .rows = vp_new},
+    {NULL, "cls_token"}, /* without a class token upstream keeps an empty one: [0, dim] */
+    {NULL, NULL},
 };
 
-/* P: "vit." or "deit." in a classifier's file, nothing in one of the bare model. On disk; transformers 5 has other
- * names in memory, which torch.save writes. */
-#define HF_ROWS(P)                                                                                   \
-    {"cls_token", P "embeddings.cls_token"}, {"pos_embed", P "embeddings.position_embeddings"},      \
-        {"embed.proj.*", P "embeddings.patch_embeddings.projection.*"}, {"norm.*", P "layernorm.*"}, \
-        {NULL, P "embeddings.mask_token"}, {                                                         \
-        NULL, P "pooler.*"                                                                           \
-    }
-#define HF_LAYER(P) P "encoder.layer.{j}."
-#define HF_DISK(P)                                                        \
-    HF_ROWS(P), {"block{j}.norm1.*", HF_LAYER(P) "layernorm_before.*"},   \
-        {"block{j}.attn.q.*", HF_LAYER(P) "attention.attention.query.*"}, \
-        {"block{j}.attn.k.*", HF_LAYER(P) "attention.attention.key.*"},   \
-        {"block{j}.attn.v.*", HF_LAYER(P) "attention.attention.value.*"}, \
-        {"block{j}.attn.proj.*", HF_LAYER(P) "attention.output.dense.*"}, \
-        {"block{j}.norm2.*", HF_LAYER(P) "layernorm_after.*"},            \
-        {"block{j}.mlp.fc1.*", HF_LAYER(P) "intermediate.dense.*"}, {     \
-        "block{j}.mlp.fc2.*", HF_LAYER(P) "output.dense.*"                \
-    }
-#define HF_MEMORY(P)                                                     \
-    HF_ROWS(P), {"block{j}.norm1.*", P "layers.{j}.layernorm_before.*"}, \
-        {"block{j}.attn.q.*", P "layers.{j}.attention.q_proj.*"},        \
-        {"block{j}.attn.k.*", P "layers.{j}.attention.k_proj.*"},        \
-        {"block{j}.attn.v.*", P "layers.{j}.attention.v_proj.*"},        \
-        {"block{j}.attn.proj.*", P "layers.{j}.attention.o_proj.*"},     \
-        {"block{j}.norm2.*", P "layers.{j}.layernorm_after.*"}, {        \
-        "block{j}.mlp.*", P "layers.{j}.mlp.*"                           \
-    }
-#define HF_DIST(P) \
-    { "dist_token", P "embeddings.distillation_token" }
-#define HF_HEAD \
-    { "head.*", "classifier.*" }
-#define HF_HEADS \
-    {"head.*", "cls_classifier.*"}, { "head_dist.*", "distillation_classifier.*" }
-static const cvt_name_row hf[] = {HF_DISK("vit."), HF_HEAD, {NULL, NULL}};
-static const cvt_name_row hf_deit[] = {HF_DISK("deit."), HF_DIST("deit."), HF_HEAD, {NULL, NULL}};
-static const cvt_name_row hf_teacher[] = {HF_DISK("deit."), HF_DIST("deit."), HF_HEADS, {NULL, NULL}};
-static const cvt_name_row hf_bare[] = {HF_DISK(""), HF_DIST(""), HF_HEAD, {NULL, NULL}};
-static const cvt_name_row hf5[] = {HF_MEMORY("vit."), HF_HEAD, {NULL, NULL}};
-static const cvt_name_row hf5_deit[] = {HF_MEMORY("deit."), HF_DIST("deit."), HF_HEAD, {NULL, NULL}};
-static const cvt_name_row hf5_teacher[] = {HF_MEMORY("deit."), HF_DIST("deit."), HF_HEADS, {NULL, NULL}};
-static const cvt_name_row hf5_bare[] = {HF_MEMORY(""), HF_DIST(""), HF_HEAD, {NULL, NULL}};
+static const cvt_name_row hf_layer[] = {
+    {"norm1.*", "layernorm_before.*"},
+    {"attn.q.*", "attention.attention.query.*"},
+    {"attn.k.*", "attention.attention.key.*"},
+    {"attn.v.*", "attention.attention.value.*"},
+    {"attn.proj.*", "attention.output.dense.*"},
+    {"norm2.*", "layernorm_after.*"},
+    {"mlp.fc1.*", "intermediate.dense.*"},
+    {"mlp.fc2.*", "output.dense.*"},
+    {NULL, NULL},
+};
+static const cvt_name_row hf[] = {
+    {"cls_token", "{}embeddings.cls_token"},
+    {"pos_embed", "{}embeddings.position_embeddings"},
+    {"embed.proj.*", "{}embeddings.patch_embeddings.projection.*"},
+    {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},
+    {"norm.*", "{}layernorm.*"},
+    {"head.*", "classifier.*"},
+    {NULL, "{}embeddings.mask_token"},
+    {NULL, "{}pooler.*"},
+    {NULL, NULL},
+};
+static const cvt_name_row hf_deit[] = {
+    {"dist_token", "{}embeddings.distillation_token"},
+    {"*", "*", .rows = hf},
+    {NULL, NULL},
+};
+static const cvt_name_row hf_teacher[] = {
+    {"head.*", "cls_classifier.*"},
+    {"head_dist.*", "distillation_classifier.*"},
+    {"*", "*", .rows = hf_deit},
+    {NULL, NULL},
+};
 
+/* The names that transformers 5 has in memory, which torch.save writes; on disk it has those above. */
+static const cvt_name_row hf5_layer[] = {
+    {"norm1.*", "layernorm_before.*"},
+    {"attn.q.*", "attention.q_proj.*"},
+    {"attn.k.*", "attention.k_proj.*"},
+    {"attn.v.*", "attention.v_proj.*"},
+    {"attn.proj.*", "attention.o_proj.*"},
+    {"norm2.*", "layernorm_after.*"},
+    {"mlp.*", "mlp.*"},
+    {NULL, NULL},
+};
+#define HF5_BLOCKS \
+    { "block{j}.*", "{}layers.{j}.*", .rows = hf5_layer }
+static const cvt_name_row hf5[] = {HF5_BLOCKS, {"*", "*", .rows = hf}, {NULL, NULL}};
+static const cvt_name_row hf5_deit[] = {HF5_BLOCKS, {"*", "*", .rows = hf_deit}, {NULL, NULL}};
+static const cvt_name_row hf5_teacher[] = {HF5_BLOCKS, {"*", "*", .rows = hf_teacher}, {NULL, NULL}};
+
+/* A file of the bare model has no prefix. */
 static const cvt_dialect dialects[] = {
     {"native"},
     {"vit_pytorch_a", layout_a},
@@ -254,14 +276,14 @@ static const cvt_dialect dialects[] = {
     {"vit_pytorch_c", layout_c},
     {"vit_pytorch_d", layout_d},
     {"timm", timm},
-    {"hf", hf},
-    {"hf_deit", hf_deit},
-    {"hf_deit_teacher", hf_teacher},
-    {"hf_bare", hf_bare},
-    {"hf5", hf5},
-    {"hf5_deit", hf5_deit},
-    {"hf5_deit_teacher", hf5_teacher},
-    {"hf5_bare", hf5_bare},
+    {"hf", hf, "vit."},
+    {"hf_deit", hf_deit, "deit."},
+    {"hf_deit_teacher", hf_teacher, "deit."},
+    {"hf_bare", hf_deit, ""},
+    {"hf5", hf5, "vit."},
+    {"hf5_deit", hf5_deit, "deit."},
+    {"hf5_deit_teacher", hf5_teacher, "deit."},
+    {"hf5_bare", hf5_deit, ""},
     {NULL},
 };
 
@@ -307,26 +329,6 @@ static const cvt_preset presets[] = {
 
 /* ---- config ---- */
 
-static void defaults(void *p) {
-    config *c = p;
-    *c = (config){
-        .base = {.channels = 3},
-        .variant = UNSAID,
-        .layout = UNSAID,
-        .architecture = UNSAID,
-        .patch_size = {16, 16},
-        .dim = 768,
-        .depth = 12,
-        .heads = 12,
-        .eps = UNSAID,
-        .pool = UNSAID,
-        .qkv_bias = UNSAID,
-        .class_token = UNSAID,
-        .distilled = UNSAID,
-        .fc_norm = UNSAID,
-    };
-}
-
 static bool from_vit_pytorch(const cvt_hints *hints) {
     return hints->origin && strncmp(hints->origin->name, "vit_pytorch_", 12) == 0;
 }
@@ -337,37 +339,33 @@ static bool from_hf(const cvt_hints *hints) {
 
 /* Which program's model it is: what the config says, else the naming of the weights, else vit_pytorch's current one. */
 static cvt_status resolve_variant(config *c, const cvt_hints *hints, cvt_error *error) {
-    bool timm_names = cvt_hints_from(hints, "timm") || from_hf(hints);
-    if (c->variant == UNSAID && c->layout == UNSAID)
-        c->variant = timm_names || hints->config != CVT_CONFIG_NATIVE ? TIMM : VIT_PYTORCH;
-    if (c->variant == UNSAID) c->variant = VIT_PYTORCH;
-    if (c->variant == TIMM && c->layout != UNSAID)
-        return cvt_fail(error, CVT_CONFIG, "\"layout\" is one of \"variant\" vit_pytorch, not of timm");
-    if (c->layout == UNSAID) c->layout = from_vit_pytorch(hints) ? hints->origin->name[12] - 'a' : LAYOUT_D;
-    return CVT_OK;
+    bool timm_names = cvt_hints_from(hints, "timm") || from_hf(hints) || hints->config != CVT_CONFIG_NATIVE;
+    if (!GIVEN(c, variant)) c->variant = timm_names && !GIVEN(c, layout) ? TIMM : VIT_PYTORCH;
+    if (!GIVEN(c, layout)) c->layout = from_vit_pytorch(hints) ? hints->origin->name[12] - 'a' : LAYOUT_D;
+    return cvt_check_only(&c->base.given, c->variant, "variant", variants, error);
+}
+
+/* Is the mean what is classified, going by the weights? */
+static bool has_mean(const config *c, const cvt_hints *hints) {
+    if (!hints->weights) return GIVEN(c, class_token) && !c->class_token;
+    const cvt_tensor *cls = cvt_hints_tensor(hints, "cls_token", 0);
+    return (cvt_hints_tensor(hints, "fc_norm.weight", 0) && c->variant == TIMM) || !cls || cls->bytes == 0;
 }
 
 /* Tokens, head and norm where the config leaves them open. */
 static void resolve_head(config *c, const cvt_hints *hints) {
     bool hf_deit_type = hints->model_type && strcmp(hints->model_type, "deit") == 0;
-    if (c->architecture == UNSAID && hf_deit_type)
-        c->architecture = cvt_hints_tensor(hints, "head_dist.weight", 0) ? 2 : 1;
-    bool named = c->architecture != UNSAID;
-    if (c->distilled == UNSAID) c->distilled = named && architectures[c->architecture].distilled;
-    c->head = named ? architectures[c->architecture].head : c->distilled ? HEAD_BOTH : HEAD_TOKEN;
+    int named = c->architecture;
+    if (!named && hf_deit_type) named = cvt_hints_tensor(hints, "head_dist.weight", 0) ? 3 : 2;
+    if (!GIVEN(c, distilled)) c->distilled = named && architectures[named - 1].distilled;
+    c->head = named ? architectures[named - 1].head : c->distilled ? HEAD_BOTH : HEAD_TOKEN;
     if (c->base.headless && !c->distilled) c->head = HEAD_FEATURES;
-    if (c->pool == UNSAID && hints->weights) {
-        const cvt_tensor *cls = cvt_hints_tensor(hints, "cls_token", 0);
-        c->pool = cvt_hints_tensor(hints, "fc_norm.weight", 0) && c->variant == TIMM ? POOL_MEAN
-                  : !cls || cls->bytes == 0                                          ? POOL_MEAN
-                                                                                     : POOL_TOKEN;
-    }
-    if (c->pool == UNSAID) c->pool = c->class_token == 0 ? POOL_MEAN : POOL_TOKEN;
+    if (!GIVEN(c, pool)) c->pool = has_mean(c, hints) ? POOL_MEAN : POOL_TOKEN;
     bool mean = c->pool == POOL_MEAN, vp = c->variant == VIT_PYTORCH;
     if (vp) c->pool_prefix = true;
-    if (c->class_token == UNSAID) c->class_token = !(vp && c->layout == LAYOUT_D && mean);
-    if (c->fc_norm == UNSAID) c->fc_norm = mean && (!vp || c->layout <= LAYOUT_B);
-    if (c->qkv_bias == UNSAID) c->qkv_bias = !vp;
+    if (!GIVEN(c, class_token)) c->class_token = !(vp && c->layout == LAYOUT_D && mean);
+    if (!GIVEN(c, fc_norm)) c->fc_norm = mean && (!vp || c->layout <= LAYOUT_B);
+    if (!GIVEN(c, qkv_bias)) c->qkv_bias = !vp;
 }
 
 static cvt_status check_head(const config *c, cvt_error *error) {
@@ -386,28 +384,24 @@ static cvt_status check_head(const config *c, cvt_error *error) {
 }
 
 static cvt_status resolve_sizes(config *c, const cvt_hints *hints, cvt_error *error) {
-    static const char *const heads[] = {"heads", "num_attention_heads", "num_heads"}; /* as the dialects have it */
-    static const char *const dims[] = {"dim", "hidden_size", "embed_dim"};
+    const char *heads = NAMED(c, heads), *dim = NAMED(c, dim);
     bool hf_config = hints->config == CVT_CONFIG_HF, vp = c->variant == VIT_PYTORCH;
     if (!c->dim_head && vp) c->dim_head = 64;
-    if (!c->dim_head) TRY(cvt_check_divides(heads[hints->config], c->heads, dims[hints->config], c->dim, -1, error));
+    if (!c->dim_head) TRY(cvt_check_divides(heads, c->heads, dim, c->dim, -1, error));
     if (!c->dim_head) c->dim_head = c->dim / c->heads;
     if ((int64_t)c->dim_head * c->heads > 1 << 20)
-        return cvt_fail(error, CVT_CONFIG, "\"heads\" = %d of \"dim_head\" = %d are too many channels", c->heads,
+        return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d of \"dim_head\" = %d are too many channels", heads, c->heads,
                         c->dim_head);
-    if (!c->mlp_dim) {
-        double ratio = c->mlp_ratio > 0 ? c->mlp_ratio : 4;
-        c->mlp_dim = hf_config && !(c->mlp_ratio > 0) ? 3072 : (int)(c->dim * ratio);
-    }
+    if (!c->mlp_dim) c->mlp_dim = hf_config && !GIVEN(c, mlp_ratio) ? 3072 : (int)(c->dim * c->mlp_ratio);
     TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->mlp_dim, -1, error));
-    if (c->eps < 0) c->eps = vp ? 1e-5 : from_hf(hints) ? 1e-12 : 1e-6;
+    if (!GIVEN(c, eps)) c->eps = vp ? 1e-5 : from_hf(hints) ? 1e-12 : 1e-6;
     return CVT_OK;
 }
 
 /* The grid of the table of positions. timm resizes a table of another size when it loads it: to image_size. */
 static cvt_status resolve_table(config *c, const cvt_hints *hints, cvt_error *error) {
     bool vp = c->variant == VIT_PYTORCH, hf_config = hints->config == CVT_CONFIG_HF;
-    const char *key = hints->config == CVT_CONFIG_TIMM ? "img_size" : "image_size";
+    const char *key = NAMED(c, image_size);
     for (int i = 0; i < 2 && hf_config; i++)
         if (!c->image_size[i]) c->image_size[i] = 224;
     cvt_resolve_image(c->image_size, &c->base, 224);
@@ -429,7 +423,8 @@ static cvt_status resolve_table(config *c, const cvt_hints *hints, cvt_error *er
 }
 
 /* The image processors' defaults; timm's for a ViT; nobody says for vit_pytorch. */
-static cvt_preprocess_spec preprocess_of(const config *c, const cvt_hints *hints) {
+static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
+    const config *c = p;
     bool deit = c->distilled, is_hf = from_hf(hints), vp = c->variant == VIT_PYTORCH;
     cvt_preprocess_kind kind = !is_hf ? CVT_PREPROCESS_CENTER
                                : deit ? CVT_PREPROCESS_SQUASH_CROP
@@ -449,9 +444,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     TRY(check_head(c, error));
     TRY(resolve_sizes(c, hints, error));
     TRY(resolve_table(c, hints, error));
-    if (!c->base.classes) c->base.classes = hints->config == CVT_CONFIG_HF ? 2 : 1000;
     if (c->head == HEAD_FEATURES) c->base.classes = 0;
-    if (!c->base.preprocess.given) c->base.preprocess = preprocess_of(c, hints);
     return CVT_OK;
 }
 
@@ -541,9 +534,11 @@ const cvt_arch cvt_arch_vit = {
     .about = "ViT and DeiT (vit_pytorch, timm, facebook/deit, Hugging Face vit and deit)",
     .traits = {"yes", "non-overlapping", "linear", "no"},
     .config_size = sizeof(config),
-    .defaults = defaults,
     .keys = keys,
     .hf_types = (const char *const[]){"vit", "deit", NULL},
+    .classes = 1000,
+    .hf_classes = 2,
+    .preprocess_of = preprocess_of,
     .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",

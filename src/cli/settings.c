@@ -118,6 +118,8 @@ const cvt_option cvt_settings_rows[] = {
      .least = 1, .most = MOST_IMAGES * 1000, .help = "measure this many images instead"},
     {.commands = CVT_CMD_BENCH, .name = "profile", .kind = CVT_OPT_FLAG, .target = FIELD(profile),
      .help = "also the time of each kind of operation"},
+    {.commands = CVT_CMD_LIST, .name = "schema", .kind = CVT_OPT_FLAG, .target = FIELD(schema),
+     .help = "print the JSON schema of native configs instead"},
 
     /* threads */
     {.commands = WITH_THREADS, .letter = 't', .name = "threads", .kind = CVT_OPT_INTEGER, .target = FIELD(threads),

@@ -60,6 +60,9 @@ typedef struct cvt_settings {
     bool pack;
     int64_t seed;
 
+    /* list */
+    bool schema;
+
     /* bench */
     int64_t images;
     double seconds;

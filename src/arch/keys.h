@@ -1,0 +1,52 @@
+/* keys.h - short names for the rows of a table of keys: see the example in config.h. Only for the .c files that have
+ * such a table, which say first whose fields the rows fill: #define KEYS_OF config.
+ *
+ * The last argument is `about`; further fields may follow it: INT("depth", depth, 1, 1000, "12", "blocks", .stage = 1).
+ */
+#ifndef CVT_ARCH_KEYS_H
+#define CVT_ARCH_KEYS_H
+
+#include "arch/config.h"
+
+#define KEY_AT(field) offsetof(KEYS_OF, field)
+
+/* clang-format off */
+#define KEY_ROW(key, kind, field, default_, ...) \
+    .name = key, .type = kind, .offset = KEY_AT(field), .initial = default_, .about = __VA_ARGS__
+#define INT(key, field, least, most, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_INT, field, default_, __VA_ARGS__), .min = least, .max = most}
+#define INTS(key, field, least, most, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_INTS, field, default_, __VA_ARGS__), .min = least, .max = most}
+#define NUM(key, field, least, most, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_NUMBER, field, default_, __VA_ARGS__), .min = least, .max = most}
+#define NUMS(key, field, least, most, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_NUMBERS, field, default_, __VA_ARGS__), .min = least, .max = most}
+#define SIZE(key, field, least, most, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_SIZE, field, default_, __VA_ARGS__), .min = least, .max = most}
+#define BOOL(key, field, default_, ...) {KEY_ROW(key, CVT_KEY_BOOL, field, default_, __VA_ARGS__)}
+#define BOOLS(key, field, default_, ...) {KEY_ROW(key, CVT_KEY_BOOLS, field, default_, __VA_ARGS__)}
+/* list: the words, ending with NULL; the field becomes the index of one */
+#define CHOICE(key, field, list, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_CHOICE, field, default_, __VA_ARGS__), .choices = list}
+#define CHOICES(key, field, list, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_CHOICES, field, default_, __VA_ARGS__), .choices = list}
+/* table: the keys of the object, whose struct is the field */
+#define OBJECT(key, field, table, ...) {KEY_ROW(key, CVT_KEY_OBJECT, field, NULL, __VA_ARGS__), .keys = table}
+/* reader: fills the field; schema_: members of the schema of what it takes */
+#define READER(key, field, reader, schema_, ...) \
+    {KEY_ROW(key, CVT_KEY_READER, field, NULL, __VA_ARGS__), .read = reader, .schema = schema_}
+/* Another name for the key `row`, as `whose` files (a cvt_config_dialect) have it. */
+#define SAME(key, row, whose) {.name = key, .same = row, .dialect = whose}
+/* Keys that are checked and without effect. */
+#define UNUSED_NUM(key, least, most, ...) \
+    {.name = key, .type = CVT_KEY_NUMBER, .min = least, .max = most, .ignored = true, .about = __VA_ARGS__}
+#define UNUSED_NUMS(key, least, most, ...) \
+    {.name = key, .type = CVT_KEY_NUMBERS, .min = least, .max = most, .ignored = true, .about = __VA_ARGS__}
+/* clang-format on */
+
+/* Of the config c, which begins with a cvt_base: the name under which the file gives a field, or NULL; and the name
+ * that messages use for it. */
+#define GIVEN(c, field) cvt_given_as(&(c)->base.given, KEY_AT(field))
+#define NAMED(c, field) cvt_key_named(&(c)->base.given, KEY_AT(field))
+
+#endif
