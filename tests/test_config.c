@@ -322,6 +322,19 @@ static void test_layer(const cvt_layer *layer, const char *manual) {
               cvt_json_size(properties), n);
 }
 
+/* The models of timm's registry: each is a config that its family reads, and is found by its name. */
+static void test_presets(void) {
+    char text[256];
+    for (const cvt_preset *p = cvt_presets; p->name; p++) {
+        cvt_error error = {0};
+        snprintf(text, sizeof text, "{\"architecture\": \"%s\"}", p->name);
+        bool family = false;
+        for (int i = 0; cvt_arch_at(i); i++) family = family || strcmp(cvt_arch_at(i)->name, p->arch) == 0;
+        test_case(family && open_text(text, &error) == CVT_OK, p->name, "%s, a config of \"%s\"", error.message,
+                  p->arch);
+    }
+}
+
 int main(void) {
     cvt_file schema, manual;
     cvt_error error;
@@ -342,6 +355,7 @@ int main(void) {
     cvt_str_free(&made);
     cvt_str text = {0};
     cvt_str_append(&text, (const char *)manual.data, manual.size);
+    test_presets();
     for (int i = 0; cvt_arch_at(i); i++) test_family(cvt_arch_at(i), text.data);
     for (int i = 0; cvt_layer_at(i); i++) test_layer(cvt_layer_at(i), text.data);
     test_case(probes > 400, "values on both sides of every bound", "only %d", probes);

@@ -171,17 +171,23 @@ static cvt_status prepare(cvt_config *c, const cvt_arch *arch, cvt_config_dialec
     return CVT_OK;
 }
 
+static const cvt_arch *find_family(const char *name) {
+    for (int i = 0; families[i]; i++)
+        if (strcmp(families[i]->name, name) == 0) return families[i];
+    return NULL;
+}
+
 static cvt_status open_native(cvt_config *c, const cvt_json *root, const char *origin, cvt_arena *arena,
                               cvt_error *error) {
     const char *name = cvt_json_string(cvt_json_get(root, "arch"));
     if (!name) return cvt_fail(error, CVT_CONFIG, "%s: \"arch\" must be a string", origin);
-    cvt_nearest nearest = cvt_nearest_to(name, NEAR);
-    for (int i = 0; families[i]; i++) {
-        cvt_nearest_try(&nearest, families[i]->name);
-        if (strcmp(families[i]->name, name) != 0) continue;
-        TRY(prepare(c, families[i], CVT_CONFIG_NATIVE, arena, error));
+    const cvt_arch *family = find_family(name);
+    if (family) {
+        TRY(prepare(c, family, CVT_CONFIG_NATIVE, arena, error));
         return read_native(c, root, origin, error);
     }
+    cvt_nearest nearest = cvt_nearest_to(name, NEAR);
+    for (int i = 0; families[i]; i++) cvt_nearest_try(&nearest, families[i]->name);
     return unknown("arch", &nearest, origin, error);
 }
 
@@ -206,13 +212,11 @@ static cvt_status open_timm(cvt_config *c, const cvt_json *root, const char *ori
     const char *name = cvt_json_string(cvt_json_get(root, "architecture"));
     if (!name) return cvt_fail(error, CVT_CONFIG, "%s: \"architecture\" must be a string", origin);
     cvt_nearest nearest = cvt_nearest_to(name, NEAR);
-    for (int i = 0; families[i]; i++) {
-        for (const cvt_preset *p = families[i]->presets; p && p->name; p++) {
-            cvt_nearest_try(&nearest, p->name);
-            if (strcmp(p->name, name) != 0) continue;
-            TRY(prepare(c, families[i], CVT_CONFIG_TIMM, arena, error));
-            return read_timm(c, p, root, origin, error);
-        }
+    for (const cvt_preset *p = cvt_presets; p->name; p++) {
+        cvt_nearest_try(&nearest, p->name);
+        if (strcmp(p->name, name) != 0) continue;
+        TRY(prepare(c, find_family(p->arch), CVT_CONFIG_TIMM, arena, error));
+        return read_timm(c, p, root, origin, error);
     }
     return unknown("architecture", &nearest, origin, error);
 }

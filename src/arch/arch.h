@@ -23,10 +23,12 @@ typedef struct cvt_base {
     cvt_preprocess_spec preprocess;
 } cvt_base;
 
-/* A name of timm's registry and what it stands for, in keys of the native dialect: JSON in which ' stands for ". */
+/* A model of timm's registry and what it stands for: a family, and a config in the native dialect. presets.c has them
+ * all; the list ends with NULL. */
 typedef struct cvt_preset {
-    const char *name, *config;
+    const char *arch, *name, *config;
 } cvt_preset;
+extern const cvt_preset cvt_presets[];
 
 /* What a family may go by where its config says nothing. */
 typedef struct cvt_hints {
@@ -52,7 +54,6 @@ typedef struct cvt_arch {
     void (*defaults)(void *config); /* NULL: those of the keys alone */
     const cvt_key *keys;            /* of all config dialects */
     const char *const *hf_types;    /* values of Hugging Face's model_type, ends with NULL; or NULL */
-    const cvt_preset *presets;      /* ends with name NULL, or NULL */
     int classes;                    /* where neither config nor weights say how many; 0: resolve() finds that out */
     int hf_classes;                 /* the same for a Hugging Face config; 0: as classes */
     /* How pictures are prepared where no file says it: as the function says, else as the brief. crop_pct 0: resolve()

@@ -149,13 +149,6 @@ static const cvt_dialect dialects[] = {
     {NULL},
 };
 
-#define PREPROCESS "'preprocess': {'input_size': [3, 224, 224]}}"
-static const cvt_preset presets[] = {
-    {"convit_tiny", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 4, 'local_up_to_layer': 10, " PREPROCESS},
-    {"convit_small", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 9, 'local_up_to_layer': 10, " PREPROCESS},
-    {"convit_base", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 16, 'local_up_to_layer': 10, " PREPROCESS},
-    {NULL, NULL}};
-
 /* ---- config ---- */
 
 static bool is_comvex(const cvt_hints *hints) {
@@ -387,7 +380,6 @@ const cvt_arch cvt_arch_convit = {
     .traits = {"yes (gated, in the attention)", "non-overlapping", "linear", "no"},
     .config_size = sizeof(config),
     .keys = keys,
-    .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
     .classes = 1000,

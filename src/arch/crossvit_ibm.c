@@ -135,38 +135,6 @@ static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {"ibm", ibm},
 
 /* ---- the published sizes ---- */
 
-#define STAGES(K) "\"depth\": [[1, " #K ", 0], [1, " #K ", 0], [1, " #K ", 0]]"
-#define MODEL(small, large, heads, ratio, K)                                                                    \
-    "\"embed_dim\": [" #small ", " #large "], \"num_heads\": [" #heads ", " #heads "], \"mlp_ratio\": [" #ratio \
-    ", " #ratio ", 1], " STAGES(K)
-#define AT_240                                                      \
-    ", \"img_scale\": [1.0, 0.93333333333333335], \"preprocess\": " \
-    "{\"input_size\": [3, 240, 240], \"crop_pct\": 0.875}}"
-#define AT_408                                                      \
-    ", \"img_scale\": [1.0, 0.94117647058823528], \"preprocess\": " \
-    "{\"input_size\": [3, 408, 408], \"crop_pct\": 1.0}}"
-#define DAGGER ", \"multi_conv\": true"
-#define TINY "{" MODEL(96, 192, 3, 4, 4)
-#define SMALL "{" MODEL(192, 384, 6, 4, 4)
-#define BASE "{" MODEL(384, 768, 12, 4, 4)
-#define NINE "{" MODEL(128, 256, 4, 3, 3)
-#define FIFTEEN "{" MODEL(192, 384, 6, 3, 5)
-#define EIGHTEEN "{" MODEL(224, 448, 7, 3, 6)
-static const cvt_preset presets[] = {
-    {"crossvit_tiny_240", TINY AT_240},
-    {"crossvit_small_240", SMALL AT_240},
-    {"crossvit_base_240", BASE AT_240},
-    {"crossvit_9_240", NINE AT_240},
-    {"crossvit_9_dagger_240", NINE DAGGER AT_240},
-    {"crossvit_15_240", FIFTEEN AT_240},
-    {"crossvit_15_dagger_240", FIFTEEN DAGGER AT_240},
-    {"crossvit_15_dagger_408", FIFTEEN DAGGER AT_408},
-    {"crossvit_18_240", EIGHTEEN AT_240},
-    {"crossvit_18_dagger_240", EIGHTEEN DAGGER AT_240},
-    {"crossvit_18_dagger_408", EIGHTEEN DAGGER AT_408},
-    {NULL, NULL},
-};
-
 /* ---- config ---- */
 
 static void defaults(void *p) { /* crossvit_small_240 */
@@ -394,7 +362,6 @@ const cvt_arch cvt_arch_crossvit_ibm = {
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,
-    .presets = presets,
     .dialects = dialects,
     .classifier = "sm.head.weight",
     .resolve = resolve,

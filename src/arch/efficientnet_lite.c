@@ -170,28 +170,6 @@ static const variant variants[] = {
     {1.4, 1.8, 300, 380, 0.920, CVT_FILTER_BILINEAR},
 };
 
-#define SCALED(width, depth) "\"channel_multiplier\": " #width ", \"depth_multiplier\": " #depth
-#define RECIPE(size, crop, rest) \
-    "\"preprocess\": {\"input_size\": [3, " #size ", " #size "], \"crop_pct\": " #crop rest "}"
-#define TF(width, depth, size, crop, filter)                                        \
-    "{" SCALED(width, depth) ", \"pad_type\": \"same\", \"bn_eps\": 1e-3, " RECIPE( \
-        size, crop, ", \"interpolation\": \"" filter "\", \"mean\": 0.5, \"std\": 0.5") "}"
-#define RA(width, depth, size, crop) \
-    "{" SCALED(width, depth) ", \"pad_type\": \"\", \"bn_eps\": 1e-5, " RECIPE(size, crop, "") "}"
-static const cvt_preset presets[] = {
-    {"tf_efficientnet_lite0", TF(1.0, 1.0, 224, 0.875, "bicubic")},
-    {"tf_efficientnet_lite1", TF(1.0, 1.1, 240, 0.882, "bicubic")},
-    {"tf_efficientnet_lite2", TF(1.1, 1.2, 260, 0.890, "bicubic")},
-    {"tf_efficientnet_lite3", TF(1.2, 1.4, 300, 0.904, "bilinear")},
-    {"tf_efficientnet_lite4", TF(1.4, 1.8, 380, 0.920, "bilinear")},
-    {"efficientnet_lite0", RA(1.0, 1.0, 224, 0.875)},
-    {"efficientnet_lite1", RA(1.0, 1.1, 240, 0.882)},
-    {"efficientnet_lite2", RA(1.1, 1.2, 260, 0.890)},
-    {"efficientnet_lite3", RA(1.2, 1.4, 300, 0.904)},
-    {"efficientnet_lite4", RA(1.4, 1.8, 380, 0.922)},
-    {NULL, NULL},
-};
-
 /* ---- config ---- */
 
 static void defaults(void *p) {
@@ -362,7 +340,6 @@ const cvt_arch cvt_arch_efficientnet_lite = {
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,
-    .presets = presets,
     .dialects = dialects,
     .classifier = "classifier.weight",
     .resolve = resolve,

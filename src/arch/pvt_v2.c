@@ -92,21 +92,6 @@ static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"timm"
 
 /* ---- the published sizes ---- */
 
-#define RECIPE "\"preprocess\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9}"
-#define WIDE "\"embed_dims\": [64, 128, 320, 512]"
-#define MLP(first, second) "\"mlp_ratios\": [" #first ", " #second ", 4, 4]"
-#define SIZE(dims, depths, mlp, rest) "{" dims ", \"depths\": " depths ", " mlp rest ", " RECIPE "}"
-static const cvt_preset presets[] = {
-    {"pvt_v2_b0", SIZE("\"embed_dims\": [32, 64, 160, 256]", "[2, 2, 2, 2]", MLP(8, 8), "")},
-    {"pvt_v2_b1", SIZE(WIDE, "[2, 2, 2, 2]", MLP(8, 8), "")},
-    {"pvt_v2_b2", SIZE(WIDE, "[3, 4, 6, 3]", MLP(8, 8), "")},
-    {"pvt_v2_b2_li", SIZE(WIDE, "[3, 4, 6, 3]", MLP(8, 8), ", \"linear\": true")},
-    {"pvt_v2_b3", SIZE(WIDE, "[3, 4, 18, 3]", MLP(8, 8), "")},
-    {"pvt_v2_b4", SIZE(WIDE, "[3, 8, 27, 3]", MLP(8, 8), "")},
-    {"pvt_v2_b5", SIZE(WIDE, "[3, 6, 40, 3]", MLP(4, 4), "")},
-    {NULL, NULL},
-};
-
 /* ---- config ---- */
 
 static void defaults(void *p) { /* B0, as Hugging Face's PvtV2Config */
@@ -175,7 +160,6 @@ const cvt_arch cvt_arch_pvt_v2 = {
     .defaults = defaults,
     .keys = keys,
     .hf_types = (const char *const[]){"pvt_v2", NULL},
-    .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
     .resolve = resolve,

@@ -134,18 +134,6 @@ static void defaults(void *p) { /* TNT-S */
     };
 }
 
-#define RECIPE                                                                                          \
-    "\"preprocess\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9, \"crop_rounding\": \"floor\", " \
-    "\"mean\": 0.5, \"std\": 0.5}"
-#define SMALL "\"embed_dim\": 384, \"inner_dim\": 24, \"num_heads_outer\": 6, " RECIPE
-static const cvt_preset presets[] = {
-    {"tnt_s_patch16_224", "{\"legacy\": false, " SMALL "}"},
-    {"tnt_s_legacy_patch16_224", "{\"legacy\": true, " SMALL "}"},
-    {"tnt_b_patch16_224",
-     "{\"legacy\": false, \"embed_dim\": 640, \"inner_dim\": 40, \"num_heads_outer\": 10, " RECIPE "}"},
-    {NULL, NULL},
-};
-
 /* Words along an axis of a patch. */
 static int words(const config *c, int axis) { return (c->patch_size[axis] - 1) / c->first_stride + 1; }
 
@@ -280,7 +268,6 @@ const cvt_arch cvt_arch_tnt = {
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,
-    .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
     .resolve = resolve,

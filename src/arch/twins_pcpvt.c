@@ -40,14 +40,6 @@ static const cvt_name_row timm[] = {
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {NULL}};
 
-#define SIZE(depths) "{\"depths\": " depths ", \"preprocess\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9}}"
-static const cvt_preset presets[] = {
-    {"twins_pcpvt_small", SIZE("[3, 4, 6, 3]")},
-    {"twins_pcpvt_base", SIZE("[3, 4, 18, 3]")},
-    {"twins_pcpvt_large", SIZE("[3, 8, 27, 3]")},
-    {NULL, NULL},
-};
-
 /* ---- config ---- */
 
 static void defaults(void *p) { /* Twins-PCPVT-S */
@@ -96,7 +88,6 @@ const cvt_arch cvt_arch_twins_pcpvt = {
     .config_size = sizeof(config),
     .defaults = defaults,
     .keys = keys,
-    .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
     .resolve = resolve,

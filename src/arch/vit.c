@@ -287,46 +287,6 @@ static const cvt_dialect dialects[] = {
     {NULL},
 };
 
-/* ---- the published sizes of timm ---- */
-
-#define SIZES(patch, dim, depth, heads)                                                               \
-    "{\"variant\": \"timm\", \"patch_size\": " #patch ", \"embed_dim\": " #dim ", \"depth\": " #depth \
-    ", \"num_heads\": " #heads ", "
-#define PREPROCESS(size, crop, rest) \
-    "\"preprocess\": {\"input_size\": [3, " #size ", " #size "], \"crop_pct\": " #crop rest "}}"
-#define VIT(patch, dim, depth, heads, size, crop) \
-    SIZES(patch, dim, depth, heads) PREPROCESS(size, crop, ", \"mean\": 0.5, \"std\": 0.5")
-#define DEIT(dim, heads, size, crop) SIZES(16, dim, 12, heads) PREPROCESS(size, crop, "")
-#define DISTILLED(dim, heads, size, crop) SIZES(16, dim, 12, heads) "\"distilled\": true, " PREPROCESS(size, crop, "")
-static const cvt_preset presets[] = {
-    {"vit_tiny_patch16_224", VIT(16, 192, 12, 3, 224, 0.9)},
-    {"vit_tiny_patch16_384", VIT(16, 192, 12, 3, 384, 1)},
-    {"vit_small_patch32_224", VIT(32, 384, 12, 6, 224, 0.9)},
-    {"vit_small_patch32_384", VIT(32, 384, 12, 6, 384, 1)},
-    {"vit_small_patch16_224", VIT(16, 384, 12, 6, 224, 0.9)},
-    {"vit_small_patch16_384", VIT(16, 384, 12, 6, 384, 1)},
-    {"vit_base_patch32_224", VIT(32, 768, 12, 12, 224, 0.9)},
-    {"vit_base_patch32_384", VIT(32, 768, 12, 12, 384, 1)},
-    {"vit_base_patch16_224", VIT(16, 768, 12, 12, 224, 0.9)},
-    {"vit_base_patch16_384", VIT(16, 768, 12, 12, 384, 1)},
-    {"vit_base_patch8_224", VIT(8, 768, 12, 12, 224, 0.9)},
-    {"vit_large_patch32_224", VIT(32, 1024, 24, 16, 224, 0.9)},
-    {"vit_large_patch32_384", VIT(32, 1024, 24, 16, 384, 1)},
-    {"vit_large_patch16_224", VIT(16, 1024, 24, 16, 224, 0.9)},
-    {"vit_large_patch16_384", VIT(16, 1024, 24, 16, 384, 1)},
-    {"vit_large_patch14_224", VIT(14, 1024, 24, 16, 224, 0.9)},
-    {"vit_huge_patch14_224", VIT(14, 1280, 32, 16, 224, 0.9)},
-    {"deit_tiny_patch16_224", DEIT(192, 3, 224, 0.9)},
-    {"deit_small_patch16_224", DEIT(384, 6, 224, 0.9)},
-    {"deit_base_patch16_224", DEIT(768, 12, 224, 0.9)},
-    {"deit_base_patch16_384", DEIT(768, 12, 384, 1)},
-    {"deit_tiny_distilled_patch16_224", DISTILLED(192, 3, 224, 0.9)},
-    {"deit_small_distilled_patch16_224", DISTILLED(384, 6, 224, 0.9)},
-    {"deit_base_distilled_patch16_224", DISTILLED(768, 12, 224, 0.9)},
-    {"deit_base_distilled_patch16_384", DISTILLED(768, 12, 384, 1)},
-    {NULL, NULL},
-};
-
 /* ---- config ---- */
 
 static bool from_vit_pytorch(const cvt_hints *hints) {
@@ -539,7 +499,6 @@ const cvt_arch cvt_arch_vit = {
     .classes = 1000,
     .hf_classes = 2,
     .preprocess_of = preprocess_of,
-    .presets = presets,
     .dialects = dialects,
     .classifier = "head.weight",
     .headless = true,

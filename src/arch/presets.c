@@ -1,0 +1,152 @@
+/* presets.c - the models of timm's registry that configs name as their "architecture": each is a config in the native
+ * dialect, JSON in which ' stands for ". */
+#include "arch/arch.h"
+
+/* clang-format off */
+const cvt_preset cvt_presets[] = {
+    {"convit", "convit_tiny", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 4, 'local_up_to_layer': 10, "
+     "'preprocess': {'input_size': [3, 224, 224]}}"},
+    {"convit", "convit_small", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 9, 'local_up_to_layer': 10, "
+     "'preprocess': {'input_size': [3, 224, 224]}}"},
+    {"convit", "convit_base", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 16, 'local_up_to_layer': 10, "
+     "'preprocess': {'input_size': [3, 224, 224]}}"},
+    {"vit", "vit_tiny_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 192, 'depth': 12, "
+     "'num_heads': 3, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_tiny_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 192, 'depth': 12, "
+     "'num_heads': 3, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_small_patch32_224", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 384, 'depth': 12, "
+     "'num_heads': 6, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_small_patch32_384", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 384, 'depth': 12, "
+     "'num_heads': 6, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_small_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 384, 'depth': 12, "
+     "'num_heads': 6, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_small_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 384, 'depth': 12, "
+     "'num_heads': 6, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_base_patch32_224", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_base_patch32_384", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_base_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_base_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_base_patch8_224", "{'variant': 'timm', 'patch_size': 8, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_large_patch32_224", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_large_patch32_384", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_large_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_large_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_large_patch14_224", "{'variant': 'timm', 'patch_size': 14, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "vit_huge_patch14_224", "{'variant': 'timm', 'patch_size': 14, 'embed_dim': 1280, 'depth': 32, "
+     "'num_heads': 16, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"vit", "deit_tiny_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 192, 'depth': 12, "
+     "'num_heads': 3, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"vit", "deit_small_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 384, 'depth': 12, "
+     "'num_heads': 6, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"vit", "deit_base_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"vit", "deit_base_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1}}"},
+    {"vit", "deit_tiny_distilled_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 192, 'depth': 12, "
+     "'num_heads': 3, 'distilled': true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"vit", "deit_small_distilled_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 384, "
+     "'depth': 12, 'num_heads': 6, 'distilled': true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"vit", "deit_base_distilled_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'distilled': true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"vit", "deit_base_distilled_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'distilled': true, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1}}"},
+    {"crossvit_ibm", "crossvit_tiny_240", "{'embed_dim': [96, 192], 'num_heads': [3, 3], 'mlp_ratio': [4, 4, 1], "
+     "'depth': [[1, 4, 0], [1, 4, 0], [1, 4, 0]], 'img_scale': [1.0, 0.93333333333333335], "
+     "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},
+    {"crossvit_ibm", "crossvit_small_240", "{'embed_dim': [192, 384], 'num_heads': [6, 6], 'mlp_ratio': [4, 4, 1], "
+     "'depth': [[1, 4, 0], [1, 4, 0], [1, 4, 0]], 'img_scale': [1.0, 0.93333333333333335], "
+     "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},
+    {"crossvit_ibm", "crossvit_base_240", "{'embed_dim': [384, 768], 'num_heads': [12, 12], 'mlp_ratio': [4, 4, 1], "
+     "'depth': [[1, 4, 0], [1, 4, 0], [1, 4, 0]], 'img_scale': [1.0, 0.93333333333333335], "
+     "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},
+    {"crossvit_ibm", "crossvit_9_240", "{'embed_dim': [128, 256], 'num_heads': [4, 4], 'mlp_ratio': [3, 3, 1], "
+     "'depth': [[1, 3, 0], [1, 3, 0], [1, 3, 0]], 'img_scale': [1.0, 0.93333333333333335], "
+     "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},
+    {"crossvit_ibm", "crossvit_9_dagger_240", "{'embed_dim': [128, 256], 'num_heads': [4, 4], 'mlp_ratio': [3, 3, "
+     "1], 'depth': [[1, 3, 0], [1, 3, 0], [1, 3, 0]], 'multi_conv': true, 'img_scale': [1.0, 0.93333333333333335], "
+     "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},
+    {"crossvit_ibm", "crossvit_15_240", "{'embed_dim': [192, 384], 'num_heads': [6, 6], 'mlp_ratio': [3, 3, 1], "
+     "'depth': [[1, 5, 0], [1, 5, 0], [1, 5, 0]], 'img_scale': [1.0, 0.93333333333333335], "
+     "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},
+    {"crossvit_ibm", "crossvit_15_dagger_240", "{'embed_dim': [192, 384], 'num_heads': [6, 6], 'mlp_ratio': [3, 3, "
+     "1], 'depth': [[1, 5, 0], [1, 5, 0], [1, 5, 0]], 'multi_conv': true, 'img_scale': [1.0, 0.93333333333333335], "
+     "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},
+    {"crossvit_ibm", "crossvit_15_dagger_408", "{'embed_dim': [192, 384], 'num_heads': [6, 6], 'mlp_ratio': [3, 3, "
+     "1], 'depth': [[1, 5, 0], [1, 5, 0], [1, 5, 0]], 'multi_conv': true, 'img_scale': [1.0, 0.94117647058823528], "
+     "'preprocess': {'input_size': [3, 408, 408], 'crop_pct': 1.0}}"},
+    {"crossvit_ibm", "crossvit_18_240", "{'embed_dim': [224, 448], 'num_heads': [7, 7], 'mlp_ratio': [3, 3, 1], "
+     "'depth': [[1, 6, 0], [1, 6, 0], [1, 6, 0]], 'img_scale': [1.0, 0.93333333333333335], "
+     "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},
+    {"crossvit_ibm", "crossvit_18_dagger_240", "{'embed_dim': [224, 448], 'num_heads': [7, 7], 'mlp_ratio': [3, 3, "
+     "1], 'depth': [[1, 6, 0], [1, 6, 0], [1, 6, 0]], 'multi_conv': true, 'img_scale': [1.0, 0.93333333333333335], "
+     "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},
+    {"crossvit_ibm", "crossvit_18_dagger_408", "{'embed_dim': [224, 448], 'num_heads': [7, 7], 'mlp_ratio': [3, 3, "
+     "1], 'depth': [[1, 6, 0], [1, 6, 0], [1, 6, 0]], 'multi_conv': true, 'img_scale': [1.0, 0.94117647058823528], "
+     "'preprocess': {'input_size': [3, 408, 408], 'crop_pct': 1.0}}"},
+    {"tnt", "tnt_s_patch16_224", "{'legacy': false, 'embed_dim': 384, 'inner_dim': 24, 'num_heads_outer': 6, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'crop_rounding': 'floor', 'mean': 0.5, "
+     "'std': 0.5}}"},
+    {"tnt", "tnt_s_legacy_patch16_224", "{'legacy': true, 'embed_dim': 384, 'inner_dim': 24, 'num_heads_outer': 6, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'crop_rounding': 'floor', 'mean': 0.5, "
+     "'std': 0.5}}"},
+    {"tnt", "tnt_b_patch16_224", "{'legacy': false, 'embed_dim': 640, 'inner_dim': 40, 'num_heads_outer': 10, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'crop_rounding': 'floor', 'mean': 0.5, "
+     "'std': 0.5}}"},
+    {"pvt_v2", "pvt_v2_b0", "{'embed_dims': [32, 64, 160, 256], 'depths': [2, 2, 2, 2], 'mlp_ratios': [8, 8, 4, 4], "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"pvt_v2", "pvt_v2_b1", "{'embed_dims': [64, 128, 320, 512], 'depths': [2, 2, 2, 2], 'mlp_ratios': [8, 8, 4, 4], "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"pvt_v2", "pvt_v2_b2", "{'embed_dims': [64, 128, 320, 512], 'depths': [3, 4, 6, 3], 'mlp_ratios': [8, 8, 4, 4], "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"pvt_v2", "pvt_v2_b2_li", "{'embed_dims': [64, 128, 320, 512], 'depths': [3, 4, 6, 3], 'mlp_ratios': [8, 8, 4, "
+     "4], 'linear': true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"pvt_v2", "pvt_v2_b3", "{'embed_dims': [64, 128, 320, 512], 'depths': [3, 4, 18, 3], 'mlp_ratios': [8, 8, 4, "
+     "4], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"pvt_v2", "pvt_v2_b4", "{'embed_dims': [64, 128, 320, 512], 'depths': [3, 8, 27, 3], 'mlp_ratios': [8, 8, 4, "
+     "4], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"pvt_v2", "pvt_v2_b5", "{'embed_dims': [64, 128, 320, 512], 'depths': [3, 6, 40, 3], 'mlp_ratios': [4, 4, 4, "
+     "4], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"twins_pcpvt", "twins_pcpvt_small", "{'depths': [3, 4, 6, 3], 'preprocess': {'input_size': [3, 224, 224], "
+     "'crop_pct': 0.9}}"},
+    {"twins_pcpvt", "twins_pcpvt_base", "{'depths': [3, 4, 18, 3], 'preprocess': {'input_size': [3, 224, 224], "
+     "'crop_pct': 0.9}}"},
+    {"twins_pcpvt", "twins_pcpvt_large", "{'depths': [3, 8, 27, 3], 'preprocess': {'input_size': [3, 224, 224], "
+     "'crop_pct': 0.9}}"},
+    {"efficientnet_lite", "tf_efficientnet_lite0", "{'channel_multiplier': 1.0, 'depth_multiplier': 1.0, "
+     "'pad_type': 'same', 'bn_eps': 1e-3, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875, "
+     "'interpolation': 'bicubic', 'mean': 0.5, 'std': 0.5}}"},
+    {"efficientnet_lite", "tf_efficientnet_lite1", "{'channel_multiplier': 1.0, 'depth_multiplier': 1.1, "
+     "'pad_type': 'same', 'bn_eps': 1e-3, 'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.882, "
+     "'interpolation': 'bicubic', 'mean': 0.5, 'std': 0.5}}"},
+    {"efficientnet_lite", "tf_efficientnet_lite2", "{'channel_multiplier': 1.1, 'depth_multiplier': 1.2, "
+     "'pad_type': 'same', 'bn_eps': 1e-3, 'preprocess': {'input_size': [3, 260, 260], 'crop_pct': 0.890, "
+     "'interpolation': 'bicubic', 'mean': 0.5, 'std': 0.5}}"},
+    {"efficientnet_lite", "tf_efficientnet_lite3", "{'channel_multiplier': 1.2, 'depth_multiplier': 1.4, "
+     "'pad_type': 'same', 'bn_eps': 1e-3, 'preprocess': {'input_size': [3, 300, 300], 'crop_pct': 0.904, "
+     "'interpolation': 'bilinear', 'mean': 0.5, 'std': 0.5}}"},
+    {"efficientnet_lite", "tf_efficientnet_lite4", "{'channel_multiplier': 1.4, 'depth_multiplier': 1.8, "
+     "'pad_type': 'same', 'bn_eps': 1e-3, 'preprocess': {'input_size': [3, 380, 380], 'crop_pct': 0.920, "
+     "'interpolation': 'bilinear', 'mean': 0.5, 'std': 0.5}}"},
+    {"efficientnet_lite", "efficientnet_lite0", "{'channel_multiplier': 1.0, 'depth_multiplier': 1.0, "
+     "'pad_type': '', 'bn_eps': 1e-5, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"efficientnet_lite", "efficientnet_lite1", "{'channel_multiplier': 1.0, 'depth_multiplier': 1.1, "
+     "'pad_type': '', 'bn_eps': 1e-5, 'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.882}}"},
+    {"efficientnet_lite", "efficientnet_lite2", "{'channel_multiplier': 1.1, 'depth_multiplier': 1.2, "
+     "'pad_type': '', 'bn_eps': 1e-5, 'preprocess': {'input_size': [3, 260, 260], 'crop_pct': 0.890}}"},
+    {"efficientnet_lite", "efficientnet_lite3", "{'channel_multiplier': 1.2, 'depth_multiplier': 1.4, "
+     "'pad_type': '', 'bn_eps': 1e-5, 'preprocess': {'input_size': [3, 300, 300], 'crop_pct': 0.904}}"},
+    {"efficientnet_lite", "efficientnet_lite4", "{'channel_multiplier': 1.4, 'depth_multiplier': 1.8, "
+     "'pad_type': '', 'bn_eps': 1e-5, 'preprocess': {'input_size': [3, 380, 380], 'crop_pct': 0.922}}"},
+    {NULL, NULL, NULL},
+};
+/* clang-format on */
