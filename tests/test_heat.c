@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/npy.h"
-#include "image/heat.h"
+#include "report/heat.h"
+#include "report/npy.h"
 #include "test.h"
 
 /* ---- colours --------------------------------------------------------------------------------------------------- */

@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/npy.h"
 #include "base/num.h"
 #include "batch/input.h"
 #include "cli/classes.h"
 #include "cli/models.h"
 #include "cli/threads.h"
-#include "image/heat.h"
+#include "report/heat.h"
+#include "report/npy.h"
 
 /* What the steps hand on; each returns an exit status, and the next one runs while it is CVT_EXIT_OK. */
 typedef struct view {

@@ -86,6 +86,8 @@ cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *by
                            const cvt_decode_options *options, cvt_error *error);
 cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                           const cvt_decode_options *options, cvt_error *error);
+/* Writes the pixels as an 8-bit RGB file, which appears when it is whole (cvt_out). Errors: CVT_OUTPUT. */
+cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *error);
 /* Orientation from an EXIF block ("II*\0..." or "MM\0*..."), 1 if there is none. Never reads outside it. */
 int cvt_exif_orientation(const uint8_t *tiff, size_t size);
 

@@ -15,7 +15,7 @@
 
 #include "base/file.h"
 #include "base/num.h"
-#include "image/heat.h"
+#include "image/image.h"
 
 enum { SIGNATURE = 8, MAX_SIDE = 1000000, TAIL = 1 << 16 };
 

@@ -2,7 +2,7 @@
  *
  * The colours lie on a line in OKLCh (Ottosson 2020, https://bottosson.github.io/posts/oklab), a space in which equal
  * steps look equal: lightness and hue move evenly, and colourfulness is as high as sRGB allows up to a limit. */
-#include "image/heat.h"
+#include "report/heat.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-/* heat.h - numbers over a picture, for eyes: a heat map, and the PNG file it goes into. */
-#ifndef CVT_IMAGE_HEAT_H
-#define CVT_IMAGE_HEAT_H
+/* heat.h - numbers over a picture, for eyes: a heat map. */
+#ifndef CVT_REPORT_HEAT_H
+#define CVT_REPORT_HEAT_H
 
 #include "image/image.h"
 
@@ -21,8 +21,5 @@ typedef struct cvt_heat {
     cvt_view view;
 } cvt_heat;
 cvt_status cvt_heat_draw(cvt_pixels *out, const cvt_heat *heat, cvt_error *error);
-
-/* png.c: writes the pixels as an 8-bit RGB file, which appears when it is whole (cvt_out). Errors: CVT_OUTPUT. */
-cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *error);
 
 #endif
