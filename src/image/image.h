@@ -43,7 +43,7 @@ typedef struct cvt_preprocess {
     cvt_filter filter;
     int crop_height, crop_width; /* 0: no crop */
     bool crop_half_even;         /* offset rounds half to even (torchvision, timm) instead of down (Hugging Face) */
-    uint8_t fill[3];             /* colour of what a crop larger than the picture adds */
+    uint8_t fill[3];             /* colour of what a crop larger than the image adds */
     int channels;                /* 3, or 1: Pillow's L */
     bool rescale;                /* multiply by rescale_factor */
     double rescale_factor;       /* 1/255 */
@@ -56,7 +56,7 @@ enum { CVT_MAX_PIXELS = 100000000, CVT_MAX_SCANS = 200 };
 typedef struct cvt_decode_options {
     uint64_t max_pixels;  /* 0: CVT_MAX_PIXELS */
     int max_scans;        /* of one JPEG; 0: CVT_MAX_SCANS */
-    bool ignore_exif;     /* cvt_preprocess leaves the picture as it is stored */
+    bool ignore_exif;     /* cvt_preprocess leaves the pixels as they are stored */
     bool clip_gray16;     /* 16-bit grey as Pillow has it, min(v, 255), instead of round(v / 257) */
     bool allow_truncated; /* what is missing stays grey (JPEG) or black (PNG) */
 } cvt_decode_options;
@@ -107,7 +107,7 @@ void cvt_resampler_free(cvt_resampler *resampler);
 cvt_status cvt_resample(cvt_resampler *resampler, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter,
                         const cvt_window *window, cvt_error *error);
 
-/* The geometry of the preprocessing for a picture of width x height: the resize's full size, and the crop rectangle in
+/* The geometry of the preprocessing for an image of width x height: the resize's full size, and the crop rectangle in
  * it (which may lie partly outside: that part is filled). CVT_UNSUPPORTED where the resize leaves nothing of one side,
  * CVT_TOO_LARGE where a side passes 2^31. Its sizes must be positive where its modes read them. */
 typedef struct cvt_geometry {
@@ -127,7 +127,7 @@ typedef struct cvt_preprocessor {
 } cvt_preprocessor;
 void cvt_preprocessor_free(cvt_preprocessor *p);
 /* stop: as in cvt.h. Results larger than options->max_pixels are CVT_TOO_LARGE. After CVT_STOP_NONE p->tensor holds the
- * tensor, else *pixels points at the picture as it is then (after CVT_STOP_RESIZE the whole resized picture, with
+ * tensor, else *pixels points at the pixels as they are then (after CVT_STOP_RESIZE the whole resized image, with
  * channels = 1 already grey). */
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
