@@ -74,7 +74,7 @@ static cvt_status run(cvt_preprocessor *p, const char *step, const cvt_file *fil
     TRY(cvt_preprocess_run(p, preprocess ? preprocess : &none, &options, file->data, file->size, stop, &pixels, error));
     *height = pixels->height;
     *width = pixels->width;
-    *bytes = stop == CVT_STOP_NONE ? (const void *)p->tensor : pixels->data;
+    *bytes = stop == CVT_STOP_NONE ? (const void *)cvt_preprocessor_tensor(p) : pixels->data;
     *size =
         (size_t)*height * (size_t)*width * (stop == CVT_STOP_NONE ? (size_t)preprocess->channels * sizeof(float) : 3);
     return CVT_OK;

@@ -121,13 +121,21 @@ cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *prep
 typedef struct cvt_preprocessor {
     cvt_pixels decoded, scratch, cropped;
     cvt_resampler *resampler;
-    float *tensor; /* [channels, crop height, crop width] */
-    size_t tensor_capacity;
+    float *values; /* what the model is fed, as graphs store maps: [crop height, crop width, channels] */
+    float *planes; /* room for the same as [channels, crop height, crop width] */
+    size_t values_capacity, planes_capacity; /* bytes */
+    int channels;
+    bool planar; /* planes are made */
     cvt_decoded info;
 } cvt_preprocessor;
 void cvt_preprocessor_free(cvt_preprocessor *p);
-/* stop: as in cvt.h. Results larger than options->max_pixels are CVT_TOO_LARGE. After CVT_STOP_NONE p->tensor holds the
- * tensor, else *pixels points at the pixels as they are then (after CVT_STOP_RESIZE the whole resized image, with
+/* p->values of the last run as [channels, crop height, crop width], which is what the world calls the tensor of an
+ * image; made when it is first asked for. */
+const float *cvt_preprocessor_tensor(cvt_preprocessor *p);
+/* Hands p->values over, to be freed, and leaves `spare` in their place: NULL, or room for as many floats. */
+float *cvt_preprocessor_take(cvt_preprocessor *p, float *spare);
+/* stop: as in cvt.h. Results larger than options->max_pixels are CVT_TOO_LARGE. After CVT_STOP_NONE p->values are
+ * made, else *pixels points at the pixels as they are then (after CVT_STOP_RESIZE the whole resized image, with
  * channels = 1 already grey). */
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
