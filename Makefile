@@ -42,8 +42,10 @@ LIBS     := $(shell $(PKG) --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
 # the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
 ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
 	$(filter x86_64% aarch64% arm64%,$(shell $(CC) -dumpmachine)))))
-LIB_SRC  := $(sort $(filter-out src/cli/%,$(wildcard src/*.c src/*/*.c $(ISA_DIR:%=src/kernels/%/*.c))))
-CLI_SRC  := $(sort $(wildcard src/cli/*.c))
+# the program's own folders: libcvt is what cvt.h declares and what that needs, no more
+CLI_DIRS := src/report src/batch src/cli
+LIB_SRC  := $(sort $(filter-out $(CLI_DIRS:%=%/%),$(wildcard src/*.c src/*/*.c $(ISA_DIR:%=src/kernels/%/*.c))))
+CLI_SRC  := $(sort $(wildcard $(CLI_DIRS:%=%/*.c)))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$(B)/%.o)
@@ -55,7 +57,12 @@ $(PROGRAM): $(CLI_OBJ) $(B)/libcvt.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# what tests link of the program
+$(B)/program.a: $(filter-out %/main.o,$(CLI_OBJ))
+
 $(B)/libcvt.a: $(LIB_OBJ)
+
+$(B)/program.a $(B)/libcvt.a:
 	$(call say,AR)
 	$(Q)rm -f $@ && { $(AR) rcsD $@ $^ 2>/dev/null || $(AR) rcs $@ $^; }
 
@@ -77,7 +84,7 @@ $(B)/flags: always $(filter clean deps,$(MAKECMDGOALS))
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
 
 # pixels must round as Pillow's do, kernels as they are written
-$(B)/src/image/%.o: ALL_CFLAGS += -ffp-contract=off
+$(B)/src/image/%.o $(B)/src/report/heat.o: ALL_CFLAGS += -ffp-contract=off
 $(B)/src/kernels/%.o: ALL_CFLAGS += -ffp-contract=off
 
 # the commit that --version names; the log changes with every commit
@@ -85,9 +92,9 @@ GIT_ID   ?= $(shell git rev-parse --short=10 HEAD 2>/dev/null)
 $(B)/src/cli/version.o: ALL_CFLAGS += -DCVT_GIT_ID='"$(GIT_ID)"'
 $(B)/src/cli/version.o: $(wildcard $(shell git rev-parse --git-path logs/HEAD 2>/dev/null))
 
-$(B)/test_%: tests/test_%.c $(B)/libcvt.a $(B)/flags
+$(B)/test_%: tests/test_%.c $(B)/program.a $(B)/libcvt.a $(B)/flags
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/libcvt.a $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/program.a $(B)/libcvt.a $(LIBS)
 
 tests: $(TEST_BIN)
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/npy.h"
-#include "image/heat.h"
+#include "report/heat.h"
+#include "report/npy.h"
 #include "test.h"
 
 /* ---- colours --------------------------------------------------------------------------------------------------- */
@@ -64,7 +64,7 @@ static const uint8_t *at(const cvt_pixels *p, int x, int y) {
     return p->data + ((size_t)y * (size_t)p->width + (size_t)x) * 3;
 }
 
-/* Is this pixel grey as the picture is? */
+/* Is this pixel grey as the image is? */
 static bool bare(const cvt_pixels *p, int x, int y) {
     const uint8_t grey[] = {128, 128, 128};
     return memcmp(at(p, x, y), grey, 3) == 0;
@@ -78,13 +78,13 @@ static void draw(cvt_pixels *p, cvt_heat *heat, const float *map, int columns) {
 
 static void test_drawing(void) {
     enum { H = 48, W = 96, LEFT = 16, RIGHT = 80 };
-    static uint8_t picture[H * W * 3];
+    static uint8_t pixels[H * W * 3];
     const float map[] = {1, 2, 3, 4}, flat[] = {0.25f}, below[] = {-9, -1, 0, 4}, odd[] = {-INFINITY, 1, NAN, 3};
-    cvt_heat heat = {.picture = picture, .height = H, .width = W, .rows = 1};
+    cvt_heat heat = {.pixels = pixels, .height = H, .width = W, .rows = 1};
     cvt_pixels p = {0};
     cvt_error error = {0};
     uint8_t most[3];
-    memset(picture, 128, sizeof picture);
+    memset(pixels, 128, sizeof pixels);
     heat.view = (cvt_view){LEFT, -4, RIGHT - LEFT, H};
     draw(&p, &heat, map, 4);
     test_case(p.height == H && p.width == W, "as large as the picture", "%d x %d", p.height, p.width);
@@ -110,7 +110,7 @@ static void test_drawing(void) {
     draw(&p, &heat, odd, 4);
     test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 40, 0) && !bare(&p, RIGHT - 1, 0),
               "values that are not finite do not set the scale", "they do");
-    heat = (cvt_heat){.picture = picture, .height = 1, .width = 1, .map = map, .rows = 2, .columns = 2};
+    heat = (cvt_heat){.pixels = pixels, .height = 1, .width = 1, .map = map, .rows = 2, .columns = 2};
     heat.view = (cvt_view){0, 0, 1, 1};
     bool drawn = cvt_heat_draw(&p, &heat, &error) == CVT_OK;
     test_case(drawn && p.height == 1 && p.width == 1 && !bare(&p, 0, 0), "a picture of one pixel", "%s", error.message);

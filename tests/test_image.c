@@ -1,4 +1,4 @@
-/* test_image.c - pictures against what Pillow 13 and the real image processors make of them: no value may differ.
+/* test_image.c - images against what Pillow 13 and the real image processors make of them: no value may differ.
  * usage: test_image [FOLDER]; FOLDER is what make_images.py wrote, by default the small set that is committed.
  * The pieces on their own, and damage at every byte, are in test_pixels.c. */
 #include <inttypes.h>
@@ -74,7 +74,7 @@ static cvt_status run(cvt_preprocessor *p, const char *step, const cvt_file *fil
     TRY(cvt_preprocess_run(p, preprocess ? preprocess : &none, &options, file->data, file->size, stop, &pixels, error));
     *height = pixels->height;
     *width = pixels->width;
-    *bytes = stop == CVT_STOP_NONE ? (const void *)p->tensor : pixels->data;
+    *bytes = stop == CVT_STOP_NONE ? (const void *)cvt_preprocessor_tensor(p) : pixels->data;
     *size =
         (size_t)*height * (size_t)*width * (stop == CVT_STOP_NONE ? (size_t)preprocess->channels * sizeof(float) : 3);
     return CVT_OK;
@@ -93,8 +93,8 @@ static void check_refused(cvt_preprocessor *p, const char *code, const cvt_file 
         cvt_str_print(found, "says \"%s\"; ", error.message);
 }
 
-/* One picture: its lines of the manifest, from *line on; *line is left behind them. */
-static void check_picture(cvt_preprocessor *p, const char *folder, char **line) {
+/* One image: its lines of the manifest, from *line on; *line is left behind them. */
+static void check_image(cvt_preprocessor *p, const char *folder, char **line) {
     char name[128], step[64];
     cvt_str path = {0}, found = {0};
     cvt_file file = {0};
@@ -142,8 +142,8 @@ int main(int argc, char **argv) {
     cvt_str_print(&path, "%s/manifest.txt", folder);
     if (test_case(cvt_file_read(&file, path.data, 1 << 24, &error) == CVT_OK, "manifest", "%s", error.message)) {
         cvt_str_append(&manifest, (const char *)file.data, file.size);
-        cvt_preprocessor p = {0}; /* one for all: buffers and tables are reused between pictures */
-        for (char *line = manifest.data; *line;) check_picture(&p, folder, &line);
+        cvt_preprocessor p = {0}; /* one for all: buffers and tables are reused between images */
+        for (char *line = manifest.data; *line;) check_image(&p, folder, &line);
         cvt_preprocessor_free(&p);
     }
     cvt_file_close(&file);

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/npy.h"
+#include "report/npy.h"
 #include "test.h"
 
 #define FOLDER "tests/data/formats/"

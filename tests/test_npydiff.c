@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/npy.h"
 #include "base/str.h"
+#include "report/npy.h"
 #include "test.h"
 
 typedef struct verdict {

@@ -1,5 +1,5 @@
 /* test_pixels.c - the pieces of the image path on their own: damage at every byte, limits, EXIF, geometry, windows of a
- * resize. Starts from the pictures in tests/data/images. */
+ * resize. Starts from the images in tests/data/images. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -235,7 +235,7 @@ static void check_exif(void) {
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
 /* Offsets as torchvision and Hugging Face have them, from their own formulas: round half to even of (h - size) / 2.0
- * and (h - size) // 2; a picture smaller than the crop is padded by (size - h) // 2 on the left or, in Hugging Face,
+ * and (h - size) // 2; an image smaller than the crop is padded by (size - h) // 2 on the left or, in Hugging Face,
  * one more. */
 static void check_geometry(void) {
     static const struct {

@@ -214,12 +214,37 @@ static void check_taps(const subject *s, int index, const cvt_kernels *kernels) 
     cvt_plan_free(fused);
 }
 
+/* Inputs of [H, W, C] give the same bits as those of [C, H, W]. */
+static void check_interleaved(const subject *s, int index) {
+    const cvt_graph *g = s->model->graph;
+    cvt_shape shape = g->values[g->inputs[0]].shape;
+    size_t channels = (size_t)cvt_shape_cols(shape), pixels = (size_t)cvt_shape_rows(shape);
+    float *interleaved = malloc(IMAGES * s->in_size * sizeof *interleaved);
+    for (size_t i = 0; interleaved && i < IMAGES * s->in_size; i++)
+        interleaved[i] = s->input[i / s->in_size * s->in_size + i % channels * pixels + i % s->in_size / channels];
+    const float *in[] = {interleaved};
+    for (int threads = 1; interleaved && threads <= 2; threads++) {
+        cvt_exec *exec = NULL;
+        bool same = cvt_exec_new(&exec, s->model->plan, IMAGES, threads, NULL) == CVT_OK;
+        if (same) cvt_exec_run_interleaved(exec, in, IMAGES);
+        for (int i = 0; same && i < IMAGES; i++)
+            same = memcmp(cvt_exec_value(exec, g->output, i), s->expected + (size_t)i * s->out_size,
+                          s->out_size * sizeof *s->expected) == 0;
+        char name[NAME];
+        snprintf(name, sizeof name, "network %d, channels last, %d threads", index, threads);
+        test_case(same, name, "differ from channels first");
+        cvt_exec_free(exec);
+    }
+    free(interleaved);
+}
+
 int main(void) {
     for (int c = 0; c < (int)(sizeof configs / sizeof configs[0]); c++) {
         subject s = {0};
         if (open_subject(&s, configs[c])) {
             bool ran = run_plan(&s, s.model->plan, 0, IMAGES, IMAGES, 1, s.expected);
             test_case(ran, "the oracle runs", "it does not");
+            check_interleaved(&s, c);
             const cvt_kernels *kernels;
             for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
                 check_isa(&s, c, kernels);

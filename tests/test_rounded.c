@@ -74,7 +74,7 @@ static void write_unaligned(size_t shift) {
 
 typedef enum stage { OPENING, CHECKING, RUNNING } stage;
 
-/* The logits of a picture of a gradient. */
+/* The logits of an image of a gradient. */
 static cvt_status run(const cvt_model *model, float logits[16], cvt_error *error) {
     const cvt_tensor_info in = cvt_model_input(model, 0);
     const size_t count = (size_t)(in.shape[0] * in.shape[1] * in.shape[2]);
@@ -254,7 +254,7 @@ static void test_odd(void) {
     }
 }
 
-/* Other versions may store in int8 what this one leaves as it is: what reads the picture, the classifier. */
+/* Other versions may store in int8 what this one leaves as it is: what reads the image, the classifier. */
 static void test_others(void) {
     static const char *const names[] = {"stage0.embed.proj.weight", "head.weight"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -1,4 +1,10 @@
-/* batch.c - the stages of the pipeline for images: list, read and decode, forward pass, result. */
+/* batch.c - the stages of the pipeline for images. pipeline.c calls them:
+ *
+ *     next_input     any reader, one at a time        a path (list.c)
+ *     decode_input   readers, each by itself          its bytes (input.c), and what the model is fed (cvt_image)
+ *     run_inputs     jobs, each with its session      up to `images` of them in a forward pass
+ *     write_result   the caller, in order             the sink's
+ */
 #include "batch/batch.h"
 
 #include <pthread.h>
@@ -9,6 +15,7 @@
 #include "base/num.h"
 #include "batch/input.h"
 #include "batch/pipeline.h"
+#include "model/interleaved.h"
 
 enum {
     LATE_INPUTS = 256, /* may wait for an older one before everything waits: 100 megapixels take seconds */
@@ -20,7 +27,7 @@ static const size_t late_bytes = (size_t)64 << 20; /* what their results may tak
 typedef struct job {
     cvt_str path, warning;
     cvt_error error;
-    float *tensor; /* between decode and forward */
+    float *tensor; /* [H, W, C], between decode and forward */
     float *output;
 } job;
 
@@ -62,12 +69,13 @@ static bool next_input(void *context, void *slot) {
     return cvt_list_next(batch->list, &it->path, &it->error);
 }
 
-/* A tensor of the model's input. As many are ever made as inputs may be between decode and forward. */
-static float *take_tensor(cvt_batch *batch) {
+/* A tensor that an earlier input has left, for the next image; NULL where there is none. As many are ever made as
+ * inputs may be between decode and forward, and one a reader. */
+static float *take_spare(cvt_batch *batch) {
     pthread_mutex_lock(&batch->lock);
     float *tensor = batch->n_tensors ? batch->tensors[--batch->n_tensors] : NULL;
     pthread_mutex_unlock(&batch->lock);
-    return tensor ? tensor : calloc(batch->input_size, sizeof *tensor);
+    return tensor;
 }
 
 static void give_tensor(cvt_batch *batch, job *it) {
@@ -86,9 +94,8 @@ static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     const char *warning = cvt_image_warning(with->image);
     if (warning) cvt_str_append(&it->warning, warning, strlen(warning));
     if (!it->output) it->output = calloc(batch->output_size, sizeof *it->output);
-    it->tensor = take_tensor(batch);
-    if (!it->output || !it->tensor) return cvt_fail_memory(error);
-    memcpy(it->tensor, cvt_image_tensor(with->image), batch->input_size * sizeof *it->tensor);
+    if (!it->output) return cvt_fail_memory(error);
+    it->tensor = cvt_image_take(with->image, take_spare(batch));
     return CVT_OK;
 }
 
@@ -106,7 +113,7 @@ static cvt_status run_pass(cvt_batch *batch, const runner *with, const float *in
                            cvt_error *error) {
     const cvt_batch_options *options = &batch->options;
     size_t capacity = (size_t)options->images * batch->output_size;
-    TRY(cvt_session_run(with->session, &inputs, n, error));
+    TRY(cvt_session_run_interleaved(with->session, &inputs, n, error));
     *outputs = with->outputs ? with->outputs : cvt_session_output(with->session);
     if (options->tap) return cvt_session_tap(with->session, options->tap, with->outputs, capacity, error);
     return options->embedding ? cvt_session_embedding(with->session, with->outputs, capacity, error) : CVT_OK;

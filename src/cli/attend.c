@@ -12,20 +12,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/npy.h"
 #include "base/num.h"
 #include "batch/input.h"
 #include "cli/classes.h"
 #include "cli/models.h"
 #include "cli/threads.h"
-#include "image/heat.h"
+#include "report/heat.h"
+#include "report/npy.h"
 
 /* What the steps hand on; each returns an exit status, and the next one runs while it is CVT_EXIT_OK. */
 typedef struct view {
     cvt_cli *cli;
     const cvt_settings *settings;
     const char *path; /* of the image */
-    bool picture;     /* a PNG is wanted, not numbers */
+    bool png;         /* a PNG is wanted, not numbers */
     cvt_model *model;
     cvt_input input; /* the image's bytes */
     cvt_image *image;
@@ -61,7 +61,7 @@ static int choose_form(view *v) {
     bool png = cvt_opt_is(dot, ".png"), npy = cvt_opt_is(dot, ".npy");
     if (dot && dot > base && !png && !npy)
         return cvt_cli_usage(v->cli, "'%s': the name must end with .png or .npy", name);
-    v->picture = !npy;
+    v->png = !npy;
     return CVT_EXIT_OK;
 }
 
@@ -397,7 +397,7 @@ static cvt_status draw(view *v, cvt_error *error) {
     cvt_heat heat = {.map = v->map, .rows = v->height, .columns = v->width};
     cvt_pixels pixels = {0};
     TRY(read_pixels(v, CVT_STOP_ORIENT, error));
-    heat.picture = cvt_image_pixels(v->image, &heat.height, &heat.width);
+    heat.pixels = cvt_image_pixels(v->image, &heat.height, &heat.width);
     TRY(cvt_model_view(v->model, heat.height, heat.width, &heat.view, error));
     cvt_status status = cvt_heat_draw(&pixels, &heat, error);
     if (status == CVT_OK) status = cvt_png_write(v->settings->output, &pixels, error);
@@ -419,7 +419,7 @@ static int write_result(view *v) {
     const int64_t shape[] = {v->height, v->width};
     const char *to = v->settings->output;
     cvt_cli_stop_softly();
-    cvt_status status = v->picture ? draw(v, &error) : cvt_npy_write(to, CVT_NPY_F32, v->map, 2, shape, &error);
+    cvt_status status = v->png ? draw(v, &error) : cvt_npy_write(to, CVT_NPY_F32, v->map, 2, shape, &error);
     if (status != CVT_OK) return cvt_cli_fail(to, &error, CVT_EXIT_OUTPUT);
     if (v->by_class) say_class(v);
     return CVT_EXIT_OK;

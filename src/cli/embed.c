@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/npy.h"
 #include "cli/inputs.h"
 #include "cli/models.h"
+#include "report/npy.h"
 
 typedef struct run {
     const char *path; /* of the rows */

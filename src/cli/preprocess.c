@@ -1,9 +1,9 @@
 /* preprocess.c - cvt preprocess: what a model would be fed of an image, or the pixels on the way there. */
 #include <stdlib.h>
 
-#include "base/npy.h"
 #include "batch/input.h"
 #include "cli/models.h"
+#include "report/npy.h"
 
 static cvt_image_stop stop_of(const char *step) {
     static const struct {

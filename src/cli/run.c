@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/npy.h"
 #include "base/num.h"
 #include "cli/models.h"
 #include "cli/threads.h"
+#include "report/npy.h"
 
 /* What the steps hand on; each returns an exit status, and the next one runs while it is CVT_EXIT_OK. */
 typedef struct pass {

@@ -43,7 +43,7 @@ typedef struct cvt_preprocess {
     cvt_filter filter;
     int crop_height, crop_width; /* 0: no crop */
     bool crop_half_even;         /* offset rounds half to even (torchvision, timm) instead of down (Hugging Face) */
-    uint8_t fill[3];             /* colour of what a crop larger than the picture adds */
+    uint8_t fill[3];             /* colour of what a crop larger than the image adds */
     int channels;                /* 3, or 1: Pillow's L */
     bool rescale;                /* multiply by rescale_factor */
     double rescale_factor;       /* 1/255 */
@@ -56,7 +56,7 @@ enum { CVT_MAX_PIXELS = 100000000, CVT_MAX_SCANS = 200 };
 typedef struct cvt_decode_options {
     uint64_t max_pixels;  /* 0: CVT_MAX_PIXELS */
     int max_scans;        /* of one JPEG; 0: CVT_MAX_SCANS */
-    bool ignore_exif;     /* cvt_preprocess leaves the picture as it is stored */
+    bool ignore_exif;     /* cvt_preprocess leaves the pixels as they are stored */
     bool clip_gray16;     /* 16-bit grey as Pillow has it, min(v, 255), instead of round(v / 257) */
     bool allow_truncated; /* what is missing stays grey (JPEG) or black (PNG) */
 } cvt_decode_options;
@@ -86,6 +86,8 @@ cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *by
                            const cvt_decode_options *options, cvt_error *error);
 cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                           const cvt_decode_options *options, cvt_error *error);
+/* Writes the pixels as an 8-bit RGB file, which appears when it is whole (cvt_out). Errors: CVT_OUTPUT. */
+cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *error);
 /* Orientation from an EXIF block ("II*\0..." or "MM\0*..."), 1 if there is none. Never reads outside it. */
 int cvt_exif_orientation(const uint8_t *tiff, size_t size);
 
@@ -105,7 +107,7 @@ void cvt_resampler_free(cvt_resampler *resampler);
 cvt_status cvt_resample(cvt_resampler *resampler, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter,
                         const cvt_window *window, cvt_error *error);
 
-/* The geometry of the preprocessing for a picture of width x height: the resize's full size, and the crop rectangle in
+/* The geometry of the preprocessing for an image of width x height: the resize's full size, and the crop rectangle in
  * it (which may lie partly outside: that part is filled). CVT_UNSUPPORTED where the resize leaves nothing of one side,
  * CVT_TOO_LARGE where a side passes 2^31. Its sizes must be positive where its modes read them. */
 typedef struct cvt_geometry {
@@ -119,13 +121,21 @@ cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *prep
 typedef struct cvt_preprocessor {
     cvt_pixels decoded, scratch, cropped;
     cvt_resampler *resampler;
-    float *tensor; /* [channels, crop height, crop width] */
-    size_t tensor_capacity;
+    float *values; /* what the model is fed, as graphs store maps: [crop height, crop width, channels] */
+    float *planes; /* room for the same as [channels, crop height, crop width] */
+    size_t values_capacity, planes_capacity; /* bytes */
+    int channels;
+    bool planar; /* planes are made */
     cvt_decoded info;
 } cvt_preprocessor;
 void cvt_preprocessor_free(cvt_preprocessor *p);
-/* stop: as in cvt.h. Results larger than options->max_pixels are CVT_TOO_LARGE. After CVT_STOP_NONE p->tensor holds the
- * tensor, else *pixels points at the picture as it is then (after CVT_STOP_RESIZE the whole resized picture, with
+/* p->values of the last run as [channels, crop height, crop width], which is what the world calls the tensor of an
+ * image; made when it is first asked for. */
+const float *cvt_preprocessor_tensor(cvt_preprocessor *p);
+/* Hands p->values over, to be freed, and leaves `spare` in their place: NULL, or room for as many floats. */
+float *cvt_preprocessor_take(cvt_preprocessor *p, float *spare);
+/* stop: as in cvt.h. Results larger than options->max_pixels are CVT_TOO_LARGE. After CVT_STOP_NONE p->values are
+ * made, else *pixels points at the pixels as they are then (after CVT_STOP_RESIZE the whole resized image, with
  * channels = 1 already grey). */
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,

@@ -92,7 +92,7 @@ static void on_progress(j_common_ptr jpeg) {
 
 /* ---- EXIF ------------------------------------------------------------------------------------------------------- */
 
-/* The first APP1 segment in front of the picture that is EXIF decides. Walks the segments without libjpeg, which would
+/* The first APP1 segment in front of the image that is EXIF decides. Walks the segments without libjpeg, which would
  * keep copies of all of them. */
 static int orientation(const uint8_t *bytes, size_t size) {
     enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, TEM = 0x01, RST0 = 0xd0 };
@@ -150,7 +150,7 @@ static void read_cmyk(reader *r) {
     }
 }
 
-static void read_picture(reader *r, const uint8_t *bytes, size_t size) {
+static void read_pixels(reader *r, const uint8_t *bytes, size_t size) {
     struct jpeg_decompress_struct *jpeg = &r->jpeg;
     jpeg_create_decompress(jpeg);
     jpeg->progress = &r->progress;
@@ -177,7 +177,7 @@ static void read_picture(reader *r, const uint8_t *bytes, size_t size) {
 
 /* A function of its own: what a jump back here may have changed must not be local to it. */
 static cvt_status guarded(reader *r, const uint8_t *bytes, size_t size) {
-    if (setjmp(r->leave) == 0) read_picture(r, bytes, size);
+    if (setjmp(r->leave) == 0) read_pixels(r, bytes, size);
     jpeg_destroy_decompress(&r->jpeg);
     return r->status;
 }

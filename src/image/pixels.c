@@ -1,4 +1,4 @@
-/* pixels.c - the picture in memory: its buffer, its limit, turning it upright. */
+/* pixels.c - the pixels of an image in memory: their buffer, their limit, turning them upright. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * channels, alpha and transparent colours are dropped, 16 bits lose their lower half; gamma, profiles and all other
  * chunks are not looked at. The exception is 16-bit grey without alpha: round(v / 257), or min(v, 255) with
  * clip_gray16. A wrong checksum is an error in front of the pixels and passes in and behind them, where zlib has a
- * checksum of its own. The picture is there when its last row is: what follows may be missing. libpng leaves through
+ * checksum of its own. The image is there when its last row is: what follows may be missing. libpng leaves through
  * its error function, which must not return: it jumps back to guarded(). */
 #include <setjmp.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #include "base/file.h"
 #include "base/num.h"
-#include "image/heat.h"
+#include "image/image.h"
 
 enum { SIGNATURE = 8, MAX_SIDE = 1000000, TAIL = 1 << 16 };
 
@@ -189,7 +189,7 @@ static void read_rows(reader *r) {
     }
 }
 
-static void read_picture(reader *r) {
+static void read_pixels(reader *r) {
     r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_error, on_warning, r, on_alloc, on_free);
     if (r->png) r->png_info = png_create_info_struct(r->png);
     if (!r->png_info) leave(r, cvt_fail_memory(r->error));
@@ -203,12 +203,12 @@ static void read_picture(reader *r) {
 
 /* A function of its own: what a jump back here may have changed must not be local to it. */
 static cvt_status guarded(reader *r) {
-    if (setjmp(r->leave) == 0) read_picture(r);
+    if (setjmp(r->leave) == 0) read_pixels(r);
     png_destroy_read_struct(&r->png, &r->png_info, NULL);
     return r->status;
 }
 
-/* In place: the picture lies in the first two thirds of the buffer, so the last pixel goes first. */
+/* In place: the pixels lie in the first two thirds of the buffer, so the last pixel goes first. */
 static void expand_gray16(cvt_pixels *pixels, bool clip) {
     uint8_t *data = pixels->data;
     for (size_t i = (size_t)pixels->width * (size_t)pixels->height; i-- > 0;) {
@@ -258,7 +258,7 @@ static void on_write(png_structp png, png_bytep bytes, size_t n) {
 
 static void on_flush(png_structp png) { (void)png; }
 
-static void write_picture(writer *w) {
+static void write_pixels(writer *w) {
     const cvt_pixels *p = w->pixels;
     w->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, w, on_write_error, on_write_warning);
     if (w->png) w->png_info = png_create_info_struct(w->png);
@@ -275,7 +275,7 @@ static void write_picture(writer *w) {
 }
 
 static cvt_status guarded_write(writer *w) {
-    if (setjmp(w->leave) == 0) write_picture(w);
+    if (setjmp(w->leave) == 0) write_pixels(w);
     png_destroy_write_struct(&w->png, &w->png_info);
     return w->status;
 }

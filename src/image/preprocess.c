@@ -113,23 +113,51 @@ static void fill_table(float table[256], const cvt_preprocess *preprocess, int c
     }
 }
 
-static cvt_status make_tensor(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_error *error) {
-    const size_t n = (size_t)p->cropped.width * (size_t)p->cropped.height, channels = (size_t)preprocess->channels;
+/* Room for so many bytes; what was there is lost. */
+static cvt_status reserve(float **buffer, size_t *capacity, size_t bytes, cvt_error *error) {
+    if (bytes <= *capacity) return CVT_OK;
+    free(*buffer);
+    *capacity = 0;
+    *buffer = malloc(bytes);
+    if (!*buffer) return cvt_fail_memory(error);
+    *capacity = bytes;
+    return CVT_OK;
+}
+
+/* How many values each channel has. */
+static size_t count_of(const cvt_preprocessor *p) { return (size_t)p->cropped.width * (size_t)p->cropped.height; }
+
+static cvt_status make_values(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_error *error) {
+    const size_t n = count_of(p), channels = (size_t)preprocess->channels;
     size_t bytes;
     if (!cvt_mul_size(n, channels * sizeof(float), &bytes)) return cvt_fail_memory(error);
-    if (bytes > p->tensor_capacity) {
-        free(p->tensor);
-        p->tensor_capacity = 0;
-        p->tensor = malloc(bytes);
-        if (!p->tensor) return cvt_fail_memory(error);
-        p->tensor_capacity = bytes;
-    }
+    TRY(reserve(&p->values, &p->values_capacity, bytes, error));
+    TRY(reserve(&p->planes, &p->planes_capacity, bytes, error));
     float tables[3][256];
     for (size_t c = 0; c < channels; c++) fill_table(tables[c], preprocess, (int)c);
     const uint8_t *from = p->cropped.data;
+    float *to = p->values;
     for (size_t i = 0; i < n; i++, from += 3)
-        for (size_t c = 0; c < channels; c++) p->tensor[c * n + i] = tables[c][from[c]];
+        for (size_t c = 0; c < channels; c++) *to++ = tables[c][from[c]];
+    p->channels = preprocess->channels;
+    p->planar = false;
     return CVT_OK;
+}
+
+const float *cvt_preprocessor_tensor(cvt_preprocessor *p) {
+    const size_t n = count_of(p), channels = (size_t)p->channels;
+    const float *from = p->values;
+    for (size_t i = 0; !p->planar && i < n; i++)
+        for (size_t c = 0; c < channels; c++) p->planes[c * n + i] = *from++;
+    p->planar = true;
+    return p->planes;
+}
+
+float *cvt_preprocessor_take(cvt_preprocessor *p, float *spare) {
+    float *values = p->values;
+    p->values = spare;
+    p->values_capacity = spare ? count_of(p) * (size_t)p->channels * sizeof *spare : 0;
+    return values;
 }
 
 /* ---- the whole path --------------------------------------------------------------------------------------------- */
@@ -139,7 +167,8 @@ void cvt_preprocessor_free(cvt_preprocessor *p) {
     cvt_pixels_free(&p->scratch);
     cvt_pixels_free(&p->cropped);
     cvt_resampler_free(p->resampler);
-    free(p->tensor);
+    free(p->values);
+    free(p->planes);
     *p = (cvt_preprocessor){0};
 }
 
@@ -158,7 +187,7 @@ static cvt_status prepare(cvt_preprocessor *p, const cvt_preprocess *preprocess,
     TRY(cvt_pixels_limit((uint64_t)g.width, (uint64_t)g.height, options, error));
     *pixels = &p->cropped;
     TRY(resize_and_crop(p, preprocess, &g, error));
-    return stop == CVT_STOP_NONE ? make_tensor(p, preprocess, error) : CVT_OK;
+    return stop == CVT_STOP_NONE ? make_values(p, preprocess, error) : CVT_OK;
 }
 
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,

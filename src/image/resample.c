@@ -352,7 +352,7 @@ static passes best_passes(void) {
 struct cvt_resampler {
     axis x, y;
     passes passes;
-    room between, band; /* the picture between the passes; see horizontal() */
+    room between, band; /* the pixels between the passes; see horizontal() */
 };
 
 cvt_resampler *cvt_resampler_new(void) {

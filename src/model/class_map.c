@@ -1,4 +1,4 @@
-/* class_map.c - class activation maps: how much each place of the picture speaks for a class.
+/* class_map.c - class activation maps: how much each place of the image speaks for a class.
  *
  * Where a classifier is a linear layer that reads the mean of a map, the logit of a class is the mean over all places
  * of what the class's row of weights makes of the channels there, plus its bias. These numbers, place by place, are the
@@ -30,7 +30,7 @@ static cvt_value behind_views(const cvt_graph *g, cvt_value v) {
     }
 }
 
-/* Where the rows of v lie on the picture: v is a map, or tokens that were made of the pixels of one, each of one. */
+/* Where the rows of v lie on the image: v is a map, or tokens that were made of the pixels of one, each of one. */
 static bool find_grid(const cvt_graph *g, cvt_value v, head *to) {
     const int rows = cvt_shape_rows(g->values[v].shape);
     for (;;) {

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "image/image.h"
+#include "model/interleaved.h"
 #include "model/model.h"
 
 struct cvt_image {
-    cvt_preprocessor prepare;
+    cvt_preprocessor *prepare; /* behind a pointer: an image that does not change may still make its tensor */
     cvt_decode_options options;
     const cvt_pixels *pixels; /* of the last read, NULL if it failed */
     bool whole;               /* the last read made the tensor */
@@ -18,6 +19,11 @@ cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_
     TRY(cvt_image_options_take(&o, options, error));
     cvt_image *image = calloc(1, sizeof *image);
     if (!image) return cvt_fail_memory(error);
+    image->prepare = calloc(1, sizeof *image->prepare);
+    if (!image->prepare) {
+        free(image);
+        return cvt_fail_memory(error);
+    }
     image->options = (cvt_decode_options){
         .max_pixels = o.max_pixels,
         .max_scans = o.max_scans,
@@ -31,7 +37,8 @@ cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_
 
 void cvt_image_free(cvt_image *image) {
     if (!image) return;
-    cvt_preprocessor_free(&image->prepare);
+    cvt_preprocessor_free(image->prepare);
+    free(image->prepare);
     free(image);
 }
 
@@ -39,7 +46,7 @@ void cvt_image_free(cvt_image *image) {
 static cvt_status begin(cvt_image *image, const cvt_model *model, cvt_error *error) {
     image->pixels = NULL;
     image->whole = false;
-    image->prepare.info.warning[0] = 0;
+    image->prepare->info.warning[0] = 0;
     if (model->no_preprocess.status != CVT_OK && error) *error = model->no_preprocess;
     return model->no_preprocess.status;
 }
@@ -57,7 +64,7 @@ cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const
     TRY(begin(image, model, error));
     return end(
         image, pixels, stop,
-        cvt_preprocess_run(&image->prepare, &model->preprocess, &image->options, bytes, size, stop, &pixels, error));
+        cvt_preprocess_run(image->prepare, &model->preprocess, &image->options, bytes, size, stop, &pixels, error));
 }
 
 cvt_status cvt_image_read_pixels(cvt_image *image, const cvt_model *model, const uint8_t *rgb, int height, int width,
@@ -65,7 +72,7 @@ cvt_status cvt_image_read_pixels(cvt_image *image, const cvt_model *model, const
     const cvt_pixels *pixels = NULL;
     TRY(begin(image, model, error));
     return end(image, pixels, stop,
-               cvt_preprocess_pixels(&image->prepare, &model->preprocess, &image->options, rgb, height, width, stride,
+               cvt_preprocess_pixels(image->prepare, &model->preprocess, &image->options, rgb, height, width, stride,
                                      stop, &pixels, error));
 }
 
@@ -79,7 +86,14 @@ cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *
     return status;
 }
 
-const float *cvt_image_tensor(const cvt_image *image) { return image->whole ? image->prepare.tensor : NULL; }
+const float *cvt_image_tensor(const cvt_image *image) {
+    return image->whole ? cvt_preprocessor_tensor(image->prepare) : NULL;
+}
+
+float *cvt_image_take(cvt_image *image, float *spare) {
+    image->whole = false;
+    return cvt_preprocessor_take(image->prepare, spare);
+}
 
 const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width) {
     *height = image->pixels ? image->pixels->height : 0;
@@ -101,5 +115,5 @@ cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_vie
 }
 
 const char *cvt_image_warning(const cvt_image *image) {
-    return image->prepare.info.warning[0] ? image->prepare.info.warning : NULL;
+    return image->prepare->info.warning[0] ? image->prepare->info.warning : NULL;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/interleaved.h"
 #include "model/model.h"
 
 struct cvt_session {
@@ -61,29 +62,42 @@ static void export_all(float *to, const cvt_session *s, cvt_value v) {
 }
 
 /* Says whose fault the value that is not finite is: an input's that has one too, else the weights'. */
-static cvt_status fail_non_finite(const cvt_session *s, const float *const *inputs, cvt_error *error) {
+static cvt_status fail_non_finite(const cvt_session *s, const float *const *inputs, bool interleaved,
+                                  cvt_error *error) {
     const cvt_graph *g = s->model->graph;
     for (int i = 0; i < g->n_inputs; i++) {
-        size_t each = cvt_shape_count(g->values[g->inputs[i]].shape);
+        cvt_shape shape = g->values[g->inputs[i]].shape;
+        size_t each = cvt_shape_count(shape), c = (size_t)cvt_shape_cols(shape), pixels = each / c;
         for (size_t k = 0; k < count_of(s, g->inputs[i]); k++)
             if (!isfinite(inputs[i][k]))
                 return cvt_fail(error, CVT_NON_FINITE,
-                                "input %d holds a value that is not finite: value %zu of image %zu", i, k % each,
-                                k / each);
+                                "input %d holds a value that is not finite: value %zu of image %zu", i,
+                                interleaved ? k % c * pixels + k % each / c : k % each, k / each);
     }
     return cvt_fail(error, CVT_NON_FINITE, "weights give non-finite output");
 }
 
-cvt_status cvt_session_run(cvt_session *s, const float *const *inputs, int n, cvt_error *error) {
+static cvt_status run(cvt_session *s, const float *const *inputs, bool interleaved, int n, cvt_error *error) {
     if (n < 1 || n > s->max_batch)
         return cvt_fail(error, CVT_USAGE, "%d images in a session made for %d", n, s->max_batch);
     cvt_value v = s->model->graph->output;
     s->n = n;
-    cvt_exec_run(s->exec, inputs, n);
+    if (interleaved)
+        cvt_exec_run_interleaved(s->exec, inputs, n);
+    else
+        cvt_exec_run(s->exec, inputs, n);
     export_all(s->output, s, v);
     for (size_t i = 0; i < count_of(s, v); i++)
-        if (!isfinite(s->output[i])) return fail_non_finite(s, inputs, error);
+        if (!isfinite(s->output[i])) return fail_non_finite(s, inputs, interleaved, error);
     return CVT_OK;
+}
+
+cvt_status cvt_session_run(cvt_session *s, const float *const *inputs, int n, cvt_error *error) {
+    return run(s, inputs, false, n, error);
+}
+
+cvt_status cvt_session_run_interleaved(cvt_session *s, const float *const *inputs, int n, cvt_error *error) {
+    return run(s, inputs, true, n, error);
 }
 
 const float *cvt_session_output(const cvt_session *s) { return s->n ? s->output : NULL; }

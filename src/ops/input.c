@@ -1,4 +1,6 @@
-/* input.c - a network's input: the caller's NCHW tensor, stored as [H*W, C] like every map. */
+/* input.c - a network's input: the caller's tensor, stored as [H*W, C] like every map. */
+#include <string.h>
+
 #include "ops/lowering.h"
 #include "ops/ops.h"
 
@@ -30,6 +32,10 @@ static void run(const void *p, const cvt_context *x, int tile) {
     size_t c = (size_t)a->c, pixels = (size_t)a->pixels;
     const float *from = x->inputs[a->index] + (size_t)(x->first + image) * c * pixels;
     float *to = cvt_at(x, a->out, image);
+    if (x->interleaved) {
+        memcpy(to + (size_t)first * c, from + (size_t)first * c, (size_t)(end - first) * c * sizeof *to);
+        return;
+    }
     for (size_t i = (size_t)first; i < (size_t)end; i++)
         for (size_t j = 0; j < c; j++) to[i * c + j] = from[j * pixels + i];
 }

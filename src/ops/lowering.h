@@ -19,7 +19,8 @@ static inline bool cvt_ref_none(cvt_ref r) { return r.buffer == SIZE_MAX; }
 typedef struct cvt_context {
     const cvt_kernels *kernels;
     float *arena;
-    const float *const *inputs; /* the caller's tensors */
+    const float *const *inputs; /* the caller's tensors, [n, C, H, W] */
+    bool interleaved;           /* or, where this is true, [n, H, W, C] */
     float *scratch;             /* this thread's own */
     int first, n;               /* the images that a step is for: image 0 of theirs is the first */
     size_t floats;              /* of an image's part of the arena */

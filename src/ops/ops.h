@@ -5,7 +5,7 @@
 #include "graph/graph.h"
 #include "kernels/kernels.h"
 
-/* A network's input: a map [c, h, w], fed as NCHW. */
+/* A network's input: a map [c, h, w]. */
 cvt_value cvtb_input(cvt_builder *b, int c, int h, int w);
 
 /* Convolution, no dilation: OH = floor((H + top + bottom - kh) / stride) + 1. weight [out, C, kh, kw], bias [out].

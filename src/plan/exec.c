@@ -27,6 +27,7 @@ typedef struct progress progress;
 struct cvt_exec {
     const cvt_plan *plan;
     int threads;
+    bool interleaved; /* inputs are stored as values are */
     float *arena, *scratch;
     size_t arena_size, scratch_size; /* bytes */
     size_t scratch_each;
@@ -78,7 +79,15 @@ static double now(void) {
 static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int first, int n, int thread,
                               int threads) {
     float *scratch = e->scratch + (size_t)thread * e->scratch_each;
-    return (cvt_context){e->plan->kernels, e->arena, inputs, scratch, first, n, e->plan->floats, threads};
+    return (cvt_context){.kernels = e->plan->kernels,
+                         .arena = e->arena,
+                         .inputs = inputs,
+                         .interleaved = e->interleaved,
+                         .scratch = scratch,
+                         .first = first,
+                         .n = n,
+                         .floats = e->plan->floats,
+                         .threads = threads};
 }
 
 /* All steps for n images, by one thread. */
@@ -157,7 +166,7 @@ static bool make_progress(cvt_exec *e) {
 }
 #endif
 
-void cvt_exec_run(cvt_exec *e, const float *const *inputs, int n) {
+static void run_all(cvt_exec *e, const float *const *inputs, int n) {
 #ifdef _OPENMP
     if (e->threads > 1) {
         run_team(e, inputs, n);
@@ -166,6 +175,16 @@ void cvt_exec_run(cvt_exec *e, const float *const *inputs, int n) {
 #endif
     int each = e->plan->graph->batch_dependent ? n : 1;
     for (int i = 0; i < n; i += each) run_alone(e, inputs, i, each, 0);
+}
+
+void cvt_exec_run(cvt_exec *e, const float *const *inputs, int n) {
+    e->interleaved = false;
+    run_all(e, inputs, n);
+}
+
+void cvt_exec_run_interleaved(cvt_exec *e, const float *const *inputs, int n) {
+    e->interleaved = true;
+    run_all(e, inputs, n);
 }
 
 const float *cvt_exec_value(const cvt_exec *e, cvt_value value, int image) {

@@ -61,6 +61,8 @@ cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int 
 void cvt_exec_free(cvt_exec *exec);
 /* Runs every step for n <= capacity images; cannot fail. inputs: one NCHW tensor each, n images. */
 void cvt_exec_run(cvt_exec *exec, const float *const *inputs, int n);
+/* The same with inputs of [n, H, W, C], as values are stored. */
+void cvt_exec_run_interleaved(cvt_exec *exec, const float *const *inputs, int n);
 /* A value of the last run, [rows, cols] of image i. */
 const float *cvt_exec_value(const cvt_exec *exec, cvt_value value, int image);
 

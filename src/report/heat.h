@@ -1,6 +1,6 @@
-/* heat.h - numbers over a picture, for eyes: a heat map, and the PNG file it goes into. */
-#ifndef CVT_IMAGE_HEAT_H
-#define CVT_IMAGE_HEAT_H
+/* heat.h - numbers over an image, for eyes: a heat map. */
+#ifndef CVT_REPORT_HEAT_H
+#define CVT_REPORT_HEAT_H
 
 #include "image/image.h"
 
@@ -9,20 +9,17 @@
  * green. */
 void cvt_heat_colour(float t, uint8_t rgb[3]);
 
-/* Lays the map [rows, columns] over the part of the picture that it covers, the view. At the centre of a cell stands
+/* Lays the map [rows, columns] over the part of the image that it covers, the view. At the centre of a cell stands
  * its value, between centres what lies smoothly between them. The larger a value, the more its colour covers the
- * picture: at the least value the picture is as it was. Where some values are above zero, those below it count as zero.
+ * image: at the least value the image is as it was. Where some values are above zero, those below it count as zero.
  * Values that are not finite do not set the scale. */
 typedef struct cvt_heat {
-    const uint8_t *picture; /* [height, width, 3] */
+    const uint8_t *pixels; /* [height, width, 3] */
     int height, width;
     const float *map;
     int rows, columns;
     cvt_view view;
 } cvt_heat;
 cvt_status cvt_heat_draw(cvt_pixels *out, const cvt_heat *heat, cvt_error *error);
-
-/* png.c: writes the pixels as an 8-bit RGB file, which appears when it is whole (cvt_out). Errors: CVT_OUTPUT. */
-cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *error);
 
 #endif

@@ -1,8 +1,8 @@
-/* heat.c - heat maps over pictures: the scale of colours, and how it covers the picture.
+/* heat.c - heat maps over images: the scale of colours, and how it covers the image.
  *
  * The colours lie on a line in OKLCh (Ottosson 2020, https://bottosson.github.io/posts/oklab), a space in which equal
  * steps look equal: lightness and hue move evenly, and colourfulness is as high as sRGB allows up to a limit. */
-#include "image/heat.h"
+#include "report/heat.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -52,7 +52,7 @@ static void fill_palette(palette *p) {
     for (int i = 0; i < 256; i++) cvt_heat_colour((float)i / 255, p->rgb[i]);
 }
 
-/* How much of the picture a colour covers where the value is largest, in 256ths: what lies below can still be seen. */
+/* How much of the image a colour covers where the value is largest, in 256ths: what lies below can still be seen. */
 enum { MOST_COVER = 176 };
 
 static uint8_t cover(uint8_t below, uint8_t colour, int share) {
@@ -127,7 +127,7 @@ cvt_status cvt_heat_draw(cvt_pixels *out, const cvt_heat *heat, cvt_error *error
     const range r = range_of(heat->map, (size_t)heat->rows * (size_t)heat->columns);
     const size_t row = (size_t)heat->width * 3;
     TRY(cvt_pixels_resize(out, heat->width, heat->height, error));
-    memcpy(out->data, heat->picture, row * (size_t)heat->height);
+    memcpy(out->data, heat->pixels, row * (size_t)heat->height);
     for (int y = 0; y < heat->height; y++) {
         const double down = part_of(y, heat->view.top, heat->view.height);
         if (down >= 0 && down <= 1) draw_row(out->data + (size_t)y * row, heat, &colours, r, down);

@@ -4,7 +4,7 @@
  *     {'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 224, 224), }
  *
  * Source: numpy.lib.format. */
-#include "base/npy.h"
+#include "report/npy.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* npy.h - NumPy's .npy files. Reading: versions 1 to 3, f32, f64, f16, little-endian, C or Fortran order, a header of
  * at most 64 KiB, the shape checked against the file size before anything is allocated; no object arrays.
  * Writing: f32 or u8, C order, version 1.0. */
-#ifndef CVT_BASE_NPY_H
-#define CVT_BASE_NPY_H
+#ifndef CVT_REPORT_NPY_H
+#define CVT_REPORT_NPY_H
 
 #include <stdint.h>
 
