@@ -14,8 +14,8 @@ rank() {
     case $1 in
     cvt.h) echo -1 ;;
     base) echo 0 ;;
-    kernels | image) echo 1 ;;
-    graph) echo 2 ;;
+    kernels) echo 1 ;;
+    graph | image) echo 2 ;;
     ops) echo 3 ;;
     weights) echo 4 ;;
     arch | plan) echo 5 ;;
