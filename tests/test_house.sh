@@ -28,8 +28,8 @@ check "the sources are found" test "$(lines "$work/c")" -gt 100 -a "$(lines "$wo
 cat >"$work/ranks" <<'END'
 cvt.h
 base
-kernels image
-graph
+kernels
+graph image
 ops
 weights
 arch plan

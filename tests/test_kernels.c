@@ -301,6 +301,88 @@ static void test_dwconv(const cvt_kernels *kernels, report *r) {
     }
 }
 
+/* ---- resizing --------------------------------------------------------------------------------------------------- */
+
+/* Positions and weights as no filter has them: several starts, up to `stride` taps, weights of both signs whose
+ * magnitudes add up to as much as digits can say, and of which some outputs are below 0 or above 255. */
+typedef struct plan {
+    cvt_resample_axis axis;
+    int first[40], taps[40];
+    int32_t weights[40 * 40];
+    int8_t digits[40 * 12 * 4 * 3];
+} plan;
+
+static void make_plan(plan *p, int length, int count, int stride) {
+    p->axis = (cvt_resample_axis){count, length, p->first, p->taps, p->weights, (size_t)stride, p->digits};
+    for (int o = 0; o < count; o++) {
+        const int taps = 1 + (int)random_below((size_t)(length < stride ? length : stride));
+        p->taps[o] = taps;
+        p->first[o] = (int)random_below((size_t)(length - taps + 1));
+        for (int j = 0; j < stride; j++) {
+            const int32_t most = 8355711 / taps;
+            const int32_t w = o % 3 ? (int32_t)(random_float() * (float)most) : most;
+            p->weights[o * stride + j] = j >= taps ? 1 << 30 : o % 5 == 4 ? -w : w; /* those beyond do not count */
+        }
+    }
+    cvt_resample_split(p->digits, &p->axis);
+}
+
+/* A byte of the result: position first[o] + j lies at from[(first[o] + j) * step]. */
+static int resized(const cvt_resample_axis *a, int o, const uint8_t *from, size_t step) {
+    double sum = 0;
+    for (int j = 0; j < a->taps[o]; j++)
+        sum += (double)a->weights[(size_t)o * a->stride + (size_t)j] * from[(size_t)(a->first[o] + j) * step];
+    const double whole = floor(sum / (1 << 22) + 0.5);
+    return whole < 0 ? 0 : whole > 255 ? 255 : (int)whole;
+}
+
+/* Exactly `size` bytes at any address, noise or black and white. */
+static uint8_t *make_bytes(size_t size, bool hard) {
+    uint8_t *p = malloc(size);
+    if (!p) abort();
+    for (size_t i = 0; i < size; i++) p[i] = (uint8_t)(hard ? 255 * random_below(2) : random_below(256));
+    return p;
+}
+
+static void check_resample(const cvt_kernels *kernels, report *r, int length, int count, int stride, int other,
+                           bool vertical, bool hard) {
+    static plan p;
+    make_plan(&p, length, count, stride);
+    const size_t n = 3 * (size_t)(vertical ? other : length), rows = (size_t)(vertical ? length : other);
+    const size_t to_n = 3 * (size_t)(vertical ? other : count), to_rows = (size_t)(vertical ? count : other);
+    const size_t ld = n + random_below(5), to_ld = to_n + random_below(5), gap = to_ld - to_n;
+    uint8_t *from = make_bytes((rows - 1) * ld + n, hard), *to = make_bytes(to_rows * to_ld - gap, false);
+    const size_t scratch_size = (size_t)(length + CVT_RESAMPLE_QUAD + count) * CVT_RESAMPLE_LANES;
+    uint8_t *before = malloc(to_rows * to_ld - gap), *scratch = make_bytes(scratch_size, false);
+    if (!before) abort();
+    memcpy(before, to, to_rows * to_ld - gap);
+    if (vertical)
+        kernels->resample->vertical(&p.axis, to, to_ld, from, ld, n);
+    else
+        kernels->resample->horizontal(&p.axis, to, to_ld, from, ld, other, scratch);
+    for (size_t i = 0; i < to_rows * to_ld - gap; i++) {
+        const size_t row = i / to_ld, at = i % to_ld;
+        int expected = before[i]; /* between the rows */
+        if (at < to_n && vertical) expected = resized(&p.axis, (int)row, from + at, ld);
+        if (at < to_n && !vertical) expected = resized(&p.axis, (int)(at / 3), from + row * ld + at % 3, 3);
+        if (to[i] != expected)
+            wrong(r, "%s of %d to %d by %d: %zu, %zu is %d, not %d", vertical ? "vertical" : "horizontal", length,
+                  count, stride, row, at, to[i], expected);
+    }
+    free(from), free(to), free(before), free(scratch);
+}
+
+static void test_resample(const cvt_kernels *kernels, report *r) {
+    static const int lengths[] = {1, 2, 3, 4, 5, 7, 8, 16, 33, 90},
+                     others[] = {1, 2, 7, 15, 16, 17, 21, 22, 43, 64, 65};
+    unsigned turn = 0;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (size_t j = 0; j < sizeof others / sizeof *others; j++, turn++)
+            for (int k = 0; k < 4; k++)
+                check_resample(kernels, r, lengths[i], 1 + (int)(turn % 40), 1 + (int)(turn * 7 % 40), others[j], k % 2,
+                               k / 2);
+}
+
 /* ---- rows ------------------------------------------------------------------------------------------------------ */
 
 static void check_layer_norm(const cvt_kernels *kernels, report *r, size_t rows, size_t c, float offset, int turn) {
@@ -461,8 +543,9 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         void (*run)(const cvt_kernels *, report *);
-    } tests[] = {{"packing", test_packing}, {"gemm", test_gemm}, {"attention", test_attention},
-                 {"dwconv", test_dwconv},   {"rows", test_rows}, {"activations", test_activations}};
+    } tests[] = {{"packing", test_packing},        {"gemm", test_gemm},         {"attention", test_attention},
+                 {"dwconv", test_dwconv},          {"resample", test_resample}, {"rows", test_rows},
+                 {"activations", test_activations}};
     const bool bench = argc > 1 && !strcmp(argv[1], "--bench");
     const char *only = argc > 1 + bench ? argv[1 + bench] : NULL;
     const cvt_kernels *kernels;

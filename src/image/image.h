@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "kernels/kernels.h"
 
 /* 8-bit RGB, [height, width, 3]. The buffer only grows; zero-initialise. */
 typedef struct cvt_pixels {
@@ -102,7 +103,7 @@ typedef struct cvt_window {
     int x, y, width, height;
 } cvt_window;
 typedef struct cvt_resampler cvt_resampler; /* coefficient tables and the buffer between the passes, reused */
-cvt_resampler *cvt_resampler_new(void);     /* NULL: out of memory. Of vectors it uses what CVT_ISA allows */
+cvt_resampler *cvt_resampler_new(const cvt_kernels *kernels); /* NULL: out of memory */
 void cvt_resampler_free(cvt_resampler *resampler);
 cvt_status cvt_resample(cvt_resampler *resampler, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter,
                         const cvt_window *window, cvt_error *error);
@@ -120,6 +121,7 @@ cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *prep
 /* Whole path, with every buffer it needs. */
 typedef struct cvt_preprocessor {
     cvt_pixels decoded, scratch, cropped;
+    const cvt_kernels *kernels; /* that resize; NULL: what cvt_kernels_find finds without a name */
     cvt_resampler *resampler;
     float *values; /* what the model is fed, as graphs store maps: [crop height, crop width, channels] */
     float *planes; /* room for the same as [channels, crop height, crop width] */

@@ -93,7 +93,8 @@ static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_preprocess *pre
               bottom = cvt_min_int(g->y + g->height, g->full_height);
     const cvt_window window = {g->full_width, g->full_height, left, top, right - left, bottom - top};
     const bool whole = window.width == g->width && window.height == g->height;
-    if (!p->resampler) p->resampler = cvt_resampler_new();
+    if (!p->kernels) TRY(cvt_kernels_find(&p->kernels, NULL, error));
+    if (!p->resampler) p->resampler = cvt_resampler_new(p->kernels);
     if (!p->resampler) return cvt_fail_memory(error);
     TRY(cvt_resample(p->resampler, whole ? &p->cropped : &p->scratch, &p->decoded, preprocess->filter, &window, error));
     if (whole) return CVT_OK;

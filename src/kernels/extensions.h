@@ -12,6 +12,12 @@ extern const cvt_product_kernels cvt_product_int8_avx2vnni, cvt_product_int8_avx
 void cvt_int8_pack_avx512vnni(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
                               const float *scale);
 
+/* The passes of a resize by AVX2, which the tables of AVX-512 have as well; the vertical one alone; and those by VNNI.
+ */
+extern const cvt_resample_kernels cvt_resample_avx2, cvt_resample_avx512vnni;
+void cvt_resample_vertical_avx2(const cvt_resample_axis *a, uint8_t *to, size_t to_ld, const uint8_t *from,
+                                size_t from_ld, size_t n);
+
 extern const cvt_attention_kernels cvt_attention_avx512amx; /* in bfloat16 */
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/dtype.h"
 #include "base/error.h"
+#include "kernels/resample.h"
 
 /* All but the first: to 1.1e-6, or 3e-7 of the exact value; NaN gives NaN, an infinity what the function tends to. */
 typedef enum cvt_act {
@@ -139,6 +140,8 @@ typedef struct cvt_kernels {
     void (*pack_kn)(float *panel, const float *b, size_t ldb, int k, int columns);
 
     void (*dwconv)(const cvt_dwconv *d);
+
+    const cvt_resample_kernels *resample; /* of 8-bit pixels */
 
     /* y = (x - mean) / sqrt(var + eps) * gamma + beta for each of `rows` rows of c; two passes, biased variance; gamma,
      * beta may be NULL (1, 0); y may be x. */

@@ -383,6 +383,34 @@ static void dwconv(const cvt_dwconv *d) {
                 d->y[((size_t)oy * (size_t)d->ow + (size_t)ox) * d->ldy + (size_t)c] = dwconv_at(d, oy, ox, c);
 }
 
+/* ---- resizing --------------------------------------------------------------------------------------------------- */
+
+/* Output o of an axis whose positions are `step` bytes apart. */
+static uint8_t resample_one(const cvt_resample_axis *a, int o, const uint8_t *from, size_t step) {
+    int64_t sum = 1 << (CVT_RESAMPLE_FRACTION - 1);
+    for (int j = 0; j < a->taps[o]; j++)
+        sum += (int64_t)a->weights[(size_t)o * a->stride + (size_t)j] * from[(size_t)(a->first[o] + j) * step];
+    const int64_t value = sum >> CVT_RESAMPLE_FRACTION;
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+static void resample_vertical(const cvt_resample_axis *a, uint8_t *to, size_t to_ld, const uint8_t *from,
+                              size_t from_ld, size_t n) {
+    for (int o = 0; o < a->count; o++)
+        for (size_t i = 0; i < n; i++) to[(size_t)o * to_ld + i] = resample_one(a, o, from + i, from_ld);
+}
+
+static void resample_horizontal(const cvt_resample_axis *a, uint8_t *to, size_t to_ld, const uint8_t *from,
+                                size_t from_ld, int height, uint8_t *scratch) {
+    (void)scratch;
+    for (size_t y = 0; y < (size_t)height; y++)
+        for (int o = 0; o < a->count; o++)
+            for (size_t c = 0; c < 3; c++)
+                to[y * to_ld + (size_t)o * 3 + c] = resample_one(a, o, from + y * from_ld + c, 3);
+}
+
+static const cvt_resample_kernels resample = {.vertical = resample_vertical, .horizontal = resample_horizontal};
+
 /* ---- rows ------------------------------------------------------------------------------------------------------ */
 
 static void layer_norm(float *y, size_t ldy, const float *x, size_t ldx, int rows, int c, const float *gamma,
@@ -437,6 +465,7 @@ const cvt_kernels cvt_kernels_ref = {
     .pack_kn = pack_kn,
     .product = {&product_f32, &product_f16, &product_int8},
     .attention = {&attention_f32, &attention_f32, &attention_f32},
+    .resample = &resample,
     .dwconv = dwconv,
     .layer_norm = layer_norm,
     .affine = affine,

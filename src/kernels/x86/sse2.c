@@ -71,5 +71,9 @@ typedef int16_t dot_t;
 #define v_dot(sum, a, b) ((sum) + (vi)_mm_madd_epi16((__m128i)(a), (__m128i)(b)))
 
 #include "kernels/tmpl/all.h"
+#include "kernels/tmpl/copy_pixels.h"
+#include "kernels/tmpl/resample.h"
 
-CVT_KERNEL_TABLE(sse2, &product_f32, &product_int8, &attention_f32, &attention_f32)
+static const cvt_resample_kernels resample = {.vertical = resample_vertical, .horizontal = resample_horizontal};
+
+CVT_KERNEL_TABLE(sse2, &product_f32, &product_int8, &attention_f32, &attention_f32, &resample)
