@@ -8,7 +8,7 @@
  * Errors. A function that can fail returns a cvt_status and fills the cvt_error that it takes last, which may be NULL.
  * Where it fails, what it was to make is NULL and what it was to count is 0. An index that is out of range is no
  * failure: what is returned is then NULL, or a struct whose fields are all 0. A buffer of yours goes with its capacity,
- * in the entries of its type; one that is too small is CVT_USAGE, and nothing is written to it.
+ * in entries of its type; one that is too small is CVT_USAGE, and nothing is written to it.
  *
  * Threads. Different objects may be used by different threads at the same time. A session or an image is used by one
  * thread at a time, whichever it is. A model that is loaded never changes: any number of threads may use it at once.
@@ -22,9 +22,10 @@
  *
  * The process. The library never prints, never exits, installs no signal handlers and starts no threads but those of
  * OpenMP, for sessions that were made for several. It reads the environment variable CVT_ISA. In one case it changes
- * more than its own memory: before the first run that uses the AMX tiles of an x86 CPU, it asks Linux for the
+ * more than its own memory: before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the
  * permission, which holds for the whole process and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only
- * models that run in f16 or int8 on the kernels called avx512amx use them.
+ * models that run in f16 or int8 on the kernels called avx512amx use tiles; the permission is asked for when the first
+ * of them is loaded.
  *
  * Numbers. Tensors are f32 in C order. An image is [C, H, W], several are [N, C, H, W] back to back.
  *
@@ -202,8 +203,7 @@ cvt_status cvt_model_rollout(const cvt_model *model, int tap, int *chain, int ca
  * activation map plus the bias. The map's name and shape, [height, width], whose cells cover the input row by row; rank
  * 0: this model has none. */
 cvt_tensor_info cvt_model_class_map(const cvt_model *model);
-/* Runs must retain what cvt_session_class_map reads: before cvt_model_load. CVT_UNSUPPORTED where there is no such map.
- */
+/* cvt_session_class_map will be called: before cvt_model_load. CVT_UNSUPPORTED where there is no such map. */
 cvt_status cvt_model_retain_class_map(cvt_model *model, cvt_error *error);
 
 /* The layers of the network. CVT_ROWS_CVT: a row for each layer that computes; parameters that several layers share are
@@ -336,8 +336,8 @@ const float *cvt_image_tensor(const cvt_image *image);
 /* The pixels after the step at which the last read was stopped; after a whole read those that the tensor was made of.
  * [height, width, 3], red, green, blue. NULL, and sizes of 0, if the last read failed. Valid until the next read. */
 const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width);
-/* The part of an upright picture (as it is at CVT_STOP_ORIENT) of which the model's tensor is made, in pixels of the
- * picture. It reaches over the edges where the preprocessing pads. */
+/* The part of an upright picture of height x width pixels (as it is at CVT_STOP_ORIENT) of which the model's tensor is
+ * made, in pixels of the picture. It reaches over the edges where the preprocessing pads. */
 typedef struct cvt_view {
     double left, top, width, height;
 } cvt_view;

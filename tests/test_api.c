@@ -11,6 +11,7 @@
 
 #define MODEL "tests/data/cvt/tiny"
 #define ATTENTION "tests/data/vit/a"
+#define CLASS_MAP "tests/data/lite/timm"
 #define TWO_INPUTS "tests/data/blocks/cross"
 
 /* Ends the test where what it needs is not there. */
@@ -117,6 +118,10 @@ static void test_others_that_fail(void) {
     setenv("CVT_ISA", "no such kernels", 1);
     status = cvt_isa(&isa, &error);
     expect("no kernels: CVT_ISA names none", status, CVT_USAGE, &error, isa);
+    cvt_view view = {1, 1, 1, 1};
+    status = cvt_model_view(model, 0, 5, &view, &error);
+    test_case(status == CVT_USAGE && !(view.left + view.top + view.width + view.height > 0), "no view: no pixels",
+              "status %d, %g x %g", (int)status, view.width, view.height);
     test_case(cvt_peak_macs() == 0, "no peak: CVT_ISA names no kernels", "%g", cvt_peak_macs());
     unsetenv("CVT_ISA");
     int chain[1] = {7}, n = 7;
@@ -274,6 +279,18 @@ static void try_getter(const char *name, const cvt_model *model, getter *get, si
     free(x);
     free(to);
     cvt_session_free(session);
+}
+
+static cvt_status get_class_map(const cvt_session *session, float *to, size_t capacity, cvt_error *error) {
+    return cvt_session_class_map(session, 0, to, capacity, error);
+}
+
+static void test_class_map_room(void) {
+    cvt_options later = {.size = sizeof later, .weights_later = true};
+    cvt_model *model = open_with(CLASS_MAP, &later);
+    require(cvt_model_retain_class_map(model, NULL) == CVT_OK && cvt_model_load(model, NULL) == CVT_OK, "a class map");
+    try_getter("room for a class map", model, get_class_map, count_of(cvt_model_class_map(model)));
+    cvt_model_free(model);
 }
 
 static void test_room(void) {
@@ -434,6 +451,7 @@ int main(void) {
     test_indices();
     test_top_k();
     test_room();
+    test_class_map_room();
     test_options();
     test_isa();
     test_order();

@@ -103,6 +103,7 @@ const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width)
 
 cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_view *out, cvt_error *error) {
     cvt_geometry g;
+    *out = (cvt_view){0};
     if (model->no_preprocess.status != CVT_OK) {
         if (error) *error = model->no_preprocess;
         return model->no_preprocess.status;
