@@ -67,7 +67,11 @@ fi
 # ---- options ---------------------------------------------------------------------------------------------------------
 
 test_usage() {
-    usage 'no command' "no command; 'cvt help' lists them" cvt
+    cvt >"$work/out" 2>"$work/err"
+    status=$?
+    cvt help >all.txt
+    same 'usage no command: the help' "$work/err" all.txt
+    check 'usage no command: status 2, nothing on standard output' test "$status:$(wc -c <"$work/out" | tr -d ' ')" = 2:0
     usage 'unknown command' "unknown command 'clasify' (did you mean 'classify'?)" cvt clasify x
     usage 'later command' "unknown command 'serve'*" cvt serve
     usage 'unknown command for help' "help: unknown command 'sumary' (did you mean 'summary'?)" cvt help sumary
@@ -246,32 +250,32 @@ fits() {
 json() { ! command -v python3 >/dev/null || python3 -c "import json; d = json.load(open('$1')); $2"; }
 
 test_list() {
-    mkdir -p listed && cp small.safetensors listed/small.safetensors && cp cut.safetensors listed/cut.safetensors
-    mkdir listed/folder && cp -RL cvt-13/. listed/folder
-    export CVT_MODEL_PATH=listed
+    mkdir -p at.hand && cp small.safetensors at.hand/small.safetensors && cp cut.safetensors at.hand/cut.safetensors
+    mkdir at.hand/folder && cp -RL cvt-13/. at.hand/folder
+    export CVT_MODEL_PATH=at.hand
     cvt list >list.txt
     expect 'list families' 0 '*family  t2t_vit * T2T-ViT*t2t_vit * yes *overlapping (concatenated) * linear * partly (tokenisation)*' '' cvt list
-    expect 'list models' 0 '*model   cut *cannot be opened*model   folder * 3 x * x * kB  listed/folder*model   small * listed/small.safetensors*' '' cvt list
+    expect 'list models' 0 '*model   cut *cannot be opened*model   folder * 3 x * x * kB  at.hand/folder*model   small * at.hand/small.safetensors*' '' cvt list
     cvt list -f json >list.json
     check 'list json families' json list.json 'f = {x["name"]: x for x in d["families"]}; t = f["tnt"]
 assert (t["position_encoding"], t["token_embedding"], t["attention_projection"], t["hierarchical"]) == (
     "yes", "non-overlapping (patch + pixel)", "linear", "no") and all(len(x) == 6 and all(x.values()) for x in f.values())'
     cvt summary -m small.safetensors -f json >small.json
     check 'list json models' json list.json 'm = {x["name"]: x for x in d["models"]}; s = m["small"]; e = json.load(open("small.json"))
-assert "listed/cut.safetensors" in m["cut"]["error"] and s["path"] == "listed/small.safetensors" and s["family"] == "cvt"
+assert "at.hand/cut.safetensors" in m["cut"]["error"] and s["path"] == "at.hand/small.safetensors" and s["family"] == "cvt"
 assert s["bytes"] == e["bytes"] and s["parameters"] == e["parameters"] and s["inputs"][0][0] == 3
 assert m["folder"]["bytes"] > s["bytes"] and s["classes"] == e["rows"][-1]["shape"][0]'
     unset CVT_MODEL_PATH
     mkdir empty && cp "$program" empty/cvt
     expect 'list no models' 0 "*no models; 'cvt help list' tells where they are looked for" '' sh -c 'cd empty && ./cvt list'
     if ! has_terminals; then return; fi
-    for columns in 60 80 100; do fits "list on a terminal of $columns" $columns 'CVT_MODEL_PATH=listed cvt list'; done
+    for columns in 60 80 100; do fits "list on a terminal of $columns" $columns 'CVT_MODEL_PATH=at.hand cvt list'; done
     fits 'list on a terminal that does not know its width' 0 'COLUMNS=90 cvt list' 90
     fits 'list on a terminal of which nothing is known' 0 'unset COLUMNS; cvt list' 80
     check 'list into a pipe: whole lines' grep -q '^family  crossvit  *CrossViT (vit_pytorch): two branches .* each other' list.txt
     # digits of a line of the table, however it is cut
-    on_terminal 44 'CVT_MODEL_PATH=listed cvt list' | grep '^model  *small' >narrow.txt
-    check 'list never shortens a number' grep -q '^model   small  *[0-9]*  3 x .* kB  li[a-z]*\.\.\.' narrow.txt
+    on_terminal 44 'CVT_MODEL_PATH=at.hand cvt list' | grep '^model  *small' >narrow.txt
+    check 'list never shortens a number' grep -q '^model   small  *[0-9]*  3 x .* kB  at[.a-z]*\.\.\.' narrow.txt
 }
 
 # ---- commands --------------------------------------------------------------------------------------------------------
@@ -429,6 +433,38 @@ clean_page() { # PAGE: it is one, and nothing is wrong with it but that other ma
     status 1 grep -v 'referenced manual not found' lint
 }
 
+# "GROUP NAME" a line, from the help texts: in which group of options each stands
+help_groups() {
+    for command in $(commands); do
+        cvt help "$command" | sed -n 's/^\([a-z]*\):$/\1/p; s/^      --\([a-z0-9-]*\).*/-\1/p; s/^  -., --\([a-z0-9-]*\).*/-\1/p' |
+            awk '/^-/ { print group, substr($0, 2); next } { group = $0 }'
+    done | grep -v '^options ' | grep '^[a-z]* [a-z]' | grep -v '^examples ' | sort -u
+}
+
+# the same from the manual page
+man_groups() {
+    sed -n '/^\.SH OPTIONS/,/^\.SS Others/p' "$root/man/cvt.1" | sed 's/\\f[BIR]//g; s/\\-/-/g' | awk '
+        /^\.SS/ { group = tolower($NF) }
+        /^\.TP/ { getline; sub(/^-., /, ""); sub(/^--/, ""); sub(/=.*/, ""); print group, $0 }' | sort -u
+}
+
+test_help() {
+    help_groups >groups.txt
+    man_groups >man.txt
+    if [ "$(wc -l <groups.txt)" -gt 30 ] && difference=$(diff groups.txt man.txt); then pass 'help groups'; else fail 'help groups' "$(echo "$difference" | tr '\n' ' ')"; fi
+    cvt help | sed -n '/^environment:/,/^$/ s/^  \([A-Z][A-Z_]*\) .*/\1/p' | sort >variables.txt
+    sed -n '/^\.SH ENVIRONMENT/,/^\.SH FILES/ s/^\([A-Z_]*\)$/\1/p' "$root/man/cvt.1" | sort >man.txt
+    same 'help environment' variables.txt man.txt
+    for command in $(commands); do
+        cvt help "$command" >a
+        check "help $command has an example" grep -q "^  cvt $command\( \|$\)" a
+        check "help $command spells arguments out" test -z "$(grep -E -e '--[a-z0-9-]+=([A-MO-Z]|HOW)( |$)' a)"
+    done
+    expect 'help defaults' 0 '*--max-pixels=N *(default: 100000000)*' '' cvt help classify
+    expect 'help what PATH may be' 0 '*PATH is a JPEG or PNG file; a directory*' '' cvt help embed
+    expect 'help choices are said once' 0 '*--exif=apply|ignore  turn*default: apply)*' '' cvt help classify
+}
+
 test_tables() {
     help_options >help.txt
     man_options >man.txt
@@ -491,6 +527,11 @@ test_examples() {
     cp -R ../photos ../cat.jpg . && ln -s ../cvt-13 cvt-13 && ln -s "$root/configs" configs
     sed -n '/^\.SH EXAMPLES/,/^\.SH NOTES/ { /^    /{ s/^    //; s/\\-/-/g; s/\\(aq/'"'"'/g; p; } }' "$root/man/cvt.1" >lines
     check 'examples are found' test "$(wc -l <lines)" -ge 12
+    for command in $(commands); do
+        cvt help "$command" | sed -n '/^examples:/,/^$/ s/^  \(cvt .*\)/\1/p'
+    done >helped
+    check 'examples of the help are found' test "$(wc -l <helped)" -ge 20
+    cat helped >>lines
     while read -r line; do
         CVT_MODEL=cvt-13 check "examples $line" sh -c "$line"
     done <lines
@@ -512,5 +553,5 @@ expect 'convert' 0 '' '' cvt convert cvt-13 -o small.safetensors --dtype=f16
 expect 'check' 0 'ok: *' '' cvt check -m cvt-13
 head -c 3000 small.safetensors >cut.safetensors
 
-for part in usage forms statuses streams signals models list preprocess run convert summary bench tables bash examples; do "test_$part"; done
+for part in usage forms statuses streams signals models list preprocess run convert summary bench help tables bash examples; do "test_$part"; done
 [ "$failures" -eq 0 ]

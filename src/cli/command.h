@@ -26,17 +26,27 @@ typedef struct cvt_cli {
     int output_errno; /* why standard output failed first, 0 while it works */
 } cvt_cli;
 
+/* A line to type, and what it gives: a phrase without a full stop. */
+typedef struct cvt_example {
+    const char *line, *gives;
+} cvt_example;
+
+enum { CVT_PARAGRAPHS = 4 };
+
 struct cvt_command {
     const char *name; /* NULL ends the table */
     unsigned bit;     /* CVT_CMD_... */
     const char *operands;
     int least, most;     /* how many operands; most < 0: any number */
     const char *purpose; /* a phrase without a full stop */
+    /* For the help: paragraphs, NULL behind the last; and lines that can be typed, which end with a NULL. */
+    const char *about[CVT_PARAGRAPHS];
+    const cvt_example *examples;
     /* Returns an exit status; operands are NULL-terminated. */
     int (*run)(cvt_cli *cli, const cvt_settings *settings, char **operands);
 };
 
-/* The commands in the order of the help text; the last row has no name. */
+/* commands.c: the commands in the order of the help text; the last row has no name. */
 extern const cvt_command cvt_commands[];
 const cvt_command *cvt_command_find(const char *name);
 /* Says that there is no such command, and which may be meant: CVT_EXIT_USAGE. */
@@ -61,6 +71,8 @@ int cvt_command_summary(cvt_cli *cli, const cvt_settings *settings, char **opera
 int cvt_help_all(cvt_cli *cli);
 int cvt_help_command(cvt_cli *cli, const cvt_command *command);
 int cvt_help_version(cvt_cli *cli);
+/* The help on standard error, for who names no command: CVT_EXIT_USAGE. */
+int cvt_help_missing(void);
 
 /* ---- standard output ------------------------------------------------------------------------------------------- */
 

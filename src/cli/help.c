@@ -1,28 +1,74 @@
-/* help.c - cvt help. All that is said of commands and options comes from their tables. */
+/* help.c - cvt help. All that is said of commands, options and variables comes from their tables. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/command.h"
 
+static void add_examples(cvt_str *to, const cvt_example *examples) {
+    if (!examples) return;
+    cvt_str_print(to, "\nexamples:\n");
+    for (const cvt_example *e = examples; e->line; e++) cvt_str_print(to, "  %s\n      %s\n", e->line, e->gives);
+}
+
+/* The variables that matter to these commands. */
+static void add_environment(cvt_str *to, unsigned commands) {
+    bool any = false;
+    for (const cvt_variable *v = cvt_settings_environment; v->name; v++) {
+        if (!(v->commands & commands)) continue;
+        if (!any) cvt_str_print(to, "\nenvironment:\n");
+        cvt_str_print(to, "  %-15s ", v->name);
+        cvt_opt_wrap(to, v->help, 18);
+        any = true;
+    }
+}
+
+static void add_all(cvt_str *to) {
+    static const cvt_example first[] = {{"cvt classify cat.jpg", "what is on a picture"},
+                                        {"cvt classify -k 1 -r photos", "what is on each picture of a tree"},
+                                        {"cvt attend cat.jpg -o where.png", "where the model looks"},
+                                        {NULL, NULL}};
+    cvt_str_print(to, "usage: cvt COMMAND [OPTION]... [OPERAND]...\n\n");
+    cvt_opt_wrap(to,
+                 "cvt tells what is in your pictures. It runs the published weights of convolutional and other vision "
+                 "transformers just as they are, and gives exactly their answers.",
+                 0);
+    cvt_str_print(to, "\ncommands:\n");
+    for (const cvt_command *command = cvt_commands; command->name; command++)
+        cvt_str_print(to, "  %-12s %s\n", command->name, command->purpose);
+    add_examples(to, first);
+    cvt_opt_help(cvt_settings_rows, CVT_CMD_TOP, to);
+    add_environment(to, CVT_CMD_ALL);
+    cvt_str_print(to, "\n'cvt help COMMAND' explains a command and its options; 'man cvt' tells the rest.\n");
+}
+
 int cvt_help_all(cvt_cli *cli) {
     cvt_str text = {0};
-    cvt_str_print(&text, "usage: cvt COMMAND [OPTION]... [OPERAND]...\n"
-                         "Convolutional vision transformers from the command line.\n\ncommands:\n");
-    for (const cvt_command *command = cvt_commands; command->name; command++)
-        cvt_str_print(&text, "  %-12s %s\n", command->name, command->purpose);
-    cvt_str_print(&text, "\noptions:\n");
-    cvt_opt_help(cvt_settings_rows, CVT_CMD_TOP, &text);
-    cvt_str_print(&text, "\n'cvt help COMMAND' lists the options of a command; man cvt tells the rest.\n");
+    add_all(&text);
     cvt_cli_write_str(cli, &text);
     return CVT_EXIT_OK;
+}
+
+int cvt_help_missing(void) {
+    cvt_str text = {0};
+    add_all(&text);
+    if (!text.failed) fputs(text.data, stderr);
+    cvt_str_free(&text);
+    return CVT_EXIT_USAGE;
 }
 
 int cvt_help_command(cvt_cli *cli, const cvt_command *command) {
     cvt_str text = {0};
     cvt_str_print(&text, "usage: cvt %s", command->name);
     cvt_opt_usage(cvt_settings_rows, command->bit, &text);
-    cvt_str_print(&text, "%s%s\n%c%s.\n\n", *command->operands ? " " : "", command->operands,
+    cvt_str_print(&text, "%s%s\n%c%s.\n", *command->operands ? " " : "", command->operands,
                   command->purpose[0] - 'a' + 'A', command->purpose + 1);
+    for (int i = 0; i < CVT_PARAGRAPHS && command->about[i]; i++) {
+        cvt_str_print(&text, "\n");
+        cvt_opt_wrap(&text, command->about[i], 0);
+    }
+    add_examples(&text, command->examples);
     cvt_opt_help(cvt_settings_rows, command->bit, &text);
+    add_environment(&text, command->bit);
     cvt_cli_write_str(cli, &text);
     return CVT_EXIT_OK;
 }

@@ -1,4 +1,4 @@
-/* main.c - the program: prepare the process, find the command and let it run, end with the right status. */
+/* main.c - the program: prepare the process, let the command run that is named, end with the right status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -6,38 +6,6 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-
-const cvt_command cvt_commands[] = {
-    {"classify", CVT_CMD_CLASSIFY, "PATH...", 0, -1, "name what is on pictures", cvt_command_classify},
-    {"summary", CVT_CMD_SUMMARY, "", 0, 0, "list a model's layers, parameters and multiply-adds", cvt_command_summary},
-    {"check", CVT_CMD_CHECK, "", 0, 0, "check a model's config and every tensor", cvt_command_check},
-    {"run", CVT_CMD_RUN, "", 0, 0, "make one forward pass of tensors in .npy files", cvt_command_run},
-    {"preprocess", CVT_CMD_PREPROCESS, "IMAGE", 1, 1, "write the tensor that an image becomes", cvt_command_preprocess},
-    {"embed", CVT_CMD_EMBED, "PATH...", 0, -1, "write the features of pictures, or any inner value", cvt_command_embed},
-    {"attend", CVT_CMD_ATTEND, "IMAGE", 1, 1, "show what a layer attends to on a picture", cvt_command_attend},
-    {"convert", CVT_CMD_CONVERT, "MODEL", 1, 1, "make one self-contained file of a model", cvt_command_convert},
-    {"init", CVT_CMD_INIT, "", 0, 0, "make a model with random weights", cvt_command_init},
-    {"bench", CVT_CMD_BENCH, "", 0, 0, "measure the speed of a model", cvt_command_bench},
-    {"list", CVT_CMD_LIST, "", 0, 0, "list the families and the models at hand", cvt_command_list},
-    {"help", CVT_CMD_HELP, "[COMMAND]", 0, 1, "explain a command", cvt_command_help},
-    {"completion", CVT_CMD_COMPLETION, "bash|zsh|fish", 1, 1, "write a shell's completion script",
-     cvt_command_completion},
-    {.name = NULL},
-};
-
-const cvt_command *cvt_command_find(const char *name) {
-    for (const cvt_command *command = cvt_commands; command->name; command++)
-        if (strcmp(command->name, name) == 0) return command;
-    return NULL;
-}
-
-static const char *next_command(const void *commands, size_t i) { return ((const cvt_command *)commands)[i].name; }
-
-int cvt_command_unknown(const cvt_cli *cli, const char *name) {
-    const char *nearest = cvt_opt_nearest(name, next_command, cvt_commands);
-    if (nearest) return cvt_cli_usage(cli, "unknown command '%s' (did you mean '%s'?)", name, nearest);
-    return cvt_cli_usage(cli, "unknown command '%s'; 'cvt help' lists them", name);
-}
 
 /* Runs the command on words[0 .. n-1], what stands behind its name; words[n] is NULL. */
 static int run_command(cvt_cli *cli, const cvt_command *command, char **words, int n) {
@@ -70,7 +38,7 @@ static int run_without_command(cvt_cli *cli, char **words, int n) {
         return cvt_cli_usage(cli, "%s", error.message);
     if (settings.help) return cvt_help_all(cli);
     if (settings.version) return cvt_help_version(cli);
-    return cvt_cli_usage(cli, "no command; 'cvt help' lists them");
+    return cvt_help_missing();
 }
 
 static int dispatch(cvt_cli *cli, int argc, char **argv) {

@@ -244,50 +244,58 @@ void cvt_opt_free(const cvt_option *rows, void *settings) {
 
 /* ---- help ------------------------------------------------------------------------------------------------------ */
 
-/* Appends words, broken so that no line is longer than HELP_WIDTH; lines start at HELP_COLUMN, where we are. */
-static void wrap(cvt_str *to, const char *text) {
-    for (size_t column = HELP_COLUMN; *text;) {
+void cvt_opt_wrap(cvt_str *to, const char *text, int indent) {
+    for (size_t column = (size_t)indent; *text;) {
         size_t n = strcspn(text, " ");
-        if (column == HELP_COLUMN) {
+        if (column == (size_t)indent) {
             cvt_str_append(to, text, n);
             column += n;
         } else if (column + 1 + n <= HELP_WIDTH) {
             cvt_str_print(to, " %.*s", (int)n, text);
             column += 1 + n;
         } else {
-            cvt_str_print(to, "\n%*s%.*s", HELP_COLUMN, "", (int)n, text);
-            column = HELP_COLUMN + n;
+            cvt_str_print(to, "\n%*s%.*s", indent, "", (int)n, text);
+            column = (size_t)indent + n;
         }
         text += n + strspn(text + n, " ");
     }
+    cvt_str_print(to, "\n");
 }
 
 /* The help text, then the choices and the value when the option is not given. */
 static void describe(cvt_str *to, const cvt_option *row) {
+    const bool shown = strchr(row->argument ? row->argument : "", '|') != NULL;
     cvt_str_print(to, "%s", row->help);
-    for (size_t i = 0; row->choices && row->choices[i]; i++)
+    for (size_t i = 0; !shown && row->choices && row->choices[i]; i++)
         cvt_str_print(to, "%s%s", i == 0 ? ": " : row->choices[i + 1] ? ", " : " or ", row->choices[i]);
     if (row->initial) cvt_str_print(to, " (default: %s)", row->initial);
 }
 
-void cvt_opt_help(const cvt_option *rows, unsigned command, cvt_str *to) {
-    for (const cvt_option *row = rows; row->name; row++) {
-        if (!(row->commands & command)) continue;
-        size_t start = to->size;
-        cvt_str_print(to, row->letter ? "  -%c, " : "      ", row->letter);
-        cvt_str_print(to, row->argument ? "--%s=%s" : "--%s", row->name, row->argument);
-        size_t column = to->size - start;
-        if (column + 2 > HELP_COLUMN) {
-            cvt_str_print(to, "\n");
-            column = 0;
-        }
-        cvt_str_print(to, "%*s", (int)(HELP_COLUMN - column), "");
-        cvt_str text = {0};
-        describe(&text, row);
-        if (text.failed) to->failed = true;
-        if (text.data) wrap(to, text.data);
+static void add_option(cvt_str *to, const cvt_option *row) {
+    const size_t start = to->size;
+    cvt_str text = {0};
+    cvt_str_print(to, row->letter ? "  -%c, " : "      ", row->letter);
+    cvt_str_print(to, row->argument ? "--%s=%s" : "--%s", row->name, row->argument);
+    size_t column = to->size - start;
+    if (column + 2 > HELP_COLUMN) {
         cvt_str_print(to, "\n");
-        cvt_str_free(&text);
+        column = 0;
+    }
+    cvt_str_print(to, "%*s", (int)(HELP_COLUMN - column), "");
+    describe(&text, row);
+    if (text.failed) to->failed = true;
+    if (text.data) cvt_opt_wrap(to, text.data, HELP_COLUMN);
+    cvt_str_free(&text);
+}
+
+void cvt_opt_help(const cvt_option *rows, unsigned command, cvt_str *to) {
+    const char *group = NULL, *named = NULL; /* named: whose title has been written */
+    for (const cvt_option *row = rows; row->name; row++) {
+        if (row->group) group = row->group;
+        if (!(row->commands & command)) continue;
+        if (group && group != named) cvt_str_print(to, "\n%s:\n", group);
+        named = group;
+        add_option(to, row);
     }
 }
 

@@ -32,6 +32,7 @@ typedef struct cvt_opt_list {
 } cvt_opt_list;
 
 typedef struct cvt_option {
+    const char *group; /* the title of the group that begins with this row, or NULL: it goes on */
     unsigned commands; /* bits of the commands that take it */
     unsigned required; /* bits of the commands that cannot do without; not for numbers, flags, sizes */
     char letter;       /* 0: has no short form */
@@ -53,8 +54,13 @@ cvt_status cvt_opt_parse(const cvt_option *rows, unsigned command, void *setting
                          cvt_error *error);
 void cvt_opt_free(const cvt_option *rows, void *settings);
 
-/* "  -k, --top-k=N   help text (5)", a paragraph for each row of `command`, at most 80 columns. */
+/* "  -k, --top-k=N   help text (default: 5)", a paragraph for each row of `command`, at most 79 columns; above each
+ * group that has one an empty line and its title. */
 void cvt_opt_help(const cvt_option *rows, unsigned command, cvt_str *to);
+
+/* Appends words and a line break, broken so that no line is longer than 79 columns. Lines begin at `indent`, where the
+ * text is now. */
+void cvt_opt_wrap(cvt_str *to, const char *text, int indent);
 
 /* " -i FILE -o DIR [OPTION]...": what a usage line says between the command and its operands. */
 void cvt_opt_usage(const cvt_option *rows, unsigned command, cvt_str *to);

@@ -1,5 +1,5 @@
-/* settings.h - every option's value, and the table of the options. An option is one row in settings.c and one field
- * here. */
+/* settings.h - every option's value, and the tables of the options and of the environment. An option is one row in
+ * settings.c and one field here. */
 #ifndef CVT_CLI_SETTINGS_H
 #define CVT_CLI_SETTINGS_H
 
@@ -70,6 +70,15 @@ typedef struct cvt_settings {
 } cvt_settings;
 
 extern const cvt_option cvt_settings_rows[];
+
+/* A variable of the environment, for the help. */
+typedef struct cvt_variable {
+    const char *name;  /* NULL ends the table */
+    unsigned commands; /* bits of those that it matters to */
+    const char *help;  /* a phrase without a full stop */
+} cvt_variable;
+
+extern const cvt_variable cvt_settings_environment[];
 
 /* What the settings say about decoding. */
 cvt_image_options cvt_settings_image(const cvt_settings *settings);
