@@ -100,7 +100,8 @@ static void test_drawing(void) {
     test_case(covered, "at the largest value the lightest colour covers most of it", "%d", at(&p, RIGHT - 1, 0)[0]);
     int green[3];
     for (int i = 0; i < 3; i++) green[i] = at(&p, LEFT + 24 + 16 * i, 0)[1];
-    test_case(green[0] < green[1] && green[1] < green[2], "larger is lighter", "%d %d %d", green[0], green[1], green[2]);
+    test_case(green[0] < green[1] && green[1] < green[2], "larger is lighter", "%d %d %d", green[0], green[1],
+              green[2]);
     draw(&p, &heat, below, 4);
     test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 24, 0) && bare(&p, LEFT + 39, 0) && !bare(&p, RIGHT - 8, 0),
               "values below zero are not shown beside those above", "they are");

@@ -81,9 +81,10 @@ const cvt_option cvt_settings_rows[] = {
      .help = "one head instead of the mean over all"},
     {.commands = CVT_CMD_ATTEND, .name = "rollout", .kind = CVT_OPT_FLAG, .target = FIELD(rollout),
      .help = "what reaches the layer through all layers before it (attention rollout)"},
-    {.commands = CVT_CMD_ATTEND, .name = "class", .kind = CVT_OPT_WORD, .target = FIELD(class_name), .argument = "CLASS",
-     .help = "show the class activation map of this class, a number or a label: which places of the picture speak for it; "
-             "without attention, and without this option, it is that of the best class"},
+    {.commands = CVT_CMD_ATTEND, .name = "class", .kind = CVT_OPT_WORD, .target = FIELD(class_name),
+     .argument = "CLASS",
+     .help = "show the class activation map of this class, a number or a label: which places of the picture speak for "
+             "it; without attention, and without this option, it is that of the best class"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'k', .name = "top-k", .kind = CVT_OPT_INTEGER, .target = FIELD(top_k),
      .argument = "N", .least = 1, .most = 1000000, .initial = "5", .help = "how many classes an image"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
