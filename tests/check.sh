@@ -96,7 +96,14 @@ for suite in ${SUITES:-release sanitized threads}; do
             run threads "$test" "$1/$test"
         done
         ;;
-    clang) build all tests CC="${CLANG:-clang-14}" && units clang $(where CC="${CLANG:-clang-14}") ;;
+    clang)
+        set -- "${CLANG:-clang-14}"
+        if ! command -v "${1##* }" >/dev/null 2>&1; then
+            echo "skip clang: no $1 here"
+        elif build all tests CC="$1"; then
+            units clang $(where CC="$1")
+        fi
+        ;;
     lint) run sources lint sh tests/lint.sh ;;
     repro) run release repro make -s --no-print-directory check-repro ;;
     arm)
