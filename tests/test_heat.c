@@ -64,12 +64,29 @@ static const uint8_t *at(const cvt_pixels *p, int x, int y) {
     return p->data + ((size_t)y * (size_t)p->width + (size_t)x) * 3;
 }
 
+/* Pixel (x, y) is the colour of t with the picture's grey of 128 shining through: 11 and 5 parts. */
+static bool shows(const cvt_pixels *p, int x, int y, float t) {
+    uint8_t colour[3];
+    cvt_heat_colour(t, colour);
+    for (int c = 0; c < 3; c++)
+        if (at(p, x, y)[c] != (11 * colour[c] + 5 * 128 + 8) / 16) return false;
+    return true;
+}
+
+/* Columns [from, to) of both have the same pixels. */
+static bool alike(const cvt_pixels *a, const cvt_pixels *b, int from, int to) {
+    if (a->width != b->width || a->height != b->height || to > a->width) return false;
+    for (int y = 0; y < a->height; y++)
+        if (memcmp(at(a, from, y), at(b, from, y), (size_t)(to - from) * 3) != 0) return false;
+    return true;
+}
+
 static void test_drawing(void) {
     enum { H = 48, W = 64 };
     static uint8_t picture[H * W * 3];
     const float map[] = {0, 1, 2, 3}, flat[] = {0.25f};
     cvt_heat heat = {.picture = picture, .height = H, .width = W, .map = map, .rows = 1, .columns = 4};
-    cvt_pixels p = {0};
+    cvt_pixels p = {0}, finite = {0};
     cvt_error error = {0};
     memset(picture, 128, sizeof picture);
     bool drawn = cvt_heat_draw(&p, &heat, &error) == CVT_OK;
@@ -84,15 +101,27 @@ static void test_drawing(void) {
     heat.map = flat;
     heat.columns = 1;
     drawn = cvt_heat_draw(&p, &heat, &error) == CVT_OK;
-    test_case(drawn && memcmp(at(&p, 0, 0), at(&p, 63, H - 1), 3) == 0, "a map of one value", "%s", error.message);
-    const float odd[] = {-INFINITY, 1, NAN, 3};
+    test_case(drawn && shows(&p, 0, 0, 0) && shows(&p, 63, H - 1, 0), "a map of one value", "%s", error.message);
+    /* the scale goes from 1 to 3; what lies between a value that is not finite and its neighbours has no value: dark */
+    const float odd[] = {-INFINITY, 1, NAN, 3}, even[] = {1, 1, 1, 3};
     heat.map = odd;
     heat.columns = 4;
-    test_case(cvt_heat_draw(&p, &heat, &error) == CVT_OK, "values that are not finite", "%s", error.message);
+    drawn = cvt_heat_draw(&p, &heat, &error) == CVT_OK;
+    heat.map = even;
+    drawn = drawn && cvt_heat_draw(&finite, &heat, &error) == CVT_OK;
+    bool dark = drawn, light = drawn;
+    for (int x = 0; drawn && x < W; x++) {
+        if (x < 56) dark = dark && shows(&p, x, H / 2, 0);
+        if (x >= 56) light = light && shows(&p, x, H / 2, 1);
+    }
+    test_case(dark && light, "values that are not finite are dark", "%s, dark %d, light %d", error.message, dark,
+              light);
+    test_case(drawn && alike(&p, &finite, W, p.width), "the scale is that of the finite ones", "%s", error.message);
     heat = (cvt_heat){.picture = picture, .height = 1, .width = 1, .map = map, .rows = 2, .columns = 2};
     drawn = cvt_heat_draw(&p, &heat, &error) == CVT_OK;
-    test_case(drawn && p.height > 1, "a picture of one pixel", "%s", error.message);
+    test_case(drawn && p.height > 1 && shows(&p, 0, 0, 128 / 255.0f), "a picture of one pixel", "%s", error.message);
     cvt_pixels_free(&p);
+    cvt_pixels_free(&finite);
 }
 
 /* ---- PNG ------------------------------------------------------------------------------------------------------- */
