@@ -1,14 +1,18 @@
 # shellcheck shell=sh disable=SC2154  # $tests and $program are those of the test
 # case.sh - what shell tests begin with, to be read by `.`: a folder of the test's own, $work, none of the caller's
-# settings, and cases that print "ok NAME" or "not ok NAME: why". $failures counts the latter. The test says $tests, the
-# folder of this file, and $program where it uses what needs them.
+# settings, and cases that print "ok NAME" or "not ok NAME: why", of which $passes and $failures keep count. The test says
+# $tests, the folder of this file, and $program where it uses what needs them.
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
 export LC_ALL=C
+passes=0
 failures=0
 
-pass() { echo "ok $1"; }
+pass() {
+    echo "ok $1"
+    passes=$((passes + 1))
+}
 fail() { # NAME WHY
     echo "not ok $1: $(echo "$2" | head -c 300 | tr '\n' ' ')"
     failures=$((failures + 1))

@@ -106,9 +106,9 @@ def oracle_case(out, line):
 
 
 def run_all(out, folder):
-    """The small cases of a folder, as its run_all.sh makes them."""
+    """The small cases of a folder that are wanted, as its run_all.sh makes them."""
     with tempfile.TemporaryDirectory() as cases:
-        subprocess.run(["sh", os.path.join(args.oracle, folder, "run_all.sh"), cases],
+        subprocess.run(["sh", os.path.join(args.oracle, folder, "run_all.sh"), cases, args.only],
                        env=dict(os.environ, PY=sys.executable), check=True)
         for name in sorted(os.listdir(cases)):
             if wanted(os.path.join(out, name)):

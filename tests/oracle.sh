@@ -6,21 +6,17 @@
 #   SEED    of weights, inputs and random configs (1); COUNT: random configs of each family (12)
 #   SETS    which of "presets random full" (all); ONLY: cases whose names hold this; CVT: the program (./cvt)
 set -u
-cd "$(dirname "$0")/.." || exit 1
+tests=$(cd "$(dirname "$0")" && pwd)
+cd "$tests/.." || exit 1
 oracle=${1:-tests/oracle}
 python=${2:-python3}
-program=${CVT:-./cvt}
+program=$(realpath "${CVT:-./cvt}")
 diff=build/test_npydiff
-out=build/oracle
-passed=0
-failed=0
+cases=build/oracle
+# shellcheck source=tests/case.sh
+. "$tests/case.sh"
 make -s "$diff" || exit 1
-unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS
-
-isas=
-for isa in ref sse2 avx2 avx512 neon; do
-    if CVT_ISA=$isa "$program" --version >/dev/null 2>&1; then isas="$isas $isa"; fi
-done
+find_isas
 best=${isas##* }
 
 # against MODE EXPECTED GOT ORIGINAL: ORIGINAL is the original's own float32 result, if there. Loose is the second image
@@ -31,38 +27,33 @@ against() {
 }
 
 compare() { # CASE
-    rm -rf "$out/result"
-    set -- "$1" -i "$1/x.npy"
-    for more in "$1"/x[2-9].npy; do if [ -e "$more" ]; then set -- "$@" -i "$more"; fi; done
-    "$program" run -m "$@" -o "$out/result" --tap all || return 1
+    result_of "$1" "$1" "$cases/result" --tap all || return 1
     expected=$1/expected64.npy
     [ -f "$expected" ] || expected=$1/expected.npy
-    against logits "$expected" "$out/result/output.npy" "$1/original.npy" || return 1
-    if [ -d "$1/taps" ]; then against taps "$1/taps" "$out/result" "$1/original"; fi
+    against logits "$expected" "$cases/result/output.npy" "$1/original.npy" || return 1
+    if [ -d "$1/taps" ]; then against taps "$1/taps" "$cases/result" "$1/original"; fi
 }
 
 for set in ${SETS:-presets random full}; do
-    rm -rf "$out" && mkdir -p "$out/cases"
+    rm -rf "$cases" && mkdir -p "$cases/made"
     if ! "$python" tests/make_fixtures.py "$oracle" --set "$set" --seed "${SEED:-1}" --count "${COUNT:-12}" \
-        --only "${ONLY:-}" --out "$out/cases" >"$out/log" 2>&1; then
-        echo "not ok $set: the originals do not run: $(tail -n 1 "$out/log")"
-        failed=$((failed + 1))
+        --only "${ONLY:-}" --out "$cases/made" >"$cases/log" 2>&1; then
+        fail "$set" "the originals do not run: $(tail -n 1 "$cases/log")"
     fi
     use=$isas
     [ "$set" = full ] && use="ref $best"
-    for case in "$out"/cases/*; do
+    for case in "$cases"/made/*; do
+        [ -e "$case" ] || continue # ONLY names none of this set
         for isa in $use; do
             name="$(basename "$case") on $isa"
             if why=$(CVT_ISA=$isa compare "$case" 2>&1); then
-                echo "ok $name: $(echo "$why" | tr '\n' ';')"
-                passed=$((passed + 1))
+                pass "$name: $(echo "$why" | tr '\n' ';')"
             else
-                echo "not ok $name: $(echo "$why" | tail -n 1)"
-                failed=$((failed + 1))
+                fail "$name" "$(echo "$why" | tail -n 1)"
             fi
         done
     done
 done
-rm -rf "$out"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+rm -rf "$cases"
+echo "$passes passed, $failures failed"
+[ "$failures" -eq 0 ] && [ "$passes" -gt 1 ] # the first case says what the instruction sets are

@@ -3,6 +3,7 @@
 #ifndef CVT_TESTS_TEST_H
 #define CVT_TESTS_TEST_H
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,6 +24,13 @@ __attribute__((format(printf, 3, 4))) static inline bool test_case(bool ok, cons
         test_failures++;
     }
     return ok;
+}
+
+/* The larger of a largest difference so far and the next one. NaN is infinitely far off: fmax and `>` would forget it,
+ * and the next difference would take its place. */
+static inline double test_larger(double most, double next) {
+    if (isnan(next)) return INFINITY;
+    return next > most ? next : most;
 }
 
 static inline int test_end(void) { return test_failures ? 1 : 0; }

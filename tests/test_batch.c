@@ -124,7 +124,7 @@ static void names(void) {
 
     size_t n = 3 << 20;
     char *endless = malloc(n + 1);
-    if (!endless) return;
+    if (!endless) abort();
     memset(endless, 'x', n);
     memcpy(endless + n - 2, "\nz", 3);
     put_text("endless", endless);
@@ -165,7 +165,7 @@ static void inputs(void) {
 
     size_t n = 1 << 20;
     char *large = calloc(n, 1);
-    if (!large) return;
+    if (!large) abort();
     put("large", large, n);
     for (size_t i = 0; i < n; i++) large[i] = (char)(i * 7 / 3);
     memcpy(large, png, strlen(png));
@@ -191,7 +191,7 @@ static int pipe_to_stdin(void) {
 
 static void standard_input(void) {
     int feed = pipe_to_stdin(), wake[2];
-    if (feed < 0 || pipe(wake) != 0) return;
+    if (feed < 0 || pipe(wake) != 0) abort();
     cvt_input input = {0};
     cvt_error error = {0};
     ssize_t n = write(feed, jpeg, strlen(jpeg));
@@ -356,7 +356,7 @@ static void early_ends(void) {
               ticked.wrong, ticked.written);
 
     work waiting = {.count = 20, .stop_at = NEVER, .stop_after_ticks = 3, .batch = 2};
-    if (pipe(waiting.block) != 0) return;
+    if (pipe(waiting.block) != 0) abort();
     ran = run_pipeline(&waiting, 3, 3, 50, 12);
     test_case(ran && !waiting.wrong && waiting.written == 20, "what is known is written while next waits",
               "wrong %d, written %d", waiting.wrong, waiting.written);

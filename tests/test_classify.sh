@@ -53,7 +53,8 @@ for options in -t1 -t2 -t3 -j1 -j2 -j5 -b1 -b3 -b16 '-j2 -b3' '-t2 -b3' '-t2 -j2
 done
 for o in 1 2 3 4 5; do
     classify -f jsonl good/$o.jpg
-    equal "alone as among others: $o" "$(cat out)" "$(grep "good/$o.jpg" reference | head -n 1)"
+    grep "good/$o.jpg" reference | head -n 1 >want
+    same "alone as among others: $o" want out
 done
 
 # Pictures of all kinds, good and bad: those named bad_* and torn_* must fail, each with
@@ -112,7 +113,7 @@ equal 'a torn picture with --allow-truncated' $status 0
 classify --max-pixels 100 good/1.jpg
 equal '--max-pixels' "$status $(grep -c -e --max-pixels err)" '1 1'
 classify bad/torn.jpg
-equal 'text has no record of failures' "$status $(lines out)" '1 0'
+equal 'text has no record of failures' "$status $(lines out) $(cat err)" '1 0 cvt: bad/torn.jpg: JPEG data ends early'
 
 # ---- names -----------------------------------------------------------------------------------------------------------
 
@@ -128,7 +129,7 @@ count=$(find names.d -type f -print0 | tr -dc '\0' | wc -c | tr -d ' ')
 for format in text jsonl json csv tsv; do
     classify -f $format names.d
     controls=$(cat out err | tr -d '\n' | tr -dc '\001-\010\013-\037\177' | wc -c | tr -d ' ')
-    equal "names: no control bytes in $format" "$status $controls" '1 0'
+    equal "names: no control bytes in $format" "$status $controls $(grep -c . out >/dev/null && echo records)" '1 0 records'
     equal "names: a message each beside $format" "$(lines err)" 14
     cp out "names.$format"
 done

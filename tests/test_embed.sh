@@ -15,14 +15,28 @@ cd "$work" || exit 1
 numbers() { tail -c +$(($(od -An -tu2 -j8 -N2 "$1") + 11)) "$1"; }
 # shape FILE.npy: as its header has it
 shape() { head -c 128 "$1" | tr -d '\0\n' | sed "s/.*'shape': \(([^)]*)\).*/\1/"; }
-# embed ARGUMENT...: messages into err, the exit status into $status
-embed() {
-    timeout 60 "$cvt" embed -m "$model" "$@" >out 2>err
+# over COMMAND ARGUMENT...: messages into err, the exit status into $status
+over() {
+    command=$1
+    shift
+    timeout 60 "$cvt" "$command" -m "$model" "$@" >out 2>err
     status=$?
 }
-attend() {
-    timeout 60 "$cvt" attend -m "$model" "$@" >out 2>err
-    status=$?
+# fresh COMMAND ARGUMENT...: the same, after the output of an earlier one is gone: a command that dies leaves none
+fresh() {
+    output=
+    for argument; do
+        [ "$output" = -o ] && [ -f "$argument" ] && rm -f "$argument" "${argument%.npy}.txt"
+        output=$argument
+    done
+    over "$@"
+}
+embed() { fresh embed "$@"; }
+attend() { fresh attend "$@"; }
+# values OUT ARGUMENT...: what cvt run makes of x.npy, into the folder OUT
+values() {
+    rm -rf "$1"
+    "$cvt" run -m "$model" -i x.npy -o "$@" || fail "cvt run into $1" "status $?"
 }
 
 make_pictures
@@ -32,7 +46,7 @@ head -c 800 good/1.jpg >torn.jpg
 
 # what cvt run has to say of each picture, one after the other
 for file in good/*; do
-    "$cvt" preprocess -m "$model" "$file" -o x.npy && "$cvt" run -m "$model" -i x.npy -o "values/$file" --tap all
+    "$cvt" preprocess -m "$model" "$file" -o x.npy && values "values/$file" --tap all
 done
 # expected TAP: the rows of all pictures
 expected() { for file in good/*; do numbers "values/$file/$1.npy"; done; }
@@ -48,7 +62,8 @@ for tap in norm stage0.embed stage1 stage1.block1 stage2.block0.attn.map; do
     embed good -o t.npy --tap $tap
     expected $tap >want && numbers t.npy >got
     same "embed --tap $tap" want got
-    equal "embed --tap $tap: shape" "$(shape t.npy)" "$(shape "values/good/1.jpg/$tap.npy" | sed 's/^(1,/(9,/')"
+    shape "values/good/1.jpg/$tap.npy" | sed 's/^(1,/(9,/' >want && shape t.npy >got
+    same "embed --tap $tap: shape" want got
 done
 # means of tokens, features of a convolutional network, tokens of two heads: values that no tap has
 for name in cvt/nocls lite/timm vit/d_mean vit/distilled convit/fb tnt/timm crossvit/a t2t_vit/vp_mean; do
@@ -59,7 +74,7 @@ for name in cvt/nocls lite/timm vit/d_mean vit/distilled convit/fb tnt/timm cros
 done
 model=$tests/data/vit/distilled
 embed good/9.png -o m.npy
-"$cvt" preprocess -m "$model" good/9.png -o x.npy && "$cvt" run -m "$model" -i x.npy -o values/two --tap norm
+"$cvt" preprocess -m "$model" good/9.png -o x.npy && values values/two --tap norm
 numbers values/two/norm.npy | head -c 192 >want && numbers m.npy >got
 same 'embed: the class token and the distillation token' want got
 model=$tests/data/cvt/tiny
@@ -126,13 +141,14 @@ equal 'names: rows' "$(shape e.npy)" '(4, 20)'
 
 embed good/1.jpg -o features
 equal 'names stand in .txt beside any file' "$status $(cat features.txt)" '0 good/1.jpg'
-embed torn.jpg good -o kept.npy && cp kept.npy want && cp kept.txt want.txt
+embed torn.jpg good -o kept.npy
+cp kept.npy want && cp kept.txt want.txt
 for output in /dev/full nowhere/e.npy - ''; do
-    embed good -o "$output"
+    over embed good -o "$output"
     equal "status 4: -o '$output'" "$status $(lines err) $(lines out)" '4 1 0'
 done
 mkdir e.d e.d/kept.txt && cp kept.npy e.d/kept.npy
-embed good -o e.d/kept.npy
+over embed good -o e.d/kept.npy
 equal 'status 4: a directory is in the place of the names' "$status $(lines err)" '4 1'
 same 'status 4: the rows of before are kept' want e.d/kept.npy
 (
@@ -144,15 +160,17 @@ same 'status 4: the rows of before are kept' want e.d/kept.npy
 equal 'status 4: no room while rows come' "$(cat status) $(lines err)" '4 1'
 same 'status 4: the file of before is kept' want kept.npy
 same 'status 4: and its names' want.txt kept.txt
-ln -s linked.npy link.npy && embed good -o link.npy
+ln -s linked.npy link.npy && over embed good -o link.npy
 same 'a link is written through' reference.npy linked.npy
+printf '%s\n' good/* >want.link
+same 'and the names stand beside the link' want.link link.txt
 equal 'nothing half-written stays' "$(find . /dev -maxdepth 2 -name '.cvt-*' 2>/dev/null; ls /dev/full.txt 2>/dev/null)" ''
 embed --tap nothing good -o e.npy
-equal 'no such tap' "$status $(lines err)" '2 1'
+equal 'no such tap' "$status $(lines err) $(grep -c '"nothing"' err)" '2 1 1'
 embed --tap all good -o e.npy
 equal 'not all taps' "$status $(lines err)" '2 1'
 timeout 60 "$cvt" embed -m nowhere good -o e.npy 2>err
-equal 'no such model' "$? $(lines err)" '3 1'
+equal 'no such model' "$? $(cut -c1-27 err)" '3 cvt: nowhere: no such model'
 
 endless() { while echo good/1.jpg && echo good/2.jpg; do :; done 2>/dev/null; }
 for signal in INT:130 TERM:143; do
@@ -160,6 +178,7 @@ for signal in INT:130 TERM:143; do
     endless | timeout --preserve-status -s "${signal%:*}" 2 "$cvt" embed -m "$model" --files-from - -o s.npy 2>err
     equal "${signal%:*}: status, nothing said" "$? $(lines err)" "${signal#*:} 0"
     equal "${signal%:*}: the rows so far" "$(shape s.npy)" "($(lines s.txt), 20)"
+    check "${signal%:*}: there are some" test "$(lines s.txt)" -gt 0
     endless | head -n "$(lines s.txt)" >want
     same "${signal%:*}: their names" want s.txt
     equal "${signal%:*}: all of them" "$(numbers s.npy | wc -c | tr -d ' ')" $((80 * $(lines s.txt)))
@@ -171,7 +190,7 @@ done
 layer() {
     name=$1 model=$tests/data/$2 taps=$3 query=$4 head=$5
     shift 5
-    "$cvt" preprocess -m "$model" good/9.png -o x.npy && "$cvt" run -m "$model" -i x.npy -o maps --tap all
+    "$cvt" preprocess -m "$model" good/9.png -o x.npy && values maps --tap all
     attend good/9.png -o a.npy "$@"
     set --
     for tap in $taps; do set -- "$@" "maps/$tap.npy"; done
@@ -185,7 +204,7 @@ layer() {
 rollout() {
     name=$1 model=$tests/data/$2 query=$3 which=$4
     shift 4
-    "$cvt" preprocess -m "$model" good/9.png -o x.npy && "$cvt" run -m "$model" -i x.npy -o maps --tap all
+    "$cvt" preprocess -m "$model" good/9.png -o x.npy && values maps --tap all
     attend good/9.png -o a.npy --rollout --layer "$which"
     for tap; do
         set -- "$@" "maps/$tap.npy"
@@ -197,70 +216,64 @@ rollout() {
         fail "$name" "status $status: $(cat err log)"
     fi
 }
-refused() { # NAME PATTERN ARGUMENT...
+unmapped() { # NAME PATTERN ARGUMENT...: wrong use, one line that has the pattern, and no file
     name=$1 pattern=$2
     shift 2
-    rm -f r.npy
     attend "$@" -o r.npy
     equal "$name" "$status $(lines err) $(grep -c "$pattern" err) $(ls r.npy 2>/dev/null)" '2 1 1 '
 }
 
-if [ -x "$heat" ]; then
-    layer 'attend: the class token of the last layer' cvt/tiny stage2.block2.attn.map 0 -1
-    layer 'attend --layer, from the end' cvt/tiny stage2.block1.attn.map 0 -1 --layer -2
-    layer 'attend --layer, all queries without a class token' cvt/tiny stage0.block0.attn.map -1 -1 --layer 0
-    layer 'attend --layer by name' cvt/tiny stage1.block0.attn.map -1 -1 --layer stage1.block0.attn.map
-    layer 'attend --head' cvt/tiny stage2.block2.attn.map 0 3 --head 3
-    layer 'attend --head without a class token' cvt/tiny stage1.block1.attn.map -1 0 --head=0 --layer 2
-    layer 'attend: no class token at all' cvt/nocls stage2.block0.attn.map -1 -1 --layer stage2.block0.attn.map
-    rollout 'attend --rollout without a class token' cvt/ms_linear -1 2 stage1.block0.attn.map stage1.block1.attn.map
-    rollout 'attend --rollout stops where the sequence begins' cvt/ms_linear -1 1 stage1.block0.attn.map
-    rollout 'attend --rollout with a class token' cvt/ms_linear 0 0 stage0.block0.attn.map
-    rollout 'attend --rollout through convolutional projections' cvt/k5 0 -1 \
-        stage2.block0.attn.map stage2.block1.attn.map stage2.block2.attn.map
-    rollout 'attend --rollout of ViT' vit/timm 0 -1 block0.attn.map block1.attn.map block2.attn.map
-    rollout 'attend --rollout of an inner layer' vit/timm 0 1 block0.attn.map block1.attn.map
-    rollout 'attend --rollout of ViT without a class token' vit/d_mean -1 -1 block0.attn.map block1.attn.map block2.attn.map
-    rollout 'attend --rollout with two tokens in front' vit/distilled 0 -1 block0.attn.map block1.attn.map block2.attn.map
-    rollout 'attend --rollout where the class token joins late' convit/fb 0 -1 \
-        block0.attn.map block1.attn.map block2.attn.map block3.attn.map
-    rollout 'attend --rollout of a branch, past the exchange of class tokens' crossvit/timm_dagger 0 stage1.lg.block1.attn.map \
-        stage0.lg.block0.attn.map stage0.lg.block1.attn.map stage1.lg.block0.attn.map stage1.lg.block1.attn.map
-    rollout 'attend --rollout of the other branch' crossvit/a 0 stage1.sm.block0.attn.map \
-        stage0.sm.block0.attn.map stage1.sm.block0.attn.map
-    layer 'attend: the class token asks the other branch' crossvit/a stage1.cross1.lg.attn.map 0 -1
-    attend good/9.png -o a.npy --rollout --layer stage1.lg.block1.attn.map
-    attend good/9.png -o default.npy --rollout
-    same 'attend --rollout of the last layer that has one' default.npy a.npy
-    rollout 'attend --rollout past a convolution of positions' cpvt/cls 0 -1 block0.attn.map block1.attn.map block2.attn.map
-    rollout 'attend --rollout past inner attention' tnt/timm 0 -1 block0.attn.map block1.attn.map
-    rollout 'attend --rollout of a network that hands on its scores' vit_efficient/xt 0 -1 \
-        block0.attn.map block1.attn.map block2.attn.map
-    marks='block1.attn.scatter block1.attn.landmarks_inverse block1.attn.gather'
-    layer 'attend: landmarks, the class token behind padding' vit_efficient/nystrom "$marks" 4 -1
-    layer 'attend: landmarks, one head' vit_efficient/nystrom "$marks" 4 1 --head 1
-    layer 'attend: as many landmarks as tokens' vit_efficient/nystrom_batch "$marks" 6 -1
-    layer 'attend: landmarks without padding' vit_efficient/nystrom_pool "$marks" 0 -1
-    layer 'attend: what the landmarks gather' vit_efficient/nystrom block0.attn.gather -1 -1 --layer block0.attn.gather
-    layer 'attend: scores on the way to a map' convit/fb block1.attn.position -1 2 --layer block1.attn.position --head 2
-fi
-
+layer 'attend: the class token of the last layer' cvt/tiny stage2.block2.attn.map 0 -1
+layer 'attend --layer, from the end' cvt/tiny stage2.block1.attn.map 0 -1 --layer -2
+layer 'attend --layer, all queries without a class token' cvt/tiny stage0.block0.attn.map -1 -1 --layer 0
+layer 'attend --layer by name' cvt/tiny stage1.block0.attn.map -1 -1 --layer stage1.block0.attn.map
+layer 'attend --head' cvt/tiny stage2.block2.attn.map 0 3 --head 3
+layer 'attend --head without a class token' cvt/tiny stage1.block1.attn.map -1 0 --head=0 --layer 2
+layer 'attend: no class token at all' cvt/nocls stage2.block0.attn.map -1 -1 --layer stage2.block0.attn.map
+rollout 'attend --rollout without a class token' cvt/ms_linear -1 2 stage1.block0.attn.map stage1.block1.attn.map
+rollout 'attend --rollout stops where the sequence begins' cvt/ms_linear -1 1 stage1.block0.attn.map
+rollout 'attend --rollout with a class token' cvt/ms_linear 0 0 stage0.block0.attn.map
+rollout 'attend --rollout through convolutional projections' cvt/k5 0 -1 \
+    stage2.block0.attn.map stage2.block1.attn.map stage2.block2.attn.map
+rollout 'attend --rollout of ViT' vit/timm 0 -1 block0.attn.map block1.attn.map block2.attn.map
+rollout 'attend --rollout of an inner layer' vit/timm 0 1 block0.attn.map block1.attn.map
+rollout 'attend --rollout of ViT without a class token' vit/d_mean -1 -1 block0.attn.map block1.attn.map block2.attn.map
+rollout 'attend --rollout with two tokens in front' vit/distilled 0 -1 block0.attn.map block1.attn.map block2.attn.map
+rollout 'attend --rollout where the class token joins late' convit/fb 0 -1 \
+    block0.attn.map block1.attn.map block2.attn.map block3.attn.map
+rollout 'attend --rollout of a branch, past the exchange of class tokens' crossvit/timm_dagger 0 stage1.lg.block1.attn.map \
+    stage0.lg.block0.attn.map stage0.lg.block1.attn.map stage1.lg.block0.attn.map stage1.lg.block1.attn.map
+rollout 'attend --rollout of the other branch' crossvit/a 0 stage1.sm.block0.attn.map \
+    stage0.sm.block0.attn.map stage1.sm.block0.attn.map
+layer 'attend: the class token asks the other branch' crossvit/a stage1.cross1.lg.attn.map 0 -1
+attend good/9.png -o a.npy --rollout --layer stage1.lg.block1.attn.map
+attend good/9.png -o default.npy --rollout
+same 'attend --rollout of the last layer that has one' default.npy a.npy
+rollout 'attend --rollout past a convolution of positions' cpvt/cls 0 -1 block0.attn.map block1.attn.map block2.attn.map
+rollout 'attend --rollout past inner attention' tnt/timm 0 -1 block0.attn.map block1.attn.map
+rollout 'attend --rollout of a network that hands on its scores' vit_efficient/xt 0 -1 \
+    block0.attn.map block1.attn.map block2.attn.map
+marks='block1.attn.scatter block1.attn.landmarks_inverse block1.attn.gather'
+layer 'attend: landmarks, the class token behind padding' vit_efficient/nystrom "$marks" 4 -1
+layer 'attend: landmarks, one head' vit_efficient/nystrom "$marks" 4 1 --head 1
+layer 'attend: as many landmarks as tokens' vit_efficient/nystrom_batch "$marks" 6 -1
+layer 'attend: landmarks without padding' vit_efficient/nystrom_pool "$marks" 0 -1
+layer 'attend: what the landmarks gather' vit_efficient/nystrom block0.attn.gather -1 -1 --layer block0.attn.gather
+layer 'attend: scores on the way to a map' convit/fb block1.attn.position -1 2 --layer block1.attn.position --head 2
 model=$tests/data/crossvit/a
-refused 'attend --rollout: one query' 'no rollout: "stage1.cross1.lg.attn.map" is .2, 1, 17' good/1.jpg --rollout --layer -1
+unmapped 'attend --rollout: one query' 'no rollout: "stage1.cross1.lg.attn.map" is .2, 1, 17' good/1.jpg --rollout --layer -1
 model=$tests/data/vit_efficient/nystrom_batch
-refused 'attend --rollout: landmarks' 'no rollout: "block1.attn.scatter" is part of landmark' good/1.jpg --rollout
+unmapped 'attend --rollout: landmarks' 'no rollout: "block1.attn.scatter" is part of landmark' good/1.jpg --rollout
 model=$tests/data/convit/fb
-refused 'attend --rollout: no map' 'no rollout: "block1.attn.position" is not' good/1.jpg --rollout --layer block1.attn.position
+unmapped 'attend --rollout: no map' 'no rollout: "block1.attn.position" is not' good/1.jpg --rollout --layer block1.attn.position
 model=$tests/data/tnt/timm
-refused 'attend: within the cells of the grid' 'is not known' good/1.jpg --layer block0.inner.attn.map
+unmapped 'attend: within the cells of the grid' 'is not known' good/1.jpg --layer block0.inner.attn.map
 model=$tests/data/cvt/tiny
 attend good/9.png -o a.png
 equal 'attend: status, nothing said' "$status $(lines out) $(lines err)" '0 0 0'
-if [ -x "$heat" ]; then
-    equal 'attend: a picture as large as the photo' "$("$heat" png a.png 24 24 && echo yes)" yes
-    attend good/9.png -o b.png --layer 0 --size 64x96
-    equal 'attend --size: a picture as large as the photo' "$("$heat" png b.png 24 24 && echo yes)" yes
-fi
+check 'attend: a picture as large as the photo' "$heat" png a.png 24 24
+attend good/9.png -o b.png --layer 0 --size 64x96
+check 'attend --size: a picture as large as the photo' "$heat" png b.png 24 24
 timeout 60 "$cvt" attend -m "$model" - -o - <good/9.png >piped.png
 same 'attend: standard input and output' a.png piped.png
 attend good/9.png -o a.npy --layer 0
@@ -269,15 +282,15 @@ for threads in 2 3; do
     attend good/9.png -o t.png -t $threads
     same "attend -t $threads" a.png t.png
 done
-refused 'attend: no such layer' "'6' is not from -6 to 5" good/1.jpg --layer 6
-refused 'attend: no such tap' 'the nearest is "stage0.block0.attn.map"' good/1.jpg --layer stage0.block0.attn.mop
-refused 'attend: a tap that is no attention' 'is no attention map' good/1.jpg --layer stage0
-refused 'attend: no such head' "'4' is not a whole number from 0 to 3" good/1.jpg --head 4
-refused 'attend: a head that is no number' "'x' is not a whole number" good/1.jpg --head x
-refused 'attend: a head of a rollout' 'no --head' good/1.jpg --head 1 --rollout
-refused 'attend --rollout: strided keys' 'no rollout: "stage2.block2.attn.map" is .4, ' good/1.jpg --rollout
+unmapped 'attend: no such layer' "'6' is not from -6 to 5" good/1.jpg --layer 6
+unmapped 'attend: no such tap' 'the nearest is "stage0.block0.attn.map"' good/1.jpg --layer stage0.block0.attn.mop
+unmapped 'attend: a tap that is no attention' 'is no attention map' good/1.jpg --layer stage0
+unmapped 'attend: no such head' "'4' is not a whole number from 0 to 3" good/1.jpg --head 4
+unmapped 'attend: a head that is no number' "'x' is not a whole number" good/1.jpg --head x
+unmapped 'attend: a head of a rollout' 'no --head' good/1.jpg --head 1 --rollout
+unmapped 'attend --rollout: strided keys' 'no rollout: "stage2.block2.attn.map" is .4, ' good/1.jpg --rollout
 attend good/1.jpg -o a.jpg
-equal 'attend: another ending' "$status $(lines err)" '2 1'
+equal 'attend: another ending' "$status $(cat err)" "2 cvt: attend: 'a.jpg': the name must end with .png or .npy"
 attend torn.jpg -o n.png
 equal 'attend: a torn picture' "$status $(lines err) $(ls n.png 2>/dev/null)" '1 1 '
 for output in /dev/full nowhere/a.png nowhere/a.npy; do
@@ -291,7 +304,7 @@ done
 } | true
 equal 'attend: nobody reads' "$(cat status) $(lines err)" '0 0'
 timeout 60 "$cvt" attend -m nowhere good/1.jpg -o n.png 2>err
-equal 'attend: no such model' "$? $(lines err)" '3 1'
+equal 'attend: no such model' "$? $(cut -c1-27 err)" '3 cvt: nowhere: no such model'
 equal 'attend: nothing half-written stays' "$(find . -name '.cvt-*')" ''
 
 exit $((failures > 0))

@@ -53,7 +53,8 @@ static void compute(expected *e, const float *x, int h, int w, int head, const f
 static double distance(const float *got, const double *wanted, int rows, int columns, int ld) {
     double most = 0;
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++) most = larger(most, fabs((double)got[i * ld + j] - wanted[i * columns + j]));
+        for (int j = 0; j < columns; j++)
+            most = test_larger(most, fabs((double)got[i * ld + j] - wanted[i * columns + j]));
     return most;
 }
 
@@ -67,11 +68,11 @@ static double worst_of(const cvt_exec *exec, cvt_value tokens, cvt_value out, co
     for (int head = 0; head < HEADS; head++) {
         const int start = head * n * n;
         compute(&e, x, h, w, head, weight + 3 * head, bias[head], gate[head]);
-        most = larger(most, distance(values[0] + head * WIDTH, e.out, n, WIDTH, CHANNELS));
-        most = larger(most, distance(values[1] + start, e.map, n, n, n));
-        most = larger(most, distance(values[2] + start, e.content, n, n, n));
-        most = larger(most, distance(values[3] + start, e.position, n, n, n));
-        most = larger(most, fabs((double)values[4][head] - e.gate));
+        most = test_larger(most, distance(values[0] + head * WIDTH, e.out, n, WIDTH, CHANNELS));
+        most = test_larger(most, distance(values[1] + start, e.map, n, n, n));
+        most = test_larger(most, distance(values[2] + start, e.content, n, n, n));
+        most = test_larger(most, distance(values[3] + start, e.position, n, n, n));
+        most = test_larger(most, fabs((double)values[4][head] - e.gate));
     }
     return most;
 }

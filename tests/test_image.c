@@ -143,7 +143,9 @@ int main(int argc, char **argv) {
     if (test_case(cvt_file_read(&file, path.data, 1 << 24, &error) == CVT_OK, "manifest", "%s", error.message)) {
         cvt_str_append(&manifest, (const char *)file.data, file.size);
         cvt_preprocessor p = {0}; /* one for all: buffers and tables are reused between images */
-        for (char *line = manifest.data; *line;) check_image(&p, folder, &line);
+        int images = 0;
+        for (char *line = manifest.data; line && *line; images++) check_image(&p, folder, &line);
+        test_case(images > 100, "the manifest names images", "%d", images);
         cvt_preprocessor_free(&p);
     }
     cvt_file_close(&file);

@@ -238,7 +238,7 @@ static void test_rows_given_up(void) {
     test_case(status == CVT_OUTPUT && strstr(error.message, "/dev/full: "), "rows onto a full device", "%s",
               error.message);
     int ends[2];
-    if (pipe(ends) != 0) return;
+    if (pipe(ends) != 0) abort();
     char path[32];
     snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
     status = cvt_npy_rows_open(&rows, path, 1, shape, &error);

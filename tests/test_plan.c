@@ -119,7 +119,7 @@ static double distance(const subject *s, const float *got) {
     double worst = 0;
     for (size_t i = 0; i < IMAGES * s->out_size; i++) {
         double d = fabs((double)got[i] - s->expected[i]) / (1e-4 + 1e-4 * fabs(s->expected[i]));
-        if (!(d <= worst)) worst = d; /* NaN counts as worst */
+        worst = test_larger(worst, d);
     }
     return worst;
 }
@@ -199,7 +199,7 @@ static void check_taps(const subject *s, int index, const cvt_kernels *kernels) 
             double rms = sqrt(square / (double)n), scale = rms > 1 ? rms : 1;
             for (size_t k = 0; k < n; k++) {
                 double d = fabs((double)x[k] - y[k]) / (1e-4 * scale + 1e-4 * fabs(x[k]));
-                if (!(d <= worst)) worst = d;
+                worst = test_larger(worst, d);
             }
             char name[NAME];
             snprintf(name, sizeof name, "network %d on %s, tap %s", index, kernels->name, g->values[v].tap);

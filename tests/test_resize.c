@@ -45,7 +45,7 @@ static double worst(const cvt_axis *axis, int n, int m, const double *wanted) {
             if (at < 0 || at >= n) return INFINITY;
             sum += (double)axis->weight[i * axis->taps + k] * ((7 * at * at + 3 * at) % 11 - 4);
         }
-        most = fmax(most, fabs(sum - wanted[i]));
+        most = test_larger(most, fabs(sum - wanted[i]));
     }
     return most;
 }

@@ -123,17 +123,18 @@ static void refuse(const char *name, stage last, cvt_status wanted, const char *
 
 /* The tensors as they are now run in int8, near what they give in f32. */
 static void accept(const char *name) {
-    float wide[16] = {0}, rounded[16] = {0}, most = 0, off = 0;
+    float wide[16] = {0}, rounded[16] = {0};
+    double most = 0, off = 0;
     cvt_error error = {0};
     write_bad();
     cvt_status status = try(RUNNING, "f32", wide, &error);
     if (status == CVT_OK) status = try(RUNNING, "int8", rounded, &error);
     for (size_t k = 0; k < 16; k++) {
-        most = fmaxf(most, fabsf(wide[k]));
-        off = fmaxf(off, fabsf(rounded[k] - wide[k]));
+        most = test_larger(most, fabs((double)wide[k]));
+        off = test_larger(off, fabs((double)rounded[k] - (double)wide[k]));
     }
-    test_case(status == CVT_OK && most > 0 && off < 0.05f * most, name, "status %d, %s, off by %g of %g", (int)status,
-              error.message, (double)off, (double)most);
+    test_case(status == CVT_OK && most > 0 && off < 0.05 * most, name, "status %d, %s, off by %g of %g", (int)status,
+              error.message, off, most);
     reset();
 }
 

@@ -211,7 +211,10 @@ static void test_hostile(void) {
         char *parts[4] = {0};
         bool whole = tab && tab[1];
         if (tab && !whole) *tab = 0; /* an empty pickle */
-        if (!split(line, "\t", parts, whole ? 4 : 3)) continue;
+        if (!split(line, "\t", parts, whole ? 4 : 3)) {
+            test_case(false, "hostile.txt", "line %zu has too few parts", n + 1);
+            continue;
+        }
         if (!whole) parts[3] = none;
         check_case(parts, &head, &tail);
     }
