@@ -19,15 +19,18 @@ inputs() {
         sed '2,$s/^/and /' | tr '\n' ' '
 }
 
+# total NAME: of the listing in $work/json, from the line that has all totals
+total() { sed -n -E "/\"buffers\":/s/.*\"$1\":([0-9]+),.*/\1/p" "$work/json"; }
+
 # counted CONFIG: "PARAMETERS | GMACs | CLASSES | INPUT" as the program has them. Classes are the length of the last
 # row's output, which is a list of logits, or "-" where it is anything else.
 counted() {
     "$program" summary -c "$1" >"$work/text" && "$program" summary -f json -c "$1" >"$work/json" || return 1
     input=$(sed -n 's/^[a-z0-9_]*, input //p' "$work/text")
     [ -n "$input" ] || input=$(inputs "$1" | sed 's/ $//')
-    classes=$(grep '^{"name".*"macs"' "$work/json" | tail -n 1 | sed -E 's/.*"shape":\[([0-9]+)\].*/\1/; /^\{/s/.*/-/')
-    parameters=$(sed -n -E 's/^parameters +//p' "$work/text")
-    macs=$(sed -n -E 's/^MACs +//p' "$work/text" | tr -d ,)
+    classes=$(grep '^{"name".*"type"' "$work/json" | tail -n 1 | sed -E 's/.*"shape":\[([0-9]+)\].*/\1/; /^\{/s/.*/-/')
+    parameters=$(total parameters | sed -E ':a; s/([0-9])([0-9]{3})(,|$)/\1,\2\3/; ta')
+    macs=$(total macs)
     echo "$parameters | $(awk "BEGIN {printf \"%.3f\", $macs / 1e9}") | $classes | $input"
 }
 
@@ -68,6 +71,6 @@ broken_links() {
         [ -z "$link" ] || [ -e "$(dirname "$1")/$link" ] || echo "$link"
     done
 }
-for page in "$root"/README.md "$root"/docs/*.md; do
-    equal "links of $(basename "$page")" "$(broken_links "$page")" ""
+for page in "$root"/*.md "$root"/docs/*.md "$root"/tests/*.md "$root"/bench/*.md; do
+    equal "links of ${page#"$root"/}" "$(broken_links "$page")" ""
 done
