@@ -65,6 +65,13 @@ awk -F ' *[|] *' '{print $2}' "$work/configs" | sort >"$work/named"
 for config in "$root"/configs/*.json; do basename "$config" .json; done | grep -v '^schema$' | sort >"$work/present"
 same "every config has a row, once" "$work/named" "$work/present"
 
+sed -n -E 's/^ *\{"[a-z0-9_]+", "([a-z0-9_]+)", .*/\1/p' "$root/src/arch/presets.c" | sort >"$work/known"
+{
+    awk -F ' *[|] *' '{print $8}' "$work/configs" | tr -d , | tr ' ' '\n' | grep .
+    awk -F ' *[|] *' '{print $2}' "$work/presets"
+} | sort >"$work/named"
+same "every name of timm that cvt knows is there, once" "$work/named" "$work/known"
+
 # broken_links PAGE: the relative links that lead nowhere
 broken_links() {
     grep -oE '\]\([^)]+\)' "$1" | sed -E 's/^\]\(//; s/\)$//; s/#.*//' | grep -v '^https\?://' | while read -r link; do

@@ -5,8 +5,8 @@
 # The commands are the lines of its ```sh blocks and what follows "$ " in its ```console blocks, whose other lines are
 # what the commands print. They run in a folder that looks like a clone. Two things stand in for the network:
 # - `make demo` leaves the starter's weights and three photos. Where it has run in this clone, they are used, and what
-#   the commands print is compared with the README. Elsewhere the same names stand for a model of random weights (cvt init)
-#   and for pictures of tests/data.
+#   the commands print is compared with the README. Elsewhere the same names stand for a model of random weights (cvt
+#   init) and for images of tests/data.
 # - `git clone` of a repository of the Hugging Face hub copies a small one of the same layout (tests/data/cvt/hub_f32).
 # CVT: the program.
 set -u
