@@ -12,7 +12,7 @@ want() { missing="$missing $1"; }
 
 has pkg-config || want pkg-config
 has_library libpng || want libpng-dev
-has_library libjpeg || want libjpeg62-turbo-dev
+has_library libjpeg || want libjpeg-dev
 has_library libcjson || want libcjson-dev
 has_library zlib || want zlib1g-dev
 case ${2:-} in
