@@ -133,8 +133,6 @@ static const cvt_name_row ibm[] = {
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {"ibm", ibm}, {NULL}};
 
-/* ---- the published sizes ---- */
-
 /* ---- config ---- */
 
 static void defaults(void *p) { /* crossvit_small_240 */

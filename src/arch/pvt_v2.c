@@ -90,8 +90,6 @@ static const cvt_name_row hf[] = {
 
 static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"timm", timm}, {"hf", hf}, {NULL}};
 
-/* ---- the published sizes ---- */
-
 /* ---- config ---- */
 
 static void defaults(void *p) { /* B0, as Hugging Face's PvtV2Config */
