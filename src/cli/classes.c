@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 /* The length of the name at `at`, which ends before a comma; *next: where the one behind it begins, or NULL. */
 static size_t name_length(const char *at, const char **next) {
     size_t n = strcspn(at, ",");
@@ -35,18 +37,20 @@ static int search(const cvt_model *model, const char *text, bool whole, int foun
 }
 
 static cvt_status fail_unknown(const cvt_model *model, const char *text, cvt_error *error) {
-    size_t limit = (strlen(text) + 2) / 3 + 1, n;
+    cvt_nearest nearest = cvt_nearest_to(text, (strlen(text) + 2) / 3 + 1);
+    size_t n;
     cvt_str best = {0}, name = {0};
     for (int i = 0; i < cvt_model_classes(model); i++)
         for (const char *at = cvt_model_label(model, i), *next; at; at = next) {
             n = name_length(at, &next);
             cvt_str_clear(&name);
             cvt_str_append(&name, at, n);
-            size_t distance = name.data ? cvt_str_distance(text, name.data, limit) : limit;
-            if (distance >= limit) continue;
-            limit = distance;
+            if (!name.data) continue;
+            cvt_nearest_try(&nearest, name.data);
+            if (nearest.name != name.data) continue;
             cvt_str_clear(&best);
             cvt_str_append(&best, at, n);
+            nearest.name = best.data; /* `name` is written over */
         }
     if (best.data)
         cvt_fail(error, CVT_USAGE, "option '--class': no class is called '%s' (did you mean '%s'?)", text, best.data);
