@@ -19,3 +19,10 @@ for program in test_isa test_kernels test_products; do
     # shellcheck disable=SC2086
     $run "$out/$program" "$@"
 done
+objects=$out/src/kernels/arm
+mkdir -p "$objects"
+for file in src/kernels/arm/*.c; do
+    # shellcheck disable=SC2086
+    $cc -std=c17 -D_POSIX_C_SOURCE=200809L -O3 -fPIC -ffp-contract=off -Isrc -c -o "$objects/$(basename "$file" .c).o" "$file"
+done
+CVT_BIN=$out OBJDUMP=${ARM_OBJDUMP:-aarch64-linux-gnu-objdump} sh tests/test_tiles.sh
