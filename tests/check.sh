@@ -110,6 +110,7 @@ for suite in ${SUITES:-release sanitized threads}; do
         echo "building: all tests for AArch64"
         run arm check_arm sh tests/check_arm.sh
         emulated build/arm/run
+        run arm test_tiles env CVT_BIN="$PWD/build/arm" OBJDUMP=aarch64-linux-gnu-objdump sh tests/test_tiles.sh
         ;;
     *) echo "not ok no suite '$suite'" | tee -a "$logs/all" ;;
     esac

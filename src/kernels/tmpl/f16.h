@@ -101,56 +101,6 @@ typedef struct half_tile {
     size_t step;
 } half_tile;
 
-/* Row i of A is i % 3 rows behind one of four pointers: one for each row would be more than there are registers. */
-#define HALF_AT(i) ((i < 3 ? a0 : i < 6 ? a3 : i < 9 ? a6 : a9) + i % 3 * size)
-#define HALF_ZERO_ROW(i) VECTORS_2(HALF_ZERO, i)
-#define HALF_ZERO(i, j) vh c##i##j = h_zero();
-#define HALF_MULTIPLY_ROW(i)                                          \
-    {                                                                 \
-        const vw x = h_word(HALF_AT(i) + STEP_AT * sizeof(uint32_t)); \
-        VECTORS_2(HALF_MULTIPLY, i)                                   \
-    }
-#define HALF_MULTIPLY(i, j) c##i##j = h_fma(x, b##j, c##i##j);
-#define HALF_LOAD(i, j) const vh b##j = h_load(b + STEP_AT * HALF_LINE + j * HALF_LINE / 2);
-#define HALF_STEP(at)                \
-    {                                \
-        enum { STEP_AT = at };       \
-        VECTORS_2(HALF_LOAD, 0)      \
-        TILE_ROWS(HALF_MULTIPLY_ROW) \
-    }
-
-/* Sums of runs, in f16: those before are added, or the sum is kept for the next. */
-#define HALF_JOIN_ROW(i) VECTORS_2(HALF_JOIN, i)
-#define HALF_JOIN(i, j) c##i##j = h_add(h_load(t->halves + (2 * i + j) * HALF_LINE / 2), c##i##j);
-#define HALF_KEEP_ROW(i) VECTORS_2(HALF_KEEP, i)
-#define HALF_KEEP(i, j) h_store(t->halves + (2 * i + j) * HALF_LINE / 2, c##i##j);
-/* Sums of blocks: kept aside, the first or another; and the last one, or the only one, on its way to C. */
-#define HALF_SUM(i, j) (t->sums + i * NR + j * NR / 2)
-#define HALF_FIRST_ROW(i) VECTORS_2(HALF_FIRST, i)
-#define HALF_FIRST(i, j)                     \
-    v_store(HALF_SUM(i, j), h_low(c##i##j)); \
-    v_store(HALF_SUM(i, j) + VL, h_high(c##i##j));
-#define HALF_NEXT_ROW(i) VECTORS_2(HALF_NEXT, i)
-#define HALF_NEXT(i, j)                                               \
-    v_store(HALF_SUM(i, j), v_load(HALF_SUM(i, j)) + h_low(c##i##j)); \
-    v_store(HALF_SUM(i, j) + VL, v_load(HALF_SUM(i, j) + VL) + h_high(c##i##j));
-#define HALF_ONLY_ROW(i)                       \
-    {                                          \
-        const vf scale = half_row_scale(t, i); \
-        VECTORS_2(HALF_ONLY, i)                \
-    }
-#define HALF_ONLY(i, j)                                  \
-    half_result(t, i, j *NR / 2, h_low(c##i##j), scale); \
-    half_result(t, i, j *NR / 2 + VL, h_high(c##i##j), scale);
-#define HALF_LAST_ROW(i)                       \
-    {                                          \
-        const vf scale = half_row_scale(t, i); \
-        VECTORS_2(HALF_LAST, i)                \
-    }
-#define HALF_LAST(i, j)                                                           \
-    half_result(t, i, j *NR / 2, v_load(HALF_SUM(i, j)) + h_low(c##i##j), scale); \
-    half_result(t, i, j *NR / 2 + VL, v_load(HALF_SUM(i, j) + VL) + h_high(c##i##j), scale);
-
 INLINE vf half_row_scale(const half_tile *t, size_t i) {
     float from;
     memcpy(&from, t->a + (i + 1) * t->size - 64, sizeof from);
@@ -163,36 +113,77 @@ INLINE void half_result(const half_tile *t, size_t i, size_t j, vf sum, vf scale
     v_store(t->c + i * t->ldc + j, v_fma(sum, scale * v_load(columns + j), v_load(t->bias + j)));
 }
 
-#define ROWS 1
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 2
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 3
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 4
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 5
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 6
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 7
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 8
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 9
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 10
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 11
-#include "kernels/tmpl/f16_tile.h"
-#define ROWS 12
-#include "kernels/tmpl/f16_tile.h"
+/* Row i of A is i % 3 rows behind a[i / 3]: a pointer for each row would be more than there are registers. */
+enum { HALF_POINTERS = HALF_ROWS / 3 };
+
+INLINE void half_step(vh c[HALF_ROWS][2], const char *const a[HALF_POINTERS], size_t size, const char *b, size_t at,
+                      size_t rows) {
+    vh v[2];
+    EACH(j, 2, 2) v[j] = h_load(b + at * HALF_LINE + j * HALF_LINE / 2);
+    EACH(i, HALF_ROWS, rows) {
+        const vw x = h_word(a[i / 3] + i % 3 * size + at * sizeof(uint32_t));
+        EACH(j, 2, 2) c[i][j] = h_fma(x, v[j], c[i][j]);
+    }
+}
+
+INLINE void multiply_half_tile(const half_tile *t, size_t rows) {
+    const size_t size = t->size, step = t->step, k = t->k;
+    const char *a[HALF_POINTERS], *b = t->panel + NR * sizeof(float), *ahead = t->ahead;
+    EACH(p, HALF_POINTERS, HALF_POINTERS) a[p] = t->a + (3 * p < rows ? 3 * p * size : 0);
+    for (size_t done = 0; done < k; done += CVT_F16_RUN) {
+        size_t n = k - done < CVT_F16_RUN ? k - done : CVT_F16_RUN;
+        vh c[HALF_ROWS][2];
+        EACH(i, HALF_ROWS, rows) EACH(j, 2, 2) c[i][j] = h_zero();
+        for (; n >= 2; n -= 2) {
+            half_step(c, a, size, b, 0, rows);
+            half_step(c, a, size, b, 1, rows);
+            EACH(p, HALF_POINTERS, HALF_POINTERS) a[p] += TWO_WORDS;
+            b += 2 * HALF_LINE;
+            for (size_t line = 0; line < 2 * HALF_LINE; line += 64) __builtin_prefetch(ahead + line, 0, 2);
+            ahead += 2 * step;
+        }
+        if (n) half_step(c, a, size, b, 0, rows);
+        const bool first = done < CVT_F16_BLOCK, last = done + CVT_F16_RUN >= k;
+        char *halves = t->halves;
+        /* sums of runs, in f16: those before are added, and the sum is kept until the block ends */
+        if (done % CVT_F16_BLOCK)
+            EACH(i, HALF_ROWS, rows)
+            EACH(j, 2, 2) c[i][j] = h_add(h_load(halves + (2 * i + j) * HALF_LINE / 2), c[i][j]);
+        if (!last && (done + CVT_F16_RUN) % CVT_F16_BLOCK) {
+            EACH(i, HALF_ROWS, rows) EACH(j, 2, 2) h_store(halves + (2 * i + j) * HALF_LINE / 2, c[i][j]);
+            continue;
+        }
+        /* sums of blocks, in f32: those before are added, and the sum is kept or goes to C */
+        EACH(i, HALF_ROWS, rows) {
+            const vf scale = last ? half_row_scale(t, i) : v_set(0);
+            EACH(j, 2, 2) {
+                float *sums = t->sums + i * NR + j * NR / 2;
+                vf low = h_low(c[i][j]), high = h_high(c[i][j]);
+                if (!first) {
+                    low += v_load(sums);
+                    high += v_load(sums + VL);
+                }
+                if (last) {
+                    half_result(t, i, j * NR / 2, low, scale);
+                    half_result(t, i, j * NR / 2 + VL, high, scale);
+                } else {
+                    v_store(sums, low);
+                    v_store(sums + VL, high);
+                }
+            }
+        }
+    }
+}
+
+/* half_tile_1 ... half_tile_12 */
+#define HALF_TILE(rows) \
+    static void half_tile_##rows(const half_tile *t) { multiply_half_tile(t, rows); }
+#define HALF_TILE_NAME(rows) half_tile_##rows,
+#define HALF_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+HALF_TILE_ROWS(HALF_TILE)
 
 static void run_half_tile(const half_tile *t, size_t rows) {
-    static void (*const tiles[HALF_ROWS])(const half_tile *) = {
-        half_tile_1, half_tile_2, half_tile_3, half_tile_4,  half_tile_5,  half_tile_6,
-        half_tile_7, half_tile_8, half_tile_9, half_tile_10, half_tile_11, half_tile_12,
-    };
+    static void (*const tiles[HALF_ROWS])(const half_tile *) = {HALF_TILE_ROWS(HALF_TILE_NAME)};
     tiles[rows - 1](t);
 }
 

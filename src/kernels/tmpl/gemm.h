@@ -24,75 +24,51 @@ typedef struct tile {
 /* AHEAD: floats prefetched in 4 steps of k. 4 to 8 tiles then bring the whole next panel. */
 enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2 };
 
-/* The steps of a tile: accumulators c00, c01 ..., rows of A a0, a1 ..., vectors of B b0, b1 ... */
-#define TILE_ROW(i)                        \
-    const float *a##i = t->a + i * t->lda; \
-    VECTORS(TILE_ZERO, i)
-#define TILE_ZERO(i, j) vf c##i##j = v_set(0);
-#define TILE_LOAD(i, j) const vf b##j = v_load(b + j * VL);
-#define TILE_MULTIPLY_ROW(i)          \
-    {                                 \
-        const vf x = v_set(a##i[kk]); \
-        VECTORS(TILE_MULTIPLY, i)     \
+/* One step of k: a row of the panel times a value of each row of A. */
+INLINE void tile_step(vf c[MR][NV], const float *const a[MR], size_t kk, const float *b, size_t rows, size_t across) {
+    vf v[NV];
+    EACH(j, NV, across) v[j] = v_load(b + j * VL);
+    EACH(i, MR, rows) {
+        const vf x = v_set(a[i][kk]);
+        EACH(j, NV, across) {
+            c[i][j] = v_fma(x, v[j], c[i][j]);
+            V_KEEP(c[i][j]);
+        }
     }
-#define TILE_MULTIPLY(i, j)            \
-    c##i##j = v_fma(x, b##j, c##i##j); \
-    V_KEEP(c##i##j);
-#define TILE_STEP                    \
-    {                                \
-        VECTORS(TILE_LOAD, 0)        \
-        TILE_ROWS(TILE_MULTIPLY_ROW) \
-        kk++, b += NR;               \
+}
+
+/* The micro-kernel for `rows` rows by `across` vectors. */
+INLINE void multiply_tile(const tile *t, size_t rows, size_t across) {
+    const float *b = t->b, *ahead = t->ahead, *a[MR];
+    const size_t k = t->k, step = t->step;
+    vf c[MR][NV];
+    EACH(i, MR, rows) {
+        a[i] = t->a + i * t->lda;
+        EACH(j, NV, across) c[i][j] = v_set(0);
     }
-#define TILE_SCALE_ROW(i) VECTORS(TILE_SCALE, i)
-#define TILE_SCALE(i, j) c##i##j *= v_set(t->scale[i]);
-#define TILE_BIAS_ROW(i) VECTORS(TILE_BIAS, i)
-#define TILE_BIAS(i, j) c##i##j += v_load(t->bias + j * VL);
-#define TILE_RESIDUAL_ROW(i) VECTORS(TILE_RESIDUAL, i)
-#define TILE_RESIDUAL(i, j) c##i##j += v_load(t->residual + i * t->ldr + j * VL);
-#define TILE_STORE_ROW(i) VECTORS(TILE_STORE, i)
-#define TILE_STORE(i, j) v_store(t->c + i * t->ldc + j * VL, c##i##j);
+    size_t kk = 0;
+    for (; kk + 4 <= k; kk += 4) {
+        EACH(i, 4, 4) tile_step(c, a, kk + i, b + i * NR, rows, across);
+        b += 4 * NR;
+        for (size_t line = 0; line < AHEAD; line += LINE) __builtin_prefetch(ahead + line, 0, 2);
+        ahead += step;
+    }
+    for (; kk < k; kk++, b += NR) tile_step(c, a, kk, b, rows, across);
+    if (t->scale) EACH(i, MR, rows) EACH(j, NV, across) c[i][j] *= v_set(t->scale[i]);
+    if (t->bias) EACH(i, MR, rows) EACH(j, NV, across) c[i][j] += v_load(t->bias + j * VL);
+    if (t->residual) EACH(i, MR, rows) EACH(j, NV, across) c[i][j] += v_load(t->residual + i * t->ldr + j * VL);
+    EACH(i, MR, rows) EACH(j, NV, across) v_store(t->c + i * t->ldc + j * VL, c[i][j]);
+}
 
-/* tile_1x4 ... tile_6x4, and as many of fewer vectors */
-#define TILE_NAME(rows, across) JOIN(JOIN(tile_, rows), JOIN(x, across))
-#if MR == 6
-#define TILES(across) \
-    { TILES_4(across), TILE_NAME(5, across), TILE_NAME(6, across) }
-#else
-#define TILES(across) \
-    { TILES_4(across) }
-#endif
-#define TILES_4(across) TILE_NAME(1, across), TILE_NAME(2, across), TILE_NAME(3, across), TILE_NAME(4, across)
-
-#define ACROSS 1
-#undef VECTORS
-#define VECTORS VECTORS_1
-#include "kernels/tmpl/tiles.h"
-#define ACROSS 2
-#undef VECTORS
-#define VECTORS VECTORS_2
-#include "kernels/tmpl/tiles.h"
-#if NV == 4
-#define ACROSS 3
-#undef VECTORS
-#define VECTORS VECTORS_3
-#include "kernels/tmpl/tiles.h"
-#define ACROSS 4
-#undef VECTORS
-#define VECTORS VECTORS_4
-#include "kernels/tmpl/tiles.h"
-#endif
+/* tile_1x1 ... tile_6x4: multiply_tile for each number of rows and vectors. */
+#define TILE(rows, across) \
+    static void tile_##rows##x##across(const tile *t) { multiply_tile(t, rows, across); }
+#define TILE_NAME(rows, across) tile_##rows##x##across,
+TILE_SIZES(TILE)
 
 static void run_tile(const tile *t, size_t rows, size_t vectors) {
-    static void (*const tiles[NV][MR])(const tile *) = {
-        TILES(1),
-        TILES(2),
-#if NV == 4
-        TILES(3),
-        TILES(4),
-#endif
-    };
-    tiles[vectors - 1][rows - 1](t);
+    static void (*const tiles[NV * MR])(const tile *) = {TILE_SIZES(TILE_NAME)};
+    tiles[(vectors - 1) * MR + rows - 1](t);
 }
 
 /* A tile that cannot go straight to C: an activation follows, or the last vector is not full. */

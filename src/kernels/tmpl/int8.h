@@ -1,4 +1,4 @@
-/* int8.h - products in int8: the micro-kernels of gemm.h with sums of small integers in place of
+/* int8.h - products in int8: the micro-kernel of gemm.h with sums of small integers in place of
  * multiply-adds. Besides what int8_rows.h asks for, the including file defines
  *   v_dot(sum, a, b)   sum + the products of a group, lane by lane; a holds the same group in every lane */
 
@@ -29,58 +29,47 @@ INLINE vi dot_word(const char *p) {
 
 INLINE vi dot_load(const char *p) { return (vi)v_load((const float *)(const void *)p); }
 
-#define DOT_ROW(i)                         \
-    const char *a##i = t->a + i * t->size; \
-    VECTORS(DOT_ZERO, i)
-#define DOT_ZERO(i, j) vi c##i##j = (vi)v_set(0);
-#define DOT_LOAD(i, j) const vi b##j = dot_load(b + j * VL * sizeof(int));
-#define DOT_MULTIPLY_ROW(i)                            \
-    {                                                  \
-        const vi x = dot_word(a##i + g * sizeof(int)); \
-        VECTORS(DOT_MULTIPLY, i)                       \
+INLINE void multiply_dot_tile(const dot_tile *t, size_t rows) {
+    const char *b = cvt_int8_values(t->panel, NR), *ahead = t->ahead, *a[MR];
+    const float *factors = (const float *)(const void *)t->panel, *sums = factors + NR;
+    const size_t groups = t->groups, step = t->step;
+    vi c[MR][NV];
+    EACH(i, MR, rows) {
+        a[i] = t->a + i * t->size;
+        EACH(j, NV, NV) c[i][j] = (vi)v_set(0);
     }
-#define DOT_MULTIPLY(i, j)             \
-    c##i##j = v_dot(c##i##j, x, b##j); \
-    V_KEEP(c##i##j);
-#define DOT_FINISH_ROW(i)                                                                    \
-    {                                                                                        \
-        const cvt_int8_row *row = (const cvt_int8_row *)(const void *)(a##i + t->size - 64); \
-        const vf scale = v_set(row->scale), shift = v_set(row->shift);                       \
-        VECTORS(DOT_FINISH, i)                                                               \
+    for (size_t g = 0; g < groups; g++, b += DOT_LINE * sizeof(dot_t)) {
+        vi v[NV];
+        EACH(j, NV, NV) v[j] = dot_load(b + j * VL * sizeof(int));
+        EACH(i, MR, rows) {
+            const vi x = dot_word(a[i] + g * sizeof(int));
+            EACH(j, NV, NV) {
+                c[i][j] = v_dot(c[i][j], x, v[j]);
+                V_KEEP(c[i][j]);
+            }
+        }
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += step;
     }
-#define DOT_FINISH(i, j)                                                                          \
-    {                                                                                             \
-        vf y = v_fma(__builtin_convertvector(c##i##j, vf), scale, shift * v_load(sums + j * VL)); \
-        y = v_fma(y, v_load(factors + j * VL), v_load(t->bias + j * VL));                         \
-        v_store(t->c + i * t->ldc + j * VL, y);                                                   \
+    EACH(i, MR, rows) {
+        const cvt_int8_row *row = (const cvt_int8_row *)(const void *)(a[i] + t->size - 64);
+        const vf scale = v_set(row->scale), shift = v_set(row->shift);
+        EACH(j, NV, NV) {
+            vf y = v_fma(__builtin_convertvector(c[i][j], vf), scale, shift * v_load(sums + j * VL));
+            y = v_fma(y, v_load(factors + j * VL), v_load(t->bias + j * VL));
+            v_store(t->c + i * t->ldc + j * VL, y);
+        }
     }
+}
 
-#define ROWS 1
-#include "kernels/tmpl/int8_tile.h"
-#define ROWS 2
-#include "kernels/tmpl/int8_tile.h"
-#define ROWS 3
-#include "kernels/tmpl/int8_tile.h"
-#define ROWS 4
-#include "kernels/tmpl/int8_tile.h"
-#if MR == 6
-#define ROWS 5
-#include "kernels/tmpl/int8_tile.h"
-#define ROWS 6
-#include "kernels/tmpl/int8_tile.h"
-#endif
+/* dot_tile_1 ... dot_tile_6 */
+#define DOT_TILE(rows) \
+    static void dot_tile_##rows(const dot_tile *t) { multiply_dot_tile(t, rows); }
+#define DOT_TILE_NAME(rows) dot_tile_##rows,
+TILE_ROWS(DOT_TILE)
 
 static void run_dot_tile(const dot_tile *t, size_t rows) {
-    static void (*const tiles[])(const dot_tile *) = {
-        dot_tile_1,
-        dot_tile_2,
-        dot_tile_3,
-        dot_tile_4,
-#if MR == 6
-        dot_tile_5,
-        dot_tile_6,
-#endif
-    };
+    static void (*const tiles[MR])(const dot_tile *) = {TILE_ROWS(DOT_TILE_NAME)};
     tiles[rows - 1](t);
 }
 

@@ -1,31 +1,29 @@
 /* product.h - what the micro-kernels of all precisions share: how they are written, and how a tile ends. */
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-
-/* X(row) for each row of a tile; X(row, vector) for each vector of a row. Compilers keep single variables in registers,
- * arrays not always. */
-#define ROWS_1(X) X(0)
-#define ROWS_2(X) ROWS_1(X) X(1)
-#define ROWS_3(X) ROWS_2(X) X(2)
-#define ROWS_4(X) ROWS_3(X) X(3)
-#define ROWS_5(X) ROWS_4(X) X(4)
-#define ROWS_6(X) ROWS_5(X) X(5)
-#define ROWS_7(X) ROWS_6(X) X(6)
-#define ROWS_8(X) ROWS_7(X) X(7)
-#define ROWS_9(X) ROWS_8(X) X(8)
-#define ROWS_10(X) ROWS_9(X) X(9)
-#define ROWS_11(X) ROWS_10(X) X(10)
-#define ROWS_12(X) ROWS_11(X) X(11)
-#define TILE_ROWS JOIN(ROWS_, ROWS)
-#define VECTORS_1(X, i) X(i, 0)
-#define VECTORS_2(X, i) VECTORS_1(X, i) X(i, 1)
-#define VECTORS_3(X, i) VECTORS_2(X, i) X(i, 2)
-#define VECTORS_4(X, i) VECTORS_3(X, i) X(i, 3)
-#if NV == 2
-#define VECTORS VECTORS_2
+/* The accumulators of a tile are an array c[rows][vectors] that must never lie in memory. They stay in registers where
+ * every index is a constant after inlining: so the micro-kernels are INLINE, their sizes are constants at every call,
+ * and all loops over rows and vectors are EACH. Of the largest number `max` it does the first n. Without the pragma
+ * nothing fails, but a tile runs at half its speed; tests/test_tiles.sh looks for accumulators in memory. clang does
+ * not know gcc's pragma, and both want a number of rounds that is known where the loop stands, hence `max`. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define VECTORS VECTORS_4
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#define EACH(i, max, n) UNROLL for (size_t i = 0; i < (max); i++) if (i < (n))
+
+/* X(rows) for each number of rows of a tile, X(rows, vectors) for each size. */
+#if MR == 6
+#define TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define TILE_ROWS_BY(X, n) X(1, n) X(2, n) X(3, n) X(4, n) X(5, n) X(6, n)
+#else
+#define TILE_ROWS(X) X(1) X(2) X(3) X(4)
+#define TILE_ROWS_BY(X, n) X(1, n) X(2, n) X(3, n) X(4, n)
+#endif
+#if NV == 4
+#define TILE_SIZES(X) TILE_ROWS_BY(X, 1) TILE_ROWS_BY(X, 2) TILE_ROWS_BY(X, 3) TILE_ROWS_BY(X, 4)
+#else
+#define TILE_SIZES(X) TILE_ROWS_BY(X, 1) TILE_ROWS_BY(X, 2)
 #endif
 
 /* Activation, residual, and the way to C of a tile that lies aside, in rows of `vectors`, with room for NR more floats.
