@@ -150,9 +150,16 @@ static void json_facts(cvt_str *to, const cvt_model *model) {
     json_member(to, "precision", cvt_model_precision(model));
 }
 
+typedef struct json_models {
+    cvt_str *to;
+    bool any;
+} json_models;
+
 static void json_model(void *context, const found *f) {
-    cvt_str *to = context;
-    cvt_str_print(to, "%s\n{\"name\":", to->data[to->size - 1] == '}' ? "," : "");
+    json_models *models = context;
+    cvt_str *to = models->to;
+    cvt_str_print(to, "%s\n{\"name\":", models->any ? "," : "");
+    models->any = true;
     cvt_json_out_string(to, f->name);
     cvt_str_print(to, ",");
     cvt_json_out_path(to, f->path);
@@ -164,11 +171,12 @@ static void json_model(void *context, const found *f) {
 }
 
 static void write_json(const cvt_cli *cli, cvt_str *to) {
-    listing models = {cli, json_model, to};
+    json_models models = {.to = to};
+    listing list = {cli, json_model, &models};
     cvt_str_print(to, "{\"families\":[");
     json_families(to);
     cvt_str_print(to, "],\n\"models\":[");
-    cvt_models_list(cli, each_model, &models);
+    cvt_models_list(cli, each_model, &list);
     cvt_str_print(to, "]}\n");
 }
 
