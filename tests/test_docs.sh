@@ -71,3 +71,5 @@ broken_links() {
 for page in "$root"/README.md "$root"/docs/*.md; do
     equal "links of $(basename "$page")" "$(broken_links "$page")" ""
 done
+
+[ "$failures" -eq 0 ]

@@ -80,7 +80,7 @@ shares='setlocale|sigaction|sigprocmask|atexit|at_quick_exit|setenv|putenv|unset
 linked='write|v?warnx?|v?errx?|signal' # in the text these may be functions and fields of our own
 unchecked='v?sprintf|gets|strtok|strcpy|strcat|alloca'
 streams='stdout|stderr|stdin'
-asserts='src/image/resample.c __assert_fail|src/base/dtype.c __assert_fail'
+asserts='src/(image|kernels)/resample.c __assert_fail|src/base/dtype.c __assert_fail'
 report "the library's objects never print, exit or change what is the process's" \
     "$(grep -v '^src/cli/' "$work/needed" | sed -E 's/ __(v?[a-z]*printf)_chk$/ \1/' |
         grep -E " ($prints|$exits|$shares|$linked|$unchecked|$streams)\$" | grep -vxE "src/base/file.c stdout|$asserts")"
@@ -107,6 +107,11 @@ report "files stay under 600 lines" "$(find src tests \( -name '*.[ch]' -o -name
 report "lines have at most 120 columns" \
     "$(find Makefile src tests \( -name '*.[ch]' -o -name Makefile \) -exec awk 'length > 120 {print FILENAME ":" FNR}' {} +)"
 report "every file says what it owns" "$(find src -name '*.[ch]' -exec awk 'FNR == 1 && !/^\/\*/ {print FILENAME}' {} +)"
+# shellcheck disable=SC2016 # text of scripts
+report "every shell test uses case.sh and ends with its status" "$(for test in tests/test_*.sh; do
+    grep -qxF '. "$tests/case.sh"' "$test" || echo "$test does not read case.sh;"
+    case $(tail -n 1 "$test") in '[ "$failures" -eq 0 ]' | 'exit $((failures > 0))') ;; *) echo "$test goes on;" ;; esac
+done)"
 report "nothing is left for later or switched off" "$(grep -nE '#if 0|\b(TODO|FIXME|XXX|HACK)\b' -r src tests/*.[ch] tests/*.py tests/families)"
 if git ls-files --error-unmatch Makefile >/dev/null 2>&1; then
     top='src|man|configs|models|tests|bench|docs|training|examples|Makefile|LICENSE|[A-Z]*\.md|\..*'
