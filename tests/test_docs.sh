@@ -81,3 +81,5 @@ broken_links() {
 for page in "$root"/*.md "$root"/docs/*.md "$root"/tests/*.md "$root"/bench/*.md; do
     equal "links of ${page#"$root"/}" "$(broken_links "$page")" ""
 done
+
+[ "$failures" -eq 0 ]

@@ -107,6 +107,11 @@ report "files stay under 600 lines" "$(find src tests \( -name '*.[ch]' -o -name
 report "lines have at most 120 columns" \
     "$(find Makefile src tests \( -name '*.[ch]' -o -name Makefile \) -exec awk 'length > 120 {print FILENAME ":" FNR}' {} +)"
 report "every file says what it owns" "$(find src -name '*.[ch]' -exec awk 'FNR == 1 && !/^\/\*/ {print FILENAME}' {} +)"
+# shellcheck disable=SC2016 # text of scripts
+report "every shell test uses case.sh and ends with its status" "$(for test in tests/test_*.sh; do
+    grep -qxF '. "$tests/case.sh"' "$test" || echo "$test does not read case.sh;"
+    case $(tail -n 1 "$test") in '[ "$failures" -eq 0 ]' | 'exit $((failures > 0))') ;; *) echo "$test goes on;" ;; esac
+done)"
 report "nothing is left for later or switched off" "$(grep -nE '#if 0|\b(TODO|FIXME|XXX|HACK)\b' -r src tests/*.[ch] tests/*.py tests/families)"
 if git ls-files --error-unmatch Makefile >/dev/null 2>&1; then
     top='src|man|configs|models|tests|bench|docs|training|examples|Makefile|LICENSE|[A-Z]*\.md|\..*'

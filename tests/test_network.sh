@@ -13,10 +13,12 @@ diff=$(realpath "${CVT_BIN:-$tests/../build}/test_npydiff")
 sed -n '/^A network of several/,/^\.Ed/p' "$tests/../man/cvt-config.5" | sed -n '/^{/,/^}/p' >"$work/example.json"
 cat=$tests/data/cli/cat.jpg
 
+classified() { # MODEL [OPTION]...: it answers with a class
+    "$program" classify -m "$@" -k 1 -f jsonl "$cat" >"$work/out" && grep -q '"ok":true,"top":\[{' "$work/out"
+}
 used() { # as any model
     "$program" init -c "$work/example.json" --seed 3 -o "$work/example.safetensors" &&
-        "$program" check -m "$work/example.safetensors" &&
-        "$program" classify -m "$work/example.safetensors" -k 3 -f jsonl "$cat" | grep -q '"ok":true'
+        "$program" check -m "$work/example.safetensors" && classified "$work/example.safetensors"
 }
 check "the manual's network classifies" used
 
@@ -57,16 +59,16 @@ mixed() {
     "$program" init -c "$tests/../configs/cvt-convit.json" --seed 1 -o "$model" || return 1
     "$program" check -m "$model" >/dev/null || return 1
     for size in 224 128x96; do # blocks of both families at any size
-        "$program" classify -m "$model" --size "$size" -k 1 "$cat" >/dev/null || return 1
+        classified "$model" --size "$size" || return 1
     done
-    "$program" attend -m "$model" --layer local.block7.attn.position -o "$work/mixed.npy" "$cat"
+    "$program" attend -m "$model" --layer local.block7.attn.position -o "$work/mixed.npy" "$cat" && test -s "$work/mixed.npy"
 }
 check "CvT with gated attention in its last stage" mixed
 
 composed() { # stages of two families in one network
     sed -n '/^CvT stages with ConViT/,/^\.Ed/p' "$tests/../man/cvt-config.5" | sed -n '/^{/,/^}/p' >"$work/composed.json"
     "$program" init -c "$work/composed.json" --seed 4 -o "$work/composed.safetensors" &&
-        "$program" classify -m "$work/composed.safetensors" -k 1 -f jsonl "$cat" | grep -q '"ok":true'
+        classified "$work/composed.safetensors"
 }
 check "the manual's mixed network classifies" composed
 
@@ -85,9 +87,10 @@ END
 pyramid() {
     model=$work/pyramid.safetensors
     "$program" init -c "$work/pyramid.json" --seed 1 -o "$model" && "$program" check -m "$model" >/dev/null || return 1
-    for size in 224 160x96; do "$program" classify -m "$model" --size "$size" -k 1 "$cat" >/dev/null || return 1; done
+    for size in 224 160x96; do classified "$model" --size "$size" || return 1; done
     "$program" attend -m "$model" --layer d.block1.attn.map -o "$work/pyramid.npy" "$cat" &&
-        "$program" attend -m "$model" --layer a.block0.attn.map -o "$work/pyramid.png" "$cat"
+        "$program" attend -m "$model" --layer a.block0.attn.map -o "$work/pyramid.png" "$cat" &&
+        test -s "$work/pyramid.npy" && test -s "$work/pyramid.png"
 }
 check "a network of stages of PVT, Twins and PVT v2 with PEGs" pyramid
 
@@ -110,9 +113,9 @@ cat >"$work/branches.json" <<'END'
 END
 branches() {
     "$program" init -c "$work/branches.json" --seed 1 -o "$work/branches.safetensors" &&
-        "$program" classify -m "$work/branches.safetensors" "$cat" >/dev/null || return 1
+        classified "$work/branches.safetensors" || return 1
     for map in fused.fusion crossed.cross1; do
-        "$program" attend -m "$work/branches.safetensors" --layer $map.attn.map -o "$work/$map.npy" "$cat" || return 1
+        "$program" attend -m "$work/branches.safetensors" --layer $map.attn.map -o "$work/$map.npy" "$cat" && test -s "$work/$map.npy" || return 1
     done
 }
 check "class tokens of two branches attend to each other's patches" branches

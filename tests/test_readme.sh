@@ -129,3 +129,5 @@ small_picture() {
     [ "$(wc -c <"$root/docs/where.png")" -le 150000 ] || { echo "more than 150 kB" && return 1; }
 }
 check "the picture is a PNG of at most 150 kB" small_picture
+
+[ "$failures" -eq 0 ]
