@@ -189,7 +189,7 @@ static void test_non_finite(fixture *f) {
 static void test_native_names(const char *path) {
     cvt_model *m;
     cvt_error error = {0};
-    cvt_options options = {.no_weights = true};
+    cvt_options options = {.size = sizeof options, .no_weights = true};
     if (cvt_model_open(&m, path, &options, &error) != CVT_OK) {
         test_case(false, path, "%s", error.message);
         return;

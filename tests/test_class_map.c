@@ -18,7 +18,7 @@ static char *model_path(const char *name, const char *file) {
 /* Opens a case of tests/data so that runs give class maps, and the features of that tap if one is named. */
 static cvt_model *open_case(const char *name, const char *tap) {
     char *path = model_path(name, "");
-    cvt_options options = {.weights_later = true, .taps = &tap, .n_taps = tap != NULL};
+    cvt_options options = {.size = sizeof options, .weights_later = true, .taps = &tap, .n_taps = tap != NULL};
     cvt_model *model = NULL;
     cvt_error error = {0};
     bool opened = cvt_model_open(&model, path, &options, &error) == CVT_OK;
@@ -148,7 +148,7 @@ static void test_cells(void) {
 /* A class token, the mean over tokens one of which is the class token, a norm behind the mean, two heads. */
 static void test_none(const char *name) {
     char *path = model_path(name, "");
-    cvt_options options = {.weights_later = true};
+    cvt_options options = {.size = sizeof options, .weights_later = true};
     cvt_model *model = NULL;
     cvt_error error = {0};
     if (cvt_model_open(&model, path, &options, &error) != CVT_OK) abort();
