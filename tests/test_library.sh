@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2086  # $cc may be words: "ccache gcc"
 # test_library.sh: the installed face of libcvt. The shared library exports just what cvt.h declares, libcvt(3) names all
 # of it, the header stands alone in C and C++, the example of libcvt(3) and examples/classify.c build against an
 # installation and run, the program is built with its protections on. What functions do: test_api.c, test_open.c.
@@ -48,7 +49,7 @@ same "and it exports as much" "$work/exported" "$work/installed"
 
 echo '#include <cvt.h>
 int main(void) { return cvt_status_code(CVT_OK) == 0; }' >"$work/alone.c"
-check "cvt.h stands alone" "$cc" -std=c17 -Wall -Wextra -Wpedantic -Werror -I"$usr/include" -c -o "$work/alone.o" \
+check "cvt.h stands alone" $cc -std=c17 -Wall -Wextra -Wpedantic -Werror -I"$usr/include" -c -o "$work/alone.o" \
     "$work/alone.c"
 cxx=${CXX:-g++}
 if command -v "$cxx" >/dev/null 2>&1; then
@@ -70,7 +71,7 @@ classifies() {
 loads() { ldd "$1" | grep -qF "$usr/lib/$soname"; }
 
 awk '/^\.EX/ {on = 1; next} /^\.EE/ {exit} on' man/libcvt.3 | sed 's/\\e/\\/g; s/\\-/-/g' >"$work/example.c"
-check "the example of libcvt(3) builds" "$cc" -std=c17 -Wall -Wextra -Werror -I"$usr/include" -o "$work/example" \
+check "the example of libcvt(3) builds" $cc -std=c17 -Wall -Wextra -Werror -I"$usr/include" -o "$work/example" \
     "$work/example.c" -L"$usr/lib" -lcvt -Wl,-rpath,"$usr/lib"
 check "the example of libcvt(3) runs" classifies "$work/example"
 check "on the installed library" loads "$work/example"
@@ -80,12 +81,12 @@ export PKG_CONFIG_PATH="$usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/root"
 export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
 check "cvt.pc is of this version" pkg-config --exact-version "$version" cvt
 # shellcheck disable=SC2046 # flags are words
-check "examples/classify.c builds by cvt.pc" "$cc" -std=c17 examples/classify.c -o "$work/classify" \
+check "examples/classify.c builds by cvt.pc" $cc -std=c17 examples/classify.c -o "$work/classify" \
     $(pkg-config --cflags --libs cvt) -Wl,-rpath,"$usr/lib"
 check "examples/classify.c runs" classifies "$work/classify"
 mkdir "$work/static" && cp "$usr/lib/libcvt.a" "$work/static"
 # shellcheck disable=SC2046
-check "examples/classify.c builds by cvt.pc with libcvt.a" "$cc" -std=c17 examples/classify.c \
+check "examples/classify.c builds by cvt.pc with libcvt.a" $cc -std=c17 examples/classify.c \
     -o "$work/classify-static" -I"$usr/include" "$work/static/libcvt.a" \
     $(PKG_CONFIG_SYSROOT_DIR='' pkg-config --static --libs cvt | sed 's/-L[^ ]*//g; s/-lcvt//')
 check "examples/classify.c runs with libcvt.a" classifies "$work/classify-static"
