@@ -62,18 +62,18 @@ cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const
                                  cvt_image_stop stop, cvt_error *error) {
     const cvt_pixels *pixels = NULL;
     TRY(begin(image, model, error));
-    return end(
-        image, pixels, stop,
-        cvt_preprocess_run(image->prepare, &model->preprocess, &image->options, bytes, size, stop, &pixels, error));
+    cvt_status status =
+        cvt_preprocess_run(image->prepare, &model->preprocess, &image->options, bytes, size, stop, &pixels, error);
+    return end(image, pixels, stop, status);
 }
 
 cvt_status cvt_image_read_pixels(cvt_image *image, const cvt_model *model, const uint8_t *rgb, int height, int width,
                                  size_t stride, cvt_image_stop stop, cvt_error *error) {
     const cvt_pixels *pixels = NULL;
     TRY(begin(image, model, error));
-    return end(image, pixels, stop,
-               cvt_preprocess_pixels(image->prepare, &model->preprocess, &image->options, rgb, height, width, stride,
-                                     stop, &pixels, error));
+    cvt_status status = cvt_preprocess_pixels(image->prepare, &model->preprocess, &image->options, rgb, height, width,
+                                              stride, stop, &pixels, error);
+    return end(image, pixels, stop, status);
 }
 
 cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
