@@ -6,12 +6,12 @@
 #   JOBS=2        compilations at a time
 #   TESTS="a b"   only tests whose name contains one of these words
 #   SUITES="..."  some of: release sanitized threads (these three unless said), lint (tests/lint.sh), clang (all is
-#                 built by clang, and the tests in C are run), repro (tests/check_repro.sh), arm (tests/check_arm.sh)
+#                 built by clang, and tests in C and two scripts are run), repro (tests/check_repro.sh), arm (tests/check_arm.sh)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 logs=build/check
-arm_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_cli"
+arm_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_attend test_cli"
 # the builds here have jobs of their own, not those of a make that runs this
 MAKEFLAGS=$(echo "${MAKEFLAGS:-}" | sed 's/ -j[0-9]*//; s/ --jobserver-[^ ]*//g')
 export MAKEFLAGS
@@ -59,16 +59,24 @@ suite() {
     done
 }
 
+# scripts BUILD DIRECTORY PROGRAM NAME...: some of the scripts, on a slow or a second build: with the cases of sanitized
+scripts() {
+    build=$1 folder=$PWD/$2 program=$PWD/$3
+    shift 3
+    for name; do
+        run "$build" "$name" env CVT="$program" CVT_BUILD=sanitized CVT_BIN="$folder" \
+            CVT_TEST_MODEL="$PWD/tests/data/cvt/tiny" sh "tests/$name.sh"
+    done
+}
+
 # emulated DIRECTORY: what check_arm.sh has left there. Emulation is as slow as sanitizers are: scripts run those cases.
 emulated() {
     for test in "$1"/test_*; do
         if [ -x "$test" ]; then run arm "$(basename "$test")" "$test"; fi
     done
     [ -x "$1/cvt" ] || return 0
-    for name in $arm_scripts; do
-        run arm "$name" env CVT="$PWD/$1/cvt" CVT_BUILD=sanitized CVT_BIN="$PWD/$1" \
-            CVT_TEST_MODEL="$PWD/tests/data/cvt/tiny" sh "tests/$name.sh"
-    done
+    # shellcheck disable=SC2086
+    scripts arm "$1" "$1/cvt" $arm_scripts
 }
 
 # where [VARIABLE=VALUE]...: the folder of that build, and its program
@@ -102,6 +110,7 @@ for suite in ${SUITES:-release sanitized threads}; do
             echo "skip clang: no $1 here"
         elif build all tests CC="$1"; then
             units clang $(where CC="$1")
+            scripts clang $(where CC="$1") test_cli test_attend
         fi
         ;;
     lint) run sources lint sh tests/lint.sh ;;
