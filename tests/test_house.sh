@@ -80,7 +80,7 @@ shares='setlocale|sigaction|sigprocmask|atexit|at_quick_exit|setenv|putenv|unset
 linked='write|v?warnx?|v?errx?|signal' # in the text these may be functions and fields of our own
 unchecked='v?sprintf|gets|strtok|strcpy|strcat|alloca'
 streams='stdout|stderr|stdin'
-asserts='src/kernels/resample.c __assert_fail|src/base/dtype.c __assert_fail'
+asserts='src/(image|kernels)/resample.c __assert_fail|src/base/dtype.c __assert_fail'
 report "the library's objects never print, exit or change what is the process's" \
     "$(grep -v '^src/cli/' "$work/needed" | sed -E 's/ __(v?[a-z]*printf)_chk$/ \1/' |
         grep -E " ($prints|$exits|$shares|$linked|$unchecked|$streams)\$" | grep -vxE "src/base/file.c stdout|$asserts")"
