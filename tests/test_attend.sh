@@ -135,7 +135,7 @@ for option in '--layer 0' '--head 0' --rollout; do
 done
 model=$tests/data/pvt_v2/timm
 attend good/9.png -o a.npy
-equal 'attention comes first where there is some' "$status $(lines err)" '0 0'
+equal 'attention comes first where there is some' "$status $(lines err) $(ls a.npy)" '0 0 a.npy'
 cp a.npy attention.npy
 attend good/9.png -o a.npy --class 1
 equal '--class of a model with attention' "$status $(cat err)" '0 cvt: good/9.png: class activation map for class 1'

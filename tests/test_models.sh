@@ -369,7 +369,7 @@ check "a mean of other channels than the model's is refused" processed '"image_m
 satellite() { # a model of 5 channels reads no pictures, and its list has 5 entries
     echo '{"architecture": "vit_tiny_patch16_224", "num_classes": 3, "model_args": {"in_chans": 5, "depth": 1},
         "pretrained_cfg": {"input_size": [5, 224, 224], "mean": [1, 2, 3, 4, 5], "std": [1, 1, 1, 1, 1]}}' >"$work/five.json"
-    "$program" summary -c "$work/five.json" >/dev/null
+    "$program" summary -c "$work/five.json" >"$work/out" && grep -q 'input 5 x 224 x 224' "$work/out"
 }
 check "a mean an entry a channel" satellite
 

@@ -128,11 +128,14 @@ check "pictures in f16 have the same bytes however they are run" pictures f16
 foreign='int8 weights go under native names, not those of "hf"'
 check "int8 weights under foreign names" refuses 2 "$foreign" \
     "$program" convert "$data/cvt/tiny" --dtype int8 --names hf -o no.safetensors
+rm -f int8.safetensors
 check "int8 weights under native names" "$program" convert "$data/cvt/tiny" --dtype int8 -o int8.safetensors
+check "int8 weights are there" test -s int8.safetensors
 check "int8 weights under foreign names, kept" refuses 2 "$foreign" \
     "$program" convert int8.safetensors --names hf -o no.safetensors
 check "int8 weights go back to foreign names in another type" "$program" convert int8.safetensors --dtype f32 --names hf \
     -o hf.safetensors
+check "and are there" grep -aq '"cvt\.encoder\.' hf.safetensors
 check "a precision that there is not" refuses 2 "int4" \
     "$program" run -m int8.safetensors --precision int4 -i "$data/cvt/tiny/x.npy" -o no
 

@@ -4,10 +4,14 @@
 # speed: so this disassembles the tiles that were built, and looks for vector registers that are stored on the stack.
 #   OBJDUMP=objdump   a program that knows the objects' machine
 set -u
-cd "$(dirname "$0")/.." || exit 1
+tests=$(cd "$(dirname "$0")" && pwd)
+cd "$tests/.." || exit 1
 case ${CVT_BUILD:-} in sanitized) echo "skip tiles: sanitized builds are not optimised"; exit 0 ;; esac
 objdump=${OBJDUMP:-objdump}
 command -v "$objdump" >/dev/null 2>&1 || { echo "skip tiles: no $objdump here"; exit 0; }
+
+# shellcheck source=tests/case.sh
+. "$tests/case.sh"
 
 # spills: a disassembly becomes the names of its tiles, and of those that store a vector on the stack once more, after a !
 spills() {
@@ -18,7 +22,7 @@ spills() {
 }
 
 found=$(printf '0 <tile_6x4>:\n 1: vmovaps %%zmm1,0x40(%%rsp)\n2 <dot_tile_1>:\n 3: str q8, [sp, #16]\n4 <tile_1x1>:\n' | spills | grep -c '^!')
-if [ "$found" = 2 ]; then echo "ok a vector stored on the stack is found"; else echo "not ok a vector stored on the stack is found: $found of 2"; fi
+equal "a vector stored on the stack is found" "$found" 2
 
 # Known, and as fast as what other shapes give: a product of 16-bit integers needs a register more with clang 14.
 known() {
@@ -36,6 +40,8 @@ for folder in "${CVT_BIN:-build}/src/kernels/x86" "${CVT_BIN:-build}/src/kernels
         spilled="$spilled$(echo "$names" | grep '^!' | grep -vE "${allowed:-^$}" | sort -u | sed "s#^!# ${object##*/}: #")"
     done
     case $folder in */x86) expected=84 ;; *) expected=48 ;; esac
-    if [ "$tiles" -ge "$expected" ]; then echo "ok $tiles tiles in ${folder##*/}"; else echo "not ok tiles in ${folder##*/}: $tiles, not $expected"; fi
-    if [ -z "$spilled" ]; then echo "ok accumulators stay in registers"; else echo "not ok accumulators stay in registers:$(echo "$spilled" | tr '\n' ' ')"; fi
+    check "the tiles in ${folder##*/} are found" test "$tiles" -ge "$expected"
+    equal "accumulators stay in registers" "$spilled" ''
 done
+
+[ "$failures" -eq 0 ]
