@@ -242,6 +242,7 @@ typedef struct cvt_arch_traits {
     const char *token_embedding;      /* how the picture becomes tokens: "non-overlapping" patches, ... */
     const char *attention_projection; /* what makes queries, keys and values: "linear", "convolution", ... */
     const char *hierarchical;         /* do the tokens become fewer from stage to stage? */
+    const char *reserved[4];
 } cvt_arch_traits;
 cvt_arch_traits cvt_arch_compare(int index);
 
@@ -254,6 +255,7 @@ void cvt_session_free(cvt_session *session);
 
 /* One forward pass of n images. inputs: one pointer for each input of the model; inputs[i] holds n tensors of
  * cvt_model_input(model, i), back to back. The results stay valid until the next run.
+ * CVT_USAGE where a pointer is NULL, or n is not from 1 to max_batch.
  * CVT_NON_FINITE where the output has a value that is not finite; the message then tells whether an input had one, or
  * the weights made it. (An input with such a value whose output is finite all the same is not noticed.) */
 cvt_status cvt_session_run(cvt_session *session, const float *const *inputs, int n, cvt_error *error);
@@ -331,7 +333,7 @@ cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const
 cvt_status cvt_image_read_pixels(cvt_image *image, const cvt_model *model, const uint8_t *rgb, int height, int width,
                                  size_t stride, cvt_image_stop stop, cvt_error *error);
 /* What the model is fed, cvt_model_input(model, 0) of the model that the picture was read for. NULL if the last read
- * failed or was stopped before. Valid until the next read. */
+ * failed or was stopped before, or where there is no memory for it. Valid until the next read. */
 const float *cvt_image_tensor(const cvt_image *image);
 /* The pixels after the step at which the last read was stopped; after a whole read those that the tensor was made of.
  * [height, width, 3], red, green, blue. NULL, and sizes of 0, if the last read failed. Valid until the next read. */

@@ -430,6 +430,10 @@ static void test_non_finite(void) {
     cvt_status status = cvt_session_run(session, inputs, 1, &error);
     test_case(status == CVT_OK, "what is behind the images of a run is not looked at", "%s", error.message);
     b[3] = NAN;
+    const float *missing[] = {a, NULL};
+    status = cvt_session_run(other, missing, 1, &error);
+    test_case(status == CVT_USAGE && strstr(error.message, "input 1"), "an input that is NULL is named", "%s",
+              error.message);
     status = cvt_session_run(other, both, 1, &error);
     test_case(status == CVT_NON_FINITE && strstr(error.message, "input 1"), "of two inputs the right one is named",
               "%s", error.message);

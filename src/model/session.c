@@ -80,6 +80,8 @@ static cvt_status fail_non_finite(const cvt_session *s, const float *const *inpu
 static cvt_status run(cvt_session *s, const float *const *inputs, bool interleaved, int n, cvt_error *error) {
     if (n < 1 || n > s->max_batch)
         return cvt_fail(error, CVT_USAGE, "%d images in a session made for %d", n, s->max_batch);
+    for (int i = 0; i < s->model->graph->n_inputs; i++)
+        if (!inputs[i]) return cvt_fail(error, CVT_USAGE, "input %d is not there: its pointer is NULL", i);
     cvt_value v = s->model->graph->output;
     s->n = n;
     if (interleaved)
