@@ -9,16 +9,23 @@ case ${CVT_BUILD:-} in sanitized) echo "skip tiles: sanitized builds are not opt
 objdump=${OBJDUMP:-objdump}
 command -v "$objdump" >/dev/null 2>&1 || { echo "skip tiles: no $objdump here"; exit 0; }
 
-# spills: a disassembly becomes the names of its tiles, and of those that store a vector on the stack once more, after a !
+# ok WHETHER NAME WHY
+ok() { if [ "$1" = true ]; then echo "ok $2"; else echo "not ok $2: $3"; fi; }
+
+# spills: of a disassembly, the names of its tiles; those that store a vector on the stack once more, after a !
 spills() {
-    awk '/^[0-9a-f]+ <.*>:$/ { name = substr($2, 2, length($2) - 3); tile = name ~ /^(half_|dot_)?tile_[0-9]/; if (tile) print name; next }
+    awk '/^[0-9a-f]+ <.*>:$/ { name = substr($2, 2, length($2) - 3); tile = name ~ /^(half_|dot_)?tile_[0-9]/ }
+        /^[0-9a-f]+ <.*>:$/ && tile { print name }
         !tile { next }
         /%[xyz]mm[0-9]+,-?(0x)?[0-9a-f]*\(%r[sb]p/ { print "!" name }
         /[ \t]st[a-z0-9]*[ \t]+[{]?[qv][0-9].*\[(sp|x29)/ { print "!" name }'
 }
 
-found=$(printf '0 <tile_6x4>:\n 1: vmovaps %%zmm1,0x40(%%rsp)\n2 <dot_tile_1>:\n 3: str q8, [sp, #16]\n4 <tile_1x1>:\n' | spills | grep -c '^!')
-if [ "$found" = 2 ]; then echo "ok a vector stored on the stack is found"; else echo "not ok a vector stored on the stack is found: $found of 2"; fi
+two='0 <tile_6x4>:\n 1: vmovaps %%zmm1,0x40(%%rsp)\n2 <dot_tile_1>:\n 3: str q8, [sp, #16]\n4 <tile_1x1>:\n'
+# shellcheck disable=SC2059  # it is a format
+found=$(printf "$two" | spills | grep -c '^!')
+[ "$found" = 2 ] && good=true || good=false
+ok $good "a vector stored on the stack is found" "$found of 2"
 
 # Known, and as fast as what other shapes give: a product of 16-bit integers needs a register more with clang 14.
 known() {
@@ -36,6 +43,8 @@ for folder in "${CVT_BIN:-build}/src/kernels/x86" "${CVT_BIN:-build}/src/kernels
         spilled="$spilled$(echo "$names" | grep '^!' | grep -vE "${allowed:-^$}" | sort -u | sed "s#^!# ${object##*/}: #")"
     done
     case $folder in */x86) expected=84 ;; *) expected=48 ;; esac
-    if [ "$tiles" -ge "$expected" ]; then echo "ok $tiles tiles in ${folder##*/}"; else echo "not ok tiles in ${folder##*/}: $tiles, not $expected"; fi
-    if [ -z "$spilled" ]; then echo "ok accumulators stay in registers"; else echo "not ok accumulators stay in registers:$(echo "$spilled" | tr '\n' ' ')"; fi
+    [ "$tiles" -ge "$expected" ] && good=true || good=false
+    ok $good "$expected tiles in ${folder##*/}" "$tiles"
+    [ -z "$spilled" ] && good=true || good=false
+    ok $good "accumulators in ${folder##*/} stay in registers" "$(echo "$spilled" | tr '\n' ' ')"
 done
