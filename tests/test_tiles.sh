@@ -25,7 +25,7 @@ two='0 <tile_6x4>:\n 1: vmovaps %%zmm1,0x40(%%rsp)\n2 <dot_tile_1>:\n 3: str q8,
 # shellcheck disable=SC2059  # it is a format
 found=$(printf "$two" | spills | grep -c '^!')
 [ "$found" = 2 ] && good=true || good=false
-ok $good "a vector stored on the stack is found" "$found of 2"
+ok "$good" "a vector stored on the stack is found" "$found of 2"
 
 # Known, and as fast as what other shapes give: a product of 16-bit integers needs a register more with clang 14.
 known() {
@@ -40,11 +40,12 @@ for folder in "${CVT_BIN:-build}/src/kernels/x86" "${CVT_BIN:-build}/src/kernels
         names=$("$objdump" -d --no-show-raw-insn "$object" | spills)
         tiles=$((tiles + $(echo "$names" | grep -c '^[a-z]')))
         allowed=$(known "$object")
-        spilled="$spilled$(echo "$names" | grep '^!' | grep -vE "${allowed:-^$}" | sort -u | sed "s#^!# ${object##*/}: #")"
+        bad=$(echo "$names" | grep '^!' | grep -vE "${allowed:-^$}" | sort -u | sed "s#^!# ${object##*/}: #")
+        spilled=$spilled$bad
     done
     case $folder in */x86) expected=84 ;; *) expected=48 ;; esac
     [ "$tiles" -ge "$expected" ] && good=true || good=false
-    ok $good "$expected tiles in ${folder##*/}" "$tiles"
+    ok "$good" "$expected tiles in ${folder##*/}" "$tiles"
     [ -z "$spilled" ] && good=true || good=false
-    ok $good "accumulators in ${folder##*/} stay in registers" "$(echo "$spilled" | tr '\n' ' ')"
+    ok "$good" "accumulators in ${folder##*/} stay in registers" "$(echo "$spilled" | tr '\n' ' ')"
 done
