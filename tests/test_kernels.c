@@ -35,7 +35,7 @@ static float widened(const unsigned char *w, cvt_dtype dtype, size_t i) {
     return dtype == CVT_F16 ? cvt_f16_to_f32(half) : cvt_bf16_to_f32(half);
 }
 
-static void check_pack_nk(const cvt_kernels *kernels, report *r, size_t k, size_t columns, cvt_dtype dtype,
+static void check_pack_b(const cvt_kernels *kernels, report *r, size_t k, size_t columns, cvt_dtype dtype,
                           const float *scale) {
     const size_t nr = (size_t)kernels->nr, size = dtype == CVT_F32 ? 4 : 2, ldw = k + random_below(5);
     const size_t bytes = columns ? ((columns - 1) * ldw + k) * size : 0, shift = 1 + random_below(3);
@@ -63,7 +63,7 @@ static void test_packing(const cvt_kernels *kernels, report *r) {
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         for (size_t columns = 1; columns <= nr; columns += columns < 20 || columns + 8 > nr ? 1 : 7) {
             for (cvt_dtype dtype = CVT_F32; dtype <= CVT_BF16; dtype++)
-                check_pack_nk(kernels, r, lengths[i], columns, dtype, columns % 2 ? scale.at : NULL);
+                check_pack_b(kernels, r, lengths[i], columns, dtype, columns % 2 ? scale.at : NULL);
             matrix b = matrix_new(lengths[i], columns), panel = matrix_with_gap(lengths[i], nr, 0);
             kernels->pack_kn(panel.at, b.at, b.ld, (int)lengths[i], (int)columns);
             for (size_t kk = 0; kk < lengths[i]; kk++)

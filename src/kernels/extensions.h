@@ -1,5 +1,6 @@
-/* extensions.h - products by instructions that not every CPU of a level has: tables of their own in files of x86/ and
- * arm/, taken into the finer levels of isa.def by the file of the level that has everything else. */
+/* extensions.h - kernels by instructions that only some CPUs of a level have. Each has a file of its own in x86/ or
+ * arm/; the file of the level, which has all other kernels, puts them into the tables of the finer levels of isa.def.
+ */
 #ifndef CVT_KERNELS_EXTENSIONS_H
 #define CVT_KERNELS_EXTENSIONS_H
 
@@ -8,12 +9,11 @@
 extern const cvt_product_kernels cvt_product_f16_avx512fp16, cvt_product_f16_neonfp16;
 extern const cvt_product_kernels cvt_product_int8_avx2vnni, cvt_product_int8_avx512vnni, cvt_product_int8_avx512amx,
     cvt_product_int8_neondot;
-/* How the products by AMX have their panels, too. */
+/* The products by AMX read the panels of those by VNNI. */
 void cvt_int8_pack_avx512vnni(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
                               const float *scale);
 
-/* The passes of a resize by AVX2, which the tables of AVX-512 have as well; the vertical one alone; and those by VNNI.
- */
+/* The passes of a resize by AVX2, for the tables of AVX-512 too; by VNNI the horizontal one only. */
 extern const cvt_resample_kernels cvt_resample_avx2, cvt_resample_avx512vnni;
 void cvt_resample_vertical_avx2(const cvt_resample_axis *a, uint8_t *to, size_t to_ld, const uint8_t *from,
                                 size_t from_ld, size_t n);

@@ -7,32 +7,32 @@
 
 enum { PIECE = 256 };
 
-/* n weights as f32, from the first on. */
+/* Weights [first, first + n) as f32, in `room`. */
 static const float *piece_of(float *room, const void *w, cvt_dtype dtype, size_t first, size_t n) {
     cvt_dtype_widen(room, (const char *)w + first * cvt_dtype_size(dtype), dtype, n);
     return room;
 }
 
-/* The largest |w|, as bits: NaN and infinity are larger than all numbers. */
+/* The largest |w|, as the bits of a float: as integers, NaN and infinity are larger than all numbers. */
 static uint32_t largest(const void *w, cvt_dtype dtype, size_t k) {
     float room[PIECE];
-    int32_t most = 0;
+    int32_t max = 0;
     for (size_t first = 0; first < k; first += PIECE) {
         const size_t n = k - first < PIECE ? k - first : PIECE;
         const float *x = piece_of(room, w, dtype, first, n);
         for (size_t i = 0; i < n; i++) {
             const int32_t bits = (int32_t)(cvt_f32_to_bits(x[i]) & 0x7fffffffu);
-            most = bits > most ? bits : most;
+            max = bits > max ? bits : max;
         }
     }
-    return (uint32_t)most;
+    return (uint32_t)max;
 }
 
 float cvt_int8_round(int8_t *v, const void *w, cvt_dtype dtype, size_t k) {
     float room[PIECE];
-    const float most = cvt_bits_to_f32(largest(w, dtype, k));
-    const bool finite = most <= 0x1.fffffep127f, zero = !(most > 1e-30f); /* beyond, 127 / most is not a number */
-    const float inverse = finite && !zero ? 127 / most : 0;
+    const float max = cvt_bits_to_f32(largest(w, dtype, k));
+    const bool finite = max <= 0x1.fffffep127f, zero = !(max > 1e-30f); /* 127 / max would not be finite */
+    const float inverse = finite && !zero ? 127 / max : 0;
     for (size_t first = 0; first < k; first += PIECE) {
         const size_t n = k - first < PIECE ? k - first : PIECE;
         const float *x = piece_of(room, w, dtype, first, n);
@@ -41,7 +41,7 @@ float cvt_int8_round(int8_t *v, const void *w, cvt_dtype dtype, size_t k) {
             v[first + i] = finite ? (int8_t)(int32_t)((x[i] * inverse + shifter) - shifter) : 0;
         }
     }
-    return finite ? zero ? 0 : most / 127 : cvt_bits_to_f32(0x7fc00000u);
+    return finite ? zero ? 0 : max / 127 : cvt_bits_to_f32(0x7fc00000u);
 }
 
 static size_t depth_of(cvt_int8_form form, int k) {
@@ -60,7 +60,7 @@ size_t cvt_int8_row_size(cvt_int8_form form, int k) {
     return whole_lines(depth_of(form, k) * (form.wide ? 2 : 1)) + 64;
 }
 
-/* Column j of a panel, n weights. */
+/* Writes n weights as column j of a panel. */
 static void place(void *values, cvt_int8_form form, size_t j, const int8_t *v, size_t n) {
     const size_t group = (size_t)form.group, line = (size_t)form.nr * group;
     for (size_t i = 0; i < n; i++) {
@@ -74,7 +74,7 @@ static void place(void *values, cvt_int8_form form, size_t j, const int8_t *v, s
 
 void cvt_int8_pack(void *panel, cvt_int8_form form, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
                    const float *scale) {
-    int8_t room[CVT_INT8_MOST_K];
+    int8_t room[CVT_INT8_MAX_K];
     const size_t depth = (size_t)k, size = cvt_dtype_size(dtype);
     float *t = panel, *sums = t + form.nr;
     memset(panel, 0, cvt_int8_panel_size(form, k));

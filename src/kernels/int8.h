@@ -7,11 +7,13 @@
 
 #include "kernels/kernels.h"
 
-/* A panel: t[nr], the sums of v[nr], both float, then [ceil(k / group)][nr][group] of v, int8 or int16, up to a depth
- * that is a multiple of `depth`, 0 beyond k. A row: q up to that depth, in as many bytes, then what belongs to it. */
+/* The form of a panel and of packed A; t, v, q, s and z are those of kernels.h. A panel begins with t[nr] and the sums
+ * of the columns of v[nr], both as floats. Then follows v as [groups][nr][group]: `group` neighbours along k lie
+ * together, and k is padded with 0 to a multiple of `depth`. A row of packed A is q, padded to the same length, and a
+ * cvt_int8_row in its last 64 bytes. */
 typedef struct cvt_int8_form {
     int nr, group, depth;
-    bool wide; /* int16 */
+    bool wide; /* v and q are int16 instead of bytes */
 } cvt_int8_form;
 
 typedef struct cvt_int8_row {
@@ -30,7 +32,7 @@ static inline cvt_int8_row *cvt_int8_row_of(void *row, size_t row_size) {
     return (cvt_int8_row *)(void *)((char *)row + row_size - 64);
 }
 
-/* t of a row of k weights, and v = w / t rounded to the nearest. Weights that are not finite: t is NaN. */
+/* Returns t of a row of k weights, and sets v = w / t rounded to the nearest. If a weight is not finite, t is NaN. */
 float cvt_int8_round(int8_t *v, const void *w, cvt_dtype dtype, size_t k);
 
 #endif

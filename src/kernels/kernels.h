@@ -18,7 +18,8 @@
 #include "base/error.h"
 #include "kernels/resample.h"
 
-/* All but the first: to 1.1e-6, or 3e-7 of the exact value; NaN gives NaN, an infinity what the function tends to. */
+/* Element-wise functions. A result differs from the exact value by at most 1.1e-6 plus 3e-7 of its magnitude (not at
+ * all for CVT_ACT_NONE). NaN gives NaN, and an infinity gives the limit of the function there. */
 typedef enum cvt_act {
 #define X(id, name, torch) id,
 #include "kernels/activations.def"
@@ -26,7 +27,8 @@ typedef enum cvt_act {
     CVT_ACT_COUNT
 } cvt_act;
 
-/* What the factors of a product are rounded to; sums, activations and results are f32 in all of them. */
+/* What the two factors of a product are rounded to. Results and everything that follows a product are f32 in all of
+ * them; how the sums are made is said at cvt_product_kernels. */
 typedef enum cvt_precision {
 #define X(id, name) id,
 #include "kernels/precisions.def"
@@ -41,7 +43,7 @@ typedef struct cvt_gemm {
     int m, n, k;
     const void *a;
     size_t lda;
-    const void *b, *next; /* next: the panel that the caller multiplies by after these, if that is known */
+    const void *b, *next; /* next: the panel that the caller multiplies by after these, to be prefetched, or NULL */
     float *c;
     size_t ldc;
     const float *bias;
@@ -50,9 +52,9 @@ typedef struct cvt_gemm {
     size_t ldr;
 } cvt_gemm;
 
-/* Products with constant weights in one precision.
+/* Products in one precision. a is a row of A, w a row of weights (a column of B).
  *
- * f32: A is read as it lies, panels are [k][nr].
+ * f32:  A is read as it lies, panels are [k][nr].
  * f16:  rows of a and w times the power of two that brings their largest magnitude into [8, 16), but at most 2^103, are
  *       rounded to f16, where all of the following stays below 2^16: along k, runs of CVT_F16_RUN are chains of
  *       multiply-adds in f16 from 0; the sums of the runs of a block of CVT_F16_BLOCK are added up in f16, those of
@@ -60,7 +62,7 @@ typedef struct cvt_gemm {
  * int8: w[j,:] ~ t_j v[j,:], v = round(w / t_j) in [-127, 127], t_j = max |w[j,:]| / 127;
  *       a[i,:] ~ s_i (q[i,:] - z_i), q in [0, 255], s_i = (high - low) / 255 of the row and 0, z_i = round(-low / s_i).
  *       The sum of (q - z) v is exact, then in f32: (sum q v) s_i - z_i s_i (sum v), times t_j, + bias, and so on. A
- * row that is not finite gives NaN. k <= CVT_INT8_MOST_K. */
+ * row that is not finite gives NaN. k <= CVT_INT8_MAX_K. */
 typedef struct cvt_product_kernels {
     const char *layout;          /* the name of the panels' form: panels serve every table whose name is the same */
     size_t (*panel_size)(int k); /* bytes of a panel, a multiple of 64 */
@@ -76,11 +78,12 @@ typedef struct cvt_product_kernels {
 } cvt_product_kernels;
 
 enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128 };
-enum { CVT_INT8_MOST_K = 65536 }; /* sums stay below 2^31, those of a column of weights below 2^24 */
+/* Up to that k the sum of a product stays below 2^31, and the sum of a column of weights below 2^24. */
+enum { CVT_INT8_MAX_K = 65536 };
 
 /* One head, a block of query rows: out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:]) v[s,:] + residual[t,:].
- * panels: k and v, packed by pack. residual may be NULL, or out. map: NULL, or [t, s] gets the
- * probabilities. scratch: scratch(t, s, d) floats. */
+ * panels: k and v, packed by pack. residual may be NULL, or the same as out. map may be NULL; else it gets the
+ * probabilities, [t, s]. scratch: as many floats as scratch(t, s, d) says. */
 typedef struct cvt_attention {
     int t, s, d, dv;
     const float *q;
@@ -117,12 +120,12 @@ typedef struct cvt_dwconv {
     int row0, row1;
 } cvt_dwconv;
 
-/* In less than f32, queries, keys, values and the probabilities that meet them are rounded to bfloat16 or f16; scores,
- * softmax and sums are f32 all the same. */
+/* Attention in one precision. In less than f32 the factors of both products (queries, keys, values, probabilities) are
+ * rounded to bfloat16 or f16; scores, softmax and sums are f32 all the same. */
 typedef struct cvt_attention_kernels {
-    size_t (*panels)(int s, int d, int dv); /* floats */
+    size_t (*panels)(int s, int d, int dv); /* how many floats the packed keys and values take */
     void (*pack)(float *panels, const cvt_attention_head *h);
-    size_t (*scratch)(int t, int s, int d); /* floats */
+    size_t (*scratch)(int t, int s, int d); /* how many floats run needs besides */
     void (*run)(const cvt_attention *a);
     bool tiles; /* run uses tiles: see cvt_kernels_for */
 } cvt_attention_kernels;
@@ -154,7 +157,7 @@ typedef struct cvt_kernels {
     void (*add)(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, int rows, int c);
     /* Softmax of scale * x along each row of n, in place. */
     void (*softmax)(float *x, size_t ldx, int rows, int n, float scale);
-    /* x = exp(x) in place: to 4.5e-7 of it from -87 on; 0 below -88, infinity above 88.3. */
+    /* x = exp(x) in place, with a relative error of at most 4.5e-7 for x >= -87; 0 below -88, infinity above 88.3. */
     void (*exp)(float *x, size_t n);
     /* y[c] = mean over the rows, summed in row order. */
     void (*mean_rows)(float *y, const float *x, size_t ldx, int rows, int c);

@@ -51,8 +51,8 @@ static float erfc_of(float x) {
 static float logistic(float x) { return 1 / (1 + exp_of(-x)); }
 
 static float activation(float x, cvt_act act) {
-    const float least = -100; /* below it the smooth ones are at their limit; minus infinity would give NaN */
-    const float h = x < least ? least : x;
+    const float min = -100; /* below it the smooth ones are at their limit; minus infinity would give NaN */
+    const float h = x < min ? min : x;
     switch (act) {
     case CVT_ACT_RELU: return x < 0 ? 0 : x;
     case CVT_ACT_RELU6: return x < 0 ? 0 : x > 6 ? 6 : x;
@@ -105,14 +105,14 @@ static void pack_kn(float *dst, const float *b, size_t ldb, int k, int columns) 
         for (int j = 0; j < NR; j++) *dst++ = j < columns ? b[j] : 0;
 }
 
-/* sum[j] = row . column j of the panel */
+/* sum[j] = the product of the row with column j of the panel. */
 static void dot_panel(float sum[NR], const float *row, const float *panel, int k) {
     for (int j = 0; j < NR; j++) sum[j] = 0;
     for (int kk = 0; kk < k; kk++, panel += NR)
         for (int j = 0; j < NR; j++) sum[j] += row[kk] * panel[j];
 }
 
-/* The end of some elements of a row. */
+/* Bias, activation and residual of some elements of a row, and their way to C. */
 static void finish(const cvt_gemm *g, size_t row, int n0, int columns, float *sum) {
     for (int j = 0; j < columns; j++) {
         if (g->bias) sum[j] += g->bias[n0 + j];
@@ -224,13 +224,13 @@ static double double_of(uint64_t bits) {
 
 /* The nearest half float, |x| < 2^15: adding 1.5 2^52 last places rounds to such a place, to even from halfway. */
 static double round_f16(double x) {
-    const uint64_t exponent = bits_of(x) >> 52 & 2047, least = 1023 - 14;
-    const double shifter = double_of(((exponent < least ? least : exponent) - 10 + 52) << 52) * 1.5;
+    const uint64_t exponent = bits_of(x) >> 52 & 2047, min = 1023 - 14;
+    const double shifter = double_of(((exponent < min ? min : exponent) - 10 + 52) << 52) * 1.5;
     return (x + shifter) - shifter;
 }
 
-/* a b + c of half floats, rounded once. The product is exact; what the sum loses makes its last bit odd, so that it can
- * not seem to lie halfway. */
+/* a b + c of half floats, rounded once. The product is exact in double. If the sum is not, its last bit is made odd, so
+ * that the second rounding cannot take it for a value halfway between two half floats. */
 static double fma_f16(double a, double b, double c) {
     const double product = a * b, sum = product + c, part = sum - product;
     const double lost = (product - (sum - part)) + (c - part);
@@ -245,12 +245,12 @@ static size_t f16_row_size(int k) { return ((size_t)k * sizeof(float) + 63) / 64
 
 /* Scales and rounds `count` values that are `step` apart, in place; returns the factor that scales them back. */
 static float f16_round(float *x, size_t count, size_t step) {
-    uint32_t most = 0;
+    uint32_t max = 0;
     for (size_t i = 0; i < count; i++) {
         const uint32_t bits = cvt_f32_to_bits(x[i * step]) & 0x7fffffffu;
-        most = bits > most ? bits : most;
+        max = bits > max ? bits : max;
     }
-    const cvt_f16_scale scale = cvt_f16_scale_of(cvt_bits_to_f32(most));
+    const cvt_f16_scale scale = cvt_f16_scale_of(cvt_bits_to_f32(max));
     for (size_t i = 0; i < count; i++) x[i * step] = cvt_f16_to_f32(cvt_f32_to_f16(x[i * step] * scale.to));
     return scale.from;
 }
@@ -271,7 +271,7 @@ static void f16_pack_a(void *to, const float *a, size_t lda, int m, int k) {
     }
 }
 
-/* A row times a column, neither scaled back. */
+/* The product of a row with a column, before either is scaled back. */
 static float f16_dot(const float *row, const float *column, int k) {
     float sum = 0;
     double block = 0;
@@ -325,7 +325,7 @@ static void softmax(float *x, size_t ldx, int rows, int n, float scale) {
 
 static size_t attention_panels(int s, int d, int dv) { return (size_t)s * ((size_t)d + (size_t)dv); }
 
-/* Just the rows. */
+/* The keys as they are, row by row, then the values. */
 static void attention_pack(float *panels, const cvt_attention_head *h) {
     for (size_t s = 0; s < (size_t)h->s; s++)
         for (size_t i = 0; i < (size_t)h->d; i++) *panels++ = h->k[s * h->ldk + i];

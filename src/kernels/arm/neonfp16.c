@@ -23,8 +23,8 @@ INLINE void h_store(void *p, vh x) { vst1q_u16(p, vreinterpretq_u16_f16(x)); }
 INLINE vf h_low(vh x) { return vcvt_f32_f16(vget_low_f16(x)); }
 INLINE vf h_high(vh x) { return vcvt_high_f32_f16(x); }
 INLINE vu h_round(vf x) { return (vu)vmovl_u16(vreinterpret_u16_f16(vcvt_f16_f32(x))); }
-INLINE vi h_most(vi a, vi b) { return (vi)vmaxq_s32((int32x4_t)a, (int32x4_t)b); }
-INLINE int h_most_of(vi x) { return vmaxvq_s32((int32x4_t)x); }
+INLINE vi h_max(vi a, vi b) { return (vi)vmaxq_s32((int32x4_t)a, (int32x4_t)b); }
+INLINE int h_max_of(vi x) { return vmaxvq_s32((int32x4_t)x); }
 
 /* As assembly: clang before 16 has the intrinsics only where all of a file is compiled for them, and gcc 12 would copy
  * words into all lanes. */

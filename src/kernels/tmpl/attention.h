@@ -1,12 +1,12 @@
-/* attention.h - attention of one head: keys turned into panels, values copied into panels, then by blocks of query
- * rows. The scores of a block stay in cache through the product with the keys, the softmax, and the product with the
- * values, which divides by the sum last. */
+/* attention.h - attention of one head: keys are transposed into panels, values copied into panels, and then query rows
+ * are taken by blocks. The scores of a block stay in cache through the product with the keys, the softmax, and the
+ * product with the values, which divides by the sum last. */
 
 enum { QUERIES = 4 * MR, SCORES_FLOATS = 12800 }; /* rows of scores at a time, and about how many scores */
 
 static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
-/* Whole tiles of query rows whose scores stay in L1 beside a panel. */
+/* How many query rows are taken at a time: whole tiles, whose scores stay in L1 beside a panel. */
 static size_t query_rows(size_t t, size_t lds) {
     size_t rows = QUERIES;
     while (rows > MR && rows * lds > SCORES_FLOATS) rows -= MR;
@@ -28,19 +28,19 @@ static void attention_pack(float *panels, const cvt_attention_head *h) {
         pack_kn(values + (size_t)j * (size_t)h->s, h->v + j, h->ldv, h->s, cvt_min_int(h->dv - j, (int)NR));
 }
 
-/* Of one block of rows: the queries, the scores, and a factor for each. */
+/* What one block of rows needs: copies of the queries, the scores, and a factor for each row. */
 static size_t attention_scratch(int t, int s, int d) {
     const size_t lds = round_up((size_t)s, VL), rows = query_rows((size_t)t, lds);
     return rows * (lds + 1) + round_up(rows * (size_t)d, LINE);
 }
 
-/* Rows are taken from a copy: scaled on the way, and rows far apart would share few sets of L1. */
+/* Queries are copied first: they are scaled on the way, and rows far apart in memory would share few sets of L1. */
 static void attention(const cvt_attention *a) {
-    const size_t t = (size_t)a->t, s = (size_t)a->s, d = (size_t)a->d, lds = round_up(s, VL), most = query_rows(t, lds);
+    const size_t t = (size_t)a->t, s = (size_t)a->s, d = (size_t)a->d, lds = round_up(s, VL), max = query_rows(t, lds);
     const float *keys = a->panels, *values = keys + keys_floats(a->s, a->d);
-    float *queries = a->scratch, *scores = queries + round_up(most * d, LINE), *factors = scores + most * lds;
+    float *queries = a->scratch, *scores = queries + round_up(max * d, LINE), *factors = scores + max * lds;
     for (size_t row = 0, m; row < t; row += m) {
-        m = t - row < most ? t - row : most;
+        m = t - row < max ? t - row : max;
         const cvt_gemm by_keys = {
             .m = (int)m, .n = (int)lds, .k = a->d, .a = queries, .lda = d, .b = keys, .c = scores, .ldc = lds};
         const cvt_gemm by_values = {.m = (int)m,

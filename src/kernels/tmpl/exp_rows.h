@@ -1,11 +1,12 @@
-/* exp_rows.h - the softmax of rows in two parts: exp less the largest of each row, and what to multiply by. */
+/* exp_rows.h - the softmax of rows in two parts: exp(x - the largest of the row), and the factor that makes the sum 1.
+ */
 
-/* One vector of each of `rows` rows, a constant, so that their exp runs interleaved. */
-INLINE void largest_of_rows(vf *most, const float *x, size_t ldx, size_t rows, size_t lanes) {
+/* These take one vector of each of `rows` rows, a constant, so that the steps of their exp interleave. */
+INLINE void largest_of_rows(vf *max, const float *x, size_t ldx, size_t rows, size_t lanes) {
     for (size_t i = 0; i < rows; i++) {
         vf v = v_load_n(x + i * ldx, lanes);
-        if (lanes < VL) v = v_first(lanes, v, most[i]);
-        most[i] = v_max(most[i], v);
+        if (lanes < VL) v = v_first(lanes, v, max[i]);
+        max[i] = v_max(max[i], v);
     }
 }
 
@@ -22,17 +23,17 @@ INLINE void exp_of_rows(vf *sum, float *x, size_t ldx, size_t rows, const vf *la
 
 INLINE void exp_some_rows(float *x, size_t ldx, size_t rows, size_t n, float *inverse) {
     const size_t whole = n - n % VL;
-    vf most[WAYS], sum[WAYS];
-    for (size_t i = 0; i < rows; i++) most[i] = v_set(-__builtin_inff()), sum[i] = v_set(0);
-    for (size_t j = 0; j < whole; j += VL) largest_of_rows(most, x + j, ldx, rows, VL);
-    if (whole < n) largest_of_rows(most, x + whole, ldx, rows, n - whole);
-    for (size_t i = 0; i < rows; i++) most[i] = v_set(v_largest(most[i]));
-    for (size_t j = 0; j < whole; j += VL) exp_of_rows(sum, x + j, ldx, rows, most, VL);
-    if (whole < n) exp_of_rows(sum, x + whole, ldx, rows, most, n - whole);
+    vf max[WAYS], sum[WAYS];
+    for (size_t i = 0; i < rows; i++) max[i] = v_set(-__builtin_inff()), sum[i] = v_set(0);
+    for (size_t j = 0; j < whole; j += VL) largest_of_rows(max, x + j, ldx, rows, VL);
+    if (whole < n) largest_of_rows(max, x + whole, ldx, rows, n - whole);
+    for (size_t i = 0; i < rows; i++) max[i] = v_set(v_largest(max[i]));
+    for (size_t j = 0; j < whole; j += VL) exp_of_rows(sum, x + j, ldx, rows, max, VL);
+    if (whole < n) exp_of_rows(sum, x + whole, ldx, rows, max, n - whole);
     for (size_t i = 0; i < rows; i++) inverse[i] = 1 / v_sum(sum[i]);
 }
 
-/* x = exp(x - the largest of its row) in place, row by row; the inverse of each sum. */
+/* x = exp(x - the largest of its row) in place; inverse gets 1 / the sum of each row. */
 static void exp_rows(float *x, size_t ldx, size_t rows, size_t n, float *inverse) {
     for (; rows >= WAYS; rows -= WAYS, x += WAYS * ldx, inverse += WAYS) exp_some_rows(x, ldx, WAYS, n, inverse);
     if (rows == 3) exp_some_rows(x, ldx, 3, n, inverse);

@@ -5,10 +5,10 @@
  *   vh                 a vector of 2 VL halves
  *   h_zero, h_load, h_store, h_add
  *   vw, h_word         a word for h_fma(word, b, c) to multiply by in all lanes
- *   h_most, h_most_of  the larger of signed integers, lane by lane; the largest of a vector
+ *   h_max, h_max_of    the larger of signed integers, lane by lane; the largest of a vector
  *   h_low, h_high      either half of a vector as f32
  *   h_round            of a vf, in the low 16 bits of its lanes
- * NV is 4. */
+ * and has NV = 4. */
 
 enum { HALF_ROWS = 12, HALF_LINE = NR * sizeof(uint16_t), TWO_WORDS = 2 * sizeof(uint32_t) };
 
@@ -17,16 +17,16 @@ static size_t f16_row_size(int k) { return ((size_t)k * sizeof(uint32_t) + 63) /
 
 /* ---- rows and panels -------------------------------------------------------------------------------------------- */
 
-/* As bits: infinity and NaN are larger than all numbers. */
+/* The largest magnitude of k values, found among their bits: there, infinity and NaN are larger than all numbers. */
 static float largest_of(const float *a, size_t k) {
-    vi most[2] = {(vi)v_set(0), (vi)v_set(0)};
+    vi max[2] = {(vi)v_set(0), (vi)v_set(0)};
     size_t i = 0;
     for (; i + 2 * VL <= k; i += 2 * VL) {
-        most[0] = h_most(most[0], (vi)v_load(a + i) & 0x7fffffff);
-        most[1] = h_most(most[1], (vi)v_load(a + i + VL) & 0x7fffffff);
+        max[0] = h_max(max[0], (vi)v_load(a + i) & 0x7fffffff);
+        max[1] = h_max(max[1], (vi)v_load(a + i + VL) & 0x7fffffff);
     }
-    for (; i < k; i += VL) most[0] = h_most(most[0], (vi)v_load_n(a + i, k - i < VL ? k - i : VL) & 0x7fffffff);
-    return cvt_bits_to_f32((uint32_t)h_most_of(h_most(most[0], most[1])));
+    for (; i < k; i += VL) max[0] = h_max(max[0], (vi)v_load_n(a + i, k - i < VL ? k - i : VL) & 0x7fffffff);
+    return cvt_bits_to_f32((uint32_t)h_max_of(h_max(max[0], max[1])));
 }
 
 static void f16_row(void *row, size_t size, const float *a, size_t k) {
@@ -50,14 +50,14 @@ enum { HALF_STAGE = 64 }; /* steps of k that a panel takes through f32 */
 /* The largest magnitude of k weights. */
 static float largest_weight(const unsigned char *w, cvt_dtype dtype, size_t k) {
     if (dtype == CVT_F32) return largest_of((const float *)(const void *)w, k);
-    float wide[HALF_STAGE], most[VL] = {0};
+    float wide[HALF_STAGE], max[VL] = {0};
     for (size_t done = 0, n; done < k; done += n) {
         n = k - done < HALF_STAGE ? k - done : HALF_STAGE;
         widen(wide, w + done * size_of(dtype), dtype, n);
-        most[1] = largest_of(wide, n);
-        most[0] = largest_of(most, VL);
+        max[1] = largest_of(wide, n);
+        max[0] = largest_of(max, VL);
     }
-    return most[0];
+    return max[0];
 }
 
 typedef uint16_t half_v __attribute__((vector_size(VL * sizeof(uint16_t))));
@@ -70,8 +70,8 @@ static void f16_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, 
     memset(from, 0, NR * sizeof *from);
     for (size_t j = 0; j < (size_t)columns; j++) {
         const float factor = scale ? scale[j] : 1;
-        const float most = largest_weight((const unsigned char *)w + j * ldw * element, dtype, depth) * factor;
-        const cvt_f16_scale s = cvt_f16_scale_of(most < 0 ? -most : most);
+        const float max = largest_weight((const unsigned char *)w + j * ldw * element, dtype, depth) * factor;
+        const cvt_f16_scale s = cvt_f16_scale_of(max < 0 ? -max : max);
         to[j] = factor * s.to;
         from[j] = s.from;
     }
@@ -95,9 +95,9 @@ typedef struct half_tile {
     const float *bias;
     float *c; /* all NR columns */
     size_t ldc;
-    float *sums;       /* rows of NR: of blocks before */
-    char *halves;      /* of runs before, in f16 */
-    const char *ahead; /* what to prefetch, as much a step as a step reads */
+    float *sums;       /* [rows][NR]: the sums of the blocks before */
+    char *halves;      /* the sums of the runs before in this block, in f16 */
+    const char *ahead; /* what to prefetch, as many bytes a step of k as it reads from the panel, or 0 */
     size_t step;
 } half_tile;
 
@@ -107,7 +107,7 @@ INLINE vf half_row_scale(const half_tile *t, size_t i) {
     return v_set(from);
 }
 
-/* A vector of sums from column j on, scaled back, + bias. */
+/* Scales a vector of sums back, columns j to j + VL of row i, and adds the bias. */
 INLINE void half_result(const half_tile *t, size_t i, size_t j, vf sum, vf scale) {
     const float *columns = (const float *)(const void *)t->panel;
     v_store(t->c + i * t->ldc + j, v_fma(sum, scale * v_load(columns + j), v_load(t->bias + j)));
@@ -146,9 +146,8 @@ INLINE void multiply_half_tile(const half_tile *t, size_t rows) {
         const bool first = done < CVT_F16_BLOCK, last = done + CVT_F16_RUN >= k;
         char *halves = t->halves;
         /* sums of runs, in f16: those before are added, and the sum is kept until the block ends */
-        if (done % CVT_F16_BLOCK)
-            EACH(i, HALF_ROWS, rows)
-            EACH(j, 2, 2) c[i][j] = h_add(h_load(halves + (2 * i + j) * HALF_LINE / 2), c[i][j]);
+        if (done % CVT_F16_BLOCK) EACH(i, HALF_ROWS, rows)
+        EACH(j, 2, 2) c[i][j] = h_add(h_load(halves + (2 * i + j) * HALF_LINE / 2), c[i][j]);
         if (!last && (done + CVT_F16_RUN) % CVT_F16_BLOCK) {
             EACH(i, HALF_ROWS, rows) EACH(j, 2, 2) h_store(halves + (2 * i + j) * HALF_LINE / 2, c[i][j]);
             continue;

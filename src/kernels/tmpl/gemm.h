@@ -21,7 +21,7 @@ typedef struct tile {
     size_t step;        /* by how much at a time: AHEAD floats, or 0 to stay */
 } tile;
 
-/* AHEAD: floats prefetched in 4 steps of k. 4 to 8 tiles then bring the whole next panel. */
+/* AHEAD is how many floats are prefetched in 4 steps of k. 4 to 8 tiles then bring the whole next panel. */
 enum { LINE = 16, AHEAD = NR < 64 ? LINE : NR / 2 };
 
 /* One step of k: a row of the panel times a value of each row of A. */
@@ -71,7 +71,8 @@ static void run_tile(const tile *t, size_t rows, size_t vectors) {
     tiles[(vectors - 1) * MR + rows - 1](t);
 }
 
-/* A tile that cannot go straight to C: an activation follows, or the last vector is not full. */
+/* A tile that cannot go straight to C, because an activation follows or the last vector is not full, goes through a
+ * buffer. */
 static void run_tile_aside(const tile *t, size_t rows, size_t columns, cvt_act act) {
     _Alignas(64) float aside[(MR + 1) * NR];
     const size_t vectors = (columns + VL - 1) / VL;
@@ -83,8 +84,8 @@ static void run_tile_aside(const tile *t, size_t rows, size_t columns, cvt_act a
     finish_tile(aside, vectors, rows, columns, act, t->c, t->ldc, t->residual, t->ldr);
 }
 
-/* One panel, `columns` wide, for all rows, which fall into `tiles` tiles. t: at row 0; next: the panel that follows, or
- * NULL. */
+/* Multiplies all m rows, as `tiles` tiles, by one panel that is `columns` wide. t describes the tile at row 0; next is
+ * the panel that follows, or NULL. */
 static void run_panel(tile t, size_t m, size_t tiles, size_t columns, cvt_act act, const float *next) {
     const size_t each = t.k / 4 * AHEAD, panel = t.k * NR;
     for (size_t i = 0, fetched = 0; i < tiles; i++, fetched += each) {

@@ -17,7 +17,7 @@ typedef struct dot_tile {
     const float *bias;
     float *c; /* all NR columns */
     size_t ldc;
-    const char *ahead; /* what to prefetch, a line a group */
+    const char *ahead; /* what to prefetch, 64 bytes for each group */
     size_t step;
 } dot_tile;
 

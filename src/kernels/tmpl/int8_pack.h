@@ -12,7 +12,7 @@ enum { DOT_ONES = 0x00010001 };
 #endif
 typedef weight_t weight_v __attribute__((vector_size(VL * sizeof(weight_t))));
 
-/* n weights of a row as f32: where they lie, or in `room`. */
+/* n weights of a row as f32. They stay where they lie if they are f32, else they are copied to `room`. */
 INLINE const float *weights_at(float *room, const unsigned char *row, cvt_dtype dtype, size_t first, size_t n) {
     row += first * size_of(dtype);
     if (dtype == CVT_F32) return (const float *)(const void *)row;
@@ -20,7 +20,7 @@ INLINE const float *weights_at(float *room, const unsigned char *row, cvt_dtype 
     return room;
 }
 
-/* t of a row, and 1 / t to round by; 0: all of v is 0. */
+/* Returns t of a row, and sets 1 / t, or 0 if all of v is 0. */
 static float weight_scale(float *inverse, const unsigned char *row, cvt_dtype dtype, size_t k) {
     *inverse = 1;
     if (dtype == CVT_I8) return 1;
@@ -32,13 +32,13 @@ static float weight_scale(float *inverse, const unsigned char *row, cvt_dtype dt
         range_add(r, weights_at(room, row, dtype, first, n), n);
     }
     const vf high = v_max(r[0].high, r[1].high), low = v_min(r[0].low, r[1].low);
-    const float most = v_largest(v_max(high, -low)), odd = v_sum(r[0].odd + r[1].odd);
-    const bool counts = odd == 0 && most > 1e-30f; /* odd is NaN where a weight is not finite */
-    *inverse = counts ? 127 / most : 0;
-    return odd == 0 ? counts ? most / 127 : 0 : cvt_bits_to_f32(0x7fc00000u);
+    const float max = v_largest(v_max(high, -low)), odd = v_sum(r[0].odd + r[1].odd);
+    const bool counts = odd == 0 && max > 1e-30f; /* odd is NaN where a weight is not finite */
+    *inverse = counts ? 127 / max : 0;
+    return odd == 0 ? counts ? max / 127 : 0 : cvt_bits_to_f32(0x7fc00000u);
 }
 
-/* v of n weights of a row, and 0 up to INT8_STAGE. */
+/* Sets v of n weights of a row, and 0 from there up to INT8_STAGE. */
 static void stage_weights(weight_t *to, const unsigned char *row, cvt_dtype dtype, float inverse, size_t first,
                           size_t n) {
     const vf shifter = v_set(0x1.8p23f); /* adding it rounds to an integer, to even from halfway */
@@ -60,7 +60,8 @@ static void stage_weights(weight_t *to, const unsigned char *row, cvt_dtype dtyp
     }
 }
 
-/* dst[word][0..VL) = rows[j * ld + word]; returns the sums of columns. In 4 words of a row all may be read. */
+/* dst[word][j] = rows[j * ld + word] for j < VL; returns `sums` plus the sums of the columns. Words are read by fours,
+ * so up to 3 words after the last one of a row are read. */
 INLINE vi transpose_words(float *dst, const float *rows, size_t ld, size_t words, vi sums) {
     const vi ones = (vi)((vu){0} + (unsigned)DOT_ONES);
     for (size_t first = 0; first < words; first += 4) {

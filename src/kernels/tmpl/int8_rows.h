@@ -36,7 +36,7 @@ INLINE void round_vector(dot_t *to, vf x, vf inverse, vf shifter) {
     memcpy(to, &v, sizeof v);
 }
 
-/* Of k values, added to what r holds. */
+/* Widens r by the range of k values. */
 INLINE void range_add(range r[2], const float *a, size_t k) {
     size_t i = 0;
     for (; i + 2 * VL <= k; i += 2 * VL) {

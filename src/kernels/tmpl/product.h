@@ -1,4 +1,5 @@
-/* product.h - what the micro-kernels of all precisions share: how they are written, and how a tile ends. */
+/* product.h - what the micro-kernels of all precisions share: how their loops are written, and what follows a product.
+ */
 
 /* The accumulators of a tile are an array c[rows][vectors] that must never lie in memory. They stay in registers where
  * every index is a constant after inlining: so the micro-kernels are INLINE, their sizes are constants at every call,
@@ -26,12 +27,12 @@
 #define TILE_SIZES(X) TILE_ROWS_BY(X, 1) TILE_ROWS_BY(X, 2)
 #endif
 
-/* Activation, residual, and the way to C of a tile that lies aside, in rows of `vectors`, with room for NR more floats.
- */
+/* Activation, residual, and the way to C of a tile in a buffer: rows of `vectors` vectors, with room for NR more
+ * floats. */
 static void finish_tile(float *aside, size_t vectors, size_t rows, size_t columns, cvt_act act, float *c, size_t ldc,
                         const float *residual, size_t ldr) {
     const size_t all = rows * vectors;
-    for (size_t j = 0; j < NR; j += VL) v_store(aside + all * VL + j, v_set(0)); /* the last group may overlap it */
+    for (size_t j = 0; j < NR; j += VL) v_store(aside + all * VL + j, v_set(0)); /* the last group may read them */
     for (size_t first = 0, row = 0, j = 0; first < all; first += WAYS) {
         vf x[WAYS];
         for (size_t i = 0; i < WAYS; i++) x[i] = v_load(aside + (first + i) * VL);

@@ -4,7 +4,7 @@ static size_t size_of(cvt_dtype dtype) {
     return dtype == CVT_F32 ? sizeof(float) : dtype == CVT_I8 ? 1 : sizeof(uint16_t);
 }
 
-/* n values of any of the four types, widened. */
+/* n values of any of the four types as f32. */
 static void widen(float *dst, const unsigned char *src, cvt_dtype dtype, size_t n) {
     if (dtype == CVT_F32) {
         memcpy(dst, src, n * sizeof *dst);

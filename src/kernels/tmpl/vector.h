@@ -1,4 +1,4 @@
-/* vector.h - what every table makes of its vectors: parts of them. */
+/* vector.h - loads and stores of a part of a vector, for every table. */
 
 #define NR ((size_t)NV * VL)
 

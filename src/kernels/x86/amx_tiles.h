@@ -1,4 +1,4 @@
-/* amx_tiles.h - how all products by AMX use the tiles: 0 to 3 sums, 4 and 5 rows, 6 and 7 columns. */
+/* amx_tiles.h - how all products by AMX use the tiles: 0 to 3 hold sums, 4 and 5 rows of A, 6 and 7 columns of B. */
 
 enum { TILE = 16 }; /* rows of a full tile, of 64 bytes */
 
@@ -9,7 +9,7 @@ typedef struct tile_config {
     uint8_t rows[16];
 } tile_config;
 
-/* Tiles for `upper` + `lower` rows; lower may be 0. */
+/* Configures the tiles for `upper` + `lower` rows of A; lower may be 0. */
 static void set_tiles(size_t upper, size_t lower) {
     tile_config c = {.palette = 1};
     c.rows[0] = c.rows[1] = c.rows[4] = (uint8_t)upper;

@@ -65,7 +65,7 @@ static void sum_32_columns(const block *b) {
     }
 }
 
-/* The end of one row of a panel; WAYS vectors are NR columns. */
+/* What follows the sums of one row by one panel. A row is NV = WAYS vectors, NR columns. */
 _Static_assert(WAYS == NV, "a row of a panel is one group of vectors");
 INLINE void finish_row(const cvt_gemm *g, const int32_t *sums, const cvt_int8_row *row, const float *panel,
                        const float *bias, size_t i, size_t j) {

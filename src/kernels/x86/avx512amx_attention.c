@@ -63,8 +63,8 @@ static void pack_values(float *tile, const float *v, size_t ld, size_t keys, siz
     }
 }
 
-static size_t part(size_t total, size_t first, size_t most) {
-    return first >= total ? 0 : total - first < most ? total - first : most;
+static size_t part(size_t total, size_t first, size_t max) {
+    return first >= total ? 0 : total - first < max ? total - first : max;
 }
 
 static void pack(float *panels, const cvt_attention_head *h) {
@@ -123,21 +123,21 @@ INLINE void exp2_of(vf *x) {
     for (int i = 0; i < WAYS; i++) x[i] = p[i] * (vf)((vu)power[i] << 23);
 }
 
-/* Scores of 4 rows, `n` of each: 2^(x - the largest) in place and as bf16 in `rounded`, 0 from n to ld; the inverse of
- * each sum. */
+/* Turns n scores of each of 4 rows into 2^(x - the largest of the row), 0 from n to ld: in place, and as bf16 in
+ * `rounded`. inverse gets 1 / the sum of each row. */
 static void weigh_rows(float *x, float *rounded, size_t ld, size_t n, float *inverse) {
-    vf most[WAYS], sum[WAYS];
-    for (size_t i = 0; i < WAYS; i++) most[i] = v_set(-__builtin_inff()), sum[i] = v_set(0);
+    vf max[WAYS], sum[WAYS];
+    for (size_t i = 0; i < WAYS; i++) max[i] = v_set(-__builtin_inff()), sum[i] = v_set(0);
     for (size_t j = 0; j < n; j += VL)
         for (size_t i = 0; i < WAYS; i++) {
             const vf v = v_load(x + i * ld + j);
-            most[i] = v_max(most[i], n - j < VL ? v_first(n - j, v, most[i]) : v);
+            max[i] = v_max(max[i], n - j < VL ? v_first(n - j, v, max[i]) : v);
         }
-    for (size_t i = 0; i < WAYS; i++) most[i] = v_set(v_largest(most[i]));
+    for (size_t i = 0; i < WAYS; i++) max[i] = v_set(v_largest(max[i]));
     for (size_t j = 0; j < ld; j += VL) {
         const size_t lanes = part(n, j, VL);
         vf v[WAYS];
-        for (size_t i = 0; i < WAYS; i++) v[i] = v_load(x + i * ld + j) - most[i];
+        for (size_t i = 0; i < WAYS; i++) v[i] = v_load(x + i * ld + j) - max[i];
         exp2_of(v);
         if (lanes < VL)
             for (size_t i = 0; i < WAYS; i++) v[i] = v_first(lanes, v[i], v_set(0));
@@ -152,14 +152,15 @@ static void weigh_rows(float *x, float *rounded, size_t ld, size_t n, float *inv
 
 /* ---- attention ------------------------------------------------------------------------------------------------- */
 
-/* Of one block: queries, scores, the same rounded, 32 columns of results, and the last factor of each row. */
+/* What one block needs: the queries, the scores, the scores rounded, 32 columns of results, and a factor for each row.
+ */
 static size_t scratch_floats(int t, int s, int d) {
     (void)t;
     const size_t n = round_up((size_t)s, BLOCK);
     return BLOCK * (round_up((size_t)d, DEPTH) / 2 + n + n / 2 + BLOCK + 1);
 }
 
-/* Columns [j, j + 32) of a row. */
+/* Writes columns [j, j + 32) of a row of the result. */
 static void finish_row(const cvt_attention *a, size_t row, size_t j, const float *sums, float factor) {
     const size_t n = part((size_t)a->dv, j, BLOCK);
     const float *residual = a->residual ? a->residual + row * a->ldr + j : NULL;

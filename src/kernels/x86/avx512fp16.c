@@ -16,8 +16,8 @@ INLINE vh h_zero(void) { return _mm512_setzero_si512(); }
 INLINE vh h_load(const void *p) { return _mm512_loadu_si512(p); }
 INLINE vf h_low(vh x) { return _mm512_cvtph_ps(_mm512_castsi512_si256(x)); }
 INLINE vf h_high(vh x) { return _mm512_cvtph_ps(_mm512_extracti64x4_epi64(x, 1)); }
-INLINE vi h_most(vi a, vi b) { return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b); }
-INLINE int h_most_of(vi x) { return _mm512_reduce_max_epi32((__m512i)x); }
+INLINE vi h_max(vi a, vi b) { return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b); }
+INLINE int h_max_of(vi x) { return _mm512_reduce_max_epi32((__m512i)x); }
 INLINE void h_store(void *p, vh x) { _mm512_storeu_si512(p, x); }
 INLINE vu h_round(vf x) { return (vu)_mm512_cvtepu16_epi32(_mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT)); }
 
