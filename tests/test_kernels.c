@@ -36,7 +36,7 @@ static float widened(const unsigned char *w, cvt_dtype dtype, size_t i) {
 }
 
 static void check_pack_b(const cvt_kernels *kernels, report *r, size_t k, size_t columns, cvt_dtype dtype,
-                          const float *scale) {
+                         const float *scale) {
     const size_t nr = (size_t)kernels->nr, size = dtype == CVT_F32 ? 4 : 2, ldw = k + random_below(5);
     const size_t bytes = columns ? ((columns - 1) * ldw + k) * size : 0, shift = 1 + random_below(3);
     unsigned char *block = malloc(bytes + shift), *w = block ? block + shift : NULL; /* at any byte */
