@@ -301,7 +301,7 @@ typedef struct cvt_image cvt_image;
 /* As cvt_options: all but `size` may be 0. */
 typedef struct cvt_image_options {
     size_t size;
-    uint64_t max_pixels;  /* refuse larger pictures; 0: 100 million */
+    uint64_t max_pixels;  /* refuse larger pictures; 0: 178,956,970 */
     int max_scans;        /* refuse progressive JPEGs of more scans; 0: 200 */
     bool ignore_exif;     /* do not turn the picture as its EXIF orientation says */
     bool clip_gray16;     /* a 16-bit grey PNG becomes min(v, 255), as in Pillow; else round(v / 257) */

@@ -212,8 +212,7 @@ static cvt_status fail_output(cvt_out *out, cvt_error *error) {
     return fail_system(error, CVT_OUTPUT, out->path, "cannot be written");
 }
 
-/* A link in there shows a process its own streams (/dev/stdout): what it leads to was opened by someone else. */
-static bool is_of_streams(const char *path) {
+bool cvt_file_is_of_streams(const char *path) {
     return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
 }
 
@@ -221,7 +220,7 @@ static bool is_of_streams(const char *path) {
  * is replaced; that file need not exist yet. Returns false and errno on failure. */
 static bool follow_links(char **path) {
     enum { MOST = 40 }; /* as many as Linux follows */
-    for (int i = 0; !is_of_streams(*path); i++) {
+    for (int i = 0; !cvt_file_is_of_streams(*path); i++) {
         struct stat info;
         char target[PATH_MAX];
         if (lstat(*path, &info) || !S_ISLNK(info.st_mode)) return true;

@@ -9,6 +9,9 @@
 /* Is there something at path; is it a directory? Links are followed. */
 bool cvt_file_exists(const char *path);
 bool cvt_file_is_directory(const char *path);
+/* Does the path lie where links show a process its own streams, as /dev/stdout does? What such a link leads to was
+ * opened by someone else. */
+bool cvt_file_is_of_streams(const char *path);
 
 /* path is copied. data is NULL for an empty file. */
 typedef struct cvt_file {

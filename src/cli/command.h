@@ -98,9 +98,9 @@ __attribute__((format(printf, 2, 3))) int cvt_cli_usage(const cvt_cli *cli, cons
 
 /* Once, by main. SIGPIPE is ignored; a file cut while it is mapped (SIGBUS) ends the program with status 3. */
 void cvt_cli_catch_signals(void);
-/* Until this is called SIGINT and SIGTERM end the program at once with 128+n; from then on the first one is only noted:
- * the command ends after the record or file in hand, and main makes 128+n of the status. Another one, more than a
- * second later, ends at once. */
+/* Until this is called SIGINT, SIGTERM and SIGHUP end the program at once with 128+n; from then on the first one is
+ * only noted: the command ends after the record or file in hand, and main makes 128+n of the status. Another one, more
+ * than a second later, ends at once. */
 void cvt_cli_stop_softly(void);
 /* The signal that was noted, or 0. */
 int cvt_cli_stopped(void);

@@ -52,7 +52,7 @@ typedef struct cvt_preprocess {
     double mean[3], std[3];
 } cvt_preprocess;
 
-enum { CVT_MAX_PIXELS = 100000000, CVT_MAX_SCANS = 200 };
+enum { CVT_MAX_PIXELS = 178956970 /* where Pillow 13 refuses */, CVT_MAX_SCANS = 200 };
 
 typedef struct cvt_decode_options {
     uint64_t max_pixels;  /* 0: CVT_MAX_PIXELS */
@@ -72,10 +72,12 @@ typedef struct cvt_decoded {
 } cvt_decoded;
 
 enum { CVT_IMAGE_SIGNATURE = 16 };                     /* bytes: no signature reaches further */
-static const size_t CVT_IMAGE_LIMIT = (size_t)1 << 30; /* bytes of an image file; 100 megapixels at 16 bits fit */
+static const size_t CVT_IMAGE_LIMIT = (size_t)1 << 30; /* bytes of an image file; that many at 16 bits fit */
 
 /* Do the bytes begin as a file does that cvt_image_decode decodes? */
 bool cvt_image_is_known(const uint8_t *bytes, size_t size);
+/* The name of the format that the bytes begin as, decoded here or not; NULL: not known. */
+const char *cvt_image_format(const uint8_t *bytes, size_t size);
 
 /* By content. Limits hold before anything is allocated. Errors: CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT,
  * CVT_UNSUPPORTED, CVT_TOO_LARGE (naming the limit and its option), CVT_NO_MEMORY. An empty file, or no more than the
