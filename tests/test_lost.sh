@@ -169,6 +169,42 @@ else
     echo 'skip the output of a program: no bash here'
 fi
 
+# ---- threads ---------------------------------------------------------------------------------------------------------
+
+# limited WHAT N ARGUMENT...: cvt classify under such a limit
+limited() {
+    # shellcheck disable=SC2016 # the inner shell expands it
+    timeout 60 sh -c 'exec 2>err >out; ulimit "$1" "$2" && shift 2 && exec "$@"' - "$1" "$2" "$cvt" classify -m m.safetensors \
+        -f jsonl "$3" "$4" good/1.jpg good/2.jpg
+}
+classify -f jsonl good/1.jpg good/2.jpg >want
+if [ "${CVT_BUILD:-}" = sanitized ]; then
+    echo 'skip threads with little memory: the sanitizer needs much'
+else
+    for room in 60000 80000 100000 150000 200000; do
+        for option in -t8 -t64 -j8; do
+            limited -v $room $option -b1
+            got=$?
+            case "$got $(lines err)" in
+            '0 0') same "$room kB, $option" want out ;;
+            [13]' '[12]) check "$room kB, $option: said" test -z "$(grep -v '^cvt: ' err)" ;;
+            *) fail "$room kB, $option" "status $got, $(cat err)" ;;
+            esac
+        done
+    done
+    limited -v 200000 -t8 -b1
+    equal 'fewer threads do it' "$? $(lines err)" '0 0'
+fi
+for value in abc 0 -1 1,x; do
+    OMP_NUM_THREADS=$value "$cvt" classify -m m.safetensors -f jsonl good/1.jpg good/2.jpg >out 2>err
+    equal "OMP_NUM_THREADS=$value: one line of ours" "$? $(lines err) $(grep -c "^cvt: OMP_NUM_THREADS: '$value'" err)" '0 1 1'
+    same "OMP_NUM_THREADS=$value: results" want out
+done
+for value in 2 '2,1' ' 3 ' ''; do
+    OMP_NUM_THREADS=$value "$cvt" classify -m m.safetensors -f jsonl good/1.jpg good/2.jpg >out 2>err
+    equal "OMP_NUM_THREADS=$value" "$? $(lines err)" '0 0'
+done
+
 # ---- signals ---------------------------------------------------------------------------------------------------------
 
 for signal in INT:130 TERM:143 HUP:129; do
