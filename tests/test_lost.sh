@@ -126,6 +126,29 @@ classify -r tree >out 2>err
 equal 'a tree' "$? $(lines err)" '0 0'
 check 'no operand' says 0 'no pictures are named' classify
 
+# ---- long tails ------------------------------------------------------------------------------------------------------
+
+# peak FILE ARGUMENT...: kilobytes of memory that reading the file takes at most
+peak() {
+    python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$cvt" classify -m m.safetensors -j1 "$@"
+}
+mkdir tails && cp good/1.jpg tails/1.jpg && cp good/9.png tails/9.png && cp "$tests/data/images/"*prog*.jpg tails 2>/dev/null
+for file in tails/*; do
+    classify -f csv "$file" >want
+    base=$(peak "$file")
+    truncate -s 300M "$file"
+    classify -f csv "$file" >out
+    same "$file with a tail of 300 MB" want out
+    if [ "${CVT_BUILD:-}" != sanitized ]; then
+        equal "$file with a tail: memory" "$(($(peak "$file") < base + 20000))" 1
+        equal "$file with a tail, refused: memory" "$(($(peak "$file" --max-pixels 10) < base + 20000))" 1
+    fi
+    check "$file with a tail, refused" refuses 1 '--max-pixels' "$cvt" classify -m m.safetensors "$file" --max-pixels 10
+done
+rm -r tails
+
 # ---- lists and pipes -------------------------------------------------------------------------------------------------
 
 classify -f jsonl good/1.jpg good/9.png >want

@@ -91,6 +91,7 @@ static void give_tensor(cvt_batch *batch, job *it) {
 static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
+    with->input.max_pixels = batch->options.image.max_pixels;
     TRY(cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error));
     if (!with->image) TRY(cvt_image_new(&with->image, &batch->options.image, error));
     TRY(cvt_image_read_memory(with->image, batch->model, with->input.data, with->input.size, CVT_STOP_NONE, error));

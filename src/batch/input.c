@@ -12,7 +12,11 @@
 
 #include "image/image.h"
 
-enum { CHUNK = 64 << 10, WRITER_MS = 10000 /* to wait for who opens a FIFO to write */ };
+enum {
+    CHUNK = 64 << 10 /* a look at the beginning */,
+    STEP = 4 << 20,
+    WRITER_MS = 10000 /* to wait for who opens a FIFO to write */
+};
 
 cvt_status cvt_input_fail(cvt_error *error, int number) {
     char text[128];
@@ -44,17 +48,19 @@ static cvt_status reserve(cvt_input *input, size_t capacity, cvt_error *error) {
     return CVT_OK;
 }
 
-/* Reads up to the end. `expected` bytes are likely. */
+/* Reads up to the end of the file or, step by step, of the image in it. `expected` bytes are likely. */
 static cvt_status read_all(cvt_input *input, int fd, size_t expected, int wake, cvt_error *error) {
-    TRY(reserve(input, expected < CHUNK ? CHUNK : expected + 1, error)); /* one more, to see the end */
+    cvt_extent extent = {.max_pixels = input->max_pixels};
+    size_t likely = expected < STEP ? expected + 1 : STEP; /* one more, to see the end */
+    TRY(reserve(input, likely < CHUNK ? CHUNK : likely, error));
     for (;;) {
         if (input->size == input->capacity) TRY(reserve(input, 2 * input->capacity, error));
-        size_t room = input->capacity - input->size;
-        if (input->size < CHUNK && room > CHUNK) room = CHUNK; /* a look at the beginning first */
-        ssize_t got = cvt_input_wait_read(fd, input->data + input->size, room, wake);
+        size_t room = input->capacity - input->size, step = input->size < CHUNK ? CHUNK : STEP;
+        ssize_t got = cvt_input_wait_read(fd, input->data + input->size, room < step ? room : step, wake);
         if (got < 0) return cvt_input_fail(error, errno);
         input->size += (size_t)got;
         if (got == 0 || (input->size >= CHUNK && !cvt_image_is_known(input->data, input->size))) return CVT_OK;
+        if (input->size >= CHUNK && cvt_extent_ends(&extent, input->data, input->size)) return CVT_OK;
         if (input->size > CVT_IMAGE_LIMIT)
             return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_IMAGE_LIMIT);
     }

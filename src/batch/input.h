@@ -3,6 +3,7 @@
 #define CVT_BATCH_INPUT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -11,6 +12,7 @@
 typedef struct cvt_input {
     unsigned char *data;
     size_t size, capacity;
+    uint64_t max_pixels; /* of a larger picture little more than the headers is read; 0: CVT_MAX_PIXELS */
 } cvt_input;
 
 /* True for "-" and, of what was named on the command line, for the names that the system has for standard input. */
@@ -19,8 +21,8 @@ bool cvt_input_is_stdin(const char *path, bool named);
 /* Reads a regular file whole, or standard input for "-"; if `named` on the command line, a FIFO too, and by its other
  * names standard input. Anything else (directory, device, socket) is CVT_UNREADABLE and is not even opened: opening a
  * FIFO would let its writer go on. A FIFO that nobody writes to is given up after some seconds. Of data that do not
- * begin like an image only the beginning is read. Messages do not name the file.
- * wake: a descriptor that ends waiting once it is readable, or -1. */
+ * begin like an image only the beginning is read; of a large file, what belongs to the image. Messages do not name the
+ * file. wake: a descriptor that ends waiting once it is readable, or -1. */
 cvt_status cvt_input_read(cvt_input *input, const char *path, bool named, int wake, cvt_error *error);
 
 /* Looks at the beginning of the file at path. *known: it begins as an image that can be decoded; *format: the name of

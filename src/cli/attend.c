@@ -227,6 +227,7 @@ static int read_image(view *v) {
     cvt_image_options options = cvt_settings_image(v->settings);
     cvt_error error;
     cvt_status status = cvt_image_new(&v->image, &options, &error);
+    v->input.max_pixels = options.max_pixels;
     if (status == CVT_OK) status = cvt_input_read(&v->input, v->path, true, -1, &error);
     if (status == CVT_OK) status = read_pixels(v, CVT_STOP_NONE, &error);
     if (status != CVT_OK) return cvt_cli_fail(v->path, &error, CVT_EXIT_INPUT);

@@ -79,6 +79,15 @@ bool cvt_image_is_known(const uint8_t *bytes, size_t size);
 /* The name of the format that the bytes begin as, decoded here or not; NULL: not known. */
 const char *cvt_image_format(const uint8_t *bytes, size_t size);
 
+/* How far a JPEG or PNG must be read. Begin with zeros and max_pixels as in cvt_decode_options. */
+typedef struct cvt_extent {
+    uint64_t max_pixels;
+    size_t at;    /* up to where it has been looked at */
+    bool refused; /* it is larger than max_pixels: its headers are enough to say so */
+} cvt_extent;
+/* True if `size` bytes from the beginning of the file are all that decoding looks at. Call it again with more. */
+bool cvt_extent_ends(cvt_extent *extent, const uint8_t *bytes, size_t size);
+
 /* By content. Limits hold before anything is allocated. Errors: CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT,
  * CVT_UNSUPPORTED, CVT_TOO_LARGE (naming the limit and its option), CVT_NO_MEMORY. An empty file, or no more than the
  * first bytes of a signature, is CVT_TRUNCATED; other formats are CVT_UNSUPPORTED by name. Messages do not name the
