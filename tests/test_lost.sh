@@ -149,6 +149,23 @@ for file in tails/*; do
 done
 rm -r tails
 
+# ---- pictures that end early -----------------------------------------------------------------------------------------
+
+# What Pillow 13 makes of so many bytes of a progressive JPEG with LOAD_TRUNCATED_IMAGES: nothing, a picture, or a black
+# one where the end marker that it makes up is swallowed by a segment.
+for cut in 100:refused 206:refused 259:picture 312:picture 736:black 789:picture 1107:black 1160:black 1213:picture \
+    1531:black 1584:picture 2220:black 2962:black 3015:picture 3439:black 3492:picture 4658:picture; do
+    head -c "${cut%:*}" "$tests/data/images/jpeg_97x61_444_p_q75.jpg" >cut.jpg
+    if "$cvt" preprocess -m dir cut.jpg -o cut.npy --stop decode --allow-truncated 2>err; then
+        found=$(tail -c +129 cut.npy | tr -d '\000' | head -c 1 | wc -c)
+        got=$([ "$found" -eq 0 ] && echo black || echo picture)
+    else
+        got=refused
+    fi
+    equal "--allow-truncated: ${cut%:*} bytes of a progressive JPEG" "$got $(lines err)" "${cut#*:} 1"
+    check "without: ${cut%:*} bytes" says 1 'cut.jpg: ' "$cvt" preprocess -m dir cut.jpg -o no.npy
+done
+
 # ---- lists and pipes -------------------------------------------------------------------------------------------------
 
 classify -f jsonl good/1.jpg good/9.png >want
