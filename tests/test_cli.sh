@@ -76,7 +76,7 @@ test_usage() {
     usage 'later command' "unknown command 'serve'*" cvt serve
     usage 'unknown command for help' "help: unknown command 'sumary' (did you mean 'summary'?)" cvt help sumary
     usage 'unknown option' "classify: unknown option '--topk' (did you mean '--top-k'?)" cvt classify --topk 5
-    usage 'abbreviation' "classify: unknown option '--file' (did you mean '--files-from'?)" cvt classify --file x
+    usage 'abbreviation' "classify: unknown option '--filesfrom' (did you mean '--files-from'?)" cvt classify --filesfrom x
     usage 'unknown letter' "classify: unknown option '-Q'" cvt classify -rQ
     usage 'letter that is no ASCII' "classify: unknown option '-*'" cvt classify "-$(printf '\377')"
     usage "another command's option" "summary: unknown option '-k'" cvt summary -k 5

@@ -245,6 +245,22 @@ for value in 2 '2,1' ' 3 ' ''; do
     equal "OMP_NUM_THREADS=$value" "$? $(lines err)" '0 0'
 done
 
+# ---- options ---------------------------------------------------------------------------------------------------------
+
+classify -f jsonl good/1.jpg good/2.jpg >want
+classify --form jsonl good/1.jpg good/2.jpg >out
+same 'an abbreviated option' want out
+classify --form=jsonl --rec good/1.jpg good/2.jpg >out
+same 'abbreviated options' want out
+check 'an ambiguous option' says 2 "option '--f' may be any of --files-from, --format" classify --f=jsonl good/1.jpg
+check 'an option that no name begins with' says 2 "unknown option '--formt' (did you mean '--format'?)" classify --formt=jsonl
+check 'two outputs' says 2 "option '-o' is given twice: 'a.npy' and 'b.npy'" embed good -o a.npy -o b.npy
+check 'two models' says 2 "option '-m' is given twice" "$cvt" classify -m dir -m m.safetensors good
+check 'two configs' says 2 "option '--config' is given twice" "$cvt" summary -c dir/config.json --config dir/config.json
+check 'two files of labels' says 2 'is given twice' "$cvt" convert dir --labels words --labels words -o twice.safetensors
+classify -f csv -k3 -f jsonl -k5 good/1.jpg good/2.jpg >out
+same 'of other options the last one counts' want out
+
 # ---- signals ---------------------------------------------------------------------------------------------------------
 
 for signal in INT:130 TERM:143 HUP:129; do
