@@ -318,7 +318,7 @@ lite '"blocks" must be a list of objects' '"blocks": 7'
 block='{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}'
 lite '"blocks" needs "stage_repeats"' "\"blocks\": [$block]"
 lite '"stage_repeats" needs "blocks"' '"stage_repeats": [1, 2]'
-lite '"blocks" [0] has no "out_chs"' \
+lite '"blocks" [0]: "out_chs" is missing' \
     '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1}]'
 lite '"blocks" [0]: "stride" = 0 is not in' \
     '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 0, "expand_ratio": 1, "out_chs": 8}]'
