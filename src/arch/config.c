@@ -69,12 +69,11 @@ cvt_status cvt_check_only(const cvt_given *given, int variant, const char *key, 
     return CVT_OK;
 }
 
-/* stage: of a layer that is one stage. */
-static cvt_status check_required(const cvt_given *given, const cvt_key *keys, size_t at, bool stage, cvt_error *error) {
+static cvt_status check_required(const cvt_given *given, const cvt_key *keys, size_t at, cvt_error *error) {
     for (const cvt_key *k = keys; k && k->name; k++) {
-        if (stage && !k->stage) continue;
+        if (given->stage && !k->stage) continue;
         if (k->type == CVT_KEY_OBJECT) {
-            cvt_status status = check_required(given, k->keys, at + k->offset, stage, error);
+            cvt_status status = check_required(given, k->keys, at + k->offset, error);
             if (status != CVT_OK) return cvt_fail_in(error, status, "\"%s\"", k->name);
         } else if (k->required && !cvt_given_as(given, at + k->offset)) {
             return cvt_fail(error, CVT_CONFIG, "\"%s\" is missing", k->name);
@@ -84,7 +83,7 @@ static cvt_status check_required(const cvt_given *given, const cvt_key *keys, si
 }
 
 cvt_status cvt_check_required(const cvt_given *given, cvt_error *error) {
-    return check_required(given, given->keys, 0, false, error);
+    return check_required(given, given->keys, 0, error);
 }
 
 /* The last name that gives a field counts, as its value does. */
@@ -337,11 +336,11 @@ cvt_status cvt_config_defaults(void *config, const cvt_key *keys, bool stage, cv
 }
 
 cvt_status cvt_config_fill(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error) {
-    cvt_given given = {.keys = how->keys};
+    cvt_given given = {.keys = how->keys, .stage = how->stage};
     cvt_reading noting = *how;
     noting.given = &given;
     TRY(cvt_config_defaults(config, how->keys, how->stage, error));
     TRY(cvt_config_read(config, &noting, object, error));
-    cvt_status status = check_required(&given, how->keys, 0, how->stage, error);
+    cvt_status status = cvt_check_required(&given, error);
     return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", how->origin);
 }

@@ -105,6 +105,7 @@ cvt_status cvt_config_read_off(void *field, const cvt_json *value, cvt_error *er
 typedef struct cvt_given {
     const cvt_key *keys; /* of the family */
     cvt_config_dialect dialect;
+    bool stage; /* only keys that are so marked count */
     int n;
     struct {
         const char *name;
