@@ -289,14 +289,14 @@ wrong '"id2label" must be an object' '{"model_type": "cvt", "id2label": ["cat"]}
 wrong '"depth" must be a list' '{"model_type": "cvt", "depth": "deep"}'
 efficient '"patch_size" is missing' '"transformer": {"type": "nystrom"}'
 efficient '"patch_size" = 7 does not divide "image_size" = 64' '"patch_size": 7, "transformer": {"type": "nystrom"}'
-efficient '"transformer" has no "type"' '"patch_size": 8'
+efficient '"transformer": "type" is missing' '"patch_size": 8'
 efficient '"transformer": must be an object' '"patch_size": 8, "transformer": "nystrom"'
 efficient '"pool" is "max"' '"patch_size": 8, "pool": "max", "transformer": {"type": "nystrom"}'
 efficient '"patch_size" = 8 does not divide the input, 64 x 60' \
     '"patch_size": 8, "input_size": [64, 60], "transformer": {"type": "nystrom"}'
 efficient '82 tokens are more than the 65 positions of "pos_embed"' \
     '"patch_size": 8, "input_size": 72, "transformer": {"type": "nystrom"}'
-efficient '"transformer": "num_landmarks" is not for "type" = "x_transformers"' \
+efficient '"transformer": "num_landmarks" is a key of "type": "nystrom"' \
     '"patch_size": 8, "transformer": {"type": "x_transformers", "num_landmarks": 8}'
 efficient '"attn_project_out" is false, which needs "heads" = 8 times "attn_dim_head" = 64 to be "dim" = 32' \
     '"patch_size": 8, "dim": 32, "transformer": {"type": "x_transformers", "attn_project_out": false}'
@@ -305,7 +305,7 @@ nystrom '"transformer": "num_landmarks" = 0 is not in' '"num_landmarks": 0'
 nystrom '"transformer": "heads" = 0 is not in' '"heads": 0'
 nystrom '"transformer": "dim" = 64 is not "dim" = 32' '"dim": 64'
 nystrom '"transformer": unknown key "landmarks"' '"landmarks": 8'
-nystrom '"transformer": "ff_glu" is not for "type" = "nystrom"' '"ff_glu": true'
+nystrom '"transformer": "ff_glu" is a key of "type": "x_transformers"' '"ff_glu": true'
 nystrom '"transformer": "attn_values_residual_conv_kernel" is 32, must be odd' '"attn_values_residual_conv_kernel": 32'
 nystrom '"transformer": "attn_values_residual" must be true or false, not a number' '"attn_values_residual": 1'
 nystrom 'too large' '"num_landmarks": 65536, "heads": 512, "dim_head": 4096'
@@ -318,7 +318,7 @@ lite '"blocks" must be a list of objects' '"blocks": 7'
 block='{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}'
 lite '"blocks" needs "stage_repeats"' "\"blocks\": [$block]"
 lite '"stage_repeats" needs "blocks"' '"stage_repeats": [1, 2]'
-lite '"blocks" [0] has no "out_chs"' \
+lite '"blocks" [0]: "out_chs" is missing' \
     '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1}]'
 lite '"blocks" [0]: "stride" = 0 is not in' \
     '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 0, "expand_ratio": 1, "out_chs": 8}]'

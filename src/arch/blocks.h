@@ -28,15 +28,32 @@ void cvtb_check_patches(cvt_builder *b, const char *key, const int *patch, const
 /* fc2(act(fc1(x))), in scope "mlp"; tap: "mlp". */
 cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias);
 
-/* x += attn(norm1(x)); x += mlp(norm2(x)): timm's Block, a layer of vit_pytorch's Transformer. In scope "block{j}" with
- * j = index; tap: "block{j}". */
+/* x += attn(norm1(x)); x += mlp(norm2(x)): timm's Block, a layer of vit_pytorch's Transformer. */
 typedef struct cvt_vit_block {
     cvt_attention_spec attention;
     int hidden; /* of the feed-forward part, whose linears have biases */
     cvt_act act;
     float eps;
 } cvt_vit_block;
+/* In the scope that is open, which becomes the tap. */
+cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *spec);
+/* In scope "block{j}" with j = index; tap: "block{j}". */
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec);
+/* So many of them, from block0 on. */
+cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_block *spec);
+
+/* The parts of a ViT about its blocks. */
+
+/* The stored token "cls_token" above the tokens. */
+cvt_value cvtb_class_token(cvt_builder *b, cvt_value tokens);
+/* tokens + the stored table "pos_embed"; tap: "tokens". The table has a row for each of `prefix` class tokens, then one
+ * for each cell of the grid `table`, which are resized to the grid of the tokens; both grids are [height, width]. */
+cvt_value cvtb_add_positions(cvt_builder *b, cvt_value tokens, int prefix, const int *table, const int *grid,
+                             cvt_interpolation resize);
+/* The token that is classified, [1, C]: the first one, or, if `mean`, the mean of those behind the first `prefix`. */
+cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int prefix);
+/* The last layer, "head": the logits of one token [1, C], which becomes the embedding. */
+cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes);
 
 /* Names in a layer of vit_pytorch's Transformer; in the older ones norms are modules around the parts. Each table is
  * made of two: attention and feed-forward part. */

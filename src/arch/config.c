@@ -71,6 +71,7 @@ cvt_status cvt_check_only(const cvt_given *given, int variant, const char *key, 
 
 static cvt_status check_required(const cvt_given *given, const cvt_key *keys, size_t at, cvt_error *error) {
     for (const cvt_key *k = keys; k && k->name; k++) {
+        if (given->stage && !k->stage) continue;
         if (k->type == CVT_KEY_OBJECT) {
             cvt_status status = check_required(given, k->keys, at + k->offset, error);
             if (status != CVT_OK) return cvt_fail_in(error, status, "\"%s\"", k->name);
@@ -332,4 +333,14 @@ cvt_status cvt_config_defaults(void *config, const cvt_key *keys, bool stage, cv
         if (status != CVT_OK) return cvt_fail_in(error, status, "the default of \"%s\"", row->name);
     }
     return CVT_OK;
+}
+
+cvt_status cvt_config_fill(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error) {
+    cvt_given given = {.keys = how->keys, .stage = how->stage};
+    cvt_reading noting = *how;
+    noting.given = &given;
+    TRY(cvt_config_defaults(config, how->keys, how->stage, error));
+    TRY(cvt_config_read(config, &noting, object, error));
+    cvt_status status = cvt_check_required(&given, error);
+    return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", how->origin);
 }

@@ -72,7 +72,8 @@ typedef struct cvt_key {
     bool required;              /* it must be there */
     bool nullable;              /* null is as good as absent, unless the reading is strict */
     const char *const *choices; /* NULL-terminated */
-    const struct cvt_key *keys; /* of CVT_KEY_OBJECT: offsets are within its struct */
+    const struct cvt_key *keys; /* of CVT_KEY_OBJECT, or of each object of the list that `read` reads; offsets are
+                                 * within the object's struct */
     /* For CVT_KEY_READER: fills `field`; the error need not name the key. schema: members of its schema. */
     cvt_status (*read)(void *field, const cvt_json *value, cvt_error *error);
     const char *schema;
@@ -104,6 +105,7 @@ cvt_status cvt_config_read_off(void *field, const cvt_json *value, cvt_error *er
 typedef struct cvt_given {
     const cvt_key *keys; /* of the family */
     cvt_config_dialect dialect;
+    bool stage; /* only keys that are so marked count */
     int n;
     struct {
         const char *name;
@@ -139,6 +141,8 @@ typedef struct cvt_reading {
 
 /* Reads every member of `object` into `config`. CVT_CONFIG, naming the origin and the key. */
 cvt_status cvt_config_read(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error);
+/* One object alone, an entry of a list: its defaults, its members, and are the required ones there? */
+cvt_status cvt_config_fill(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error);
 /* Fills in the defaults. stage: those of a layer that is one stage. */
 cvt_status cvt_config_defaults(void *config, const cvt_key *keys, bool stage, cvt_error *error);
 /* A JSON text of a table: ' stands for ". */

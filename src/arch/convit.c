@@ -328,16 +328,14 @@ static cvt_value add_positions(cvt_builder *b, const config *c, cvt_value t, int
         if (c->image_size[i] % c->patch_size)
             cvtb_fail(b, "\"patch_size\" = %d does not divide \"image_size\" = %d x %d", c->patch_size,
                       c->image_size[0], c->image_size[1]);
-    cvt_position p = {0, c->image_size[0] / c->patch_size, c->image_size[1] / c->patch_size, h,
-                      w, CVT_INTERPOLATE_BICUBIC_ANTIALIAS};
-    return cvtb_tap(b, cvtb_position(b, t, "pos_embed", &p), "tokens");
+    int table[] = {c->image_size[0] / c->patch_size, c->image_size[1] / c->patch_size}, grid[] = {h, w};
+    return cvtb_add_positions(b, t, 0, table, grid, CVT_INTERPOLATE_BICUBIC_ANTIALIAS);
 }
 
 static cvt_value head(cvt_builder *b, const config *c, cvt_value t, float eps) {
-    int tokens = cvtb_shape(b, t).d[0];
     if (c->variant == FB) {
         t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", eps), "norm");
-        t = c->global_pool == AVG ? cvtb_mean(b, cvtb_slice(b, t, 1, tokens - 1)) : cvtb_slice(b, t, 0, 1);
+        t = cvtb_pool_tokens(b, t, c->global_pool == AVG, 1);
     } else {
         cvtb_open(b, "proj_head", 0, 0, "ProjectionHead");
         t = cvtb_linear(b, cvtb_slice(b, t, 0, 1), "fc", c->dim, true);
@@ -345,7 +343,7 @@ static cvt_value head(cvt_builder *b, const config *c, cvt_value t, float eps) {
         cvtb_close(b);
         cvtb_tap(b, t, "norm");
     }
-    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, t)), "head", c->base.classes, true);
+    return cvtb_classify(b, t, c->base.classes);
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {
@@ -366,7 +364,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     if (c->use_pos_embed) t = add_positions(b, c, t, h, w);
     cvtb_grid(b, 0, h, w);
     for (int i = 0; i < c->num_local_layers && !cvtb_failed(b); i++) t = local_block(b, &s, i, t);
-    t = cvtb_concat(b, cvtb_token(b, "cls_token", c->dim), t);
+    t = cvtb_class_token(b, t);
     cvtb_grid(b, 1, h, w);
     s.h = s.w = 0;
     for (int i = 0; i < c->num_nonlocal_layers && !cvtb_failed(b); i++)

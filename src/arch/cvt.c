@@ -7,10 +7,10 @@
  * under microsoft names: the published accuracies belong to the latter. */
 #include <math.h>
 
+#include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/layer.h"
 #include "arch/resolve.h"
-#include "ops/ops.h"
 
 static const float eps = 1e-5f;
 
@@ -209,7 +209,7 @@ static cvt_value stage_tokens(cvt_builder *b, const config *c, int i, cvt_value 
     cvt_shape s = cvtb_shape(b, map);
     *grid = (cvt_grid){c->cls_token.v[i] != 0, s.d[1], s.d[2]};
     cvt_value t = cvtb_tokens(b, map);
-    if (c->cls_token.v[i]) t = cvtb_concat(b, cvtb_token(b, "cls_token", c->embed_dim.v[i]), t);
+    if (c->cls_token.v[i]) t = cvtb_class_token(b, t);
     for (int j = 0; j < c->depth.v[i] && !cvtb_failed(b); j++) t = block(b, c, i, j, t, grid->h, grid->w);
     return t;
 }
@@ -233,7 +233,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     cvt_value t = cls == CVT_NO_VALUE ? cvtb_tokens(b, map) : cls;
     t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", eps), "norm");
     if (cls == CVT_NO_VALUE) t = cvtb_mean(b, t);
-    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, t)), "head", c->base.classes, true);
+    return cvtb_classify(b, t, c->base.classes);
 }
 
 const cvt_arch cvt_arch_cvt = {

@@ -110,7 +110,13 @@ static void append_type(cvt_str *to, const cvt_key *row) {
         cvt_str_print(to, "\"enum\": ");
         append_list(to, row->choices);
         break;
-    case CVT_KEY_READER: append_text(to, row->schema ? row->schema : ""); break;
+    case CVT_KEY_READER:
+        append_text(to, row->schema ? row->schema : "");
+        if (!row->keys) break;
+        cvt_str_print(to, ", \"items\": {\"type\": \"object\", \"additionalProperties\": false");
+        append_properties(to, row->keys, false, "          ");
+        cvt_str_print(to, "}");
+        break;
     case CVT_KEY_OBJECT:
         cvt_str_print(to, "\"type\": \"object\", \"additionalProperties\": false");
         append_properties(to, row->keys, false, "          ");
@@ -161,7 +167,7 @@ static void append_key(cvt_str *to, const cvt_key *keys, const cvt_key *key, boo
 static void append_properties(cvt_str *to, const cvt_key *keys, bool stage, const char *indent) {
     bool required = false;
     for (const cvt_key *k = keys; k && k->name; k++) {
-        if (!k->required) continue;
+        if (!k->required || (stage && !k->stage)) continue;
         cvt_str_print(to, required ? ", " : ", \"required\": [");
         append_string(to, k->name);
         required = true;
