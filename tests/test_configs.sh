@@ -367,7 +367,7 @@ wrong '"reg_tokens" is set: that is not done here' '{"architecture": "vit_tiny_p
 wrong '"init_values" is set: that is not done here' '{"architecture": "vit_tiny_patch16_224", "model_args": {"init_values": 1e-5}}'
 wrong '"layer_norm_eps" = 2 is not in' '{"model_type": "vit", "layer_norm_eps": 2}'
 tnt '"num_heads_inner" = 5 does not divide "inner_dim" = 24' '"num_heads_inner": 5'
-tnt '"num_heads_outer" = 7 does not divide "embed_dim" = 384' '"outer_num_heads": 7'
+tnt '"outer_num_heads" = 7 does not divide "embed_dim" = 384' '"outer_num_heads": 7'
 tnt '"patch_size" = 16 does not divide "img_size" = 200' '"img_size": [200, 224]'
 tnt '"patch_size" = 16 does not divide the input, 224 x 225' '"img_size": 224, "input_size": [224, 225]'
 tnt '"first_stride" = 5 does not divide "patch_size" = 16' '"legacy": true, "first_stride": 5'
