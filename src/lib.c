@@ -159,7 +159,7 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
 static void make_preprocess(cvt_model *m) {
     const cvt_base *base = cvt_config_base(&m->config);
     if (m->graph->n_inputs != 1) {
-        cvt_fail(&m->no_preprocess, CVT_UNSUPPORTED, "a model of %d inputs reads no pictures", m->graph->n_inputs);
+        cvt_fail(&m->no_preprocess, CVT_UNSUPPORTED, "a model of %d inputs reads no images", m->graph->n_inputs);
         return;
     }
     m->no_preprocess.status = cvt_preprocess_resolve(&m->preprocess, &base->preprocess, base->size[0], base->size[1],
@@ -174,8 +174,8 @@ static cvt_status choose_precision(cvt_model *m, const char *asked, cvt_error *e
     m->precision = cvt_precision_find(name);
     if (m->precision < CVT_PRECISION_COUNT) return CVT_OK;
     if (asked) return cvt_fail(error, CVT_USAGE, "there is no precision called \"%s\"", name);
-    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is none", cvt_weights_path(m->files.weights),
-                    CVT_META_PRECISION, name);
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is no precision",
+                    cvt_weights_path(m->files.weights), CVT_META_PRECISION, name);
 }
 
 /* Numbers and flags stay; of what they point to only the name of the kernels is still wanted. */

@@ -23,13 +23,14 @@ static void add_environment(cvt_str *to, unsigned commands) {
 }
 
 static void add_all(cvt_str *to) {
-    static const cvt_example first[] = {{"cvt classify cat.jpg", "what is on a picture"},
-                                        {"cvt classify -k 1 -r photos", "what is on each picture of a tree"},
-                                        {"cvt attend cat.jpg -o where.png", "where the model looks"},
-                                        {NULL, NULL}};
+    static const cvt_example first[] = {
+        {"cvt classify cat.jpg", "what is in an image"},
+        {"cvt classify -k 1 -r photos", "what is in each image in and below a directory"},
+        {"cvt attend cat.jpg -o where.png", "where the model looks"},
+        {NULL, NULL}};
     cvt_str_print(to, "usage: cvt COMMAND [OPTION]... [OPERAND]...\n\n");
     cvt_opt_wrap(to,
-                 "cvt tells what is in your pictures. It runs the published weights of convolutional and other vision "
+                 "cvt tells what is in your images. It runs the published weights of convolutional and other vision "
                  "transformers just as they are, and gives exactly their answers.",
                  0);
     cvt_str_print(to, "\ncommands:\n");

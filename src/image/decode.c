@@ -74,8 +74,8 @@ cvt_status cvt_image_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *b
         if (begins(s, bytes, size)) return cvt_fail(error, CVT_TRUNCATED, "%s data ends early", s->name);
         if (!starts(s, bytes, size)) continue;
         if (!s->decode)
-            return cvt_fail(error, CVT_UNSUPPORTED, "%s pictures are not supported, only JPEG and PNG", s->name);
+            return cvt_fail(error, CVT_UNSUPPORTED, "%s images are not supported, only JPEG and PNG", s->name);
         return s->decode(out, info, bytes, size, options, error);
     }
-    return cvt_fail(error, CVT_FORMAT, "not a picture: neither JPEG nor PNG");
+    return cvt_fail(error, CVT_FORMAT, "not an image: neither JPEG nor PNG");
 }

@@ -18,10 +18,10 @@ static cvt_status full_size(cvt_geometry *g, double width, double height, const 
                             cvt_error *error) {
     if (width < 1 || height < 1)
         return cvt_fail(error, CVT_UNSUPPORTED,
-                        "the picture is too narrow: nothing is left of it after the resize to %d x %d",
+                        "the image is too narrow: nothing is left of it after the resize to %d x %d",
                         preprocess->resize_width, preprocess->resize_height);
     if (width > INT_MAX || height > INT_MAX)
-        return cvt_fail(error, CVT_TOO_LARGE, "the picture is too narrow: the resize would make it %.0f x %.0f", width,
+        return cvt_fail(error, CVT_TOO_LARGE, "the image is too narrow: the resize would make it %.0f x %.0f", width,
                         height);
     g->full_width = (int)width;
     g->full_height = (int)height;
@@ -202,7 +202,7 @@ cvt_status cvt_preprocess_pixels(cvt_preprocessor *p, const cvt_preprocess *prep
                                  const cvt_decode_options *options, const uint8_t *rgb, int height, int width,
                                  size_t stride, cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
     p->info = (cvt_decoded){.orientation = 1};
-    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "a picture cannot be %d x %d", width, height);
+    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "an image cannot be %d x %d", width, height);
     size_t row, last;
     if (!cvt_mul_size((size_t)width, 3, &row) || stride < row)
         return cvt_fail(error, CVT_USAGE, "rows of %d pixels cannot be %zu bytes apart", width, stride);

@@ -108,7 +108,7 @@ cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_vie
         if (error) *error = model->no_preprocess;
         return model->no_preprocess.status;
     }
-    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "a picture of no pixels");
+    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "an image without pixels");
     TRY(cvt_preprocess_geometry(&g, &model->preprocess, width, height, error));
     const double across = (double)width / g.full_width, down = (double)height / g.full_height;
     *out = (cvt_view){g.x * across, g.y * down, g.width * across, g.height * down};

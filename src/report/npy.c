@@ -136,14 +136,16 @@ static cvt_status read_header(const cvt_file *file, header *h, size_t *data, cvt
     if (file->size < MAGIC || memcmp(bytes, magic, MAGIC))
         return cvt_fail(error, CVT_FORMAT, "%s: not a .npy file", file->path);
     size_t prefix = file->size > MAGIC && bytes[MAGIC] == 1 ? 10 : 12;
-    if (file->size < prefix) return cvt_fail(error, CVT_TRUNCATED, "%s: cut within its header", file->path);
+    if (file->size < prefix)
+        return cvt_fail(error, CVT_TRUNCATED, "%s: the file ends early, within its header", file->path);
     if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0)
         return cvt_fail(error, CVT_UNSUPPORTED, "%s: .npy version %d.%d", file->path, bytes[6], bytes[7]);
     size_t n = bytes[8] | (size_t)bytes[9] << 8;
     if (prefix == 12) n |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
     if (n > MAX_HEADER)
         return cvt_fail(error, CVT_TOO_LARGE, "%s: a header of %zu bytes (limit %d)", file->path, n, (int)MAX_HEADER);
-    if (n > file->size - prefix) return cvt_fail(error, CVT_TRUNCATED, "%s: cut within its header", file->path);
+    if (n > file->size - prefix)
+        return cvt_fail(error, CVT_TRUNCATED, "%s: the file ends early, within its header", file->path);
     const char *text = (const char *)bytes + prefix;
     *data = prefix + n;
     *h = (header){.rank = 0};
@@ -190,7 +192,8 @@ static cvt_status count_elements(const header *h, const char *path, size_t size,
     bool fits = true;
     for (int d = 0; d < h->rank; d++) fits = cvt_mul_size(bytes, (size_t)h->shape[d], &bytes) && fits;
     if (!fits || bytes > size)
-        return cvt_fail(error, CVT_TRUNCATED, "%s: %zu bytes of data, too few for its shape", path, size);
+        return cvt_fail(error, CVT_TRUNCATED, "%s: the data ends early: %zu bytes are too few for its shape", path,
+                        size);
     if (bytes < size) return cvt_fail(error, CVT_CORRUPT, "%s: %zu bytes behind the data", path, size - bytes);
     *count = bytes / element_size[h->type];
     return CVT_OK;

@@ -123,8 +123,8 @@ static cvt_status add_tensors(cvt_weights *weights, entry *entries, size_t count
     for (size_t i = 0; i < count; i++) {
         entry *e = &entries[i];
         if (e->begin != covered || e->end > size) {
-            cvt_fail(error, CVT_WEIGHTS, "bytes %zu to %zu of the data, which has %zu and is used up to %zu", e->begin,
-                     e->end, size, covered);
+            cvt_fail(error, CVT_WEIGHTS, "bytes %zu to %zu of the data, which has %zu and is used up to %zu%s",
+                     e->begin, e->end, size, covered, e->end > size ? ": the file ends early" : "");
             return fail_tensor(error, &e->tensor);
         }
         e->tensor.data = data + e->begin;

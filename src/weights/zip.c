@@ -77,7 +77,7 @@ static bool agree(uint64_t narrow, uint64_t all_ones, uint64_t wide) { return na
 static cvt_status find_directory(const cvt_file *file, directory *out, cvt_error *error) {
     size_t at = find_end(file);
     if (at == file->size)
-        return fail_end(file, "there is no end record: the file is cut off or something follows", error);
+        return fail_end(file, "there is no end record: the file ends early, or something follows it", error);
     const unsigned char *end = file->data + at;
     if (u16(end + 4) != 0 || u16(end + 6) != 0 || u16(end + 8) != u16(end + 10))
         return fail_end(file, "it is one of several parts", error);
