@@ -1,4 +1,5 @@
-/* graph.c - the builder: nodes, values, parameters, scopes and listing rows, appended as the model is written down. */
+/* graph.c - the builder, which appends nodes, values, parameters, scopes and the lines of the torchsummary listing as a
+ * family writes its forward pass down. */
 #include "graph/graph.h"
 
 #include <stdarg.h>
@@ -11,13 +12,13 @@
 #include "base/table.h"
 #include "graph/op.h"
 
-/* A graph larger than this is a wrong config, not a model. */
+/* A graph with more nodes or parameters comes from a wrong config. */
 enum { MAX_NODES = 1 << 16, MAX_PARAMS = 1 << 17 };
-static const int64_t max_elements = INT64_C(1) << 31; /* of one value or parameter */
-static const int64_t max_scores = INT64_C(1) << 46;   /* of attention maps, which exist only where they are tapped */
+static const int64_t max_elements = INT64_C(1) << 31; /* elements of one value or parameter */
+static const int64_t max_scores = INT64_C(1) << 46;   /* of attention maps: they exist only where tapped */
 
 typedef struct scope {
-    size_t path, pattern; /* lengths to go back to */
+    size_t path, pattern; /* the lengths of the two strings before the scope was opened */
     int n_indices;
     const char *type;
     cvt_grid grid;
@@ -27,29 +28,29 @@ struct cvt_builder {
     cvt_graph *graph;
     cvt_error error;
     bool failed;
-    cvt_str path, pattern; /* of the open scopes, dotted */
+    cvt_str path, pattern; /* the open scopes, joined by dots */
     cvt_index indices[CVT_MAX_INDICES];
     int n_indices;
     bool left_out;
     scope *scopes;
     int n_scopes;
-    cvt_grid grid;     /* of keys in the open scope */
-    cvt_value last;    /* the newest value, shown by the row of a closing container */
-    cvt_table by_name; /* of parameters: their indices */
-    /* the node that is being described */
+    cvt_grid grid;     /* where the keys of attention lie in the open scope */
+    cvt_value last;    /* the newest value; the line of a container that closes shows its shape */
+    cvt_table by_name; /* the index of a parameter by its name */
+    /* What follows belongs to the node that is being described. */
     cvt_value *out;
     int n_out;
     int *params;
     int n_params;
 };
 
-/* Room for one more element in an array that doubles at powers of two. */
+/* Returns the array with room for one more element. It doubles when its count is a power of two. */
 static void *grow(void *array, int count, size_t size) {
     if (count & (count - 1)) return array;
     return realloc(array, (count ? 2 * (size_t)count : 1) * size);
 }
 
-/* Appends a zeroed element and returns it, or NULL with the builder failed. */
+/* Appends a zeroed element and returns it. Where there is no memory, it returns NULL and the builder has failed. */
 #define APPEND(b, array, count) \
     (grow_by((b), (void **)&(array), &(count), sizeof *(array)) ? &(array)[(count)-1] : NULL)
 static bool grow_by(cvt_builder *b, void **array, int *count, size_t size) {
