@@ -77,6 +77,7 @@ same "every name of timm that cvt knows is there, once" "$work/named" "$work/kno
 
 design=$root/docs/design.md
 # "FILE NAME NAME ..." a line: the walks' rows
+# shellcheck disable=SC2016 # backticks of Markdown
 sed -n -E 's/^\| `(src\/[^`]*\.[ch])` \| (`[^|]*) \|.*/\1 \2/p' "$design" | tr -d '`,' >"$work/walks"
 check "design.md has walks" [ "$(lines "$work/walks")" -gt 30 ]
 while read -r file names; do
@@ -84,11 +85,13 @@ while read -r file names; do
         check "$file has $name" grep -qE "^[A-Za-z].*[ *]$name\(" "$root/$file"
     done
 done <"$work/walks"
+# shellcheck disable=SC2016
 lost() { for path in $(grep -oE '`(src|tests|docs|configs)/[a-z0-9_./-]*`' "$1" | tr -d '`'); do [ -e "$root/$path" ] || echo "$path"; done; }
 equal "design.md names files that are there" "$(lost "$design")" ""
 # "RANK FOLDER" a line, as the test of the house has them: a folder uses those in lines above its own
 awk '/<<.END/ {inside = 1; next} /^END/ {exit} inside {for (i = 1; i <= NF; i++) if ($i != "cvt.h") print n, $i; n++}' \
     "$tests/test_house.sh" | sort >"$work/ranks"
+# shellcheck disable=SC2016
 sed -n -E 's/^\| ([0-9]) \| `src\/([a-z]*)`.*/\1 \2/p' "$design" | sort >"$work/told"
 same "design.md has the ranks of the house" "$work/ranks" "$work/told"
 
