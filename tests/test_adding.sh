@@ -26,11 +26,12 @@ cp -a "$root"/docs/models.md "$work/tree/docs"
 cp -a "$tests"/*.[ch] "$work/tree/tests"
 mkdir "$work/tree/tests/data/cli" && cp "$tests/data/cli/cat.jpg" "$work/tree/tests/data/cli"
 cp -a "$build/src" "$build/flags" "$build/libcvt.a" "$build/program.a" "$work/tree/build" 2>"$work/copying"
-# The program has the folder's name in its debugging information, so objects are made again where it changes: it is told
-# the old one.
+# Objects are made again where the compiler changes, or the folder's name, which stands in debugging information: it is
+# told both as they were.
+compiler=$(sed 's/ -std=.*//' "$build/flags")
 cat >"$work/bin/make" <<END
 #!/bin/sh
-exec $(command -v make) -s -j "$(getconf _NPROCESSORS_ONLN)" CURDIR="$root" "\$@"
+exec $(command -v make) -s -j "$(getconf _NPROCESSORS_ONLN)" CURDIR="$root" CC="$compiler" "\$@"
 END
 chmod +x "$work/bin/make"
 PATH=$work/bin:$PATH
