@@ -6,17 +6,15 @@
 #
 # Two things stand in for what a reader does. Where a page only adds a declaration to a header, no other file is compiled
 # anew. And the golden data of the family, which its original makes with Python, lie in tests/adding.
-# CVT_BIN: the folder of the build, whose objects are used. CVT: the program.
+# CVT_BIN: the folder of the build, whose objects are used.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$tests")
-program=$(realpath "${CVT:-$root/cvt}")
 build=$(realpath "${CVT_BIN:-$root/build}")
 case ${CVT_BUILD:-} in sanitized) echo "skip adding: pages are followed on the release build" && exit 0 ;; esac
 [ "$build" = "$root/build" ] || { echo "skip adding: the objects of $build are not those of make" && exit 0; }
 # shellcheck source=tests/case.sh
 . "$tests/case.sh"
-find_isas
 
 # ---- a copy of what is built ----
 
@@ -154,6 +152,9 @@ follow adding-an-op
 check "an op that is wrong is seen" broken src/ops/channel_scale.c 's/a->gamma, NULL/NULL, NULL/' \
     built build/test_channel_scale
 
+# The copy's own program is there from the first page on.
+program=$PWD/cvt
+find_isas
 case " $isas " in
 *" avx2 "*)
     follow adding-a-kernel
@@ -195,7 +196,6 @@ timm_model() { # a config as timm's push_to_hf_hub writes it, beside weights und
         build/test_npydiff logits tests/data/convmixer/gelu/expected64.npy timm/out/output.npy
 }
 check "a directory as timm writes it" timm_model
-program=$PWD/cvt
 check "a key that is wrong is refused" \
     refused '"kernel_size" = 4 must be odd' '{"arch": "convmixer", "kernel_size": 4}'
 
