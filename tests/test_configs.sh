@@ -443,7 +443,7 @@ t2t 'must be a square, not 192 x 224' "$vp, \"image_size\": 224, \"input_size\":
 t2t '257 positions of "pos_embed"' "$vp, \"image_size\": 256, \"input_size\": 512"
 t2t '"t2t_layers" must be a list of lists' "$vp, \"t2t_layers\": 7"
 t2t '"t2t_layers" has 0 entries' "$vp, \"t2t_layers\": []"
-t2t '"t2t_layers" [1] must be [kernel, stride]' "$vp, \"t2t_layers\": [[7, 4], [3, 0]]"
+t2t '"t2t_layers" [1][1] = 0 is not in 1 .. 64' "$vp, \"t2t_layers\": [[7, 4], [3, 0]]"
 t2t '"t2t_layers"[1]: a window of 9 does not fit a padded map of 8' \
     "$vp, \"image_size\": 32, \"t2t_layers\": [[7, 4], [9, 1]]"
 t2t 'too large' "$vp, \"t2t_layers\": [[64, 1], [64, 1], [64, 1]]"

@@ -78,7 +78,13 @@ cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
     return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, token)), "head", classes, true);
 }
 
-/* ---- names of vit_pytorch ---- */
+/* ---- names of timm and vit_pytorch ---- */
+
+const cvt_name_row cvt_timm_block[] = {
+    CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"),
+    {"*", "*"},
+    {NULL, NULL},
+};
 
 const cvt_name_row cvt_vp_attention[] = {
     {"norm1.*", "0.norm.*"},
