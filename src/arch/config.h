@@ -148,6 +148,9 @@ typedef struct cvt_reading {
 cvt_status cvt_config_read(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error);
 /* One object alone, an entry of a list: its defaults, its members, and are the required ones there? */
 cvt_status cvt_config_fill(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error);
+/* CVT_CONFIG, must be a list of objects, not a number (what: "a list of objects"), or has 0 entries, must have 1 to 8,
+ * where value is no list of `least` to `most` entries. For readers, which go through the entries. */
+cvt_status cvt_config_check_list(const cvt_json *value, const char *what, int least, int most, cvt_error *error);
 /* Fills in the defaults. stage: those of a layer that is one stage. */
 cvt_status cvt_config_defaults(void *config, const cvt_key *keys, bool stage, cvt_error *error);
 /* A JSON text of a table: ' stands for ". */

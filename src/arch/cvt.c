@@ -266,11 +266,6 @@ static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in)
     return c->cls_token.v[0] ? cvtb_place(b, t, grid) : cvtb_map(b, t, grid.h, grid.w);
 }
 
-const cvt_layer cvt_layer_cvt_stage = {.type = "cvt_stage",
-                                       .row = "CvtStage",
-                                       .about = "a stage of CvT: convolutional embedding, then blocks",
-                                       .config_size = sizeof(config),
-                                       .keys = keys,
-                                       .stage = true,
-                                       .inputs = 1,
-                                       .build = stage_build};
+const cvt_layer cvt_layer_cvt_stage =
+    CVT_LAYER("cvt_stage", 1, "a stage of CvT: convolutional embedding, then blocks", .build = stage_build,
+              CVT_LAYER_KEYS(config, keys), .row = "CvtStage", .stage = true);

@@ -28,6 +28,14 @@ typedef struct cvt_layer {
     int *(*classes)(void *config);
 } cvt_layer;
 
+/* A kind of layer that reads `reads` values; further fields may follow:
+ *
+ *     const cvt_layer cvt_layer_pool = CVT_LAYER("pool", 1, "the mean of tokens or pixels", .build = pool_build,
+ *                                                CVT_LAYER_KEYS(pool_config, pool_keys)); */
+#define CVT_LAYER(name, reads, words, ...) \
+    { .type = name, .inputs = reads, .about = words, __VA_ARGS__ }
+#define CVT_LAYER_KEYS(config, table) .config_size = sizeof(config), .keys = table
+
 /* The kinds, in the order of layers.def; NULL past the end. */
 const cvt_layer *cvt_layer_at(int index);
 
