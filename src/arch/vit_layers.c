@@ -69,8 +69,7 @@ static cvt_value transformer_build(cvt_builder *b, const void *p, const cvt_valu
     cvtb_check_hidden(b, c->mlp_ratio, block.hidden);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
     cvtb_grid(b, grid.prefix, grid.h, grid.w);
-    for (int j = 0; j < c->depth && !cvtb_failed(b); j++) t = cvtb_vit_block(b, t, j, &block);
-    return cvtb_like(b, t, in[0]);
+    return cvtb_like(b, cvtb_vit_blocks(b, t, c->depth, &block), in[0]);
 }
 
 const cvt_layer cvt_layer_transformer =
