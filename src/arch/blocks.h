@@ -62,19 +62,4 @@ extern const cvt_name_row cvt_timm_block[];
 extern const cvt_name_row cvt_vp_layer[], cvt_vp_attention[], cvt_vp_mlp[];
 extern const cvt_name_row cvt_vp_old_layer[], cvt_vp_old_attention[], cvt_vp_old_mlp[];
 
-/* Rows for the names that a layer of vit_pytorch's Transformer has: scope N of the graph, F in the file. In the older
- * ones norms are modules around the parts. */
-#define CVT_VP_ATTENTION(N, F)                                                              \
-    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.to_qkv.*"), { \
-        N "attn.proj.*", F "0.to_out.0.*"                                                   \
-    }
-#define CVT_VP_MLP(N, F) \
-    {N "norm2.*", F "1.net.0.*"}, {N "mlp.fc1.*", F "1.net.1.*"}, { N "mlp.fc2.*", F "1.net.4.*" }
-#define CVT_VP_OLD_ATTENTION(N, F)                                                             \
-    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.fn.to_qkv.*"), { \
-        N "attn.proj.*", F "0.fn.to_out.0.*"                                                   \
-    }
-#define CVT_VP_OLD_MLP(N, F) \
-    {N "norm2.*", F "1.norm.*"}, {N "mlp.fc1.*", F "1.fn.net.0.*"}, { N "mlp.fc2.*", F "1.fn.net.3.*" }
-
 #endif

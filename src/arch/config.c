@@ -234,7 +234,6 @@ static cvt_status read_value(void *field, const cvt_key *key, const cvt_json *va
     case CVT_KEY_CHOICE: return read_choice(field, key, value, error);
     case CVT_KEY_SIZE: return read_size(field, key, value, error);
     case CVT_KEY_LISTS: return read_lists(field, key, value, error);
-    case CVT_KEY_FLAG: return read_bool(field, value, error);
     case CVT_KEY_READER: return key->read(field, value, error);
     case CVT_KEY_BOOL:
         TRY(read_bool(&flag, value, error));

@@ -47,7 +47,6 @@ typedef enum cvt_key_type {
     CVT_KEY_INT,     /* int in [min, max] */
     CVT_KEY_NUMBER,  /* double in [min, max] */
     CVT_KEY_BOOL,    /* bool */
-    CVT_KEY_FLAG,    /* int: 0 or 1, where a default beside them means that nobody has said it */
     CVT_KEY_CHOICE,  /* int: index into choices */
     CVT_KEY_INTS,    /* cvt_ints, each in [min, max] */
     CVT_KEY_NUMBERS, /* cvt_numbers */

@@ -316,9 +316,6 @@ static cvt_value fusion_build(cvt_builder *b, const void *p, const cvt_value *in
     return cvtb_like(b, fuse(b, &spec, 0, in[0], in[1]), in[0]);
 }
 
-const cvt_layer cvt_layer_crossvit_fusion = {.type = "crossvit_fusion",
-                                             .about = "a class token that attends to other patches, of IBM",
-                                             .config_size = sizeof(fusion_config),
-                                             .keys = fusion_keys,
-                                             .inputs = BRANCHES,
-                                             .build = fusion_build};
+const cvt_layer cvt_layer_crossvit_fusion =
+    CVT_LAYER("crossvit_fusion", BRANCHES, "a class token that attends to other patches, of IBM", .build = fusion_build,
+              CVT_LAYER_KEYS(fusion_config, fusion_keys));

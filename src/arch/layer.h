@@ -13,9 +13,8 @@ typedef struct cvt_layer {
     const char *type;  /* the value of "type" */
     const char *about; /* one line */
     const char *row;   /* the class of its row in torchsummary listings, where it is not all of the model; NULL: none */
-    size_t config_size;             /* 0: it has no keys of its own */
-    void (*defaults)(void *config); /* NULL: those of the keys alone */
-    const cvt_key *keys;            /* ends with name NULL; NULL: none */
+    size_t config_size;  /* 0: it has no keys of its own */
+    const cvt_key *keys; /* ends with name NULL; NULL: none */
     /* The layer is one stage of a family: config and keys are the family's, only keys marked .stage count, and lists
      * have one entry, of which file and default are single values. */
     bool stage;

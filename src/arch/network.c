@@ -138,7 +138,6 @@ static cvt_status read_members(layer_config *l, const config *c, const cvt_json 
                        .origin = type,
                        .given = l->given};
     *l->given = (cvt_given){.keys = how.keys, .stage = how.stage};
-    if (l->kind->defaults) l->kind->defaults(l->values);
     TRY(cvt_config_defaults(l->values, how.keys, how.stage, error));
     return cvt_config_read(l->values, &how, entry, error);
 }

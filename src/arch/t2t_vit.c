@@ -289,10 +289,6 @@ static cvt_value module_build(cvt_builder *b, const void *p, const cvt_value *in
     return cvtb_map(b, token_module(b, t, c->tokens_type == PERFORMER, c->token_dim), grid.h, grid.w);
 }
 
-const cvt_layer cvt_layer_t2t_module = {.type = "t2t_module",
-                                        .about = "windows of a map as tokens, mixed by a token module of T2T-ViT",
-                                        .row = "T2T_module",
-                                        .config_size = sizeof(module_config),
-                                        .keys = module_keys,
-                                        .inputs = 1,
-                                        .build = module_build};
+const cvt_layer cvt_layer_t2t_module =
+    CVT_LAYER("t2t_module", 1, "windows of a map as tokens, mixed by a token module of T2T-ViT", .build = module_build,
+              CVT_LAYER_KEYS(module_config, module_keys), .row = "T2T_module");
