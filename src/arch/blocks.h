@@ -42,6 +42,10 @@ cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_b
 /* So many of them, from block0 on. */
 cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_block *spec);
 
+/* A convolutional embedding: norm(proj(map)) in scope "embed"; tap: "embed". row: the class of its row in listings, or
+ * NULL. */
+cvt_value cvtb_conv_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps, const char *row);
+
 /* The parts of a ViT about its blocks. */
 
 /* The stored token "cls_token" above the tokens. */

@@ -202,10 +202,7 @@ static cvt_value block(cvt_builder *b, const config *c, int i, int j, cvt_value 
 static cvt_value stage_tokens(cvt_builder *b, const config *c, int i, cvt_value map, cvt_grid *grid) {
     cvt_conv conv =
         cvt_conv_square(c->embed_dim.v[i], c->patch_sizes.v[i], c->patch_stride.v[i], c->patch_padding.v[i], true);
-    cvtb_open(b, "embed", 0, 0, "CvtConvEmbeddings");
-    map = cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", &conv), "norm", eps);
-    cvtb_tap(b, map, NULL);
-    cvtb_close(b);
+    map = cvtb_conv_embed(b, map, &conv, eps, "CvtConvEmbeddings");
     cvt_shape s = cvtb_shape(b, map);
     *grid = (cvt_grid){c->cls_token.v[i] != 0, s.d[1], s.d[2]};
     cvt_value t = cvtb_tokens(b, map);
