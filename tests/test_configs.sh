@@ -398,9 +398,9 @@ ibm '"embed_dim"[0] = 3 must be at least 4' '"multi_conv": true, "embed_dim": [3
 ibm '"embed_dim" has 3 entries' '"embed_dim": [96, 192, 384]'
 ibm '"mlp_ratio" has 1 entries' '"mlp_ratio": [4]'
 ibm '"mlp_ratio"[1] = 0.001 leaves no hidden channel' '"mlp_ratio": [4, 0.001]'
-ibm '"depth" must be a list of 1 to 32 stages' '"depth": 3'
+ibm '"depth" must be a list of lists' '"depth": 3'
 ibm '"depth" [1] must be a list of 3' '"depth": [[1, 4, 0], [1, 4]]'
-ibm '"depth" [0][2] must be a whole number' '"depth": [[1, 4, -1]]'
+ibm '"depth" [0][2] = -1 is not in 0 .. 1000' '"depth": [[1, 4, -1]]'
 ibm '"depth"[0][1] is 0' '"depth": [[1, 0, 0]]'
 ibm 'the input must be 240 x 240, "img_size", not 224 x 224' '"img_size": 240, "input_size": 224'
 ibm '"global_pool" is "max"' '"global_pool": "max"'
@@ -443,7 +443,7 @@ t2t 'must be a square, not 192 x 224' "$vp, \"image_size\": 224, \"input_size\":
 t2t '257 positions of "pos_embed"' "$vp, \"image_size\": 256, \"input_size\": 512"
 t2t '"t2t_layers" must be a list of lists' "$vp, \"t2t_layers\": 7"
 t2t '"t2t_layers" has 0 entries' "$vp, \"t2t_layers\": []"
-t2t '"t2t_layers" [1] must be [kernel, stride]' "$vp, \"t2t_layers\": [[7, 4], [3, 0]]"
+t2t '"t2t_layers" [1][1] = 0 is not in 1 .. 64' "$vp, \"t2t_layers\": [[7, 4], [3, 0]]"
 t2t '"t2t_layers"[1]: a window of 9 does not fit a padded map of 8' \
     "$vp, \"image_size\": 32, \"t2t_layers\": [[7, 4], [9, 1]]"
 t2t 'too large' "$vp, \"t2t_layers\": [[64, 1], [64, 1], [64, 1]]"

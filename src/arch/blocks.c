@@ -57,6 +57,13 @@ cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_
     return x;
 }
 
+cvt_value cvtb_conv_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps, const char *row) {
+    cvtb_open(b, "embed", 0, 0, row);
+    map = cvtb_tap(b, cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", conv), "norm", eps), NULL);
+    cvtb_close(b);
+    return map;
+}
+
 cvt_value cvtb_class_token(cvt_builder *b, cvt_value tokens) {
     cvt_value token = cvtb_token(b, "cls_token", cvt_shape_cols(cvtb_shape(b, tokens)));
     return cvtb_concat(b, token, tokens);
@@ -78,7 +85,13 @@ cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
     return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, token)), "head", classes, true);
 }
 
-/* ---- names of vit_pytorch ---- */
+/* ---- names of timm and vit_pytorch ---- */
+
+const cvt_name_row cvt_timm_block[] = {
+    CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"),
+    {"*", "*"},
+    {NULL, NULL},
+};
 
 const cvt_name_row cvt_vp_attention[] = {
     {"norm1.*", "0.norm.*"},

@@ -42,6 +42,10 @@ cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_b
 /* So many of them, from block0 on. */
 cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_block *spec);
 
+/* A convolutional embedding: norm(proj(map)) in scope "embed"; tap: "embed". row: the class of its row in listings, or
+ * NULL. */
+cvt_value cvtb_conv_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps, const char *row);
+
 /* The parts of a ViT about its blocks. */
 
 /* The stored token "cls_token" above the tokens. */
@@ -55,24 +59,11 @@ cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int pref
 /* The last layer, "head": the logits of one token [1, C], which becomes the embedding. */
 cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes);
 
+/* Names in a block of timm, which stacks queries, keys and values. */
+extern const cvt_name_row cvt_timm_block[];
 /* Names in a layer of vit_pytorch's Transformer; in the older ones norms are modules around the parts. Each table is
  * made of two: attention and feed-forward part. */
 extern const cvt_name_row cvt_vp_layer[], cvt_vp_attention[], cvt_vp_mlp[];
 extern const cvt_name_row cvt_vp_old_layer[], cvt_vp_old_attention[], cvt_vp_old_mlp[];
-
-/* Rows for the names that a layer of vit_pytorch's Transformer has: scope N of the graph, F in the file. In the older
- * ones norms are modules around the parts. */
-#define CVT_VP_ATTENTION(N, F)                                                              \
-    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.to_qkv.*"), { \
-        N "attn.proj.*", F "0.to_out.0.*"                                                   \
-    }
-#define CVT_VP_MLP(N, F) \
-    {N "norm2.*", F "1.net.0.*"}, {N "mlp.fc1.*", F "1.net.1.*"}, { N "mlp.fc2.*", F "1.net.4.*" }
-#define CVT_VP_OLD_ATTENTION(N, F)                                                             \
-    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.fn.to_qkv.*"), { \
-        N "attn.proj.*", F "0.fn.to_out.0.*"                                                   \
-    }
-#define CVT_VP_OLD_MLP(N, F) \
-    {N "norm2.*", F "1.norm.*"}, {N "mlp.fc1.*", F "1.fn.net.0.*"}, { N "mlp.fc2.*", F "1.fn.net.3.*" }
 
 #endif

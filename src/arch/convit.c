@@ -88,8 +88,7 @@ static const cvt_name_row timm[] = {
     CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
     {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
     {"block{l}.*", "blocks.{l}.*"},
-    CVT_STACKED_3("block{n}.attn.", "q", "k", "v", "blocks.{n}.attn.qkv.*"),
-    {"block{n}.*", "blocks.{n}.*"},
+    {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
     {"norm.*", "norm.*"},
     {"head.*", "head.*"},
     {NULL, NULL},
@@ -444,13 +443,8 @@ static cvt_value gpsa_build(cvt_builder *b, const void *p, const cvt_value *in) 
     return cvtb_failed(b) ? CVT_NO_VALUE : cvtb_like(b, gated(b, &s, t), in[0]);
 }
 
-const cvt_layer cvt_layer_gpsa = {.type = "gpsa",
-                                  .row = "GPSA",
-                                  .about = "gated positional self-attention of ConViT",
-                                  .config_size = sizeof(layer_config),
-                                  .keys = gpsa_keys,
-                                  .inputs = 1,
-                                  .build = gpsa_build};
+const cvt_layer cvt_layer_gpsa = CVT_LAYER("gpsa", 1, "gated positional self-attention of ConViT", .build = gpsa_build,
+                                           CVT_LAYER_KEYS(layer_config, gpsa_keys), .row = "GPSA");
 
 static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in) {
     block_spec s;
@@ -463,10 +457,6 @@ static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in)
     return cvtb_like(b, t, in[0]);
 }
 
-const cvt_layer cvt_layer_convit_stage = {.type = "convit_stage",
-                                          .row = "ConViTStage",
-                                          .about = "blocks of ConViT, with gated or plain attention",
-                                          .config_size = sizeof(layer_config),
-                                          .keys = stage_keys,
-                                          .inputs = 1,
-                                          .build = stage_build};
+const cvt_layer cvt_layer_convit_stage =
+    CVT_LAYER("convit_stage", 1, "blocks of ConViT, with gated or plain attention", .build = stage_build,
+              CVT_LAYER_KEYS(layer_config, stage_keys), .row = "ConViTStage");

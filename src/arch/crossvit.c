@@ -301,9 +301,6 @@ static cvt_value cross_build(cvt_builder *b, const void *p, const cvt_value *in)
     return cvtb_like(b, cvtb_concat(b, cls, cvtb_slice(b, in[0], 1, own_rows - 1)), in[0]);
 }
 
-const cvt_layer cvt_layer_crossvit_cross = {.type = "crossvit_cross",
-                                            .about = "a class token that attends to other patches, of vit_pytorch",
-                                            .config_size = sizeof(cross_config),
-                                            .keys = cross_keys,
-                                            .inputs = BRANCHES,
-                                            .build = cross_build};
+const cvt_layer cvt_layer_crossvit_cross =
+    CVT_LAYER("crossvit_cross", BRANCHES, "a class token that attends to other patches, of vit_pytorch",
+              .build = cross_build, CVT_LAYER_KEYS(cross_config, cross_keys));

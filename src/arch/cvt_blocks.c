@@ -166,18 +166,10 @@ static cvt_value build_cross(cvt_builder *b, const void *p, const cvt_value *in)
     return cvtb_map(b, t, s2.d[1], s2.d[2]);
 }
 
-const cvt_layer cvt_layer_self_block = {.type = "self_block",
-                                        .row = "SelfAttention_ConvolutionTransfomer",
-                                        .about = "self-attention of a map by separable convolutions",
-                                        .config_size = sizeof(config),
-                                        .keys = self_keys,
-                                        .inputs = 1,
-                                        .build = build_self};
+const cvt_layer cvt_layer_self_block =
+    CVT_LAYER("self_block", 1, "self-attention of a map by separable convolutions", .build = build_self,
+              CVT_LAYER_KEYS(config, self_keys), .row = "SelfAttention_ConvolutionTransfomer");
 
-const cvt_layer cvt_layer_cross_block = {.type = "cross_block",
-                                         .row = "CrossAttention_ConvolutionTransformer",
-                                         .about = "the second map attended by the first, which is resized to it",
-                                         .config_size = sizeof(config),
-                                         .keys = cross_keys,
-                                         .inputs = 2,
-                                         .build = build_cross};
+const cvt_layer cvt_layer_cross_block =
+    CVT_LAYER("cross_block", 2, "the second map attended by the first, which is resized to it", .build = build_cross,
+              CVT_LAYER_KEYS(config, cross_keys), .row = "CrossAttention_ConvolutionTransformer");

@@ -243,9 +243,7 @@ static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
     const stage_config *s = &c->s[i];
     cvt_conv conv = conv_of(b, c, map, s->emb_dim, s->emb_kernel, s->emb_stride, true);
     cvtb_open(b, "stage{i}", 'i', i, NULL);
-    cvtb_open(b, "embed", 0, 0, NULL);
-    map = cvtb_tap(b, cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", &conv), "norm", eps), NULL);
-    cvtb_close(b);
+    map = cvtb_conv_embed(b, map, &conv, eps, NULL);
     cvt_shape grid = cvtb_shape(b, map);
     cvt_value t = cvtb_tokens(b, map);
     for (int j = 0; j < s->depth && !cvtb_failed(b); j++) {

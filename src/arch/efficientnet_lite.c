@@ -56,10 +56,7 @@ static const cvt_key block_keys[] = {
 
 static cvt_status read_blocks(void *field, const cvt_json *value, cvt_error *error) {
     blocks *list = field;
-    size_t n = cvt_json_size(value);
-    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_CONFIG, "must be a list of objects");
-    if (n < 1 || n > MAX_BLOCKS)
-        return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, MAX_BLOCKS);
+    TRY(cvt_config_check_list(value, "a list of objects", 1, MAX_BLOCKS, error));
     list->n = 0;
     for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry)) {
         char at[32];

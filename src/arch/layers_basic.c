@@ -1,8 +1,8 @@
 /* layers_basic.c - layers of networks that belong to no family: convolution, activation, norm, linear, sum, resizing,
  * tokens and maps, class token, table of positions, pooling, classifier. Keys are called as PyTorch's modules do. */
+#include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/layer.h"
-#include "ops/ops.h"
 
 const char *const cvt_layer_activations[] = {
 #define X(id, name, torch) name,
@@ -71,12 +71,8 @@ static cvt_value conv_build(cvt_builder *b, const void *p, const cvt_value *in) 
     return c->activation == CVT_ACT_NONE ? map : cvtb_activation(b, map, (cvt_act)c->activation);
 }
 
-const cvt_layer cvt_layer_conv = {.type = "conv",
-                                  .about = "convolution, batch norm if wanted, activation if wanted",
-                                  .config_size = sizeof(config),
-                                  .keys = conv_keys,
-                                  .inputs = 1,
-                                  .build = conv_build};
+const cvt_layer cvt_layer_conv = CVT_LAYER("conv", 1, "convolution, batch norm if wanted, activation if wanted",
+                                           .build = conv_build, CVT_LAYER_KEYS(config, conv_keys));
 
 /* ---- activation ---- */
 
@@ -90,12 +86,8 @@ static cvt_value activation_build(cvt_builder *b, const void *p, const cvt_value
     return cvtb_like(b, y, in[0]);
 }
 
-const cvt_layer cvt_layer_activation = {.type = "activation",
-                                        .about = "element by element",
-                                        .config_size = sizeof(config),
-                                        .keys = activation_keys,
-                                        .inputs = 1,
-                                        .build = activation_build};
+const cvt_layer cvt_layer_activation = CVT_LAYER("activation", 1, "element by element", .build = activation_build,
+                                                 CVT_LAYER_KEYS(config, activation_keys));
 
 /* ---- norm: weight, bias ---- */
 
@@ -112,12 +104,8 @@ static cvt_value norm_build(cvt_builder *b, const void *p, const cvt_value *in) 
     return cvtb_like(b, y, in[0]);
 }
 
-const cvt_layer cvt_layer_norm = {.type = "norm",
-                                  .about = "layer norm over the channels of each token or pixel",
-                                  .config_size = sizeof(config),
-                                  .keys = norm_keys,
-                                  .inputs = 1,
-                                  .build = norm_build};
+const cvt_layer cvt_layer_norm = CVT_LAYER("norm", 1, "layer norm over the channels of each token or pixel",
+                                           .build = norm_build, CVT_LAYER_KEYS(config, norm_keys));
 
 /* ---- linear: weight, bias ---- */
 
@@ -135,12 +123,9 @@ static cvt_value linear_build(cvt_builder *b, const void *p, const cvt_value *in
     return cvtb_like(b, cvtb_linear(b, x, NULL, c->channels, c->bias), in[0]);
 }
 
-const cvt_layer cvt_layer_linear = {.type = "linear",
-                                    .about = "linear over the channels of each token or pixel, or over features",
-                                    .config_size = sizeof(config),
-                                    .keys = linear_keys,
-                                    .inputs = 1,
-                                    .build = linear_build};
+const cvt_layer cvt_layer_linear =
+    CVT_LAYER("linear", 1, "linear over the channels of each token or pixel, or over features", .build = linear_build,
+              CVT_LAYER_KEYS(config, linear_keys));
 
 /* ---- add ---- */
 
@@ -157,7 +142,7 @@ static cvt_value add_build(cvt_builder *b, const void *p, const cvt_value *in) {
     return cvtb_like(b, cvtb_add(b, x, y), in[0]);
 }
 
-const cvt_layer cvt_layer_add = {.type = "add", .about = "sum of two values", .inputs = 2, .build = add_build};
+const cvt_layer cvt_layer_add = CVT_LAYER("add", 2, "sum of two values", .build = add_build);
 
 /* ---- resize ---- */
 
@@ -173,12 +158,8 @@ static cvt_value resize_build(cvt_builder *b, const void *p, const cvt_value *in
     return cvtb_resize(b, cvtb_as_map(b, in[0]), c->size[0], c->size[1], how);
 }
 
-const cvt_layer cvt_layer_resize = {.type = "resize",
-                                    .about = "a map at another size",
-                                    .config_size = sizeof(config),
-                                    .keys = resize_keys,
-                                    .inputs = 1,
-                                    .build = resize_build};
+const cvt_layer cvt_layer_resize =
+    CVT_LAYER("resize", 1, "a map at another size", .build = resize_build, CVT_LAYER_KEYS(config, resize_keys));
 
 /* ---- tokens, map ---- */
 
@@ -188,16 +169,15 @@ static cvt_value tokens_build(cvt_builder *b, const void *p, const cvt_value *in
     return cvtb_as_tokens(b, in[0], &grid);
 }
 
-const cvt_layer cvt_layer_tokens = {
-    .type = "tokens", .about = "a map as tokens, row by row", .inputs = 1, .build = tokens_build};
+const cvt_layer cvt_layer_tokens = CVT_LAYER("tokens", 1, "a map as tokens, row by row", .build = tokens_build);
 
 static cvt_value map_build(cvt_builder *b, const void *p, const cvt_value *in) {
     (void)p;
     return cvtb_as_map(b, in[0]);
 }
 
-const cvt_layer cvt_layer_map = {
-    .type = "map", .about = "tokens back on their grid, without class tokens", .inputs = 1, .build = map_build};
+const cvt_layer cvt_layer_map =
+    CVT_LAYER("map", 1, "tokens back on their grid, without class tokens", .build = map_build);
 
 /* ---- class_token: cls_token [1, 1, C] ---- */
 
@@ -205,13 +185,13 @@ static cvt_value class_token_build(cvt_builder *b, const void *p, const cvt_valu
     (void)p;
     cvt_grid grid;
     cvt_value x = cvtb_as_tokens(b, in[0], &grid);
-    x = cvtb_concat(b, cvtb_token(b, "cls_token", cvt_shape_cols(cvtb_shape(b, x))), x);
+    x = cvtb_class_token(b, x);
     grid.prefix++;
     return cvtb_place(b, x, grid);
 }
 
-const cvt_layer cvt_layer_class_token = {
-    .type = "class_token", .about = "a stored token above the others", .inputs = 1, .build = class_token_build};
+const cvt_layer cvt_layer_class_token =
+    CVT_LAYER("class_token", 1, "a stored token above the others", .build = class_token_build);
 
 /* ---- position: pos_embed [1, T, C] ---- */
 
@@ -242,12 +222,8 @@ static cvt_value position_build(cvt_builder *b, const void *p, const cvt_value *
     return cvtb_like(b, cvtb_position(b, x, "pos_embed", &at), in[0]);
 }
 
-const cvt_layer cvt_layer_position = {.type = "position",
-                                      .about = "a stored table of positions, added",
-                                      .config_size = sizeof(config),
-                                      .keys = position_keys,
-                                      .inputs = 1,
-                                      .build = position_build};
+const cvt_layer cvt_layer_position = CVT_LAYER("position", 1, "a stored table of positions, added",
+                                               .build = position_build, CVT_LAYER_KEYS(config, position_keys));
 
 /* ---- pool ---- */
 
@@ -271,12 +247,8 @@ static cvt_value pool_build(cvt_builder *b, const void *p, const cvt_value *in) 
     return cvtb_flatten(b, cvtb_mean(b, x));
 }
 
-const cvt_layer cvt_layer_pool = {.type = "pool",
-                                  .about = "features: the mean of tokens or pixels, or the class token",
-                                  .config_size = sizeof(config),
-                                  .keys = pool_keys,
-                                  .inputs = 1,
-                                  .build = pool_build};
+const cvt_layer cvt_layer_pool = CVT_LAYER("pool", 1, "features: the mean of tokens or pixels, or the class token",
+                                           .build = pool_build, CVT_LAYER_KEYS(config, pool_keys));
 
 /* ---- head: weight, bias ---- */
 
@@ -299,10 +271,5 @@ static cvt_value head_build(cvt_builder *b, const void *p, const cvt_value *in) 
 
 static int *head_classes(void *p) { return &((config *)p)->classes; }
 
-const cvt_layer cvt_layer_head = {.type = "head",
-                                  .about = "scores of classes from features",
-                                  .config_size = sizeof(config),
-                                  .keys = head_keys,
-                                  .inputs = 1,
-                                  .build = head_build,
-                                  .classes = head_classes};
+const cvt_layer cvt_layer_head = CVT_LAYER("head", 1, "scores of classes from features", .build = head_build,
+                                           CVT_LAYER_KEYS(config, head_keys), .classes = head_classes);

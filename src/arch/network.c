@@ -84,10 +84,7 @@ static cvt_status read_input(config *c, const cvt_json *entry, cvt_error *error)
 
 static cvt_status read_inputs(void *p, const cvt_json *value, cvt_error *error) {
     config *c = p;
-    size_t n = cvt_json_size(value);
-    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_CONFIG, "must be a list of objects");
-    if (n < 1 || n > CVT_MAX_INPUTS)
-        return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, CVT_MAX_INPUTS);
+    TRY(cvt_config_check_list(value, "a list of objects", 1, CVT_MAX_INPUTS, error));
     for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry))
         TRY(read_input(c, entry, error));
     return CVT_OK;
@@ -141,18 +138,14 @@ static cvt_status read_members(layer_config *l, const config *c, const cvt_json 
                        .origin = type,
                        .given = l->given};
     *l->given = (cvt_given){.keys = how.keys, .stage = how.stage};
-    if (l->kind->defaults) l->kind->defaults(l->values);
     TRY(cvt_config_defaults(l->values, how.keys, how.stage, error));
     return cvt_config_read(l->values, &how, entry, error);
 }
 
 static cvt_status read_layers(void *p, const cvt_json *value, cvt_error *error) {
     config *c = p;
-    size_t n = cvt_json_size(value);
-    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_CONFIG, "must be a list of objects");
-    if (n < 1 || n > MAX_LAYERS)
-        return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, MAX_LAYERS);
-    c->layers = cvt_arena_array(c->base.arena, n, sizeof *c->layers);
+    TRY(cvt_config_check_list(value, "a list of objects", 1, MAX_LAYERS, error));
+    c->layers = cvt_arena_array(c->base.arena, cvt_json_size(value), sizeof *c->layers);
     if (!c->layers) return cvt_fail_memory(error);
     for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry)) {
         int i = c->n_layers++;

@@ -17,11 +17,7 @@ enum { BINS = 7 }; /* of linear attention, along each side */
 
 cvt_value cvt_pvt_embed(cvt_builder *b, const cvt_pvt_stage *s, cvt_value map) {
     cvt_conv conv = cvt_conv_square(s->dim, s->kernel, s->stride, s->padding, true);
-    cvtb_open(b, "embed", 0, 0, "PatchEmbed");
-    map = cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", &conv), "norm", s->embed_eps);
-    cvtb_tap(b, map, NULL);
-    cvtb_close(b);
-    return map;
+    return cvtb_conv_embed(b, map, &conv, s->embed_eps, "PatchEmbed");
 }
 
 /* What keys and values are made of, and where these lie. */

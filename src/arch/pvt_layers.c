@@ -75,21 +75,12 @@ static cvt_value v2_build(cvt_builder *b, const void *p, const cvt_value *in) {
     return cvtb_map(b, cvtb_layer_norm(b, t, "norm", s.block.eps), grid.h, grid.w);
 }
 
-const cvt_layer cvt_layer_pvt_stage = {.type = "pvt_stage",
-                                       .about = "a stage of PVT or Twins-PCPVT: embedding, then blocks",
-                                       .config_size = sizeof(stage_config),
-                                       .keys = pvt_keys,
-                                       .stage = true,
-                                       .inputs = 1,
-                                       .build = pvt_build};
+const cvt_layer cvt_layer_pvt_stage =
+    CVT_LAYER("pvt_stage", 1, "a stage of PVT or Twins-PCPVT: embedding, then blocks", .build = pvt_build,
+              CVT_LAYER_KEYS(stage_config, pvt_keys), .stage = true);
 
-const cvt_layer cvt_layer_pvt_v2_stage = {.type = "pvt_v2_stage",
-                                          .about = "a stage of PVT v2",
-                                          .config_size = sizeof(stage_config),
-                                          .keys = v2_keys,
-                                          .stage = true,
-                                          .inputs = 1,
-                                          .build = v2_build};
+const cvt_layer cvt_layer_pvt_v2_stage = CVT_LAYER("pvt_v2_stage", 1, "a stage of PVT v2", .build = v2_build,
+                                                   CVT_LAYER_KEYS(stage_config, v2_keys), .stage = true);
 
 /* ---- peg ---- */
 
@@ -114,9 +105,6 @@ static cvt_value peg_build(cvt_builder *b, const void *p, const cvt_value *in) {
     return cvtb_like(b, cvt_peg(b, t, grid.prefix, grid.h, grid.w, c->kernel), in[0]);
 }
 
-const cvt_layer cvt_layer_peg = {.type = "peg",
-                                 .about = "a depth-wise convolution of map or tokens, added to them: CPVT's positions",
-                                 .config_size = sizeof(peg_config),
-                                 .keys = peg_keys,
-                                 .inputs = 1,
-                                 .build = peg_build};
+const cvt_layer cvt_layer_peg =
+    CVT_LAYER("peg", 1, "a depth-wise convolution of map or tokens, added to them: CPVT's positions",
+              .build = peg_build, CVT_LAYER_KEYS(peg_config, peg_keys));

@@ -110,6 +110,13 @@ static void append_type(cvt_str *to, const cvt_key *row) {
         cvt_str_print(to, "\"enum\": ");
         append_list(to, row->choices);
         break;
+    case CVT_KEY_LISTS:
+        cvt_str_print(to,
+                      "\"type\": \"array\", \"minItems\": 1, \"maxItems\": %d, \"items\": {\"type\": \"array\", "
+                      "\"minItems\": %d, \"maxItems\": %d, \"items\": {\"type\": \"integer\", \"minimum\": %.0f, "
+                      "\"maximum\": %.0f}}",
+                      CVT_MAX_LIST, row->entries, row->entries, row->min, row->max);
+        break;
     case CVT_KEY_READER:
         append_text(to, row->schema ? row->schema : "");
         if (!row->keys) break;
@@ -150,7 +157,9 @@ static void append_key(cvt_str *to, const cvt_key *keys, const cvt_key *key, boo
         cvt_str_print(to, ", ");
     }
     bool list = cvt_key_is_list(row) && !stage;
-    if (list) cvt_str_print(to, "\"type\": \"array\", \"minItems\": 1, \"maxItems\": %d, \"items\": {", CVT_MAX_LIST);
+    if (list)
+        cvt_str_print(to, "\"type\": \"array\", \"minItems\": %d, \"maxItems\": %d, \"items\": {",
+                      row->entries ? row->entries : 1, row->entries ? row->entries : CVT_MAX_LIST);
     if (row->type == CVT_KEY_SIZE) cvt_str_print(to, "\"anyOf\": [{");
     append_type(to, row);
     if (row->type == CVT_KEY_SIZE) {

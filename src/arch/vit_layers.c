@@ -31,13 +31,9 @@ static cvt_value embed_build(cvt_builder *b, const void *p, const cvt_value *in)
     return cvtb_conv2d(b, map, "proj", &conv);
 }
 
-const cvt_layer cvt_layer_patch_embed = {.type = "patch_embed",
-                                         .row = "PatchEmbed",
-                                         .about = "a map's patches, each through one linear layer: a map",
-                                         .config_size = sizeof(config),
-                                         .keys = embed_keys,
-                                         .inputs = 1,
-                                         .build = embed_build};
+const cvt_layer cvt_layer_patch_embed =
+    CVT_LAYER("patch_embed", 1, "a map's patches, each through one linear layer: a map", .build = embed_build,
+              CVT_LAYER_KEYS(config, embed_keys), .row = "PatchEmbed");
 
 /* ---- transformer: weights block{j}.* ---- */
 
@@ -73,14 +69,9 @@ static cvt_value transformer_build(cvt_builder *b, const void *p, const cvt_valu
     cvtb_check_hidden(b, c->mlp_ratio, block.hidden);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
     cvtb_grid(b, grid.prefix, grid.h, grid.w);
-    for (int j = 0; j < c->depth && !cvtb_failed(b); j++) t = cvtb_vit_block(b, t, j, &block);
-    return cvtb_like(b, t, in[0]);
+    return cvtb_like(b, cvtb_vit_blocks(b, t, c->depth, &block), in[0]);
 }
 
-const cvt_layer cvt_layer_transformer = {.type = "transformer",
-                                         .row = "Transformer",
-                                         .about = "blocks of ViT: attention and a feed-forward part, norms first",
-                                         .config_size = sizeof(config),
-                                         .keys = transformer_keys,
-                                         .inputs = 1,
-                                         .build = transformer_build};
+const cvt_layer cvt_layer_transformer =
+    CVT_LAYER("transformer", 1, "blocks of ViT: attention and a feed-forward part, norms first",
+              .build = transformer_build, CVT_LAYER_KEYS(config, transformer_keys), .row = "Transformer");
