@@ -1,6 +1,6 @@
 /* test_config.c - configs/schema.json is what the tables of keys make; man/cvt-config.5 has every key with its range
  * and its default; what the schema allows is read, what it forbids refused with a line that names the key.
- * test_config --index prints what the page's index of keys should be. */
+ * test_config --page prints the page with the index that it should have. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -404,23 +404,47 @@ static void make_index(cvt_str *to) {
     cvt_str_print(to, ".El\n");
 }
 
-static void test_index(const char *manual, const char *index) {
+/* Where the index begins in the page; NULL if there is none. */
+static const char *find_index(const char *manual) {
     const char *at = strstr(manual, "\n.Sh INDEX OF KEYS\n");
+    at = at ? strstr(at, "\n.It ") : NULL;
+    return at ? at + 1 : NULL;
+}
+
+static void test_index(const char *manual, const char *index) {
+    const char *at = find_index(manual);
     if (!test_case(at && n_indexed > 150 && n_indexed < MOST_KEYS, "cvt-config(5) has an index", "%zu keys", n_indexed))
         return;
-    at = strstr(at, "\n.It ");
     size_t same = 0, line = 0; /* where they begin to differ, and where that line begins */
-    for (at = at ? at + 1 : ""; index[same] && at[same] == index[same]; same++)
+    for (; index[same] && at[same] == index[same]; same++)
         if (at[same] == '\n') line = same + 1;
     test_case(!index[same], "the index of cvt-config(5) has every key, and where it is one",
-              "it should go on with \"%.*s\"; test_config --index prints it all", (int)strcspn(index + line, "\n"),
-              index + line);
+              "it should go on with \"%.*s\"; test_config --page prints the page with the index that it should have",
+              (int)strcspn(index + line, "\n"), index + line);
+}
+
+/* The page, with the index that it should have. */
+static int print_page(const char *index) {
+    cvt_file manual;
+    cvt_error error;
+    if (cvt_file_read(&manual, "man/cvt-config.5", 1 << 20, &error) != CVT_OK) return 1;
+    cvt_str text = {0};
+    cvt_str_append(&text, (const char *)manual.data, manual.size);
+    const char *at = find_index(text.data), *end = at ? strstr(at, ".El\n") : NULL;
+    if (end) printf("%.*s%s%s", (int)(at - text.data), text.data, index, end + strlen(".El\n"));
+    cvt_str_free(&text);
+    cvt_file_close(&manual);
+    return end ? 0 : 1;
 }
 
 int main(int argc, char **argv) {
     cvt_str index = {0};
     make_index(&index);
-    if (argc == 2 && strcmp(argv[1], "--index") == 0) return fputs(index.data, stdout) == EOF;
+    if (argc == 2 && strcmp(argv[1], "--page") == 0) {
+        int result = print_page(index.data);
+        cvt_str_free(&index);
+        return result;
+    }
     cvt_file schema, manual;
     cvt_error error;
     cvt_json_document *document = NULL;
