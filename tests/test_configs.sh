@@ -490,4 +490,35 @@ echo '{"architecture": "vit_tiny_patch16_224", "model_args": {"fc_norm": null, "
 check "null for what timm leaves open" counts "5717416 0 1253683200" -c "$work/nulls.json"
 wrong '"fc_norm" must be true or false' '{"arch": "vit", "fc_norm": null}'
 
+# ---- the examples of cvt-config(5) ----
+
+# Each JSON object between .Bd -literal and .Ed, into a file of its own: NUMBER.json
+mkdir "$work/page"
+awk -v folder="$work/page" '
+    /^\.Bd -literal/ { literal = 1; next }
+    /^\.Ed/ { literal = 0 }
+    literal && (depth || /^{/) {
+        if (!depth) file = sprintf("%s/%02d.json", folder, ++n)
+        print >file
+        depth += gsub(/[[{]/, "") - gsub(/[]}]/, "")
+    }' "$root/man/cvt-config.5"
+check "cvt-config(5) has examples" test "$(find "$work/page" -name '*.json' | wc -l)" -ge 20
+for example in "$work"/page/*.json; do
+    check "cvt-config(5): $(grep -Eo '"arch(itecture)?": "[a-z0-9_]*"' "$example" | head -n 1), $(basename "$example")" \
+        "$program" summary -c "$example"
+done
+
+# "A model of your own": timm's directory, and the native config of the same model, give the same answers.
+own() {
+    cd "$work" && mkdir my-vit models && cp page/01.json my-vit/config.json && cp page/02.json my-vit.json || return 1
+    "$program" init -c my-vit/config.json --seed 5 -o random.safetensors &&
+        "$program" convert random.safetensors --names timm -o my-vit/model.safetensors &&
+        "$program" check -m my-vit/model.safetensors -c my-vit.json &&
+        "$program" convert my-vit/model.safetensors -c my-vit.json -o models/my-vit.safetensors || return 1
+    "$program" classify -m my-vit -f jsonl "$tests/data/cli/cat.jpg" >a &&
+        "$program" classify -m models/my-vit.safetensors -f jsonl "$tests/data/cli/cat.jpg" >b &&
+        grep -q '"label":"dog"' a && cmp a b
+}
+check "cvt-config(5): a model of your own" own
+
 [ "$failures" -eq 0 ]
