@@ -1,12 +1,12 @@
-/* axis.c - tables of taps for resizing along one axis (PyTorch, aten/native UpSample: half-pixel centres, bicubic with
- * A = -0.75, antialias with A = -0.5 as Pillow, align_corners). */
+/* axis.c - tables of weights for resizing along one axis, as in PyTorch (aten/native UpSample): half-pixel centres,
+ * bicubic with A = -0.75, antialias with A = -0.5 as in Pillow, align_corners. */
 #include "ops/axis.h"
 
 #include <math.h>
 
 #include "base/num.h"
 
-/* Keys' cubic convolution. */
+/* The cubic convolution of Keys (1981) with parameter `a`. */
 static double cubic(double t, double a) {
     t = fabs(t);
     if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
@@ -21,7 +21,7 @@ static int taps_of(cvt_interpolation how, int n, int m) {
     return 2 * (int)ceil(2 * fmax((double)n / m, 1)) + 1;
 }
 
-/* Between two neighbours. */
+/* Sets the weights of linear interpolation between two neighbours. */
 static void linear_taps(double source, int n, int *index, float *weight) {
     int first = (int)source;
     index[0] = clamp(first, n);

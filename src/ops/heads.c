@@ -1,7 +1,8 @@
-/* heads.c - heads, their tiles and their panels.
+/* heads.c - cuts queries, keys and values into heads, and makes tiles of query rows and panels of keys and values.
  *
- * A head that is one tile packs its keys and values for itself. Where tiles share a head, a step before packs for all.
- * Heads are split where they are long, or odd in number: two threads want an even number of tiles. */
+ * A head that is one tile packs its own keys and values. Where several tiles share a head, a step before them packs
+ * the panels of all heads. A head is split into tiles where it is long, or where the number of heads is odd: an even
+ * number of tiles suits two threads. */
 #include "ops/heads.h"
 
 #include "base/num.h"
@@ -38,7 +39,7 @@ int cvt_heads_tiles(const cvt_heads *a, int n) { return n * a->groups * a->heads
 
 cvt_head_tile cvt_head_at(const cvt_heads *a, const cvt_context *x, int tile) {
     cvt_rows_tile rows = cvt_rows_at(a->queries, tile);
-    int index = rows.image; /* of a head among all */
+    int index = rows.image; /* the number of the head among all heads */
     cvt_head_tile p = {.head = index % a->heads, .first = rows.first, .count = rows.count};
     p.group = index / a->heads % a->groups;
     p.image = index / a->heads / a->groups;

@@ -1,12 +1,12 @@
-/* panels.c - matrices in the order in which the kernels read them: of stored weights, into the plan's memory, and of
- * matrices that are computed, into the caller's. */
+/* panels.c - packs matrices into panels, the order in which the kernels read them. Panels of stored weights go into the
+ * plan's memory, those of matrices that are computed into the caller's. */
 #include "ops/panels.h"
 
 #include <stdlib.h>
 
 #include "base/num.h"
 
-/* Panels that hold so many columns. */
+/* Returns how many panels of nr columns hold so many columns. */
 static int panels_of(int columns, int nr) { return (columns + nr - 1) / nr; }
 
 size_t cvt_panels_floats(const cvt_kernels *kernels, int depth, int columns) {
@@ -27,7 +27,7 @@ void cvt_panels_make_transposed(float *panels, const cvt_kernels *kernels, const
                                                     CVT_F32, ld, depth, cvt_min_int(kernels->nr, columns - j), NULL);
 }
 
-/* [n][c][taps] into [n][taps][c], of either type. */
+/* Reorders [n][c][positions] into [n][positions][c], for either type. */
 #define PERMUTE(name, type)                                                         \
     static void name(type *to, const type *from, size_t n, size_t c, size_t taps) { \
         for (size_t i = 0; i < n; i++, from += c * taps)                            \
@@ -37,7 +37,8 @@ void cvt_panels_make_transposed(float *panels, const cvt_kernels *kernels, const
 PERMUTE(permute_f32, float)
 PERMUTE(permute_i8, int8_t)
 
-/* `columns` rows of k elements, permuted; all types but I8 become F32. buffer: room for twice as many floats. */
+/* Returns `columns` rows of k elements, reordered. I8 stays I8, all other types become F32. `buffer` has room for 2 *
+ * columns * k floats. */
 static cvt_source permuted(cvt_source w, int columns, size_t k, size_t taps, float *buffer) {
     size_t n = (size_t)columns;
     if (w.dtype == CVT_I8) {
@@ -58,7 +59,8 @@ const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels,
     scale = cvt_lowering_scales(l, w, n, scale);
     if (!cvt_mul_size(panel, (size_t)panels_of(n, nr), &size)) l->failed = true;
     char *panels = l->failed ? NULL : cvt_lowering_alloc(l, size);
-    /* a panel at a time: permuting all at once would take longer for page faults than for the rest */
+    /* this is done panel by panel: reordering everything at once would spend more time on page faults than on the
+     * rest */
     float *buffer = taps > 1 ? malloc(2 * (size_t)nr * (size_t)k * sizeof *buffer) : NULL;
     if (taps > 1 && !buffer) l->failed = true;
     char *to = panels;

@@ -1,4 +1,4 @@
-/* precision.c - which products run in int8 or f16, and which stay in f32. */
+/* precision.c - decides which products run in int8 or f16, and which stay in f32. */
 #include "ops/precision.h"
 
 #include "graph/op.h"
@@ -9,7 +9,7 @@ static bool is_input(const cvt_graph *graph, cvt_value v) {
     return false;
 }
 
-/* Is the value an input, perhaps padded or unfolded: with nothing learned in between? */
+/* Is the value an input of the network, perhaps padded or unfolded, with no learned op in between? */
 static bool is_image(const cvt_graph *graph, cvt_value v) {
     while (!is_input(graph, v)) {
         const cvt_node *producer = &graph->nodes[graph->values[v].node];

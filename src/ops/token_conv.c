@@ -1,5 +1,5 @@
-/* token_conv.c - depth-wise convolution along the tokens, one kernel for all channels of a head: run as a convolution
- * of a map one pixel wide, with the kernels spread over their channels. */
+/* token_conv.c - depth-wise convolution along the tokens, with one kernel for all channels of a head. It runs as a
+ * convolution of a map one pixel wide, for which the kernel of a head is repeated for each of its channels. */
 #include "ops/conv.h"
 #include "ops/lowering.h"
 #include "ops/ops.h"

@@ -1,4 +1,4 @@
-/* unfold.c - the windows of a map as tokens. */
+/* unfold.c - makes a token of each window of a map. */
 #include "base/num.h"
 #include "kernels/window.h"
 #include "ops/lowering.h"
@@ -34,7 +34,7 @@ typedef struct args {
 
 static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->windows); }
 
-/* [taps][c] -> [c][taps] */
+/* Reorders [positions][c] into [c][positions]. */
 static void turn(float *to, const float *from, size_t taps, size_t c) {
     for (size_t t = 0; t < taps; t++)
         for (size_t j = 0; j < c; j++) to[j * taps + t] = *from++;
