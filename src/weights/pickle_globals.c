@@ -1,12 +1,12 @@
-/* pickle_globals.c - every name that a checkpoint's pickle may mention. The first list has a meaning here; the second
- * is carried as dead values, so that training checkpoints load; all others are refused.
- * Sources: the globals of real state dicts, and those that torch.load(weights_only=True) knows. */
+/* pickle_globals.c - every name that a checkpoint's pickle may mention. Names on the first list have a meaning here.
+ * Those on the second list become dead values, so that training checkpoints load. All others are refused. Sources: the
+ * globals of real state dicts, and those that torch.load(weights_only=True) knows. */
 #include <string.h>
 
 #include "weights/pickle.h"
 
 typedef struct row {
-    const char *module, *name; /* name NULL: all names of the module and its submodules */
+    const char *module, *name; /* name NULL: every name in the module and its submodules */
     cvt_global_role role;
     cvt_dtype dtype;
 } row;
@@ -32,7 +32,7 @@ static const row rows[] = {
     STORAGE("ByteStorage", CVT_U8),
     STORAGE("BoolStorage", CVT_BOOL),
 
-    /* arguments of training scripts */
+    /* These hold the arguments of training scripts. */
     INERT("argparse", "Namespace"),
     INERT("types", "SimpleNamespace"),
     INERT("yacs.config", "CfgNode"),
@@ -57,7 +57,7 @@ static const row rows[] = {
     INERT("datetime", "time"),
     INERT("datetime", "timedelta"),
     INERT("datetime", "timezone"),
-    /* optimizers and their state */
+    /* These are optimizers and their state. */
     INERT("torch.optim", NULL),
     INERT("torch", "device"),
     INERT("torch.serialization", "_get_layout"),
@@ -80,13 +80,13 @@ static const row rows[] = {
     INERT("builtins", "int"),
     INERT("builtins", "float"),
     INERT("builtins", "bytes"),
-    INERT("__builtin__", "set"), /* what protocol 2 calls builtins */
+    INERT("__builtin__", "set"), /* protocol 2 calls the module builtins so */
     INERT("__builtin__", "dict"),
     INERT("__builtin__", "list"),
     INERT("__builtin__", "int"),
     INERT("__builtin__", "float"),
     INERT("__builtin__", "bytes"),
-    /* scores as NumPy scalars and arrays; protocol 2 writes their bytes through _codecs.encode */
+    /* These hold scores as NumPy scalars and arrays; protocol 2 writes their bytes through _codecs.encode. */
     INERT("numpy", "dtype"),
     INERT("numpy", "ndarray"),
     INERT("numpy.core.multiarray", "scalar"),
@@ -96,7 +96,7 @@ static const row rows[] = {
     INERT("_codecs", "encode"),
 };
 
-/* How many bytes of text, terminated, the n others begin with: all of it, or -1. */
+/* If the n bytes begin with the whole of `text`, returns its length, else -1. */
 static ptrdiff_t match(const char *text, const char *bytes, size_t n) {
     size_t i = 0;
     while (i < n && text[i] && text[i] == bytes[i]) i++;
@@ -105,7 +105,7 @@ static ptrdiff_t match(const char *text, const char *bytes, size_t n) {
 
 static bool same(const char *text, const char *bytes, size_t n) { return match(text, bytes, n) == (ptrdiff_t)n; }
 
-/* Whether module is `package` or one of its submodules. */
+/* Is the module `package` or one of its submodules? */
 static bool within(const char *package, const char *module, size_t n) {
     ptrdiff_t k = match(package, module, n);
     return k >= 0 && ((size_t)k == n || module[k] == '.');
@@ -114,7 +114,7 @@ static bool within(const char *package, const char *module, size_t n) {
 cvt_global cvt_global_find(const char *module, size_t module_size, const char *name, size_t name_size) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const row *r = &rows[i];
-        /* a dotted name would reach through the member to what the module itself imports */
+        /* A dotted name is refused: it would reach through the member to what its module imports. */
         bool found = r->name ? same(r->module, module, module_size) && same(r->name, name, name_size)
                              : within(r->module, module, module_size) && !memchr(name, '.', name_size);
         if (found) return (cvt_global){.role = r->role, .dtype = r->dtype};
