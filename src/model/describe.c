@@ -1,5 +1,5 @@
-/* describe.c - what a model says of itself: shapes, counts, rows of a listing. An index that is out of range gives a
- * struct of zeros. */
+/* describe.c - what a model says of itself: shapes, counts, and the lines of its listings. An index that is out of
+ * range gets a struct of zeros. */
 #include <string.h>
 #include <time.h>
 
@@ -78,7 +78,8 @@ const char *cvt_model_label(const cvt_model *m, int i) {
 
 /* ---- rows ---- */
 
-/* Parameters of a node; those marked in `counted` (may be NULL) are left out, the others get marked. */
+/* Counts the parameters of a node. Those that are marked in `counted` (may be NULL) are left out; the others become
+ * marked. */
 static int64_t node_parameters(const cvt_graph *g, const cvt_node *node, bool *counted) {
     int64_t n = 0;
     for (int i = 0; i < node->n_params; i++) {
@@ -90,7 +91,7 @@ static int64_t node_parameters(const cvt_graph *g, const cvt_node *node, bool *c
     return n;
 }
 
-/* The own style has a row for every node that holds parameters or multiplies. */
+/* The listing CVT_ROWS_CVT has a line for every node that has parameters or multiplies. */
 cvt_status cvt_listing_make(cvt_model *m, cvt_error *error) {
     const cvt_graph *g = m->graph;
     bool *counted = cvt_arena_array(&m->arena, (size_t)g->n_params + 1, sizeof *counted);
