@@ -1,4 +1,4 @@
-/* commands.c - the table of the commands: what each is called, takes, does, and what the help says of it. */
+/* commands.c - the table of the commands: their names, operands and functions, and what the help says of them. */
 #include <string.h>
 
 #include "cli/command.h"

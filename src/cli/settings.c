@@ -5,7 +5,7 @@
 #define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 enum {
-    WITH_LIST = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, /* of images */
+    WITH_LIST = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, /* those that take a list of images */
     WITH_IMAGES = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_ATTEND,
     WITH_SIZE = WITH_IMAGES | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
     WITH_MODEL = WITH_SIZE | CVT_CMD_RUN,

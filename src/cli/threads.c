@@ -1,6 +1,7 @@
-/* threads.c - how many threads. Neither libgomp nor libomp reads cgroup quotas, and a container with half a processor's
- * quota on a large machine runs tens of times slower with a thread per processor; so the quota is read here.
- * Sources: Linux Documentation/admin-guide/cgroup-v2.rst (cpu.max), scheduler/sched-bwc.rst (cpu.cfs_quota_us). */
+/* threads.c - chooses the number of threads. Neither libgomp nor libomp reads the CPU quota of a cgroup. In a container
+ * that may use half a processor of a large machine, one thread for each processor makes a program tens of times slower;
+ * so the quota is read here. Sources: Linux Documentation/admin-guide/cgroup-v2.rst (cpu.max), scheduler/sched-bwc.rst
+ * (cpu.cfs_quota_us). */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "cli/threads.h"
 
@@ -18,11 +19,11 @@
 static int affinity(void) {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
-    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more processors than a cpu_set_t has */
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* there are more processors than a cpu_set_t holds */
     return online > 0 && online < INT_MAX ? (int)online : 1;
 }
 
-/* The first line of a small file, without its newline; false if there is none. */
+/* Reads the first line of a small file, without its newline; false if there is none. */
 static bool read_line(const char *path, char *line, int capacity) {
     FILE *file = fopen(path, "r");
     if (!file) return false;
@@ -32,14 +33,14 @@ static bool read_line(const char *path, char *line, int capacity) {
     return read;
 }
 
-/* Processors that quota microseconds in every period allow, rounded up; INT_MAX: no limit. */
+/* Returns the processors that `quota` microseconds in every `period` allow, rounded up; INT_MAX: no limit. */
 static int processors(long long quota, long long period) {
     if (quota <= 0 || period <= 0) return INT_MAX;
     long long n = quota / period + (quota % period != 0);
     return n < INT_MAX ? (int)n : INT_MAX;
 }
 
-/* The quota of one directory of the hierarchy, version 2. */
+/* Reads the quota of one directory of the hierarchy, in version 2 of cgroups. */
 static int quota_v2(const char *folder) {
     char path[PATH_MAX + 16], line[64];
     long long quota, period;
@@ -57,8 +58,9 @@ static int quota_v1(const char *folder) {
     return read_line(path, line, sizeof line) ? processors(quota, atoll(line)) : INT_MAX;
 }
 
-/* The least quota from our group up to the mount: each level limits all below it. In a container the group's path may
- * lie outside of what is mounted; its levels are then absent, and the mount's own files are the container's. */
+/* Returns the smallest quota from our group up to the mount point, since each level limits all levels below it. In a
+ * container the path of the group may not exist below the mount point; the files at the mount point are then the
+ * container's. */
 static int least_quota(const char *mount, const char *group, int (*quota)(const char *folder)) {
     char folder[PATH_MAX];
     size_t root = strlen(mount);
@@ -79,7 +81,8 @@ static bool has_word(const char *list, const char *word) {
     return false;
 }
 
-/* The quota of this process by its list of groups, lines of "ID:CONTROLLERS:/GROUP"; version 2 is "0::/GROUP". */
+/* Returns the quota of this process. `groups` is a file of lines "ID:CONTROLLERS:/GROUP"; that of version 2 is
+ * "0::/GROUP". */
 static int cgroup_quota(const char *groups, const char *mount) {
     char line[PATH_MAX], folder[PATH_MAX];
     int least = INT_MAX;
@@ -107,7 +110,8 @@ int cvt_threads_available(void) { return cvt_min_int(affinity(), cgroup_quota("/
 
 /* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
-/* The number that a variable opens with, or 0. OMP_NUM_THREADS may be a list, a number per nesting level. */
+/* Returns the number with which the text begins, or 0. OMP_NUM_THREADS may be a list, with a number for each nesting
+ * level. */
 static int leading_number(const char *text) {
     char *end;
     long value = strtol(text, &end, 10);
