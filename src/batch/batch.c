@@ -1,9 +1,9 @@
 /* batch.c - runs a model over many images: the functions that pipeline.c calls for its stages.
  *
- *     next_input     on any reader, one at a time     takes a path (list.c)
- *     decode_input   on the readers, all at once      reads its bytes (input.c) and makes the tensor (cvt_image)
- *     run_inputs     on the runners, all at once      puts up to `images` of them through a forward pass
- *     write_result   on the caller's thread, in order hands the result to the sink
+ *     next_input     on any reader, one at a time        takes a path (list.c)
+ *     decode_input   on the readers, all at once         reads its bytes (input.c) and makes the tensor (cvt_image)
+ *     run_inputs     on the runners, all at once         puts up to `images` of them through a forward pass
+ *     write_result   on the caller's thread, in order    hands the result to the sink
  *
  * A reader is a thread that reads and decodes, a runner is one that has a session. */
 #include "batch/batch.h"
