@@ -1,5 +1,6 @@
-/* kernels_bench.h - what `test_kernels --bench` prints: for each table the peak of the core on registers alone, and
- * what the kernels reach of it on one thread, over the shapes of CvT-13 at 224 x 224. Best of some rounds. */
+/* kernels_bench.h - what `test_kernels --bench` prints: for each table of kernels the peak of one core, measured on
+ * registers alone, and what the kernels reach of it on one thread, over the shapes of CvT-13 at 224 x 224. The best of
+ * several rounds counts. */
 #ifndef CVT_TESTS_KERNELS_BENCH_H
 #define CVT_TESTS_KERNELS_BENCH_H
 

@@ -1,5 +1,5 @@
-/* kernels_matrix.h - matrices of random values in poison, for the tests of kernels: NaN around them and between their
- * rows, which a kernel must neither change nor feel. */
+/* kernels_matrix.h - matrices of random values for the tests of kernels. Around them and between their rows is poison:
+ * NaN, which a kernel must neither change nor let into its results. */
 #ifndef CVT_TESTS_KERNELS_MATRIX_H
 #define CVT_TESTS_KERNELS_MATRIX_H
 

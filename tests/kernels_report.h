@@ -1,5 +1,5 @@
-/* kernels_report.h - what the tests of kernels share: counting what is wrong, and what a table does to single numbers.
- */
+/* kernels_report.h - what the tests of kernels share: they count failures, and apply a table of kernels to single
+ * numbers. */
 #ifndef CVT_TESTS_KERNELS_REPORT_H
 #define CVT_TESTS_KERNELS_REPORT_H
 

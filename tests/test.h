@@ -1,4 +1,4 @@
-/* test.h - the little that the unit tests share. A test program prints "ok NAME" or "not ok NAME: why" a case and ends
+/* test.h - what the unit tests share. A test program prints "ok NAME" or "not ok NAME: why" for each case, and ends
  * with status 1 if one failed; tests/check.sh counts the lines. */
 #ifndef CVT_TESTS_TEST_H
 #define CVT_TESTS_TEST_H

@@ -1,6 +1,6 @@
-/* test_api.c - what cvt.h promises of all functions: what is there after a failure, indices that are out of range, room
- * that is too small, options of other versions, values that are not finite. How models and pictures get in is tested in
- * test_open.c. */
+/* test_api.c - tests what cvt.h promises of all functions: what they leave after a failure, indices that are out of
+ * range, buffers that are too small, options of other versions, values that are not finite. test_open.c tests how
+ * models and images get in. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

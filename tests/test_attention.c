@@ -1,5 +1,6 @@
-/* test_attention.c - attention in less than f32, of every table that runs here, against the exact result in double: the
- * error is that of factors of 8 bits and more, and nothing is read or written outside. f32 is in test_kernels.c. */
+/* test_attention.c - tests attention in less than f32, on every table of kernels that runs here, against the exact
+ * result in double: the error is no larger than that of factors of 8 bits, and nothing is read or written outside.
+ * test_kernels.c tests attention in f32. */
 #include "kernels/kernels.h"
 #include "kernels_matrix.h"
 #include "kernels_report.h"

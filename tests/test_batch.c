@@ -1,4 +1,5 @@
-/* test_batch.c - which inputs a command line means, how they are read, and that they leave the pipeline in order. */
+/* test_batch.c - tests which inputs a command line means, how they are read, and that they leave the pipeline in
+ * order. */
 #define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>

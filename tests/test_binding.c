@@ -1,7 +1,7 @@
-/* test_binding.c - weights bind strictly: of small models of every family and naming, tensors in turn are dropped,
- * renamed, misshapen, of a wrong type or doubled under another name, and each time the model must be refused with a
- * line that names the tensor, and the name or the shape that it should have. And the native names of every committed
- * config are told from all others. */
+/* test_binding.c - tests that weights are bound strictly. In small models of every family, under every dialect's names,
+ * one tensor after the other is dropped, renamed, misshapen, given a wrong type or doubled under another name. Each
+ * time the model must be refused with a line that names the tensor, and the name or the shape that it should have. It
+ * also tests that the native names of every committed config are told from all others. */
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>

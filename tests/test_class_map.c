@@ -1,5 +1,6 @@
-/* test_class_map.c - class activation maps: their mean is the logit less the bias, for every class of the committed
- * cases whose classifier reads the mean of a map; against weights and features of one of them; refusals. */
+/* test_class_map.c - tests class activation maps. For every committed case whose classifier reads the mean of a map,
+ * and for every class, the mean of the map is the logit less the bias. One case is compared with its weights and
+ * features. What cannot be done is refused. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

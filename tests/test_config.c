@@ -1,5 +1,6 @@
-/* test_config.c - configs/schema.json is what the tables of keys make; man/cvt-config.5 has every key with its range
- * and its default; what the schema allows is read, what it forbids refused with a line that names the key. */
+/* test_config.c - tests that the tables of keys, configs/schema.json and man/cvt-config.5 agree: the schema is what the
+ * tables make, the page has every key with its range and default. What the schema allows is read; what it forbids is
+ * refused with a line that names the key. */
 #include <stdlib.h>
 #include <string.h>
 

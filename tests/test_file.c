@@ -1,4 +1,4 @@
-/* test_file.c - what file.h promises of reading, mapping and writing. */
+/* test_file.c - tests what file.h promises of reading, mapping and writing. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

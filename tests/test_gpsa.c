@@ -1,5 +1,6 @@
-/* test_gpsa.c - gated positional self-attention on grids that are no squares, against the formula written out in
- * double: the tokens, the blended map, content, position and gate, on every instruction set that runs here. */
+/* test_gpsa.c - tests gated positional self-attention (ConViT) on grids that are not square, on every instruction set
+ * that runs here, against the formula written out in double: the tokens, the mixed map, the content's map, the
+ * position's map and the gate. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,10 +1,10 @@
-/* test_heat.c - the colours and the drawing of heat maps, PNG files that are written; and, for tests/test_embed.sh,
- * what cvt attend must have written, computed anew from the maps of cvt run:
+/* test_heat.c - tests the colours and the drawing of heat maps, and PNG files that are written. For test_embed.sh it
+ * also computes anew, from the maps of cvt run, what cvt attend must have written:
  *
- *     test_heat layer OUT.npy QUERY HEAD MAP.npy...   QUERY, HEAD: an index, or -1 for the mean; of several maps the
- *                                                     product
+ *     test_heat layer OUT.npy QUERY HEAD MAP.npy...   QUERY and HEAD are an index, or -1 for the mean; of several maps
+ *                                                     it takes the product
  *     test_heat rollout OUT.npy QUERY MAP.npy...      the maps of all layers, first to last
- *     test_heat png FILE.png WIDTH HEIGHT             it is a PNG of this size */
+ *     test_heat png FILE.png WIDTH HEIGHT             checks that the file is a PNG of this size */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

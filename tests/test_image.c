@@ -1,6 +1,6 @@
-/* test_image.c - images against what Pillow 13 and the real image processors make of them: no value may differ.
- * usage: test_image [FOLDER]; FOLDER is what make_images.py wrote, by default the small set that is committed.
- * The pieces on their own, and damage at every byte, are in test_pixels.c. */
+/* test_image.c - compares images with what Pillow 13 and the original image processors make of them: no value may
+ * differ. Usage: test_image [FOLDER]. FOLDER is what make_images.py wrote; by default it is the small set that is
+ * committed. test_pixels.c tests the parts one by one, and damage at every byte. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* test_isa.c - which table of kernels a caller gets: by the CPU, by CVT_ISA, by its own word; and that the system is
- * asked for permission to use tiles where a run needs them only. */
+/* test_isa.c - tests which table of kernels a caller gets: by the CPU, by CVT_ISA, by its own choice; and that the
+ * system is only asked for permission to use AMX tiles where a run needs them. */
 #define _DEFAULT_SOURCE /* syscall */
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* test_json.c - what RFC 8259 allows and forbids, and the limits that json.h promises. */
+/* test_json.c - tests what RFC 8259 allows and forbids, and the limits that json.h promises. */
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>

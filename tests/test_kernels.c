@@ -1,8 +1,8 @@
-/* test_kernels.c - every table of kernels that runs here, against what the contract in kernels.h says.
+/* test_kernels.c - tests every table of kernels that runs here against the contract in kernels.h.
  *
- * Where the contract fixes each rounding (packing, products, convolutions, sums) results must be equal bit for bit,
- * whatever the sizes, tails, leading dimensions and alignment; elsewhere they are compared with double and libm.
- * `--bench` measures instead; a table's name keeps to that one. */
+ * Where the contract fixes each rounding (packing, products, convolutions, sums), results must be equal bit for bit,
+ * for any sizes, remainders, leading dimensions and alignment. Elsewhere they are compared with double and libm. With
+ * `--bench` it measures instead. With the name of a table it only uses that one. */
 #include "kernels/kernels.h"
 #include "kernels_bench.h"
 #include "kernels_matrix.h"

@@ -1,5 +1,5 @@
-/* test_layouts.c - how a file's tensor and a parameter of the graph lie in each other: axes turned, joined, of length
- * 1, stacked in parts. Expectations are worked out by hand; reading and writing undo each other. */
+/* test_layouts.c - tests how a parameter of the graph lies in a file's tensor: axes transposed, joined, of length 1,
+ * stacked in parts. Expected values are worked out by hand, and reading and writing undo each other. */
 #include <string.h>
 
 #include "test.h"

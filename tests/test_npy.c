@@ -1,4 +1,4 @@
-/* test_npy.c - .npy files against NumPy's own (tests/make_formats.py) and against made-up bad ones. */
+/* test_npy.c - tests .npy files: those that NumPy wrote (tests/make_formats.py), and bad ones that are made up here. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,16 +1,16 @@
-/* test_npydiff.c - the comparisons of test_models.sh and oracle.sh, as modes of one program; without arguments it tests
- * itself. Every mode prints one line and ends with status 1 if the files differ by more than they may.
+/* test_npydiff.c - the comparisons that test_models.sh and oracle.sh make, as modes of one program. Without arguments
+ * it tests itself. Every mode prints one line, and ends with status 1 if the files differ by more than they may.
  *
- *   logits EXPECTED RESULT                 1e-4 abs + 1e-4 rel
- *   taps EXPECTED_DIR RESULT_DIR           every .npy of EXPECTED_DIR: 1e-4 max(1, rms) + 1e-4 rel
- *   all-taps EXPECTED_DIR RESULT_DIR       and RESULT_DIR holds no other but output.npy
- *   slice FILE I OUT                       image I of FILE
+ *   logits EXPECTED RESULT                 they may differ by 1e-4 abs + 1e-4 rel
+ *   taps EXPECTED_DIR RESULT_DIR           every .npy of EXPECTED_DIR may differ by 1e-4 max(1, rms) + 1e-4 rel
+ *   all-taps EXPECTED_DIR RESULT_DIR       also, RESULT_DIR holds no other files than these and output.npy
+ *   slice FILE I OUT                       writes image I of FILE
  *   batch ALL_DIR ONE_DIR...               image i of every file in ALL_DIR is bit for bit that of the i-th ONE_DIR
  *   near SHARE EXPECTED RESULT             |RESULT - EXPECTED| <= SHARE |EXPECTED|, Euclidean norms over all elements
  *
- * --original PATH before EXPECTED: the original's own float32 result. Where that is farther from EXPECTED than allowed,
- * the result may be twice as far.
- * --loose TAP=BOUND before EXPECTED: of this one tap, BOUND instead of 1e-4 in front of max(1, rms). */
+ * --original PATH before EXPECTED names the original program's own float32 result. Where that is farther from EXPECTED
+ * than allowed, the result may be twice as far.
+ * --loose TAP=BOUND before EXPECTED puts BOUND in place of 1e-4 in front of max(1, rms), for this one tap. */
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* test_open.c - how models and pictures get in besides by their paths: from memory, behind a descriptor, as pixels. The
- * results are the same bytes. And how long what is handed over must live. */
+/* test_open.c - tests the ways in which models and images get in other than by a path: from memory, behind a
+ * descriptor, as pixels. The results are the same bytes. It also tests how long what is handed over must live. */
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>

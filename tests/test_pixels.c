@@ -1,5 +1,5 @@
-/* test_pixels.c - the pieces of the image path on their own: damage at every byte, limits, EXIF, geometry, windows of a
- * resize. Starts from the images in tests/data/images. */
+/* test_pixels.c - tests the parts of the image path one by one: damage at every byte, limits, EXIF, geometry, windows
+ * of a resized image. It starts from the images in tests/data/images. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>

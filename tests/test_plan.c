@@ -1,6 +1,6 @@
-/* test_plan.c - the plan against its oracle: the unfused plan on reference kernels. Networks of odd shapes with random
- * weights, every instruction set that runs here; fused = unfused, any number of threads and images, tapped or not: the
- * same bits. */
+/* test_plan.c - tests the plan against its oracle, the plan without fusion on reference kernels. On networks of odd
+ * shapes with random weights, and on every instruction set that runs here, the same bits must come out with and without
+ * fusion, for any number of threads and images, and whether or not values are tapped. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

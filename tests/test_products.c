@@ -1,6 +1,6 @@
-/* test_products.c - products with constant weights in less than f32, of every table that runs here, against what the
- * contract in kernels.h says: every rounding is fixed, so results must be equal bit for bit. Sizes with tails, all
- * epilogues, rows and weights that are odd. */
+/* test_products.c - tests products with constant weights in less than f32, on every table of kernels that runs here,
+ * against the contract in kernels.h: every rounding is fixed, so results must be equal bit for bit. Sizes leave
+ * remainders, and all epilogues (bias, activation, residual) and unusual values in rows and weights are tried. */
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels_matrix.h"

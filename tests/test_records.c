@@ -1,5 +1,5 @@
-/* test_records.c - the output formats: escapes after RFC 8259, base64 after RFC 4648, quoting after RFC 4180, numbers
- * in a locale with a decimal comma. */
+/* test_records.c - tests the output formats of cvt classify: escapes as in RFC 8259, base64 as in RFC 4648, quotes as
+ * in RFC 4180, and numbers in a locale with a decimal comma. */
 #define _XOPEN_SOURCE 700
 #include <locale.h>
 #include <math.h>

@@ -1,5 +1,6 @@
-/* test_resize.c - tables of taps along one axis against PyTorch 2.13 in float64: torch.nn.functional.interpolate with
- * mode bilinear and bicubic, align_corners and antialias, of the numbers (7 i^2 + 3 i) mod 11 - 4. */
+/* test_resize.c - tests the tables of weights for resizing along one axis against PyTorch 2.13 in float64:
+ * torch.nn.functional.interpolate in the modes bilinear and bicubic, with align_corners and antialias, of the numbers
+ * (7 i^2 + 3 i) mod 11 - 4. */
 #include <math.h>
 
 #include "ops/axis.h"

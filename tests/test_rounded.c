@@ -1,6 +1,6 @@
-/* test_rounded.c - files of int8 weights that are not as they must be: no leave for int8 in the metadata, scales that
- * are absent, misshapen, of another type, unaligned or not finite, int8 where no product reads it. Each is
- * refused with one line that names the tensor; what is merely odd runs. */
+/* test_rounded.c - tests files of int8 weights that are not as they must be: metadata that do not allow int8; scales
+ * that are absent, misshapen, of another type, unaligned or not finite; int8 where no product reads it. Each is refused
+ * with one line that names the tensor. What is only unusual runs. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* test_safetensors.c - weight files by content: what the safetensors package wrote (tests/make_formats.py), shards,
- * what is no weights, every rule of the format broken once, and what is written back. */
+/* test_safetensors.c - tests files of weights: those that the safetensors package wrote (tests/make_formats.py),
+ * shards, files that hold no weights, every rule of the format broken once, and files that are written here. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
-/* test_torch.c - PyTorch checkpoints: the good ones of tests/data/torch give what torch.load gave (expected.txt), the
- * hostile ones (hostile.txt) one line with the fact, and no prefix of a file nor a file with one wrong byte is taken
- * for another. tests/make_torch.py made them. Files are read from memory of their exact size, so that a sanitizer sees
- * the first byte read too far. */
+/* test_torch.c - tests PyTorch checkpoints that tests/make_torch.py made. The good ones in tests/data/torch give what
+ * torch.load gave (expected.txt); the hostile ones (hostile.txt) give one line with the fact; no file that is cut short
+ * or has one wrong byte is taken for another. Files are read from memory of exactly their size, so that a sanitizer
+ * sees the first byte that is read too far. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
