@@ -19,10 +19,10 @@
 #include "model/interleaved.h"
 
 enum {
-    LATE_INPUTS = 256, /* may wait for an older one before all wait: 100 megapixels take seconds */
-    MOST_READERS = 64,
+    MAX_LATE = 256, /* may wait for an older one before all wait: 100 megapixels take seconds */
+    MAX_READERS = 64,
 };
-static const size_t late_bytes = (size_t)64 << 20; /* bytes that their results may take */
+static const size_t max_late_bytes = (size_t)64 << 20; /* bytes that their results may take */
 
 /* The content of a slot of the pipeline: one input. */
 typedef struct job {
@@ -191,11 +191,11 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
     options->jobs = at_most(options->jobs, known);
     options->images = at_most(options->images, known);
     /* As many readers as threads: where images are large and the model is small, decoding is most of the work. */
-    int threads = cvt_min_int(options->threads, MOST_READERS) * cvt_min_int(options->jobs, MOST_READERS);
-    batch->n_readers = at_most(cvt_min_int(threads, MOST_READERS), known);
+    int threads = cvt_min_int(options->threads, MAX_READERS) * cvt_min_int(options->jobs, MAX_READERS);
+    batch->n_readers = at_most(cvt_min_int(threads, MAX_READERS), known);
     size_t passes = (size_t)options->jobs * (size_t)options->images;
-    size_t late = late_bytes / (batch->output_size * sizeof(float));
-    size_t busy = (size_t)batch->n_readers + 2 * passes, window = busy + (late < LATE_INPUTS ? late : LATE_INPUTS);
+    size_t late = max_late_bytes / (batch->output_size * sizeof(float));
+    size_t busy = (size_t)batch->n_readers + 2 * passes, window = busy + (late < MAX_LATE ? late : MAX_LATE);
     if (known && known < busy) busy = known;
     if (known && known < window) window = known;
 

@@ -12,7 +12,7 @@
 
 /* The warm-up and the profile take EXTRA_PASSES passes each, or fewer where a slow model would need more than
  * EXTRA_MS. */
-enum { EXTRA_PASSES = 5, EXTRA_MS = 1000, LEAST_PASSES = 3 };
+enum { EXTRA_PASSES = 5, EXTRA_MS = 1000, MIN_PASSES = 3 };
 
 typedef struct bench {
     const cvt_settings *settings;
@@ -82,7 +82,7 @@ static cvt_status keep(bench *b, double ms, cvt_error *error) {
 /* Is there more to do? True until --images, or else --seconds and a few passes, are reached. */
 static bool go_on(const bench *b, double begin, double now) {
     if (b->settings->images) return (int64_t)b->n * b->batch < b->settings->images;
-    return b->n < LEAST_PASSES || now - begin < b->settings->seconds * 1e3;
+    return b->n < MIN_PASSES || now - begin < b->settings->seconds * 1e3;
 }
 
 static int ascending(const void *a, const void *b) {

@@ -37,7 +37,7 @@ struct cvt_command {
     const char *name; /* NULL ends the table */
     unsigned bit;     /* CVT_CMD_... */
     const char *operands;
-    int least, most;     /* how many operands it takes; most < 0: any number */
+    int min, max;        /* how many operands it takes; max < 0: any number */
     const char *purpose; /* a phrase without a full stop */
     /* For the help: paragraphs, and NULL after the last; and examples, after which comes one whose line is NULL. */
     const char *about[CVT_PARAGRAPHS];

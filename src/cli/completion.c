@@ -158,7 +158,7 @@ static void zsh_command(cvt_str *to, const cvt_command *command) {
     zsh_options(to, command->bit);
     if (append_operands(&words, command))
         cvt_str_print(to, " \\\n            '1:word:(%s)'", words.data ? words.data : "");
-    else if (command->most != 0)
+    else if (command->max != 0)
         cvt_str_print(to, " \\\n            '*:file:_files'");
     cvt_str_print(to, " ;;\n");
     cvt_str_free(&words);
@@ -250,7 +250,7 @@ static void fish_command(cvt_str *to, const char *name, const cvt_command *comma
         if (append_operands(&words, command))
             cvt_str_print(to, "complete -c %s -n '%s' -f -a '%s'\n", name, condition.data,
                           words.data ? words.data : "");
-        else if (command->most == 0)
+        else if (command->max == 0)
             cvt_str_print(to, "complete -c %s -n '%s' -f\n", name, condition.data);
         fish_options(to, name, command->bit, condition.data);
     }

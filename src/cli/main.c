@@ -17,10 +17,10 @@ static int run_command(cvt_cli *cli, const cvt_command *command, char **words, i
         status = cvt_cli_usage(cli, "%s", error.message);
     else if (settings.help)
         status = cvt_help_command(cli, command);
-    else if (operands < command->least)
+    else if (operands < command->min)
         status = cvt_cli_usage(cli, "an operand is missing: %s", command->operands);
-    else if (command->most >= 0 && operands > command->most)
-        status = cvt_cli_usage(cli, "unexpected operand '%s'", words[command->most]);
+    else if (command->max >= 0 && operands > command->max)
+        status = cvt_cli_usage(cli, "unexpected operand '%s'", words[command->max]);
     else {
         words[operands] = NULL;
         status = command->run(cli, &settings, words);

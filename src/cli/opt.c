@@ -55,22 +55,22 @@ static cvt_status fail_unknown_name(const parser *p, const char *name) {
 
 /* ---- values ---------------------------------------------------------------------------------------------------- */
 
-static bool read_integer(const char *text, int64_t least, int64_t most, int64_t *out) {
+static bool read_integer(const char *text, int64_t min, int64_t max, int64_t *out) {
     const char *digits = text[0] == '-' ? text + 1 : text;
     if (digits[0] < '0' || digits[0] > '9') return false;
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (*end || errno || value < least || value > most) return false;
+    if (*end || errno || value < min || value > max) return false;
     *out = value;
     return true;
 }
 
-static bool read_number(const char *text, int64_t least, int64_t most, double *out) {
+static bool read_number(const char *text, int64_t min, int64_t max, double *out) {
     if (!text[0] || strspn(text, "0123456789.") != strlen(text)) return false;
     char *end;
     double value = strtod(text, &end);
-    if (*end || value < (double)least || value > (double)most) return false;
+    if (*end || value < (double)min || value > (double)max) return false;
     *out = value;
     return true;
 }
@@ -122,13 +122,13 @@ static cvt_status set_value(const cvt_option *row, void *settings, const char *t
     void *to = target(row, settings);
     switch (row->kind) {
     case CVT_OPT_INTEGER:
-        if (read_integer(text, row->least, row->most, to)) return CVT_OK;
+        if (read_integer(text, row->min, row->max, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a whole number from %lld to %lld", shown, text,
-                        (long long)row->least, (long long)row->most);
+                        (long long)row->min, (long long)row->max);
     case CVT_OPT_NUMBER:
-        if (read_number(text, row->least, row->most, to)) return CVT_OK;
+        if (read_number(text, row->min, row->max, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a number from %lld to %lld", shown, text,
-                        (long long)row->least, (long long)row->most);
+                        (long long)row->min, (long long)row->max);
     case CVT_OPT_SIZE:
         if (read_size(text, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a size such as 224 or 224x320", shown, text);

@@ -11,8 +11,8 @@
 /* The kinds of values, and the types of the fields that hold them in the settings. */
 typedef enum cvt_option_kind {
     CVT_OPT_FLAG,    /* bool */
-    CVT_OPT_INTEGER, /* int64_t, within [least, most] */
-    CVT_OPT_NUMBER,  /* double, within [least, most] */
+    CVT_OPT_INTEGER, /* int64_t, within [min, max] */
+    CVT_OPT_NUMBER,  /* double, within [min, max] */
     CVT_OPT_CHOICE,  /* const char *, one of `choices` */
     CVT_OPT_SIZE,    /* cvt_opt_size, "H" or "HxW" */
     CVT_OPT_WORD,    /* const char * */
@@ -42,7 +42,7 @@ typedef struct cvt_option {
     size_t target;              /* offset of the field in the settings */
     const char *argument;       /* what the help calls the value; NULL for flags */
     const char *const *choices; /* for CVT_OPT_CHOICE; ends with NULL */
-    int64_t least, most;
+    int64_t min, max;
     const char *initial; /* the value when it is not given, as text, or NULL */
     const char *help;    /* a phrase without a full stop */
 } cvt_option;

@@ -48,9 +48,9 @@ static int read_inputs(pass *p) {
 
 /* Opens the model for the sizes of the inputs. If it can be opened, but not for these sizes, the input has failed. */
 static int open_model(pass *p) {
-    enum { MOST = 64 }; /* no model has so many inputs */
-    int sizes[MOST][2] = {{0}};
-    size_t n = p->settings->inputs.n < MOST ? p->settings->inputs.n : MOST;
+    enum { MAX_INPUTS = 64 }; /* no model has so many inputs */
+    int sizes[MAX_INPUTS][2] = {{0}};
+    size_t n = p->settings->inputs.n < MAX_INPUTS ? p->settings->inputs.n : MAX_INPUTS;
     cvt_options options = {.taps = p->settings->taps.items, .n_taps = p->settings->taps.n}, plain = options;
     cvt_str path = {0}, unused = {0};
     cvt_error error;

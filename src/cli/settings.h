@@ -24,7 +24,7 @@ enum {
     CVT_CMD_ALL = (1 << 14) - 1,
 };
 
-enum { CVT_MOST_THREADS = 4096, CVT_MANY_IMAGES = 1000 /* so many that packing weights ahead pays */ };
+enum { CVT_MAX_THREADS = 4096, CVT_MANY_IMAGES = 1000 /* so many that packing weights ahead pays */ };
 
 typedef struct cvt_settings {
     bool help, version;

@@ -12,7 +12,7 @@
 #include "base/num.h"
 #include "report/record.h"
 
-enum { MOST_WIDTH = 10000, NO_TERMINAL_SAYS = 80, NAME_WELL = 16 };
+enum { MAX_WIDTH = 10000, NO_TERMINAL_SAYS = 80, NAME_WELL = 16 };
 
 int cvt_terminal_width(void) {
     struct winsize size;
@@ -20,7 +20,7 @@ int cvt_terminal_width(void) {
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
     const char *columns = getenv("COLUMNS");
     const long n = columns ? strtol(columns, NULL, 10) : 0;
-    return n > 0 && n <= MOST_WIDTH ? (int)n : NO_TERMINAL_SAYS;
+    return n > 0 && n <= MAX_WIDTH ? (int)n : NO_TERMINAL_SAYS;
 }
 
 void cvt_text_table_add(cvt_text_table *table, const char *format, ...) {
@@ -105,10 +105,10 @@ static void append_shortened(cvt_str *to, const char *text, int width) {
 
 /* ---- widths ---------------------------------------------------------------------------------------------------- */
 
-/* well: the width to which a column can shrink and still be read well; least: the width below which it never
+/* well: the width to which a column can shrink and still be read well; min: the width below which it never
  * shrinks. */
 typedef struct widths {
-    int now[CVT_TEXT_TABLE_COLUMNS], well[CVT_TEXT_TABLE_COLUMNS], least[CVT_TEXT_TABLE_COLUMNS];
+    int now[CVT_TEXT_TABLE_COLUMNS], well[CVT_TEXT_TABLE_COLUMNS], min[CVT_TEXT_TABLE_COLUMNS];
     bool titled;
 } widths;
 
@@ -120,7 +120,7 @@ static void fit_cell(widths *w, const cvt_column *column, int i, const char *tex
     const bool gives = column->kind == CVT_CELL_NAME || column->kind == CVT_CELL_WORDS;
     w->now[i] = cvt_max_int(w->now[i], whole);
     w->well[i] = cvt_max_int(w->well[i], well);
-    w->least[i] = cvt_max_int(w->least[i], gives ? cvt_min_int(well, CVT_TEXT_TABLE_LEAST) : whole);
+    w->min[i] = cvt_max_int(w->min[i], gives ? cvt_min_int(well, CVT_TEXT_TABLE_MIN) : whole);
 }
 
 static widths measure(const cvt_text_table *t) {
@@ -138,13 +138,13 @@ static widths measure(const cvt_text_table *t) {
 }
 
 /* Makes the widest column that can shrink narrower, until all columns fit or none can shrink. */
-static void shrink(widths *w, const int *least, int n, int width) {
+static void shrink(widths *w, const int *min, int n, int width) {
     int all = CVT_TEXT_TABLE_GAP * (n - 1);
     for (int i = 0; i < n; i++) all += w->now[i];
     while (all > width) {
         int widest = -1;
         for (int i = 0; i < n; i++)
-            if (w->now[i] > least[i] && (widest < 0 || w->now[i] > w->now[widest])) widest = i;
+            if (w->now[i] > min[i] && (widest < 0 || w->now[i] > w->now[widest])) widest = i;
         if (widest < 0) return;
         w->now[widest]--;
         all--;
@@ -181,7 +181,7 @@ void cvt_text_table_print(cvt_text_table *t, int width, cvt_str *to) {
     if (!to->failed) {
         widths w = measure(t);
         if (width > 0) shrink(&w, w.well, t->n_columns, width);
-        if (width > 0) shrink(&w, w.least, t->n_columns, width);
+        if (width > 0) shrink(&w, w.min, t->n_columns, width);
         for (int i = 0; i < t->n_columns; i++) rest[i] = t->columns[i].title;
         while (w.titled && print_line(to, t, &w, rest, true) && !to->failed) {
         }

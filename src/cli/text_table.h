@@ -12,11 +12,11 @@ enum { CVT_TEXT_TABLE_COLUMNS = 8, CVT_TEXT_TABLE_GAP = 2 };
 typedef enum cvt_cell_kind {
     CVT_CELL_FIXED,  /* it always stays whole */
     CVT_CELL_NUMBER, /* it stays whole, and stands at the right of its column */
-    CVT_CELL_NAME,   /* it is shortened in the middle, "stage2....attn.q", never to less than CVT_TEXT_TABLE_LEAST */
+    CVT_CELL_NAME,   /* it is shortened in the middle, "stage2....attn.q", never to less than CVT_TEXT_TABLE_MIN */
     CVT_CELL_WORDS,  /* it is broken between words, if need be within them, and goes on in the next line */
 } cvt_cell_kind;
 
-enum { CVT_TEXT_TABLE_LEAST = 8 };
+enum { CVT_TEXT_TABLE_MIN = 8 };
 
 typedef struct cvt_column {
     const char *title; /* "" for none */

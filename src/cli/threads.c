@@ -61,15 +61,15 @@ static int quota_v1(const char *folder) {
 /* Returns the smallest quota from our group up to the mount point, since each level limits all levels below it. In a
  * container the path of the group may not exist below the mount point; the files at the mount point are then the
  * container's. */
-static int least_quota(const char *mount, const char *group, int (*quota)(const char *folder)) {
+static int lowest_quota(const char *mount, const char *group, int (*quota)(const char *folder)) {
     char folder[PATH_MAX];
     size_t root = strlen(mount);
-    int n = snprintf(folder, sizeof folder, "%s%s", mount, group), least = INT_MAX;
+    int n = snprintf(folder, sizeof folder, "%s%s", mount, group), lowest = INT_MAX;
     if (n < 0 || (size_t)n >= sizeof folder) folder[root < sizeof folder ? root : 0] = 0;
     for (;;) {
-        least = cvt_min_int(least, quota(folder));
+        lowest = cvt_min_int(lowest, quota(folder));
         char *slash = strrchr(folder, '/');
-        if (strlen(folder) <= root || !slash) return least;
+        if (strlen(folder) <= root || !slash) return lowest;
         *slash = 0;
     }
 }
@@ -85,7 +85,7 @@ static bool has_word(const char *list, const char *word) {
  * "0::/GROUP". */
 static int cgroup_quota(const char *groups, const char *mount) {
     char line[PATH_MAX], folder[PATH_MAX];
-    int least = INT_MAX;
+    int lowest = INT_MAX;
     FILE *file = fopen(groups, "r");
     if (!file) return INT_MAX;
     while (fgets(line, sizeof line, file)) {
@@ -96,14 +96,14 @@ static int cgroup_quota(const char *groups, const char *mount) {
         *group++ = 0;
         controllers++;
         if (!*controllers) {
-            least = cvt_min_int(least, least_quota(mount, group, quota_v2));
+            lowest = cvt_min_int(lowest, lowest_quota(mount, group, quota_v2));
         } else if (has_word(controllers, "cpu")) {
             int n = snprintf(folder, sizeof folder, "%s/%s", mount, controllers);
-            if (n > 0 && (size_t)n < sizeof folder) least = cvt_min_int(least, least_quota(folder, group, quota_v1));
+            if (n > 0 && (size_t)n < sizeof folder) lowest = cvt_min_int(lowest, lowest_quota(folder, group, quota_v1));
         }
     }
     fclose(file);
-    return least;
+    return lowest;
 }
 
 int cvt_threads_available(void) { return cvt_min_int(affinity(), cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup")); }
@@ -116,7 +116,7 @@ static int leading_number(const char *text) {
     char *end;
     long value = strtol(text, &end, 10);
     bool ends = *end == 0 || *end == ',' || *end == ' ';
-    return end != text && ends && value >= 1 && value <= CVT_MOST_THREADS ? (int)value : 0;
+    return end != text && ends && value >= 1 && value <= CVT_MAX_THREADS ? (int)value : 0;
 }
 
 static cvt_status total(int *out, cvt_error *error) {
@@ -124,7 +124,7 @@ static cvt_status total(int *out, cvt_error *error) {
     *out = ours && *ours ? leading_number(ours) : 0;
     if (ours && *ours && !*out)
         return cvt_fail(error, CVT_USAGE, "CVT_THREADS: '%s' is not a whole number from 1 to %d", ours,
-                        CVT_MOST_THREADS);
+                        CVT_MAX_THREADS);
     if (!*out && openmp) *out = leading_number(openmp);
     if (!*out) *out = cvt_threads_available();
     return CVT_OK;

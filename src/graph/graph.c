@@ -230,8 +230,8 @@ cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape) {
     if (b->failed) return CVT_NO_VALUE;
     int64_t elements = 1;
     for (int i = 0; i < cvt_shape_rank(shape); i++) {
-        int64_t most = shape.layout == CVT_SCORES && i == 2 ? max_scores : max_elements;
-        if (shape.d[i] < 1 || !cvt_mul_i64(elements, shape.d[i], &elements) || elements >= most) {
+        int64_t max_count = shape.layout == CVT_SCORES && i == 2 ? max_scores : max_elements;
+        if (shape.d[i] < 1 || !cvt_mul_i64(elements, shape.d[i], &elements) || elements >= max_count) {
             char text[48];
             cvtb_fail(b, "gives a value of shape %s: too large, or empty", cvt_shape_text(shape, text));
             return CVT_NO_VALUE;
@@ -293,9 +293,9 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
                         int n_in) {
     if (b->failed) return CVT_NO_VALUE;
     cvt_graph *g = b->graph;
-    enum { MOST = 64 };
-    cvt_shape shapes[MOST];
-    if (n_in > MOST || g->n_nodes >= MAX_NODES || g->n_params >= MAX_PARAMS) {
+    enum { MAX_INPUTS = 64 };
+    cvt_shape shapes[MAX_INPUTS];
+    if (n_in > MAX_INPUTS || g->n_nodes >= MAX_NODES || g->n_params >= MAX_PARAMS) {
         cvtb_fail(b, "the model is too large");
         return CVT_NO_VALUE;
     }

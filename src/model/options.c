@@ -19,10 +19,10 @@ void cvt_image_options_init(cvt_image_options *options, size_t size) { clear(opt
 
 /* Copies as much as there is of `given` to `own`, which is all 0. The fields that a newer program has behind it must be
  * 0. */
-static cvt_status take(void *own, size_t known, size_t least, const void *given, const char *name, cvt_error *error) {
+static cvt_status take(void *own, size_t known, size_t min, const void *given, const char *name, cvt_error *error) {
     size_t size;
     memcpy(&size, given, sizeof size);
-    if (size < least)
+    if (size < min)
         return cvt_fail(error, CVT_USAGE, "the size in %s is %zu, not that of the struct: call %s_init", name, size,
                         name);
     const unsigned char *bytes = given;

@@ -228,10 +228,10 @@ static cvt_status choose_rounded(saving *s, cvt_error *error) {
 
 static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     int n = s->model->graph->n_params;
-    size_t most = 2 * (size_t)n + 1; /* int8 makes two tensors of one */
-    s->tensors = cvt_arena_array(&s->arena, most, sizeof *s->tensors);
-    s->shared = cvt_arena_array(&s->arena, most, sizeof *s->shared);
-    s->rounded = cvt_arena_array(&s->arena, most, sizeof *s->rounded);
+    size_t max_tensors = 2 * (size_t)n + 1; /* int8 makes two tensors of one */
+    s->tensors = cvt_arena_array(&s->arena, max_tensors, sizeof *s->tensors);
+    s->shared = cvt_arena_array(&s->arena, max_tensors, sizeof *s->shared);
+    s->rounded = cvt_arena_array(&s->arena, max_tensors, sizeof *s->rounded);
     if (!s->tensors || !s->shared || !s->rounded) return cvt_fail_memory(error);
     TRY(choose_rounded(s, error));
     for (int p = 0; p < n; p++)

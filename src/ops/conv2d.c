@@ -118,7 +118,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
     a->kernels->gemm(&g);
 }
 
-enum { GATHERED = 1 << 16, MOST_PIXELS = 96 }; /* GATHERED: floats that are gathered at a time */
+enum { GATHERED = 1 << 16, MAX_PIXELS = 96 }; /* GATHERED: floats that are gathered at a time */
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *t = w->node->attr;
@@ -136,7 +136,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     }
     cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
     const cvt_product_kernels *kernels = l->kernels->product[w->precision];
-    int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MOST_PIXELS);
+    int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MAX_PIXELS);
     args a = {
         .pixels = {cvt_shape_rows(out), block},
         .window = {in.d[0], in.d[1], in.d[2], oh, ow, c->kh, c->kw, c->stride_h, c->stride_w, c->pad_top, c->pad_left},

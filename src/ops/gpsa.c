@@ -72,14 +72,14 @@ static size_t workspace(const cvt_plan_node *w, const cvt_graph *graph, const cv
  * j]. */
 static void fill_axis(float *table, float *times, double factor, int n, double linear, double square) {
     for (int i = 0; i < n; i++, table += n, times += n) {
-        double most = -INFINITY, sum = 0;
+        double highest = -INFINITY, sum = 0;
         for (int j = 0; j < n; j++) {
             const double score = (linear + square * (j - i)) * (j - i);
-            if (score > most) most = score; /* not fmax: gcc 12 for AArch64 fails on it at -O3 (internal error) */
+            if (score > highest) highest = score; /* not fmax: gcc 12 for AArch64 fails on it at -O3 (internal error) */
         }
-        for (int j = 0; j < n; j++) sum += exp((linear + square * (j - i)) * (j - i) - most);
+        for (int j = 0; j < n; j++) sum += exp((linear + square * (j - i)) * (j - i) - highest);
         for (int j = 0; j < n; j++) {
-            double share = exp((linear + square * (j - i)) * (j - i) - most) / sum;
+            double share = exp((linear + square * (j - i)) * (j - i) - highest) / sum;
             times[j] = (float)(factor * share);
             table[j] = (float)share;
         }

@@ -7,11 +7,11 @@
 
 #include "base/num.h"
 
-enum { QUERIES = 208, LEAST = 48 };
+enum { QUERIES = 208, MIN_SPLIT = 48 };
 
 static cvt_rows blocks_of(const cvt_heads *a, int mr) {
     int blocks = (a->t + QUERIES - 1) / QUERIES;
-    if (blocks % 2 && a->heads % 2 && a->groups % 2 && a->t >= LEAST) blocks++;
+    if (blocks % 2 && a->heads % 2 && a->groups % 2 && a->t >= MIN_SPLIT) blocks++;
     int block = (a->t + blocks - 1) / blocks;
     return (cvt_rows){a->t, (block + mr - 1) / mr * mr};
 }

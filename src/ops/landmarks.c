@@ -22,9 +22,9 @@ typedef struct attr {
 static void describe(cvt_describe *d) {
     const attr *a = d->attr;
     cvt_shape q = d->shapes[0], k = d->shapes[1], w = d->shapes[2];
-    const int64_t most = INT64_C(1) << 31; /* floats of the matrices of all heads */
+    const int64_t max_floats = INT64_C(1) << 31; /* of the matrices of all heads */
     int64_t m = q.d[0], c = q.d[1], h = a->heads, all = h * m * m;
-    if (h < 1 || k.d[0] != m || k.d[1] != c || w.d[0] != m || c % h || w.d[1] % h || m > 1 << 20 || all >= most) {
+    if (h < 1 || k.d[0] != m || k.d[1] != c || w.d[0] != m || c % h || w.d[1] % h || m > 1 << 20 || all >= max_floats) {
         cvtb_fail(d->builder, "%lld landmarks of %lld channels do not fit %lld heads", (long long)m, (long long)c,
                   (long long)h);
         return;
@@ -69,10 +69,10 @@ static int tiles_of_heads(const void *p, int n) { return n * ((const args *)p)->
 /* ---- A and the sums of its rows and columns ---- */
 
 static float largest(const float *x, size_t n) {
-    float most = 0;
+    float highest = 0;
     for (size_t i = 0; i < n; i++)
-        if (x[i] > most) most = x[i];
-    return most;
+        if (x[i] > highest) highest = x[i];
+    return highest;
 }
 
 static void find_maxima(const float *matrix, size_t m, float *sums, float *out) {

@@ -54,7 +54,7 @@ static void fill_palette(palette *p) {
 }
 
 /* How much of the image a colour covers where the value is largest, in 256ths. The image below can still be seen. */
-enum { MOST_COVER = 176 };
+enum { MAX_COVER = 176 };
 
 static uint8_t cover(uint8_t below, uint8_t colour, int share) {
     return (uint8_t)((below * (256 - share) + colour * share + 128) / 256);
@@ -63,7 +63,7 @@ static uint8_t cover(uint8_t below, uint8_t colour, int share) {
 /* ---- the map ---------------------------------------------------------------------------------------------------- */
 
 typedef struct range {
-    float least, most;
+    float min, max;
 } range;
 
 /* The range of the finite values. Where some of them are above zero, those below zero are left out. */
@@ -71,11 +71,11 @@ static range range_of(const float *map, size_t n) {
     range r = {INFINITY, -INFINITY};
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(map[i])) continue;
-        r.least = fminf(r.least, map[i]);
-        r.most = fmaxf(r.most, map[i]);
+        r.min = fminf(r.min, map[i]);
+        r.max = fmaxf(r.max, map[i]);
     }
-    if (r.least > r.most) return (range){0, 0};
-    if (r.most > 0) r.least = fmaxf(r.least, 0);
+    if (r.min > r.max) return (range){0, 0};
+    if (r.max > 0) r.min = fmaxf(r.min, 0);
     return r;
 }
 
@@ -104,7 +104,7 @@ static float map_at(const cvt_heat *h, spot y, spot x) {
 }
 
 static int place_in(range r, float value) {
-    float width = r.most - r.least, t = width > 0 ? (value - r.least) / width : 0;
+    float width = r.max - r.min, t = width > 0 ? (value - r.min) / width : 0;
     return t >= 1 ? 255 : t > 0 ? (int)(255 * t + 0.5f) : 0; /* NaN gives 0 */
 }
 
@@ -117,7 +117,7 @@ static void draw_row(uint8_t *to, const cvt_heat *h, const palette *colours, ran
         const double across = part_of(x, h->view.left, h->view.width);
         if (!(across >= 0 && across <= 1)) continue;
         const int place = place_in(r, map_at(h, row, spot_of(across, h->columns)));
-        const int share = (int)(MOST_COVER * smooth((float)place / 255));
+        const int share = (int)(MAX_COVER * smooth((float)place / 255));
         for (int c = 0; c < 3; c++) to[c] = cover(to[c], colours->rgb[place][c], share);
     }
 }

@@ -131,15 +131,15 @@ static bool dialect_covers(const cvt_dialect *dialects, const cvt_dialect *d, co
 
 const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_weights *weights) {
     const cvt_dialect *best = dialects;
-    size_t most = 0, n = cvt_weights_count(weights);
+    size_t max = 0, n = cvt_weights_count(weights);
     for (const cvt_dialect *d = dialects; d->name; d++) {
         size_t matches = 0;
         for (size_t i = 0; i < n; i++) matches += dialect_covers(dialects, d, cvt_weights_at(weights, i));
-        if (matches > most) {
-            most = matches;
+        if (matches > max) {
+            max = matches;
             best = d;
         }
-        if (most == n) break;
+        if (max == n) break;
     }
     return best;
 }
