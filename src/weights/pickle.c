@@ -384,7 +384,7 @@ static cvt_status call(machine *m) {
     case CVT_GLOBAL_TENSOR: return call_tensor(m, args);
     case CVT_GLOBAL_PARAMETER: return call_parameter(m, args);
     case CVT_GLOBAL_SIZE: return call_size(m, args);
-    case CVT_GLOBAL_INERT: return push_kind(m, CVT_PICKLE_DEAD);
+    case CVT_GLOBAL_IGNORED: return push_kind(m, CVT_PICKLE_DEAD);
     case CVT_GLOBAL_STORAGE:
     case CVT_GLOBAL_REFUSED: break;
     }
@@ -396,7 +396,7 @@ static cvt_status new_object(machine *m) {
     TRY(pop(m, &args));
     TRY(pop(m, &callee));
     const cvt_pickle_value *c = &m->p->values[callee];
-    if (c->kind != CVT_PICKLE_GLOBAL || c->as.global.role != CVT_GLOBAL_INERT)
+    if (c->kind != CVT_PICKLE_GLOBAL || c->as.global.role != CVT_GLOBAL_IGNORED)
         return refuse(m, "makes an object of a value that is no known class");
     if (!cvt_pickle_is(m->p, args, CVT_PICKLE_TUPLE)) return refuse(m, "a call whose arguments are no tuple");
     return push_kind(m, CVT_PICKLE_DEAD);

@@ -21,7 +21,7 @@
 
 typedef enum cvt_global_role {
     CVT_GLOBAL_REFUSED,
-    CVT_GLOBAL_INERT,        /* known and ignored: what is made of it is a dead value */
+    CVT_GLOBAL_IGNORED,      /* known and ignored: what is made of it is a dead value */
     CVT_GLOBAL_STORAGE,      /* torch.FloatStorage, ...: says an element type */
     CVT_GLOBAL_ORDERED_DICT, /* collections.OrderedDict */
     CVT_GLOBAL_TENSOR,       /* torch._utils._rebuild_tensor_v2 */
