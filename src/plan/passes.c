@@ -59,7 +59,7 @@ static void fold_residual(const state *s, int i) {
     }
 }
 
-void cvt_pass_run(cvt_plan_nodes *nodes, const int *uses, const bool *retain) {
+void cvt_plan_fuse(cvt_plan_nodes *nodes, const int *uses, const bool *retain) {
     const struct {
         const cvt_op *op;
         void (*fold)(const state *, int);
@@ -74,7 +74,7 @@ void cvt_pass_run(cvt_plan_nodes *nodes, const int *uses, const bool *retain) {
             if (nodes->node[i].node && nodes->node[i].node->op == passes[k].op) passes[k].fold(&s, i);
 }
 
-void cvt_pass_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision) {
+void cvt_plan_choose_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision) {
     for (int i = 0; i < nodes->n; i++) {
         cvt_plan_node *w = &nodes->node[i];
         if (!w->node) continue;

@@ -44,11 +44,11 @@ typedef struct cvt_plan_nodes {
 } cvt_plan_nodes;
 
 /* passes.c: fuses nodes. Each is folded into the product before it where nobody else reads the value between them. */
-void cvt_pass_run(cvt_plan_nodes *nodes, const int *uses, const bool *retain);
+void cvt_plan_fuse(cvt_plan_nodes *nodes, const int *uses, const bool *retain);
 
 /* passes.c: sets the precision of every plan node. Attention runs in `precision`, products as cvt_node_precision
  * says. */
-void cvt_pass_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision);
+void cvt_plan_choose_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision);
 
 /* memory.c: places every value that is wanted. Sets refs[value] and workspaces[plan node], and *floats to the floats of
  * one image. */
