@@ -310,13 +310,13 @@ static void wake_next(void *context) {
 
 static const cvt_stages stages = {next_number, decode_number, forward_numbers, write_number, count_tick, wake_next};
 
-static bool run_pipeline(work *w, int decoders, int workers, size_t window, size_t busy) {
+static bool run_pipeline(work *w, int decoders, int workers, size_t n_slots, size_t busy) {
     cvt_pipeline_sizes sizes = {.decoders = decoders,
                                 .workers = workers,
                                 .batch = w->batch,
-                                .window = window,
+                                .n_slots = n_slots,
                                 .busy = busy,
-                                .slot = sizeof(item)};
+                                .slot_size = sizeof(item)};
     cvt_pipeline *pipeline = NULL;
     cvt_error error;
     if (cvt_pipeline_start(&pipeline, &sizes, &stages, w, &error) != CVT_OK) return false;
@@ -326,14 +326,14 @@ static bool run_pipeline(work *w, int decoders, int workers, size_t window, size
 }
 
 static void order(void) {
-    static const int shapes[][5] = {/* decoders, workers, batch, window, busy */
+    static const int shapes[][5] = {/* decoders, workers, batch, slots, busy */
                                     {1, 1, 1, 1, 1}, {1, 1, 1, 2, 2},    {4, 1, 1, 40, 3}, {1, 4, 2, 16, 16},
                                     {3, 3, 3, 8, 8}, {2, 2, 5, 300, 40}, {8, 8, 1, 64, 24}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const int *s = shapes[i];
         work w = {.count = 500, .stop_at = NEVER, .stop_after_ticks = NEVER, .batch = s[2], .block = {-1, -1}};
         char name[80];
-        snprintf(name, sizeof name, "order: %d decoders, %d workers, batch %d, window %d, busy %d", s[0], s[1], s[2],
+        snprintf(name, sizeof name, "order: %d decoders, %d workers, batch %d, slots %d, busy %d", s[0], s[1], s[2],
                  s[3], s[4]);
         bool ran = run_pipeline(&w, s[0], s[1], (size_t)s[3], (size_t)s[4]);
         test_case(ran && !w.wrong && w.written == 500 && w.forwarded == 500 - 72 && w.most_busy <= s[4] &&
@@ -366,7 +366,8 @@ static void early_ends(void) {
     cvt_pipeline *unused = NULL;
     cvt_error error;
     work w2 = {.count = NEVER, .batch = 1, .block = {-1, -1}};
-    cvt_pipeline_sizes sizes = {.decoders = 2, .workers = 2, .batch = 1, .window = 4, .busy = 4, .slot = sizeof(item)};
+    cvt_pipeline_sizes sizes = {
+        .decoders = 2, .workers = 2, .batch = 1, .n_slots = 4, .busy = 4, .slot_size = sizeof(item)};
     cvt_status status = cvt_pipeline_start(&unused, &sizes, &stages, &w2, &error);
     cvt_pipeline_free(unused, NULL);
     test_case(status == CVT_OK && w2.written == 0, "a pipeline may be freed without a run", "%d written", w2.written);

@@ -195,9 +195,9 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
     batch->n_readers = at_most(cvt_min_int(threads, MAX_READERS), known);
     size_t passes = (size_t)options->jobs * (size_t)options->images;
     size_t late = max_late_bytes / (batch->output_size * sizeof(float));
-    size_t busy = (size_t)batch->n_readers + 2 * passes, window = busy + (late < MAX_LATE ? late : MAX_LATE);
+    size_t busy = (size_t)batch->n_readers + 2 * passes, n_slots = busy + (late < MAX_LATE ? late : MAX_LATE);
     if (known && known < busy) busy = known;
-    if (known && known < window) window = known;
+    if (known && known < n_slots) n_slots = known;
 
     batch->readers = calloc((size_t)batch->n_readers, sizeof *batch->readers);
     batch->runners = calloc((size_t)options->jobs, sizeof *batch->runners);
@@ -207,9 +207,9 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
         .decoders = batch->n_readers,
         .workers = options->jobs,
         .batch = options->images,
-        .window = window,
+        .n_slots = n_slots,
         .busy = busy,
-        .slot = sizeof(job),
+        .slot_size = sizeof(job),
     };
     return cvt_pipeline_start(&batch->pipeline, &sizes, &stages, batch, error);
 }

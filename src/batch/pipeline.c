@@ -1,6 +1,6 @@
 /* pipeline.c - the two stages of a pipeline, their threads, and the ring of slots between them.
  *
- * Input number i lives in slot i % window. Its state goes EMPTY -> DECODING -> READY -> RUNNING -> DONE -> EMPTY, and
+ * Input number i lives in slot i % n_slots. Its state goes EMPTY -> DECODING -> READY -> RUNNING -> DONE -> EMPTY, and
  * every change is made under `lock`. The thread that made the last change owns the content of the slot, without the
  * lock. The mutex `source` is held while `next` is called, so that numbers follow the order of the inputs. */
 #include "batch/pipeline.h"
@@ -40,15 +40,15 @@ struct cvt_pipeline {
 };
 
 static void *slot_of(const cvt_pipeline *p, size_t number) {
-    return p->slots + number % p->sizes.window * p->sizes.slot;
+    return p->slots + number % p->sizes.n_slots * p->sizes.slot_size;
 }
 
-static unsigned char *state_of(cvt_pipeline *p, size_t number) { return &p->states[number % p->sizes.window]; }
+static unsigned char *state_of(cvt_pipeline *p, size_t number) { return &p->states[number % p->sizes.n_slots]; }
 
 /* ---- decoders -------------------------------------------------------------------------------------------------- */
 
 static bool has_room(const cvt_pipeline *p) {
-    return p->taken - p->written < p->sizes.window && p->decoding + p->waiting + p->running < p->sizes.busy;
+    return p->taken - p->written < p->sizes.n_slots && p->decoding + p->waiting + p->running < p->sizes.busy;
 }
 
 /* Takes the next input and sets *number to its number; false when there is none. The caller holds `source`. */
@@ -127,7 +127,7 @@ static void *worker(void *argument) {
         pthread_mutex_unlock(&p->lock);
         p->stages.forward(p->context, self->index, batch, n);
         pthread_mutex_lock(&p->lock);
-        for (int i = 0; i < n; i++) p->states[(size_t)((char *)batch[i] - p->slots) / p->sizes.slot] = DONE;
+        for (int i = 0; i < n; i++) p->states[(size_t)((char *)batch[i] - p->slots) / p->sizes.slot_size] = DONE;
         p->running -= (size_t)n;
         pthread_cond_signal(&p->room);
         pthread_cond_signal(&p->done);
@@ -167,8 +167,8 @@ cvt_status cvt_pipeline_start(cvt_pipeline **out, const cvt_pipeline_sizes *size
     if (!p) return cvt_fail_memory(error);
     *p = (cvt_pipeline){.sizes = *sizes, .stages = *stages, .context = context};
     init_locks(p);
-    p->slots = calloc(sizes->window, sizes->slot);
-    p->states = calloc(sizes->window, 1);
+    p->slots = calloc(sizes->n_slots, sizes->slot_size);
+    p->states = calloc(sizes->n_slots, 1);
     p->batches = calloc((size_t)sizes->workers * (size_t)sizes->batch, sizeof *p->batches);
     p->decoders = calloc((size_t)sizes->decoders, sizeof *p->decoders);
     p->workers = calloc((size_t)sizes->workers, sizeof *p->workers);
@@ -204,7 +204,7 @@ static void stop(cvt_pipeline *p) {
 void cvt_pipeline_free(cvt_pipeline *p, void (*each)(void *slot)) {
     if (!p) return;
     stop(p);
-    for (size_t i = 0; each && i < p->sizes.window; i++) each(slot_of(p, i));
+    for (size_t i = 0; each && i < p->sizes.n_slots; i++) each(slot_of(p, i));
     pthread_mutex_destroy(&p->source);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->room);

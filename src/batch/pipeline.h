@@ -2,7 +2,7 @@
  *
  *     next -> decode (decoders) -> forward (workers, up to `batch` at a time) -> write (the caller's thread, in order)
  *
- * From `next` to `write` an input lives in one of `window` slots, which form a ring. So memory is bounded: when the
+ * From `next` to `write` an input lives in one of `n_slots` slots, which form a ring. So memory is bounded: when the
  * oldest input is late, the others wait. At most `busy` inputs are between `next` and the end of `forward`, which
  * bounds what these stages hold. A worker takes what is ready and does not wait until its batch is full: a program
  * that waits for an answer before it sends the next input gets it. */
@@ -31,8 +31,8 @@ typedef struct cvt_stages {
 
 typedef struct cvt_pipeline_sizes {
     int decoders, workers, batch;
-    size_t window, busy;
-    size_t slot; /* bytes of a slot; slots begin as zeros, and `next` gets them as `write` left them */
+    size_t n_slots, busy;
+    size_t slot_size; /* in bytes; slots begin as zeros, and `next` gets them as `write` left them */
 } cvt_pipeline_sizes;
 
 typedef struct cvt_pipeline cvt_pipeline;
