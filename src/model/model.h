@@ -32,8 +32,8 @@ struct cvt_model {
     cvt_plan *plan;             /* NULL without weights */
     bool *retain;               /* for every value: do sessions keep it? */
     int *taps, n_taps;          /* the values that have a name as a tap */
-    int *rows, n_rows;          /* the nodes that have a line in the listing CVT_ROWS_CVT */
-    int64_t *row_parameters;    /* the parameters of each line that no earlier line has counted */
+    int *lines, n_lines;        /* the nodes that have a line in the listing CVT_ROWS_CVT */
+    int64_t *line_parameters;   /* the parameters of each line that no earlier line has counted */
     const char **labels;
     int n_labels;
     cvt_preprocess preprocess;
