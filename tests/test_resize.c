@@ -41,10 +41,10 @@ static double worst(const cvt_axis *axis, int n, int m, const double *wanted) {
     double most = 0;
     for (int i = 0; i < m; i++) {
         double sum = 0;
-        for (int k = 0; k < axis->taps; k++) {
-            int at = axis->index[i * axis->taps + k];
+        for (int k = 0; k < axis->terms; k++) {
+            int at = axis->index[i * axis->terms + k];
             if (at < 0 || at >= n) return INFINITY;
-            sum += (double)axis->weight[i * axis->taps + k] * ((7 * at * at + 3 * at) % 11 - 4);
+            sum += (double)axis->weight[i * axis->terms + k] * ((7 * at * at + 3 * at) % 11 - 4);
         }
         most = test_larger(most, fabs(sum - wanted[i]));
     }

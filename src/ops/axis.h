@@ -8,7 +8,7 @@
 #include "ops/ops.h"
 
 typedef struct cvt_axis {
-    int taps; /* the terms of each output's sum; the weight of those that it does not need is 0 */
+    int terms; /* the terms of each output's sum; the weight of those that it does not need is 0 */
     int *index;
     float *weight;
 } cvt_axis;

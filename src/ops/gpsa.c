@@ -157,7 +157,7 @@ static float *wanted(const args *a, const cvt_context *x, int output, int image,
 }
 
 /* Writes the outputs after the content: P, and the map, which may overwrite the content. */
-static void write_taps(const args *a, const cvt_context *x, const cvt_head_tile *t, const float *content) {
+static void write_maps(const args *a, const cvt_context *x, const cvt_head_tile *t, const float *content) {
     size_t s = (size_t)a->heads.s, start = cvt_head_map(&a->heads, t);
     float *map = wanted(a, x, MAP, t->image, start), *position = wanted(a, x, POSITION, t->image, start);
     float *gate = wanted(a, x, GATE, t->image, (size_t)t->head), g = a->gate[t->head];
@@ -186,7 +186,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
         .ldm = (size_t)h->s,
     };
     cvt_head_attend(h, x, &t, &c);
-    write_taps(a, x, &t, c.map);
+    write_maps(a, x, &t, c.map);
 }
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {

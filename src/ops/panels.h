@@ -6,13 +6,13 @@
 #include "ops/lowering.h"
 
 /* Returns the panels of a parameter, as cvt_pack_weight makes them, or those that the file stores in its place. */
-const void *cvt_pack_param(cvt_lowering *l, const cvt_product_kernels *kernels, int param, int k, int n, int taps,
+const void *cvt_pack_param(cvt_lowering *l, const cvt_product_kernels *kernels, int param, int k, int n, int positions,
                            const float *scale);
-/* Packs B = scale * W^T for a stored weight W [n, k] into plan memory; NULL when that runs out. `taps` is the number of
- * kernel positions of a convolution, whose weight is stored as [n, k / taps, taps] and packed in the order of gathered
- * rows, [n, taps, k / taps]; else it is 1. */
-const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels, cvt_source w, int k, int n, int taps,
-                            const float *scale);
+/* Packs B = scale * W^T for a stored weight W [n, k] into plan memory; NULL when that runs out. The weight of a
+ * convolution is stored as [n, k / positions, positions], where `positions` is kh * kw, and packed in the order of
+ * gathered rows, [n, positions, k / positions]. For other weights `positions` is 1. */
+const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels, cvt_source w, int k, int n,
+                            int positions, const float *scale);
 
 /* The number of floats in the panels of a matrix [depth, columns]; and packing them from the matrix, whose rows are ld
  * apart. */

@@ -11,15 +11,15 @@ static void resize_row(float *to, const float *map, const cvt_axis *rows, const 
                        int to_w, int c, float *line) {
     size_t width = (size_t)w * (size_t)c, channels = (size_t)c;
     memset(line, 0, width * sizeof *line);
-    for (int k = 0; k < rows->taps; k++) {
-        size_t at = (size_t)y * (size_t)rows->taps + (size_t)k;
+    for (int k = 0; k < rows->terms; k++) {
+        size_t at = (size_t)y * (size_t)rows->terms + (size_t)k;
         const float *from = map + (size_t)rows->index[at] * width;
         for (size_t i = 0; i < width; i++) line[i] += rows->weight[at] * from[i];
     }
     memset(to, 0, (size_t)to_w * channels * sizeof *to);
     for (int x = 0; x < to_w; x++, to += channels) {
-        for (int k = 0; k < columns->taps; k++) {
-            size_t at = (size_t)x * (size_t)columns->taps + (size_t)k;
+        for (int k = 0; k < columns->terms; k++) {
+            size_t at = (size_t)x * (size_t)columns->terms + (size_t)k;
             const float *from = line + (size_t)columns->index[at] * channels;
             for (size_t i = 0; i < channels; i++) to[i] += columns->weight[at] * from[i];
         }
