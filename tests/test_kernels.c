@@ -303,25 +303,25 @@ static void test_dwconv(const cvt_kernels *kernels, report *r) {
 
 /* ---- resizing --------------------------------------------------------------------------------------------------- */
 
-/* Positions and weights as no filter has them: several starts, up to `stride` taps, weights of both signs whose
+/* Positions and weights as no filter has them: several starts, up to `stride` terms, weights of both signs whose
  * magnitudes add up to as much as digits can say, and of which some outputs are below 0 or above 255. */
 typedef struct plan {
     cvt_resample_axis axis;
-    int first[40], taps[40];
+    int first[40], terms[40];
     int32_t weights[40 * 40];
     int8_t digits[40 * 12 * 4 * 3];
 } plan;
 
 static void make_plan(plan *p, int length, int count, int stride) {
-    p->axis = (cvt_resample_axis){count, length, p->first, p->taps, p->weights, (size_t)stride, p->digits};
+    p->axis = (cvt_resample_axis){count, length, p->first, p->terms, p->weights, (size_t)stride, p->digits};
     for (int o = 0; o < count; o++) {
-        const int taps = 1 + (int)random_below((size_t)(length < stride ? length : stride));
-        p->taps[o] = taps;
-        p->first[o] = (int)random_below((size_t)(length - taps + 1));
+        const int terms = 1 + (int)random_below((size_t)(length < stride ? length : stride));
+        p->terms[o] = terms;
+        p->first[o] = (int)random_below((size_t)(length - terms + 1));
         for (int j = 0; j < stride; j++) {
-            const int32_t most = 8355711 / taps;
+            const int32_t most = 8355711 / terms;
             const int32_t w = o % 3 ? (int32_t)(random_float() * (float)most) : most;
-            p->weights[o * stride + j] = j >= taps ? 1 << 30 : o % 5 == 4 ? -w : w; /* those beyond do not count */
+            p->weights[o * stride + j] = j >= terms ? 1 << 30 : o % 5 == 4 ? -w : w; /* those beyond do not count */
         }
     }
     cvt_resample_split(p->digits, &p->axis);
@@ -330,7 +330,7 @@ static void make_plan(plan *p, int length, int count, int stride) {
 /* A byte of the result: position first[o] + j lies at from[(first[o] + j) * step]. */
 static int resized(const cvt_resample_axis *a, int o, const uint8_t *from, size_t step) {
     double sum = 0;
-    for (int j = 0; j < a->taps[o]; j++)
+    for (int j = 0; j < a->terms[o]; j++)
         sum += (double)a->weights[(size_t)o * a->stride + (size_t)j] * from[(size_t)(a->first[o] + j) * step];
     const double whole = floor(sum / (1 << 22) + 0.5);
     return whole < 0 ? 0 : whole > 255 ? 255 : (int)whole;
