@@ -104,7 +104,7 @@ static cvt_status unknown_tap(const cvt_model *m, const char *name, cvt_error *e
 cvt_status cvt_model_retain(cvt_model *m, const char *tap, cvt_error *error) {
     int index = cvt_model_find_tap(m, tap);
     if (index < 0) return unknown_tap(m, tap, error);
-    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs retain is resolved");
+    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs retain can no longer change");
     m->retain[m->taps[index]] = true;
     return CVT_OK;
 }

@@ -71,7 +71,7 @@ cvt_status cvt_model_retain_class_map(cvt_model *m, cvt_error *error) {
         return cvt_fail(error, CVT_UNSUPPORTED,
                         "the model has no class activation maps: its classifier does not read "
                         "the mean of a map");
-    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs retain is resolved");
+    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs retain can no longer change");
     m->retain[h.features] = true;
     return CVT_OK;
 }
