@@ -229,7 +229,7 @@ typedef struct work {
     int count, stop_at, stop_after_ticks; /* how many; write says no at that one; tick says no after so many */
     int batch;
     int given;
-    atomic_int inside_next, busy, most_busy, forwarded, largest_batch, wakes;
+    atomic_int inside_next, busy, max_busy, forwarded, largest_batch, wakes;
     int written, ticks;
     bool wrong;   /* a number out of order, or not treated right */
     int block[2]; /* a pipe in which `next` waits once all are given, or -1 */
@@ -258,7 +258,7 @@ static bool next_number(void *context, void *slot) {
     bool more = w->given < w->count;
     if (more) {
         *it = (item){.number = w->given++};
-        raise_to(&w->most_busy, atomic_fetch_add(&w->busy, 1) + 1);
+        raise_to(&w->max_busy, atomic_fetch_add(&w->busy, 1) + 1);
     } else if (w->block[0] >= 0) {
         char byte;
         while (read(w->block[0], &byte, 1) < 0 && errno == EINTR) continue;
@@ -336,10 +336,10 @@ static void order(void) {
         snprintf(name, sizeof name, "order: %d decoders, %d workers, batch %d, slots %d, busy %d", s[0], s[1], s[2],
                  s[3], s[4]);
         bool ran = run_pipeline(&w, s[0], s[1], (size_t)s[3], (size_t)s[4]);
-        test_case(ran && !w.wrong && w.written == 500 && w.forwarded == 500 - 72 && w.most_busy <= s[4] &&
+        test_case(ran && !w.wrong && w.written == 500 && w.forwarded == 500 - 72 && w.max_busy <= s[4] &&
                       w.largest_batch <= s[2],
                   name, "wrong %d, written %d, forwarded %d, busy %d, batch %d", w.wrong, w.written, w.forwarded,
-                  w.most_busy, w.largest_batch);
+                  w.max_busy, w.largest_batch);
     }
     work none = {.stop_at = NEVER, .stop_after_ticks = NEVER, .batch = 2, .block = {-1, -1}};
     test_case(run_pipeline(&none, 2, 2, 4, 4) && none.written == 0, "order: no inputs", "%d written", none.written);

@@ -141,7 +141,7 @@ static void mutate(fixture *f, const char *what, size_t step, mutation *change) 
 }
 
 /* What carries nothing for inference may be there or not. */
-static void test_inert(fixture *f) {
+static void test_ignored(fixture *f) {
     static const int64_t seven = 7;
     char name[256];
     cvt_error error = {0};
@@ -221,7 +221,7 @@ int main(void) {
         mutate(&f, "a misshapen tensor is named, with both shapes", 3, reshape);
         mutate(&f, "a tensor of integers is named", 3, retype);
         mutate(&f, "an extra tensor is named, with the nearest name", 3, double_up);
-        test_inert(&f);
+        test_ignored(&f);
         test_non_finite(&f);
         unload(&f);
     }

@@ -20,7 +20,7 @@
 #define FLOOR .crop_half_even = false /* Hugging Face */
 #define EVEN .crop_half_even = true   /* torchvision, timm */
 
-/* The recipes of make_images.py, written out by hand. */
+/* The preprocessings of make_images.py, written out by hand. */
 static const struct {
     const char *name;
     cvt_preprocess preprocess;

@@ -46,7 +46,7 @@ struct cvt_command {
     int (*run)(cvt_cli *cli, const cvt_settings *settings, char **operands);
 };
 
-/* commands.c: the commands in the order of the help; the last entry has no name. */
+/* commands.c: the commands in the order of the help; the last row has no name. */
 extern const cvt_command cvt_commands[];
 const cvt_command *cvt_command_find(const char *name);
 /* Reports that there is no command of this name, and which one may be meant. Returns CVT_EXIT_USAGE. */

@@ -144,7 +144,7 @@ void cvt_session_profile(cvt_session *s, bool on) { cvt_exec_profile(s->exec, on
 
 static const cvt_op *op_of(const cvt_plan *plan, int step) { return plan->steps[step].node->op; }
 
-/* Is step i the first one of its node? */
+/* Is step i the first one of its kind of operation? */
 static bool first_of_op(const cvt_plan *plan, int i) {
     for (int k = 0; k < i; k++)
         if (op_of(plan, k) == op_of(plan, i)) return false;

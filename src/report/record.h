@@ -19,7 +19,7 @@ typedef struct cvt_record {
     int n;
 } cvt_record;
 
-/* A format, an entry of the table in record.c: what is written before, between and after the records. */
+/* A format, a row of the table in record.c: what is written before, between and after the records. */
 typedef struct cvt_format {
     const char *name;
     bool failures; /* failed inputs have a record too */
