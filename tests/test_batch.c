@@ -58,7 +58,7 @@ static bool make_tree(void) {
 
 /* ---- lists ----------------------------------------------------------------------------------------------------- */
 
-/* All of a list as "a b! c": a mark behind what cannot be read. */
+/* Writes all inputs of a list as "a b! c"; an exclamation mark stands after an input that cannot be read. */
 static void walk(cvt_str *out, const cvt_list_options *options) {
     cvt_list *list = NULL;
     cvt_error error, problem = {0};
@@ -226,20 +226,20 @@ enum { NEVER = 1 << 30 };
 
 /* Numbers go in; those divisible by 7 fail in decode, the others are tripled by forward. */
 typedef struct work {
-    int count, stop_at, stop_after_ticks; /* how many; write says no at that one; tick says no after so many */
+    int count, stop_at, stop_after_ticks; /* write ends the run at stop_at, tick after so many */
     int batch;
     int given;
     atomic_int inside_next, busy, max_busy, forwarded, largest_batch, wakes;
     int written, ticks;
-    bool wrong;   /* a number out of order, or not treated right */
-    int block[2]; /* a pipe in which `next` waits once all are given, or -1 */
+    bool wrong;   /* a number came out of order, or with a wrong value */
+    int block[2]; /* a pipe in which `next` waits after the last number, or -1 */
 } work;
 
 typedef struct item {
     int number, result;
 } item;
 
-/* Up to a third of a millisecond, differently for every number. */
+/* Waits up to a third of a millisecond, a different time for every number. */
 static void dawdle(int number, unsigned salt) {
     uint32_t x = (uint32_t)number * 2654435761u ^ salt * 40503u;
     x ^= x >> 15;

@@ -21,7 +21,7 @@ typedef struct fixture {
     cvt_weights *set;
     cvt_tensor *tensors; /* copies of the headers, with room for one more */
     size_t n;
-    int wrong; /* mutants that were not refused as they should be */
+    int wrong; /* the mutants that were not refused as they should be */
     char found[CVT_MESSAGE_MAX];
 } fixture;
 
@@ -55,7 +55,7 @@ static void unload(fixture *f) {
     free(f->mutant);
 }
 
-/* Opens the model with `n` of the tensors as they are now, and checks every value if asked. */
+/* Opens the model with the first `n` tensors as they are now, and checks every value if `check` is set. */
 static cvt_status open_mutant(const fixture *f, size_t n, bool check, cvt_error *error) {
     cvt_options options = {.size = sizeof options, .config = f->config};
     cvt_model *model = NULL;
@@ -66,7 +66,7 @@ static cvt_status open_mutant(const fixture *f, size_t n, bool check, cvt_error 
     return status;
 }
 
-/* The model must be refused with a line that holds both texts (NULL: no matter). */
+/* Tests that the model is refused with a line that holds both texts; NULL stands for any text. */
 static void refuse(fixture *f, size_t n, const char *one, const char *two) {
     cvt_error error = {0};
     cvt_status status = open_mutant(f, n, false, &error);
@@ -140,7 +140,7 @@ static void mutate(fixture *f, const char *what, size_t step, mutation *change) 
     test_case(f->wrong == 0 && tried > 20, name, "%d of %d pass: %s", f->wrong, tried, f->found);
 }
 
-/* What carries nothing for inference may be there or not. */
+/* Tests that tensors which inference does not need may be there or not. */
 static void test_ignored(fixture *f) {
     static const int64_t seven = 7;
     char name[256];
@@ -184,8 +184,8 @@ static void test_non_finite(fixture *f) {
     free(values);
 }
 
-/* Files of native names are told by what stands on the native side of the other dialects' rows: every parameter must.
- */
+/* Tests that files of native names are recognised: they are, if every parameter stands on the native side of the other
+ * dialects' rows. */
 static void test_native_names(const char *path) {
     cvt_model *m;
     cvt_error error = {0};

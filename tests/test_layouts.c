@@ -11,8 +11,8 @@ static cvt_param make_param(int rank, int a, int b, int c, int d) {
     return p;
 }
 
-/* What is wrong with the form, or NULL. wanted_shape ends with 0; wanted: the parameter's values when the tensor holds
- * 0, 1, 2 ... */
+/* Returns what is wrong with the form, or NULL. `wanted_shape` ends with 0. `wanted` is the parameter's values when the
+ * tensor holds 0, 1, 2 ... */
 static const char *fault(const cvt_name_row *row, const cvt_param *p, const int *wanted_shape, const int *wanted,
                          bool plain) {
     enum { MOST = 64 };

@@ -45,7 +45,7 @@ static double rms(const cvt_npy *a) {
     return a->count ? sqrt(sum / (double)a->count) : 0;
 }
 
-/* Largest |a - b|; NaN counts as infinite. */
+/* Returns the largest |a - b|; NaN counts as infinite. */
 static double distance(const cvt_npy *a, const cvt_npy *b) {
     double most = 0;
     for (size_t i = 0; i < a->count; i++) {
@@ -55,14 +55,14 @@ static double distance(const cvt_npy *a, const cvt_npy *b) {
     return most;
 }
 
-static const double bound = 1e-4; /* of all but the loose tap */
+static const double bound = 1e-4; /* for all taps but the loose one */
 static struct {
     const char *tap; /* NULL: none */
     size_t length;
     double bound;
 } loose;
 
-/* "TAP=BOUND" */
+/* Reads "TAP=BOUND". */
 static bool loosen(const char *text) {
     const char *equals = strchr(text, '=');
     if (!equals) return false;
@@ -77,7 +77,7 @@ static double bound_of(const char *name) {
     return begins && strcmp(name + loose.length, ".npy") == 0 ? loose.bound : bound;
 }
 
-/* original may be NULL. */
+/* Compares two arrays. `original` may be NULL. */
 static void compare(verdict *v, const char *name, const cvt_npy *expected, const cvt_npy *got, const cvt_npy *original,
                     bool tap) {
     if (!same_shape(expected, got)) {
@@ -132,7 +132,7 @@ static bool exists(const char *folder, const char *name) {
     return file != NULL;
 }
 
-/* Of the original, only some taps may be known. */
+/* Compares two folders. The original may have only some of the taps. */
 static int compare_folders(verdict *v, const char *expected, const char *got, const char *original, bool all) {
     int n = 0;
     DIR *dir = opendir(expected);
@@ -155,7 +155,7 @@ static int compare_folders(verdict *v, const char *expected, const char *got, co
     return n;
 }
 
-/* Image i of npy, as a view. */
+/* Makes `out` a view of image i of npy. */
 static bool image_of(verdict *v, cvt_npy *out, const cvt_npy *npy, int64_t i) {
     if (npy->rank < 1 || i < 0 || i >= npy->shape[0]) {
         refuse(v, "there is no image %lld", (long long)i);

@@ -98,7 +98,7 @@ static void test_choices(void) {
     }
 }
 
-/* With the affinity of one processor there is one, whatever the machine has. */
+/* Tests that a process that may use one processor only finds one, whatever the machine has. */
 static void test_affinity(void) {
     cpu_set_t before, one;
     sched_getaffinity(0, sizeof before, &before);

@@ -1,5 +1,5 @@
-/* settings.h - the values of all options, and the tables of options and environment variables. An option is one entry
- * in settings.c and one field here. */
+/* settings.h - the values of all options, and the tables of options and environment variables. An option is one row in
+ * settings.c and one field here. */
 #ifndef CVT_CLI_SETTINGS_H
 #define CVT_CLI_SETTINGS_H
 
