@@ -1,6 +1,6 @@
-/* test_config.c - configs/schema.json is what the tables of keys make; man/cvt-config.5 has every key with its range
- * and its default; what the schema allows is read, what it forbids refused with a line that names the key.
- * test_config --page prints the page with the index that it should have. */
+/* test_config.c - tests that the tables of keys, configs/schema.json and man/cvt-config.5 agree: the schema is what the
+ * tables make, the page has every key with its range and default. What the schema allows is read; what it forbids is
+ * refused with a line that names the key. `test_config --page` prints the page with the index that it should have. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static cvt_status open_text(const char *text, cvt_error *error) {
 static const char *key_of_probe;
 static int probes;
 
-/* format: a config with %s where the value goes. A refusal must name the key. */
+/* Reads a config: `format` with `value` in place of %s. A refusal must name the key. */
 static void probe(const char *format, const char *value, bool allowed) {
     const char *hole = strstr(format, "%s");
     cvt_str text = {0};
@@ -94,7 +94,8 @@ static void probe_enum(const char *format, const cvt_json *values) {
 
 static void probe_schema(const char *format, const cvt_json *schema);
 
-/* An object of which all members are required, at their least. skip: left out; hole: is "%s" instead. */
+/* Appends an object in which all required members have their smallest values; `skip` is left out, and `hole` becomes
+ * "%s". */
 static void append_object(cvt_str *s, const cvt_json *properties, const char *skip, const char *hole) {
     const char *comma = "";
     cvt_str_print(s, "{");
@@ -135,7 +136,7 @@ static void probe_members(const char *format, const cvt_json *schema) {
     probe(format, "{\"no_such_key\": 1}", false);
 }
 
-/* A list of n equal values. */
+/* Appends a list of n equal values. */
 static void append_list(cvt_str *s, int n, const char *value) {
     cvt_str_print(s, "[");
     for (int i = 0; i < n; i++) cvt_str_print(s, "%s%s", i ? ", " : "", value);
@@ -180,8 +181,8 @@ static void probe_schema(const char *format, const cvt_json *unresolved) {
 
 /* ---- tables against the manual ---- */
 
-/* The text of the manual's item for the key, under the heading of the family (NULL: of all layers), in one line without
- * markup; "" if there is none. */
+/* Finds the manual's item for a key under the heading of the family (NULL: of all layers), as one line without markup.
+ * The text is "" if there is none. */
 static void read_item(cvt_str *to, const char *manual, const char *family, const char *key) {
     cvt_str heading = {0}, item = {0};
     cvt_str_clear(to);
@@ -219,7 +220,7 @@ static bool in_manual(const char *manual, const char *family, const char *key) {
     return found;
 }
 
-/* What the item lacks, of range, default or the other name of the key; "" if nothing. */
+/* Finds what the item lacks: the range, the default or the other name of the key; "" if nothing. */
 static void find_lack(cvt_str *lack, const cvt_key *keys, const cvt_key *key, bool stage, const char *item) {
     const cvt_key *row = cvt_key_row(keys, key);
     cvt_str_clear(lack);
@@ -246,7 +247,8 @@ static void find_lack(cvt_str *lack, const cvt_key *keys, const cvt_key *key, bo
     if (!at && !(word && strstr(item, value))) cvt_str_print(lack, " the default %s", value);
 }
 
-/* path: of the object that has the keys; heading: in the manual. Returns how many there are. */
+/* Tests the keys of a table. `path` leads to the object that has them, `heading` is theirs in the manual. Returns how
+ * many there are. */
 static size_t test_keys(const cvt_key *keys, bool stage, const char *path, const char *heading, const char *manual) {
     size_t n = 0;
     char name[256];
@@ -293,7 +295,7 @@ static void test_family(const cvt_arch *arch, const char *manual) {
     for (const cvt_json *p = cvt_json_first(properties); p; p = cvt_json_next(p)) {
         key_of_probe = cvt_json_key(p);
         if (strcmp(key_of_probe, "labels") == 0 || strcmp(key_of_probe, "arch") == 0)
-            continue; /* read elsewhere; given */
+            continue; /* it is read elsewhere */
         snprintf(format, sizeof format, "{\"arch\": \"%s\", \"%s\": %%s}", arch->name, key_of_probe);
         probe_schema(format, p);
     }
@@ -301,7 +303,7 @@ static void test_family(const cvt_arch *arch, const char *manual) {
     test_case(before == test_failures, name, "see above");
 }
 
-/* A kind of layer as a family: its keys beside those of every layer. */
+/* Tests a kind of layer like a family: its keys are added to those of every layer. */
 static void test_layer(const cvt_layer *layer, const char *manual) {
     char name[256], format[256], heading[64];
     snprintf(name, sizeof name, "layer_%s", layer->type);
@@ -324,7 +326,7 @@ static void test_layer(const cvt_layer *layer, const char *manual) {
               cvt_json_size(properties), n);
 }
 
-/* The models of timm's registry: each is a config that its family reads, and is found by its name. */
+/* Tests the models of timm's registry: each is a config that its family reads, and is found by its name. */
 static void test_presets(void) {
     char text[256];
     for (const cvt_preset *p = cvt_presets; p->name; p++) {

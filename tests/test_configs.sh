@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_configs.sh - the families' configs alone, without weights: counts of the published models and of timm's names,
-# and wrong configs. Prints "ok NAME" or "not ok NAME: why" a case.
+# test_configs.sh - tests configs alone, without weights: the counts of parameters of the published models and of timm's
+# presets, and wrong configs. Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)

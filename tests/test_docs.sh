@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_docs.sh - what the pages say of the program: the numbers in the tables of docs/models.md are those that cvt
+# test_docs.sh - tests what the pages say of the program: the numbers in the tables of docs/models.md are those that cvt
 # summary counts, every config has its row, timm's names are known, docs/design.md names files, functions and ranks as
 # they are, and links lead to files.
 # Prints "ok NAME" or "not ok NAME: why" a case.

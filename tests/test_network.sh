@@ -1,5 +1,6 @@
 #!/bin/sh
-# test_network.sh - networks that configs lay out: the order of layers, names, sizes of several inputs, what is refused.
+# test_network.sh - tests networks that configs lay out: the order of layers, names, sizes of several inputs, what is
+# refused.
 # Prints "ok NAME" or "not ok NAME: why" a case.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)

@@ -130,13 +130,14 @@ static ssize_t read_some(int fd, unsigned char *to, size_t n) {
 
 /* Reads up to the end of fd, whatever size the system reported. The buffer never grows beyond limit + 1 bytes. */
 static cvt_status read_all(cvt_file *file, int fd, size_t expected, size_t limit, const char *path, cvt_error *error) {
-    size_t most = limit < PTRDIFF_MAX ? limit + 1 : limit; /* one byte more than allowed, to see that there is more */
-    size_t capacity = expected < most ? expected + 1 : most, used = 0;
+    size_t max_size =
+        limit < PTRDIFF_MAX ? limit + 1 : limit; /* one byte more than allowed, to see that there is more */
+    size_t capacity = expected < max_size ? expected + 1 : max_size, used = 0;
     unsigned char *data = malloc(capacity);
     if (!data) return cvt_fail_memory(error);
     for (ssize_t got = 1; got > 0;) {
-        if (used == capacity && capacity < most) {
-            capacity = capacity < most / 2 ? 2 * capacity : most;
+        if (used == capacity && capacity < max_size) {
+            capacity = capacity < max_size / 2 ? 2 * capacity : max_size;
             unsigned char *larger = realloc(data, capacity);
             if (!larger) {
                 free(data);
@@ -220,12 +221,12 @@ static bool is_of_streams(const char *path) {
 /* Replaces *path by the file that the link at *path leads to, link after link, so that the link stays and the file
  * behind it is replaced. That file need not exist yet. On failure it returns false and sets errno. */
 static bool follow_links(char **path) {
-    enum { MOST = 40 }; /* Linux follows as many */
+    enum { MAX_LINKS = 40 }; /* Linux follows as many */
     for (int i = 0; !is_of_streams(*path); i++) {
         struct stat info;
         char target[PATH_MAX];
         if (lstat(*path, &info) || !S_ISLNK(info.st_mode)) return true;
-        ssize_t n = i < MOST ? readlink(*path, target, sizeof target) : (errno = ELOOP, -1);
+        ssize_t n = i < MAX_LINKS ? readlink(*path, target, sizeof target) : (errno = ELOOP, -1);
         if (n < 0 || (size_t)n == sizeof target) return false;
         const char *slash = target[0] == '/' ? NULL : strrchr(*path, '/');
         int folder = slash ? (int)(slash - *path) + 1 : 0;

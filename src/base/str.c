@@ -56,21 +56,21 @@ size_t cvt_str_escape(char *dst, size_t capacity, const char *src, size_t n) {
 }
 
 size_t cvt_str_distance(const char *a, const char *b, size_t limit) {
-    enum { LONGEST = 512 };
-    size_t row[LONGEST + 1], n = strlen(a), m = strlen(b);
-    if (n > LONGEST || m > LONGEST || (n > m ? n - m : m - n) > limit) return limit + 1;
+    enum { MAX_LENGTH = 512 };
+    size_t row[MAX_LENGTH + 1], n = strlen(a), m = strlen(b);
+    if (n > MAX_LENGTH || m > MAX_LENGTH || (n > m ? n - m : m - n) > limit) return limit + 1;
     for (size_t j = 0; j <= m; j++) row[j] = j;
     for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0], least = row[0] = i;
+        size_t diagonal = row[0], lowest = row[0] = i;
         for (size_t j = 1; j <= m; j++) {
             size_t best = diagonal + (a[i - 1] != b[j - 1]);
             diagonal = row[j];
             if (row[j] + 1 < best) best = row[j] + 1;
             if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
             row[j] = best;
-            if (best < least) least = best;
+            if (best < lowest) lowest = best;
         }
-        if (least > limit) return limit + 1;
+        if (lowest > limit) return limit + 1;
     }
     return row[m] > limit ? limit + 1 : row[m];
 }

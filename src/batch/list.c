@@ -1,4 +1,4 @@
-/* list.c - walking operands, directories and lists of names. */
+/* list.c - walks over operands, directories and lists of names. */
 #include "batch/list.h"
 
 #include <dirent.h>
@@ -14,14 +14,15 @@
 #include "base/file.h"
 #include "batch/input.h"
 
-/* Longer than any name the system takes: what is cut there cannot be opened anyway. */
+/* No name that the system accepts is as long as LONGEST_NAME: one that is cut there could not be opened anyway. */
 enum { LONGEST_NAME = 64 << 10, BUFFER = 64 << 10 };
 
-/* A directory that has been read. Names of sub-directories end with a slash, which sorts them as whole paths sort. */
+/* A directory that was read. The names of directories in it end with a slash, so that they are sorted as whole paths
+ * are. */
 typedef struct level {
     struct level *up;
     cvt_str path; /* with a slash at the end */
-    cvt_str text; /* the names, each with its 0 */
+    cvt_str text; /* the names, each with a 0 at its end */
     const char **names;
     size_t n, next;
 } level;
@@ -30,10 +31,10 @@ struct cvt_list {
     cvt_list_options options;
     size_t next_path;
     level *level; /* the directory being walked */
-    int fd;       /* the list of names, or -1 */
-    int no_file;  /* the error number of a list that cannot be opened, until it is told; else 0 */
+    int fd;       /* the open list of names, or -1 */
+    int no_file;  /* the error number where the list cannot be opened, until it is reported; else 0 */
     bool stdin_used;
-    char *buffer; /* of BUFFER bytes */
+    char *buffer; /* BUFFER bytes of the list */
     size_t at, filled;
 };
 
@@ -109,7 +110,7 @@ typedef enum kind { SKIPPED, FOLDER, CANDIDATE } kind;
 static kind kind_of(int folder, const char *name) {
     struct stat about;
     if (name[0] == '.') return SKIPPED;
-    kind otherwise = named_as_image(name) ? CANDIDATE : SKIPPED; /* reading it will say what is wrong */
+    kind otherwise = named_as_image(name) ? CANDIDATE : SKIPPED; /* reading it will tell what is wrong */
     if (fstatat(folder, name, &about, AT_SYMLINK_NOFOLLOW) != 0) return otherwise;
     if (S_ISDIR(about.st_mode)) return FOLDER;
     if (S_ISLNK(about.st_mode) && fstatat(folder, name, &about, 0) != 0) return otherwise;
@@ -120,7 +121,7 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Points names at the texts and sorts them. */
+/* Makes `names` point at the texts, and sorts them. */
 static bool sort_names(level *in) {
     in->names = malloc((in->n ? in->n : 1) * sizeof *in->names);
     if (!in->names) return false;
@@ -130,7 +131,7 @@ static bool sort_names(level *in) {
     return true;
 }
 
-/* Collects the entries of a directory. Returns 0 or the system's error number. */
+/* Reads the entries of a directory. Returns 0 or the system's error number. */
 static int read_entries(level *in, DIR *folder, bool recursive) {
     struct dirent *entry;
     for (errno = 0; (entry = readdir(folder)); errno = 0) {
@@ -159,7 +160,7 @@ static int read_directory(level *in, const char *path, bool follow, bool recursi
     return number;
 }
 
-/* Goes down into the directory at path. On failure fills problem and stays where it was. */
+/* Enters the directory at `path`. On failure it fills `problem` and stays where it was. */
 static bool enter_directory(cvt_list *list, const char *path, cvt_error *problem) {
     level *in = calloc(1, sizeof *in);
     int number = in ? read_directory(in, path, !list->level, list->options.recursive) : ENOMEM;
@@ -179,8 +180,8 @@ static bool enter_directory(cvt_list *list, const char *path, cvt_error *problem
     return true;
 }
 
-/* The next input below the current directory into path; false when that is done or a name turned out to be none.
- * Sub-directories are entered on the way. */
+/* Puts the next input below the current directory into `path`. Returns false when the directory is done, or when a name
+ * turned out to be no input. Directories in it are entered on the way. */
 static bool next_entry(cvt_list *list, cvt_str *path, cvt_error *problem) {
     level *in = list->level;
     if (in->next == in->n) {
@@ -192,7 +193,7 @@ static bool next_entry(cvt_list *list, cvt_str *path, cvt_error *problem) {
     bool folder = name[n - 1] == '/';
     cvt_str_clear(path);
     cvt_str_append(path, in->path.data, in->path.size);
-    cvt_str_append(path, name, n - folder); /* with its slash a link would be followed */
+    cvt_str_append(path, name, n - folder); /* without its slash: with it a link would be followed */
     if (path->failed) {
         cvt_fail_memory(problem);
         return true;
@@ -203,7 +204,8 @@ static bool next_entry(cvt_list *list, cvt_str *path, cvt_error *problem) {
 
 /* ---- lists of names -------------------------------------------------------------------------------------------- */
 
-/* Fills the empty buffer; false at the end of the list or, with problem set, where it cannot be read. */
+/* Fills the empty buffer. Returns false at the end of the list, or where it cannot be read, which is then in
+ * `problem`. */
 static bool fill(cvt_list *list, cvt_error *problem) {
     ssize_t got = cvt_input_wait_read(list->fd, list->buffer, BUFFER, list->options.wake);
     if (got < 0 && errno != ECANCELED) cvt_input_fail(problem, errno);
@@ -212,7 +214,7 @@ static bool fill(cvt_list *list, cvt_error *problem) {
     return got > 0;
 }
 
-/* The next name of the list, which may be empty; false at the end. */
+/* Puts the next name of the list, which may be empty, into `path`. Returns false at the end. */
 static bool next_name(cvt_list *list, cvt_str *path, cvt_error *problem) {
     int separator = list->options.nul ? 0 : '\n';
     cvt_str_clear(path);
@@ -233,7 +235,7 @@ static bool next_name(cvt_list *list, cvt_str *path, cvt_error *problem) {
 
 /* ---- all of it ------------------------------------------------------------------------------------------------- */
 
-/* The next operand or name into path; false at the end. */
+/* Puts the next operand or name into `path`. Returns false at the end. */
 static bool next_operand(cvt_list *list, cvt_str *path, cvt_error *problem) {
     if (list->next_path < list->options.n_paths) {
         const char *operand = list->options.paths[list->next_path++];
@@ -242,7 +244,7 @@ static bool next_operand(cvt_list *list, cvt_str *path, cvt_error *problem) {
         cvt_str_append(path, "", 0);
         return true;
     }
-    if (list->no_file) { /* the list is the input that failed */
+    if (list->no_file) { /* the list itself is reported as an input that failed */
         cvt_input_fail(problem, list->no_file);
         list->no_file = 0;
         cvt_str_clear(path);
@@ -251,7 +253,7 @@ static bool next_operand(cvt_list *list, cvt_str *path, cvt_error *problem) {
     }
     while (list->fd >= 0) {
         bool found = next_name(list, path, problem);
-        if (problem->status != CVT_OK) { /* named after the list, whatever piece of a name was read */
+        if (problem->status != CVT_OK) { /* reported under the name of the list, whatever part of a name was read */
             cvt_str_clear(path);
             cvt_str_append(path, list->options.files_from, strlen(list->options.files_from));
             return true;
@@ -261,7 +263,7 @@ static bool next_operand(cvt_list *list, cvt_str *path, cvt_error *problem) {
     return false;
 }
 
-/* Whether standard input is free for an image; it is from then on no more. */
+/* Lets standard input be an image, if it is free; from then on it is taken. */
 static void take_stdin(cvt_list *list, cvt_error *problem) {
     if (list->stdin_used) cvt_fail(problem, CVT_UNREADABLE, "standard input is already in use");
     list->stdin_used = true;

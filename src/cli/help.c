@@ -1,4 +1,4 @@
-/* help.c - cvt help. All that is said of commands, options and variables comes from their tables. */
+/* help.c - cvt help. Everything that it says of commands, options and variables comes from their tables. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ static void add_examples(cvt_str *to, const cvt_example *examples) {
     for (const cvt_example *e = examples; e->line; e++) cvt_str_print(to, "  %s\n      %s\n", e->line, e->gives);
 }
 
-/* The variables that matter to these commands. */
+/* Appends the environment variables that matter to these commands. */
 static void add_environment(cvt_str *to, unsigned commands) {
     bool any = false;
     for (const cvt_variable *v = cvt_settings_environment; v->name; v++) {

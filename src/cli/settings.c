@@ -5,14 +5,14 @@
 #define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 enum {
-    WITH_LIST = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, /* of images */
+    WITH_LIST = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, /* those that take a list of images */
     WITH_IMAGES = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_ATTEND,
     WITH_SIZE = WITH_IMAGES | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
     WITH_MODEL = WITH_SIZE | CVT_CMD_RUN,
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
     WITH_THREADS = WITH_LIST | CVT_CMD_RUN | CVT_CMD_ATTEND | CVT_CMD_BENCH,
     WITH_BATCH = WITH_LIST | CVT_CMD_BENCH,
-    MOST_IMAGES = 1000000,
+    MAX_IMAGES = 1000000,
 };
 
 /* clang-format off */
@@ -40,7 +40,7 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = CVT_CMD_CONVERT, .name = "names", .kind = CVT_OPT_WORD, .target = FIELD(names), .argument = "DIALECT",
      .help = "store the weights under the names of another program: native, hf (Hugging Face), ..."},
     {.commands = CVT_CMD_INIT, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed), .argument = "N",
-     .least = 0, .most = INT64_MAX, .initial = "0",
+     .min = 0, .max = INT64_MAX, .initial = "0",
      .help = "the seed of the random numbers: another seed gives other weights"},
 
     {.group = "inputs",
@@ -64,10 +64,10 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_IMAGES, .name = "allow-truncated", .kind = CVT_OPT_FLAG, .target = FIELD(allow_truncated),
      .help = "accept an image whose data ends early, as far as it goes"},
     {.commands = WITH_IMAGES, .name = "max-pixels", .kind = CVT_OPT_INTEGER, .target = FIELD(max_pixels),
-     .argument = "N", .least = 1, .most = INT64_C(1) << 40, .initial = "100000000",
+     .argument = "N", .min = 1, .max = INT64_C(1) << 40, .initial = "100000000",
      .help = "refuse images of more pixels"},
     {.commands = WITH_IMAGES, .name = "max-scans", .kind = CVT_OPT_INTEGER, .target = FIELD(max_scans), .argument = "N",
-     .least = 1, .most = 1000000, .initial = "200", .help = "refuse progressive JPEGs of more scans"},
+     .min = 1, .max = 1000000, .initial = "200", .help = "refuse progressive JPEGs of more scans"},
     {.commands = CVT_CMD_PREPROCESS, .name = "stop", .kind = CVT_OPT_CHOICE, .target = FIELD(stop), .argument = "STEP",
      .choices = CHOICES("decode", "orient", "resize", "crop"),
      .help = "write the pixels as they are after this step, instead of the tensor"},
@@ -103,7 +103,7 @@ const cvt_option cvt_settings_rows[] = {
      .help = "show the class activation map of this class, a number or a label (default for a model without attention: "
      "the best class)"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'k', .name = "top-k", .kind = CVT_OPT_INTEGER, .target = FIELD(top_k),
-     .argument = "N", .least = 1, .most = 1000000, .initial = "5", .help = "name this many classes for an image"},
+     .argument = "N", .min = 1, .max = 1000000, .initial = "5", .help = "name this many classes for an image"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
      .argument = "FORMAT", .choices = CHOICES("text", "jsonl", "json", "csv", "tsv"), .initial = "text",
      .help = "format of the records"},
@@ -119,28 +119,28 @@ const cvt_option cvt_settings_rows[] = {
      .choices = CHOICES("cvt", "torchsummary"), .initial = "cvt",
      .help = "the rows and layout of this program, or those of the Python package torchsummary"},
     {.commands = CVT_CMD_SUMMARY, .name = "depth", .kind = CVT_OPT_INTEGER, .target = FIELD(depth), .argument = "N",
-     .least = 1, .most = 100,
+     .min = 1, .max = 100,
      .help = "fold layers into one row if the first N parts of their names are the same, as stage2.block0 with 2 "
      "(default: a row for each layer)"},
 
     {.group = "speed",
      .commands = WITH_THREADS, .letter = 't', .name = "threads", .kind = CVT_OPT_INTEGER, .target = FIELD(threads),
-     .argument = "N", .least = 1, .most = CVT_MOST_THREADS,
+     .argument = "N", .min = 1, .max = CVT_MAX_THREADS,
      .help = "threads that share the work on one image (default: all of them for a single input, one for each of "
      "several)"},
     {.commands = WITH_LIST, .letter = 'j', .name = "jobs", .kind = CVT_OPT_INTEGER, .target = FIELD(jobs),
-     .argument = "N", .least = 1, .most = CVT_MOST_THREADS,
+     .argument = "N", .min = 1, .max = CVT_MAX_THREADS,
      .help = "work on this many images at once (default: as many as there are threads)"},
     {.commands = WITH_BATCH, .letter = 'b', .name = "batch", .kind = CVT_OPT_INTEGER, .target = FIELD(batch),
-     .argument = "N", .least = 1, .most = 4096, .initial = "1", .help = "put this many images into one forward pass"},
+     .argument = "N", .min = 1, .max = 4096, .initial = "1", .help = "put this many images into one forward pass"},
     {.commands = WITH_THREADS, .name = "precision", .kind = CVT_OPT_CHOICE, .target = FIELD(precision),
      .argument = "f32|f16|int8", .choices = CHOICES("f32", "f16", "int8"),
      .help = "numbers in which matrix products are computed; f16 and int8 can be faster, and are less exact (default: "
      "int8 if the weights are, else f32)"},
     {.commands = CVT_CMD_BENCH, .name = "seconds", .kind = CVT_OPT_NUMBER, .target = FIELD(seconds),
-     .argument = "SECONDS", .least = 0, .most = 86400, .initial = "3", .help = "measure for at least this long"},
+     .argument = "SECONDS", .min = 0, .max = 86400, .initial = "3", .help = "measure for at least this long"},
     {.commands = CVT_CMD_BENCH, .name = "images", .kind = CVT_OPT_INTEGER, .target = FIELD(images), .argument = "N",
-     .least = 1, .most = MOST_IMAGES * 1000, .help = "measure this many images, instead of some seconds"},
+     .min = 1, .max = MAX_IMAGES * 1000, .help = "measure this many images, instead of some seconds"},
     {.commands = CVT_CMD_BENCH, .name = "profile", .kind = CVT_OPT_FLAG, .target = FIELD(profile),
      .help = "also print the time of each kind of operation"},
 

@@ -92,7 +92,7 @@ void cvt_graph_free(cvt_graph *g) {
     free(g->nodes);
     free(g->values);
     free(g->params);
-    free(g->rows);
+    free(g->lines);
     free(g->inputs);
     cvt_arena_free(&g->arena);
     free(g);
@@ -167,18 +167,18 @@ void cvtb_open(cvt_builder *b, const char *segment, char letter, int index, cons
     if (!b->failed) b->scopes[b->n_scopes - 1].type = type;
 }
 
-static void add_row(cvt_builder *b, const char *type, cvt_value value, int node) {
+static void add_line(cvt_builder *b, const char *type, cvt_value value, int node) {
     cvt_graph *g = b->graph;
-    cvt_graph_row *row = APPEND(b, g->rows, g->n_rows);
-    if (!row) return;
+    cvt_graph_line *line = APPEND(b, g->lines, g->n_lines);
+    if (!line) return;
     const char *path = b->path.data ? b->path.data : "";
-    *row = (cvt_graph_row){keep(b, cvt_arena_copy(&g->arena, path, strlen(path))), type, value, node};
+    *line = (cvt_graph_line){keep(b, cvt_arena_copy(&g->arena, path, strlen(path))), type, value, node};
 }
 
 void cvtb_close(cvt_builder *b) {
     if (b->failed) return;
     scope s = b->scopes[b->n_scopes - 1];
-    if (s.type) add_row(b, s.type, b->last, -1);
+    if (s.type) add_line(b, s.type, b->last, -1);
     b->n_scopes--;
     b->path.data[b->path.size = s.path] = 0;
     b->pattern.data[b->pattern.size = s.pattern] = 0;
@@ -230,8 +230,8 @@ cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape) {
     if (b->failed) return CVT_NO_VALUE;
     int64_t elements = 1;
     for (int i = 0; i < cvt_shape_rank(shape); i++) {
-        int64_t most = shape.layout == CVT_SCORES && i == 2 ? max_scores : max_elements;
-        if (shape.d[i] < 1 || !cvt_mul_i64(elements, shape.d[i], &elements) || elements >= most) {
+        int64_t max_count = shape.layout == CVT_SCORES && i == 2 ? max_scores : max_elements;
+        if (shape.d[i] < 1 || !cvt_mul_i64(elements, shape.d[i], &elements) || elements >= max_count) {
             char text[48];
             cvtb_fail(b, "gives a value of shape %s: too large, or empty", cvt_shape_text(shape, text));
             return CVT_NO_VALUE;
@@ -293,9 +293,9 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
                         int n_in) {
     if (b->failed) return CVT_NO_VALUE;
     cvt_graph *g = b->graph;
-    enum { MOST = 64 };
-    cvt_shape shapes[MOST];
-    if (n_in > MOST || g->n_nodes >= MAX_NODES || g->n_params >= MAX_PARAMS) {
+    enum { MAX_INPUTS = 64 };
+    cvt_shape shapes[MAX_INPUTS];
+    if (n_in > MAX_INPUTS || g->n_nodes >= MAX_NODES || g->n_params >= MAX_PARAMS) {
         cvtb_fail(b, "the model is too large");
         return CVT_NO_VALUE;
     }
@@ -316,7 +316,7 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
     if (b->failed) return CVT_NO_VALUE;
     const char *type = op->type ? op->type(attr) : NULL;
     b->last = node->out[0];
-    if (type && !b->left_out) add_row(b, type, node->out[0], g->n_nodes - 1);
+    if (type && !b->left_out) add_line(b, type, node->out[0], g->n_nodes - 1);
     if (name) cvtb_close(b);
     return b->failed ? CVT_NO_VALUE : g->nodes[g->n_nodes - 1].out[0];
 }

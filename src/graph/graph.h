@@ -93,20 +93,20 @@ struct cvt_node {
 };
 
 /* One line of the torchsummary listing: a call of a module, or a container (a module of modules) that closes. */
-typedef struct cvt_graph_row {
+typedef struct cvt_graph_line {
     const char *name, *type;
     cvt_value value; /* the line shows its shape */
     int node;        /* -1: a container */
-} cvt_graph_row;
+} cvt_graph_line;
 
 typedef struct cvt_graph {
     cvt_arena arena;
     cvt_node *nodes;
     cvt_value_info *values;
     cvt_param *params;
-    cvt_graph_row *rows;
+    cvt_graph_line *lines;
     cvt_value *inputs;
-    int n_nodes, n_values, n_params, n_rows, n_inputs;
+    int n_nodes, n_values, n_params, n_lines, n_inputs;
     cvt_value output;
     cvt_value embedding;  /* the value that the last linear layer reads */
     bool batch_dependent; /* an image's result depends on the others of its pass */

@@ -91,15 +91,15 @@ typedef struct axis {
     int lo;
     cvt_resample_axis sums;
     bool splits; /* the kernels also read the weights as digits */
-    room firsts, tapses, weightses, exacts, digitses;
+    room first_room, terms_room, weights_room, exact_room, digits_room;
 } axis;
 
 static void axis_free(axis *a) {
-    free(a->firsts.data);
-    free(a->tapses.data);
-    free(a->weightses.data);
-    free(a->exacts.data);
-    free(a->digitses.data);
+    free(a->first_room.data);
+    free(a->terms_room.data);
+    free(a->weights_room.data);
+    free(a->exact_room.data);
+    free(a->digits_room.data);
 }
 
 static int32_t fixed(double weight) {
@@ -112,9 +112,9 @@ static int32_t fixed(double weight) {
 static cvt_status axis_split(axis *a, size_t count, cvt_error *error) {
     size_t digits = cvt_resample_quads(a->sums.stride) * CVT_RESAMPLE_DIGITS * CVT_RESAMPLE_QUAD;
     if (!cvt_mul_size(count, digits, &digits)) return cvt_fail_memory(error);
-    TRY(make_room(&a->digitses, digits, 1, error));
-    cvt_resample_split(a->digitses.data, &a->sums);
-    a->sums.digits = a->digitses.data;
+    TRY(make_room(&a->digits_room, digits, 1, error));
+    cvt_resample_split(a->digits_room.data, &a->sums);
+    a->sums.digits = a->digits_room.data;
     return CVT_OK;
 }
 
@@ -131,13 +131,13 @@ static cvt_status axis_prepare(axis *a, const span *s, cvt_error *error) {
     const size_t n = (size_t)s->count, stride = (size_t)ceil(support) * 2 + 1;
     size_t size;
     if (!cvt_mul_size(n, stride, &size)) return cvt_fail_memory(error);
-    TRY(make_room(&a->firsts, n, sizeof(int), error));
-    TRY(make_room(&a->tapses, n, sizeof(int), error));
-    TRY(make_room(&a->weightses, size, sizeof(int32_t), error));
-    TRY(make_room(&a->exacts, stride, sizeof(double), error));
-    int *first = a->firsts.data, *taps = a->tapses.data;
-    int32_t *weights = a->weightses.data;
-    double *exact = a->exacts.data;
+    TRY(make_room(&a->first_room, n, sizeof(int), error));
+    TRY(make_room(&a->terms_room, n, sizeof(int), error));
+    TRY(make_room(&a->weights_room, size, sizeof(int32_t), error));
+    TRY(make_room(&a->exact_room, stride, sizeof(double), error));
+    int *first = a->first_room.data, *terms = a->terms_room.data;
+    int32_t *weights = a->weights_room.data;
+    double *exact = a->exact_room.data;
 
     for (int o = 0; o < s->count; o++) {
         const double center = (s->start + o + 0.5) * scale;
@@ -148,13 +148,13 @@ static cvt_status axis_prepare(axis *a, const span *s, cvt_error *error) {
         int32_t *w = weights + (size_t)o * stride;
         for (int j = 0; j < hi - lo; j++) w[j] = fixed(sum != 0.0 ? exact[j] / sum : exact[j]);
         first[o] = lo;
-        taps[o] = hi - lo;
+        terms[o] = hi - lo;
     }
     /* from one output to the next both ends only move to the right */
-    const int length = first[s->count - 1] + taps[s->count - 1] - first[0];
+    const int length = first[s->count - 1] + terms[s->count - 1] - first[0];
     a->lo = first[0];
     for (int o = 0; o < s->count; o++) first[o] -= a->lo;
-    a->sums = (cvt_resample_axis){s->count, length, first, taps, weights, stride, NULL};
+    a->sums = (cvt_resample_axis){s->count, length, first, terms, weights, stride, NULL};
     if (a->splits) TRY(axis_split(a, n, error));
     a->span = *s;
     return CVT_OK;
@@ -241,8 +241,8 @@ static void copy_window(rows to, const cvt_pixels *in, const cvt_window *w) {
 /* Fills the positions for `nearest`; -1 stands for no pixel. They advance by repeated addition, as in Pillow: its
  * rounding decides which pixel is taken. */
 static cvt_status nearest_positions(axis *a, int in, int out, int start, int count, cvt_error *error) {
-    TRY(make_room(&a->firsts, (size_t)count, sizeof(int), error));
-    int *first = a->firsts.data;
+    TRY(make_room(&a->first_room, (size_t)count, sizeof(int), error));
+    int *first = a->first_room.data;
     a->span = (span){0};
     const double scale = (double)in / out;
     double position = scale * 0.5;
@@ -254,7 +254,7 @@ static cvt_status nearest_positions(axis *a, int in, int out, int start, int cou
 static cvt_status nearest(cvt_resampler *r, rows to, const cvt_pixels *in, const cvt_window *w, cvt_error *error) {
     TRY(nearest_positions(&r->x, in->width, w->full_width, w->x, w->width, error));
     TRY(nearest_positions(&r->y, in->height, w->full_height, w->y, w->height, error));
-    const int *columns = r->x.firsts.data, *lines = r->y.firsts.data;
+    const int *columns = r->x.first_room.data, *lines = r->y.first_room.data;
     for (int y = 0; y < w->height; y++) {
         uint8_t *out = to.data + (size_t)y * to.stride;
         for (int x = 0; x < w->width; x++, out += 3) {
