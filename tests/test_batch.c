@@ -1,4 +1,5 @@
-/* test_batch.c - which inputs a command line means, how they are read, and that they leave the pipeline in order. */
+/* test_batch.c - tests which inputs a command line means, how they are read, and that they leave the pipeline in
+ * order. */
 #define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +58,7 @@ static bool make_tree(void) {
 
 /* ---- lists ----------------------------------------------------------------------------------------------------- */
 
-/* All of a list as "a b! c": a mark behind what cannot be read. */
+/* Writes all inputs of a list as "a b! c"; an exclamation mark stands after an input that cannot be read. */
 static void walk(cvt_str *out, const cvt_list_options *options) {
     cvt_list *list = NULL;
     cvt_error error, problem = {0};
@@ -245,20 +246,20 @@ enum { NEVER = 1 << 30 };
 
 /* Numbers go in; those divisible by 7 fail in decode, the others are tripled by forward. */
 typedef struct work {
-    int count, stop_at, stop_after_ticks; /* how many; write says no at that one; tick says no after so many */
+    int count, stop_at, stop_after_ticks; /* write ends the run at stop_at, tick after so many */
     int batch;
     int given;
-    atomic_int inside_next, busy, most_busy, forwarded, largest_batch, wakes;
+    atomic_int inside_next, busy, max_busy, forwarded, largest_batch, wakes;
     int written, ticks;
-    bool wrong;   /* a number out of order, or not treated right */
-    int block[2]; /* a pipe in which `next` waits once all are given, or -1 */
+    bool wrong;   /* a number came out of order, or with a wrong value */
+    int block[2]; /* a pipe in which `next` waits after the last number, or -1 */
 } work;
 
 typedef struct item {
     int number, result;
 } item;
 
-/* Up to a third of a millisecond, differently for every number. */
+/* Waits up to a third of a millisecond, a different time for every number. */
 static void dawdle(int number, unsigned salt) {
     uint32_t x = (uint32_t)number * 2654435761u ^ salt * 40503u;
     x ^= x >> 15;
@@ -277,7 +278,7 @@ static bool next_number(void *context, void *slot) {
     bool more = w->given < w->count;
     if (more) {
         *it = (item){.number = w->given++};
-        raise_to(&w->most_busy, atomic_fetch_add(&w->busy, 1) + 1);
+        raise_to(&w->max_busy, atomic_fetch_add(&w->busy, 1) + 1);
     } else if (w->block[0] >= 0) {
         char byte;
         while (read(w->block[0], &byte, 1) < 0 && errno == EINTR) continue;
@@ -329,13 +330,13 @@ static void wake_next(void *context) {
 
 static const cvt_stages stages = {next_number, decode_number, forward_numbers, write_number, count_tick, wake_next};
 
-static bool run_pipeline(work *w, int decoders, int workers, size_t window, size_t busy) {
+static bool run_pipeline(work *w, int decoders, int workers, size_t n_slots, size_t busy) {
     cvt_pipeline_sizes sizes = {.decoders = decoders,
                                 .workers = workers,
                                 .batch = w->batch,
-                                .window = window,
+                                .n_slots = n_slots,
                                 .busy = busy,
-                                .slot = sizeof(item)};
+                                .slot_size = sizeof(item)};
     cvt_pipeline *pipeline = NULL;
     cvt_error error;
     if (cvt_pipeline_start(&pipeline, &sizes, &stages, w, &error) != CVT_OK) return false;
@@ -345,20 +346,20 @@ static bool run_pipeline(work *w, int decoders, int workers, size_t window, size
 }
 
 static void order(void) {
-    static const int shapes[][5] = {/* decoders, workers, batch, window, busy */
+    static const int shapes[][5] = {/* decoders, workers, batch, slots, busy */
                                     {1, 1, 1, 1, 1}, {1, 1, 1, 2, 2},    {4, 1, 1, 40, 3}, {1, 4, 2, 16, 16},
                                     {3, 3, 3, 8, 8}, {2, 2, 5, 300, 40}, {8, 8, 1, 64, 24}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const int *s = shapes[i];
         work w = {.count = 500, .stop_at = NEVER, .stop_after_ticks = NEVER, .batch = s[2], .block = {-1, -1}};
         char name[80];
-        snprintf(name, sizeof name, "order: %d decoders, %d workers, batch %d, window %d, busy %d", s[0], s[1], s[2],
+        snprintf(name, sizeof name, "order: %d decoders, %d workers, batch %d, slots %d, busy %d", s[0], s[1], s[2],
                  s[3], s[4]);
         bool ran = run_pipeline(&w, s[0], s[1], (size_t)s[3], (size_t)s[4]);
-        test_case(ran && !w.wrong && w.written == 500 && w.forwarded == 500 - 72 && w.most_busy <= s[4] &&
+        test_case(ran && !w.wrong && w.written == 500 && w.forwarded == 500 - 72 && w.max_busy <= s[4] &&
                       w.largest_batch <= s[2],
                   name, "wrong %d, written %d, forwarded %d, busy %d, batch %d", w.wrong, w.written, w.forwarded,
-                  w.most_busy, w.largest_batch);
+                  w.max_busy, w.largest_batch);
     }
     work none = {.stop_at = NEVER, .stop_after_ticks = NEVER, .batch = 2, .block = {-1, -1}};
     test_case(run_pipeline(&none, 2, 2, 4, 4) && none.written == 0, "order: no inputs", "%d written", none.written);
@@ -385,7 +386,8 @@ static void early_ends(void) {
     cvt_pipeline *unused = NULL;
     cvt_error error;
     work w2 = {.count = NEVER, .batch = 1, .block = {-1, -1}};
-    cvt_pipeline_sizes sizes = {.decoders = 2, .workers = 2, .batch = 1, .window = 4, .busy = 4, .slot = sizeof(item)};
+    cvt_pipeline_sizes sizes = {
+        .decoders = 2, .workers = 2, .batch = 1, .n_slots = 4, .busy = 4, .slot_size = sizeof(item)};
     cvt_status status = cvt_pipeline_start(&unused, &sizes, &stages, &w2, &error);
     cvt_pipeline_free(unused, NULL);
     test_case(status == CVT_OK && w2.written == 0, "a pipeline may be freed without a run", "%d written", w2.written);

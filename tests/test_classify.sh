@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_classify.sh - cvt classify over many inputs: the same bytes for any threads, jobs and batch, bad neighbours, odd
-# files, streams and signals. Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case.
+# test_classify.sh - tests cvt classify over many inputs: the same bytes come out for any threads, jobs and batch, and
+# beside bad inputs; unusual files, streams and signals. Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a
+# case.
 # CVT: the program; CVT_TEST_MODEL: a model (else a small one with random weights is made).
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)

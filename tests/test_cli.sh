@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_cli.sh - the command line from outside: exit statuses, streams, forms of options, how models are found, and that
-# options, help, manual pages and completions say the same. Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case.
+# test_cli.sh - tests the command line from outside: exit statuses, streams, forms of options, how models are found,
+# and that options, help, manual pages and completions say the same. Prints "ok NAME", "not ok NAME: why" or "skip
+# NAME: why" a case.
 # CVT: the program; CVT_BIN: the folder of libcvt.a; CVT_TEST_MODEL: a model, else a small one with random weights is made.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)

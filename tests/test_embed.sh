@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_embed.sh - cvt embed: rows are what cvt run gives, the same bytes for any threads, jobs and batch, bad neighbours,
-# names, outputs that fail, signals; cvt attend: maps against those of cvt run, and pictures of them.
+# test_embed.sh - tests cvt embed: its rows are what cvt run gives, the same bytes for any threads, jobs and batch, and
+# beside bad inputs; the names of the rows, outputs that fail, signals. It tests cvt attend too: maps against those of
+# cvt run, and images of them.
 # Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case. CVT: the program; CVT_BIN: the folder of test_heat.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)

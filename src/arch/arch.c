@@ -163,7 +163,6 @@ static cvt_status prepare(cvt_config *c, const cvt_arch *arch, cvt_config_dialec
                           cvt_error *error) {
     *c = (cvt_config){.arch = arch, .dialect = dialect, .values = cvt_arena_alloc(arena, arch->config_size)};
     if (!c->values) return cvt_fail_memory(error);
-    if (arch->defaults) arch->defaults(c->values);
     TRY(cvt_config_defaults(c->values, arch->keys, false, error));
     cvt_base *base = cvt_config_base(c);
     base->arena = arena;

@@ -39,16 +39,59 @@ cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bi
     return x;
 }
 
-cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec) {
-    cvtb_open(b, "block{j}", 'j', index, "Block");
+cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *spec) {
     x = cvtb_add(b, x, cvtb_self_attention(b, cvtb_layer_norm(b, x, "norm1", spec->eps), &spec->attention));
     x = cvtb_add(b, x, cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", spec->eps), spec->hidden, spec->act, true));
-    cvtb_tap(b, x, NULL);
+    return cvtb_tap(b, x, NULL);
+}
+
+cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec) {
+    cvtb_open(b, "block{j}", 'j', index, "Block");
+    x = cvtb_pre_norm(b, x, spec);
     cvtb_close(b);
     return x;
 }
 
-/* ---- names of vit_pytorch ---- */
+cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_block *spec) {
+    for (int j = 0; j < depth && !cvtb_failed(b); j++) x = cvtb_vit_block(b, x, j, spec);
+    return x;
+}
+
+cvt_value cvtb_conv_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps, const char *row) {
+    cvtb_open(b, "embed", 0, 0, row);
+    map = cvtb_tap(b, cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", conv), "norm", eps), NULL);
+    cvtb_close(b);
+    return map;
+}
+
+cvt_value cvtb_class_token(cvt_builder *b, cvt_value tokens) {
+    cvt_value token = cvtb_token(b, "cls_token", cvt_shape_cols(cvtb_shape(b, tokens)));
+    return cvtb_concat(b, token, tokens);
+}
+
+cvt_value cvtb_add_positions(cvt_builder *b, cvt_value tokens, int prefix, const int *table, const int *grid,
+                             cvt_interpolation resize) {
+    cvt_position position = {prefix, table[0], table[1], grid[0], grid[1], resize};
+    return cvtb_tap(b, cvtb_position(b, tokens, "pos_embed", &position), "tokens");
+}
+
+cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int prefix) {
+    if (!mean) return cvtb_slice(b, tokens, 0, 1);
+    int rows = cvt_shape_rows(cvtb_shape(b, tokens));
+    return cvtb_mean(b, prefix ? cvtb_slice(b, tokens, prefix, rows - prefix) : tokens);
+}
+
+cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
+    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, token)), "head", classes, true);
+}
+
+/* ---- names of timm and vit_pytorch ---- */
+
+const cvt_name_row cvt_timm_block[] = {
+    CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"),
+    {"*", "*"},
+    {NULL, NULL},
+};
 
 const cvt_name_row cvt_vp_attention[] = {
     {"norm1.*", "0.norm.*"},

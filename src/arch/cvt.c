@@ -7,10 +7,10 @@
  * under microsoft names: the published accuracies belong to the latter. */
 #include <math.h>
 
+#include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/layer.h"
 #include "arch/resolve.h"
-#include "ops/ops.h"
 
 static const float eps = 1e-5f;
 
@@ -202,14 +202,11 @@ static cvt_value block(cvt_builder *b, const config *c, int i, int j, cvt_value 
 static cvt_value stage_tokens(cvt_builder *b, const config *c, int i, cvt_value map, cvt_grid *grid) {
     cvt_conv conv =
         cvt_conv_square(c->embed_dim.v[i], c->patch_sizes.v[i], c->patch_stride.v[i], c->patch_padding.v[i], true);
-    cvtb_open(b, "embed", 0, 0, "CvtConvEmbeddings");
-    map = cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", &conv), "norm", eps);
-    cvtb_tap(b, map, NULL);
-    cvtb_close(b);
+    map = cvtb_conv_embed(b, map, &conv, eps, "CvtConvEmbeddings");
     cvt_shape s = cvtb_shape(b, map);
     *grid = (cvt_grid){c->cls_token.v[i] != 0, s.d[1], s.d[2]};
     cvt_value t = cvtb_tokens(b, map);
-    if (c->cls_token.v[i]) t = cvtb_concat(b, cvtb_token(b, "cls_token", c->embed_dim.v[i]), t);
+    if (c->cls_token.v[i]) t = cvtb_class_token(b, t);
     for (int j = 0; j < c->depth.v[i] && !cvtb_failed(b); j++) t = block(b, c, i, j, t, grid->h, grid->w);
     return t;
 }
@@ -233,7 +230,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     cvt_value t = cls == CVT_NO_VALUE ? cvtb_tokens(b, map) : cls;
     t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", eps), "norm");
     if (cls == CVT_NO_VALUE) t = cvtb_mean(b, t);
-    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, t)), "head", c->base.classes, true);
+    return cvtb_classify(b, t, c->base.classes);
 }
 
 const cvt_arch cvt_arch_cvt = {
@@ -266,11 +263,6 @@ static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in)
     return c->cls_token.v[0] ? cvtb_place(b, t, grid) : cvtb_map(b, t, grid.h, grid.w);
 }
 
-const cvt_layer cvt_layer_cvt_stage = {.type = "cvt_stage",
-                                       .row = "CvtStage",
-                                       .about = "a stage of CvT: convolutional embedding, then blocks",
-                                       .config_size = sizeof(config),
-                                       .keys = keys,
-                                       .stage = true,
-                                       .inputs = 1,
-                                       .build = stage_build};
+const cvt_layer cvt_layer_cvt_stage =
+    CVT_LAYER("cvt_stage", 1, "a stage of CvT: convolutional embedding, then blocks", .build = stage_build,
+              CVT_LAYER_KEYS(config, keys), .row = "CvtStage", .stage = true);

@@ -1,5 +1,6 @@
-/* input.c - reading inputs whole. Unlike base/file.c, which serves weights and configs, it reuses its buffer, can be
- * woken, stops early in what is no image, and its messages leave the name to the record. */
+/* input.c - reads the bytes of inputs. base/file.c serves weights and configs; this file differs in four things: the
+ * buffer is reused, waiting can be ended, data that are no image are not read to their end, and messages do not name
+ * the file. */
 #include "batch/input.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ ssize_t cvt_input_wait_read(int fd, void *to, size_t n, int wake) {
     }
 }
 
-/* Room for `capacity` bytes. */
+/* Makes room for `capacity` bytes. */
 static cvt_status reserve(cvt_input *input, size_t capacity, cvt_error *error) {
     if (capacity <= input->capacity) return CVT_OK;
     unsigned char *data = realloc(input->data, capacity);
@@ -78,7 +79,7 @@ static cvt_status not_a_file(mode_t mode, cvt_error *error) {
 static cvt_status open_regular(int *fd, struct stat *about, const char *path, cvt_error *error) {
     if (stat(path, about) != 0) return cvt_input_fail(error, errno);
     if (!S_ISREG(about->st_mode)) return not_a_file(about->st_mode, error);
-    /* not blocking: what was a file a moment ago may be a FIFO now */
+    /* O_NONBLOCK: what was a file a moment ago may be a FIFO now */
     *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (*fd < 0) return cvt_input_fail(error, errno);
     if (fstat(*fd, about) == 0 && S_ISREG(about->st_mode)) return CVT_OK;

@@ -1,4 +1,5 @@
-/* input.h - the bytes of one input, from a file or standard input, without ever hanging on what is no file. */
+/* input.h - reads the bytes of one input, from a file or standard input, and never waits on something that is no
+ * file. */
 #ifndef CVT_BATCH_INPUT_H
 #define CVT_BATCH_INPUT_H
 
@@ -8,7 +9,7 @@
 
 #include "base/error.h"
 
-/* The buffer only grows, so reuse it; zero-initialise, free(data). */
+/* The bytes of an input. The buffer only grows, so reuse it. Zero-initialise it, and free(data) at the end. */
 typedef struct cvt_input {
     unsigned char *data;
     size_t size, capacity;
@@ -30,10 +31,10 @@ cvt_status cvt_input_read(cvt_input *input, const char *path, bool named, int wa
  * or read. */
 cvt_status cvt_input_look(const char *path, bool *known, const char **format, cvt_error *error);
 
-/* read(2) that goes on after signals and waits in poll(2), where `wake` can end it with ECANCELED. */
+/* Does what read(2) does, but goes on after signals, and waits in poll(2), where `wake` can end it with ECANCELED. */
 ssize_t cvt_input_wait_read(int fd, void *to, size_t n, int wake);
 
-/* Fills error with the text of a system error: CVT_NOT_FOUND where the file is not there, else CVT_UNREADABLE. */
+/* Fills error with the text of a system error. CVT_NOT_FOUND where the file is not there, else CVT_UNREADABLE. */
 cvt_status cvt_input_fail(cvt_error *error, int number);
 
 #endif

@@ -1,4 +1,4 @@
-/* list.c - walking operands, directories and lists of names. */
+/* list.c - walks over operands, directories and lists of names. */
 #include "batch/list.h"
 
 #include <dirent.h>
@@ -14,14 +14,15 @@
 #include "base/file.h"
 #include "batch/input.h"
 
-/* Longer than any name the system takes: what is cut there cannot be opened anyway. */
+/* No name that the system accepts is as long as LONGEST_NAME: one that is cut there could not be opened anyway. */
 enum { LONGEST_NAME = 64 << 10, BUFFER = 64 << 10 };
 
-/* A directory that has been read. Names of sub-directories end with a slash, which sorts them as whole paths sort. */
+/* A directory that was read. The names of directories in it end with a slash, so that they are sorted as whole paths
+ * are. */
 typedef struct level {
     struct level *up;
     cvt_str path; /* with a slash at the end */
-    cvt_str text; /* the names, each with its 0 */
+    cvt_str text; /* the names, each with a 0 at its end */
     const char **names;
     size_t n, next;
     size_t folders; /* that are not walked */
@@ -154,7 +155,7 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Points names at the texts and sorts them. */
+/* Makes `names` point at the texts, and sorts them. */
 static bool sort_names(level *in) {
     in->names = malloc((in->n ? in->n : 1) * sizeof *in->names);
     if (!in->names) return false;
@@ -164,7 +165,7 @@ static bool sort_names(level *in) {
     return true;
 }
 
-/* Collects the entries of a directory. Returns 0 or the system's error number. */
+/* Reads the entries of a directory. Returns 0 or the system's error number. */
 static int read_entries(level *in, DIR *folder, bool recursive) {
     struct dirent *entry;
     for (errno = 0; (entry = readdir(folder)); errno = 0) {
@@ -194,7 +195,7 @@ static int read_directory(level *in, const char *path, bool follow, bool recursi
     return number;
 }
 
-/* Goes down into the directory at path. On failure fills problem and stays where it was. */
+/* Enters the directory at `path`. On failure it fills `problem` and stays where it was. */
 static bool enter_directory(cvt_list *list, const char *path, cvt_error *problem) {
     level *in = calloc(1, sizeof *in);
     int number = in ? read_directory(in, path, !list->level, list->options.recursive) : ENOMEM;
@@ -242,7 +243,7 @@ static bool next_entry(cvt_list *list, cvt_str *path, cvt_error *problem) {
     bool folder = name[n - 1] == '/';
     cvt_str_clear(path);
     cvt_str_append(path, in->path.data, in->path.size);
-    cvt_str_append(path, name, n - folder); /* with its slash a link would be followed */
+    cvt_str_append(path, name, n - folder); /* without its slash: with it a link would be followed */
     if (path->failed) {
         cvt_fail_memory(problem);
         return true;
@@ -355,7 +356,7 @@ static bool next_operand(cvt_list *list, cvt_str *path) {
     return false;
 }
 
-/* Whether standard input is free for an image; it is from then on no more. */
+/* Lets standard input be an image, if it is free; from then on it is taken. */
 static void take_stdin(cvt_list *list, cvt_error *problem) {
     if (list->stdin_used) cvt_fail(problem, CVT_UNREADABLE, "standard input is already in use");
     list->stdin_used = true;

@@ -1,8 +1,8 @@
-/* list.h - which inputs there are, one at a time, in order: operands first, then the names of a list. Nothing is read
- * ahead but the directory that is being walked.
+/* list.h - finds the inputs of a run, one at a time, in order: first the operands, then the names of a list. It reads
+ * ahead no more than the directory that it walks over.
  *
- * A name stands for itself unless it is a directory: that means the entries directly in it or, if recursive, the whole
- * tree, in the byte order of the paths (as `LC_ALL=C sort` would have it). Of a directory's entries
+ * A name stands for itself, unless it is that of a directory. A directory stands for the entries directly in it or, if
+ * recursive, for the whole tree, in the byte order of the paths (that of `LC_ALL=C sort`). Of a directory's entries
  * - those that begin with a dot are skipped, and so are links to directories;
  * - those named *.jpg *.jpeg *.jpe *.jfif *.png, in any case, are inputs whatever they are;
  * - other regular files are inputs if they begin as a JPEG or PNG does, and if their beginning cannot be read.
@@ -18,7 +18,7 @@
 #include "base/str.h"
 
 typedef struct cvt_list_options {
-    const char *const *paths; /* operands; "-" is an image on standard input */
+    const char *const *paths; /* the operands; "-" is an image on standard input */
     size_t n_paths;
     const char *const *lists; /* files of names, "-" for standard input, one behind the other */
     size_t n_lists;

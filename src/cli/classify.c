@@ -1,4 +1,4 @@
-/* classify.c - cvt classify: what is in these images. */
+/* classify.c - cvt classify: tells what is in images. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -6,19 +6,19 @@
 #include "cli/models.h"
 #include "report/record.h"
 
-/* One run: how results become records. */
+/* One run, in which results become records. */
 typedef struct run {
     cvt_cli *cli;
     const cvt_model *model;
     int k;
-    cvt_score *scores; /* k of them */
+    cvt_score *scores; /* room for k */
     cvt_rank *ranks;
     cvt_records records;
     cvt_str text; /* what is to be written next */
     cvt_progress progress;
 } run;
 
-/* Writes what has gathered and hands it on: a reader sees a record as soon as its image is done. */
+/* Writes the text and flushes it: a reader sees a record as soon as its image is done. */
 static bool write_text(run *r) {
     bool made = !r->text.failed;
     if (!made) r->cli->output_errno = ENOMEM;
@@ -63,7 +63,7 @@ static bool prepare(run *r, const cvt_settings *settings) {
     return r->scores && r->ranks;
 }
 
-/* The model gets its weights while the first images are decoded. */
+/* Loads the model's weights while the first images are decoded, and runs all images. */
 static cvt_status classify(run *r, const cvt_settings *settings, cvt_batch *batch, cvt_model *model, cvt_error *error) {
     cvt_batch_sink sink = {.result = add_result, .tick = tick, .remark = remark, .context = r};
     TRY(cvt_model_load(model, error));

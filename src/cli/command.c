@@ -1,4 +1,5 @@
-/* command.c - the two streams and the signals that all commands share. Whatever the program says is said here. */
+/* command.c - the two output streams and the signals, which all commands share. Everything that the program says goes
+ * through this file. */
 #include "cli/command.h"
 
 #include <errno.h>
@@ -89,7 +90,7 @@ void cvt_cli_say(const char *file, const char *message) {
     cvt_str_free(&line);
 }
 
-/* True for a pipe or socket that nobody reads any more. */
+/* Is this a pipe or socket that nobody reads any more? */
 static bool reader_gone(int fd) {
     struct pollfd state = {.fd = fd, .events = POLLOUT};
     return poll(&state, 1, 0) == 1 && (state.revents & POLLERR);
@@ -113,10 +114,11 @@ int cvt_cli_usage(const cvt_cli *cli, const char *format, ...) {
 
 /* ---- signals --------------------------------------------------------------------------------------------------- */
 
-/* What a handler may touch: the one place where the program keeps state outside its objects. */
+/* The variables that a signal handler may touch. Nothing else in the program is kept outside of objects. */
 static volatile sig_atomic_t soft, noted, noted_at; /* noted_at: in seconds of the monotonic clock */
 
-/* timeout(1), as all who signal a process and then its group, sends the same one twice: that is one. */
+/* Notes a signal. timeout(1), and others that signal a process and then its group, send the same signal twice; the two
+ * count as one. */
 static void handle(int number) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -126,7 +128,7 @@ static void handle(int number) {
     noted = number;
 }
 
-/* A model file that somebody cuts while it is mapped shows in this signal alone. */
+/* Ends the program on SIGBUS: a model file that somebody truncates while it is mapped shows only in this signal. */
 static void handle_cut(int number) {
     static const char line[] = "cvt: a model file was cut while it was in use\n";
     (void)number;
@@ -136,7 +138,8 @@ static void handle_cut(int number) {
 
 static void intercept(int number, void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler}, before;
-    if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN) return; /* nohup, background jobs */
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+        return; /* by nohup, or in the background */
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
 }

@@ -1,8 +1,8 @@
-/* convert.c - cvt convert and cvt init: both write a model as one self-contained file. */
+/* convert.c - cvt convert and cvt init, which both write a model as one self-contained file. */
 #include "cli/models.h"
 #include "cli/output.h"
 
-/* Saves and frees the model; a signal leaves a whole file or none. */
+/* Saves and frees the model. A signal leaves either the whole file or none. */
 static int save(cvt_model *model, const cvt_settings *settings, char *const *operands) {
     cvt_error error;
     int status = CVT_EXIT_OK;

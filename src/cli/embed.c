@@ -1,5 +1,5 @@
-/* embed.c - cvt embed: what the last linear layer reads of each image, or any inner value, a row an image in one .npy
- * file; the rows' names in a text file beside it. Rows go into the file as they come. */
+/* embed.c - cvt embed: writes what the last linear layer reads of each image, or any tap, as rows of one .npy file, and
+ * the names of the rows into a text file beside it. Rows are written as they come. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ typedef struct run {
     cvt_npy_rows rows;
     cvt_out names;
     cvt_progress progress;
-    cvt_error error; /* of the output; the first one ends the run */
+    cvt_error error; /* the first error of the output, which ends the run */
 } run;
 
 /* ---- results --------------------------------------------------------------------------------------------------- */
@@ -58,7 +58,7 @@ static bool tick(void *context) {
 
 /* ---- the two files --------------------------------------------------------------------------------------------- */
 
-/* "e.npy" -> "e.txt", else with ".txt" behind it. */
+/* Makes the path of the names: "e.npy" becomes "e.txt", another path gets ".txt" behind it. */
 static void form_names_path(cvt_str *to, const char *path) {
     size_t n = strlen(path);
     if (n > 4 && strcmp(path + n - 4, ".npy") == 0) n -= 4;
@@ -78,7 +78,7 @@ static cvt_status open_files(run *r, const cvt_tensor_info *value) {
     return cvt_out_open(&r->names, names, &r->error);
 }
 
-/* Both get their names only when the bytes of both are there. */
+/* Gives both files their names, once the bytes of both are there. */
 static cvt_status finish_files(run *r) {
     TRY(cvt_npy_rows_flush(&r->rows, &r->error));
     TRY(cvt_out_flush(&r->names, &r->error));
@@ -99,7 +99,7 @@ static int embed(run *r, const cvt_batch_options *options, cvt_batch *batch, cvt
     cvt_error error;
     if (cvt_batch_value(&value, model, options, &error) != CVT_OK || cvt_model_load(model, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-    cvt_cli_stop_softly(); /* before there is a file that would be left behind */
+    cvt_cli_stop_softly(); /* before there is a file that a signal could leave behind */
     if (open_files(r, &value) != CVT_OK) return cvt_cli_fail(NULL, &r->error, CVT_EXIT_OUTPUT);
     if (cvt_batch_run(batch, &sink, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     cvt_progress_clear(&r->progress);

@@ -1,4 +1,4 @@
-/* inputs.c - which images, how many at once, and what is said of them. */
+/* inputs.c - what the commands over many images share: which images, how many at once, and messages about them. */
 #include "cli/inputs.h"
 
 #include <limits.h>

@@ -1,4 +1,4 @@
-/* main.c - the program: prepare the process, let the command run that is named, end with the right status. */
+/* main.c - the program: it prepares the process, runs the command that is named, and ends with the right status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ static void say_wrong_number(const cvt_command *command, const cvt_settings *set
 
 /* ---- commands -------------------------------------------------------------------------------------------------- */
 
-/* Runs the command on words[0 .. n-1], what stands behind its name; words[n] is NULL. */
+/* Runs the command on words[0 .. n-1], which come after its name; words[n] is NULL. */
 static int run_command(cvt_cli *cli, const cvt_command *command, char **words, int n) {
     cvt_settings settings = {0};
     cvt_error error;
@@ -66,10 +66,10 @@ static int run_command(cvt_cli *cli, const cvt_command *command, char **words, i
         status = cvt_cli_usage(cli, "%s", error.message);
     else if (settings.help)
         status = cvt_help_command(cli, command);
-    else if (operands < command->least)
+    else if (operands < command->min)
         status = cvt_cli_usage(cli, "an operand is missing: %s", command->operands);
-    else if (command->most >= 0 && operands > command->most)
-        status = cvt_cli_usage(cli, "unexpected operand '%s'", words[command->most]);
+    else if (command->max >= 0 && operands > command->max)
+        status = cvt_cli_usage(cli, "unexpected operand '%s'", words[command->max]);
     else {
         words[operands] = NULL;
         say_wrong_number(command, &settings);
@@ -79,7 +79,7 @@ static int run_command(cvt_cli *cli, const cvt_command *command, char **words, i
     return status;
 }
 
-/* cvt --help, cvt --version */
+/* Runs cvt --help and cvt --version. */
 static int run_without_command(cvt_cli *cli, char **words, int n) {
     cvt_settings settings = {0};
     cvt_error error;
@@ -97,15 +97,15 @@ static int dispatch(cvt_cli *cli, int argc, char **argv) {
     return command ? run_command(cli, command, argv + 2, argc - 2) : cvt_command_unknown(cli, argv[1]);
 }
 
-/* A standard stream that is closed becomes one on which every use fails, lest a file that is opened later take its
+/* Opens a closed standard stream as one on which every use fails, so that no file that is opened later gets its
  * number. */
 static void occupy_closed_streams(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
-/* Hands on what is left of the output. Its failure decides the status, unless a signal ends the program; a reader that
- * went away has seen what it wanted. */
+/* Flushes the rest of the output. If that fails, the failure decides the status, unless a signal ends the program. A
+ * reader that went away has seen what it wanted. */
 static int finish(cvt_cli *cli, int status) {
     if (cvt_cli_stopped()) status = CVT_EXIT_SIGNAL + cvt_cli_stopped();
     cvt_cli_flush(cli);

@@ -1,4 +1,5 @@
-/* preprocess.c - cvt preprocess: what a model would be fed of an image, or the pixels on the way there. */
+/* preprocess.c - cvt preprocess: writes what a model would be fed of an image, or the pixels after a step before
+ * that. */
 #include <stdlib.h>
 
 #include "batch/input.h"

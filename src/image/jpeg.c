@@ -1,4 +1,4 @@
-/* jpeg.c - JPEG to RGB, the one user of libjpeg(-turbo).
+/* jpeg.c - decodes JPEG to RGB. This is the only file that uses libjpeg(-turbo).
  *
  * libjpeg-turbo's defaults are kept, as Pillow keeps them: slow integer DCT, fancy upsampling, block smoothing. Grey is
  * repeated in all three channels. Four components are asked for as CMYK and taken for inverted, with Adobe marker or
@@ -87,7 +87,7 @@ static void on_error(j_common_ptr jpeg) {
     leave(r, status);
 }
 
-/* Keeps the first warning; those that mean missing data end the reading. */
+/* Keeps the first warning. A warning that means missing data ends the reading. */
 static void on_message(j_common_ptr jpeg, int level) {
     if (level >= 0) return;
     reader *r = jpeg->client_data;
@@ -105,7 +105,7 @@ static void on_message(j_common_ptr jpeg, int level) {
     snprintf(r->info->warning, sizeof r->info->warning, "JPEG: %s", text);
 }
 
-/* Called between the pieces of a scan, and after the header of a scan before its data. */
+/* libjpeg calls this between pieces of a scan, and after the header of a scan, before its data. */
 static void on_progress(j_common_ptr jpeg) {
     reader *r = jpeg->client_data;
     const int limit = r->options->max_scans ? r->options->max_scans : CVT_MAX_SCANS;
@@ -115,8 +115,8 @@ static void on_progress(j_common_ptr jpeg) {
 
 /* ---- EXIF ------------------------------------------------------------------------------------------------------- */
 
-/* The first APP1 segment in front of the image that is EXIF decides. Walks the segments without libjpeg, which would
- * keep copies of all of them. */
+/* Finds the orientation in the first APP1 segment before the image that is EXIF. The segments are walked without
+ * libjpeg, which would keep copies of all of them. */
 static int orientation(const uint8_t *bytes, size_t size) {
     enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, TEM = 0x01, RST0 = 0xd0 };
     static const char exif[6] = "Exif\0";
@@ -222,7 +222,7 @@ static void read_rgb(reader *r) {
     }
 }
 
-/* a b / 255, rounded */
+/* Returns a b / 255, rounded. */
 static int scaled(int a, int b) {
     const int t = a * b + 128;
     return ((t >> 8) + t) >> 8;
@@ -236,7 +236,7 @@ static void read_cmyk(reader *r) {
         if (!jpeg_read_scanlines(jpeg, row, 1)) leave_incomplete(r, early);
         const uint8_t *from = row[0];
         for (JDIMENSION x = 0; x < jpeg->output_width; x++, from += 4, to += 3) {
-            const int white = from[3]; /* 255 - K, as from[] is 255 minus each ink */
+            const int white = from[3]; /* 255 - K: from[] holds 255 minus each ink */
             for (int c = 0; c < 3; c++) to[c] = (uint8_t)(white - scaled(255 - from[c], white));
         }
     }
@@ -262,7 +262,8 @@ static void read_pixels(reader *r, const uint8_t *bytes, size_t size) {
     if (status != CVT_OK) leave(r, status);
     jpeg->out_color_space = n == 4 ? JCS_CMYK : JCS_RGB;
 
-    /* What files of many scans may take: four components of 16 bits a pixel, and what blocks add at the edges. */
+    /* The memory that a file of many scans may take: four components of 16 bits a pixel, and what blocks add at the
+     * edges. */
     const uint64_t limit = r->options->max_pixels ? r->options->max_pixels : CVT_MAX_PIXELS;
     jpeg->mem->max_memory_to_use = limit < LONG_MAX / 16 ? (long)limit * 8 + (64 << 20) : LONG_MAX;
     if (!jpeg_start_decompress(jpeg)) leave_incomplete(r, early);
@@ -275,10 +276,10 @@ static void read_pixels(reader *r, const uint8_t *bytes, size_t size) {
         read_cmyk(r);
     else
         read_rgb(r);
-    jpeg_finish_decompress(jpeg); /* reads on to the end marker: only so is a missing one seen */
+    jpeg_finish_decompress(jpeg); /* reads up to the end marker: otherwise a missing one would go unnoticed */
 }
 
-/* A function of its own: what a jump back here may have changed must not be local to it. */
+/* This is a function of its own because a jump back to it must not find local variables that have changed. */
 static cvt_status guarded(reader *r, const uint8_t *bytes, size_t size) {
     if (setjmp(r->leave) == 0) read_pixels(r, bytes, size);
     jpeg_destroy_decompress(&r->jpeg);

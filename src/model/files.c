@@ -1,4 +1,4 @@
-/* files.c - where the parts of a model lie: a directory as a clone of a hub repository leaves it, or one file, which
+/* files.c - finds the parts of a model: in a directory as a clone of a hub repository leaves it, or in one file, which
  * may also lie in memory or behind a descriptor. */
 #include <dirent.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "model/model.h"
 
-static const size_t document_limit = (size_t)16 << 20; /* bytes of a config or a list of labels */
+static const size_t document_limit = (size_t)16 << 20; /* the most bytes of a config or a list of labels */
 
 static char *join(const char *directory, const char *name) {
     cvt_str s = {0};
@@ -24,7 +24,7 @@ static char *duplicate(const char *text) {
     return copy ? memcpy(copy, text, n) : NULL;
 }
 
-/* The whole of a small text file, ending with 0. */
+/* Reads the whole of a small text file and ends it with 0. */
 static cvt_status read_text(char **text, char **origin, const char *path, cvt_error *error) {
     cvt_file file;
     TRY(cvt_file_read(&file, path, document_limit, error));
@@ -62,7 +62,7 @@ static bool has_ending(const char *name, const char *ending) {
     return n > k && strcmp(name + n - k, ending) == 0;
 }
 
-/* The one *.pth or *.pt of a directory; *path stays NULL if there is none. */
+/* Finds the only *.pth or *.pt file of a directory; *path stays NULL if there is none. */
 static cvt_status find_checkpoint(char **path, const char *directory, cvt_error *error) {
     DIR *dir = opendir(directory);
     if (!dir) return cvt_fail(error, CVT_UNREADABLE, "%s: cannot be read", directory);
@@ -118,7 +118,7 @@ static cvt_status open_directory(cvt_bundle *b, const char *path, const cvt_opti
     return status;
 }
 
-/* A document that a converted file carries; *text stays NULL if it has none. */
+/* Reads a document that a converted file carries; *text stays NULL if it has none. */
 static cvt_status take_metadata(char **text, char **origin, const cvt_weights *weights, const char *key,
                                 cvt_error *error) {
     const char *value = cvt_weights_metadata(weights, key);
@@ -138,7 +138,7 @@ static cvt_status open_weights(cvt_bundle *b, const cvt_place *place, cvt_error 
     return cvt_weights_open_fd(&b->weights, place->fd, name, error);
 }
 
-/* A file that carries all that belongs to the model, less a config that the options name. */
+/* Opens a file that carries everything that belongs to the model, except for a config that the options name. */
 static cvt_status open_file(cvt_bundle *b, const cvt_place *place, cvt_error *error) {
     TRY(open_weights(b, place, error));
     TRY(take_metadata(&b->config, &b->config_origin, b->weights, CVT_META_CONFIG, error));

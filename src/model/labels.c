@@ -1,4 +1,4 @@
-/* labels.c - the names of the classes. */
+/* labels.c - reads the names of the classes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +11,9 @@ static cvt_status start(cvt_model *m, cvt_error *error) {
     return m->labels ? CVT_OK : cvt_fail_memory(error);
 }
 
-/* A label a line; exactly one a class. */
+/* Reads a text with a label on each line; there must be exactly one for each class. */
 static cvt_status from_lines(cvt_model *m, const char *text, const char *origin, cvt_error *error) {
-    static const char mark[] = "\xef\xbb\xbf"; /* that some editors put in front of UTF-8 */
+    static const char mark[] = "\xef\xbb\xbf"; /* some editors put it in front of UTF-8 */
     TRY(start(m, error));
     if (strncmp(text, mark, 3) == 0) text += 3;
     int n = 0;
@@ -35,7 +35,7 @@ static cvt_status set(cvt_model *m, int index, const cvt_json *value, const char
     return m->labels[index] ? CVT_OK : cvt_fail_memory(error);
 }
 
-/* {"0": "tench", "1": "goldfish", ...} */
+/* Reads {"0": "tench", "1": "goldfish", ...}. */
 static cvt_status from_id2label(cvt_model *m, const cvt_json *object, cvt_error *error) {
     TRY(start(m, error));
     for (const cvt_json *entry = cvt_json_first(object); entry; entry = cvt_json_next(entry)) {
@@ -51,7 +51,7 @@ static cvt_status from_id2label(cvt_model *m, const cvt_json *object, cvt_error 
     return CVT_OK;
 }
 
-/* ["tench", "goldfish", ...] */
+/* Reads ["tench", "goldfish", ...]. */
 static cvt_status from_list(cvt_model *m, const cvt_json *list, const char *key, cvt_error *error) {
     TRY(start(m, error));
     if (cvt_json_kind_of(list) != CVT_JSON_ARRAY || (int)cvt_json_size(list) != m->n_labels)
@@ -79,7 +79,7 @@ cvt_status cvt_labels_read(cvt_model *m, const cvt_options *options, cvt_error *
     const cvt_json *list = timm || native ? cvt_json_get(root, key) : NULL;
     if (options->labels) return from_file(m, options->labels, error);
     if (!cvt_config_base(&m->config)->classes)
-        return CVT_OK; /* a config may name labels for a head that is not there */
+        return CVT_OK; /* a config may name labels although the network has no classifier */
     if (m->files.labels_first) return from_lines(m, m->files.labels, m->files.labels_origin, error);
     if (id2label) return from_id2label(m, id2label, error);
     if (list) return from_list(m, list, key, error);

@@ -1,4 +1,4 @@
-/* weights.c - a set of named tensors: the table every reader fills, and opening a file by what it contains. */
+/* weights.c - a set of named tensors: the table that every reader fills, and opening a file by its content. */
 #include "weights/weights.h"
 
 #include <stdlib.h>
@@ -27,12 +27,12 @@ struct cvt_weights {
     size_t metadata_count;
     cvt_tensor *tensors;
     size_t count, capacity;
-    cvt_table by_name; /* of tensors: their indices */
+    cvt_table by_name; /* the index of a tensor by its name */
 };
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
-/* Room for twice as many tensors; false without memory. */
+/* Makes room for twice as many tensors; false without memory. */
 static bool grow(cvt_weights *weights) {
     size_t capacity = weights->capacity ? 2 * weights->capacity : 256;
     cvt_tensor *tensors = realloc(weights->tensors, capacity * sizeof *tensors);
@@ -42,7 +42,7 @@ static bool grow(cvt_weights *weights) {
     return true;
 }
 
-/* A copy of the file's path, shared with the tensor before where that has the same. */
+/* Returns a copy of the file's path, or the copy of the tensor before where it has the same path. */
 static const char *copy_file(cvt_weights *weights, const char *file) {
     const char *last = weights->count ? weights->tensors[weights->count - 1].file : NULL;
     return last && strcmp(last, file) == 0 ? last : cvt_arena_copy(&weights->arena, file, strlen(file));
@@ -113,7 +113,8 @@ static bool starts_with(const cvt_file *file, const char *bytes, size_t n) {
     return file->size >= n && memcmp(file->data, bytes, n) == 0;
 }
 
-/* JSON text has no NUL, and the length that a safetensors file begins with has one unless it lies. */
+/* Is this JSON? A safetensors file begins with a length, and one that is not absurd has zero bytes, which JSON has
+ * not. */
 static bool is_json(const cvt_file *file) {
     size_t i = 0;
     while (i < file->size && memchr(" \t\r\n", file->data[i], 4)) i++;
@@ -121,7 +122,7 @@ static bool is_json(const cvt_file *file) {
     return i < file->size && file->data[i] == '{' && !memchr(file->data, 0, head);
 }
 
-/* The name only chooses how a damaged file is refused. */
+/* Is this a safetensors file? The file's name only matters for how a damaged file is refused. */
 static bool is_safetensors(const cvt_file *file) {
     const char *dot = strrchr(file->path, '.');
     return (file->size > 8 && file->data[8] == '{') || (dot && strcmp(dot, ".safetensors") == 0);
@@ -149,7 +150,7 @@ static cvt_status read_by_content(cvt_weights *weights, const cvt_file *file, bo
     return fail_unknown(file, error);
 }
 
-/* Keeps the file, which is the weights' from here on, and reads it. */
+/* Reads a file, which belongs to the weights from here on. */
 static cvt_status read_file(cvt_weights *weights, cvt_file *file, bool in_index, cvt_error *error) {
     open_file *entry = cvt_arena_alloc(&weights->arena, sizeof *entry);
     if (!entry) {
@@ -173,7 +174,7 @@ cvt_status cvt_weights_fail_as(cvt_error *error, cvt_status status) {
     return CVT_WEIGHTS;
 }
 
-/* The weights of a file that stands alone are read from it, and it is theirs in any case; of a path with NULL. */
+/* Opens weights: those of the file `alone`, which belongs to them in any case, or with NULL those at `path`. */
 static cvt_status open_weights(cvt_weights **out, const char *path, cvt_file *alone, cvt_error *error) {
     *out = NULL;
     cvt_weights *weights = calloc(1, sizeof *weights);
