@@ -245,6 +245,37 @@ for value in 2 '2,1' ' 3 ' ''; do
     equal "OMP_NUM_THREADS=$value" "$? $(lines err)" '0 0'
 done
 
+# ---- messages --------------------------------------------------------------------------------------------------------
+
+size=$(wc -c <m.safetensors)
+head -c 60000 m.safetensors >cut.safetensors
+check 'weights that end early' says 3 "cut.safetensors: cut off: 60000 of $size bytes" "$cvt" check -m cut.safetensors
+head -c 1000 m.safetensors >cut.safetensors
+check 'weights that end in their header' says 3 'cut.safetensors: cut off: 1000 bytes, of ' "$cvt" check -m cut.safetensors
+check '-m with a config' says 3 'dir/config.json: a config, no weights' "$cvt" check -m dir/config.json
+check '-c with a picture' says 3 'good/9.png: a PNG picture, not a config' "$cvt" summary -c good/9.png
+printf '\n<!DOCTYPE html><html>' >page.safetensors
+check 'HTML instead of weights' says 3 'page.safetensors: a web page (HTML), not weights' "$cvt" check -m page.safetensors
+printf '<!DOCTYPE html><html>' >page.jpg
+check 'HTML instead of a picture' says 1 'page.jpg: a web page (HTML)' classify page.jpg
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n' >pointer.jpg
+check 'a pointer instead of a picture' says 1 'pointer.jpg: a Git LFS pointer, not the image: run "git lfs pull"' classify pointer.jpg
+printf '\211PNG\r\n\032\n\000\000\000\004CgBI\120\000\040\006\053\325\263\177\000\000\000\015IHDR' >phone.png
+check 'a PNG as iPhones have it' says 1 'CgBI' classify phone.png
+printf '{"arch": "cvt",\n "depth": 1,\n "depth": 2}' >twice.json
+check 'a key twice' says 3 'twice.json: byte 30 (line 3)' "$cvt" summary -c twice.json
+check 'a size out of range' says 2 'from 1 to 65535' classify --size 70000 good
+echo '{"model_type": "zzzzzzzzzzzz"}' >other.json
+check 'cvt list is named where it helps' says 3 'which is not known here' "$cvt" summary -c other.json
+equal 'and only there' "$(grep -c 'cvt list' err)" 0
+"$cvt" bench -m dir --images 1 >out
+equal 'bench does not begin like an error' "$(grep -c '^cvt: ' out)" 0
+"$cvt" summary -m dir --style torchsummary >out
+equal 'torchsummary: its four sizes' "$(grep -cE '^(Input size|Forward/backward pass size|Params size|Estimated Total Size) \(MB\): [0-9]+\.[0-9][0-9]$' out)" 4
+params=$(sed -n 's/,//g; s/^Total params: //p' out)
+equal 'torchsummary: the size of the parameters' "$(sed -n 's/^Params size (MB): //p' out)" \
+    "$(awk -v n="$params" 'BEGIN { printf "%.2f", n * 4 / 1048576 }')"
+
 # ---- options ---------------------------------------------------------------------------------------------------------
 
 classify -f jsonl good/1.jpg good/2.jpg >want

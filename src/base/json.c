@@ -180,6 +180,24 @@ static int compare_keys(const void *a, const void *b) {
     return strcmp((*(const cJSON *const *)a)->string, (*(const cJSON *const *)b)->string);
 }
 
+/* Where the object from `from` to `end`, which is whole, has that key for the second time. An object in which an escape
+ * hides one of the two is pointed at as a whole. */
+static const char *find_second(const char *from, const char *end, const char *key) {
+    int depth = 0, seen = 0;
+    size_t n = strlen(key);
+    for (const char *at = from; at < end; at++) {
+        depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+        if (*at != '"') continue;
+        const char *start = at++;
+        while (at < end && *at != '"') at += *at == '\\' ? 2 : 1;
+        const char *next = at + 1;
+        while (next < end && strchr(" \t\r\n", *next)) next++;
+        bool is_key = depth == 1 && next < end && *next == ':';
+        if (is_key && (size_t)(at - start) == n + 1 && memcmp(start + 1, key, n) == 0 && ++seen == 2) return start;
+    }
+    return from;
+}
+
 /* Refuses an object that has a key twice. Sorting takes n log n steps for any keys; a hostile file could make a hash
  * table slow. */
 static cvt_status refuse_duplicates(parser *p, const cJSON *object, const char *from) {
@@ -194,8 +212,9 @@ static cvt_status refuse_duplicates(parser *p, const cJSON *object, const char *
         if (compare_keys(&members[i - 1], &members[i]) == 0) twice = members[i]->string;
     free(members);
     if (!twice) return CVT_OK;
+    const char *at = find_second(from, p->at, twice);
     return cvt_fail(p->error, CVT_CONFIG, "%s: byte %zu (line %zu): an object with two keys \"%.200s\"", p->origin,
-                    (size_t)(from - p->start), line_of(p, from), twice);
+                    (size_t)(at - p->start), line_of(p, at), twice);
 }
 
 static cvt_status read_value(parser *p, cJSON **out);
