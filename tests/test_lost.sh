@@ -3,6 +3,7 @@
 # pipes from other programs, and every exit status and error code of the contract. Prints "ok NAME", "not ok NAME: why"
 # or "skip NAME: why" a case.
 # CVT: the program; CVT_TEST_MODEL: a model.
+# shellcheck disable=SC2317 # functions that check calls
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 cvt=$(realpath "${CVT:-$tests/../cvt}")
@@ -188,6 +189,7 @@ of_pipe() {
 }
 classify -f csv -k1 /dev/stdin <good/1.jpg >out
 of_pipe '/dev/stdin'
+# shellcheck disable=SC2002 # a pipe is wanted
 cat good/1.jpg | classify -f csv -k1 /dev/stdin >out
 of_pipe '/dev/stdin, a pipe'
 mkfifo fifo
@@ -275,6 +277,59 @@ equal 'torchsummary: its four sizes' "$(grep -cE '^(Input size|Forward/backward 
 params=$(sed -n 's/,//g; s/^Total params: //p' out)
 equal 'torchsummary: the size of the parameters' "$(sed -n 's/^Params size (MB): //p' out)" \
     "$(awk -v n="$params" 'BEGIN { printf "%.2f", n * 4 / 1048576 }')"
+
+# ---- the contract's words and numbers --------------------------------------------------------------------------------
+
+# code NAME FILE ARGUMENT...: a record with this error.code, status 1, one line
+code() {
+    want=$1 file=$2
+    shift 2
+    classify -f jsonl "$file" "$@" >out 2>err
+    equal "error.code $want" "$? $(lines err) $(sed -n 's/.*"ok":false,"error":{"code":"\([a-z_]*\)".*/\1/p' out)" "1 1 $want"
+}
+mkdir odd && mkfifo odd/fifo.jpg && : >odd/empty.jpg && echo text >odd/text.jpg && head -c 400 good/1.jpg >odd/torn.jpg
+printf 'GIF89a' >odd/gif.jpg && cp "$tests/data/images/bad_png_crc_head.png" odd/corrupt.png
+code not_found odd/none.jpg
+mkdir odd/only && mv odd/fifo.jpg odd/only
+code unreadable odd/only
+code format odd/text.jpg
+code truncated odd/empty.jpg
+code truncated odd/torn.jpg
+code corrupt odd/corrupt.png
+code unsupported odd/gif.jpg
+code too_large good/1.jpg --max-pixels 10
+code too_large "$tests/data/images/bad_jpeg_over.jpg"
+# the last weights of the file become what is not finite
+size=$(wc -c <m.safetensors)
+head -c $((size - 40000)) m.safetensors >nan.safetensors
+head -c 40000 /dev/zero | tr '\000' '\377' >>nan.safetensors
+"$cvt" classify -m nan.safetensors -f jsonl good/1.jpg >out 2>err
+equal 'error.code non_finite' "$? $(lines err) $(grep -c '"code":"non_finite"' out)" '1 1 1'
+if [ "${CVT_BUILD:-}" = sanitized ]; then
+    echo 'skip error.code no_memory: the sanitizer needs much'
+else
+    limited -v 300000 -j1 "$tests/data/images/bad_jpeg_lie_p.jpg"
+    equal 'error.code no_memory' "$? $(lines err) $(grep -c '"code":"no_memory"' out)" '1 1 1'
+fi
+
+check 'status 2: an unknown option' says 2 'unknown option' classify --nothing
+check 'status 2: an instruction set that is not here' env CVT_ISA=none sh -c '"$1" classify -m "$2" "$3"; [ $? -eq 2 ]' - "$cvt" \
+    m.safetensors "$cat"
+check 'status 3: no such model' says 3 'no such model' "$cvt" classify -m nothing good/1.jpg
+check 'status 3: summary -c' says 3 'nothing.json' "$cvt" summary -c nothing.json
+check 'status 3: convert IN' says 3 'nothing' "$cvt" convert nothing -o n.safetensors
+check 'status 3: check' says 3 'no such model' "$cvt" check -m nothing
+two=$tests/data/blocks/cross
+for command in classify 'embed -o n.npy' 'preprocess -o n.npy' 'attend -o n.png'; do
+    # shellcheck disable=SC2086 # words are wanted
+    check "status 3: two inputs, $command" says 3 'model' "$cvt" $command -m "$two" good/1.jpg
+done
+if [ -e /dev/full ]; then
+    status 4 "$cvt" classify -m m.safetensors good/1.jpg >/dev/full 2>err
+    equal 'status 4: standard output' "$? $(lines err)" '0 1'
+    check 'status 4: a file' refuses 4 /dev/full "$cvt" preprocess -m dir good/1.jpg -o /dev/full
+fi
+check 'status 4: no such directory' says 4 'nowhere/n.npy' "$cvt" preprocess -m dir good/1.jpg -o nowhere/n.npy
 
 # ---- options ---------------------------------------------------------------------------------------------------------
 

@@ -154,7 +154,7 @@ static cvt_status unknown(const char *key, const cvt_nearest *nearest, const cha
     const char *what = nearest->wanted;
     if (!nearest->name)
         return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here%s", origin, key, what,
-                        strcmp(key, "arch") == 0 ? "; 'cvt list' shows what is" : "");
+                        strcmp(key, "arch") == 0 ? "; 'cvt list' shows what is" : "; docs/models.md names what is");
     return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here; did you mean \"%s\"?", origin,
                     key, what, nearest->name);
 }
