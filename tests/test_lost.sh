@@ -278,6 +278,11 @@ params=$(sed -n 's/,//g; s/^Total params: //p' out)
 equal 'torchsummary: the size of the parameters' "$(sed -n 's/^Params size (MB): //p' out)" \
     "$(awk -v n="$params" 'BEGIN { printf "%.2f", n * 4 / 1048576 }')"
 
+check 'the config is at fault, not the weights' says 3 'cvt: gone.json: no such file' "$cvt" check -m m.safetensors -c gone.json
+echo '{"arch": "cvt", "foo": 1}' >foo.json
+check 'a key of the config is' says 3 'cvt: foo.json: unknown key "foo"' "$cvt" check -m dir -c foo.json
+check 'the labels are' says 3 'cvt: gone.txt: ' "$cvt" convert dir --labels gone.txt -o n.safetensors
+
 # ---- the contract's words and numbers --------------------------------------------------------------------------------
 
 # code NAME FILE ARGUMENT...: a record with this error.code, status 1, one line
