@@ -35,7 +35,7 @@ typedef struct cvt_vit_block {
     cvt_act act;
     float eps;
 } cvt_vit_block;
-/* In the scope that is open, which becomes the tap. */
+/* In the scope that is open, without a tap. */
 cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *spec);
 /* In scope "block{j}" with j = index; tap: "block{j}". */
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec);

@@ -148,8 +148,7 @@ static const cvt_key keys[] = {
     CVT_OFF_KEY("no_embed_class"),
     CVT_OFF_KEY("scale_attn_norm"),
     CVT_OFF_KEY("scale_mlp_norm"),
-    CVT_DROPOUT_KEY("dropout"),
-    CVT_DROPOUT_KEY("emb_dropout"),
+    CVT_VIT_PYTORCH_DROPOUT_KEYS,
     CVT_DROPOUT_KEY("drop_rate"),
     CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
@@ -427,9 +426,7 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
         t = cvtb_linear(b, t, "linear", c->dim, true);
         if (c->layout != LAYOUT_A) t = cvtb_layer_norm(b, t, "norm2", (float)c->eps);
     }
-    cvtb_tap(b, t, NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, t);
 }
 
 /* The patches under a class token and, where there is one, a distillation token, plus their positions. */
