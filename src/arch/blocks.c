@@ -78,6 +78,9 @@ cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
 
 /* ---- names of timm and vit_pytorch ---- */
 
+const cvt_name_row cvt_common_names[] = {
+    {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"}, {"norm.*", "norm.*"}, {"head.*", "head.*"}, {NULL, NULL}};
+
 const cvt_name_row cvt_timm_block[] = {CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"), {"*", "*"}, {NULL, NULL}};
 
 const cvt_name_row cvt_vp_attention[] = {{"norm1.*", "0.norm.*"},

@@ -81,14 +81,11 @@ static const cvt_key keys[] = {
 
 static const cvt_name_row timm[] = {
     {"embed.*", "patch_embed.*"},
-    {"pos_embed", "pos_embed"},
-    {"cls_token", "cls_token"},
     CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
     {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
     {"block{l}.*", "blocks.{l}.*"},
     {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 

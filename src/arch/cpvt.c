@@ -37,11 +37,9 @@ static const cvt_key keys[] = {
 
 static const cvt_name_row timm[] = {
     {"embed.proj.*", "patch_embed.proj.*"},
-    {"cls_token", "cls_token"},
     {"peg{j}.*", "pos_block.{j}.proj.0.*"},
     {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 

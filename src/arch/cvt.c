@@ -105,8 +105,7 @@ static const cvt_name_row microsoft[] = {
     {"stage{i}.cls_token", "stage{i}.cls_token"},
     {"stage{i}.embed.*", "stage{i}.patch_embed.*"},
     {"stage{i}.block{j}.*", "stage{i}.blocks.{j}.*", .rows = microsoft_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -126,13 +125,6 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     }
     if (!GIVEN(c, activation)) c->activation = cvt_hints_from(hints, "microsoft");
     return CVT_OK;
-}
-
-static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
-    (void)p, (void)hints;
-    cvt_preprocess_spec spec = cvt_preprocess_default(CVT_PREPROCESS_CONVNEXT, 224, 0.875);
-    spec.half_even = false;
-    return spec;
 }
 
 /* ---- the forward pass ---- */
@@ -237,7 +229,7 @@ const cvt_arch cvt_arch_cvt = {
     .classifier = "head.weight",
     .classes = 1000,
     .hf_classes = 2,
-    .preprocess_of = preprocess_of,
+    .preprocess = {CVT_PREPROCESS_CONVNEXT, 224, 0.875, .floor = true},
     .resolve = resolve,
     .build = build,
 };

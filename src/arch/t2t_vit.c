@@ -80,11 +80,8 @@ static const cvt_name_row yitu[] = {
     {"stage{i}.performer.*", "tokens_to_token.attention{a}.*", .rows = yitu_performer},
     {"stage{i}.transformer.*", "tokens_to_token.attention{a}.*", .rows = cvt_timm_block},
     {"project.*", "tokens_to_token.project.*"},
-    {"cls_token", "cls_token"},
-    {"pos_embed", "pos_embed"},
     {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 

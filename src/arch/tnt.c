@@ -80,11 +80,9 @@ static const cvt_name_row timm[] = {
     {"embed.conv.*", "pixel_embed.proj.*"},
     {"embed.pos", "pixel_pos", .axes = "1cab"},
     {"patch.*", "*", .rows = timm_patch},
-    {"cls_token", "cls_token"},
     {"pos_embed", "patch_pos"},
     {"block{j}.*", "blocks.{j}.*", .rows = timm_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -106,12 +104,10 @@ static const cvt_name_row huawei[] = {
     {"embed.conv.*", "patch_embed.proj.*"},
     {"embed.pos", "inner_pos", .axes = "1(ab)c"},
     {"patch.*", "*", .rows = huawei_patch},
-    {"cls_token", "cls_token"},
     {"pos_embed", "outer_pos"},
     {NULL, "outer_tokens"}, /* zeros */
     {"block{j}.*", "blocks.{j}.*", .rows = huawei_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -148,13 +144,6 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
         TRY(cvt_check_divides(NAMED(c, first_stride), c->first_stride, "patch_size", c->patch_size[i], -1, error));
     c->inner_hidden = inner_hidden(c, hints);
     return CVT_OK;
-}
-
-static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
-    (void)p, (void)hints;
-    cvt_preprocess_spec spec = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.9);
-    for (int i = 0; i < 3; i++) spec.mean[i] = spec.std[i] = 0.5;
-    return spec;
 }
 
 /* ---- the forward pass ---- */
@@ -235,7 +224,7 @@ const cvt_arch cvt_arch_tnt = {
     .dialects = dialects,
     .classifier = "head.weight",
     .classes = 1000,
-    .preprocess_of = preprocess_of,
+    .preprocess = {CVT_PREPROCESS_CENTER, 224, 0.9, .mean_std = 0.5},
     .resolve = resolve,
     .build = build,
 };

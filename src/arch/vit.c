@@ -157,15 +157,12 @@ static const cvt_key keys[] = {
 /* ---- names of weights ---- */
 
 static const cvt_name_row timm[] = {
-    {"cls_token", "cls_token"},
     {"dist_token", "dist_token"},
-    {"pos_embed", "pos_embed"},
     {"embed.proj.*", "patch_embed.proj.*"},
     {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"norm.*", "norm.*"},
     {"fc_norm.*", "fc_norm.*"},
     {"head_dist.*", "head_dist.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
