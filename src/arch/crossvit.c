@@ -233,7 +233,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     }
     for (int i = 0; i < BRANCHES; i++) x[i] = features(b, i, s[i].tokens);
     cvtb_embedding(b, cvtb_concat(b, x[SM], x[LG]));
-    for (int i = BRANCHES; i-- > 0;) x[i] = head(b, c, i, x[i]); /* listings have the last branch's head first */
+    for (int i = 0; i < BRANCHES; i++) x[i] = head(b, c, i, x[i]);
     return cvtb_add(b, x[SM], x[LG]);
 }
 
