@@ -21,7 +21,8 @@
  * the object they come from; those that come from no object live for ever.
  *
  * The process. The library never prints, never exits, installs no signal handlers and starts no threads but those of
- * OpenMP, for sessions that were made for several. It reads the environment variable CVT_ISA. In one case it changes
+ * OpenMP, for sessions that were made for several; in the first run of such a session as many threads are started and
+ * ended before, to see whether OpenMP may ask for them, and a session that cannot have all runs with fewer. It reads the environment variable CVT_ISA. In one case it changes
  * more than its own memory: before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the
  * permission, which holds for the whole process and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only
  * models that run in f16 or int8 on the kernels called avx512amx use tiles; the permission is asked for when the first
@@ -301,7 +302,7 @@ typedef struct cvt_image cvt_image;
 /* As cvt_options: all but `size` may be 0. */
 typedef struct cvt_image_options {
     size_t size;
-    uint64_t max_pixels;  /* refuse larger images; 0: 100 million */
+    uint64_t max_pixels;  /* refuse larger images; 0: 178,956,970 */
     int max_scans;        /* refuse progressive JPEGs of more scans; 0: 200 */
     bool ignore_exif;     /* do not turn the image as its EXIF orientation says */
     bool clip_gray16;     /* a 16-bit grey PNG becomes min(v, 255), as in Pillow; else round(v / 257) */

@@ -69,6 +69,7 @@ static void walk(cvt_str *out, const cvt_list_options *options) {
     }
     while (cvt_list_next(list, &path, &problem))
         cvt_str_print(out, "%s%s%s", out->size ? " " : "", path.data, problem.status == CVT_OK ? "" : "!");
+    if (cvt_list_trouble(list)->status != CVT_OK) cvt_str_print(out, "[%s]", cvt_list_trouble(list)->message);
     cvt_str_free(&path);
     cvt_list_free(list);
 }
@@ -83,6 +84,9 @@ static void list_case(const char *name, const cvt_list_options *options, const c
 
 #define PATHS(...) \
     .paths = (const char *const[]){__VA_ARGS__}, .n_paths = sizeof(const char *[]){__VA_ARGS__} / sizeof(char *)
+
+#define LISTS(...) \
+    .lists = (const char *const[]){__VA_ARGS__}, .n_lists = sizeof(const char *[]){__VA_ARGS__} / sizeof(char *)
 
 static void directories(void) {
     list_case(
@@ -115,13 +119,29 @@ static void directories(void) {
 
 static void names(void) {
     put_text("lines", "x y\n\nd/b\nlast");
-    list_case("a list of lines", &(cvt_list_options){PATHS("first"), .files_from = "lines", .wake = -1},
+    list_case("a list of lines", &(cvt_list_options){PATHS("first"), LISTS("lines"), .wake = -1},
               "first x y d/b/x.jpg last");
     put("nul", "a\nb\0\0c", 6);
-    list_case("a list with NUL", &(cvt_list_options){.files_from = "nul", .nul = true, .wake = -1}, "a\nb c");
-    list_case("a NUL in a line", &(cvt_list_options){.files_from = "nul", .wake = -1}, "a b!");
-    list_case("no list", &(cvt_list_options){.files_from = "gone", .wake = -1}, "gone!");
-    list_case("a directory as list", &(cvt_list_options){.files_from = "d", .wake = -1}, "d!");
+    list_case("a list with NUL", &(cvt_list_options){LISTS("nul"), .nul = true, .wake = -1}, "a\nb c");
+    list_case("a NUL in a line", &(cvt_list_options){LISTS("nul"), .wake = -1}, "a b!");
+    list_case("no list", &(cvt_list_options){LISTS("gone"), .wake = -1}, "[gone: No such file or directory]");
+    list_case("a directory as list", &(cvt_list_options){LISTS("d"), .wake = -1}, "[d: Is a directory]");
+    list_case("two lists", &(cvt_list_options){LISTS("lines", "nul"), .wake = -1}, "x y d/b/x.jpg last a b!");
+    put_text("windows", "\xef\xbb\xbf"
+                        "d/b.jpg\r\n\r\nd/c.jpe\r\n");
+    list_case("a list from Windows", &(cvt_list_options){LISTS("windows"), .wake = -1}, "d/b.jpg d/c.jpe");
+    put_text("cr\r", "");
+    put_text("lines with CR", "cr\r\ngone\r\n");
+    list_case("a name that does end with CR", &(cvt_list_options){LISTS("lines with CR"), .wake = -1}, "cr\r gone");
+    put("utf16",
+        "\xff\xfe"
+        "d\0\n\0",
+        6);
+    list_case("a list in UTF-16", &(cvt_list_options){LISTS("utf16"), .wake = -1},
+              "[utf16: a list in UTF-16: save it as UTF-8]");
+    put("utf16be", "\0d\0/\0b\0\n", 8);
+    list_case("a list in UTF-16 without a mark", &(cvt_list_options){LISTS("utf16be"), .wake = -1},
+              "[utf16be: a list in UTF-16: save it as UTF-8]");
 
     size_t n = 3 << 20;
     char *endless = malloc(n + 1);
@@ -133,7 +153,7 @@ static void names(void) {
     cvt_list *list = NULL;
     cvt_error error, problem = {0};
     cvt_str path = {0};
-    bool good = cvt_list_new(&list, &(cvt_list_options){.files_from = "endless", .wake = -1}, &error) == CVT_OK;
+    bool good = cvt_list_new(&list, &(cvt_list_options){LISTS("endless"), .wake = -1}, &error) == CVT_OK;
     good = good && cvt_list_next(list, &path, &problem);
     test_case(good && path.size > 4096 && path.size < 1 << 20, "an endless name is cut", "it is %zu bytes", path.size);
     good = good && cvt_list_next(list, &path, &problem);
@@ -147,7 +167,7 @@ static void names(void) {
 static void input_case(const char *name, const char *path, cvt_status want, size_t size) {
     cvt_input input = {0};
     cvt_error error = {0};
-    cvt_status got = cvt_input_read(&input, path, -1, &error);
+    cvt_status got = cvt_input_read(&input, path, false, -1, &error);
     test_case(got == want && input.size == size && (got == CVT_OK || error.message[0]), name,
               "status %d, %zu bytes, %s", got, input.size, error.message);
     free(input.data);
@@ -173,10 +193,10 @@ static void inputs(void) {
     put("large.png", large, n);
     cvt_input input = {0};
     cvt_error error = {0};
-    cvt_input_read(&input, "large.png", -1, &error);
+    cvt_input_read(&input, "large.png", false, -1, &error);
     test_case(input.size == n && memcmp(input.data, large, n) == 0, "read a large file", "%zu bytes, or others",
               input.size);
-    cvt_input_read(&input, "large", -1, &error);
+    cvt_input_read(&input, "large", false, -1, &error);
     test_case(input.size > 8 && input.size < n, "what is no image is not read to its end", "%zu bytes", input.size);
     free(input.data);
     free(large);
@@ -197,7 +217,7 @@ static void standard_input(void) {
     cvt_error error = {0};
     ssize_t n = write(feed, jpeg, strlen(jpeg));
     close(feed);
-    cvt_status status = cvt_input_read(&input, "-", wake[0], &error);
+    cvt_status status = cvt_input_read(&input, "-", false, wake[0], &error);
     test_case(status == CVT_OK && (ssize_t)input.size == n && memcmp(input.data, jpeg, (size_t)n) == 0,
               "read standard input", "status %d, %zu bytes", status, input.size);
 
@@ -205,13 +225,13 @@ static void standard_input(void) {
     n = write(feed, "one\ntw", 6);
     cvt_list *list = NULL;
     cvt_str path = {0};
-    status = cvt_list_new(&list, &(cvt_list_options){.files_from = "-", .wake = wake[0]}, &error);
+    status = cvt_list_new(&list, &(cvt_list_options){LISTS("-"), .wake = wake[0]}, &error);
     bool more = status == CVT_OK && cvt_list_next(list, &path, &error);
     test_case(more && strcmp(path.data, "one") == 0, "a name is there before the list ends", "status %d", status);
     close(wake[1]);
     while (more && cvt_list_next(list, &path, &error)) continue;
     test_case(error.status == CVT_OK, "waking ends a list that waits", "%s", error.message);
-    status = cvt_input_read(&input, "-", wake[0], &error);
+    status = cvt_input_read(&input, "-", false, wake[0], &error);
     test_case(status == CVT_UNREADABLE, "waking ends an image that waits", "status %d", status);
     cvt_list_free(list);
     cvt_str_free(&path);

@@ -144,7 +144,9 @@ embed good/1.jpg -o features
 equal 'names stand in .txt beside any file' "$status $(cat features.txt)" '0 good/1.jpg'
 embed torn.jpg good -o kept.npy
 cp kept.npy want && cp kept.txt want.txt
-for output in /dev/full nowhere/e.npy - ''; do
+over embed good -o -
+equal 'status 2: two files cannot go to standard output' "$status $(lines err) $(lines out)" '2 1 0'
+for output in /dev/full nowhere/e.npy ''; do
     over embed good -o "$output"
     equal "status 4: -o '$output'" "$status $(lines err) $(lines out)" '4 1 0'
 done

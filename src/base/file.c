@@ -213,8 +213,7 @@ static cvt_status fail_output(cvt_out *out, cvt_error *error) {
     return fail_system(error, CVT_OUTPUT, out->path, "cannot be written");
 }
 
-/* A link under these paths leads to a stream of the process itself (/dev/stdout), which somebody else opened. */
-static bool is_of_streams(const char *path) {
+bool cvt_file_is_of_streams(const char *path) {
     return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
 }
 
@@ -222,7 +221,7 @@ static bool is_of_streams(const char *path) {
  * behind it is replaced. That file need not exist yet. On failure it returns false and sets errno. */
 static bool follow_links(char **path) {
     enum { MAX_LINKS = 40 }; /* Linux follows as many */
-    for (int i = 0; !is_of_streams(*path); i++) {
+    for (int i = 0; !cvt_file_is_of_streams(*path); i++) {
         struct stat info;
         char target[PATH_MAX];
         if (lstat(*path, &info) || !S_ISLNK(info.st_mode)) return true;

@@ -9,6 +9,9 @@
 /* Does anything exist at `path`, and is it a directory? Links are followed. */
 bool cvt_file_exists(const char *path);
 bool cvt_file_is_directory(const char *path);
+/* Does the path lie where links show a process its own streams, as /dev/stdout does? What such a link leads to was
+ * opened by someone else. */
+bool cvt_file_is_of_streams(const char *path);
 
 /* The bytes of one file. `path` is a copy, for messages. `data` is NULL for an empty file. */
 typedef struct cvt_file {

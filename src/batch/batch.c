@@ -27,6 +27,7 @@ static const size_t max_late_bytes = (size_t)64 << 20; /* bytes that their resul
 /* The content of a slot of the pipeline: one input. */
 typedef struct job {
     cvt_str path, warning;
+    cvt_list_kind kind;
     cvt_error error;
     float *tensor; /* [H, W, C]; set from decoding to the end of the forward pass */
     float *output;
@@ -67,7 +68,9 @@ static bool next_input(void *context, void *slot) {
     cvt_batch *batch = context;
     job *it = slot;
     cvt_str_clear(&it->warning);
-    return cvt_list_next(batch->list, &it->path, &it->error);
+    bool found = cvt_list_next(batch->list, &it->path, &it->error);
+    it->kind = cvt_list_last(batch->list);
+    return found;
 }
 
 /* Returns the tensor of an earlier input, for reuse, or NULL where there is none. At most so many are ever made as
@@ -89,7 +92,8 @@ static void give_tensor(cvt_batch *batch, job *it) {
 static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
-    TRY(cvt_input_read(&with->input, it->path.data, batch->wake[0], error));
+    with->input.max_pixels = batch->options.image.max_pixels;
+    TRY(cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error));
     if (!with->image) TRY(cvt_image_new(&with->image, &batch->options.image, error));
     TRY(cvt_image_read_memory(with->image, batch->model, with->input.data, with->input.size, CVT_STOP_NONE, error));
     const char *warning = cvt_image_warning(with->image);
@@ -155,6 +159,10 @@ static void run_inputs(void *context, int worker, void *const *slots, int n) {
 static bool write_result(void *context, void *slot) {
     cvt_batch *batch = context;
     const job *it = slot;
+    if (it->kind == CVT_LIST_REMARK) {
+        batch->sink->remark(batch->sink->context, it->path.data, it->error.message);
+        return true;
+    }
     bool good = it->error.status == CVT_OK, warned = it->warning.data && it->warning.size > 0;
     cvt_batch_result result = {
         .path = it->path.data ? it->path.data : "",
@@ -185,6 +193,7 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
     static const cvt_stages stages = {next_input, decode_input, run_inputs, write_result, tick, wake};
     cvt_batch_options *options = &batch->options;
     options->inputs.wake = batch->wake[0];
+    options->inputs.remarks = true;
     TRY(cvt_list_new(&batch->list, &options->inputs, error));
 
     size_t known = options->known;
@@ -281,7 +290,10 @@ static cvt_status make_sessions(cvt_batch *batch, cvt_error *error) {
 cvt_status cvt_batch_run(cvt_batch *batch, const cvt_batch_sink *sink, cvt_error *error) {
     TRY(make_sessions(batch, error));
     batch->sink = sink;
-    return cvt_pipeline_run(batch->pipeline, error);
+    TRY(cvt_pipeline_run(batch->pipeline, error));
+    const cvt_error *trouble = cvt_list_trouble(batch->list);
+    if (trouble->status != CVT_OK && error) *error = *trouble;
+    return trouble->status;
 }
 
 static void free_job(void *slot) {

@@ -31,7 +31,9 @@ typedef struct cvt_batch_result {
 /* What the caller does with results, on its own thread. Each function ends the run by returning false. */
 typedef struct cvt_batch_sink {
     bool (*result)(void *context, const cvt_batch_result *result);
-    bool (*tick)(void *context); /* called at least ten times a second */
+    bool (*tick)(void *context); /* at least ten times a second */
+    /* A line for people on a directory that gave no input. */
+    void (*remark)(void *context, const char *path, const char *message);
     void *context;
 } cvt_batch_sink;
 
@@ -44,7 +46,8 @@ cvt_status cvt_batch_value(cvt_tensor_info *out, const cvt_model *model, const c
 /* Starts to decode the first inputs. The model need not have its weights yet: loading and decoding do not wait for each
  * other. */
 cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batch_options *options, cvt_error *error);
-/* Runs all inputs through the model, once. It only fails before the first result, where no session can be made. */
+/* Runs all inputs through the model, once. Fails before the first result, where no session can be made; and with
+ * CVT_USAGE behind the last result: a list of names could not be read to its end. */
 cvt_status cvt_batch_run(cvt_batch *batch, const cvt_batch_sink *sink, cvt_error *error);
 void cvt_batch_free(cvt_batch *batch);
 

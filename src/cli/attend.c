@@ -18,6 +18,7 @@
 #include "batch/input.h"
 #include "cli/classes.h"
 #include "cli/models.h"
+#include "cli/output.h"
 #include "cli/threads.h"
 #include "report/heat.h"
 #include "report/npy.h"
@@ -207,12 +208,16 @@ static int choose_kind(view *v) {
 
 static int open_model(view *v) {
     cvt_options options = {.weights_later = true};
+    cvt_error error;
     int status = cvt_models_open(v->cli, v->settings, &options, &v->model);
     if (status != CVT_EXIT_OK) return status;
     v->chain = calloc((size_t)cvt_model_taps(v->model) + 1, sizeof *v->chain);
     if (!v->chain) return fail_memory();
+    const cvt_output_kind kind = v->png ? CVT_OUTPUT_PNG : CVT_OUTPUT_NPY;
+    char *const operands[] = {(char *)(uintptr_t)v->path, NULL};
+    if (cvt_output_check(v->settings->output, kind, NULL, v->settings, operands, v->model, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     if (cvt_model_inputs(v->model) == 1) return CVT_EXIT_OK;
-    cvt_error error;
     cvt_fail(&error, CVT_CONFIG, "the model reads %d inputs, not one image", cvt_model_inputs(v->model));
     return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
 }
@@ -227,7 +232,8 @@ static int read_image(view *v) {
     cvt_image_options options = cvt_settings_image(v->settings);
     cvt_error error;
     cvt_status status = cvt_image_new(&v->image, &options, &error);
-    if (status == CVT_OK) status = cvt_input_read(&v->input, v->path, -1, &error);
+    v->input.max_pixels = options.max_pixels;
+    if (status == CVT_OK) status = cvt_input_read(&v->input, v->path, true, -1, &error);
     if (status == CVT_OK) status = read_pixels(v, CVT_STOP_NONE, &error);
     if (status != CVT_OK) return cvt_cli_fail(v->path, &error, CVT_EXIT_INPUT);
     if (cvt_image_warning(v->image)) cvt_cli_say(v->path, cvt_image_warning(v->image));

@@ -45,6 +45,11 @@ static bool add_result(void *context, const cvt_batch_result *result) {
     return written && !cvt_cli_stopped();
 }
 
+static void remark(void *context, const char *path, const char *message) {
+    run *r = context;
+    cvt_inputs_remark(&r->progress, path, message);
+}
+
 static bool tick(void *context) {
     run *r = context;
     cvt_progress_draw(&r->progress);
@@ -60,17 +65,18 @@ static bool prepare(run *r, const cvt_settings *settings) {
 
 /* Loads the model's weights while the first images are decoded, and runs all images. */
 static cvt_status classify(run *r, const cvt_settings *settings, cvt_batch *batch, cvt_model *model, cvt_error *error) {
-    cvt_batch_sink sink = {.result = add_result, .tick = tick, .context = r};
+    cvt_batch_sink sink = {.result = add_result, .tick = tick, .remark = remark, .context = r};
     TRY(cvt_model_load(model, error));
     r->model = model;
     if (!prepare(r, settings)) return cvt_fail_memory(error);
     cvt_cli_stop_softly();
     cvt_records_begin(&r->records, cvt_format_find(settings->format), &r->text);
-    TRY(cvt_batch_run(batch, &sink, error));
+    cvt_status status = cvt_batch_run(batch, &sink, error);
     cvt_progress_clear(&r->progress);
+    if (status != CVT_OK && status != CVT_USAGE) return status;
     cvt_records_end(&r->records, &r->text);
     write_text(r);
-    return CVT_OK;
+    return status;
 }
 
 static int run_model(cvt_cli *cli, const cvt_settings *settings, const cvt_batch_options *options, cvt_model *model) {

@@ -13,6 +13,38 @@
 
 #include "report/record.h"
 
+/* ---- terminals ------------------------------------------------------------------------------------------------- */
+
+/* The bytes of a character that turns the direction of the text behind it, or 0. Such a character in a name could make
+ * "gpj.exe" look like "exe.jpg". UAX #9, section 2: U+061C, U+200E and F, U+202A to E, U+2066 to 9. */
+static size_t turns(const char *text, size_t n, unsigned *code) {
+    const unsigned char *s = (const unsigned char *)text;
+    if (n >= 2 && s[0] == 0xd8 && s[1] == 0x9c) {
+        *code = 0x61c;
+        return 2;
+    }
+    if (n < 3 || s[0] != 0xe2 || (s[1] != 0x80 && s[1] != 0x81)) return 0;
+    *code = 0x2000U | (s[1] & 1U) << 6 | (s[2] & 0x3fU);
+    bool is = *code == 0x200e || *code == 0x200f || (*code >= 0x202a && *code <= 0x202e) ||
+              (*code >= 0x2066 && *code <= 0x2069);
+    return is ? 3 : 0;
+}
+
+/* Writes to a stream; where that is a terminal, such characters as \u202e, which JSON too reads as the character. */
+static bool write_to(FILE *stream, const char *text, size_t n) {
+    if (!isatty(fileno(stream))) return fwrite(text, 1, n, stream) == n;
+    size_t plain = 0, length;
+    unsigned code;
+    for (size_t i = 0; i < n; i += length ? length : 1) {
+        length = turns(text + i, n - i, &code);
+        if (!length) continue;
+        if (fwrite(text + plain, 1, i - plain, stream) != i - plain || fprintf(stream, "\\u%04x", code) < 0)
+            return false;
+        plain = i + length;
+    }
+    return fwrite(text + plain, 1, n - plain, stream) == n - plain;
+}
+
 /* ---- standard output ------------------------------------------------------------------------------------------- */
 
 static bool note(cvt_cli *cli, bool written) {
@@ -23,7 +55,7 @@ static bool note(cvt_cli *cli, bool written) {
 bool cvt_cli_write(cvt_cli *cli, const void *bytes, size_t n) {
     if (cli->output_errno) return false;
     errno = 0;
-    return note(cli, fwrite(bytes, 1, n, stdout) == n);
+    return note(cli, write_to(stdout, bytes, n));
 }
 
 bool cvt_cli_write_str(cvt_cli *cli, cvt_str *text) {
@@ -52,7 +84,8 @@ void cvt_cli_say(const char *file, const char *message) {
     if (file && !said) cvt_str_print(&line, ": ");
     cvt_record_escape(&line, message);
     cvt_str_print(&line, "\n");
-    fputs(line.failed ? "cvt: out of memory\n" : line.data, stderr);
+    const char *text = line.failed ? "cvt: out of memory\n" : line.data;
+    write_to(stderr, text, strlen(text));
     cvt_str_free(&name);
     cvt_str_free(&line);
 }
@@ -115,6 +148,7 @@ void cvt_cli_catch_signals(void) {
     signal(SIGPIPE, SIG_IGN);
     intercept(SIGINT, handle);
     intercept(SIGTERM, handle);
+    intercept(SIGHUP, handle);
     intercept(SIGBUS, handle_cut);
 }
 

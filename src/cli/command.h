@@ -100,9 +100,9 @@ __attribute__((format(printf, 2, 3))) int cvt_cli_usage(const cvt_cli *cli, cons
 /* Called once, by main: SIGPIPE is ignored, and SIGBUS, which a mapped file raises when somebody truncates it, ends the
  * program with status 3. */
 void cvt_cli_catch_signals(void);
-/* Before this call, SIGINT and SIGTERM end the program at once with status 128+n. After it, the first one is only
- * noted: the command ends after the current record or file, and main makes the status 128+n. A second one that comes
- * more than a second later ends the program at once. */
+/* Until this is called SIGINT, SIGTERM and SIGHUP end the program at once with 128+n; from then on the first one is
+ * only noted: the command ends after the record or file in hand, and main makes 128+n of the status. Another one, more
+ * than a second later, ends at once. */
 void cvt_cli_stop_softly(void);
 /* Returns the signal that was noted, or 0. */
 int cvt_cli_stopped(void);

@@ -18,4 +18,7 @@ int cvt_inputs_expected(const cvt_batch_options *options);
  * it. */
 void cvt_inputs_note(cvt_progress *progress, const cvt_batch_result *result, const char *message);
 
+/* Says what is worth saying of a directory that gave no input. */
+void cvt_inputs_remark(cvt_progress *progress, const char *path, const char *message);
+
 #endif

@@ -2,10 +2,59 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/threads.h"
+
+/* ---- OMP_NUM_THREADS ------------------------------------------------------------------------------------------- */
+
+/* libgomp complains of a value that is no number as soon as it is loaded, before main, on lines of its own. So before
+ * it is loaded such a variable gets another first letter, and what is to be said of it is said here. */
+#define REFUSED "_MP_NUM_THREADS"
+
+#if defined(__GLIBC__) && defined(__ELF__)
+/* Whole numbers from 1, with commas between them. It calls nothing: no library is ready yet. */
+__attribute__((no_sanitize("address", "undefined"))) static bool is_list_of_numbers(const char *s) {
+    for (;;) {
+        bool some = false;
+        while (*s == ' ') s++;
+        for (; *s >= '0' && *s <= '9'; s++) some |= *s > '0';
+        while (*s == ' ') s++;
+        if (!some || (*s && *s != ',')) return false;
+        if (!*s++) return true;
+    }
+}
+
+__attribute__((no_sanitize("address", "undefined"))) static void hide_wrong_number(int argc, char **argv, char **envp) {
+    static const char name[] = "OMP_NUM_THREADS=";
+    (void)argc, (void)argv;
+    for (; *envp; envp++) {
+        size_t n = 0;
+        while (n < sizeof name - 1 && (*envp)[n] == name[n]) n++;
+        if (n == sizeof name - 1 && !is_list_of_numbers(*envp + n)) (*envp)[0] = REFUSED[0];
+    }
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const before_libraries)(int, char **,
+                                                                                       char **) = hide_wrong_number;
+#endif
+
+/* Where the number of threads would come from that variable. */
+static void say_wrong_number(const cvt_command *command, const cvt_settings *settings) {
+    const char *refused = getenv(REFUSED), *ours = getenv("CVT_THREADS");
+    const cvt_option *row = cvt_settings_rows;
+    while (row->name && !(row->letter == 't' && (row->commands & command->bit))) row++;
+    if (!refused || !*refused || !row->name || settings->threads || settings->jobs || (ours && *ours)) return;
+    char line[CVT_MESSAGE_MAX];
+    snprintf(line, sizeof line, "OMP_NUM_THREADS: '%.200s' is not a whole number from 1: %d is taken", refused,
+             cvt_threads_available());
+    cvt_cli_say(NULL, line);
+}
+
+/* ---- commands -------------------------------------------------------------------------------------------------- */
 
 /* Runs the command on words[0 .. n-1], which come after its name; words[n] is NULL. */
 static int run_command(cvt_cli *cli, const cvt_command *command, char **words, int n) {
@@ -23,6 +72,7 @@ static int run_command(cvt_cli *cli, const cvt_command *command, char **words, i
         status = cvt_cli_usage(cli, "unexpected operand '%s'", words[command->max]);
     else {
         words[operands] = NULL;
+        say_wrong_number(command, &settings);
         status = command->run(cli, &settings, words);
     }
     cvt_opt_free(cvt_settings_rows, &settings);

@@ -136,6 +136,14 @@ static cvt_status set_value(const cvt_option *row, void *settings, const char *t
     case CVT_OPT_WORDS:
     case CVT_OPT_FILES: return append(to, text, error);
     case CVT_OPT_FLAG: *(bool *)to = true; return CVT_OK;
+    case CVT_OPT_FILE:
+    case CVT_OPT_FOLDER:
+    case CVT_OPT_MODEL:
+        if (*(const char **)to)
+            return cvt_fail(error, CVT_USAGE, "option '%s' is given twice: '%s' and '%s'", shown, *(const char **)to,
+                            text);
+        *(const char **)to = text;
+        return CVT_OK;
     default: *(const char **)to = text; return CVT_OK;
     }
 }
@@ -146,6 +154,19 @@ static const cvt_option *find_name(const parser *p, const char *name, size_t n) 
     for (const cvt_option *row = p->rows; row->name; row++)
         if ((row->commands & p->command) && strncmp(row->name, name, n) == 0 && !row->name[n]) return row;
     return NULL;
+}
+
+/* The one option whose name begins so; NULL where there is none, or where *several do, which then names them. */
+static const cvt_option *find_abbreviated(const parser *p, const char *name, size_t n, cvt_str *several) {
+    const cvt_option *found = NULL;
+    int count = 0;
+    for (const cvt_option *row = p->rows; row->name; row++) {
+        if (!(row->commands & p->command) || strncmp(row->name, name, n) != 0) continue;
+        cvt_str_print(several, "%s--%s", count++ ? ", " : "", row->name);
+        found = row;
+    }
+    if (count < 2) cvt_str_clear(several);
+    return count == 1 ? found : NULL;
 }
 
 static const cvt_option *find_letter(const parser *p, char letter) {
@@ -165,7 +186,13 @@ static cvt_status parse_long(parser *p, char *word) {
     char *name = word + 2, *equals = strchr(name, '=');
     size_t n = equals ? (size_t)(equals - name) : strlen(name);
     const cvt_option *row = n ? find_name(p, name, n) : NULL;
-    if (equals) *equals = 0; /* cut here for messages; the value comes after it */
+    cvt_str several = {0};
+    if (n && !row) row = find_abbreviated(p, name, n, &several);
+    if (equals) *equals = 0; /* cut for the messages; the value stays behind it */
+    bool ambiguous = several.size > 0;
+    if (ambiguous) cvt_fail(p->error, CVT_USAGE, "option '%s' may be any of %s", word, several.data);
+    cvt_str_free(&several);
+    if (ambiguous) return CVT_USAGE;
     if (!row) return fail_unknown_name(p, name);
     if (row->kind == CVT_OPT_FLAG && equals) return cvt_fail(p->error, CVT_USAGE, "option '%s' takes no value", word);
     if (row->kind == CVT_OPT_FLAG || equals)

@@ -1,7 +1,8 @@
-/* opt.h - command-line options from one table. Parsing, help, completions and the check of the man page read the
- * same table (settings.c). The forms are those of POSIX and GNU: -k5, -k 5, grouped flags -r0, --top-k=5, --top-k
- * 5; options may follow operands; "--" ends options; "-" is an operand. A later option overrides an earlier one of
- * the same name. */
+/* opt.h - command-line options from one table: parsing, help, completions and the check of the man page all read the
+ * same rows (settings.c). POSIX and GNU forms: -k5, -k 5, grouped flags -r0, --top-k=5, --top-k 5; options may follow
+ * operands; "--" ends options; "-" is an operand. Long names may be cut as far as one option alone begins so. A later
+ * option overrides an earlier one of the same name; of those that name a file, a second one is refused, unless they
+ * make a list. */
 #ifndef CVT_CLI_OPT_H
 #define CVT_CLI_OPT_H
 

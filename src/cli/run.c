@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "cli/models.h"
+#include "cli/output.h"
 #include "cli/threads.h"
 #include "report/npy.h"
 
@@ -166,8 +167,10 @@ static cvt_status write_value(const pass *p, const char *name, const cvt_tensor_
     memcpy(shape + 1, info->shape, (size_t)info->rank * sizeof *shape);
     cvt_str path = {0};
     cvt_str_print(&path, "%s/%s.npy", p->settings->output, name);
-    cvt_status status = path.failed ? cvt_fail_memory(error)
-                                    : cvt_npy_write(path.data, CVT_NPY_F32, data, info->rank + 1, shape, error);
+    cvt_status status = path.failed ? cvt_fail_memory(error) : CVT_OK;
+    if (status == CVT_OK)
+        status = cvt_output_check(path.data, CVT_OUTPUT_NPY, NULL, p->settings, NULL, p->model, error);
+    if (status == CVT_OK) status = cvt_npy_write(path.data, CVT_NPY_F32, data, info->rank + 1, shape, error);
     cvt_str_free(&path);
     return status;
 }

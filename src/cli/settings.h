@@ -38,7 +38,7 @@ typedef struct cvt_settings {
 
     /* what goes in */
     cvt_opt_list inputs;
-    const char *files_from;
+    cvt_opt_list files_from;
     bool null, recursive;
 
     /* decoding */
@@ -48,6 +48,7 @@ typedef struct cvt_settings {
 
     /* what comes out */
     const char *output, *format, *style;
+    bool force;
     cvt_opt_list taps;
     int64_t top_k, depth; /* depth 0: not given */
 

@@ -65,6 +65,12 @@ bool cvt_image_is_known(const uint8_t *bytes, size_t size) {
     return false;
 }
 
+const char *cvt_image_format(const uint8_t *bytes, size_t size) {
+    for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++)
+        if (starts(&signatures[i], bytes, size)) return signatures[i].name;
+    return NULL;
+}
+
 cvt_status cvt_image_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                             const cvt_decode_options *options, cvt_error *error) {
     *info = (cvt_decoded){.orientation = 1};

@@ -51,7 +51,7 @@ typedef struct cvt_preprocess {
     double mean[3], std[3];
 } cvt_preprocess;
 
-enum { CVT_MAX_PIXELS = 100000000, CVT_MAX_SCANS = 200 };
+enum { CVT_MAX_PIXELS = 178956970 /* where Pillow 13 refuses */, CVT_MAX_SCANS = 200 };
 
 typedef struct cvt_decode_options {
     uint64_t max_pixels;  /* 0: CVT_MAX_PIXELS */
@@ -70,11 +70,22 @@ typedef struct cvt_decoded {
     char warning[256];
 } cvt_decoded;
 
-enum { CVT_IMAGE_SIGNATURE = 16 };                     /* bytes; no signature is longer */
-static const size_t CVT_IMAGE_LIMIT = (size_t)1 << 30; /* bytes of an image file; 100 megapixels of 16 bits fit */
+enum { CVT_IMAGE_SIGNATURE = 16 };                     /* bytes: no signature reaches further */
+static const size_t CVT_IMAGE_LIMIT = (size_t)1 << 30; /* bytes of an image file; that many at 16 bits fit */
 
 /* Do the bytes begin like a file that cvt_image_decode can decode? */
 bool cvt_image_is_known(const uint8_t *bytes, size_t size);
+/* The name of the format that the bytes begin as, decoded here or not; NULL: not known. */
+const char *cvt_image_format(const uint8_t *bytes, size_t size);
+
+/* How far a JPEG or PNG must be read. Begin with zeros and max_pixels as in cvt_decode_options. */
+typedef struct cvt_extent {
+    uint64_t max_pixels;
+    size_t at;    /* up to where it has been looked at */
+    bool refused; /* it is larger than max_pixels: its headers are enough to say so */
+} cvt_extent;
+/* True if `size` bytes from the beginning of the file are all that decoding looks at. Call it again with more. */
+bool cvt_extent_ends(cvt_extent *extent, const uint8_t *bytes, size_t size);
 
 /* Decodes a file, whose format is found by its content. Limits are checked before anything is allocated. Errors:
  * CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT, CVT_UNSUPPORTED, CVT_TOO_LARGE (naming the limit and its option),

@@ -14,22 +14,32 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 
-/* A counter of a step, which has a cache line to itself: how many tiles are finished, or how many tiles of one thread's
- * share are handed out. */
+#include "plan/team.h"
+
+/* Whose team the threads are: that of the thread which ran last. */
+typedef struct team_owner {
+    bool known;
+    pthread_t thread;
+} team_owner;
+
+/* Of one step: tiles finished, and, of one thread's share of it, tiles handed out. A cache line each. */
 typedef struct progress {
     _Alignas(64) atomic_int count;
 } progress;
 #else
 typedef struct progress progress;
+typedef bool team_owner;
 #endif
 
 struct cvt_exec {
     const cvt_plan *plan;
-    int threads;
-    bool interleaved; /* inputs are [n, H, W, C], as values are stored */
+    int threads; /* as many as could be started */
+    team_owner owner;
+    bool interleaved; /* inputs are stored as values are */
     float *arena, *scratch;
     size_t arena_size, scratch_size; /* bytes */
     size_t scratch_each;
@@ -156,6 +166,13 @@ static void run_team(cvt_exec *e, const float *const *inputs, int n) {
     }
 }
 
+/* The team of the calling thread, which is another than in the last run at times; perhaps fewer than were wanted. */
+static void start_team(cvt_exec *e) {
+    if (e->owner.known && pthread_equal(e->owner.thread, pthread_self())) return;
+    e->threads = cvt_team_start(e->threads);
+    e->owner = (team_owner){true, pthread_self()};
+}
+
 static bool make_progress(cvt_exec *e) {
     if (e->threads == 1) return true;
     size_t count = ((size_t)e->plan->n_steps + 1) * ((size_t)e->threads + 1);
@@ -171,6 +188,7 @@ static bool make_progress(cvt_exec *e) {
 
 static void run_all(cvt_exec *e, const float *const *inputs, int n) {
 #ifdef _OPENMP
+    if (e->threads > 1) start_team(e);
     if (e->threads > 1) {
         run_team(e, inputs, n);
         return;

@@ -81,6 +81,12 @@ cvt_status cvt_weights_add_metadata(cvt_weights *weights, const char *key, const
     return CVT_OK;
 }
 
+const char *cvt_weights_file(const cvt_weights *weights, size_t index) {
+    const open_file *entry = weights->files;
+    while (entry && index-- > 0) entry = entry->next;
+    return entry ? entry->file.path : NULL;
+}
+
 const char *cvt_weights_path(const cvt_weights *weights) { return weights->path; }
 size_t cvt_weights_count(const cvt_weights *weights) { return weights->count; }
 const cvt_tensor *cvt_weights_at(const cvt_weights *weights, size_t index) { return &weights->tensors[index]; }

@@ -38,6 +38,8 @@ cvt_status cvt_weights_open_fd(cvt_weights **out, int fd, const char *name, cvt_
 void cvt_weights_free(cvt_weights *weights);
 
 const char *cvt_weights_path(const cvt_weights *weights);
+/* The paths of all files that the weights are read from, the index of shards included; NULL behind the last. */
+const char *cvt_weights_file(const cvt_weights *weights, size_t index);
 size_t cvt_weights_count(const cvt_weights *weights);
 const cvt_tensor *cvt_weights_at(const cvt_weights *weights, size_t index);       /* in the order of the file */
 const cvt_tensor *cvt_weights_find(const cvt_weights *weights, const char *name); /* NULL if absent; O(1) */
