@@ -240,9 +240,13 @@ cvt_status cvt_config_resolve(const cvt_config *config, const cvt_hints *hints, 
     if (arch->resolve) TRY(arch->resolve(config->values, hints, error));
     if (base->preprocess.given) return CVT_OK;
     int size = arch->preprocess.size ? arch->preprocess.size : base->size[0];
-    if (arch->preprocess_of)
+    if (arch->preprocess_of) {
         base->preprocess = arch->preprocess_of(config->values, hints);
-    else if (arch->preprocess.crop_pct > 0)
+    } else if (arch->preprocess.crop_pct > 0) {
         base->preprocess = cvt_preprocess_default(arch->preprocess.kind, size, arch->preprocess.crop_pct);
+        double *mean = base->preprocess.mean, *std = base->preprocess.std, all = arch->preprocess.mean_std;
+        for (int i = 0; i < 3 && all > 0; i++) mean[i] = std[i] = all;
+        if (arch->preprocess.floor) base->preprocess.half_even = false;
+    }
     return CVT_OK;
 }

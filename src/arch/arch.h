@@ -62,6 +62,8 @@ typedef struct cvt_arch {
         cvt_preprocess_kind kind;
         int size;
         double crop_pct;
+        double mean_std; /* mean and standard deviation of every channel; 0: those of ImageNet */
+        bool floor;      /* offsets of a crop are rounded down */
     } preprocess;
     const cvt_dialect *dialects; /* of the weights; native first; ends with name NULL */
     const char *schema;          /* further members of its object in the schema; NULL: none */

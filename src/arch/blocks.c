@@ -19,10 +19,7 @@ cvt_value cvtb_cross_attention(cvt_builder *b, cvt_value x, cvt_value context, c
     cvt_value k = cvtb_linear(b, context, "k", inner, spec->qkv_bias);
     cvt_value v = cvtb_linear(b, context, "v", inner, spec->qkv_bias);
     cvt_value y = cvtb_attention_groups(b, q, k, v, spec->heads, spec->groups > 0 ? spec->groups : 1, scale);
-    if (!spec->no_out) y = cvtb_linear(b, y, "proj", out, spec->out_bias);
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, spec->no_out ? y : cvtb_linear(b, y, "proj", out, spec->out_bias));
 }
 
 cvt_value cvtb_self_attention(cvt_builder *b, cvt_value x, const cvt_attention_spec *spec) {
@@ -32,24 +29,18 @@ cvt_value cvtb_self_attention(cvt_builder *b, cvt_value x, const cvt_attention_s
 cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias) {
     int channels = cvt_shape_cols(cvtb_shape(b, x));
     cvtb_open(b, "mlp", 0, 0, "Mlp");
-    x = cvtb_linear(b, x, "fc1", hidden, bias);
-    x = cvtb_linear(b, cvtb_activation(b, x, act), "fc2", channels, bias);
-    cvtb_tap(b, x, NULL);
-    cvtb_close(b);
-    return x;
+    x = cvtb_activation(b, cvtb_linear(b, x, "fc1", hidden, bias), act);
+    return cvtb_end(b, cvtb_linear(b, x, "fc2", channels, bias));
 }
 
 cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *spec) {
     x = cvtb_add(b, x, cvtb_self_attention(b, cvtb_layer_norm(b, x, "norm1", spec->eps), &spec->attention));
-    x = cvtb_add(b, x, cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", spec->eps), spec->hidden, spec->act, true));
-    return cvtb_tap(b, x, NULL);
+    return cvtb_add(b, x, cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", spec->eps), spec->hidden, spec->act, true));
 }
 
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec) {
     cvtb_open(b, "block{j}", 'j', index, "Block");
-    x = cvtb_pre_norm(b, x, spec);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, cvtb_pre_norm(b, x, spec));
 }
 
 cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_block *spec) {
@@ -87,44 +78,25 @@ cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
 
 /* ---- names of timm and vit_pytorch ---- */
 
-const cvt_name_row cvt_timm_block[] = {
-    CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"),
-    {"*", "*"},
-    {NULL, NULL},
-};
+const cvt_name_row cvt_common_names[] = {
+    {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"}, {"norm.*", "norm.*"}, {"head.*", "head.*"}, {NULL, NULL}};
 
-const cvt_name_row cvt_vp_attention[] = {
-    {"norm1.*", "0.norm.*"},
-    CVT_STACKED_3("attn.", "q", "k", "v", "0.to_qkv.*"),
-    {"attn.proj.*", "0.to_out.0.*"},
-    {NULL, NULL},
-};
+const cvt_name_row cvt_timm_block[] = {CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"), {"*", "*"}, {NULL, NULL}};
+
+const cvt_name_row cvt_vp_attention[] = {{"norm1.*", "0.norm.*"},
+                                         CVT_STACKED_3("attn.", "q", "k", "v", "0.to_qkv.*"),
+                                         {"attn.proj.*", "0.to_out.0.*"},
+                                         {NULL, NULL}};
 const cvt_name_row cvt_vp_mlp[] = {
-    {"norm2.*", "1.net.0.*"},
-    {"mlp.fc1.*", "1.net.1.*"},
-    {"mlp.fc2.*", "1.net.4.*"},
-    {NULL, NULL},
-};
+    {"norm2.*", "1.net.0.*"}, {"mlp.fc1.*", "1.net.1.*"}, {"mlp.fc2.*", "1.net.4.*"}, {NULL, NULL}};
 const cvt_name_row cvt_vp_layer[] = {
-    {"*", "*", .rows = cvt_vp_attention},
-    {"*", "*", .rows = cvt_vp_mlp},
-    {NULL, NULL},
-};
+    {"*", "*", .rows = cvt_vp_attention}, {"*", "*", .rows = cvt_vp_mlp}, {NULL, NULL}};
 
-const cvt_name_row cvt_vp_old_attention[] = {
-    {"norm1.*", "0.norm.*"},
-    CVT_STACKED_3("attn.", "q", "k", "v", "0.fn.to_qkv.*"),
-    {"attn.proj.*", "0.fn.to_out.0.*"},
-    {NULL, NULL},
-};
+const cvt_name_row cvt_vp_old_attention[] = {{"norm1.*", "0.norm.*"},
+                                             CVT_STACKED_3("attn.", "q", "k", "v", "0.fn.to_qkv.*"),
+                                             {"attn.proj.*", "0.fn.to_out.0.*"},
+                                             {NULL, NULL}};
 const cvt_name_row cvt_vp_old_mlp[] = {
-    {"norm2.*", "1.norm.*"},
-    {"mlp.fc1.*", "1.fn.net.0.*"},
-    {"mlp.fc2.*", "1.fn.net.3.*"},
-    {NULL, NULL},
-};
+    {"norm2.*", "1.norm.*"}, {"mlp.fc1.*", "1.fn.net.0.*"}, {"mlp.fc2.*", "1.fn.net.3.*"}, {NULL, NULL}};
 const cvt_name_row cvt_vp_old_layer[] = {
-    {"*", "*", .rows = cvt_vp_old_attention},
-    {"*", "*", .rows = cvt_vp_old_mlp},
-    {NULL, NULL},
-};
+    {"*", "*", .rows = cvt_vp_old_attention}, {"*", "*", .rows = cvt_vp_old_mlp}, {NULL, NULL}};

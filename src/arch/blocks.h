@@ -35,7 +35,7 @@ typedef struct cvt_vit_block {
     cvt_act act;
     float eps;
 } cvt_vit_block;
-/* In the scope that is open, which becomes the tap. */
+/* In the scope that is open, without a tap. */
 cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *spec);
 /* In scope "block{j}" with j = index; tap: "block{j}". */
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec);
@@ -59,6 +59,8 @@ cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int pref
 /* The last layer, "head": the logits of one token [1, C], which becomes the embedding. */
 cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes);
 
+/* Names about the blocks that most files have as the graph has them: cls_token, pos_embed, norm.*, head.*. */
+extern const cvt_name_row cvt_common_names[];
 /* Names in a block of timm, which stacks queries, keys and values. */
 extern const cvt_name_row cvt_timm_block[];
 /* Names in a layer of vit_pytorch's Transformer; in the older ones norms are modules around the parts. Each table is

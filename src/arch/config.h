@@ -96,6 +96,11 @@ bool cvt_key_is_list(const cvt_key *key);
         .about = "without effect: for training"                                   \
     }
 
+/* Those that most models of timm and of vit_pytorch have. */
+#define CVT_TIMM_DROPOUT_KEYS \
+    CVT_DROPOUT_KEY("drop_rate"), CVT_DROPOUT_KEY("attn_drop_rate"), CVT_DROPOUT_KEY("drop_path_rate")
+#define CVT_VIT_PYTORCH_DROPOUT_KEYS CVT_DROPOUT_KEY("dropout"), CVT_DROPOUT_KEY("emb_dropout")
+
 /* The row of an upstream switch for something that is not done here: null, false and 0 pass, all else is an error. */
 cvt_status cvt_config_read_off(void *field, const cvt_json *value, cvt_error *error);
 #define CVT_OFF_KEY(key)                                                                   \

@@ -71,11 +71,9 @@ static const cvt_key keys[] = {
     CVT_DROPOUT_KEY("ff_dropout"),
     CVT_DROPOUT_KEY("attention_dropout"),
     CVT_DROPOUT_KEY("token_dropout"),
-    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_TIMM_DROPOUT_KEYS,
     CVT_DROPOUT_KEY("pos_drop_rate"),
     CVT_DROPOUT_KEY("proj_drop_rate"),
-    CVT_DROPOUT_KEY("attn_drop_rate"),
-    CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
 };
 
@@ -83,14 +81,11 @@ static const cvt_key keys[] = {
 
 static const cvt_name_row timm[] = {
     {"embed.*", "patch_embed.*"},
-    {"pos_embed", "pos_embed"},
-    {"cls_token", "cls_token"},
     CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
     {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
     {"block{l}.*", "blocks.{l}.*"},
     {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -272,9 +267,7 @@ static cvt_value attention(cvt_builder *b, const block_spec *s, cvt_value x) {
     cvt_attention_spec plain = {.heads = s->heads, .dim_head = dim_head, .qkv_bias = s->qkv_bias, .out_bias = true};
     if (!s->h) return cvtb_self_attention(b, x, &plain);
     cvtb_open(b, "attn", 0, 0, "GPSA");
-    x = cvtb_tap(b, gated(b, s, x), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, gated(b, s, x));
 }
 
 static cvt_value feed_forward(cvt_builder *b, const block_spec *s, cvt_value x) {
@@ -292,22 +285,18 @@ static cvt_value sublayer(cvt_builder *b, const block_spec *s, cvt_value x, cons
 /* In a scope of the caller's. */
 static cvt_value block(cvt_builder *b, const block_spec *s, cvt_value x) {
     x = sublayer(b, s, x, "norm1", attention);
-    return cvtb_tap(b, sublayer(b, s, x, "norm2", feed_forward), NULL);
+    return sublayer(b, s, x, "norm2", feed_forward);
 }
 
 static cvt_value local_block(cvt_builder *b, const block_spec *s, int index, cvt_value x) {
     cvtb_open(b, "block{l}", 'l', index, "Block");
-    x = block(b, s, x);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, block(b, s, x));
 }
 
 static cvt_value nonlocal_block(cvt_builder *b, const block_spec *s, int index, int among, cvt_value x) {
     cvtb_open(b, "block{n}", 'n', index, "Block");
     cvtb_index(b, 'm', among);
-    x = block(b, s, x);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, block(b, s, x));
 }
 
 /* Patches as tokens: of comvex by a linear layer, channels fastest, else by a convolution. */
@@ -317,9 +306,7 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value map) {
     cvt_value t = c->variant == FB
                       ? cvtb_tokens(b, cvtb_conv2d(b, map, "proj", &conv))
                       : cvtb_linear(b, cvtb_patches(b, map, c->patch_size, c->patch_size), "proj", c->dim, false);
-    cvtb_tap(b, t, NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, t);
 }
 
 static cvt_value add_positions(cvt_builder *b, const config *c, cvt_value t, int h, int w) {
@@ -451,8 +438,7 @@ static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in)
     cvt_value t = layer_tokens(b, p, in[0], &s);
     for (int j = 0; j < ((const layer_config *)p)->depth && !cvtb_failed(b); j++) {
         cvtb_open(b, "block{j}", 'j', j, "Block");
-        t = block(b, &s, t);
-        cvtb_close(b);
+        t = cvtb_end(b, block(b, &s, t));
     }
     return cvtb_like(b, t, in[0]);
 }

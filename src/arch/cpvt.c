@@ -37,11 +37,9 @@ static const cvt_key keys[] = {
 
 static const cvt_name_row timm[] = {
     {"embed.proj.*", "patch_embed.proj.*"},
-    {"cls_token", "cls_token"},
     {"peg{j}.*", "pos_block.{j}.proj.0.*"},
     {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -83,16 +81,12 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value x) {
     cvtb_check_patches(b, "patch_size", patch, c->base.size);
     cvt_conv conv = cvt_conv_square(c->embed_dim, c->patch_size, c->patch_size, 0, true);
     cvtb_open(b, "embed", 0, 0, "PatchEmbed");
-    x = cvtb_tap(b, cvtb_conv2d(b, x, "proj", &conv), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, cvtb_conv2d(b, x, "proj", &conv));
 }
 
 static cvt_value peg(cvt_builder *b, const config *c, int j, cvt_value x, cvt_grid grid) {
     cvtb_open(b, "peg{j}", 'j', j, "PosConv");
-    x = cvtb_tap(b, cvt_peg(b, x, grid.prefix, grid.h, grid.w, c->peg_kernel), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, cvt_peg(b, x, grid.prefix, grid.h, grid.w, c->peg_kernel));
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {

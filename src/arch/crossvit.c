@@ -56,39 +56,30 @@ static const cvt_key keys[] = {
     INT("cross_attn_heads", cross_heads, 1, 4096, "8", "heads of cross attention"),
     INT("cross_attn_dim_head", cross_dim_head, 1, 4096, "64", "channels of such a head"),
     CHOICE("layout", layout, layouts, NULL, "which releases the weights are of; default: by their naming, else d"),
-    CVT_DROPOUT_KEY("dropout"),
-    CVT_DROPOUT_KEY("emb_dropout"),
+    CVT_VIT_PYTORCH_DROPOUT_KEYS,
     {0},
 };
 
 /* ---- names of weights: {} is "fn." in a and b, where norms are modules around the parts ---- */
 
-static const cvt_name_row attention[] = {
-    {"attn.q.*", "{}to_q.*"},
-    CVT_STACKED_2("attn.", "k", "v", "{}to_kv.*"),
-    {"attn.proj.*", "{}to_out.0.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row encoder[] = {
-    {"block{j}.norm1.*", "layers.{j}.0.norm.*"},
-    {"block{j}.*", "layers.{j}.0.*", .rows = attention},
-    {"norm.*", "norm.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row cross_attention[] = {
-    {"project_in.*", "project_in.*"},
-    {"project_out.*", "project_out.*"},
-    {"norm.*", "fn.norm.*"},
-    {"*", "fn.*", .rows = attention},
-    {NULL, NULL},
-};
-static const cvt_name_row branch_ends[] = {
-    {"cls_token", "image_embedder.cls_token"},
-    {"pos_embed", "image_embedder.pos_embedding"},
-    {"norm.*", "mlp_head.0.*"},
-    {"head.*", "mlp_head.1.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row attention[] = {{"attn.q.*", "{}to_q.*"},
+                                         CVT_STACKED_2("attn.", "k", "v", "{}to_kv.*"),
+                                         {"attn.proj.*", "{}to_out.0.*"},
+                                         {NULL, NULL}};
+static const cvt_name_row encoder[] = {{"block{j}.norm1.*", "layers.{j}.0.norm.*"},
+                                       {"block{j}.*", "layers.{j}.0.*", .rows = attention},
+                                       {"norm.*", "norm.*"},
+                                       {NULL, NULL}};
+static const cvt_name_row cross_attention[] = {{"project_in.*", "project_in.*"},
+                                               {"project_out.*", "project_out.*"},
+                                               {"norm.*", "fn.norm.*"},
+                                               {"*", "fn.*", .rows = attention},
+                                               {NULL, NULL}};
+static const cvt_name_row branch_ends[] = {{"cls_token", "image_embedder.cls_token"},
+                                           {"pos_embed", "image_embedder.pos_embedding"},
+                                           {"norm.*", "mlp_head.0.*"},
+                                           {"head.*", "mlp_head.1.*"},
+                                           {NULL, NULL}};
 static const cvt_name_row common[] = {
     {"sm.*", "sm_*", .rows = branch_ends},
     {"lg.*", "lg_*", .rows = branch_ends},
@@ -135,17 +126,11 @@ static const cvt_dialect dialects[] = {
 
 /* ---- config ---- */
 
-/* The image that the table of positions is for, which is square. */
-static void resolve_size(config *c) {
-    int said = c->base.size[0] ? c->base.size[0] : c->base.preprocess.size[0];
-    if (!c->image_size) c->image_size = said ? said : 240;
-    for (int i = 0; i < 2; i++)
-        if (!c->base.size[i]) c->base.size[i] = c->image_size;
-}
-
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    resolve_size(c);
+    int image[] = {c->image_size, c->image_size};
+    cvt_resolve_image(image, &c->base, 240);
+    c->image_size = image[0];
     for (int i = 0; i < BRANCHES; i++)
         TRY(cvt_check_divides(patch_keys[i], c->branches[i].patch_size, "image_size", c->image_size, -1, error));
     if (!GIVEN(c, layout)) c->layout = cvt_hints_tensor(hints, "sm.embed.weight", 0) ? LAYOUT_A : LAYOUT_D;
@@ -165,9 +150,7 @@ static cvt_value project_patches(cvt_builder *b, const config *c, const branch *
     if (c->layout == LAYOUT_A) return cvtb_tap(b, cvtb_linear(b, x, "embed", k->dim, true), "embed");
     cvtb_open(b, "embed", 0, 0, NULL);
     x = cvtb_linear(b, cvtb_layer_norm(b, x, "norm1", eps), "proj", k->dim, true);
-    x = cvtb_tap(b, cvtb_layer_norm(b, x, "norm2", eps), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, cvtb_layer_norm(b, x, "norm2", eps));
 }
 
 /* Images smaller than image_size get the first rows of the positions, as they come. */
@@ -201,7 +184,7 @@ static cvt_value cross_attend(cvt_builder *b, cvt_value cls, cvt_value patches, 
     x = cvtb_layer_norm(b, x, "norm", eps);
     x = cvtb_cross_attention(b, x, cvtb_concat(b, x, patches), &spec);
     if (dim != inner) x = cvtb_linear(b, x, "project_out", dim, true);
-    return cvtb_tap(b, cvtb_add(b, cls, x), NULL);
+    return cvtb_add(b, cls, x);
 }
 
 /* The class tokens of both branches in turn, each with the patches of the other. */
@@ -214,8 +197,7 @@ static void cross(cvt_builder *b, const config *c, stream *s) {
         for (int i = 0, other = LG; i < BRANCHES; i++, other = SM) {
             cvtb_open(b, branch_names[i], 0, 0, "ProjectInOut");
             cvtb_grid(b, 1, s[other].grid[0], s[other].grid[1]);
-            cls[i] = cross_attend(b, cls[i], patches[other], c->cross_heads, c->cross_dim_head);
-            cvtb_close(b);
+            cls[i] = cvtb_end(b, cross_attend(b, cls[i], patches[other], c->cross_heads, c->cross_dim_head));
         }
         cvtb_close(b);
     }
@@ -251,7 +233,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     }
     for (int i = 0; i < BRANCHES; i++) x[i] = features(b, i, s[i].tokens);
     cvtb_embedding(b, cvtb_concat(b, x[SM], x[LG]));
-    for (int i = BRANCHES; i-- > 0;) x[i] = head(b, c, i, x[i]); /* the listing has the large patches' first */
+    for (int i = 0; i < BRANCHES; i++) x[i] = head(b, c, i, x[i]);
     return cvtb_add(b, x[SM], x[LG]);
 }
 
@@ -295,8 +277,7 @@ static cvt_value cross_build(cvt_builder *b, const void *p, const cvt_value *in)
     for (int k = 0; k < c->depth && !cvtb_failed(b); k++) {
         cvtb_open(b, "cross{k}", 'k', k, "ProjectInOut");
         cvtb_grid(b, other.prefix, other.h, other.w);
-        cls = cross_attend(b, cls, patches, c->heads, c->dim_head);
-        cvtb_close(b);
+        cls = cvtb_end(b, cross_attend(b, cls, patches, c->heads, c->dim_head));
     }
     return cvtb_like(b, cvtb_concat(b, cls, cvtb_slice(b, in[0], 1, own_rows - 1)), in[0]);
 }

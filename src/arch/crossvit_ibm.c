@@ -54,11 +54,9 @@ static const cvt_key keys[] = {
     BOOL("multi_conv", multi_conv, "false", "three convolutions make the patches"),
     BOOL("crop_scale", crop_scale, "false", "a branch sees the middle of the image, which is not resized"),
     CHOICE("global_pool", global_pool, pools, "'token'", "what the heads read"),
-    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_TIMM_DROPOUT_KEYS,
     CVT_DROPOUT_KEY("pos_drop_rate"),
     CVT_DROPOUT_KEY("proj_drop_rate"),
-    CVT_DROPOUT_KEY("attn_drop_rate"),
-    CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
 };
 
@@ -160,9 +158,7 @@ static cvt_value multi_conv(cvt_builder *b, cvt_value x, int patch, int dim) {
     cvtb_open(b, "embed", 0, 0, "PatchEmbed");
     x = cvtb_activation(b, cvtb_conv2d(b, x, "0", &first), CVT_ACT_RELU);
     x = cvtb_activation(b, cvtb_conv2d(b, x, "2", &second), CVT_ACT_RELU);
-    x = cvtb_tap(b, cvtb_conv2d(b, x, "4", &third), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, cvtb_conv2d(b, x, "4", &third));
 }
 
 static stream embed(cvt_builder *b, const config *c, int i, cvt_value image) {
@@ -194,16 +190,14 @@ static void encode(cvt_builder *b, const config *c, int i, int depth, stream *s)
 static cvt_value reproject(cvt_builder *b, const char *name, cvt_value x, int dim) {
     cvtb_open(b, name, 0, 0, NULL);
     x = cvtb_activation(b, cvtb_layer_norm(b, x, "norm", eps), CVT_ACT_GELU_ERF);
-    x = cvtb_tap(b, cvtb_linear(b, x, "linear", dim, true), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, cvtb_linear(b, x, "linear", dim, true));
 }
 
 /* The class token of a sequence after a look at all of it. */
 static cvt_value fusion(cvt_builder *b, const cvt_attention_spec *spec, cvt_value tokens) {
     cvt_value x = cvtb_layer_norm(b, tokens, "norm1", eps);
     x = cvtb_cross_attention(b, cvtb_slice(b, x, 0, 1), x, spec);
-    return cvtb_tap(b, cvtb_add(b, cvtb_slice(b, tokens, 0, 1), x), NULL);
+    return cvtb_add(b, cvtb_slice(b, tokens, 0, 1), x);
 }
 
 /* Tokens after their class token's look at those of another branch, whose channels attention has. From the second
@@ -214,8 +208,7 @@ static cvt_value fuse(cvt_builder *b, const cvt_attention_spec *spec, int depth,
     x = cvtb_concat(b, x, cvtb_slice(b, other, 1, cvt_shape_rows(t) - 1));
     for (int k = 0; k < (depth ? depth : 1) && !cvtb_failed(b); k++) {
         cvtb_open(b, depth ? "fusion{k}" : "fusion", depth ? 'k' : 0, k, "CrossAttentionBlock");
-        x = fusion(b, spec, x);
-        cvtb_close(b);
+        x = cvtb_end(b, fusion(b, spec, x));
     }
     x = reproject(b, "revert", x, cvt_shape_cols(s));
     return cvtb_concat(b, x, cvtb_slice(b, own, 1, cvt_shape_rows(s) - 1));
@@ -226,9 +219,7 @@ static cvt_value fuse_branch(cvt_builder *b, const config *c, int i, int depth, 
     cvt_attention_spec spec = attention_of(c->embed_dim.v[other], c->num_heads.v[other], c->qkv_bias);
     cvtb_open(b, branch_names[i], 0, 0, NULL);
     cvtb_grid(b, 1, s[other].grid[0], s[other].grid[1]);
-    cvt_value x = cvtb_tap(b, fuse(b, &spec, depth, s[i].tokens, s[other].tokens), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, fuse(b, &spec, depth, s[i].tokens, s[other].tokens));
 }
 
 static void stage(cvt_builder *b, const config *c, int k, stream *s) {
@@ -268,7 +259,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     for (int k = 0; k < c->depth.n && !cvtb_failed(b); k++) stage(b, c, k, s);
     for (int i = 0; i < BRANCHES; i++) x[i] = features(b, c, i, s[i].tokens);
     cvtb_embedding(b, cvtb_concat(b, x[SM], x[LG]));
-    for (int i = BRANCHES; i-- > 0;) x[i] = head(b, c, i, x[i]); /* the listing has the large patches' first */
+    for (int i = 0; i < BRANCHES; i++) x[i] = head(b, c, i, x[i]);
     return cvtb_scale(b, cvtb_add(b, x[SM], x[LG]), 0.5f);
 }
 

@@ -81,18 +81,14 @@ static const cvt_key keys[] = {
 /* ---- names of weights: {m} = 2 {j}, {n} = 2 {j} + 1 ---- */
 
 /* The flattened tree, joined by "/"; kernels are HWIO. */
-static const cvt_name_row flax_conv[] = {
-    {"conv.weight", "Conv_0/kernel", .axes = "cdba"},
-    {"bn.weight", "BatchNorm_0/scale"},
-    {"bn.bias", "BatchNorm_0/bias"},
-    {NULL, NULL},
-};
-static const cvt_name_row flax_statistics[] = {
-    {"bn.running_mean", "BatchNorm_0/mean"},
-    {"bn.running_var", "BatchNorm_0/var"},
-    {"bn.num_batches_tracked", "BatchNorm_0/num_batches_tracked"},
-    {NULL, NULL},
-};
+static const cvt_name_row flax_conv[] = {{"conv.weight", "Conv_0/kernel", .axes = "cdba"},
+                                         {"bn.weight", "BatchNorm_0/scale"},
+                                         {"bn.bias", "BatchNorm_0/bias"},
+                                         {NULL, NULL}};
+static const cvt_name_row flax_statistics[] = {{"bn.running_mean", "BatchNorm_0/mean"},
+                                               {"bn.running_var", "BatchNorm_0/var"},
+                                               {"bn.num_batches_tracked", "BatchNorm_0/num_batches_tracked"},
+                                               {NULL, NULL}};
 static const cvt_name_row flax_block[] = {
     {"norm1.weight", "PreNorm_{m}/LayerNorm_0/scale"},
     {"attn.conv_q.*", "Attention_{j}/DepthWiseConv2d_0/*", .rows = flax_conv},
@@ -217,8 +213,7 @@ static cvt_value convolve(cvt_builder *b, const config *c, cvt_value map, const 
     cvtb_open(b, name, 0, 0, NULL);
     map = cvtb_dwconv2d(b, map, "conv", &conv);
     map = c->batch_norm_mode == BATCH ? cvtb_pass_norm(b, map, "bn", eps) : cvtb_batch_norm(b, map, "bn", eps);
-    cvtb_tap(b, map, NULL);
-    cvtb_close(b);
+    cvtb_end(b, map);
     cvt_shape s = cvtb_shape(b, map);
     cvtb_grid(b, 0, s.d[1], s.d[2]); /* of the keys, in the end: they come last */
     return cvtb_tokens(b, map);
@@ -234,9 +229,7 @@ static cvt_value attention(cvt_builder *b, const config *c, const stage_config *
     cvt_value k = cvtb_tap(b, cvtb_linear(b, from_kv, "k", inner, false), "k");
     cvt_value v = cvtb_tap(b, cvtb_linear(b, from_kv, "v", inner, false), "v");
     cvt_value y = cvtb_attention(b, q, k, v, s->heads, (float)(1 / sqrt(c->dim_head)));
-    y = cvtb_tap(b, cvtb_linear(b, y, "proj", s->emb_dim, c->out_bias), NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, cvtb_linear(b, y, "proj", s->emb_dim, c->out_bias));
 }
 
 static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
@@ -253,12 +246,9 @@ static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
         t = cvtb_add(b, t, attention(b, c, s, norm(b, c, t, "norm1"), grid.d[1], grid.d[2]));
         cvt_value u = norm(b, c, t, "norm2");
         t = cvtb_add(b, t, cvtb_mlp(b, u, s->emb_dim * s->mlp_mult, acts[c->activation], c->out_bias));
-        cvtb_tap(b, t, NULL);
-        cvtb_close(b);
+        cvtb_end(b, t);
     }
-    map = cvtb_tap(b, cvtb_map(b, t, grid.d[1], grid.d[2]), NULL);
-    cvtb_close(b);
-    return map;
+    return cvtb_end(b, cvtb_map(b, t, grid.d[1], grid.d[2]));
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {

@@ -61,11 +61,8 @@ static const cvt_key keys[] = {
     CHOICE("pool", pool, pools, "'cls'", "what vit_pytorch's classifies", .only = CVT_ONLY(VIT_PYTORCH)),
     LISTS("t2t_layers", windows, 2, 1, 64, "[[7, 4], [3, 2], [3, 2]]", "[kernel, stride] of each unfolding",
           .only = CVT_ONLY(VIT_PYTORCH)),
-    CVT_DROPOUT_KEY("drop_rate"),
-    CVT_DROPOUT_KEY("attn_drop_rate"),
-    CVT_DROPOUT_KEY("drop_path_rate"),
-    CVT_DROPOUT_KEY("dropout"),
-    CVT_DROPOUT_KEY("emb_dropout"),
+    CVT_TIMM_DROPOUT_KEYS,
+    CVT_VIT_PYTORCH_DROPOUT_KEYS,
     {0},
 };
 
@@ -83,11 +80,8 @@ static const cvt_name_row yitu[] = {
     {"stage{i}.performer.*", "tokens_to_token.attention{a}.*", .rows = yitu_performer},
     {"stage{i}.transformer.*", "tokens_to_token.attention{a}.*", .rows = cvt_timm_block},
     {"project.*", "tokens_to_token.project.*"},
-    {"cls_token", "cls_token"},
-    {"pos_embed", "pos_embed"},
     {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -176,8 +170,7 @@ static cvt_value token_attention(cvt_builder *b, cvt_value x, bool performer, in
     cvt_value q = cvtb_linear(b, x, "q", e, performer);
     cvt_value v = cvtb_linear(b, x, "v", e, performer);
     cvt_value y = performer ? cvtb_performer(b, q, k, v, e / 2, epsilon) : cvtb_attention(b, q, k, v, 1, scale);
-    y = cvtb_tap(b, cvtb_linear(b, y, "proj", e, true), NULL);
-    cvtb_close(b);
+    y = cvtb_end(b, cvtb_linear(b, y, "proj", e, true));
     return cvtb_add(b, v, y);
 }
 
@@ -213,8 +206,7 @@ static cvt_value tokens_to_token(cvt_builder *b, const config *c, cvt_value map,
         cvt_value t = cvtb_unfold(b, map, &unfold);
         t = c->variant == VIT_PYTORCH ? window_transformer(b, t)
                                       : token_module(b, t, c->tokens_type == PERFORMER, c->token_dim);
-        cvtb_tap(b, t, NULL);
-        cvtb_close(b);
+        cvtb_end(b, t);
         map = cvtb_map(b, t, grid->h, grid->w);
     }
     return CVT_NO_VALUE;

@@ -53,9 +53,7 @@ static const cvt_key keys[] = {
     SAME("inner_stride", "first_stride", CVT_CONFIG_NATIVE),
     BOOL("legacy", legacy, NULL, "the older kind of model; default: by the weights, else false"),
     CHOICE("global_pool", global_pool, pools, "'token'", "what is classified"),
-    CVT_DROPOUT_KEY("drop_rate"),
-    CVT_DROPOUT_KEY("attn_drop_rate"),
-    CVT_DROPOUT_KEY("drop_path_rate"),
+    CVT_TIMM_DROPOUT_KEYS,
     {0},
 };
 
@@ -82,11 +80,9 @@ static const cvt_name_row timm[] = {
     {"embed.conv.*", "pixel_embed.proj.*"},
     {"embed.pos", "pixel_pos", .axes = "1cab"},
     {"patch.*", "*", .rows = timm_patch},
-    {"cls_token", "cls_token"},
     {"pos_embed", "patch_pos"},
     {"block{j}.*", "blocks.{j}.*", .rows = timm_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -108,12 +104,10 @@ static const cvt_name_row huawei[] = {
     {"embed.conv.*", "patch_embed.proj.*"},
     {"embed.pos", "inner_pos", .axes = "1(ab)c"},
     {"patch.*", "*", .rows = huawei_patch},
-    {"cls_token", "cls_token"},
     {"pos_embed", "outer_pos"},
     {NULL, "outer_tokens"}, /* zeros */
     {"block{j}.*", "blocks.{j}.*", .rows = huawei_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -152,13 +146,6 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
-    (void)p, (void)hints;
-    cvt_preprocess_spec spec = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.9);
-    for (int i = 0; i < 3; i++) spec.mean[i] = spec.std[i] = 0.5;
-    return spec;
-}
-
 /* ---- the forward pass ---- */
 
 /* Words along an axis of a patch. */
@@ -177,9 +164,7 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
         t = cvtb_regroup(b, cvtb_patches(b, image, patch[0], patch[1]), c->base.channels);
         t = cvtb_conv2d_maps(b, t, "conv", &conv, patch[0], patch[1]);
     }
-    t = cvtb_tap(b, cvtb_position(b, t, "pos", &position), NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, cvtb_position(b, t, "pos", &position));
 }
 
 /* Patches [n, embed_dim] made of their words. one_by_one, of legacy blocks: the first norm is over a word instead of
@@ -190,9 +175,7 @@ static cvt_value project(cvt_builder *b, const config *c, cvt_value t, int patch
     t = cvtb_layer_norm(b, one_by_one ? t : cvtb_regroup(b, t, all), "norm1", eps);
     t = cvtb_linear(b, one_by_one ? cvtb_regroup(b, t, all) : t, "proj", c->embed_dim, bias);
     if (!one_by_one) t = cvtb_layer_norm(b, t, "norm2", eps);
-    cvtb_tap(b, t, NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, t);
 }
 
 /* Attention among tokens, then the feed-forward part; words attend within the groups that are patches. */
@@ -210,14 +193,11 @@ static cvt_value block(cvt_builder *b, const config *c, int j, cvt_value *t, cvt
     cvtb_open(b, "block{j}", 'j', j, "Block");
     cvtb_open(b, "inner", 0, 0, NULL);
     cvtb_grid(b, 0, 0, 0);
-    *t = mix(b, c, *t, c->num_heads_inner, c->inner_hidden, patches);
-    cvtb_close(b);
+    *t = cvtb_end(b, mix(b, c, *t, c->num_heads_inner, c->inner_hidden, patches));
     cvt_value more = project(b, c, *t, patches, c->legacy, c->legacy);
     cvt_value sum = cvtb_add(b, cvtb_slice(b, y, 1, patches), more);
     y = cvtb_concat(b, cvtb_slice(b, y, 0, 1), sum);
-    y = mix(b, c, y, c->num_heads_outer, (int)(c->embed_dim * c->mlp_ratio), 1);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, mix(b, c, y, c->num_heads_outer, (int)(c->embed_dim * c->mlp_ratio), 1));
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {
@@ -244,7 +224,7 @@ const cvt_arch cvt_arch_tnt = {
     .dialects = dialects,
     .classifier = "head.weight",
     .classes = 1000,
-    .preprocess_of = preprocess_of,
+    .preprocess = {CVT_PREPROCESS_CENTER, 224, 0.9, .mean_std = 0.5},
     .resolve = resolve,
     .build = build,
 };

@@ -148,8 +148,7 @@ static const cvt_key keys[] = {
     CVT_OFF_KEY("no_embed_class"),
     CVT_OFF_KEY("scale_attn_norm"),
     CVT_OFF_KEY("scale_mlp_norm"),
-    CVT_DROPOUT_KEY("dropout"),
-    CVT_DROPOUT_KEY("emb_dropout"),
+    CVT_VIT_PYTORCH_DROPOUT_KEYS,
     CVT_DROPOUT_KEY("drop_rate"),
     CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
@@ -158,15 +157,12 @@ static const cvt_key keys[] = {
 /* ---- names of weights ---- */
 
 static const cvt_name_row timm[] = {
-    {"cls_token", "cls_token"},
     {"dist_token", "dist_token"},
-    {"pos_embed", "pos_embed"},
     {"embed.proj.*", "patch_embed.proj.*"},
     {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"norm.*", "norm.*"},
     {"fc_norm.*", "fc_norm.*"},
     {"head_dist.*", "head_dist.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -427,9 +423,7 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
         t = cvtb_linear(b, t, "linear", c->dim, true);
         if (c->layout != LAYOUT_A) t = cvtb_layer_norm(b, t, "norm2", (float)c->eps);
     }
-    cvtb_tap(b, t, NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, t);
 }
 
 /* The patches under a class token and, where there is one, a distillation token, plus their positions. */

@@ -195,6 +195,12 @@ cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name) {
     return v;
 }
 
+cvt_value cvtb_end(cvt_builder *b, cvt_value v) {
+    v = cvtb_tap(b, v, NULL);
+    cvtb_close(b);
+    return v;
+}
+
 bool cvtb_tapped(const cvt_builder *b, cvt_value v) { return !b->failed && v >= 0 && b->graph->values[v].tap; }
 
 cvt_value cvtb_embedding(cvt_builder *b, cvt_value v) {

@@ -138,6 +138,8 @@ void cvtb_in_summary(cvt_builder *b, bool in_summary);
 /* Gives a value its name as a tap: the path of the current scope, and ".name" behind it if name is not NULL.
  * Returns v. */
 cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name);
+/* Closes the current scope, whose path becomes the name of v as a tap. Returns v. */
+cvt_value cvtb_end(cvt_builder *b, cvt_value v);
 /* Has v a name as a tap already? */
 bool cvtb_tapped(const cvt_builder *b, cvt_value v);
 /* Marks v as the value that the last linear layer reads. Returns v. */
