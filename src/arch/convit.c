@@ -79,69 +79,55 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {l} counts local blocks, {n} goes on counting the others, {m} counts those alone ---- */
 
-static const cvt_name_row timm[] = {
-    {"embed.*", "patch_embed.*"},
-    CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
-    {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
-    {"block{l}.*", "blocks.{l}.*"},
-    {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"embed.*", "patch_embed.*"},
+                                    CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
+                                    {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
+                                    {"block{l}.*", "blocks.{l}.*"},
+                                    {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
-static const cvt_name_row comvex_attention[] = {
-    {"attn.q.*", "attention_block._fn._fn.Q.*"},
-    {"attn.k.*", "attention_block._fn._fn.K.*"},
-    {"attn.v.*", "attention_block._fn._fn.V.*"},
-    {"attn.proj.*", "attention_block._fn._fn.out_linear.*"},
-    {"attn.pos_proj.*", "attention_block._fn._fn.postion_proj.*"},
-    {"attn.gate", "attention_block._fn._fn.gates", .axes = "1a11"},
-    {"norm1.*", "attention_block._norm.*"},
-    {"norm2.*", "ff_block._norm.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex_block[] = {
-    {"mlp.fc1.*", "ff_block._fn._fn.ff_0.*"},
-    {"mlp.fc2.*", "ff_block._fn._fn.ff_1.*"},
-    {"*", "*", .rows = comvex_attention},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex[] = {
-    {"embed.proj.weight", "linear_proj.weight"},
-    {"cls_token", "CLS"},
-    {"block{l}.*", "local_layers.{l}.*", .rows = comvex_block},
-    {"block{n}.*", "nonlocal_layers.{m}.*", .rows = comvex_block},
-    {"proj_head.fc.*", "proj_head.head.0.*"},
-    {"proj_head.norm.*", "proj_head.head.3.*"},
-    {"head.*", "proj_head.head.4.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex_old_block[] = {
-    {"mlp.fc1.*", "ff_block._fn._fn._net.0.*"},
-    {"mlp.fc2.*", "ff_block._fn._fn._net.3.*"},
-    {"*", "*", .rows = comvex_attention},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex_old[] = {
-    {"embed.proj.weight", "linear_proj.weight"},
-    {"cls_token", "CLS"},
-    {"block{l}.*", "{}local_layers.{l}.*", .rows = comvex_old_block},
-    {"block{n}.*", "{}nonlocal_layers.{m}.*", .rows = comvex_old_block},
-    {"proj_head.fc.*", "proj_head.head.0.*"},
-    {"proj_head.norm.*", "proj_head.head.2.*"},
-    {"head.*", "proj_head.head.3.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row comvex_attention[] = {{"attn.q.*", "attention_block._fn._fn.Q.*"},
+                                                {"attn.k.*", "attention_block._fn._fn.K.*"},
+                                                {"attn.v.*", "attention_block._fn._fn.V.*"},
+                                                {"attn.proj.*", "attention_block._fn._fn.out_linear.*"},
+                                                {"attn.pos_proj.*", "attention_block._fn._fn.postion_proj.*"},
+                                                {"attn.gate", "attention_block._fn._fn.gates", .axes = "1a11"},
+                                                {"norm1.*", "attention_block._norm.*"},
+                                                {"norm2.*", "ff_block._norm.*"},
+                                                {NULL, NULL}};
+static const cvt_name_row comvex_block[] = {{"mlp.fc1.*", "ff_block._fn._fn.ff_0.*"},
+                                            {"mlp.fc2.*", "ff_block._fn._fn.ff_1.*"},
+                                            {"*", "*", .rows = comvex_attention},
+                                            {NULL, NULL}};
+static const cvt_name_row comvex[] = {{"embed.proj.weight", "linear_proj.weight"},
+                                      {"cls_token", "CLS"},
+                                      {"block{l}.*", "local_layers.{l}.*", .rows = comvex_block},
+                                      {"block{n}.*", "nonlocal_layers.{m}.*", .rows = comvex_block},
+                                      {"proj_head.fc.*", "proj_head.head.0.*"},
+                                      {"proj_head.norm.*", "proj_head.head.3.*"},
+                                      {"head.*", "proj_head.head.4.*"},
+                                      {NULL, NULL}};
+static const cvt_name_row comvex_old_block[] = {{"mlp.fc1.*", "ff_block._fn._fn._net.0.*"},
+                                                {"mlp.fc2.*", "ff_block._fn._fn._net.3.*"},
+                                                {"*", "*", .rows = comvex_attention},
+                                                {NULL, NULL}};
+static const cvt_name_row comvex_old[] = {{"embed.proj.weight", "linear_proj.weight"},
+                                          {"cls_token", "CLS"},
+                                          {"block{l}.*", "{}local_layers.{l}.*", .rows = comvex_old_block},
+                                          {"block{n}.*", "{}nonlocal_layers.{m}.*", .rows = comvex_old_block},
+                                          {"proj_head.fc.*", "proj_head.head.0.*"},
+                                          {"proj_head.norm.*", "proj_head.head.2.*"},
+                                          {"head.*", "proj_head.head.3.*"},
+                                          {NULL, NULL}};
 
 /* A model of 0.1.0 says "backbone." where one of 0.2.3 says nothing. */
-static const cvt_dialect dialects[] = {
-    {"native"},
-    {"timm", timm},
-    {"comvex", comvex},
-    {"comvex_0.2.3", comvex_old, ""},
-    {"comvex_0.1.0", comvex_old, "backbone."},
-    {NULL},
-};
+static const cvt_dialect dialects[] = {{"native"},
+                                       {"timm", timm},
+                                       {"comvex", comvex},
+                                       {"comvex_0.2.3", comvex_old, ""},
+                                       {"comvex_0.1.0", comvex_old, "backbone."},
+                                       {NULL}};
 
 /* ---- config ---- */
 

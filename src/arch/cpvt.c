@@ -35,13 +35,11 @@ static const cvt_key keys[] = {
     {0},
 };
 
-static const cvt_name_row timm[] = {
-    {"embed.proj.*", "patch_embed.proj.*"},
-    {"peg{j}.*", "pos_block.{j}.proj.0.*"},
-    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"embed.proj.*", "patch_embed.proj.*"},
+                                    {"peg{j}.*", "pos_block.{j}.proj.0.*"},
+                                    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {NULL}};
 

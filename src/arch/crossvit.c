@@ -87,32 +87,25 @@ static const cvt_name_row common[] = {
     {"stage{i}.lg.*", "multi_scale_encoder.layers.{i}.1.*", .rows = encoder},
     {"stage{i}.cross{k}.sm.*", "multi_scale_encoder.layers.{i}.2.layers.{k}.0.*", .rows = cross_attention},
     {"stage{i}.cross{k}.lg.*", "multi_scale_encoder.layers.{i}.2.layers.{k}.1.*", .rows = cross_attention},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 /* The feed-forward parts, and the projections of the patches. */
 static const cvt_name_row old_mlps[] = {
     {"stage{i}.sm.block{j}.*", "multi_scale_encoder.layers.{i}.0.layers.{j}.*", .rows = cvt_vp_old_mlp},
     {"stage{i}.lg.block{j}.*", "multi_scale_encoder.layers.{i}.1.layers.{j}.*", .rows = cvt_vp_old_mlp},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row new_mlps[] = {
     {"stage{i}.sm.block{j}.*", "multi_scale_encoder.layers.{i}.0.layers.{j}.*", .rows = cvt_vp_mlp},
     {"stage{i}.lg.block{j}.*", "multi_scale_encoder.layers.{i}.1.layers.{j}.*", .rows = cvt_vp_mlp},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row normed_embed[] = {{"norm1.*", "1.*"}, {"proj.*", "2.*"}, {"norm2.*", "3.*"}, {NULL, NULL}};
-static const cvt_name_row embeds[] = {
-    {"sm.embed.*", "sm_image_embedder.to_patch_embedding.*", .rows = normed_embed},
-    {"lg.embed.*", "lg_image_embedder.to_patch_embedding.*", .rows = normed_embed},
-    {NULL, NULL},
-};
-static const cvt_name_row layout_a[] = {
-    {"sm.embed.*", "sm_image_embedder.to_patch_embedding.1.*"},
-    {"lg.embed.*", "lg_image_embedder.to_patch_embedding.1.*"},
-    {"*", "*", .rows = common},
-    {"*", "*", .rows = old_mlps},
-    {NULL, NULL},
-};
+static const cvt_name_row embeds[] = {{"sm.embed.*", "sm_image_embedder.to_patch_embedding.*", .rows = normed_embed},
+                                      {"lg.embed.*", "lg_image_embedder.to_patch_embedding.*", .rows = normed_embed},
+                                      {NULL, NULL}};
+static const cvt_name_row layout_a[] = {{"sm.embed.*", "sm_image_embedder.to_patch_embedding.1.*"},
+                                        {"lg.embed.*", "lg_image_embedder.to_patch_embedding.1.*"},
+                                        {"*", "*", .rows = common},
+                                        {"*", "*", .rows = old_mlps},
+                                        {NULL, NULL}};
 static const cvt_name_row layout_b[] = {
     {"*", "*", .rows = embeds}, {"*", "*", .rows = common}, {"*", "*", .rows = old_mlps}, {NULL, NULL}};
 static const cvt_name_row layout_c[] = {

@@ -58,11 +58,9 @@ static const cvt_key keys[] = {
     {0},
 };
 
-static const cvt_name_row hf_convolution[] = {
-    {"conv.*", "convolution_projection.convolution.*"},
-    {"bn.*", "convolution_projection.normalization.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf_convolution[] = {{"conv.*", "convolution_projection.convolution.*"},
+                                              {"bn.*", "convolution_projection.normalization.*"},
+                                              {NULL, NULL}};
 static const cvt_name_row hf_layer[] = {
     {"attn.conv_q.*", "attention.attention.convolution_projection_query.*", .rows = hf_convolution},
     {"attn.conv_k.*", "attention.attention.convolution_projection_key.*", .rows = hf_convolution},
@@ -75,39 +73,30 @@ static const cvt_name_row hf_layer[] = {
     {"mlp.fc2.*", "output.dense.*"},
     {"norm1.*", "layernorm_before.*"},
     {"norm2.*", "layernorm_after.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf_stage[] = {
-    {"cls_token", "cls_token"},
-    {"embed.proj.*", "embedding.convolution_embeddings.projection.*"},
-    {"embed.norm.*", "embedding.convolution_embeddings.normalization.*"},
-    {"block{j}.*", "layers.{j}.*", .rows = hf_layer},
-    {NULL, NULL},
-};
-static const cvt_name_row hf[] = {
-    {"stage{i}.*", "{}encoder.stages.{i}.*", .rows = hf_stage},
-    {"norm.*", "layernorm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
+static const cvt_name_row hf_stage[] = {{"cls_token", "cls_token"},
+                                        {"embed.proj.*", "embedding.convolution_embeddings.projection.*"},
+                                        {"embed.norm.*", "embedding.convolution_embeddings.normalization.*"},
+                                        {"block{j}.*", "layers.{j}.*", .rows = hf_layer},
+                                        {NULL, NULL}};
+static const cvt_name_row hf[] = {{"stage{i}.*", "{}encoder.stages.{i}.*", .rows = hf_stage},
+                                  {"norm.*", "layernorm.*"},
+                                  {"head.*", "classifier.*"},
+                                  {NULL, NULL}};
 
-static const cvt_name_row microsoft_block[] = {
-    {"attn.conv_q.*", "attn.conv_proj_q.*"},
-    {"attn.conv_k.*", "attn.conv_proj_k.*"},
-    {"attn.conv_v.*", "attn.conv_proj_v.*"},
-    {"attn.q.*", "attn.proj_q.*"},
-    {"attn.k.*", "attn.proj_k.*"},
-    {"attn.v.*", "attn.proj_v.*"},
-    {"*", "*"},
-    {NULL, NULL},
-};
-static const cvt_name_row microsoft[] = {
-    {"stage{i}.cls_token", "stage{i}.cls_token"},
-    {"stage{i}.embed.*", "stage{i}.patch_embed.*"},
-    {"stage{i}.block{j}.*", "stage{i}.blocks.{j}.*", .rows = microsoft_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row microsoft_block[] = {{"attn.conv_q.*", "attn.conv_proj_q.*"},
+                                               {"attn.conv_k.*", "attn.conv_proj_k.*"},
+                                               {"attn.conv_v.*", "attn.conv_proj_v.*"},
+                                               {"attn.q.*", "attn.proj_q.*"},
+                                               {"attn.k.*", "attn.proj_k.*"},
+                                               {"attn.v.*", "attn.proj_v.*"},
+                                               {"*", "*"},
+                                               {NULL, NULL}};
+static const cvt_name_row microsoft[] = {{"stage{i}.cls_token", "stage{i}.cls_token"},
+                                         {"stage{i}.embed.*", "stage{i}.patch_embed.*"},
+                                         {"stage{i}.block{j}.*", "stage{i}.blocks.{j}.*", .rows = microsoft_block},
+                                         {"*", "*", .rows = cvt_common_names},
+                                         {NULL, NULL}};
 
 /* A classifier's file says "cvt." where one that was saved from the bare CvtModel says nothing. */
 static const cvt_dialect dialects[] = {

@@ -100,13 +100,11 @@ static const cvt_name_row flax_block[] = {
     {"norm2.weight", "PreNorm_{n}/LayerNorm_0/scale"},
     {"mlp.fc1.weight", "FeedForward_{j}/Conv_0/kernel", .axes = "11ba"},
     {"mlp.fc2.weight", "FeedForward_{j}/Conv_1/kernel", .axes = "11ba"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row flax_block_statistics[] = {
     {"attn.conv_q.*", "Attention_{j}/DepthWiseConv2d_0/*", .rows = flax_statistics},
     {"attn.conv_kv.*", "Attention_{j}/DepthWiseConv2d_1/*", .rows = flax_statistics},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row flax[] = {
     {"stage{i}.embed.proj.weight", "params/Conv_{i}/kernel", .axes = "cdba"},
     {"stage{i}.embed.proj.bias", "params/Conv_{i}/bias"},
@@ -116,61 +114,53 @@ static const cvt_name_row flax[] = {
     {"stage{i}.block{j}.*", "batch_stats/Transformer_{i}/*", .rows = flax_block_statistics},
     {"head.weight", "params/Dense_0/kernel", .axes = "ba"},
     {"head.bias", "params/Dense_0/bias"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 /* A linear layer that is stored as a convolution of 1 x 1. */
 static const cvt_name_row pointwise[] = {{"weight", "weight", .axes = "ab11"}, {"bias", "bias"}, {NULL, NULL}};
 
 static const cvt_name_row vit_pytorch_norm[] = {
     {"weight", "g", .axes = "1a11"}, {"bias", "b", .axes = "1a11"}, {NULL, NULL}};
-static const cvt_name_row vit_pytorch_block[] = {
-    {"norm1.*", "0.norm.*", .rows = vit_pytorch_norm},
-    {"attn.conv_q.conv.*", "0.to_q.net.0.*"},
-    {"attn.conv_q.bn.*", "0.to_q.net.1.*"},
-    {"attn.q.*", "0.to_q.net.2.*", .rows = pointwise},
-    {"attn.conv_kv.conv.*", "0.to_kv.net.0.*"},
-    {"attn.conv_kv.bn.*", "0.to_kv.net.1.*"},
-    {"attn.k.weight", "0.to_kv.net.2.weight", "ab11", 0, 2},
-    {"attn.v.weight", "0.to_kv.net.2.weight", "ab11", 1, 2},
-    {"attn.proj.*", "0.to_out.0.*", .rows = pointwise},
-    {"norm2.*", "1.net.0.*", .rows = vit_pytorch_norm},
-    {"mlp.fc1.*", "1.net.1.*", .rows = pointwise},
-    {"mlp.fc2.*", "1.net.4.*", .rows = pointwise},
-    {NULL, NULL},
-};
+static const cvt_name_row vit_pytorch_block[] = {{"norm1.*", "0.norm.*", .rows = vit_pytorch_norm},
+                                                 {"attn.conv_q.conv.*", "0.to_q.net.0.*"},
+                                                 {"attn.conv_q.bn.*", "0.to_q.net.1.*"},
+                                                 {"attn.q.*", "0.to_q.net.2.*", .rows = pointwise},
+                                                 {"attn.conv_kv.conv.*", "0.to_kv.net.0.*"},
+                                                 {"attn.conv_kv.bn.*", "0.to_kv.net.1.*"},
+                                                 {"attn.k.weight", "0.to_kv.net.2.weight", "ab11", 0, 2},
+                                                 {"attn.v.weight", "0.to_kv.net.2.weight", "ab11", 1, 2},
+                                                 {"attn.proj.*", "0.to_out.0.*", .rows = pointwise},
+                                                 {"norm2.*", "1.net.0.*", .rows = vit_pytorch_norm},
+                                                 {"mlp.fc1.*", "1.net.1.*", .rows = pointwise},
+                                                 {"mlp.fc2.*", "1.net.4.*", .rows = pointwise},
+                                                 {NULL, NULL}};
 static const cvt_name_row vit_pytorch[] = {
     {"stage{i}.embed.proj.*", "layers.{i}.0.*"},
     {"stage{i}.embed.norm.*", "layers.{i}.1.*", .rows = vit_pytorch_norm},
     {"stage{i}.block{j}.*", "layers.{i}.2.layers.{j}.*", .rows = vit_pytorch_block},
     {"head.*", "to_logits.2.*"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 /* The same as Flax, as a PyTorch module has it: OIHW. */
-static const cvt_name_row torch_block[] = {
-    {"norm1.weight", "0.norm.g"},
-    {"attn.conv_q.conv.*", "0.to_q.dw.*"},
-    {"attn.conv_q.bn.*", "0.to_q.bn.*"},
-    {"attn.q.*", "0.to_q.pw.*", .rows = pointwise},
-    {"attn.conv_kv.conv.*", "0.to_kv.dw.*"},
-    {"attn.conv_kv.bn.*", "0.to_kv.bn.*"},
-    {"attn.k.weight", "0.to_kv.pw.weight", "ab11", 0, 2},
-    {"attn.v.weight", "0.to_kv.pw.weight", "ab11", 1, 2},
-    {"attn.proj.*", "0.to_out.*", .rows = pointwise},
-    {"norm2.weight", "1.norm.g"},
-    {"mlp.fc1.*", "1.fc1.*", .rows = pointwise},
-    {"mlp.fc2.*", "1.fc2.*", .rows = pointwise},
-    {NULL, NULL},
-};
-static const cvt_name_row flax_torch[] = {
-    {"stage{i}.embed.proj.*", "stages.{i}.embed.*"},
-    {"stage{i}.embed.norm.weight", "stages.{i}.norm.g"},
-    {"stage{i}.embed.norm.bias", "stages.{i}.norm.b"},
-    {"stage{i}.block{j}.*", "stages.{i}.blocks.{j}.*", .rows = torch_block},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row torch_block[] = {{"norm1.weight", "0.norm.g"},
+                                           {"attn.conv_q.conv.*", "0.to_q.dw.*"},
+                                           {"attn.conv_q.bn.*", "0.to_q.bn.*"},
+                                           {"attn.q.*", "0.to_q.pw.*", .rows = pointwise},
+                                           {"attn.conv_kv.conv.*", "0.to_kv.dw.*"},
+                                           {"attn.conv_kv.bn.*", "0.to_kv.bn.*"},
+                                           {"attn.k.weight", "0.to_kv.pw.weight", "ab11", 0, 2},
+                                           {"attn.v.weight", "0.to_kv.pw.weight", "ab11", 1, 2},
+                                           {"attn.proj.*", "0.to_out.*", .rows = pointwise},
+                                           {"norm2.weight", "1.norm.g"},
+                                           {"mlp.fc1.*", "1.fc1.*", .rows = pointwise},
+                                           {"mlp.fc2.*", "1.fc2.*", .rows = pointwise},
+                                           {NULL, NULL}};
+static const cvt_name_row flax_torch[] = {{"stage{i}.embed.proj.*", "stages.{i}.embed.*"},
+                                          {"stage{i}.embed.norm.weight", "stages.{i}.norm.g"},
+                                          {"stage{i}.embed.norm.bias", "stages.{i}.norm.b"},
+                                          {"stage{i}.block{j}.*", "stages.{i}.blocks.{j}.*", .rows = torch_block},
+                                          {"head.*", "head.*"},
+                                          {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {
     {"native"}, {"flax", flax}, {"vit_pytorch", vit_pytorch}, {"flax_torch", flax_torch}, {NULL}};

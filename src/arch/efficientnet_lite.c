@@ -91,66 +91,53 @@ static const cvt_key keys[] = {
 /* ---- names of weights: {j} counts blocks that expand, {d} those that do not, both within their stage; {f} all ---- */
 
 /* The names within a block are those of lukemelas/EfficientNet-PyTorch in both ports. */
-static const cvt_name_row port_block[] = {
-    {"expand.conv.*", "_expand_conv.*"},
-    {"expand.bn.*", "_bn0.*"},
-    {"depthwise.conv.*", "_depthwise_conv.*"},
-    {"depthwise.bn.*", "_bn1.*"},
-    {"project.conv.*", "_project_conv.*"},
-    {"project.bn.*", "_bn2.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row rangilyu[] = {
-    {"stem.conv.*", "stem.0.*"},
-    {"stem.bn.*", "stem.1.*"},
-    {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = port_block},
-    {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = port_block},
-    {"head.conv.*", "head.0.*"},
-    {"head.bn.*", "head.1.*"},
-    {"classifier.*", "fc.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row lukemelas[] = {
-    {"stem.conv.*", "_conv_stem.*"},
-    {"stem.bn.*", "_bn0.*"},
-    {"stage{s}.block{j}.*", "_blocks.{f}.*", .rows = port_block},
-    {"stage{s}.block{d}.*", "_blocks.{f}.*", .rows = port_block},
-    {"head.conv.*", "_conv_head.*"},
-    {"head.bn.*", "_bn1.*"},
-    {"classifier.*", "_fc.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row port_block[] = {{"expand.conv.*", "_expand_conv.*"},
+                                          {"expand.bn.*", "_bn0.*"},
+                                          {"depthwise.conv.*", "_depthwise_conv.*"},
+                                          {"depthwise.bn.*", "_bn1.*"},
+                                          {"project.conv.*", "_project_conv.*"},
+                                          {"project.bn.*", "_bn2.*"},
+                                          {NULL, NULL}};
+static const cvt_name_row rangilyu[] = {{"stem.conv.*", "stem.0.*"},
+                                        {"stem.bn.*", "stem.1.*"},
+                                        {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = port_block},
+                                        {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = port_block},
+                                        {"head.conv.*", "head.0.*"},
+                                        {"head.bn.*", "head.1.*"},
+                                        {"classifier.*", "fc.*"},
+                                        {NULL, NULL}};
+static const cvt_name_row lukemelas[] = {{"stem.conv.*", "_conv_stem.*"},
+                                         {"stem.bn.*", "_bn0.*"},
+                                         {"stage{s}.block{j}.*", "_blocks.{f}.*", .rows = port_block},
+                                         {"stage{s}.block{d}.*", "_blocks.{f}.*", .rows = port_block},
+                                         {"head.conv.*", "_conv_head.*"},
+                                         {"head.bn.*", "_bn1.*"},
+                                         {"classifier.*", "_fc.*"},
+                                         {NULL, NULL}};
 
-static const cvt_name_row timm_expanding[] = {
-    {"expand.conv.*", "conv_pw.*"},
-    {"expand.bn.*", "bn1.*"},
-    {"depthwise.conv.*", "conv_dw.*"},
-    {"depthwise.bn.*", "bn2.*"},
-    {"project.conv.*", "conv_pwl.*"},
-    {"project.bn.*", "bn3.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row timm_plain[] = {
-    {"depthwise.conv.*", "conv_dw.*"},
-    {"depthwise.bn.*", "bn1.*"},
-    {"project.conv.*", "conv_pw.*"},
-    {"project.bn.*", "bn2.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row timm[] = {
-    {"stem.conv.*", "conv_stem.*"},
-    {"stem.bn.*", "bn1.*"},
-    {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = timm_expanding},
-    {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = timm_plain},
-    {"head.conv.*", "conv_head.*"},
-    {"head.bn.*", "bn2.*"},
-    {"classifier.*", "classifier.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row timm_expanding[] = {{"expand.conv.*", "conv_pw.*"},
+                                              {"expand.bn.*", "bn1.*"},
+                                              {"depthwise.conv.*", "conv_dw.*"},
+                                              {"depthwise.bn.*", "bn2.*"},
+                                              {"project.conv.*", "conv_pwl.*"},
+                                              {"project.bn.*", "bn3.*"},
+                                              {NULL, NULL}};
+static const cvt_name_row timm_plain[] = {{"depthwise.conv.*", "conv_dw.*"},
+                                          {"depthwise.bn.*", "bn1.*"},
+                                          {"project.conv.*", "conv_pw.*"},
+                                          {"project.bn.*", "bn2.*"},
+                                          {NULL, NULL}};
+static const cvt_name_row timm[] = {{"stem.conv.*", "conv_stem.*"},
+                                    {"stem.bn.*", "bn1.*"},
+                                    {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = timm_expanding},
+                                    {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = timm_plain},
+                                    {"head.conv.*", "conv_head.*"},
+                                    {"head.bn.*", "bn2.*"},
+                                    {"classifier.*", "classifier.*"},
+                                    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {
-    {"native"}, {"rangilyu", rangilyu}, {"lukemelas", lukemelas}, {"timm", timm}, {NULL},
-};
+    {"native"}, {"rangilyu", rangilyu}, {"lukemelas", lukemelas}, {"timm", timm}, {NULL}};
 
 /* ---- the published sizes ---- */
 
@@ -273,9 +260,7 @@ static cvt_value block(cvt_builder *b, const config *c, cvt_value x, int index, 
     y = active(b, c, convolve(b, c, y, "depthwise", 0, k->kernel_size, k->stride));
     y = convolve(b, c, y, "project", k->out_chs, 1, 1);
     if (k->stride == 1 && channels == k->out_chs) y = cvtb_add(b, x, y);
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, y);
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {
@@ -286,8 +271,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     for (int s = 0; s < c->stage_repeats.n; s++) {
         cvtb_open(b, "stage{s}", 's', s, NULL);
         for (int j = 0; j < c->stage_repeats.v[s]; j++) x = block(b, c, x, j, flat++);
-        x = cvtb_tap(b, cvtb_alias(b, x), NULL);
-        cvtb_close(b);
+        x = cvtb_end(b, cvtb_alias(b, x));
     }
     x = cvtb_tap(b, active(b, c, convolve(b, c, x, "head", c->num_features, 1, 1)), "head");
     x = cvtb_tap(b, cvtb_flatten(b, cvtb_mean(b, x)), "pool");

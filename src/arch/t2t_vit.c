@@ -68,22 +68,19 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {a} is {i} + 1, {s} 4 {i} + 3, {l} 4 times the number of stages ---- */
 
-static const cvt_name_row yitu_performer[] = {
-    CVT_STACKED_3("attn.", "k", "q", "v", "kqv.*"),
-    {"attn.*", "*"}, /* w, proj */
-    {"mlp.fc1.*", "mlp.0.*"},
-    {"mlp.fc2.*", "mlp.2.*"},
-    {"*", "*"},
-    {NULL, NULL},
-};
+static const cvt_name_row yitu_performer[] = {CVT_STACKED_3("attn.", "k", "q", "v", "kqv.*"),
+                                              {"attn.*", "*"}, /* w, proj */
+                                              {"mlp.fc1.*", "mlp.0.*"},
+                                              {"mlp.fc2.*", "mlp.2.*"},
+                                              {"*", "*"},
+                                              {NULL, NULL}};
 static const cvt_name_row yitu[] = {
     {"stage{i}.performer.*", "tokens_to_token.attention{a}.*", .rows = yitu_performer},
     {"stage{i}.transformer.*", "tokens_to_token.attention{a}.*", .rows = cvt_timm_block},
     {"project.*", "tokens_to_token.project.*"},
     {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
     {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 static const cvt_name_row vit_pytorch[] = {
     {"stage{i}.block{j}.*", "to_patch_embedding.{s}.layers.{j}.*", .rows = cvt_vp_layer},
@@ -94,8 +91,7 @@ static const cvt_name_row vit_pytorch[] = {
     {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
     {"norm.*", "transformer.norm.*"},
     {"head.*", "mlp_head.*"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"yitu", yitu}, {"vit_pytorch", vit_pytorch}, {NULL}};
 

@@ -64,52 +64,44 @@ static const cvt_name_row attention[] = {
 
 static const cvt_name_row timm_patch[] = {
     {"norm1.*", "norm1_proj.*"}, {"proj.*", "proj.*"}, {"norm2.*", "norm2_proj.*"}, {NULL, NULL}};
-static const cvt_name_row timm_block[] = {
-    {"inner.norm1.*", "norm_in.*"},
-    {"inner.attn.*", "attn_in.*", .rows = attention},
-    {"inner.norm2.*", "norm_mlp_in.*"},
-    {"inner.mlp.*", "mlp_in.*"},
-    {"patch.*", "*", .rows = timm_patch},
-    {"norm1.*", "norm_out.*"},
-    {"attn.*", "attn_out.*", .rows = attention},
-    {"norm2.*", "norm_mlp.*"},
-    {"mlp.*", "mlp.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row timm[] = {
-    {"embed.conv.*", "pixel_embed.proj.*"},
-    {"embed.pos", "pixel_pos", .axes = "1cab"},
-    {"patch.*", "*", .rows = timm_patch},
-    {"pos_embed", "patch_pos"},
-    {"block{j}.*", "blocks.{j}.*", .rows = timm_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm_block[] = {{"inner.norm1.*", "norm_in.*"},
+                                          {"inner.attn.*", "attn_in.*", .rows = attention},
+                                          {"inner.norm2.*", "norm_mlp_in.*"},
+                                          {"inner.mlp.*", "mlp_in.*"},
+                                          {"patch.*", "*", .rows = timm_patch},
+                                          {"norm1.*", "norm_out.*"},
+                                          {"attn.*", "attn_out.*", .rows = attention},
+                                          {"norm2.*", "norm_mlp.*"},
+                                          {"mlp.*", "mlp.*"},
+                                          {NULL, NULL}};
+static const cvt_name_row timm[] = {{"embed.conv.*", "pixel_embed.proj.*"},
+                                    {"embed.pos", "pixel_pos", .axes = "1cab"},
+                                    {"patch.*", "*", .rows = timm_patch},
+                                    {"pos_embed", "patch_pos"},
+                                    {"block{j}.*", "blocks.{j}.*", .rows = timm_block},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
 static const cvt_name_row huawei_patch[] = {
     {"norm1.*", "proj_norm1.*"}, {"proj.*", "proj.*"}, {"norm2.*", "proj_norm2.*"}, {NULL, NULL}};
-static const cvt_name_row huawei_block[] = {
-    {"inner.norm1.*", "inner_norm1.*"},
-    {"inner.attn.*", "inner_attn.*", .rows = attention},
-    {"inner.norm2.*", "inner_norm2.*"},
-    {"inner.mlp.*", "inner_mlp.*"},
-    {"patch.*", "*", .rows = huawei_patch},
-    {"norm1.*", "outer_norm1.*"},
-    {"attn.*", "outer_attn.*", .rows = attention},
-    {"norm2.*", "outer_norm2.*"},
-    {"mlp.*", "outer_mlp.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row huawei[] = {
-    {"embed.conv.*", "patch_embed.proj.*"},
-    {"embed.pos", "inner_pos", .axes = "1(ab)c"},
-    {"patch.*", "*", .rows = huawei_patch},
-    {"pos_embed", "outer_pos"},
-    {NULL, "outer_tokens"}, /* zeros */
-    {"block{j}.*", "blocks.{j}.*", .rows = huawei_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row huawei_block[] = {{"inner.norm1.*", "inner_norm1.*"},
+                                            {"inner.attn.*", "inner_attn.*", .rows = attention},
+                                            {"inner.norm2.*", "inner_norm2.*"},
+                                            {"inner.mlp.*", "inner_mlp.*"},
+                                            {"patch.*", "*", .rows = huawei_patch},
+                                            {"norm1.*", "outer_norm1.*"},
+                                            {"attn.*", "outer_attn.*", .rows = attention},
+                                            {"norm2.*", "outer_norm2.*"},
+                                            {"mlp.*", "outer_mlp.*"},
+                                            {NULL, NULL}};
+static const cvt_name_row huawei[] = {{"embed.conv.*", "patch_embed.proj.*"},
+                                      {"embed.pos", "inner_pos", .axes = "1(ab)c"},
+                                      {"patch.*", "*", .rows = huawei_patch},
+                                      {"pos_embed", "outer_pos"},
+                                      {NULL, "outer_tokens"}, /* zeros */
+                                      {"block{j}.*", "blocks.{j}.*", .rows = huawei_block},
+                                      {"*", "*", .rows = cvt_common_names},
+                                      {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {"huawei", huawei}, {NULL}};
 

@@ -156,107 +156,83 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights ---- */
 
-static const cvt_name_row timm[] = {
-    {"dist_token", "dist_token"},
-    {"embed.proj.*", "patch_embed.proj.*"},
-    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"fc_norm.*", "fc_norm.*"},
-    {"head_dist.*", "head_dist.*"},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"dist_token", "dist_token"},
+                                    {"embed.proj.*", "patch_embed.proj.*"},
+                                    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
+                                    {"fc_norm.*", "fc_norm.*"},
+                                    {"head_dist.*", "head_dist.*"},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
-static const cvt_name_row vp_embed[] = {
-    {"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},
-    {"embed.norm1.bias", "to_patch_embedding.1.bias"},
-    {"embed.linear.*", "to_patch_embedding.2.*"},
-    {"embed.norm2.*", "to_patch_embedding.3.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row vp_embed[] = {{"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},
+                                        {"embed.norm1.bias", "to_patch_embedding.1.bias"},
+                                        {"embed.linear.*", "to_patch_embedding.2.*"},
+                                        {"embed.norm2.*", "to_patch_embedding.3.*"},
+                                        {NULL, NULL}};
 /* Tokens, blocks and head of layouts a and b, and of c and d. */
-static const cvt_name_row vp_old[] = {
-    {"cls_token", "cls_token", .axes = "abc"},
-    {"pos_embed", "pos_embedding", .axes = "abc"},
-    {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_old_layer},
-    {"norm.*", "mlp_head.0.*"},
-    {"fc_norm.*", "mlp_head.0.*"},
-    {"head.*", "mlp_head.1.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row vp_new[] = {
-    {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
-    {"norm.*", "transformer.norm.*"},
-    {"head.*", "mlp_head.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row layout_a[] = {
-    {"embed.linear.weight", "to_patch_embedding.1.weight", .axes = "ab"},
-    {"embed.linear.bias", "to_patch_embedding.1.bias"},
-    {"*", "*", .rows = vp_old},
-    {NULL, NULL},
-};
+static const cvt_name_row vp_old[] = {{"cls_token", "cls_token", .axes = "abc"},
+                                      {"pos_embed", "pos_embedding", .axes = "abc"},
+                                      {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_old_layer},
+                                      {"norm.*", "mlp_head.0.*"},
+                                      {"fc_norm.*", "mlp_head.0.*"},
+                                      {"head.*", "mlp_head.1.*"},
+                                      {NULL, NULL}};
+static const cvt_name_row vp_new[] = {{"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
+                                      {"norm.*", "transformer.norm.*"},
+                                      {"head.*", "mlp_head.*"},
+                                      {NULL, NULL}};
+static const cvt_name_row layout_a[] = {{"embed.linear.weight", "to_patch_embedding.1.weight", .axes = "ab"},
+                                        {"embed.linear.bias", "to_patch_embedding.1.bias"},
+                                        {"*", "*", .rows = vp_old},
+                                        {NULL, NULL}};
 static const cvt_name_row layout_b[] = {{"*", "*", .rows = vp_embed}, {"*", "*", .rows = vp_old}, {NULL, NULL}};
-static const cvt_name_row layout_c[] = {
-    {"cls_token", "cls_token", .axes = "abc"},
-    {"pos_embed", "pos_embedding", .axes = "abc"},
-    {"*", "*", .rows = vp_embed},
-    {"*", "*", .rows = vp_new},
-    {NULL, NULL},
-};
+static const cvt_name_row layout_c[] = {{"cls_token", "cls_token", .axes = "abc"},
+                                        {"pos_embed", "pos_embedding", .axes = "abc"},
+                                        {"*", "*", .rows = vp_embed},
+                                        {"*", "*", .rows = vp_new},
+                                        {NULL, NULL}};
 static const cvt_name_row layout_d[] = {
     {"cls_token", "cls_token", .axes = "bc"}, /* the leading 1 of the shapes is left away */
     {"pos_embed", "pos_embedding", .axes = "bc"},
     {"*", "*", .rows = vp_embed},
     {"*", "*", .rows = vp_new},
     {NULL, "cls_token"}, /* without a class token upstream keeps an empty one: [0, dim] */
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
-static const cvt_name_row hf_layer[] = {
-    {"norm1.*", "layernorm_before.*"},
-    {"attn.q.*", "attention.attention.query.*"},
-    {"attn.k.*", "attention.attention.key.*"},
-    {"attn.v.*", "attention.attention.value.*"},
-    {"attn.proj.*", "attention.output.dense.*"},
-    {"norm2.*", "layernorm_after.*"},
-    {"mlp.fc1.*", "intermediate.dense.*"},
-    {"mlp.fc2.*", "output.dense.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf[] = {
-    {"cls_token", "{}embeddings.cls_token"},
-    {"pos_embed", "{}embeddings.position_embeddings"},
-    {"embed.proj.*", "{}embeddings.patch_embeddings.projection.*"},
-    {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},
-    {"norm.*", "{}layernorm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, "{}embeddings.mask_token"},
-    {NULL, "{}pooler.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf_layer[] = {{"norm1.*", "layernorm_before.*"},
+                                        {"attn.q.*", "attention.attention.query.*"},
+                                        {"attn.k.*", "attention.attention.key.*"},
+                                        {"attn.v.*", "attention.attention.value.*"},
+                                        {"attn.proj.*", "attention.output.dense.*"},
+                                        {"norm2.*", "layernorm_after.*"},
+                                        {"mlp.fc1.*", "intermediate.dense.*"},
+                                        {"mlp.fc2.*", "output.dense.*"},
+                                        {NULL, NULL}};
+static const cvt_name_row hf[] = {{"cls_token", "{}embeddings.cls_token"},
+                                  {"pos_embed", "{}embeddings.position_embeddings"},
+                                  {"embed.proj.*", "{}embeddings.patch_embeddings.projection.*"},
+                                  {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},
+                                  {"norm.*", "{}layernorm.*"},
+                                  {"head.*", "classifier.*"},
+                                  {NULL, "{}embeddings.mask_token"},
+                                  {NULL, "{}pooler.*"},
+                                  {NULL, NULL}};
 static const cvt_name_row hf_deit[] = {
-    {"dist_token", "{}embeddings.distillation_token"},
-    {"*", "*", .rows = hf},
-    {NULL, NULL},
-};
-static const cvt_name_row hf_teacher[] = {
-    {"head.*", "cls_classifier.*"},
-    {"head_dist.*", "distillation_classifier.*"},
-    {"*", "*", .rows = hf_deit},
-    {NULL, NULL},
-};
+    {"dist_token", "{}embeddings.distillation_token"}, {"*", "*", .rows = hf}, {NULL, NULL}};
+static const cvt_name_row hf_teacher[] = {{"head.*", "cls_classifier.*"},
+                                          {"head_dist.*", "distillation_classifier.*"},
+                                          {"*", "*", .rows = hf_deit},
+                                          {NULL, NULL}};
 
 /* The names that transformers 5 has in memory, which torch.save writes; on disk it has those above. */
-static const cvt_name_row hf5_layer[] = {
-    {"norm1.*", "layernorm_before.*"},
-    {"attn.q.*", "attention.q_proj.*"},
-    {"attn.k.*", "attention.k_proj.*"},
-    {"attn.v.*", "attention.v_proj.*"},
-    {"attn.proj.*", "attention.o_proj.*"},
-    {"norm2.*", "layernorm_after.*"},
-    {"mlp.*", "mlp.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf5_layer[] = {{"norm1.*", "layernorm_before.*"},
+                                         {"attn.q.*", "attention.q_proj.*"},
+                                         {"attn.k.*", "attention.k_proj.*"},
+                                         {"attn.v.*", "attention.v_proj.*"},
+                                         {"attn.proj.*", "attention.o_proj.*"},
+                                         {"norm2.*", "layernorm_after.*"},
+                                         {"mlp.*", "mlp.*"},
+                                         {NULL, NULL}};
 #define HF5_BLOCKS \
     { "block{j}.*", "{}layers.{j}.*", .rows = hf5_layer }
 static const cvt_name_row hf5[] = {HF5_BLOCKS, {"*", "*", .rows = hf}, {NULL, NULL}};
@@ -264,23 +240,21 @@ static const cvt_name_row hf5_deit[] = {HF5_BLOCKS, {"*", "*", .rows = hf_deit},
 static const cvt_name_row hf5_teacher[] = {HF5_BLOCKS, {"*", "*", .rows = hf_teacher}, {NULL, NULL}};
 
 /* A file of the bare model has no prefix. */
-static const cvt_dialect dialects[] = {
-    {"native"},
-    {"vit_pytorch_a", layout_a},
-    {"vit_pytorch_b", layout_b},
-    {"vit_pytorch_c", layout_c},
-    {"vit_pytorch_d", layout_d},
-    {"timm", timm},
-    {"hf", hf, "vit."},
-    {"hf_deit", hf_deit, "deit."},
-    {"hf_deit_teacher", hf_teacher, "deit."},
-    {"hf_bare", hf_deit, ""},
-    {"hf5", hf5, "vit."},
-    {"hf5_deit", hf5_deit, "deit."},
-    {"hf5_deit_teacher", hf5_teacher, "deit."},
-    {"hf5_bare", hf5_deit, ""},
-    {NULL},
-};
+static const cvt_dialect dialects[] = {{"native"},
+                                       {"vit_pytorch_a", layout_a},
+                                       {"vit_pytorch_b", layout_b},
+                                       {"vit_pytorch_c", layout_c},
+                                       {"vit_pytorch_d", layout_d},
+                                       {"timm", timm},
+                                       {"hf", hf, "vit."},
+                                       {"hf_deit", hf_deit, "deit."},
+                                       {"hf_deit_teacher", hf_teacher, "deit."},
+                                       {"hf_bare", hf_deit, ""},
+                                       {"hf5", hf5, "vit."},
+                                       {"hf5_deit", hf5_deit, "deit."},
+                                       {"hf5_deit_teacher", hf5_teacher, "deit."},
+                                       {"hf5_bare", hf5_deit, ""},
+                                       {NULL}};
 
 /* ---- config ---- */
 
