@@ -36,13 +36,13 @@ typedef struct config {
 
 #define KEYS_OF config
 static const cvt_key keys[] = {
-    CHOICE("variant", variant, variants, NULL, "default: by the naming of the weights"),
+    CHOICE("variant", variant, variants, NULL, "default: as the names of the weights tell"),
     SIZE("image_size", image_size, 1, 65535, NULL,
-         "the size that the table of positions is for; default: by the weights, else the input size"),
+         "the size that the table of positions is for; default: as in the weights, else the input size"),
     SAME("img_size", "image_size", CVT_CONFIG_TIMM),
     INT("image_channel", base.channels, 1, 64, "3", NULL),
     SAME("in_chans", "image_channel", CVT_CONFIG_TIMM),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("patch_size", patch_size, 1, 1024, "16", "edge of a patch"),
     INT("dim", dim, 1, 65536, NULL, "default: 48 a head"),
     INT("embed_dim", embed_dim, 1, 65536, NULL, "fb: channels of a head", .only = CVT_ONLY(FB)),
@@ -55,13 +55,13 @@ static const cvt_key keys[] = {
     INT("local_up_to_layer", local_up_to_layer, 0, 1000, "10", "how many of them have gated attention"),
     INT("ff_dim", ff_dim, 1, 1000000, NULL, "comvex: the width that was asked for", .only = CVT_ONLY(COMVEX)),
     INT("ff_hidden", ff_hidden, 1, 1000000, NULL,
-        "the width of the feed-forward part as it is; default: by mlp_ratio for fb, by the weights for comvex, else "
+        "the width of the feed-forward part as it is; default: by mlp_ratio for fb, as in the weights for comvex, else "
         "dim"),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "fb: width of the feed-forward part as a multiple of dim",
         .only = CVT_ONLY(FB)),
     BOOL("pre_norm", pre_norm, "false", "comvex: the norms come first", .only = CVT_ONLY(COMVEX)),
-    BOOL("qkv_bias", qkv_bias, NULL, "default: by the weights, else false"),
-    BOOL("use_pos_embed", use_pos_embed, NULL, "fb: a table of positions; default: by the weights, else true",
+    BOOL("qkv_bias", qkv_bias, NULL, "default: as in the weights, else false"),
+    BOOL("use_pos_embed", use_pos_embed, NULL, "fb: a table of positions; default: as in the weights, else true",
          .only = CVT_ONLY(FB)),
     CHOICE("pred_act_fnc_name", pred_act, activations, "'ReLU'", "comvex: the activation in the head",
            .only = CVT_ONLY(COMVEX)),

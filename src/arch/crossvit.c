@@ -38,7 +38,7 @@ typedef struct config {
 static const cvt_key keys[] = {
     INT("image_size", image_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 240"),
     INT("channels", base.channels, 1, 64, "3", "of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("depth", depth, 1, 1000, "3", "stages"),
     INT("sm_dim", branches[SM].dim, 1, 65536, "192", "channels of small patches"),
     INT("sm_patch_size", branches[SM].patch_size, 1, 4096, "12", "side of a small patch"),
@@ -55,7 +55,7 @@ static const cvt_key keys[] = {
     INT("cross_attn_depth", cross_depth, 0, 1000, "2", "rounds of cross attention in a stage"),
     INT("cross_attn_heads", cross_heads, 1, 4096, "8", "heads of cross attention"),
     INT("cross_attn_dim_head", cross_dim_head, 1, 4096, "64", "channels of such a head"),
-    CHOICE("layout", layout, layouts, NULL, "which releases the weights are of; default: by their naming, else d"),
+    CHOICE("layout", layout, layouts, NULL, "which releases the weights are of; default: as their names tell, else d"),
     CVT_VIT_PYTORCH_DROPOUT_KEYS,
     {0},
 };

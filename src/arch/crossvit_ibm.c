@@ -44,7 +44,7 @@ static const cvt_key keys[] = {
          .entries = BRANCHES),
     INTS("patch_size", patch_size, 1, 256, "[12, 16]", "side of a patch", .entries = BRANCHES),
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INTS("embed_dim", embed_dim, 1, 65536, "[192, 384]", "channels of the tokens", .entries = BRANCHES),
     LISTS("depth", depth, DEPTHS, 0, 1000, "[[1, 4, 0], [1, 4, 0], [1, 4, 0]]",
           "a stage: blocks of the first branch, of the second, fusions; 0 fusions: one without a number in its name"),

@@ -42,7 +42,7 @@ typedef struct config {
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("channels", base.channels, 1, 64, "3", "of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("s1_emb_dim", s[0].emb_dim, 1, 65536, "64", "channels of stage 1"),
     INT("s1_emb_kernel", s[0].emb_kernel, 1, 256, "7", "kernel of its embedding"),
     INT("s1_emb_stride", s[0].emb_stride, 1, 256, "4", "its stride"),
@@ -68,11 +68,11 @@ static const cvt_key keys[] = {
     INT("s3_depth", s[2].depth, 1, 1000, "10", "blocks"),
     INT("s3_mlp_mult", s[2].mlp_mult, 1, 64, "4", "hidden channels, as a multiple"),
     INT("dim_head", dim_head, 1, 4096, "64", "channels of a head"),
-    CHOICE("dialect", dialect, sources, NULL, "default: by the naming of the weights; the keys below follow it"),
+    CHOICE("dialect", dialect, sources, NULL, "default: as the names of the weights tell; the keys below follow it"),
     CHOICE("padding", padding, paddings, NULL, "of convolutions"),
     CHOICE("activation", activation, activations, NULL, "of the feed-forward part"),
     BOOL("norm_bias", norm_bias, NULL, "bias of the norms in blocks"),
-    BOOL("out_bias", out_bias, NULL, "biases behind attention and in the feed-forward part"),
+    BOOL("out_bias", out_bias, NULL, "biases after attention and in the feed-forward part"),
     CHOICE("batch_norm_mode", batch_norm_mode, modes, NULL, "statistics of the pass, or the stored ones"),
     CVT_DROPOUT_KEY("dropout"),
     {0},

@@ -71,7 +71,7 @@ static cvt_status read_blocks(void *field, const cvt_json *value, cvt_error *err
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     NUM("channel_multiplier", channel_multiplier, 0.1, 10, "1", "scales the channels of the standard blocks"),
     NUM("depth_multiplier", depth_multiplier, 0.1, 10, "1", "scales the number of the standard blocks"),
     INT("stem_size", stem_size, 1, 65536, "32", "channels of the first convolution"),
@@ -79,7 +79,7 @@ static const cvt_key keys[] = {
     READER("blocks", blocks, read_blocks, "'type': 'array', 'minItems': 1, 'maxItems': 256",
            "all blocks in order, in place of the standard ones", .keys = block_keys),
     INTS("stage_repeats", stage_repeats, 1, MAX_BLOCKS, NULL, "how many of \"blocks\" each stage has"),
-    CHOICE("pad_type", pad_type, paddings, NULL, "default: by the naming of the weights"),
+    CHOICE("pad_type", pad_type, paddings, NULL, "default: as the names of the weights tell"),
     NUM("bn_eps", bn_eps, 1e-12, 1, "0.001", "eps of the batch norms"),
     CHOICE("act_layer", act_layer, activations, "'relu6'", "the activation"),
     CHOICE("global_pool", global_pool, pools, "'avg'", "how the last map becomes a vector"),

@@ -17,7 +17,8 @@ enum { MOST = 16384 }; /* of the image size: a table's cells are counted in ints
 /* The defaults are PVT-Tiny. Upstream "patch_sizes" are the strides and "strides" the kernels. */
 #define KEYS_OF cvt_pyramid
 static const cvt_key keys[] = {
-    SIZE("img_size", image_size, 1, MOST, NULL, "that the tables of positions are for; default: by the weights, 224"),
+    SIZE("img_size", image_size, 1, MOST, NULL,
+         "that the tables of positions are for; default: as in the weights, else 224"),
     INT("patch_size", patch_size, 1, 256, "4", "kernel and stride of the first embedding; the others have 2"),
     CVT_PYRAMID_KEYS("[64, 128, 320, 512]", "[2, 2, 2, 2]"),
     CVT_PYRAMID_HF_KEYS,

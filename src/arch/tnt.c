@@ -36,7 +36,7 @@ typedef struct config {
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     SIZE("img_size", img_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 224"),
     SIZE("patch_size", patch_size, 1, 256, "16", "of a patch"),
     INT("embed_dim", embed_dim, 1, 65536, "384", "channels of a patch"),
@@ -51,7 +51,7 @@ static const cvt_key keys[] = {
     BOOL("qkv_bias", qkv_bias, "false", "bias of queries, keys and values"),
     INT("first_stride", first_stride, 1, 256, "4", "stride of the convolution that makes words"),
     SAME("inner_stride", "first_stride", CVT_CONFIG_NATIVE),
-    BOOL("legacy", legacy, NULL, "the older kind of model; default: by the weights, else false"),
+    BOOL("legacy", legacy, NULL, "the older kind of model; default: as in the weights, else false"),
     CHOICE("global_pool", global_pool, pools, "'token'", "what is classified"),
     CVT_TIMM_DROPOUT_KEYS,
     {0},
