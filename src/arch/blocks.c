@@ -50,9 +50,7 @@ cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_
 
 cvt_value cvtb_conv_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps, const char *row) {
     cvtb_open(b, "embed", 0, 0, row);
-    map = cvtb_tap(b, cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", conv), "norm", eps), NULL);
-    cvtb_close(b);
-    return map;
+    return cvtb_end(b, cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", conv), "norm", eps));
 }
 
 cvt_value cvtb_class_token(cvt_builder *b, cvt_value tokens) {

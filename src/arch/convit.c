@@ -36,13 +36,13 @@ typedef struct config {
 
 #define KEYS_OF config
 static const cvt_key keys[] = {
-    CHOICE("variant", variant, variants, NULL, "default: by the naming of the weights"),
+    CHOICE("variant", variant, variants, NULL, "default: as the names of the weights tell"),
     SIZE("image_size", image_size, 1, 65535, NULL,
-         "the size that the table of positions is for; default: by the weights, else the input size"),
+         "the size that the table of positions is for; default: as in the weights, else the input size"),
     SAME("img_size", "image_size", CVT_CONFIG_TIMM),
     INT("image_channel", base.channels, 1, 64, "3", NULL),
     SAME("in_chans", "image_channel", CVT_CONFIG_TIMM),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("patch_size", patch_size, 1, 1024, "16", "edge of a patch"),
     INT("dim", dim, 1, 65536, NULL, "default: 48 a head"),
     INT("embed_dim", embed_dim, 1, 65536, NULL, "fb: channels of a head", .only = CVT_ONLY(FB)),
@@ -55,13 +55,13 @@ static const cvt_key keys[] = {
     INT("local_up_to_layer", local_up_to_layer, 0, 1000, "10", "how many of them have gated attention"),
     INT("ff_dim", ff_dim, 1, 1000000, NULL, "comvex: the width that was asked for", .only = CVT_ONLY(COMVEX)),
     INT("ff_hidden", ff_hidden, 1, 1000000, NULL,
-        "the width of the feed-forward part as it is; default: by mlp_ratio for fb, by the weights for comvex, else "
+        "the width of the feed-forward part as it is; default: by mlp_ratio for fb, as in the weights for comvex, else "
         "dim"),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "fb: width of the feed-forward part as a multiple of dim",
         .only = CVT_ONLY(FB)),
     BOOL("pre_norm", pre_norm, "false", "comvex: the norms come first", .only = CVT_ONLY(COMVEX)),
-    BOOL("qkv_bias", qkv_bias, NULL, "default: by the weights, else false"),
-    BOOL("use_pos_embed", use_pos_embed, NULL, "fb: a table of positions; default: by the weights, else true",
+    BOOL("qkv_bias", qkv_bias, NULL, "default: as in the weights, else false"),
+    BOOL("use_pos_embed", use_pos_embed, NULL, "fb: a table of positions; default: as in the weights, else true",
          .only = CVT_ONLY(FB)),
     CHOICE("pred_act_fnc_name", pred_act, activations, "'ReLU'", "comvex: the activation in the head",
            .only = CVT_ONLY(COMVEX)),
@@ -79,69 +79,55 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {l} counts local blocks, {n} goes on counting the others, {m} counts those alone ---- */
 
-static const cvt_name_row timm[] = {
-    {"embed.*", "patch_embed.*"},
-    CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
-    {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
-    {"block{l}.*", "blocks.{l}.*"},
-    {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"embed.*", "patch_embed.*"},
+                                    CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
+                                    {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
+                                    {"block{l}.*", "blocks.{l}.*"},
+                                    {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
-static const cvt_name_row comvex_attention[] = {
-    {"attn.q.*", "attention_block._fn._fn.Q.*"},
-    {"attn.k.*", "attention_block._fn._fn.K.*"},
-    {"attn.v.*", "attention_block._fn._fn.V.*"},
-    {"attn.proj.*", "attention_block._fn._fn.out_linear.*"},
-    {"attn.pos_proj.*", "attention_block._fn._fn.postion_proj.*"},
-    {"attn.gate", "attention_block._fn._fn.gates", .axes = "1a11"},
-    {"norm1.*", "attention_block._norm.*"},
-    {"norm2.*", "ff_block._norm.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex_block[] = {
-    {"mlp.fc1.*", "ff_block._fn._fn.ff_0.*"},
-    {"mlp.fc2.*", "ff_block._fn._fn.ff_1.*"},
-    {"*", "*", .rows = comvex_attention},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex[] = {
-    {"embed.proj.weight", "linear_proj.weight"},
-    {"cls_token", "CLS"},
-    {"block{l}.*", "local_layers.{l}.*", .rows = comvex_block},
-    {"block{n}.*", "nonlocal_layers.{m}.*", .rows = comvex_block},
-    {"proj_head.fc.*", "proj_head.head.0.*"},
-    {"proj_head.norm.*", "proj_head.head.3.*"},
-    {"head.*", "proj_head.head.4.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex_old_block[] = {
-    {"mlp.fc1.*", "ff_block._fn._fn._net.0.*"},
-    {"mlp.fc2.*", "ff_block._fn._fn._net.3.*"},
-    {"*", "*", .rows = comvex_attention},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex_old[] = {
-    {"embed.proj.weight", "linear_proj.weight"},
-    {"cls_token", "CLS"},
-    {"block{l}.*", "{}local_layers.{l}.*", .rows = comvex_old_block},
-    {"block{n}.*", "{}nonlocal_layers.{m}.*", .rows = comvex_old_block},
-    {"proj_head.fc.*", "proj_head.head.0.*"},
-    {"proj_head.norm.*", "proj_head.head.2.*"},
-    {"head.*", "proj_head.head.3.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row comvex_attention[] = {{"attn.q.*", "attention_block._fn._fn.Q.*"},
+                                                {"attn.k.*", "attention_block._fn._fn.K.*"},
+                                                {"attn.v.*", "attention_block._fn._fn.V.*"},
+                                                {"attn.proj.*", "attention_block._fn._fn.out_linear.*"},
+                                                {"attn.pos_proj.*", "attention_block._fn._fn.postion_proj.*"},
+                                                {"attn.gate", "attention_block._fn._fn.gates", .axes = "1a11"},
+                                                {"norm1.*", "attention_block._norm.*"},
+                                                {"norm2.*", "ff_block._norm.*"},
+                                                {NULL, NULL}};
+static const cvt_name_row comvex_block[] = {{"mlp.fc1.*", "ff_block._fn._fn.ff_0.*"},
+                                            {"mlp.fc2.*", "ff_block._fn._fn.ff_1.*"},
+                                            {"*", "*", .rows = comvex_attention},
+                                            {NULL, NULL}};
+static const cvt_name_row comvex[] = {{"embed.proj.weight", "linear_proj.weight"},
+                                      {"cls_token", "CLS"},
+                                      {"block{l}.*", "local_layers.{l}.*", .rows = comvex_block},
+                                      {"block{n}.*", "nonlocal_layers.{m}.*", .rows = comvex_block},
+                                      {"proj_head.fc.*", "proj_head.head.0.*"},
+                                      {"proj_head.norm.*", "proj_head.head.3.*"},
+                                      {"head.*", "proj_head.head.4.*"},
+                                      {NULL, NULL}};
+static const cvt_name_row comvex_old_block[] = {{"mlp.fc1.*", "ff_block._fn._fn._net.0.*"},
+                                                {"mlp.fc2.*", "ff_block._fn._fn._net.3.*"},
+                                                {"*", "*", .rows = comvex_attention},
+                                                {NULL, NULL}};
+static const cvt_name_row comvex_old[] = {{"embed.proj.weight", "linear_proj.weight"},
+                                          {"cls_token", "CLS"},
+                                          {"block{l}.*", "{}local_layers.{l}.*", .rows = comvex_old_block},
+                                          {"block{n}.*", "{}nonlocal_layers.{m}.*", .rows = comvex_old_block},
+                                          {"proj_head.fc.*", "proj_head.head.0.*"},
+                                          {"proj_head.norm.*", "proj_head.head.2.*"},
+                                          {"head.*", "proj_head.head.3.*"},
+                                          {NULL, NULL}};
 
 /* A model of 0.1.0 says "backbone." where one of 0.2.3 says nothing. */
-static const cvt_dialect dialects[] = {
-    {"native"},
-    {"timm", timm},
-    {"comvex", comvex},
-    {"comvex_0.2.3", comvex_old, ""},
-    {"comvex_0.1.0", comvex_old, "backbone."},
-    {NULL},
-};
+static const cvt_dialect dialects[] = {{"native"},
+                                       {"timm", timm},
+                                       {"comvex", comvex},
+                                       {"comvex_0.2.3", comvex_old, ""},
+                                       {"comvex_0.1.0", comvex_old, "backbone."},
+                                       {NULL}};
 
 /* ---- config ---- */
 

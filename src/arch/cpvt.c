@@ -20,7 +20,7 @@ typedef struct config {
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     SIZE("img_size", image_size, 1, 65535, "224", "of the input, where nothing else says it"),
     INT("patch_size", patch_size, 1, 256, "16", "side of a patch"),
     INT("embed_dim", embed_dim, 1, 65536, "192", "channels of the tokens"),
@@ -28,20 +28,18 @@ static const cvt_key keys[] = {
     INT("num_heads", num_heads, 1, 4096, "3", "attention heads, which divide embed_dim"),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "hidden channels, as a multiple of embed_dim"),
     BOOL("qkv_bias", qkv_bias, "true", "bias of queries, keys and values"),
-    BOOL("gap", gap, NULL, "no class token: the mean is classified; default: by the weights, else false"),
-    INT("num_pegs", num_pegs, 0, 1000, NULL, "blocks with a PEG behind them; default: by the weights, else 1"),
-    INT("peg_kernel", peg_kernel, 1, 255, NULL, "kernel of a PEG, odd; default: by the weights, else 3"),
+    BOOL("gap", gap, NULL, "no class token: the mean is classified; default: as in the weights, else false"),
+    INT("num_pegs", num_pegs, 0, 1000, NULL, "blocks with a PEG after them; default: as in the weights, else 1"),
+    INT("peg_kernel", peg_kernel, 1, 255, NULL, "kernel of a PEG, odd; default: as in the weights, else 3"),
     NUM("layer_norm_eps", eps, 1e-12, 1, "1e-06", "of all norms"),
     {0},
 };
 
-static const cvt_name_row timm[] = {
-    {"embed.proj.*", "patch_embed.proj.*"},
-    {"peg{j}.*", "pos_block.{j}.proj.0.*"},
-    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"embed.proj.*", "patch_embed.proj.*"},
+                                    {"peg{j}.*", "pos_block.{j}.proj.0.*"},
+                                    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {NULL}};
 

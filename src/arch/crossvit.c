@@ -38,7 +38,7 @@ typedef struct config {
 static const cvt_key keys[] = {
     INT("image_size", image_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 240"),
     INT("channels", base.channels, 1, 64, "3", "of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("depth", depth, 1, 1000, "3", "stages"),
     INT("sm_dim", branches[SM].dim, 1, 65536, "192", "channels of small patches"),
     INT("sm_patch_size", branches[SM].patch_size, 1, 4096, "12", "side of a small patch"),
@@ -55,7 +55,7 @@ static const cvt_key keys[] = {
     INT("cross_attn_depth", cross_depth, 0, 1000, "2", "rounds of cross attention in a stage"),
     INT("cross_attn_heads", cross_heads, 1, 4096, "8", "heads of cross attention"),
     INT("cross_attn_dim_head", cross_dim_head, 1, 4096, "64", "channels of such a head"),
-    CHOICE("layout", layout, layouts, NULL, "which releases the weights are of; default: by their naming, else d"),
+    CHOICE("layout", layout, layouts, NULL, "which releases the weights are of; default: as their names tell, else d"),
     CVT_VIT_PYTORCH_DROPOUT_KEYS,
     {0},
 };
@@ -87,32 +87,25 @@ static const cvt_name_row common[] = {
     {"stage{i}.lg.*", "multi_scale_encoder.layers.{i}.1.*", .rows = encoder},
     {"stage{i}.cross{k}.sm.*", "multi_scale_encoder.layers.{i}.2.layers.{k}.0.*", .rows = cross_attention},
     {"stage{i}.cross{k}.lg.*", "multi_scale_encoder.layers.{i}.2.layers.{k}.1.*", .rows = cross_attention},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 /* The feed-forward parts, and the projections of the patches. */
 static const cvt_name_row old_mlps[] = {
     {"stage{i}.sm.block{j}.*", "multi_scale_encoder.layers.{i}.0.layers.{j}.*", .rows = cvt_vp_old_mlp},
     {"stage{i}.lg.block{j}.*", "multi_scale_encoder.layers.{i}.1.layers.{j}.*", .rows = cvt_vp_old_mlp},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row new_mlps[] = {
     {"stage{i}.sm.block{j}.*", "multi_scale_encoder.layers.{i}.0.layers.{j}.*", .rows = cvt_vp_mlp},
     {"stage{i}.lg.block{j}.*", "multi_scale_encoder.layers.{i}.1.layers.{j}.*", .rows = cvt_vp_mlp},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row normed_embed[] = {{"norm1.*", "1.*"}, {"proj.*", "2.*"}, {"norm2.*", "3.*"}, {NULL, NULL}};
-static const cvt_name_row embeds[] = {
-    {"sm.embed.*", "sm_image_embedder.to_patch_embedding.*", .rows = normed_embed},
-    {"lg.embed.*", "lg_image_embedder.to_patch_embedding.*", .rows = normed_embed},
-    {NULL, NULL},
-};
-static const cvt_name_row layout_a[] = {
-    {"sm.embed.*", "sm_image_embedder.to_patch_embedding.1.*"},
-    {"lg.embed.*", "lg_image_embedder.to_patch_embedding.1.*"},
-    {"*", "*", .rows = common},
-    {"*", "*", .rows = old_mlps},
-    {NULL, NULL},
-};
+static const cvt_name_row embeds[] = {{"sm.embed.*", "sm_image_embedder.to_patch_embedding.*", .rows = normed_embed},
+                                      {"lg.embed.*", "lg_image_embedder.to_patch_embedding.*", .rows = normed_embed},
+                                      {NULL, NULL}};
+static const cvt_name_row layout_a[] = {{"sm.embed.*", "sm_image_embedder.to_patch_embedding.1.*"},
+                                        {"lg.embed.*", "lg_image_embedder.to_patch_embedding.1.*"},
+                                        {"*", "*", .rows = common},
+                                        {"*", "*", .rows = old_mlps},
+                                        {NULL, NULL}};
 static const cvt_name_row layout_b[] = {
     {"*", "*", .rows = embeds}, {"*", "*", .rows = common}, {"*", "*", .rows = old_mlps}, {NULL, NULL}};
 static const cvt_name_row layout_c[] = {

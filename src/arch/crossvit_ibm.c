@@ -44,7 +44,7 @@ static const cvt_key keys[] = {
          .entries = BRANCHES),
     INTS("patch_size", patch_size, 1, 256, "[12, 16]", "side of a patch", .entries = BRANCHES),
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INTS("embed_dim", embed_dim, 1, 65536, "[192, 384]", "channels of the tokens", .entries = BRANCHES),
     LISTS("depth", depth, DEPTHS, 0, 1000, "[[1, 4, 0], [1, 4, 0], [1, 4, 0]]",
           "a stage: blocks of the first branch, of the second, fusions; 0 fusions: one without a number in its name"),
@@ -63,33 +63,30 @@ static const cvt_key keys[] = {
 /* ---- names of weights: {} is "_" in timm, "." at IBM ---- */
 
 static const cvt_name_row projection[] = {{"norm.*", "0.*"}, {"linear.*", "2.*"}, {NULL, NULL}};
-static const cvt_name_row attention[] = {
-    {"norm1.*", "norm1.*"},    {"attn.q.*", "attn.wq.*"},      {"attn.k.*", "attn.wk.*"},
-    {"attn.v.*", "attn.wv.*"}, {"attn.proj.*", "attn.proj.*"}, {NULL, NULL},
-};
-static const cvt_name_row names[] = {
-    {"sm.cls_token", "cls_token{}0"},
-    {"sm.pos_embed", "pos_embed{}0"},
-    {"sm.embed.*", "patch_embed.0.proj.*"},
-    {"stage{i}.sm.block{j}.*", "blocks.{i}.blocks.0.{j}.*", .rows = cvt_timm_block},
-    {"stage{i}.sm.proj.*", "blocks.{i}.projs.0.*", .rows = projection},
-    {"stage{i}.sm.fusion.*", "blocks.{i}.fusion.0.*", .rows = attention},
-    {"stage{i}.sm.fusion{k}.*", "blocks.{i}.fusion.0.{k}.*", .rows = attention},
-    {"stage{i}.sm.revert.*", "blocks.{i}.revert_projs.0.*", .rows = projection},
-    {"sm.norm.*", "norm.0.*"},
-    {"sm.head.*", "head.0.*"},
-    {"lg.cls_token", "cls_token{}1"},
-    {"lg.pos_embed", "pos_embed{}1"},
-    {"lg.embed.*", "patch_embed.1.proj.*"},
-    {"stage{i}.lg.block{j}.*", "blocks.{i}.blocks.1.{j}.*", .rows = cvt_timm_block},
-    {"stage{i}.lg.proj.*", "blocks.{i}.projs.1.*", .rows = projection},
-    {"stage{i}.lg.fusion.*", "blocks.{i}.fusion.1.*", .rows = attention},
-    {"stage{i}.lg.fusion{k}.*", "blocks.{i}.fusion.1.{k}.*", .rows = attention},
-    {"stage{i}.lg.revert.*", "blocks.{i}.revert_projs.1.*", .rows = projection},
-    {"lg.norm.*", "norm.1.*"},
-    {"lg.head.*", "head.1.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row attention[] = {{"norm1.*", "norm1.*"},         {"attn.q.*", "attn.wq.*"},
+                                         {"attn.k.*", "attn.wk.*"},      {"attn.v.*", "attn.wv.*"},
+                                         {"attn.proj.*", "attn.proj.*"}, {NULL, NULL}};
+static const cvt_name_row names[] = {{"sm.cls_token", "cls_token{}0"},
+                                     {"sm.pos_embed", "pos_embed{}0"},
+                                     {"sm.embed.*", "patch_embed.0.proj.*"},
+                                     {"stage{i}.sm.block{j}.*", "blocks.{i}.blocks.0.{j}.*", .rows = cvt_timm_block},
+                                     {"stage{i}.sm.proj.*", "blocks.{i}.projs.0.*", .rows = projection},
+                                     {"stage{i}.sm.fusion.*", "blocks.{i}.fusion.0.*", .rows = attention},
+                                     {"stage{i}.sm.fusion{k}.*", "blocks.{i}.fusion.0.{k}.*", .rows = attention},
+                                     {"stage{i}.sm.revert.*", "blocks.{i}.revert_projs.0.*", .rows = projection},
+                                     {"sm.norm.*", "norm.0.*"},
+                                     {"sm.head.*", "head.0.*"},
+                                     {"lg.cls_token", "cls_token{}1"},
+                                     {"lg.pos_embed", "pos_embed{}1"},
+                                     {"lg.embed.*", "patch_embed.1.proj.*"},
+                                     {"stage{i}.lg.block{j}.*", "blocks.{i}.blocks.1.{j}.*", .rows = cvt_timm_block},
+                                     {"stage{i}.lg.proj.*", "blocks.{i}.projs.1.*", .rows = projection},
+                                     {"stage{i}.lg.fusion.*", "blocks.{i}.fusion.1.*", .rows = attention},
+                                     {"stage{i}.lg.fusion{k}.*", "blocks.{i}.fusion.1.{k}.*", .rows = attention},
+                                     {"stage{i}.lg.revert.*", "blocks.{i}.revert_projs.1.*", .rows = projection},
+                                     {"lg.norm.*", "norm.1.*"},
+                                     {"lg.head.*", "head.1.*"},
+                                     {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", names, "_"}, {"ibm", names, "."}, {NULL}};
 

@@ -31,7 +31,7 @@ typedef struct config {
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("num_channels", base.channels, 1, 64, "3", NULL),
-    INT("num_labels", base.classes, 1, 1000000, NULL, "default: by the weights, 1000 without"),
+    INT("num_labels", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INTS("patch_sizes", patch_sizes, 1, 256, "[7, 3, 3]", "kernel of the convolutional embedding", .stage = true),
     INTS("patch_stride", patch_stride, 1, 256, "[4, 2, 2]", "its stride", .stage = true),
     INTS("patch_padding", patch_padding, 0, 256, "[2, 1, 1]", "its padding", .stage = true),
@@ -48,9 +48,9 @@ static const cvt_key keys[] = {
     INTS("stride_kv", stride_kv, 1, 256, "[2, 2, 2]", "its stride for keys and values", .stage = true),
     INTS("padding_q", padding_q, 0, 256, "[1, 1, 1]", "its padding for queries", .stage = true),
     INTS("stride_q", stride_q, 1, 256, "[1, 1, 1]", "its stride for queries", .stage = true),
-    CHOICE("activation", activation, activations, NULL, "default: by the naming of the weights", .stage = true,
+    CHOICE("activation", activation, activations, NULL, "default: as the names of the weights tell", .stage = true,
            .stage_initial = "'gelu_erf'"),
-    UNUSED_NUM("layer_norm_eps", 0, 1, "without effect, as upstream"),
+    UNUSED_NUM("layer_norm_eps", 0, 1, "without effect, as in the original"),
     UNUSED_NUMS("drop_rate", 0, 1, "without effect"),
     UNUSED_NUMS("attention_drop_rate", 0, 1, "without effect"),
     UNUSED_NUMS("drop_path_rate", 0, 1, "without effect"),
@@ -58,11 +58,9 @@ static const cvt_key keys[] = {
     {0},
 };
 
-static const cvt_name_row hf_convolution[] = {
-    {"conv.*", "convolution_projection.convolution.*"},
-    {"bn.*", "convolution_projection.normalization.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf_convolution[] = {{"conv.*", "convolution_projection.convolution.*"},
+                                              {"bn.*", "convolution_projection.normalization.*"},
+                                              {NULL, NULL}};
 static const cvt_name_row hf_layer[] = {
     {"attn.conv_q.*", "attention.attention.convolution_projection_query.*", .rows = hf_convolution},
     {"attn.conv_k.*", "attention.attention.convolution_projection_key.*", .rows = hf_convolution},
@@ -75,39 +73,30 @@ static const cvt_name_row hf_layer[] = {
     {"mlp.fc2.*", "output.dense.*"},
     {"norm1.*", "layernorm_before.*"},
     {"norm2.*", "layernorm_after.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf_stage[] = {
-    {"cls_token", "cls_token"},
-    {"embed.proj.*", "embedding.convolution_embeddings.projection.*"},
-    {"embed.norm.*", "embedding.convolution_embeddings.normalization.*"},
-    {"block{j}.*", "layers.{j}.*", .rows = hf_layer},
-    {NULL, NULL},
-};
-static const cvt_name_row hf[] = {
-    {"stage{i}.*", "{}encoder.stages.{i}.*", .rows = hf_stage},
-    {"norm.*", "layernorm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
+static const cvt_name_row hf_stage[] = {{"cls_token", "cls_token"},
+                                        {"embed.proj.*", "embedding.convolution_embeddings.projection.*"},
+                                        {"embed.norm.*", "embedding.convolution_embeddings.normalization.*"},
+                                        {"block{j}.*", "layers.{j}.*", .rows = hf_layer},
+                                        {NULL, NULL}};
+static const cvt_name_row hf[] = {{"stage{i}.*", "{}encoder.stages.{i}.*", .rows = hf_stage},
+                                  {"norm.*", "layernorm.*"},
+                                  {"head.*", "classifier.*"},
+                                  {NULL, NULL}};
 
-static const cvt_name_row microsoft_block[] = {
-    {"attn.conv_q.*", "attn.conv_proj_q.*"},
-    {"attn.conv_k.*", "attn.conv_proj_k.*"},
-    {"attn.conv_v.*", "attn.conv_proj_v.*"},
-    {"attn.q.*", "attn.proj_q.*"},
-    {"attn.k.*", "attn.proj_k.*"},
-    {"attn.v.*", "attn.proj_v.*"},
-    {"*", "*"},
-    {NULL, NULL},
-};
-static const cvt_name_row microsoft[] = {
-    {"stage{i}.cls_token", "stage{i}.cls_token"},
-    {"stage{i}.embed.*", "stage{i}.patch_embed.*"},
-    {"stage{i}.block{j}.*", "stage{i}.blocks.{j}.*", .rows = microsoft_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row microsoft_block[] = {{"attn.conv_q.*", "attn.conv_proj_q.*"},
+                                               {"attn.conv_k.*", "attn.conv_proj_k.*"},
+                                               {"attn.conv_v.*", "attn.conv_proj_v.*"},
+                                               {"attn.q.*", "attn.proj_q.*"},
+                                               {"attn.k.*", "attn.proj_k.*"},
+                                               {"attn.v.*", "attn.proj_v.*"},
+                                               {"*", "*"},
+                                               {NULL, NULL}};
+static const cvt_name_row microsoft[] = {{"stage{i}.cls_token", "stage{i}.cls_token"},
+                                         {"stage{i}.embed.*", "stage{i}.patch_embed.*"},
+                                         {"stage{i}.block{j}.*", "stage{i}.blocks.{j}.*", .rows = microsoft_block},
+                                         {"*", "*", .rows = cvt_common_names},
+                                         {NULL, NULL}};
 
 /* A classifier's file says "cvt." where one that was saved from the bare CvtModel says nothing. */
 static const cvt_dialect dialects[] = {

@@ -79,8 +79,7 @@ static cvt_value separable(cvt_builder *b, const config *c, cvt_value map, const
     cvt_conv pointwise = cvt_conv_square(c->heads * c->dim_head, 1, 1, 0, true);
     cvtb_open(b, name, 0, 0, "SepConv2D");
     map = cvtb_batch_norm(b, cvtb_dwconv2d(b, map, "depth_wise", &depth_wise), "batchnorm", eps);
-    map = cvtb_tap(b, cvtb_conv2d(b, map, "pointwise", &pointwise), NULL);
-    cvtb_close(b);
+    map = cvtb_end(b, cvtb_conv2d(b, map, "pointwise", &pointwise));
     return as_tokens(b, map);
 }
 
@@ -97,9 +96,7 @@ static cvt_value attention(cvt_builder *b, const config *c, cvt_value queries, c
     } else {
         y = cvtb_linear(b, y, "FFN.0", s.d[0], true);
     }
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, y);
 }
 
 /* MLP(LN(t)) */
@@ -108,9 +105,7 @@ static cvt_value feed_forward(cvt_builder *b, const config *c, cvt_value t) {
     t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", eps), "norm");
     cvtb_open(b, "function", 0, 0, "FeedFoward");
     t = cvtb_activation(b, cvtb_linear(b, t, "net.0", c->dim_mlp, true), CVT_ACT_GELU_ERF);
-    t = cvtb_tap(b, cvtb_linear(b, t, "net.2", channels, true), NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, cvtb_linear(b, t, "net.2", channels, true));
 }
 
 /* ---- the two blocks ---- */
@@ -133,8 +128,7 @@ static cvt_value build_self(cvt_builder *b, const void *p, const cvt_value *in) 
         cvtb_open(b, "1", 0, 0, "SelfPreNorm");
         u = feed_forward(b, c, t);
         cvtb_close(b);
-        t = cvtb_tap(b, cvtb_add(b, t, u), NULL);
-        cvtb_close(b);
+        t = cvtb_end(b, cvtb_add(b, t, u));
     }
     return cvtb_map(b, t, s.d[1], s.d[2]);
 }

@@ -71,7 +71,7 @@ static cvt_status read_blocks(void *field, const cvt_json *value, cvt_error *err
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     NUM("channel_multiplier", channel_multiplier, 0.1, 10, "1", "scales the channels of the standard blocks"),
     NUM("depth_multiplier", depth_multiplier, 0.1, 10, "1", "scales the number of the standard blocks"),
     INT("stem_size", stem_size, 1, 65536, "32", "channels of the first convolution"),
@@ -79,7 +79,7 @@ static const cvt_key keys[] = {
     READER("blocks", blocks, read_blocks, "'type': 'array', 'minItems': 1, 'maxItems': 256",
            "all blocks in order, in place of the standard ones", .keys = block_keys),
     INTS("stage_repeats", stage_repeats, 1, MAX_BLOCKS, NULL, "how many of \"blocks\" each stage has"),
-    CHOICE("pad_type", pad_type, paddings, NULL, "default: by the naming of the weights"),
+    CHOICE("pad_type", pad_type, paddings, NULL, "default: as the names of the weights tell"),
     NUM("bn_eps", bn_eps, 1e-12, 1, "0.001", "eps of the batch norms"),
     CHOICE("act_layer", act_layer, activations, "'relu6'", "the activation"),
     CHOICE("global_pool", global_pool, pools, "'avg'", "how the last map becomes a vector"),
@@ -91,66 +91,53 @@ static const cvt_key keys[] = {
 /* ---- names of weights: {j} counts blocks that expand, {d} those that do not, both within their stage; {f} all ---- */
 
 /* The names within a block are those of lukemelas/EfficientNet-PyTorch in both ports. */
-static const cvt_name_row port_block[] = {
-    {"expand.conv.*", "_expand_conv.*"},
-    {"expand.bn.*", "_bn0.*"},
-    {"depthwise.conv.*", "_depthwise_conv.*"},
-    {"depthwise.bn.*", "_bn1.*"},
-    {"project.conv.*", "_project_conv.*"},
-    {"project.bn.*", "_bn2.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row rangilyu[] = {
-    {"stem.conv.*", "stem.0.*"},
-    {"stem.bn.*", "stem.1.*"},
-    {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = port_block},
-    {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = port_block},
-    {"head.conv.*", "head.0.*"},
-    {"head.bn.*", "head.1.*"},
-    {"classifier.*", "fc.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row lukemelas[] = {
-    {"stem.conv.*", "_conv_stem.*"},
-    {"stem.bn.*", "_bn0.*"},
-    {"stage{s}.block{j}.*", "_blocks.{f}.*", .rows = port_block},
-    {"stage{s}.block{d}.*", "_blocks.{f}.*", .rows = port_block},
-    {"head.conv.*", "_conv_head.*"},
-    {"head.bn.*", "_bn1.*"},
-    {"classifier.*", "_fc.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row port_block[] = {{"expand.conv.*", "_expand_conv.*"},
+                                          {"expand.bn.*", "_bn0.*"},
+                                          {"depthwise.conv.*", "_depthwise_conv.*"},
+                                          {"depthwise.bn.*", "_bn1.*"},
+                                          {"project.conv.*", "_project_conv.*"},
+                                          {"project.bn.*", "_bn2.*"},
+                                          {NULL, NULL}};
+static const cvt_name_row rangilyu[] = {{"stem.conv.*", "stem.0.*"},
+                                        {"stem.bn.*", "stem.1.*"},
+                                        {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = port_block},
+                                        {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = port_block},
+                                        {"head.conv.*", "head.0.*"},
+                                        {"head.bn.*", "head.1.*"},
+                                        {"classifier.*", "fc.*"},
+                                        {NULL, NULL}};
+static const cvt_name_row lukemelas[] = {{"stem.conv.*", "_conv_stem.*"},
+                                         {"stem.bn.*", "_bn0.*"},
+                                         {"stage{s}.block{j}.*", "_blocks.{f}.*", .rows = port_block},
+                                         {"stage{s}.block{d}.*", "_blocks.{f}.*", .rows = port_block},
+                                         {"head.conv.*", "_conv_head.*"},
+                                         {"head.bn.*", "_bn1.*"},
+                                         {"classifier.*", "_fc.*"},
+                                         {NULL, NULL}};
 
-static const cvt_name_row timm_expanding[] = {
-    {"expand.conv.*", "conv_pw.*"},
-    {"expand.bn.*", "bn1.*"},
-    {"depthwise.conv.*", "conv_dw.*"},
-    {"depthwise.bn.*", "bn2.*"},
-    {"project.conv.*", "conv_pwl.*"},
-    {"project.bn.*", "bn3.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row timm_plain[] = {
-    {"depthwise.conv.*", "conv_dw.*"},
-    {"depthwise.bn.*", "bn1.*"},
-    {"project.conv.*", "conv_pw.*"},
-    {"project.bn.*", "bn2.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row timm[] = {
-    {"stem.conv.*", "conv_stem.*"},
-    {"stem.bn.*", "bn1.*"},
-    {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = timm_expanding},
-    {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = timm_plain},
-    {"head.conv.*", "conv_head.*"},
-    {"head.bn.*", "bn2.*"},
-    {"classifier.*", "classifier.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row timm_expanding[] = {{"expand.conv.*", "conv_pw.*"},
+                                              {"expand.bn.*", "bn1.*"},
+                                              {"depthwise.conv.*", "conv_dw.*"},
+                                              {"depthwise.bn.*", "bn2.*"},
+                                              {"project.conv.*", "conv_pwl.*"},
+                                              {"project.bn.*", "bn3.*"},
+                                              {NULL, NULL}};
+static const cvt_name_row timm_plain[] = {{"depthwise.conv.*", "conv_dw.*"},
+                                          {"depthwise.bn.*", "bn1.*"},
+                                          {"project.conv.*", "conv_pw.*"},
+                                          {"project.bn.*", "bn2.*"},
+                                          {NULL, NULL}};
+static const cvt_name_row timm[] = {{"stem.conv.*", "conv_stem.*"},
+                                    {"stem.bn.*", "bn1.*"},
+                                    {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = timm_expanding},
+                                    {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = timm_plain},
+                                    {"head.conv.*", "conv_head.*"},
+                                    {"head.bn.*", "bn2.*"},
+                                    {"classifier.*", "classifier.*"},
+                                    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {
-    {"native"}, {"rangilyu", rangilyu}, {"lukemelas", lukemelas}, {"timm", timm}, {NULL},
-};
+    {"native"}, {"rangilyu", rangilyu}, {"lukemelas", lukemelas}, {"timm", timm}, {NULL}};
 
 /* ---- the published sizes ---- */
 
@@ -273,9 +260,7 @@ static cvt_value block(cvt_builder *b, const config *c, cvt_value x, int index, 
     y = active(b, c, convolve(b, c, y, "depthwise", 0, k->kernel_size, k->stride));
     y = convolve(b, c, y, "project", k->out_chs, 1, 1);
     if (k->stride == 1 && channels == k->out_chs) y = cvtb_add(b, x, y);
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, y);
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {
@@ -286,8 +271,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     for (int s = 0; s < c->stage_repeats.n; s++) {
         cvtb_open(b, "stage{s}", 's', s, NULL);
         for (int j = 0; j < c->stage_repeats.v[s]; j++) x = block(b, c, x, j, flat++);
-        x = cvtb_tap(b, cvtb_alias(b, x), NULL);
-        cvtb_close(b);
+        x = cvtb_end(b, cvtb_alias(b, x));
     }
     x = cvtb_tap(b, active(b, c, convolve(b, c, x, "head", c->num_features, 1, 1)), "head");
     x = cvtb_tap(b, cvtb_flatten(b, cvtb_mean(b, x)), "pool");

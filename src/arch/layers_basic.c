@@ -253,7 +253,7 @@ const cvt_layer cvt_layer_pool = CVT_LAYER("pool", 1, "features: the mean of tok
 /* ---- head: weight, bias ---- */
 
 static const cvt_key head_keys[] = {
-    INT("num_classes", classes, 1, 1000000, NULL, "default: by the weights"),
+    INT("num_classes", classes, 1, 1000000, NULL, "default: as in the weights"),
     BOOL("bias", bias, "true", NULL),
     {0},
 };

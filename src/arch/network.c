@@ -405,11 +405,7 @@ static cvt_value build_layer(cvt_builder *b, const layer_config *l, const cvt_va
         cvt_grid place = cvtb_placed(b, out);
         out = cvtb_place(b, cvtb_alias(b, out), place);
     }
-    if (named) {
-        cvtb_tap(b, out, NULL);
-        cvtb_close(b);
-    }
-    return out;
+    return named ? cvtb_end(b, out) : out;
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {

@@ -17,7 +17,8 @@ enum { MOST = 16384 }; /* of the image size: a table's cells are counted in ints
 /* The defaults are PVT-Tiny. Upstream "patch_sizes" are the strides and "strides" the kernels. */
 #define KEYS_OF cvt_pyramid
 static const cvt_key keys[] = {
-    SIZE("img_size", image_size, 1, MOST, NULL, "that the tables of positions are for; default: by the weights, 224"),
+    SIZE("img_size", image_size, 1, MOST, NULL,
+         "that the tables of positions are for; default: as in the weights, else 224"),
     INT("patch_size", patch_size, 1, 256, "4", "kernel and stride of the first embedding; the others have 2"),
     CVT_PYRAMID_KEYS("[64, 128, 320, 512]", "[2, 2, 2, 2]"),
     CVT_PYRAMID_HF_KEYS,
@@ -29,44 +30,36 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {i} counts stages from 0, {n} from 1 ---- */
 
-static const cvt_name_row whai362[] = {
-    {"stage{i}.embed.*", "patch_embed{n}.*"},
-    {"stage{i}.cls_token", "cls_token"},
-    {"stage{i}.pos_embed", "pos_embed{n}"},
-    CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "block{n}.{j}.attn.kv.*"),
-    {"stage{i}.block{j}.*", "block{n}.{j}.*"},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row whai362[] = {{"stage{i}.embed.*", "patch_embed{n}.*"},
+                                       {"stage{i}.cls_token", "cls_token"},
+                                       {"stage{i}.pos_embed", "pos_embed{n}"},
+                                       CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "block{n}.{j}.attn.kv.*"),
+                                       {"stage{i}.block{j}.*", "block{n}.{j}.*"},
+                                       {"norm.*", "norm.*"},
+                                       {"head.*", "head.*"},
+                                       {NULL, NULL}};
 
-static const cvt_name_row hf_embed[] = {
-    {"embed.proj.*", "projection.*"},
-    {"embed.norm.*", "layer_norm.*"},
-    {"cls_token", "cls_token"},
-    {"pos_embed", "position_embeddings"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf_block[] = {
-    {"norm1.*", "layer_norm_1.*"},
-    {"norm2.*", "layer_norm_2.*"},
-    {"attn.q.*", "attention.self.query.*"},
-    {"attn.k.*", "attention.self.key.*"},
-    {"attn.v.*", "attention.self.value.*"},
-    {"attn.sr.*", "attention.self.sequence_reduction.*"},
-    {"attn.norm.*", "attention.self.layer_norm.*"},
-    {"attn.proj.*", "attention.output.dense.*"},
-    {"mlp.fc1.*", "mlp.dense1.*"},
-    {"mlp.fc2.*", "mlp.dense2.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf[] = {
-    {"stage{i}.block{j}.*", "pvt.encoder.block.{i}.{j}.*", .rows = hf_block},
-    {"stage{i}.*", "pvt.encoder.patch_embeddings.{i}.*", .rows = hf_embed},
-    {"norm.*", "pvt.encoder.layer_norm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf_embed[] = {{"embed.proj.*", "projection.*"},
+                                        {"embed.norm.*", "layer_norm.*"},
+                                        {"cls_token", "cls_token"},
+                                        {"pos_embed", "position_embeddings"},
+                                        {NULL, NULL}};
+static const cvt_name_row hf_block[] = {{"norm1.*", "layer_norm_1.*"},
+                                        {"norm2.*", "layer_norm_2.*"},
+                                        {"attn.q.*", "attention.self.query.*"},
+                                        {"attn.k.*", "attention.self.key.*"},
+                                        {"attn.v.*", "attention.self.value.*"},
+                                        {"attn.sr.*", "attention.self.sequence_reduction.*"},
+                                        {"attn.norm.*", "attention.self.layer_norm.*"},
+                                        {"attn.proj.*", "attention.output.dense.*"},
+                                        {"mlp.fc1.*", "mlp.dense1.*"},
+                                        {"mlp.fc2.*", "mlp.dense2.*"},
+                                        {NULL, NULL}};
+static const cvt_name_row hf[] = {{"stage{i}.block{j}.*", "pvt.encoder.block.{i}.{j}.*", .rows = hf_block},
+                                  {"stage{i}.*", "pvt.encoder.patch_embeddings.{i}.*", .rows = hf_embed},
+                                  {"norm.*", "pvt.encoder.layer_norm.*"},
+                                  {"head.*", "classifier.*"},
+                                  {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"hf", hf}, {NULL}};
 
@@ -136,9 +129,7 @@ static cvt_value stage(cvt_builder *b, const cvt_pyramid *c, int i, cvt_value ma
     cvtb_open(b, "stage{i}", 'i', i, "PvtStage");
     cvtb_index(b, 'n', i + 1);
     cvt_value t = cvt_pvt_blocks(b, &s, cvt_pvt_embed(b, &s, map), &grid);
-    map = cvtb_map(b, last ? cvtb_slice(b, t, 1, grid.h * grid.w) : t, grid.h, grid.w);
-    cvtb_tap(b, map, NULL);
-    cvtb_close(b);
+    map = cvtb_end(b, cvtb_map(b, last ? cvtb_slice(b, t, 1, grid.h * grid.w) : t, grid.h, grid.w));
     return last ? t : map;
 }
 

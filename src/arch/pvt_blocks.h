@@ -59,7 +59,7 @@ extern const char *const cvt_pyramid_pools[]; /* those of global_pool */
 /* Rows for keys.h, with KEYS_OF cvt_pyramid. dims, blocks: the defaults of embed_dims and depths. */
 #define CVT_PYRAMID_KEYS(dims, blocks)                                                                              \
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),                                            \
-        INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),                   \
+        INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),                \
         INTS("embed_dims", embed_dims, 1, 65536, dims, "channels of the tokens", .stage = true),                    \
         INTS("num_heads", num_heads, 1, 4096, "[1, 2, 5, 8]", "heads, which divide the channels", .stage = true),   \
         INTS("depths", depths, 1, 1000, blocks, "blocks", .stage = true),                                           \
@@ -68,7 +68,7 @@ extern const char *const cvt_pyramid_pools[]; /* those of global_pool */
         NUMS("mlp_ratios", mlp_ratios, 0.001, 64, "[8, 8, 4, 4]", "hidden channels, as a multiple", .stage = true), \
         NUM("layer_norm_eps", eps, 1e-12, 1, "1e-06", "eps of norms"),                                              \
         NUM("embed_norm_eps", embed_eps, 1e-12, 1, NULL,                                                            \
-            "eps of the norms behind embeddings and reductions; default: 1e-5, layer_norm_eps for Hugging Face")
+            "eps of the norms after embeddings and reductions; default: 1e-5, layer_norm_eps for Hugging Face")
 #define CVT_PYRAMID_HF_KEYS                                                                                   \
     SAME("num_channels", "in_chans", CVT_CONFIG_HF), SAME("num_labels", "num_classes", CVT_CONFIG_HF),        \
         SAME("image_size", "img_size", CVT_CONFIG_HF), SAME("hidden_sizes", "embed_dims", CVT_CONFIG_HF),     \

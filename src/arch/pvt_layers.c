@@ -27,7 +27,7 @@ typedef struct stage_config {
         CHOICE("hidden_act", pyramid.hidden_act, cvt_pyramid_acts, "'gelu'", "activation of the feed-forward parts", \
                .stage = true),                                                                                       \
         NUM("layer_norm_eps", pyramid.eps, 1e-12, 1, "1e-6", NULL, .stage = true),                                   \
-        NUM("embed_norm_eps", pyramid.embed_eps, 1e-12, 1, "1e-5", "of the norms behind embedding and reduction",    \
+        NUM("embed_norm_eps", pyramid.embed_eps, 1e-12, 1, "1e-5", "of the norms after embedding and reduction",     \
             .stage = true)
 
 static const cvt_key pvt_keys[] = {

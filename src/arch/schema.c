@@ -50,7 +50,7 @@ static const char definitions[] =
     "      ]\n"
     "    },\n"
     "    'preprocess': {\n"
-    "      'description': 'how pictures become the input, in the terms of pretrained_cfg of timm',\n"
+    "      'description': 'how images become the input, in the terms of pretrained_cfg of timm',\n"
     "      'type': 'object',\n"
     "      'additionalProperties': false,\n"
     "      'properties': {\n"

@@ -43,7 +43,7 @@ typedef struct config {
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
     SAME("channels", "in_chans", CVT_CONFIG_NATIVE),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     SIZE("img_size", img_size, 1, 65535, NULL, "the size that the positions are for; default: the input's, 224"),
     SAME("image_size", "img_size", CVT_CONFIG_NATIVE),
     INT("embed_dim", embed_dim, 1, 65536, "384", "channels of the tokens; vit_pytorch's has no default"),
@@ -51,7 +51,7 @@ static const cvt_key keys[] = {
     INT("depth", depth, 1, 1000, "14", "blocks; vit_pytorch's has no default"),
     INT("num_heads", num_heads, 1, 4096, "6", "attention heads; vit_pytorch's has no default"),
     SAME("heads", "num_heads", CVT_CONFIG_NATIVE),
-    CHOICE("tokens_type", tokens_type, token_types, NULL, "attention of token modules; default: by the weights",
+    CHOICE("tokens_type", tokens_type, token_types, NULL, "attention of token modules; default: as in the weights",
            .only = CVT_ONLY(AUTHORS)),
     INT("token_dim", token_dim, 2, 65536, "64", "channels of token modules", .only = CVT_ONLY(AUTHORS)),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "3", "hidden channels, as a multiple", .only = CVT_ONLY(AUTHORS)),
@@ -68,22 +68,19 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {a} is {i} + 1, {s} 4 {i} + 3, {l} 4 times the number of stages ---- */
 
-static const cvt_name_row yitu_performer[] = {
-    CVT_STACKED_3("attn.", "k", "q", "v", "kqv.*"),
-    {"attn.*", "*"}, /* w, proj */
-    {"mlp.fc1.*", "mlp.0.*"},
-    {"mlp.fc2.*", "mlp.2.*"},
-    {"*", "*"},
-    {NULL, NULL},
-};
+static const cvt_name_row yitu_performer[] = {CVT_STACKED_3("attn.", "k", "q", "v", "kqv.*"),
+                                              {"attn.*", "*"}, /* w, proj */
+                                              {"mlp.fc1.*", "mlp.0.*"},
+                                              {"mlp.fc2.*", "mlp.2.*"},
+                                              {"*", "*"},
+                                              {NULL, NULL}};
 static const cvt_name_row yitu[] = {
     {"stage{i}.performer.*", "tokens_to_token.attention{a}.*", .rows = yitu_performer},
     {"stage{i}.transformer.*", "tokens_to_token.attention{a}.*", .rows = cvt_timm_block},
     {"project.*", "tokens_to_token.project.*"},
     {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
     {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 static const cvt_name_row vit_pytorch[] = {
     {"stage{i}.block{j}.*", "to_patch_embedding.{s}.layers.{j}.*", .rows = cvt_vp_layer},
@@ -94,8 +91,7 @@ static const cvt_name_row vit_pytorch[] = {
     {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
     {"norm.*", "transformer.norm.*"},
     {"head.*", "mlp_head.*"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"yitu", yitu}, {"vit_pytorch", vit_pytorch}, {NULL}};
 

@@ -36,7 +36,7 @@ typedef struct config {
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     SIZE("img_size", img_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 224"),
     SIZE("patch_size", patch_size, 1, 256, "16", "of a patch"),
     INT("embed_dim", embed_dim, 1, 65536, "384", "channels of a patch"),
@@ -51,7 +51,7 @@ static const cvt_key keys[] = {
     BOOL("qkv_bias", qkv_bias, "false", "bias of queries, keys and values"),
     INT("first_stride", first_stride, 1, 256, "4", "stride of the convolution that makes words"),
     SAME("inner_stride", "first_stride", CVT_CONFIG_NATIVE),
-    BOOL("legacy", legacy, NULL, "the older kind of model; default: by the weights, else false"),
+    BOOL("legacy", legacy, NULL, "the older kind of model; default: as in the weights, else false"),
     CHOICE("global_pool", global_pool, pools, "'token'", "what is classified"),
     CVT_TIMM_DROPOUT_KEYS,
     {0},
@@ -64,52 +64,44 @@ static const cvt_name_row attention[] = {
 
 static const cvt_name_row timm_patch[] = {
     {"norm1.*", "norm1_proj.*"}, {"proj.*", "proj.*"}, {"norm2.*", "norm2_proj.*"}, {NULL, NULL}};
-static const cvt_name_row timm_block[] = {
-    {"inner.norm1.*", "norm_in.*"},
-    {"inner.attn.*", "attn_in.*", .rows = attention},
-    {"inner.norm2.*", "norm_mlp_in.*"},
-    {"inner.mlp.*", "mlp_in.*"},
-    {"patch.*", "*", .rows = timm_patch},
-    {"norm1.*", "norm_out.*"},
-    {"attn.*", "attn_out.*", .rows = attention},
-    {"norm2.*", "norm_mlp.*"},
-    {"mlp.*", "mlp.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row timm[] = {
-    {"embed.conv.*", "pixel_embed.proj.*"},
-    {"embed.pos", "pixel_pos", .axes = "1cab"},
-    {"patch.*", "*", .rows = timm_patch},
-    {"pos_embed", "patch_pos"},
-    {"block{j}.*", "blocks.{j}.*", .rows = timm_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm_block[] = {{"inner.norm1.*", "norm_in.*"},
+                                          {"inner.attn.*", "attn_in.*", .rows = attention},
+                                          {"inner.norm2.*", "norm_mlp_in.*"},
+                                          {"inner.mlp.*", "mlp_in.*"},
+                                          {"patch.*", "*", .rows = timm_patch},
+                                          {"norm1.*", "norm_out.*"},
+                                          {"attn.*", "attn_out.*", .rows = attention},
+                                          {"norm2.*", "norm_mlp.*"},
+                                          {"mlp.*", "mlp.*"},
+                                          {NULL, NULL}};
+static const cvt_name_row timm[] = {{"embed.conv.*", "pixel_embed.proj.*"},
+                                    {"embed.pos", "pixel_pos", .axes = "1cab"},
+                                    {"patch.*", "*", .rows = timm_patch},
+                                    {"pos_embed", "patch_pos"},
+                                    {"block{j}.*", "blocks.{j}.*", .rows = timm_block},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
 static const cvt_name_row huawei_patch[] = {
     {"norm1.*", "proj_norm1.*"}, {"proj.*", "proj.*"}, {"norm2.*", "proj_norm2.*"}, {NULL, NULL}};
-static const cvt_name_row huawei_block[] = {
-    {"inner.norm1.*", "inner_norm1.*"},
-    {"inner.attn.*", "inner_attn.*", .rows = attention},
-    {"inner.norm2.*", "inner_norm2.*"},
-    {"inner.mlp.*", "inner_mlp.*"},
-    {"patch.*", "*", .rows = huawei_patch},
-    {"norm1.*", "outer_norm1.*"},
-    {"attn.*", "outer_attn.*", .rows = attention},
-    {"norm2.*", "outer_norm2.*"},
-    {"mlp.*", "outer_mlp.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row huawei[] = {
-    {"embed.conv.*", "patch_embed.proj.*"},
-    {"embed.pos", "inner_pos", .axes = "1(ab)c"},
-    {"patch.*", "*", .rows = huawei_patch},
-    {"pos_embed", "outer_pos"},
-    {NULL, "outer_tokens"}, /* zeros */
-    {"block{j}.*", "blocks.{j}.*", .rows = huawei_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row huawei_block[] = {{"inner.norm1.*", "inner_norm1.*"},
+                                            {"inner.attn.*", "inner_attn.*", .rows = attention},
+                                            {"inner.norm2.*", "inner_norm2.*"},
+                                            {"inner.mlp.*", "inner_mlp.*"},
+                                            {"patch.*", "*", .rows = huawei_patch},
+                                            {"norm1.*", "outer_norm1.*"},
+                                            {"attn.*", "outer_attn.*", .rows = attention},
+                                            {"norm2.*", "outer_norm2.*"},
+                                            {"mlp.*", "outer_mlp.*"},
+                                            {NULL, NULL}};
+static const cvt_name_row huawei[] = {{"embed.conv.*", "patch_embed.proj.*"},
+                                      {"embed.pos", "inner_pos", .axes = "1(ab)c"},
+                                      {"patch.*", "*", .rows = huawei_patch},
+                                      {"pos_embed", "outer_pos"},
+                                      {NULL, "outer_tokens"}, /* zeros */
+                                      {"block{j}.*", "blocks.{j}.*", .rows = huawei_block},
+                                      {"*", "*", .rows = cvt_common_names},
+                                      {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {"huawei", huawei}, {NULL}};
 

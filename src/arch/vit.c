@@ -102,16 +102,16 @@ static cvt_status read_architectures(void *field, const cvt_json *value, cvt_err
 
 #define KEYS_OF config
 static const cvt_key keys[] = {
-    CHOICE("variant", variant, variants, NULL, "default: by the naming of the weights", .nullable = true),
-    CHOICE("layout", layout, layouts, NULL, "of vit_pytorch; default: by the naming of the weights", .nullable = true,
-           .only = CVT_ONLY(VIT_PYTORCH)),
+    CHOICE("variant", variant, variants, NULL, "default: as the names of the weights tell", .nullable = true),
+    CHOICE("layout", layout, layouts, NULL, "of vit_pytorch; default: as the names of the weights tell",
+           .nullable = true, .only = CVT_ONLY(VIT_PYTORCH)),
     SIZE("image_size", image_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 224"),
     SAME("img_size", "image_size", CVT_CONFIG_TIMM),
     SIZE("patch_size", patch_size, 1, 65535, "16", "of a patch"),
     INT("channels", base.channels, 1, 64, "3", "of the input"),
     SAME("in_chans", "channels", CVT_CONFIG_TIMM),
     SAME("num_channels", "channels", CVT_CONFIG_HF),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     SAME("num_labels", "num_classes", CVT_CONFIG_HF),
     INT("dim", dim, 1, 65536, "768", "channels of the tokens"),
     SAME("embed_dim", "dim", CVT_CONFIG_TIMM),
@@ -125,12 +125,12 @@ static const cvt_key keys[] = {
     INT("mlp_dim", mlp_dim, 1, 1 << 22, NULL, "default: dim * mlp_ratio"),
     SAME("intermediate_size", "mlp_dim", CVT_CONFIG_HF),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "hidden channels, as a multiple of dim"),
-    CHOICE("pool", pool, pools, NULL, "what is classified; default: by the weights, else cls", .nullable = true),
+    CHOICE("pool", pool, pools, NULL, "what is classified; default: as in the weights, else cls", .nullable = true),
     CHOICE("global_pool", pool, timm_pools, NULL, "pool, as timm says it", .nullable = true,
            .dialect = CVT_CONFIG_TIMM),
     BOOL("class_token", class_token, NULL, "default: true, false for layout d with the mean", .nullable = true),
     BOOL("distilled", distilled, NULL, "default: false", .nullable = true),
-    BOOL("fc_norm", fc_norm, NULL, "default: true where the norm comes behind the mean", .nullable = true),
+    BOOL("fc_norm", fc_norm, NULL, "default: true where the norm comes after the mean", .nullable = true),
     BOOL("pool_include_prefix", pool_prefix, "false", "timm: the mean takes the class token in", .nullable = true),
     BOOL("qkv_bias", qkv_bias, NULL, "default: false for vit_pytorch, else true", .nullable = true),
     CHOICE("activation", activation, activations, "'gelu'", "of the feed-forward parts", .nullable = true),
@@ -140,7 +140,7 @@ static const cvt_key keys[] = {
     READER("architectures", architecture, read_architectures,
            "'type': 'array', 'minItems': 1, 'maxItems': 1, 'items': {'enum': ['ViTForImageClassification', "
            "'DeiTForImageClassification', 'DeiTForImageClassificationWithTeacher', 'ViTModel', 'DeiTModel']}",
-           "what stands behind the transformer, as Hugging Face has it"),
+           "what stands after the transformer, as Hugging Face has it"),
     CVT_OFF_KEY("init_values"),
     CVT_OFF_KEY("reg_tokens"),
     CVT_OFF_KEY("qk_norm"),
@@ -156,107 +156,83 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights ---- */
 
-static const cvt_name_row timm[] = {
-    {"dist_token", "dist_token"},
-    {"embed.proj.*", "patch_embed.proj.*"},
-    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"fc_norm.*", "fc_norm.*"},
-    {"head_dist.*", "head_dist.*"},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"dist_token", "dist_token"},
+                                    {"embed.proj.*", "patch_embed.proj.*"},
+                                    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
+                                    {"fc_norm.*", "fc_norm.*"},
+                                    {"head_dist.*", "head_dist.*"},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
-static const cvt_name_row vp_embed[] = {
-    {"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},
-    {"embed.norm1.bias", "to_patch_embedding.1.bias"},
-    {"embed.linear.*", "to_patch_embedding.2.*"},
-    {"embed.norm2.*", "to_patch_embedding.3.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row vp_embed[] = {{"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},
+                                        {"embed.norm1.bias", "to_patch_embedding.1.bias"},
+                                        {"embed.linear.*", "to_patch_embedding.2.*"},
+                                        {"embed.norm2.*", "to_patch_embedding.3.*"},
+                                        {NULL, NULL}};
 /* Tokens, blocks and head of layouts a and b, and of c and d. */
-static const cvt_name_row vp_old[] = {
-    {"cls_token", "cls_token", .axes = "abc"},
-    {"pos_embed", "pos_embedding", .axes = "abc"},
-    {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_old_layer},
-    {"norm.*", "mlp_head.0.*"},
-    {"fc_norm.*", "mlp_head.0.*"},
-    {"head.*", "mlp_head.1.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row vp_new[] = {
-    {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
-    {"norm.*", "transformer.norm.*"},
-    {"head.*", "mlp_head.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row layout_a[] = {
-    {"embed.linear.weight", "to_patch_embedding.1.weight", .axes = "ab"},
-    {"embed.linear.bias", "to_patch_embedding.1.bias"},
-    {"*", "*", .rows = vp_old},
-    {NULL, NULL},
-};
+static const cvt_name_row vp_old[] = {{"cls_token", "cls_token", .axes = "abc"},
+                                      {"pos_embed", "pos_embedding", .axes = "abc"},
+                                      {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_old_layer},
+                                      {"norm.*", "mlp_head.0.*"},
+                                      {"fc_norm.*", "mlp_head.0.*"},
+                                      {"head.*", "mlp_head.1.*"},
+                                      {NULL, NULL}};
+static const cvt_name_row vp_new[] = {{"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
+                                      {"norm.*", "transformer.norm.*"},
+                                      {"head.*", "mlp_head.*"},
+                                      {NULL, NULL}};
+static const cvt_name_row layout_a[] = {{"embed.linear.weight", "to_patch_embedding.1.weight", .axes = "ab"},
+                                        {"embed.linear.bias", "to_patch_embedding.1.bias"},
+                                        {"*", "*", .rows = vp_old},
+                                        {NULL, NULL}};
 static const cvt_name_row layout_b[] = {{"*", "*", .rows = vp_embed}, {"*", "*", .rows = vp_old}, {NULL, NULL}};
-static const cvt_name_row layout_c[] = {
-    {"cls_token", "cls_token", .axes = "abc"},
-    {"pos_embed", "pos_embedding", .axes = "abc"},
-    {"*", "*", .rows = vp_embed},
-    {"*", "*", .rows = vp_new},
-    {NULL, NULL},
-};
+static const cvt_name_row layout_c[] = {{"cls_token", "cls_token", .axes = "abc"},
+                                        {"pos_embed", "pos_embedding", .axes = "abc"},
+                                        {"*", "*", .rows = vp_embed},
+                                        {"*", "*", .rows = vp_new},
+                                        {NULL, NULL}};
 static const cvt_name_row layout_d[] = {
     {"cls_token", "cls_token", .axes = "bc"}, /* the leading 1 of the shapes is left away */
     {"pos_embed", "pos_embedding", .axes = "bc"},
     {"*", "*", .rows = vp_embed},
     {"*", "*", .rows = vp_new},
     {NULL, "cls_token"}, /* without a class token upstream keeps an empty one: [0, dim] */
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
-static const cvt_name_row hf_layer[] = {
-    {"norm1.*", "layernorm_before.*"},
-    {"attn.q.*", "attention.attention.query.*"},
-    {"attn.k.*", "attention.attention.key.*"},
-    {"attn.v.*", "attention.attention.value.*"},
-    {"attn.proj.*", "attention.output.dense.*"},
-    {"norm2.*", "layernorm_after.*"},
-    {"mlp.fc1.*", "intermediate.dense.*"},
-    {"mlp.fc2.*", "output.dense.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf[] = {
-    {"cls_token", "{}embeddings.cls_token"},
-    {"pos_embed", "{}embeddings.position_embeddings"},
-    {"embed.proj.*", "{}embeddings.patch_embeddings.projection.*"},
-    {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},
-    {"norm.*", "{}layernorm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, "{}embeddings.mask_token"},
-    {NULL, "{}pooler.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf_layer[] = {{"norm1.*", "layernorm_before.*"},
+                                        {"attn.q.*", "attention.attention.query.*"},
+                                        {"attn.k.*", "attention.attention.key.*"},
+                                        {"attn.v.*", "attention.attention.value.*"},
+                                        {"attn.proj.*", "attention.output.dense.*"},
+                                        {"norm2.*", "layernorm_after.*"},
+                                        {"mlp.fc1.*", "intermediate.dense.*"},
+                                        {"mlp.fc2.*", "output.dense.*"},
+                                        {NULL, NULL}};
+static const cvt_name_row hf[] = {{"cls_token", "{}embeddings.cls_token"},
+                                  {"pos_embed", "{}embeddings.position_embeddings"},
+                                  {"embed.proj.*", "{}embeddings.patch_embeddings.projection.*"},
+                                  {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},
+                                  {"norm.*", "{}layernorm.*"},
+                                  {"head.*", "classifier.*"},
+                                  {NULL, "{}embeddings.mask_token"},
+                                  {NULL, "{}pooler.*"},
+                                  {NULL, NULL}};
 static const cvt_name_row hf_deit[] = {
-    {"dist_token", "{}embeddings.distillation_token"},
-    {"*", "*", .rows = hf},
-    {NULL, NULL},
-};
-static const cvt_name_row hf_teacher[] = {
-    {"head.*", "cls_classifier.*"},
-    {"head_dist.*", "distillation_classifier.*"},
-    {"*", "*", .rows = hf_deit},
-    {NULL, NULL},
-};
+    {"dist_token", "{}embeddings.distillation_token"}, {"*", "*", .rows = hf}, {NULL, NULL}};
+static const cvt_name_row hf_teacher[] = {{"head.*", "cls_classifier.*"},
+                                          {"head_dist.*", "distillation_classifier.*"},
+                                          {"*", "*", .rows = hf_deit},
+                                          {NULL, NULL}};
 
 /* The names that transformers 5 has in memory, which torch.save writes; on disk it has those above. */
-static const cvt_name_row hf5_layer[] = {
-    {"norm1.*", "layernorm_before.*"},
-    {"attn.q.*", "attention.q_proj.*"},
-    {"attn.k.*", "attention.k_proj.*"},
-    {"attn.v.*", "attention.v_proj.*"},
-    {"attn.proj.*", "attention.o_proj.*"},
-    {"norm2.*", "layernorm_after.*"},
-    {"mlp.*", "mlp.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf5_layer[] = {{"norm1.*", "layernorm_before.*"},
+                                         {"attn.q.*", "attention.q_proj.*"},
+                                         {"attn.k.*", "attention.k_proj.*"},
+                                         {"attn.v.*", "attention.v_proj.*"},
+                                         {"attn.proj.*", "attention.o_proj.*"},
+                                         {"norm2.*", "layernorm_after.*"},
+                                         {"mlp.*", "mlp.*"},
+                                         {NULL, NULL}};
 #define HF5_BLOCKS \
     { "block{j}.*", "{}layers.{j}.*", .rows = hf5_layer }
 static const cvt_name_row hf5[] = {HF5_BLOCKS, {"*", "*", .rows = hf}, {NULL, NULL}};
@@ -264,23 +240,21 @@ static const cvt_name_row hf5_deit[] = {HF5_BLOCKS, {"*", "*", .rows = hf_deit},
 static const cvt_name_row hf5_teacher[] = {HF5_BLOCKS, {"*", "*", .rows = hf_teacher}, {NULL, NULL}};
 
 /* A file of the bare model has no prefix. */
-static const cvt_dialect dialects[] = {
-    {"native"},
-    {"vit_pytorch_a", layout_a},
-    {"vit_pytorch_b", layout_b},
-    {"vit_pytorch_c", layout_c},
-    {"vit_pytorch_d", layout_d},
-    {"timm", timm},
-    {"hf", hf, "vit."},
-    {"hf_deit", hf_deit, "deit."},
-    {"hf_deit_teacher", hf_teacher, "deit."},
-    {"hf_bare", hf_deit, ""},
-    {"hf5", hf5, "vit."},
-    {"hf5_deit", hf5_deit, "deit."},
-    {"hf5_deit_teacher", hf5_teacher, "deit."},
-    {"hf5_bare", hf5_deit, ""},
-    {NULL},
-};
+static const cvt_dialect dialects[] = {{"native"},
+                                       {"vit_pytorch_a", layout_a},
+                                       {"vit_pytorch_b", layout_b},
+                                       {"vit_pytorch_c", layout_c},
+                                       {"vit_pytorch_d", layout_d},
+                                       {"timm", timm},
+                                       {"hf", hf, "vit."},
+                                       {"hf_deit", hf_deit, "deit."},
+                                       {"hf_deit_teacher", hf_teacher, "deit."},
+                                       {"hf_bare", hf_deit, ""},
+                                       {"hf5", hf5, "vit."},
+                                       {"hf5_deit", hf5_deit, "deit."},
+                                       {"hf5_deit_teacher", hf5_teacher, "deit."},
+                                       {"hf5_bare", hf5_deit, ""},
+                                       {NULL}};
 
 /* ---- config ---- */
 

@@ -46,18 +46,18 @@ static const cvt_key transformer_keys[] = {
     INT("dim_head", dim_head, 1, 65536, "64", "channels of a head", .only = CVT_ONLY(NYSTROM)),
     INT("num_landmarks", num_landmarks, 1, 65536, "256", "means of runs of tokens", .only = CVT_ONLY(NYSTROM)),
     INT("pinv_iterations", pinv_iterations, 0, 100, "6", "steps towards the pseudo-inverse", .only = CVT_ONLY(NYSTROM)),
-    BOOL("attn_values_residual", values_residual, NULL, "default: by the weights, else true",
+    BOOL("attn_values_residual", values_residual, NULL, "default: as in the weights, else true",
          .only = CVT_ONLY(NYSTROM)),
     INT("attn_values_residual_conv_kernel", conv_kernel, 1, 1023, "33", "odd", .only = CVT_ONLY(NYSTROM)),
     INT("attn_dim_head", attn_dim_head, 1, 65536, "64", "channels of a head", .only = CVT_ONLY(X_TRANSFORMERS)),
-    BOOL("attn_project_out", project_out, NULL, "a linear layer behind the heads; default: by the weights",
+    BOOL("attn_project_out", project_out, NULL, "a linear layer after the heads; default: as in the weights",
          .only = CVT_ONLY(X_TRANSFORMERS)),
-    BOOL("ff_glu", ff_glu, NULL, "a gated feed-forward part; default: by the weights, else false",
+    BOOL("ff_glu", ff_glu, NULL, "a gated feed-forward part; default: as in the weights, else false",
          .only = CVT_ONLY(X_TRANSFORMERS)),
     BOOL("residual_attn", residual_attn, "false", "the scores are added to those of the next layer",
          .only = CVT_ONLY(X_TRANSFORMERS)),
-    BOOL("norm_bias", norm_bias, NULL, "default: by the weights, else false", .only = CVT_ONLY(X_TRANSFORMERS)),
-    BOOL("final_norm", final_norm, NULL, "default: by the weights, else true", .only = CVT_ONLY(X_TRANSFORMERS)),
+    BOOL("norm_bias", norm_bias, NULL, "default: as in the weights, else false", .only = CVT_ONLY(X_TRANSFORMERS)),
+    BOOL("final_norm", final_norm, NULL, "default: as in the weights, else true", .only = CVT_ONLY(X_TRANSFORMERS)),
     CVT_DROPOUT_KEY("attn_dropout"),
     CVT_DROPOUT_KEY("ff_dropout"),
     {0},
@@ -68,11 +68,11 @@ static const cvt_key transformer_keys[] = {
 static const cvt_key keys[] = {
     SIZE("image_size", image_size, 1, 65535, NULL, "that the table of positions is for; default: input_size"),
     INT("patch_size", patch_size, 1, 4096, NULL, "edge of a patch", .required = true),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("dim", dim, 1, 65536, "512", "channels of the tokens"),
     CHOICE("pool", pool, pools, "'cls'", "what is classified"),
     INT("channels", base.channels, 1, 64, "3", "of the input"),
-    CHOICE("layout", layout, layouts, NULL, "default: by the weights, else b"),
+    CHOICE("layout", layout, layouts, NULL, "default: as in the weights, else b"),
     OBJECT("transformer", transformer, transformer_keys, "what the tokens go through"),
     {0},
 };
@@ -80,72 +80,56 @@ static const cvt_key keys[] = {
 /* ---- names of weights: blocks are {i} in a Nystromformer, {j} in an Encoder, whose layers are {a} and {f}; {p} is the
  * linear layer of the patches ---- */
 
-static const cvt_name_row wrapper[] = {
-    {"embed.proj.*", "to_patch_embedding.{p}.*"},
-    {"embed.norm1.*", "to_patch_embedding.1.*"},
-    {"embed.norm2.*", "to_patch_embedding.3.*"},
-    {"cls_token", "cls_token"},
-    {"pos_embed", "pos_embedding"},
-    {"head_norm.*", "mlp_head.0.*"},
-    {"head.*", "mlp_head.1.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row wrapper[] = {{"embed.proj.*", "to_patch_embedding.{p}.*"},
+                                       {"embed.norm1.*", "to_patch_embedding.1.*"},
+                                       {"embed.norm2.*", "to_patch_embedding.3.*"},
+                                       {"cls_token", "cls_token"},
+                                       {"pos_embed", "pos_embedding"},
+                                       {"head_norm.*", "mlp_head.0.*"},
+                                       {"head.*", "mlp_head.1.*"},
+                                       {NULL, NULL}};
 
-static const cvt_name_row nystrom[] = {
-    {"block{i}.*", "transformer.layers.{i}.*", .rows = cvt_vp_old_layer},
-    {"block{i}.attn.conv.*", "transformer.layers.{i}.0.fn.res_conv.*"},
-    {"*", "*", .rows = wrapper},
-    {NULL, NULL},
-};
+static const cvt_name_row nystrom[] = {{"block{i}.*", "transformer.layers.{i}.*", .rows = cvt_vp_old_layer},
+                                       {"block{i}.attn.conv.*", "transformer.layers.{i}.0.fn.res_conv.*"},
+                                       {"*", "*", .rows = wrapper},
+                                       {NULL, NULL}};
 
 /* {} is the module of the feed-forward part. */
 static const cvt_name_row x_attention[] = {
     {"attn.q.*", "to_q.*"}, {"attn.k.*", "to_k.*"}, {"attn.v.*", "to_v.*"}, {"attn.proj.*", "to_out.*"}, {NULL, NULL}};
 static const cvt_name_row x_mlp[] = {
     CVT_STACKED_2("mlp.", "value", "gate", "0.proj.*"), {"mlp.fc1.*", "0.0.*"}, {NULL, NULL}};
-static const cvt_name_row x_parts[] = {
-    {"block{j}.*", "transformer.layers.{a}.1.*", .rows = x_attention},
-    {"block{j}.*", "transformer.layers.{f}.1.{}.*", .rows = x_mlp},
-    {"*", "*", .rows = wrapper},
-    {NULL, NULL},
-};
-static const cvt_name_row x_norms[] = {
-    {"block{j}.norm1.*", "transformer.layers.{a}.0.0.*"},
-    {"block{j}.norm2.*", "transformer.layers.{f}.0.0.*"},
-    {"norm.*", "transformer.final_norm.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row x_parts[] = {{"block{j}.*", "transformer.layers.{a}.1.*", .rows = x_attention},
+                                       {"block{j}.*", "transformer.layers.{f}.1.{}.*", .rows = x_mlp},
+                                       {"*", "*", .rows = wrapper},
+                                       {NULL, NULL}};
+static const cvt_name_row x_norms[] = {{"block{j}.norm1.*", "transformer.layers.{a}.0.0.*"},
+                                       {"block{j}.norm2.*", "transformer.layers.{f}.0.0.*"},
+                                       {"norm.*", "transformer.final_norm.*"},
+                                       {NULL, NULL}};
 /* x-transformers 1.32 and later: norms without bias, which store their distance from 1 */
-static const cvt_name_row x_gamma[] = {
-    {"block{j}.norm1.weight", "transformer.layers.{a}.0.0.gamma", .plus = 1},
-    {"block{j}.norm2.weight", "transformer.layers.{f}.0.0.gamma", .plus = 1},
-    {"norm.weight", "transformer.final_norm.gamma", .plus = 1},
-    {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.2.*"},
-    {"*", "*", .rows = x_parts},
-    {NULL, NULL},
-};
-static const cvt_name_row x_119[] = {
-    {"*", "*", .rows = x_norms},
-    {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.2.*"},
-    {"*", "*", .rows = x_parts},
-    {NULL, NULL},
-};
-static const cvt_name_row x_100[] = {
-    {"*", "*", .rows = x_norms},
-    {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.3.*"},
-    {"*", "*", .rows = x_parts},
-    {NULL, NULL},
-};
+static const cvt_name_row x_gamma[] = {{"block{j}.norm1.weight", "transformer.layers.{a}.0.0.gamma", .plus = 1},
+                                       {"block{j}.norm2.weight", "transformer.layers.{f}.0.0.gamma", .plus = 1},
+                                       {"norm.weight", "transformer.final_norm.gamma", .plus = 1},
+                                       {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.2.*"},
+                                       {"*", "*", .rows = x_parts},
+                                       {NULL, NULL}};
+static const cvt_name_row x_119[] = {{"*", "*", .rows = x_norms},
+                                     {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.2.*"},
+                                     {"*", "*", .rows = x_parts},
+                                     {NULL, NULL}};
+static const cvt_name_row x_100[] = {{"*", "*", .rows = x_norms},
+                                     {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.3.*"},
+                                     {"*", "*", .rows = x_parts},
+                                     {NULL, NULL}};
 
-static const cvt_dialect dialects[] = {
-    {"native"},
-    {"vit_pytorch_nystrom", nystrom},
-    {"vit_pytorch_xt", x_gamma, "ff"},
-    {"vit_pytorch_xt_1.19", x_119, "ff"}, /* to 1.30 */
-    {"vit_pytorch_xt_1.0", x_100, "ff"},
-    {"vit_pytorch_xt_0.31", x_100, "net"},
-    {NULL},
-};
+static const cvt_dialect dialects[] = {{"native"},
+                                       {"vit_pytorch_nystrom", nystrom},
+                                       {"vit_pytorch_xt", x_gamma, "ff"},
+                                       {"vit_pytorch_xt_1.19", x_119, "ff"}, /* to 1.30 */
+                                       {"vit_pytorch_xt_1.0", x_100, "ff"},
+                                       {"vit_pytorch_xt_0.31", x_100, "net"},
+                                       {NULL}};
 
 /* ---- config ---- */
 
@@ -229,8 +213,7 @@ static cvt_value embed(cvt_builder *b, const config *c, const int *grid) {
     if (c->layout == LAYOUT_B) x = cvtb_layer_norm(b, x, "norm1", eps);
     x = cvtb_linear(b, x, "proj", c->dim, true);
     if (c->layout == LAYOUT_B) x = cvtb_layer_norm(b, x, "norm2", eps);
-    cvtb_tap(b, x, NULL);
-    cvtb_close(b);
+    cvtb_end(b, x);
     return cvtb_add_positions(b, cvtb_class_token(b, x), 1, table, grid, CVT_INTERPOLATE_NONE);
 }
 
@@ -258,9 +241,7 @@ static cvt_value landmark_attention(cvt_builder *b, const transformer *t, cvt_va
     if (t->values_residual) y = cvtb_add(b, y, cvtb_token_conv(b, v, "conv", t->heads, t->conv_kernel));
     y = cvtb_linear(b, y, "proj", s.d[1], true);
     if (pad) y = cvtb_slice(b, y, pad, n);
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, y);
 }
 
 static cvt_value nystromformer(cvt_builder *b, const config *c, cvt_value x, const int *grid) {
@@ -268,10 +249,8 @@ static cvt_value nystromformer(cvt_builder *b, const config *c, cvt_value x, con
     for (int i = 0; i < t->depth && !cvtb_failed(b); i++) {
         cvtb_open(b, "block{i}", 'i', i, "Block");
         x = cvtb_add(b, x, landmark_attention(b, t, cvtb_layer_norm(b, x, "norm1", eps), grid));
-        x = cvtb_add(b, x,
-                     cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", eps), c->dim * t->ff_mult, CVT_ACT_GELU_ERF, true));
-        cvtb_tap(b, x, NULL);
-        cvtb_close(b);
+        cvt_value z = cvtb_layer_norm(b, x, "norm2", eps);
+        x = cvtb_end(b, cvtb_add(b, x, cvtb_mlp(b, z, c->dim * t->ff_mult, CVT_ACT_GELU_ERF, true)));
     }
     return x;
 }
@@ -292,9 +271,7 @@ static cvt_value scored_attention(cvt_builder *b, const transformer *t, cvt_valu
     cvt_value v = cvtb_linear(b, x, "v", inner, false);
     cvt_value y = cvtb_attention_scores(b, q, k, v, t->heads, scale, scores);
     if (t->project_out) y = cvtb_linear(b, y, "proj", dim, false);
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, y);
 }
 
 static cvt_value feed_forward(cvt_builder *b, const transformer *t, cvt_value x) {
@@ -303,9 +280,7 @@ static cvt_value feed_forward(cvt_builder *b, const transformer *t, cvt_value x)
     cvtb_open(b, "mlp", 0, 0, "FeedForward");
     cvt_value value = cvtb_linear(b, x, "value", hidden, true);
     cvt_value gate = cvtb_activation(b, cvtb_linear(b, x, "gate", hidden, true), CVT_ACT_GELU_ERF);
-    x = cvtb_tap(b, cvtb_linear(b, cvtb_multiply(b, value, gate), "fc2", dim, true), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, cvtb_linear(b, cvtb_multiply(b, value, gate), "fc2", dim, true));
 }
 
 static cvt_value encoder(cvt_builder *b, const config *c, cvt_value x, const int *grid) {
@@ -319,8 +294,7 @@ static cvt_value encoder(cvt_builder *b, const config *c, cvt_value x, const int
         x = cvtb_add(b, x, scored_attention(b, t, norm(b, t, x, "norm1"), &scores));
         x = cvtb_add(b, x, feed_forward(b, t, norm(b, t, x, "norm2")));
         if (!t->residual_attn) scores = CVT_NO_VALUE;
-        cvtb_tap(b, x, NULL);
-        cvtb_close(b);
+        cvtb_end(b, x);
     }
     return t->final_norm ? cvtb_tap(b, norm(b, t, x, "norm"), "norm") : x;
 }
