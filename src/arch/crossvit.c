@@ -112,8 +112,7 @@ static const cvt_name_row layout_b[] = {
 static const cvt_name_row layout_c[] = {
     {"*", "*", .rows = embeds}, {"*", "*", .rows = common}, {"*", "*", .rows = new_mlps}, {NULL, NULL}};
 
-/* Layout d has the names of c. Layout a stands before b, whose rows cover a's tensors too: of equals the first counts.
- */
+/* Layout d has the names of c. Layout a stands before b, whose rows cover a's tensors too: the first counts. */
 static const cvt_dialect dialects[] = {
     {"native"}, {"vit_pytorch_c", layout_c}, {"vit_pytorch_a", layout_a, "fn."}, {"vit_pytorch_b", layout_b, "fn."},
     {NULL},

@@ -319,8 +319,7 @@ static cvt_status resolve_order(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-/* The output is the value that "output" names, else the only one that no layer reads. Every other value must be read.
- */
+/* The output is the value that "output" names, else the only one that no layer reads. All others must be read. */
 static cvt_status resolve_output(config *c, cvt_error *error) {
     c->result = c->output ? find_value(c, c->output) : -1;
     if (c->output && c->result < c->n_inputs)

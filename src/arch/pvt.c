@@ -83,7 +83,7 @@ static int table_side(const cvt_pyramid *c, int side, int i) {
 }
 
 /* Finds the image size that the tables are for, from the weights if the config does not say it, and the grid of each
- * table. A table in the weights that is a square of another side than the config makes counts, not the config. */
+ * table. If a table in the weights is a square of another size than the config's, it counts. */
 static cvt_status resolve_tables(cvt_pyramid *c, const cvt_hints *hints, cvt_error *error) {
     int stored = cvt_square_side(stored_cells(c, hints, 0)) * c->strides.v[0];
     bool said = c->image_size[0] > 0;

@@ -1,5 +1,4 @@
-/* schema.c - prints the JSON schema of configs. What no table of keys has is a text here; the rest comes from the rows.
- */
+/* schema.c - prints the JSON schema of configs. What no table of keys has is a text here. */
 #include "arch/schema.h"
 
 #include <string.h>

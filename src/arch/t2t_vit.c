@@ -10,9 +10,7 @@
  *   vit_pytorch  windows k, s, s / 2 as listed; in between transformers of one block, with a norm after it, as wide as
  *                the windows
  *
- * The names of the weights tell which of the two a model is, or keys that only vit_pytorch has. All norms have eps
- * 1e-5.
- */
+ * The names of the weights tell which of the two a model is, or keys that only vit_pytorch has. Every eps is 1e-5. */
 #include <math.h>
 
 #include "arch/blocks.h"

@@ -354,8 +354,7 @@ static cvt_status resolve_table(config *c, const cvt_hints *hints, cvt_error *er
     return CVT_OK;
 }
 
-/* The defaults of Hugging Face's image processors, or timm's for a ViT. vit_pytorch says nothing about preprocessing.
- */
+/* The defaults of Hugging Face's image processors, or timm's for a ViT. vit_pytorch says nothing of preprocessing. */
 static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
     const config *c = p;
     bool deit = c->distilled, is_hf = from_hf(hints), vp = c->variant == VIT_PYTORCH;
