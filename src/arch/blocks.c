@@ -79,6 +79,7 @@ cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
 const cvt_name_row cvt_common_names[] = {
     {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"}, {"norm.*", "norm.*"}, {"head.*", "head.*"}, {NULL, NULL}};
 
+/* The stacked rows come first: "*" has a name for attn.q.weight too, and the first row that has one counts. */
 const cvt_name_row cvt_timm_block[] = {CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"), {"*", "*"}, {NULL, NULL}};
 
 const cvt_name_row cvt_vp_attention[] = {{"norm1.*", "0.norm.*"},

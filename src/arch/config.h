@@ -88,8 +88,7 @@ typedef struct cvt_key {
 
 /* Returns the row that describes a key: the key's own, or that of the name in `same`. */
 const cvt_key *cvt_key_row(const cvt_key *keys, const cvt_key *key);
-/* Returns whether the value is a list of ints, numbers, booleans or words, which families have with an entry a stage.
- */
+/* Returns whether the value is a list of ints, numbers, booleans or words: families have an entry a stage. */
 bool cvt_key_is_list(const cvt_key *key);
 
 /* The row of a probability that only training reads. It is here, not in keys.h, because it fills no field. */

@@ -1,10 +1,11 @@
-/* convit.c - ConViT (arXiv 2103.10697): blocks with gated positional self-attention over the patches, then the class
- * token joins and blocks with plain attention follow. Two programs, whose models cannot be turned into each other:
+/* convit.c - ConViT (arXiv 2103.10697): blocks with gated positional self-attention over the patches; then a class
+ * token is put before them, and blocks with plain attention follow. Two programs have it, with models that cannot be
+ * converted into each other:
  *
  *   fb      facebookresearch/convit and timm: convolution, positions added, pre-norm blocks, norm, linear head
- *   comvex  blakechi/ComVEX: linear embedding without a bias, no positions, norms behind the residual sums, a head of
- *           linear, activation, norm, linear. Its pre_norm passes on the normalised input: x = z + f(z), z = norm(x).
- *           Its releases 0.3.0 and 0.4.0 ignore ff_dim: the feed-forward part is as wide as the tokens. */
+ *   comvex  blakechi/ComVEX: linear embedding without a bias, no positions, norms after the residual sums, a head of
+ *           linear, activation, norm, linear. With pre_norm the residual is the normalised input: x = z + f(z), z =
+ *           norm(x). Its releases 0.3.0 and 0.4.0 ignore ff_dim: the feed-forward part is as wide as the tokens. */
 #include <math.h>
 
 #include "arch/blocks.h"
@@ -24,7 +25,7 @@ static const cvt_act acts[] = {CVT_ACT_RELU,       CVT_ACT_RELU6, CVT_ACT_GELU_E
 typedef struct config {
     cvt_base base;
     int variant;
-    int image_size[2]; /* the grid of the positions */
+    int image_size[2]; /* of the images that the table of positions is for */
     int patch_size, dim, embed_dim, heads, head_dim;
     int num_local_layers, num_nonlocal_layers, depth, local_up_to_layer;
     int ff_dim, ff_hidden;
@@ -121,7 +122,7 @@ static const cvt_name_row comvex_old[] = {{"embed.proj.weight", "linear_proj.wei
                                           {"head.*", "proj_head.head.3.*"},
                                           {NULL, NULL}};
 
-/* A model of 0.1.0 says "backbone." where one of 0.2.3 says nothing. */
+/* In a model of 0.1.0 {} is "backbone."; in one of 0.2.3 it is nothing. */
 static const cvt_dialect dialects[] = {{"native"},
                                        {"timm", timm},
                                        {"comvex", comvex},
@@ -136,7 +137,8 @@ static bool is_comvex(const cvt_hints *hints) {
            cvt_hints_from(hints, "comvex_0.1.0");
 }
 
-/* num_local_layers and num_nonlocal_layers, or depth and local_up_to_layer. */
+/* Two keys say how many blocks there are of each kind: num_local_layers and num_nonlocal_layers, or depth and
+ * local_up_to_layer. */
 static cvt_status resolve_layers(config *c, cvt_error *error) {
     const char *counts = GIVEN(c, num_local_layers) ? GIVEN(c, num_local_layers) : GIVEN(c, num_nonlocal_layers);
     const char *depths = GIVEN(c, depth) ? GIVEN(c, depth) : GIVEN(c, local_up_to_layer);
@@ -151,7 +153,7 @@ static cvt_status resolve_layers(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-/* embed_dim is that of a head. */
+/* Finds channels and heads. embed_dim is the channels of a head. */
 static cvt_status resolve_dim(config *c, cvt_error *error) {
     const char *heads = NAMED(c, heads);
     if (c->embed_dim && c->dim)
@@ -172,8 +174,8 @@ static cvt_status resolve_dim(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-/* The width of comvex's feed-forward part. What it makes of ff_dim depends on its release, so ff_dim alone does not
- * tell: the weights do, and must not contradict it, or ff_hidden does. */
+/* Finds the width of comvex's feed-forward part. Only some releases obey ff_dim, so ff_dim alone does not tell the
+ * width. The weights tell it, and must not contradict ff_dim; ff_hidden overrides both. */
 static cvt_status resolve_comvex_width(config *c, const cvt_hints *hints, cvt_error *error) {
     bool older = cvt_hints_from(hints, "comvex_0.2.3") || cvt_hints_from(hints, "comvex_0.1.0");
     const cvt_tensor *t = cvt_hints_tensor(hints, "block{l}.mlp.fc1.weight", 0);
@@ -199,7 +201,8 @@ static cvt_status resolve_width(config *c, const cvt_hints *hints, cvt_error *er
     return cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->ff_hidden, -1, error);
 }
 
-/* The grid of the positions: said, or a square of as many as the weights have, or that of the input. */
+/* The table of positions is for image_size; if the config does not say that, for the square that the weights have a
+ * table for; else for the input size. */
 static void resolve_grid(config *c, const cvt_hints *hints) {
     int side = cvt_square_side(cvt_hints_cells(hints, "pos_embed", 0));
     if (!c->image_size[0] && side && side <= 65535 / c->patch_size)
@@ -260,7 +263,7 @@ static cvt_value feed_forward(cvt_builder *b, const block_spec *s, cvt_value x) 
     return cvtb_mlp(b, x, s->hidden, CVT_ACT_GELU_ERF, true);
 }
 
-/* f with its norm and its residual sum. */
+/* f(x) with its norm and its residual sum. */
 static cvt_value sublayer(cvt_builder *b, const block_spec *s, cvt_value x, const char *norm,
                           cvt_value (*f)(cvt_builder *, const block_spec *, cvt_value)) {
     if (s->order == POST_NORM) return cvtb_layer_norm(b, cvtb_add(b, x, f(b, s, x)), norm, s->eps);
@@ -268,7 +271,7 @@ static cvt_value sublayer(cvt_builder *b, const block_spec *s, cvt_value x, cons
     return cvtb_add(b, s->order == PRE_NORM ? x : z, f(b, s, z));
 }
 
-/* In a scope of the caller's. */
+/* A block in the scope that is open. */
 static cvt_value block(cvt_builder *b, const block_spec *s, cvt_value x) {
     x = sublayer(b, s, x, "norm1", attention);
     return sublayer(b, s, x, "norm2", feed_forward);
@@ -285,7 +288,7 @@ static cvt_value nonlocal_block(cvt_builder *b, const block_spec *s, int index, 
     return cvtb_end(b, block(b, s, x));
 }
 
-/* Patches as tokens: of comvex by a linear layer, channels fastest, else by a convolution. */
+/* Makes patches tokens: comvex by a linear layer over patches with channels fastest, fb by a convolution. */
 static cvt_value embed(cvt_builder *b, const config *c, cvt_value map) {
     cvt_conv conv = cvt_conv_square(c->dim, c->patch_size, c->patch_size, 0, true);
     cvtb_open(b, "embed", 0, 0, "PatchEmbed");
@@ -382,7 +385,8 @@ static const cvt_key stage_keys[] = {
     {0},
 };
 
-/* The tokens that a layer reads and what its blocks are; gated attention wants every token on a grid. */
+/* Returns the tokens that a layer reads, and fills in what its blocks are. Gated attention needs a place on a grid for
+ * every token. */
 static cvt_value layer_tokens(cvt_builder *b, const layer_config *c, cvt_value v, block_spec *s) {
     cvt_grid grid;
     char text[48];
@@ -394,7 +398,7 @@ static cvt_value layer_tokens(cvt_builder *b, const layer_config *c, cvt_value v
         cvtb_fail(b, "\"num_heads\" = %d does not divide the channels of its input, %s", c->num_heads, text);
     if (c->gated && (grid.h < 1 || grid.prefix))
         cvtb_fail(b, "gated attention wants a place on a grid for every token of %s%s", text,
-                  grid.prefix ? ", which has class tokens: they join behind, or \"gated\" is false" : "");
+                  grid.prefix ? ", which has class tokens: add them after this layer, or set \"gated\" to false" : "");
     cvtb_check_hidden(b, c->mlp_ratio, (int)(dim * c->mlp_ratio));
     cvtb_grid(b, grid.prefix, grid.h, grid.w);
     *s = (block_spec){.heads = c->num_heads,

@@ -1,9 +1,9 @@
 /* cpvt.c - CPVT: conditional positional encodings for vision transformers (Chu et al. 2021): DeiT without a table of
- * positions. Its positions come from a depth-wise convolution of the patches, added to them (PEG), behind each of the
- * first num_pegs blocks; a class token passes untouched. Without one (GAP) the mean of all tokens is classified, behind
- * the final norm. Any input whose sides are multiples of the patch.
+ * positions. Positions come from a depth-wise convolution of the patches, which is added to them (PEG) after each of
+ * the first num_pegs blocks. A class token stays as it is. In a model without one (GAP) the mean of all tokens is
+ * classified, after the final norm. The sides of the input may be any multiples of the patch.
  *
- * The authors published no weights of it: names are those of timm's ViT and of pos_block in their Twins. */
+ * The authors published no weights. The names are those of timm's ViT, and of pos_block in the authors' Twins. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/pvt_blocks.h"
@@ -47,7 +47,7 @@ static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {NULL}};
 
 static int hidden_of(const config *c) { return (int)(c->embed_dim * c->mlp_ratio); }
 
-/* Where the config does not say it: a class token, the PEGs and their kernel are what the weights have. */
+/* Class token, PEGs and their kernel are as in the weights if the config says nothing of them. */
 static void resolve_pegs(config *c, const cvt_hints *hints) {
     const char *peg = "peg{j}.weight";
     const cvt_tensor *first = cvt_hints_tensor(hints, peg, 0);

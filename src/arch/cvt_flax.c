@@ -1,14 +1,14 @@
-/* cvt_flax.c - the CvT of conceptofmind/CvT-flax, and that of vit_pytorch (cvt.CvT), its parent.
+/* cvt_flax.c - the CvT of conceptofmind/CvT-flax, and that of vit_pytorch (cvt.CvT), from which it was made.
  *
  *   stage   convolution, layer norm; blocks; the map goes on
  *   block   m += proj(attention(q, k, v)) of u = norm(m): q from one depth-wise convolution and batch norm of u, k and
  *           v from another that they share;  m += fc2(gelu(fc1(norm(m))))
  *   head    linear(mean of the map), without a last norm
  *
- * The scale is dim_head^-0.5, every eps 1e-5. Flax: SAME padding, GELU by tanh, norms with a scale only, no biases
- * behind attention and in the MLP, and batch norm with the statistics of the pass, always. vit_pytorch: kernel / 2 on
- * all sides, GELU by erf, biases, running statistics. Which of the two is what the names of the weights say; keys
- * override. */
+ * The scale is dim_head^-0.5, every eps is 1e-5. The two differ: Flax has SAME padding, GELU by tanh, norms with a
+ * scale only, no biases after attention and in the MLP, and a batch norm that always takes the statistics of the pass.
+ * vit_pytorch pads kernel / 2 on all sides and has GELU by erf, biases, and running statistics. The names of the
+ * weights tell which of the two a model is; keys of the config override that. */
 #include <math.h>
 
 #include "arch/arch.h"
@@ -38,7 +38,7 @@ typedef struct config {
     bool norm_bias, out_bias;
 } config;
 
-/* The defaults are those of both originals. */
+/* Both originals have these defaults. */
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("channels", base.channels, 1, 64, "3", "of the input"),
@@ -80,7 +80,7 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {m} = 2 {j}, {n} = 2 {j} + 1 ---- */
 
-/* The flattened tree, joined by "/"; kernels are HWIO. */
+/* The names of the parameter tree, joined by "/". Kernels are HWIO. */
 static const cvt_name_row flax_conv[] = {{"conv.weight", "Conv_0/kernel", .axes = "cdba"},
                                          {"bn.weight", "BatchNorm_0/scale"},
                                          {"bn.bias", "BatchNorm_0/bias"},
@@ -141,7 +141,7 @@ static const cvt_name_row vit_pytorch[] = {
     {"head.*", "to_logits.2.*"},
     {NULL, NULL}};
 
-/* The same as Flax, as a PyTorch module has it: OIHW. */
+/* The model of Flax as a PyTorch module: kernels are OIHW. */
 static const cvt_name_row torch_block[] = {{"norm1.weight", "0.norm.g"},
                                            {"attn.conv_q.conv.*", "0.to_q.dw.*"},
                                            {"attn.conv_q.bn.*", "0.to_q.bn.*"},
@@ -197,7 +197,7 @@ static cvt_value norm(cvt_builder *b, const config *c, cvt_value t, const char *
     return c->norm_bias ? cvtb_layer_norm(b, t, name, eps) : cvtb_layer_norm_scale(b, t, name, eps);
 }
 
-/* Tokens of a map through its depth-wise convolution and batch norm. */
+/* The map goes through its depth-wise convolution and batch norm, and becomes tokens. */
 static cvt_value convolve(cvt_builder *b, const config *c, cvt_value map, const char *name, int kernel, int stride) {
     cvt_conv conv = conv_of(b, c, map, 0, kernel, stride, false);
     cvtb_open(b, name, 0, 0, NULL);
@@ -205,7 +205,7 @@ static cvt_value convolve(cvt_builder *b, const config *c, cvt_value map, const 
     map = c->batch_norm_mode == BATCH ? cvtb_pass_norm(b, map, "bn", eps) : cvtb_batch_norm(b, map, "bn", eps);
     cvtb_end(b, map);
     cvt_shape s = cvtb_shape(b, map);
-    cvtb_grid(b, 0, s.d[1], s.d[2]); /* of the keys, in the end: they come last */
+    cvtb_grid(b, 0, s.d[1], s.d[2]); /* keys come last, so in the end this is their grid */
     return cvtb_tokens(b, map);
 }
 

@@ -6,9 +6,10 @@
  *             1x1 projection                               -> batch norm, + input where neither stride nor width change
  *   head      1x1                                          -> batch norm -> relu6 -> mean -> classifier
  *
- * Files of the same shapes differ in padding and eps, which no tensor tells: SAME and 1e-3 in TensorFlow and its ports
- * (lukemelas; timm's tf_efficientnet_lite*), symmetric and 1e-3 in RangiLyu/EfficientNet-Lite, symmetric and 1e-5 in
- * timm's efficientnet_lite*. Keys and the rules for rounding and padding are those of timm (models/efficientnet.py). */
+ * Files with the same shapes belong to different paddings and eps, which no tensor tells: SAME and 1e-3 in TensorFlow
+ * and its ports (lukemelas; timm's tf_efficientnet_lite*), symmetric and 1e-3 in RangiLyu/EfficientNet-Lite, symmetric
+ * and 1e-5 in timm's efficientnet_lite*. Keys and the rules for rounding and padding are those of timm
+ * (models/efficientnet.py). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,7 @@ typedef struct blocks {
 
 typedef struct config {
     cvt_base base;
-    double channel_multiplier, depth_multiplier; /* they make the standard blocks where "blocks" is absent */
+    double channel_multiplier, depth_multiplier; /* they scale the standard blocks, if "blocks" is absent */
     int stem_size, num_features;
     blocks blocks;
     cvt_ints stage_repeats;
@@ -88,9 +89,10 @@ static const cvt_key keys[] = {
     {0},
 };
 
-/* ---- names of weights: {j} counts blocks that expand, {d} those that do not, both within their stage; {f} all ---- */
+/* ---- names of weights: {j} is the number of a block that expands, {d} that of one that does not, both within their
+ * stage; {f} is its number among all blocks ---- */
 
-/* The names within a block are those of lukemelas/EfficientNet-PyTorch in both ports. */
+/* Both ports have the names of lukemelas/EfficientNet-PyTorch within a block. */
 static const cvt_name_row port_block[] = {{"expand.conv.*", "_expand_conv.*"},
                                           {"expand.bn.*", "_bn0.*"},
                                           {"depthwise.conv.*", "_depthwise_conv.*"},
@@ -156,13 +158,13 @@ static const variant variants[] = {
 
 /* ---- config ---- */
 
-/* The multiple of 8 next to v, not more than a tenth below it. */
+/* The multiple of 8 nearest to v, at least 8; the next one if that is less than 0.9 v. */
 static int divisible(double v) {
     int n = (int)fmax(8, (int)(v + 4) / 8 * 8);
     return n < 0.9 * v ? n + 8 : n;
 }
 
-/* EfficientNet-Lite0, scaled: all widths, and the repeats of all stages but the first and the last. */
+/* Makes the blocks of EfficientNet-Lite0, scaled: all widths, and the repeats of all stages but the first and last. */
 static void make_blocks(config *c) {
     static const struct {
         int repeats;
@@ -186,7 +188,7 @@ static void make_blocks(config *c) {
     }
 }
 
-/* The standard blocks, or those that "blocks" and "stage_repeats" say together. */
+/* The blocks are the standard ones, or those that "blocks" and "stage_repeats" say together. */
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     const char *scale = GIVEN(c, channel_multiplier) ? GIVEN(c, channel_multiplier) : GIVEN(c, depth_multiplier);
@@ -212,7 +214,7 @@ static const variant *variant_of(const config *c) {
     return &variants[0];
 }
 
-/* What each port feeds its weights: a resize to the input size + 32, but for timm's. */
+/* How each port prepares images: all but timm resize to the input size + 32, then crop. */
 static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
     const config *c = p;
     const variant *v = variant_of(c);
@@ -230,8 +232,8 @@ static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) 
 
 /* ---- the forward pass ---- */
 
-/* A convolution and its norm; out 0: a depth-wise one. It is padded as the config says, symmetrically by timm's rule,
- * which is (k - 1) / 2 for strides 1 and 2. */
+/* A convolution and its norm. out 0: a depth-wise one. Symmetric padding is by timm's rule, which makes (k - 1) / 2 for
+ * strides 1 and 2. */
 static cvt_value convolve(cvt_builder *b, const config *c, cvt_value x, const char *name, int out, int kernel,
                           int stride) {
     cvt_shape s = cvtb_shape(b, x);
@@ -248,7 +250,7 @@ static cvt_value active(cvt_builder *b, const config *c, cvt_value x) {
     return cvtb_activation(b, x, acts[c->act_layer]);
 }
 
-/* index: within the stage; flat: within the network. */
+/* index: the block's number within its stage; flat: its number among all blocks. */
 static cvt_value block(cvt_builder *b, const config *c, cvt_value x, int index, int flat) {
     const block_config *k = &c->blocks.v[flat];
     int channels = cvtb_shape(b, x).d[0];

@@ -1,10 +1,10 @@
-/* pvt.c - PVT: pyramid vision transformer of whai362/PVT (classification/pvt.py; timm once had the same names) and of
- * Hugging Face's PvtForImageClassification.
+/* pvt.c - PVT: the pyramid vision transformer of whai362/PVT (classification/pvt.py; timm once had the same names) and
+ * of Hugging Face's PvtForImageClassification.
  *
  * A stage is a patch embedding without overlap, a table of positions and blocks of spatial-reduction attention; there
- * is no norm between stages. The last stage begins with a class token, which alone is classified, so that stage reduces
- * nothing. For another input size the authors resize the tables, bilinearly; Hugging Face's program then stops, here it
- * is done alike. */
+ * is no norm between stages. The last stage has a class token, which alone is classified; therefore this stage does not
+ * reduce its map. For another input size the authors resize the tables, bilinearly. Hugging Face's program refuses
+ * another size; here its models are resized too. */
 #include <stdio.h>
 
 #include "arch/blocks.h"
@@ -14,7 +14,7 @@
 
 enum { MOST = 16384 }; /* of the image size: a table's cells are counted in ints */
 
-/* The defaults are PVT-Tiny. Upstream "patch_sizes" are the strides and "strides" the kernels. */
+/* The defaults are PVT-Tiny. In the original "patch_sizes" are the strides and "strides" the kernels. */
 #define KEYS_OF cvt_pyramid
 static const cvt_key keys[] = {
     SIZE("img_size", image_size, 1, MOST, NULL,
@@ -67,7 +67,7 @@ static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"hf", 
 
 static bool is_last(const cvt_pyramid *c, int i) { return i == c->depths.n - 1; }
 
-/* Cells of stage i's table in the weights; 0: not known. */
+/* How many cells stage i's table has in the weights; 0: that is not known. */
 static int64_t stored_cells(const cvt_pyramid *c, const cvt_hints *hints, int i) {
     char name[48];
     snprintf(name, sizeof name, "stage%d.pos_embed", i);
@@ -77,13 +77,13 @@ static int64_t stored_cells(const cvt_pyramid *c, const cvt_hints *hints, int i)
     return t && t->rank == 3 && t->shape[1] > is_last(c, i) ? t->shape[1] - is_last(c, i) : 0;
 }
 
-/* One side of stage i's table, as the authors and Hugging Face count it. */
+/* A side of stage i's table by the rule of the authors and Hugging Face, for an image of this side. */
 static int table_side(const cvt_pyramid *c, int side, int i) {
     return (i ? (int)((int64_t)side >> (i + 1)) : side) / c->strides.v[i];
 }
 
-/* The image size that the tables are for: where the config does not say, what the weights have. Weights whose tables
- * are square with another side count before the config. */
+/* Finds the image size that the tables are for, from the weights if the config does not say it, and the grid of each
+ * table. If a table in the weights is a square of another size than the config's, it counts. */
 static cvt_status resolve_tables(cvt_pyramid *c, const cvt_hints *hints, cvt_error *error) {
     int stored = cvt_square_side(stored_cells(c, hints, 0)) * c->strides.v[0];
     bool said = c->image_size[0] > 0;
@@ -118,7 +118,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* Map in; the stage's tokens, as a map unless it is the last. */
+/* Map in, map out; the last stage gives tokens. */
 static cvt_value stage(cvt_builder *b, const cvt_pyramid *c, int i, cvt_value map) {
     bool last = is_last(c, i);
     cvt_pvt_stage s = cvt_pyramid_stage(c, i);

@@ -1,4 +1,4 @@
-/* pvt_blocks.c - the blocks of pyramids and their keys; formulas in pvt_blocks.h. Sources: whai362/PVT
+/* pvt_blocks.c - the blocks of pyramids and their keys. The formulas are in pvt_blocks.h. Sources: whai362/PVT
  * (classification/pvt.py, pvt_v2.py), Meituan-AutoML/Twins (gvt.py), timm (pvt_v2.py, twins.py), transformers (pvt,
  * pvt_v2). */
 #include "arch/pvt_blocks.h"
@@ -20,7 +20,7 @@ cvt_value cvt_pvt_embed(cvt_builder *b, const cvt_pvt_stage *s, cvt_value map) {
     return cvtb_conv_embed(b, map, &conv, s->embed_eps, "PatchEmbed");
 }
 
-/* What keys and values are made of, and where these lie. */
+/* Returns the tokens that keys and values are made of, and says where these lie. */
 static cvt_value reduce(cvt_builder *b, const cvt_pvt_block *k, cvt_value z, int prefix, int h, int w) {
     int dim = cvtb_shape(b, z).d[1], ratio = k->linear ? 1 : k->ratio;
     if (!k->linear && ratio == 1) {

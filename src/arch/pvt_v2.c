@@ -1,15 +1,15 @@
 /* pvt_v2.c - PVT v2 of whai362/PVT (classification/pvt_v2.py), timm (pvt_v2_*) and Hugging Face's
  * PvtV2ForImageClassification.
  *
- * Stages of overlapping convolutional embeddings, blocks whose feed-forward part has a depth-wise convolution in place
- * of positions, and a norm behind every stage; the mean of the last stage's tokens is classified. Any input size.
- * Linear: keys and values come from 7 x 7 means of the map in every stage, whatever sr_ratios says. */
+ * A stage is an overlapping convolutional embedding, blocks whose feed-forward part has a depth-wise convolution in
+ * place of positions, and a norm. The mean of the last stage's tokens is classified. The input may have any size. In a
+ * linear model keys and values come from 7 x 7 means of the map in every stage, whatever sr_ratios says. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/pvt_blocks.h"
 #include "arch/resolve.h"
 
-/* The defaults are B0, as Hugging Face's PvtV2Config. */
+/* The defaults are B0, as in Hugging Face's PvtV2Config. */
 #define KEYS_OF cvt_pyramid
 static const cvt_key keys[] = {
     SIZE("img_size", image_size, 1, 65535, NULL, "the input size where nothing else says one"),

@@ -1,16 +1,16 @@
 /* t2t_vit.c - T2T-ViT: "Tokens-to-Token ViT" (Yuan et al. 2021), in the form of its authors (yitu-opensource/T2T-ViT)
  * and in that of vit_pytorch (t2t.py).
  *
- * Overlapping windows of a map become tokens, a small transformer mixes them, and they are a map again, a smaller one;
- * after the last windows a linear layer makes the tokens of an ordinary transformer with a class token.
+ * Overlapping windows of a map become tokens, a small transformer mixes these, and they become a smaller map. This is
+ * repeated. After the last windows a linear layer makes the tokens of an ordinary transformer with a class token.
  *
  *   authors      windows 7/4/2, 3/2/1, 3/2/1 (kernel, stride, padding); in between token modules to token_dim channels:
  *                y = v + proj(attention(k, q, v of norm1(x))), y += mlp(norm2(y)), the attention either linear, by
  *                stored random features (performer), or softmax(q k^T / sqrt(channels of x)) v (transformer)
- *   vit_pytorch  windows k, s, s / 2 as listed; in between transformers of one block, with a norm behind it, as wide as
+ *   vit_pytorch  windows k, s, s / 2 as listed; in between transformers of one block, with a norm after it, as wide as
  *                the windows
  *
- * Which of the two: by the naming of the weights, or by keys that only vit_pytorch has. All norms have eps 1e-5. */
+ * The names of the weights tell which of the two a model is, or keys that only vit_pytorch has. Every eps is 1e-5. */
 #include <math.h>
 
 #include "arch/blocks.h"
@@ -29,13 +29,13 @@ static const char *const pools[] = {"cls", "mean", NULL};
 
 typedef struct config {
     cvt_base base;
-    int img_size[2]; /* that the positions are stored for */
+    int img_size[2]; /* of the images that the stored positions are for */
     int embed_dim, depth, num_heads, dim_head, mlp_dim, tokens_type, token_dim, pool;
     double mlp_ratio, qk_scale;
     cvt_lists windows; /* kernel, stride */
     /* resolved */
-    int variant, grid[2]; /* grid: of the stored positions */
-    bool computed;        /* no positions are stored */
+    int variant, grid[2]; /* grid: that of the stored positions */
+    bool computed;        /* positions are computed, not stored */
 } config;
 
 /* The authors' defaults are T2T-ViT-14. */
@@ -158,7 +158,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* The attention of a token module to e channels: its residual is v, for x has other channels. */
+/* The attention of a token module, with e channels. It is added to v, because x has another number of channels. */
 static cvt_value token_attention(cvt_builder *b, cvt_value x, bool performer, int e) {
     float scale = (float)(1 / sqrt(cvt_shape_cols(cvtb_shape(b, x)))), epsilon = 1e-8f;
     cvtb_open(b, "attn", 0, 0, "Attention");
@@ -178,7 +178,7 @@ static cvt_value token_module(cvt_builder *b, cvt_value x, bool performer, int e
     return x;
 }
 
-/* One block as wide as the windows, of one head without a projection behind it, and a norm. */
+/* One block as wide as the windows, with one head and no projection after it, then a norm. */
 static cvt_value window_transformer(cvt_builder *b, cvt_value x) {
     int width = cvt_shape_cols(cvtb_shape(b, x));
     cvt_vit_block spec = {.attention = {.heads = 1, .dim_head = width, .no_out = true},
@@ -188,7 +188,7 @@ static cvt_value window_transformer(cvt_builder *b, cvt_value x) {
     return cvtb_layer_norm(b, cvtb_vit_block(b, x, 0, &spec), "norm", eps);
 }
 
-/* Windows of the image down to those of the last map: tokens of *grid. */
+/* From the image to the windows of the last map, as tokens. *grid becomes where they lie. */
 static cvt_value tokens_to_token(cvt_builder *b, const config *c, cvt_value map, cvt_grid *grid) {
     for (int i = 0; !cvtb_failed(b); i++) {
         cvt_unfold unfold = unfold_of(c->windows.v[i]);

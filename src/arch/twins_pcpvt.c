@@ -1,6 +1,7 @@
-/* twins_pcpvt.c - Twins-PCPVT of Meituan-AutoML/Twins (gvt.py: PCPVT, "CPVTV2") and timm (twins_pcpvt_*): the stages of
- * PVT with positions from a depth-wise convolution (PEG) behind the first block of each in place of tables; no class
- * token, one norm at the end, and the mean of its tokens is classified. Any input size. */
+/* twins_pcpvt.c - Twins-PCPVT of Meituan-AutoML/Twins (gvt.py: PCPVT, "CPVTV2") and timm (twins_pcpvt_*). Its stages
+ * are those of PVT, but positions come from a depth-wise convolution (PEG) after the first block of each stage, not
+ * from tables. There is no class token: after a norm at the end the mean of the tokens is classified. The input may
+ * have any size. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/pvt_blocks.h"

@@ -1,12 +1,13 @@
-/* vit_efficient.c - vit_pytorch.efficient.ViT: patches, class token and positions around a transformer of one's choice.
+/* vit_efficient.c - vit_pytorch.efficient.ViT: patches, class token and positions before a transformer of one's choice.
  *
  *   nystrom         Nystromformer of the package nystrom-attention (arXiv:2102.03902), the landmark attention of the
- *                   "D2F" example: tokens are padded in front with zeros to a multiple of the landmarks and attend to
- *                   them; A1 Z (A3 v) is computed from the right, so that no matrix of tokens by landmarks is kept
- *   x_transformers  Encoder of the package x-transformers, pre-norm; scores of a layer may be added to those of the
- *                   next, the feed-forward part may be gated
+ *                   "D2F" example: zeros are padded before the tokens, to a multiple of the number of landmarks; tokens
+ *                   attend to the landmarks; A1 Z (A3 v) is computed from the right, so no [tokens, landmarks] is kept
+ *   x_transformers  Encoder of the package x-transformers, with the norms first; the scores of a layer may be added to
+ *                   those of the next, the feed-forward part may be gated
  *
- * Layout a of the wrapper has a linear layer for patches, layout b (vit-pytorch 1.0.2) a norm before and behind it. */
+ * Layout a of vit_pytorch's part has a linear layer for patches, layout b (vit-pytorch 1.0.2) a norm before it and one
+ * after it too. */
 #include <math.h>
 
 #include "arch/blocks.h"
@@ -94,7 +95,7 @@ static const cvt_name_row nystrom[] = {{"block{i}.*", "transformer.layers.{i}.*"
                                        {"*", "*", .rows = wrapper},
                                        {NULL, NULL}};
 
-/* {} is the module of the feed-forward part. */
+/* {} is the name of the feed-forward part's module. */
 static const cvt_name_row x_attention[] = {
     {"attn.q.*", "to_q.*"}, {"attn.k.*", "to_k.*"}, {"attn.v.*", "to_v.*"}, {"attn.proj.*", "to_out.*"}, {NULL, NULL}};
 static const cvt_name_row x_mlp[] = {
@@ -107,7 +108,7 @@ static const cvt_name_row x_norms[] = {{"block{j}.norm1.*", "transformer.layers.
                                        {"block{j}.norm2.*", "transformer.layers.{f}.0.0.*"},
                                        {"norm.*", "transformer.final_norm.*"},
                                        {NULL, NULL}};
-/* x-transformers 1.32 and later: norms without bias, which store their distance from 1 */
+/* x-transformers 1.32 and later: norms have no bias, and store their scale minus 1. */
 static const cvt_name_row x_gamma[] = {{"block{j}.norm1.weight", "transformer.layers.{a}.0.0.gamma", .plus = 1},
                                        {"block{j}.norm2.weight", "transformer.layers.{f}.0.0.gamma", .plus = 1},
                                        {"norm.weight", "transformer.final_norm.gamma", .plus = 1},
@@ -133,7 +134,7 @@ static const cvt_dialect dialects[] = {{"native"},
 
 /* ---- config ---- */
 
-/* Have the weights the parameter, whose name is that of the first block? */
+/* Do the weights have the parameter? The name is that of the first block. */
 static bool stored(const cvt_hints *hints, const char *name, const char *pattern, bool without_weights) {
     const cvt_param first = {
         .name = name, .pattern = pattern, .indices = {{'i', 0}, {'j', 0}, {'a', 0}, {'f', 1}}, .n_indices = 4};
@@ -158,8 +159,8 @@ static cvt_status resolve_encoder(config *c, const cvt_hints *hints, cvt_error *
     if (!GIVEN(c, transformer.norm_bias))
         t->norm_bias = stored(hints, "block0.norm1.bias", "block{j}.norm1.bias", false);
     if (!GIVEN(c, transformer.final_norm)) t->final_norm = stored(hints, "norm.weight", "norm.weight", true);
-    /* x-transformers with scale-only norms leaves the projection of a single head out, which had better fit then */
-    int inner = t->heads * t->attn_dim_head; /* heads, attn_dim_head: at most 2^12 and 2^16 */
+    /* x-transformers with norms without bias has no projection of a single head; its channels must then be dim */
+    int inner = t->heads * t->attn_dim_head; /* at most 2^12 times 2^16 */
     if (!GIVEN(c, transformer.project_out))
         t->project_out = inner != c->dim || stored(hints, "block0.attn.proj.weight", "block{j}.attn.proj.weight",
                                                    t->heads > 1 || t->norm_bias);
@@ -202,7 +203,7 @@ static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) 
 
 /* ---- the forward pass ---- */
 
-/* Tokens of the patches, under a class token, with their positions; grid: [height, width] of the patches. */
+/* The class token and the patches as tokens, with positions added. grid: [height, width] of the patches. */
 static cvt_value embed(cvt_builder *b, const config *c, const int *grid) {
     int p = c->patch_size, patch[] = {p, p}, table[] = {c->image_size[0] / p, c->image_size[1] / p};
     cvtb_check_patches(b, "patch_size", patch, c->base.size);
@@ -261,7 +262,7 @@ static cvt_value norm(cvt_builder *b, const transformer *t, cvt_value x, const c
     return t->norm_bias ? cvtb_layer_norm(b, x, name, eps) : cvtb_layer_norm_scale(b, x, name, eps);
 }
 
-/* *scores: of the layer before, or none; becomes this layer's. */
+/* *scores is those of the layer before, or CVT_NO_VALUE; it becomes those of this layer. */
 static cvt_value scored_attention(cvt_builder *b, const transformer *t, cvt_value x, cvt_value *scores) {
     int inner = t->heads * t->attn_dim_head, dim = cvtb_shape(b, x).d[1];
     float scale = (float)(1 / sqrt(t->attn_dim_head));
