@@ -9,6 +9,8 @@
 /* Is there something at path; is it a directory? Links are followed. */
 bool cvt_file_exists(const char *path);
 bool cvt_file_is_directory(const char *path);
+/* Is it a link that leads to nothing? */
+bool cvt_file_is_dangling(const char *path);
 
 /* path is copied. data is NULL for an empty file. */
 typedef struct cvt_file {

@@ -17,6 +17,7 @@ typedef struct cvt_record {
     const char *message;   /* else why there is none */
     const cvt_rank *ranks; /* best first */
     int n;
+    cvt_score_kind kind; /* what the scores are */
 } cvt_record;
 
 /* A format is a row in record.c: what goes before, between and after the records. */

@@ -15,6 +15,11 @@ cvt_status cvt_weights_add(cvt_weights *weights, const cvt_tensor *tensor, cvt_e
 cvt_arena *cvt_weights_arena(cvt_weights *weights);
 /* Copies both; the first value of a key stays (shards repeat theirs). */
 cvt_status cvt_weights_add_metadata(cvt_weights *weights, const char *key, const char *value, cvt_error *error);
+/* Keeps one line for cvt_weights_remark; cut where it is too long, the first one stays. */
+__attribute__((format(printf, 2, 3))) void cvt_weights_remark_on(cvt_weights *weights, const char *format, ...);
+/* Gives every tensor another name: names[i] lives as long as the weights. false, and nothing has changed: two of them
+ * are the same, or there is no memory. */
+bool cvt_weights_rename(cvt_weights *weights, const char *const *names);
 /* Maps a file, which the weights keep, and reads it by content. `in_index`: an index names it, so it may be none. */
 cvt_status cvt_weights_read_file(cvt_weights *weights, const char *path, bool in_index, cvt_error *error);
 
