@@ -233,6 +233,8 @@ def timm_forms(net):
         dump(HERE / 'wrappers' / f'{name}.json', config)
         names = NAMES if config['label_names'] else ['0', '1', '2', '3']
         expect(f'wrappers/{name}.json', answer(net, config['pretrained_cfg'], names))
+    dump(HERE / 'wrappers' / 'no_recipe.json', {k: v for k, v in CONFIG.items() if k != 'pretrained_cfg'})
+    expect('wrappers/no_recipe.json', answer(net, net.pretrained_cfg | {'input_size': [3, 16, 16]}))
     save = HERE / 'saved'
     dump(save / 'config.json', CONFIG)
     save_file(net.state_dict(), save / 'model.safetensors')
