@@ -13,7 +13,7 @@
 static cvt_status find_names(cvt_model *m, const cvt_options *options, cvt_error *error) {
     const cvt_dialect *dialects = m->config.arch->dialects;
     if (!m->files.weights) return CVT_OK;
-    TRY(cvt_prefixes_take_off(m->files.weights, dialects, error));
+    TRY(cvt_prefixes_take_off(m->files.weights, dialects, NULL, error));
     for (size_t i = 0; i < options->n_ignore; i++) cvt_weights_ignore(m->files.weights, options->ignore[i]);
     m->origin = m->names = cvt_dialect_detect(dialects, m->files.weights);
     const char *origin = cvt_weights_metadata(m->files.weights, CVT_META_ORIGIN);
@@ -84,7 +84,9 @@ static cvt_status build_graph(cvt_model *m, cvt_error *error) {
     if (!b) return cvt_fail_memory(error);
     cvt_value output = m->config.arch->build(b, m->config.values);
     cvt_status status = cvt_builder_finish(b, &m->graph, output, error);
-    return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", m->files.config_origin);
+    if (status != CVT_OK) return cvt_fail_in(error, status, "%s", m->files.config_origin);
+    bool by_graph = m->files.weights && !m->config.arch->dialects[1].name; /* there is no dialect but the native one */
+    return by_graph ? cvt_prefixes_take_off(m->files.weights, NULL, m->graph, error) : CVT_OK;
 }
 
 static cvt_status list_taps(cvt_model *m, cvt_error *error) {

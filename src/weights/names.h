@@ -75,8 +75,10 @@ const cvt_dialect *cvt_dialect_find(const cvt_dialect *dialects, const char *nam
 bool cvt_dialect_covers(const cvt_dialect *dialects, const cvt_dialect *dialect, const char *name, int rank);
 
 /* prefixes.c: takes off the names of the tensors what wrappers (DataParallel, torch.compile, Lightning ...) have put in
- * front of them, where the dialects cover more of them then. Errors: CVT_NO_MEMORY. */
-cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialects, cvt_error *error);
+ * front of them, where the dialects cover more of them then; with a graph, where it has more of the names.
+ * Errors: CVT_NO_MEMORY. */
+cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialects, const cvt_graph *graph,
+                                 cvt_error *error);
 
 /* ---- layouts.c: a parameter within a file's tensor ---- */
 

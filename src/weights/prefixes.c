@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/table.h"
 #include "weights/container.h"
 #include "weights/names.h"
 
@@ -47,23 +48,12 @@ static const char *without_compiled(const char *name, cvt_arena *arena) {
     return copy;
 }
 
-/* How many tensors the dialect that fits these names best has a name for. */
-static size_t covered(const cvt_dialect *dialects, const cvt_weights *weights, const char *const *names) {
-    size_t most = 0, n = cvt_weights_count(weights);
-    for (const cvt_dialect *d = dialects; d->name && most < n; d++) {
-        size_t matches = 0;
-        for (size_t i = 0; i < n; i++)
-            matches += cvt_dialect_covers(dialects, d, names[i], cvt_weights_at(weights, i)->rank);
-        if (matches > most) most = matches;
-    }
-    return most;
-}
-
 typedef struct taking {
     cvt_weights *weights;
     const cvt_dialect *dialects;
-    const char **plain; /* of every tensor: its name without torch.compile's words */
-    const char **names; /* those to be tried */
+    const cvt_graph *graph; /* where it is known, its parameters' names count in place of the dialects */
+    const char **plain;     /* of every tensor: its name without torch.compile's words */
+    const char **names;     /* those to be tried */
 } taking;
 
 /* Takes up to `most` words off; true where that changed a name. */
@@ -76,13 +66,37 @@ static bool take_words(taking *t, int most) {
     return changed;
 }
 
+/* How many parameters of the graph have a tensor of their name. */
+static size_t found(const taking *t) {
+    cvt_table table = {0};
+    size_t matches = 0, n = cvt_weights_count(t->weights);
+    for (size_t i = 0; i < n; i++)
+        if (!cvt_table_find(&table, t->names[i]) && !cvt_table_add(&table, t->names[i], i)) break;
+    for (int p = 0; p < t->graph->n_params; p++) matches += cvt_table_find(&table, t->graph->params[p].name) != NULL;
+    cvt_table_free(&table);
+    return matches;
+}
+
+/* How many tensors the dialect that fits the names best has a name for. */
+static size_t covered(const taking *t) {
+    size_t most = 0, n = cvt_weights_count(t->weights);
+    if (t->graph) return found(t);
+    for (const cvt_dialect *d = t->dialects; d->name && most < n; d++) {
+        size_t matches = 0;
+        for (size_t i = 0; i < n; i++)
+            matches += cvt_dialect_covers(t->dialects, d, t->names[i], cvt_weights_at(t->weights, i)->rank);
+        if (matches > most) most = matches;
+    }
+    return most;
+}
+
 static void choose(taking *t) {
     size_t n = cvt_weights_count(t->weights);
     take_words(t, 0);
-    size_t best = covered(t->dialects, t->weights, t->names);
+    size_t best = covered(t);
     int words_off = 0;
     for (int most = 1; most <= MOST_WORDS && best < n && take_words(t, most); most++) {
-        size_t matches = covered(t->dialects, t->weights, t->names);
+        size_t matches = covered(t);
         if (matches <= best) continue;
         best = matches;
         words_off = most;
@@ -91,11 +105,12 @@ static void choose(taking *t) {
     cvt_weights_rename(t->weights, t->names);
 }
 
-cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialects, cvt_error *error) {
+cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialects, const cvt_graph *graph,
+                                 cvt_error *error) {
     cvt_arena *arena = cvt_weights_arena(weights);
     size_t n = cvt_weights_count(weights);
     bool changed = false;
-    taking t = {.weights = weights, .dialects = dialects};
+    taking t = {.weights = weights, .dialects = dialects, .graph = graph};
     t.plain = cvt_arena_array(arena, n + 1, sizeof *t.plain);
     t.names = cvt_arena_array(arena, n + 1, sizeof *t.names);
     if (!t.plain || !t.names) return cvt_fail_memory(error);
