@@ -1,9 +1,9 @@
 /* cvt.h - the public interface of libcvt, and the only installed header. libcvt(3) has a worked example.
  *
  * Objects. A cvt_model is a network with its weights. A cvt_session is the memory that runs need: one forward pass of a
- * model at a time. A cvt_image holds one picture and the buffers that decoding needs; the buffers only grow, so use one
- * image for many pictures. A session uses its model until it is freed; an image uses one only while it reads. Every
- * function that frees takes NULL too.
+ * model at a time. A cvt_image holds one image and the buffers that decoding needs; the buffers only grow, so use one
+ * cvt_image for many images. A session uses its model until it is freed; a cvt_image uses one only while it reads.
+ * Every function that frees takes NULL too.
  *
  * Errors. A function that can fail returns a cvt_status and fills the cvt_error that it takes last, which may be NULL.
  * Where it fails, what it was to make is NULL and what it was to count is 0. An index that is out of range is no
@@ -21,7 +21,8 @@
  * the object they come from; those that come from no object live for ever.
  *
  * The process. The library never prints, never exits, installs no signal handlers and starts no threads but those of
- * OpenMP, for sessions that were made for several. It reads the environment variable CVT_ISA. In one case it changes
+ * OpenMP, for sessions that were made for several; in the first run of such a session as many threads are started and
+ * ended before, to see whether OpenMP may ask for them, and a session that cannot have all runs with fewer. It reads the environment variable CVT_ISA. In one case it changes
  * more than its own memory: before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the
  * permission, which holds for the whole process and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only
  * models that run in f16 or int8 on the kernels called avx512amx use tiles; the permission is asked for when the first
@@ -207,7 +208,7 @@ cvt_attention_info cvt_model_attention(const cvt_model *model, int tap); /* head
  * cvt_model_taps(model) entries are always enough. */
 cvt_status cvt_model_rollout(const cvt_model *model, int tap, int *chain, int capacity, int *n, cvt_error *error);
 
-/* A class activation map (Zhou et al. 2016) tells how much each place of the picture speaks for a class. It exists
+/* A class activation map (Zhou et al. 2016) tells how much each place of the image speaks for a class. It exists
  * where the classifier is a linear layer that reads the mean of a map: then the logit of the class is the mean of the
  * activation map plus the bias. The map's name and shape, [height, width], whose cells cover the input row by row; rank
  * 0: this model has none. */
@@ -248,7 +249,7 @@ const char *cvt_arch_about(int index); /* one line on it */
  */
 typedef struct cvt_arch_traits {
     const char *position_encoding;    /* are places told apart by something that is added to the tokens? */
-    const char *token_embedding;      /* how the picture becomes tokens: "non-overlapping" patches, ... */
+    const char *token_embedding;      /* how the image becomes tokens: "non-overlapping" patches, ... */
     const char *attention_projection; /* what makes queries, keys and values: "linear", "convolution", ... */
     const char *hierarchical;         /* do the tokens become fewer from stage to stage? */
     const char *reserved[4];
@@ -322,9 +323,9 @@ typedef struct cvt_image cvt_image;
 /* As cvt_options: all but `size` may be 0. */
 typedef struct cvt_image_options {
     size_t size;
-    uint64_t max_pixels;  /* refuse larger pictures; 0: 100 million */
+    uint64_t max_pixels;  /* refuse larger images; 0: 178,956,970 */
     int max_scans;        /* refuse progressive JPEGs of more scans; 0: 200 */
-    bool ignore_exif;     /* do not turn the picture as its EXIF orientation says */
+    bool ignore_exif;     /* do not turn the image as its EXIF orientation says */
     bool clip_gray16;     /* a 16-bit grey PNG becomes min(v, 255), as in Pillow; else round(v / 257) */
     bool allow_truncated; /* take what there is of a file that ends early */
 } cvt_image_options;
@@ -332,7 +333,7 @@ typedef struct cvt_image_options {
 /* After which step reading ends, and what cvt_image_pixels then shows. */
 typedef enum cvt_image_stop {
     CVT_STOP_NONE,   /* none: all steps and the tensor */
-    CVT_STOP_DECODE, /* the picture as it is stored */
+    CVT_STOP_DECODE, /* the image as it is stored */
     CVT_STOP_ORIENT, /* turned as its EXIF orientation says */
     CVT_STOP_RESIZE, /* resized, the whole of it */
     CVT_STOP_CROP    /* the part that the model looks at */
@@ -343,8 +344,8 @@ void cvt_image_options_init(cvt_image_options *options, size_t size);
 cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error);
 void cvt_image_free(cvt_image *image);
 
-/* Reads a JPEG or PNG from a file ("-": standard input) or from memory, and prepares it as the model wants pictures, up
- * to and with the step `stop`. The model need not be loaded. CVT_UNSUPPORTED where a model takes no pictures. */
+/* Reads a JPEG or PNG from a file ("-": standard input) or from memory, and prepares it as the model wants images, up
+ * to and with the step `stop`. The model need not be loaded. CVT_UNSUPPORTED where a model takes no images. */
 cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
                           cvt_error *error);
 cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size,
@@ -353,19 +354,19 @@ cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const
  * bytes after the one before, at least 3 * width. Gives the same bytes as a PNG of these pixels. */
 cvt_status cvt_image_read_pixels(cvt_image *image, const cvt_model *model, const uint8_t *rgb, int height, int width,
                                  size_t stride, cvt_image_stop stop, cvt_error *error);
-/* What the model is fed, cvt_model_input(model, 0) of the model that the picture was read for. NULL if the last read
+/* What the model is fed, cvt_model_input(model, 0) of the model that the image was read for. NULL if the last read
  * failed or was stopped before, or where there is no memory for it. Valid until the next read. */
 const float *cvt_image_tensor(const cvt_image *image);
 /* The pixels after the step at which the last read was stopped; after a whole read those that the tensor was made of.
  * [height, width, 3], red, green, blue. NULL, and sizes of 0, if the last read failed. Valid until the next read. */
 const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width);
-/* The part of an upright picture of height x width pixels (as it is at CVT_STOP_ORIENT) of which the model's tensor is
- * made, in pixels of the picture. It reaches over the edges where the preprocessing pads. */
+/* The part of an upright image of height x width pixels (as it is at CVT_STOP_ORIENT) of which the model's tensor is
+ * made, in pixels of the image. It reaches over the edges where the preprocessing pads. */
 typedef struct cvt_view {
     double left, top, width, height;
 } cvt_view;
 cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_view *out, cvt_error *error);
-/* One line on what was odd about the last picture, which was read all the same; or NULL. */
+/* One line on what was odd about the last image, which was read all the same; or NULL. */
 const char *cvt_image_warning(const cvt_image *image);
 
 /* ---- the machine ----------------------------------------------------------------------------------------------- */

@@ -2,14 +2,15 @@
  *
  *     path -> config (JSON) -> family -> graph -> weights bound to it -> plan -> sessions run it
  *
- * Everything a model owns is made here, in this order, and freed in cvt_model_free. */
+ * Everything that a model owns is made here, in this order, and freed in cvt_model_free. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/nearest.h"
 #include "model/model.h"
 
-/* The dialect of the weights, and the one whose defaults count: a converted file remembers where it came from. */
+/* Finds two dialects (whose names the weights have, see weights/names.h): that of this file, and that of the checkpoint
+ * from which the file was converted. The defaults of the second one count. */
 static cvt_status find_names(cvt_model *m, const cvt_options *options, cvt_error *error) {
     const cvt_dialect *dialects = m->config.arch->dialects;
     if (!m->files.weights) return CVT_OK;
@@ -23,7 +24,7 @@ static cvt_status find_names(cvt_model *m, const cvt_options *options, cvt_error
                     CVT_META_ORIGIN, origin, m->config.arch->name);
 }
 
-/* A config that does not say how many classes there are leaves it to the last layer's rows. */
+/* Counts the classes where the config does not say how many there are: the last layer has a row for each. */
 static void count_classes(cvt_model *m) {
     cvt_base *base = cvt_config_base(&m->config);
     if (base->classes || !m->files.weights || !m->config.arch->classifier) return;
@@ -46,7 +47,7 @@ static cvt_status read_preprocess(cvt_model *m, cvt_error *error) {
     return status;
 }
 
-/* The input size: what the caller says, else the config, else the preprocess. */
+/* Chooses the input size: what the caller says, else the config, else the preprocessing. */
 static void resolve_size(cvt_model *m, const cvt_options *options) {
     cvt_base *base = cvt_config_base(&m->config);
     base->asked[0][0] = options->height;
@@ -110,7 +111,7 @@ static cvt_status unknown_tap(const cvt_model *m, const char *name, cvt_error *e
 cvt_status cvt_model_retain(cvt_model *m, const char *tap, cvt_error *error) {
     int index = cvt_model_find_tap(m, tap);
     if (index < 0) return unknown_tap(m, tap, error);
-    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs retain is resolved");
+    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs retain can no longer change");
     m->retain[m->taps[index]] = true;
     return CVT_OK;
 }
@@ -128,10 +129,10 @@ static cvt_status choose_taps(cvt_model *m, const cvt_options *options, cvt_erro
     return CVT_OK;
 }
 
-/* Packing every weight at load takes as long as packing them during this many images. */
+/* Packing every weight while loading takes as long as packing them during so many images. */
 enum { IMAGES_THAT_PAY = 16 };
 
-/* Packed weights need no second copy in memory. */
+/* Once a weight is packed, its bytes in the file need not stay in memory. */
 static void drop_source(void *owner, int param) {
     const cvt_model *m = owner;
     if (m->tensors) cvt_weights_drop(m->files.weights, m->tensors[param]);
@@ -166,14 +167,14 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
 static void make_preprocess(cvt_model *m) {
     const cvt_base *base = cvt_config_base(&m->config);
     if (m->graph->n_inputs != 1) {
-        cvt_fail(&m->no_preprocess, CVT_UNSUPPORTED, "a model of %d inputs reads no pictures", m->graph->n_inputs);
+        cvt_fail(&m->no_preprocess, CVT_UNSUPPORTED, "a model of %d inputs reads no images", m->graph->n_inputs);
         return;
     }
     m->no_preprocess.status = cvt_preprocess_resolve(&m->preprocess, &base->preprocess, base->size[0], base->size[1],
                                                      base->channels, &m->no_preprocess);
 }
 
-/* What the caller says, else int8 for a file of int8 weights, else f32. */
+/* Chooses the precision: what the caller says, else int8 for a file of int8 weights, else f32. */
 static cvt_status choose_precision(cvt_model *m, const char *asked, cvt_error *error) {
     const char *name = asked;
     if (!name && m->files.weights) name = cvt_weights_metadata(m->files.weights, CVT_META_PRECISION);
@@ -181,11 +182,12 @@ static cvt_status choose_precision(cvt_model *m, const char *asked, cvt_error *e
     m->precision = cvt_precision_find(name);
     if (m->precision < CVT_PRECISION_COUNT) return CVT_OK;
     if (asked) return cvt_fail(error, CVT_USAGE, "there is no precision called \"%s\"", name);
-    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is none", cvt_weights_path(m->files.weights),
-                    CVT_META_PRECISION, name);
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is no precision",
+                    cvt_weights_path(m->files.weights), CVT_META_PRECISION, name);
 }
 
-/* Numbers and flags stay; of what they point to only the name of the kernels is still wanted. */
+/* Keeps the options. Their numbers and flags stay; of what they point to only the name of the kernels is needed
+ * later. */
 static cvt_status keep_options(cvt_model *m, const cvt_options *options, cvt_error *error) {
     m->options = *options;
     m->options.config = m->options.labels = m->options.default_labels = m->options.precision = m->options.isa = NULL;
@@ -231,7 +233,7 @@ cvt_status cvt_model_open(cvt_model **out, const char *path, const cvt_options *
 
 cvt_status cvt_model_open_memory(cvt_model **out, const void *bytes, size_t size, const cvt_options *options,
                                  cvt_error *error) {
-    static const char none[1]; /* an empty file too lies somewhere */
+    static const char none[1]; /* the place of an empty file's bytes must not be NULL */
     return open_place(out, &(cvt_place){.bytes = size ? bytes : none, .size = size, .fd = -1}, options, error);
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# agreement.sh [PYTHON] - how often the starter model's answers in f16 and int8 are those in f32, over crops of real
-# photos (tests/make_crops.py): those of scikit-image, scikit-learn and ultralytics, which pip fetches. Run `make demo`
-# before; PYTHON (python3) needs Pillow. Used by `make agreement`.
+# agreement.sh [PYTHON] - counts how often the starter model gives the same answer in f16 and int8 as in f32, over crops
+# of real photos (tests/make_crops.py). The photos are those in the packages scikit-image, scikit-learn and ultralytics,
+# which pip fetches. Run `make demo` first. PYTHON (python3) needs Pillow. `make agreement` runs this.
 #   COUNT=1216  crops    MODEL=models/efficientnet-lite0.safetensors    CVT=./cvt
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2154  # $tests and $program are those of the test
-# case.sh - what shell tests begin with, to be read by `.`: a folder of the test's own, $work, none of the caller's
-# settings, and cases that print "ok NAME" or "not ok NAME: why", of which $passes and $failures keep count. The test says
-# $tests, the folder of this file, and $program where it uses what needs them.
+# case.sh - what shell tests share; they read it by `.` at their beginning. It makes a folder for the test alone,
+# $work, removes the caller's settings, and has functions for cases, which print "ok NAME" or "not ok NAME: why" and
+# are counted in $passes and $failures. The test sets $tests, the folder of this file, and $program where a function
+# needs it.
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 unset CVT_MODEL CVT_MODEL_PATH CVT_THREADS CVT_ISA OMP_NUM_THREADS

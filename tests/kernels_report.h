@@ -1,5 +1,5 @@
-/* kernels_report.h - what the tests of kernels share: counting what is wrong, and what a table does to single numbers.
- */
+/* kernels_report.h - what the tests of kernels share: they count failures, and apply a table of kernels to single
+ * numbers. */
 #ifndef CVT_TESTS_KERNELS_REPORT_H
 #define CVT_TESTS_KERNELS_REPORT_H
 
@@ -10,7 +10,7 @@
 
 #include "kernels/kernels.h"
 
-/* Counts what is wrong and keeps the first. */
+/* Counts failures and keeps the first one. */
 typedef struct report {
     int failures;
     char first[256];
@@ -29,14 +29,14 @@ static inline bool fused(const cvt_kernels *kernels) {
     return strcmp(kernels->name, "ref") && strcmp(kernels->name, "sse2");
 }
 
-/* What the table does for a * b + c: one rounding or two. */
+/* Computes a * b + c as the table does, with one rounding or two. */
 static inline float multiply_add(const cvt_kernels *kernels, float a, float b, float c) {
     if (fused(kernels)) return fmaf(a, b, c);
     volatile float product = a * b; /* or the compiler may fuse it where the machine can */
     return product + c;
 }
 
-/* act(x) by the table's own row kernel: every other place must agree with it to the bit. */
+/* Computes act(x) with the table's own kernel for rows, with which every other place must agree to the bit. */
 static inline float act_one(const cvt_kernels *kernels, float x, cvt_act act) {
     if (act != CVT_ACT_NONE) kernels->affine(&x, 1, &x, 1, 1, 1, NULL, NULL, act);
     return x;

@@ -1,7 +1,8 @@
 #!/bin/sh
-# lint.sh: what tools find in the sources without running them: layout (clang-format 14, lines of at most 120 columns),
-# clang-tidy (.clang-tidy says which checks), shellcheck, mandoc. Prints "ok NAME", "not ok NAME: why" or, where a tool
-# is not here, "skip NAME: why"; the findings themselves go to standard error. `make deps WITH=ci` installs the tools.
+# lint.sh: runs the tools that examine the sources without running them: layout (clang-format 14, lines of at most 120
+# columns), clang-tidy (.clang-tidy says which checks), shellcheck, mandoc. Prints "ok NAME", "not ok NAME: why" or,
+# where a tool is not here, "skip NAME: why"; the findings themselves go to standard error. `make deps WITH=ci`
+# installs the tools.
 #   JOBS=2  clang-tidy's processes at a time
 set -u
 cd "$(dirname "$0")/.." || exit 1

@@ -299,7 +299,7 @@ def bad_jpegs(encode):
     bad("jpeg_12bit.jpg", patched(base, sof + 4, 12), "unsupported")
     bad("jpeg_lossless.jpg", patched(base, sof + 1, 0xc3), "unsupported")
     bad("jpeg_huge.jpg", patched(base, sof + 5, 0xff, 0xdc, 0xff, 0xdc), "too_large")
-    bad("jpeg_over.jpg", patched(base, sof + 5, 0x27, 0x11, 0x27, 0x10), "too_large")  # 10001 x 10000
+    bad("jpeg_over.jpg", patched(base, sof + 5, 0x34, 0x42, 0x34, 0x42), "too_large")  # 13378 x 13378
     bad("jpeg_side.jpg", patched(base, sof + 5, 0xff, 0xff, 0, 1), "too_large")
     bad("jpeg_lie.jpg", patched(base, sof + 5, 0x23, 0x28, 0x23, 0x28), "truncated")
     lie = progressive.index(b"\xff\xc2")
@@ -337,7 +337,7 @@ def bad_pngs():
     bad("png_huge.png", file(pixels, size=(1000000, 1000000)), "too_large")
     bad("png_huger.png", file(pixels, size=(2**31 - 1, 2**31 - 1)), "too_large")
     bad("png_impossible.png", file(pixels, size=(2**31, 1)), "corrupt")
-    bad("png_over.png", file(pixels, size=(10001, 10000)), "too_large")
+    bad("png_over.png", file(pixels, size=(13378, 13378)), "too_large")
     bad("png_side.png", file(pixels, size=(1000001, 1)), "too_large")
     bad("png_lie.png", file(pixels, size=(9000, 9000)), "corrupt")
     bad("png_no_width.png", file(pixels, size=(0, 20)), "corrupt")

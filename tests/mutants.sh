@@ -1,8 +1,8 @@
 #!/bin/sh
-# mutants.sh [TEST...] - a test of the tests: it runs the shell tests that are named, or all that use the program, with
-# something else in its place: what succeeds and does nothing, what fails, what dies, what says one line to everything.
-# A case that passes all the same can hardly fail. Prints "ok TEST with STUB" or "not ok TEST with STUB: the cases". It
-# takes some minutes and is no part of `make check`: run it after a change to shell tests.
+# mutants.sh [TEST...] - tests the tests. It runs the shell tests that are named, or all that use the program, with a
+# stub in place of the program: one stub does nothing and succeeds, one fails, one dies, one prints the same line
+# whatever it is asked. A case that passes with a stub can hardly fail. Prints "ok TEST with STUB" or "not ok TEST with
+# STUB: the cases". It takes some minutes and is not part of `make check`: run it after a change to shell tests.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 cd "$tests/.." || exit 1

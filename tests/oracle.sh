@@ -1,7 +1,8 @@
 #!/bin/sh
-# oracle.sh [ORACLE [PYTHON]] - runs the original programs anew and compares: every small preset under all names of
-# weights, configs drawn at random, and the full-size models; logits and inner values, on every instruction set that can
-# run here (full-size models: on ref and on the one that is chosen). Prints "ok NAME" or "not ok NAME: why" a case.
+# oracle.sh [ORACLE [PYTHON]] - runs the original programs anew and compares cvt with them: every small preset in every
+# dialect of the weights, configs drawn at random, and the full-size models. Logits and taps are compared, on every
+# instruction set that can run here (full-size models: on ref and on the one that is chosen). Prints "ok NAME" or "not
+# ok NAME: why" for each case.
 #   ORACLE  the folder of oracle scripts (tests/oracle); PYTHON: what its setup.sh has installed into (python3)
 #   SEED    of weights, inputs and random configs (1); COUNT: random configs of each family (12)
 #   SETS    which of "presets random full" (all); ONLY: cases whose names hold this; CVT: the program (./cvt)

@@ -1,4 +1,4 @@
-/* test.h - the little that the unit tests share. A test program prints "ok NAME" or "not ok NAME: why" a case and ends
+/* test.h - what the unit tests share. A test program prints "ok NAME" or "not ok NAME: why" for each case, and ends
  * with status 1 if one failed; tests/check.sh counts the lines. */
 #ifndef CVT_TESTS_TEST_H
 #define CVT_TESTS_TEST_H
@@ -10,7 +10,7 @@
 
 static int test_failures;
 
-/* Reports one case; the format says what was found when it failed. */
+/* Reports one case. The format says what was found, for a case that failed. */
 __attribute__((format(printf, 3, 4))) static inline bool test_case(bool ok, const char *name, const char *format, ...) {
     if (ok) {
         printf("ok %s\n", name);
@@ -26,8 +26,8 @@ __attribute__((format(printf, 3, 4))) static inline bool test_case(bool ok, cons
     return ok;
 }
 
-/* The larger of a largest difference so far and the next one. NaN is infinitely far off: fmax and `>` would forget it,
- * and the next difference would take its place. */
+/* Returns the larger of the largest difference so far and the next one. NaN counts as infinitely large: fmax and `>`
+ * would forget it, and the next difference would take its place. */
 static inline double test_larger(double most, double next) {
     if (isnan(next)) return INFINITY;
     return next > most ? next : most;

@@ -1,6 +1,6 @@
-/* test_api.c - what cvt.h promises of all functions: what is there after a failure, indices that are out of range, room
- * that is too small, options of other versions, values that are not finite. How models and pictures get in is tested in
- * test_open.c. */
+/* test_api.c - tests what cvt.h promises of all functions: what they leave after a failure, indices that are out of
+ * range, buffers that are too small, options of other versions, values that are not finite. test_open.c tests how
+ * models and images get in. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #define CLASS_MAP "tests/data/lite/timm"
 #define TWO_INPUTS "tests/data/blocks/cross"
 
-/* Ends the test where what it needs is not there. */
+/* Ends the test if something that it needs is not there. */
 static void require(bool there, const char *what) {
     if (there) return;
     test_case(false, what, "not there");
@@ -39,7 +39,7 @@ static size_t count_of(cvt_tensor_info info) {
     return n;
 }
 
-/* Two images of zeros for an input. */
+/* Returns two images of zeros for an input. */
 static float *new_input(const cvt_model *model, int index) {
     return calloc(2 * count_of(cvt_model_input(model, index)), sizeof(float));
 }
@@ -138,7 +138,7 @@ static void test_others_that_fail(void) {
     cvt_image_free(NULL);
 }
 
-/* A picture that cannot be read leaves nothing of the one before. */
+/* An image that cannot be read leaves nothing of the one before. */
 static void test_images_that_fail(void) {
     cvt_options bare = {.size = sizeof bare, .no_weights = true};
     cvt_model *model = open_with(MODEL, &bare), *two = open_with(TWO_INPUTS, &bare);
@@ -260,7 +260,7 @@ static cvt_status get_tap(const cvt_session *session, float *to, size_t capacity
     return cvt_session_tap(session, tap_name, to, capacity, error);
 }
 
-/* Before a run, with too little room, with just enough. */
+/* Calls a getter before a run, with too little room, and with just enough. */
 static void try_getter(const char *name, const cvt_model *model, getter *get, size_t each) {
     cvt_session *session = new_session(model);
     float *x = new_input(model, 0), *to = malloc(2 * each * sizeof *to);
@@ -386,7 +386,7 @@ static void test_isa(void) {
     test_case(strstr(error.message, "none such") != NULL, "kernels that there are not are named", "%s", error.message);
 }
 
-/* Functions at the wrong time. */
+/* Calls functions at the wrong time. */
 static void test_order(void) {
     cvt_options later = {.size = sizeof later, .weights_later = true}, bare = {.size = sizeof bare, .no_weights = true};
     cvt_options config = {.size = sizeof config, .config = MODEL "/config.json", .weights_later = true};

@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_attend.sh - cvt attend on models without attention: class activation maps, the class that is meant, what is said
-# of them, pictures in the photo's own size. (Attention maps: test_embed.sh; the numbers of class maps: test_class_map.c.)
+# test_attend.sh - tests cvt attend on models without attention: class activation maps, which class is meant, what is
+# said about it, and images in the photo's own size. test_embed.sh tests attention maps, test_class_map.c the numbers
+# of class activation maps.
 # Prints "ok NAME" or "not ok NAME: why" a case. CVT: the program; CVT_BIN: the folder of test_heat.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)

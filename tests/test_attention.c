@@ -1,5 +1,6 @@
-/* test_attention.c - attention in less than f32, of every table that runs here, against the exact result in double: the
- * error is that of factors of 8 bits and more, and nothing is read or written outside. f32 is in test_kernels.c. */
+/* test_attention.c - tests attention in less than f32, on every table of kernels that runs here, against the exact
+ * result in double: the error is no larger than that of factors of 8 bits, and nothing is read or written outside.
+ * test_kernels.c tests attention in f32. */
 #include "kernels/kernels.h"
 #include "kernels_matrix.h"
 #include "kernels_report.h"
@@ -14,7 +15,7 @@ typedef struct size {
     float scale;
 } size;
 
-/* Probabilities of one query, in double. */
+/* Computes the probabilities of one query in double. */
 static void exact(double *p, const matrix *q, const matrix *k, size_t i, size z) {
     double most = -INFINITY, sum = 0;
     for (size_t s = 0; s < z.s; s++) {
@@ -38,7 +39,7 @@ static void check(const cvt_attention_kernels *kernels, report *r, size z, bool 
           *scratch = aligned_alloc(64, (n_scratch / 16 + 1) * 64);
     double *p = malloc(z.s * sizeof *p);
     if (!panels || !scratch || !p) abort();
-    for (size_t i = 0; i < n_panels; i++) panels[i] = NAN; /* what is not written must not matter */
+    for (size_t i = 0; i < n_panels; i++) panels[i] = NAN; /* the result must not depend on what is not written */
     for (size_t i = 0; i < n_scratch; i++) scratch[i] = NAN;
     kernels->pack(panels, &(cvt_attention_head){(int)z.s, (int)z.d, (int)z.dv, k.at, v.at, k.ld, v.ld});
     const float weight = more ? 0.75f : 1;

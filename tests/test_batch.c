@@ -1,4 +1,5 @@
-/* test_batch.c - which inputs a command line means, how they are read, and that they leave the pipeline in order. */
+/* test_batch.c - tests which inputs a command line means, how they are read, and that they leave the pipeline in
+ * order. */
 #define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +58,7 @@ static bool make_tree(void) {
 
 /* ---- lists ----------------------------------------------------------------------------------------------------- */
 
-/* All of a list as "a b! c": a mark behind what cannot be read. */
+/* Writes all inputs of a list as "a b! c"; an exclamation mark stands after an input that cannot be read. */
 static void walk(cvt_str *out, const cvt_list_options *options) {
     cvt_list *list = NULL;
     cvt_error error, problem = {0};
@@ -68,6 +69,7 @@ static void walk(cvt_str *out, const cvt_list_options *options) {
     }
     while (cvt_list_next(list, &path, &problem))
         cvt_str_print(out, "%s%s%s", out->size ? " " : "", path.data, problem.status == CVT_OK ? "" : "!");
+    if (cvt_list_trouble(list)->status != CVT_OK) cvt_str_print(out, "[%s]", cvt_list_trouble(list)->message);
     cvt_str_free(&path);
     cvt_list_free(list);
 }
@@ -82,6 +84,9 @@ static void list_case(const char *name, const cvt_list_options *options, const c
 
 #define PATHS(...) \
     .paths = (const char *const[]){__VA_ARGS__}, .n_paths = sizeof(const char *[]){__VA_ARGS__} / sizeof(char *)
+
+#define LISTS(...) \
+    .lists = (const char *const[]){__VA_ARGS__}, .n_lists = sizeof(const char *[]){__VA_ARGS__} / sizeof(char *)
 
 static void directories(void) {
     list_case(
@@ -114,13 +119,29 @@ static void directories(void) {
 
 static void names(void) {
     put_text("lines", "x y\n\nd/b\nlast");
-    list_case("a list of lines", &(cvt_list_options){PATHS("first"), .files_from = "lines", .wake = -1},
+    list_case("a list of lines", &(cvt_list_options){PATHS("first"), LISTS("lines"), .wake = -1},
               "first x y d/b/x.jpg last");
     put("nul", "a\nb\0\0c", 6);
-    list_case("a list with NUL", &(cvt_list_options){.files_from = "nul", .nul = true, .wake = -1}, "a\nb c");
-    list_case("a NUL in a line", &(cvt_list_options){.files_from = "nul", .wake = -1}, "a b!");
-    list_case("no list", &(cvt_list_options){.files_from = "gone", .wake = -1}, "gone!");
-    list_case("a directory as list", &(cvt_list_options){.files_from = "d", .wake = -1}, "d!");
+    list_case("a list with NUL", &(cvt_list_options){LISTS("nul"), .nul = true, .wake = -1}, "a\nb c");
+    list_case("a NUL in a line", &(cvt_list_options){LISTS("nul"), .wake = -1}, "a b!");
+    list_case("no list", &(cvt_list_options){LISTS("gone"), .wake = -1}, "[gone: No such file or directory]");
+    list_case("a directory as list", &(cvt_list_options){LISTS("d"), .wake = -1}, "[d: Is a directory]");
+    list_case("two lists", &(cvt_list_options){LISTS("lines", "nul"), .wake = -1}, "x y d/b/x.jpg last a b!");
+    put_text("windows", "\xef\xbb\xbf"
+                        "d/b.jpg\r\n\r\nd/c.jpe\r\n");
+    list_case("a list from Windows", &(cvt_list_options){LISTS("windows"), .wake = -1}, "d/b.jpg d/c.jpe");
+    put_text("cr\r", "");
+    put_text("lines with CR", "cr\r\ngone\r\n");
+    list_case("a name that does end with CR", &(cvt_list_options){LISTS("lines with CR"), .wake = -1}, "cr\r gone");
+    put("utf16",
+        "\xff\xfe"
+        "d\0\n\0",
+        6);
+    list_case("a list in UTF-16", &(cvt_list_options){LISTS("utf16"), .wake = -1},
+              "[utf16: a list in UTF-16: save it as UTF-8]");
+    put("utf16be", "\0d\0/\0b\0\n", 8);
+    list_case("a list in UTF-16 without a mark", &(cvt_list_options){LISTS("utf16be"), .wake = -1},
+              "[utf16be: a list in UTF-16: save it as UTF-8]");
 
     size_t n = 3 << 20;
     char *endless = malloc(n + 1);
@@ -132,7 +153,7 @@ static void names(void) {
     cvt_list *list = NULL;
     cvt_error error, problem = {0};
     cvt_str path = {0};
-    bool good = cvt_list_new(&list, &(cvt_list_options){.files_from = "endless", .wake = -1}, &error) == CVT_OK;
+    bool good = cvt_list_new(&list, &(cvt_list_options){LISTS("endless"), .wake = -1}, &error) == CVT_OK;
     good = good && cvt_list_next(list, &path, &problem);
     test_case(good && path.size > 4096 && path.size < 1 << 20, "an endless name is cut", "it is %zu bytes", path.size);
     good = good && cvt_list_next(list, &path, &problem);
@@ -146,7 +167,7 @@ static void names(void) {
 static void input_case(const char *name, const char *path, cvt_status want, size_t size) {
     cvt_input input = {0};
     cvt_error error = {0};
-    cvt_status got = cvt_input_read(&input, path, -1, &error);
+    cvt_status got = cvt_input_read(&input, path, false, -1, &error);
     test_case(got == want && input.size == size && (got == CVT_OK || error.message[0]), name,
               "status %d, %zu bytes, %s", got, input.size, error.message);
     free(input.data);
@@ -172,10 +193,10 @@ static void inputs(void) {
     put("large.png", large, n);
     cvt_input input = {0};
     cvt_error error = {0};
-    cvt_input_read(&input, "large.png", -1, &error);
+    cvt_input_read(&input, "large.png", false, -1, &error);
     test_case(input.size == n && memcmp(input.data, large, n) == 0, "read a large file", "%zu bytes, or others",
               input.size);
-    cvt_input_read(&input, "large", -1, &error);
+    cvt_input_read(&input, "large", false, -1, &error);
     test_case(input.size > 8 && input.size < n, "what is no image is not read to its end", "%zu bytes", input.size);
     free(input.data);
     free(large);
@@ -196,7 +217,7 @@ static void standard_input(void) {
     cvt_error error = {0};
     ssize_t n = write(feed, jpeg, strlen(jpeg));
     close(feed);
-    cvt_status status = cvt_input_read(&input, "-", wake[0], &error);
+    cvt_status status = cvt_input_read(&input, "-", false, wake[0], &error);
     test_case(status == CVT_OK && (ssize_t)input.size == n && memcmp(input.data, jpeg, (size_t)n) == 0,
               "read standard input", "status %d, %zu bytes", status, input.size);
 
@@ -204,13 +225,13 @@ static void standard_input(void) {
     n = write(feed, "one\ntw", 6);
     cvt_list *list = NULL;
     cvt_str path = {0};
-    status = cvt_list_new(&list, &(cvt_list_options){.files_from = "-", .wake = wake[0]}, &error);
+    status = cvt_list_new(&list, &(cvt_list_options){LISTS("-"), .wake = wake[0]}, &error);
     bool more = status == CVT_OK && cvt_list_next(list, &path, &error);
     test_case(more && strcmp(path.data, "one") == 0, "a name is there before the list ends", "status %d", status);
     close(wake[1]);
     while (more && cvt_list_next(list, &path, &error)) continue;
     test_case(error.status == CVT_OK, "waking ends a list that waits", "%s", error.message);
-    status = cvt_input_read(&input, "-", wake[0], &error);
+    status = cvt_input_read(&input, "-", false, wake[0], &error);
     test_case(status == CVT_UNREADABLE, "waking ends an image that waits", "status %d", status);
     cvt_list_free(list);
     cvt_str_free(&path);
@@ -225,20 +246,20 @@ enum { NEVER = 1 << 30 };
 
 /* Numbers go in; those divisible by 7 fail in decode, the others are tripled by forward. */
 typedef struct work {
-    int count, stop_at, stop_after_ticks; /* how many; write says no at that one; tick says no after so many */
+    int count, stop_at, stop_after_ticks; /* write ends the run at stop_at, tick after so many */
     int batch;
     int given;
-    atomic_int inside_next, busy, most_busy, forwarded, largest_batch, wakes;
+    atomic_int inside_next, busy, max_busy, forwarded, largest_batch, wakes;
     int written, ticks;
-    bool wrong;   /* a number out of order, or not treated right */
-    int block[2]; /* a pipe in which `next` waits once all are given, or -1 */
+    bool wrong;   /* a number came out of order, or with a wrong value */
+    int block[2]; /* a pipe in which `next` waits after the last number, or -1 */
 } work;
 
 typedef struct item {
     int number, result;
 } item;
 
-/* Up to a third of a millisecond, differently for every number. */
+/* Waits up to a third of a millisecond, a different time for every number. */
 static void dawdle(int number, unsigned salt) {
     uint32_t x = (uint32_t)number * 2654435761u ^ salt * 40503u;
     x ^= x >> 15;
@@ -257,7 +278,7 @@ static bool next_number(void *context, void *slot) {
     bool more = w->given < w->count;
     if (more) {
         *it = (item){.number = w->given++};
-        raise_to(&w->most_busy, atomic_fetch_add(&w->busy, 1) + 1);
+        raise_to(&w->max_busy, atomic_fetch_add(&w->busy, 1) + 1);
     } else if (w->block[0] >= 0) {
         char byte;
         while (read(w->block[0], &byte, 1) < 0 && errno == EINTR) continue;
@@ -309,13 +330,13 @@ static void wake_next(void *context) {
 
 static const cvt_stages stages = {next_number, decode_number, forward_numbers, write_number, count_tick, wake_next};
 
-static bool run_pipeline(work *w, int decoders, int workers, size_t window, size_t busy) {
+static bool run_pipeline(work *w, int decoders, int workers, size_t n_slots, size_t busy) {
     cvt_pipeline_sizes sizes = {.decoders = decoders,
                                 .workers = workers,
                                 .batch = w->batch,
-                                .window = window,
+                                .n_slots = n_slots,
                                 .busy = busy,
-                                .slot = sizeof(item)};
+                                .slot_size = sizeof(item)};
     cvt_pipeline *pipeline = NULL;
     cvt_error error;
     if (cvt_pipeline_start(&pipeline, &sizes, &stages, w, &error) != CVT_OK) return false;
@@ -325,20 +346,20 @@ static bool run_pipeline(work *w, int decoders, int workers, size_t window, size
 }
 
 static void order(void) {
-    static const int shapes[][5] = {/* decoders, workers, batch, window, busy */
+    static const int shapes[][5] = {/* decoders, workers, batch, slots, busy */
                                     {1, 1, 1, 1, 1}, {1, 1, 1, 2, 2},    {4, 1, 1, 40, 3}, {1, 4, 2, 16, 16},
                                     {3, 3, 3, 8, 8}, {2, 2, 5, 300, 40}, {8, 8, 1, 64, 24}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const int *s = shapes[i];
         work w = {.count = 500, .stop_at = NEVER, .stop_after_ticks = NEVER, .batch = s[2], .block = {-1, -1}};
         char name[80];
-        snprintf(name, sizeof name, "order: %d decoders, %d workers, batch %d, window %d, busy %d", s[0], s[1], s[2],
+        snprintf(name, sizeof name, "order: %d decoders, %d workers, batch %d, slots %d, busy %d", s[0], s[1], s[2],
                  s[3], s[4]);
         bool ran = run_pipeline(&w, s[0], s[1], (size_t)s[3], (size_t)s[4]);
-        test_case(ran && !w.wrong && w.written == 500 && w.forwarded == 500 - 72 && w.most_busy <= s[4] &&
+        test_case(ran && !w.wrong && w.written == 500 && w.forwarded == 500 - 72 && w.max_busy <= s[4] &&
                       w.largest_batch <= s[2],
                   name, "wrong %d, written %d, forwarded %d, busy %d, batch %d", w.wrong, w.written, w.forwarded,
-                  w.most_busy, w.largest_batch);
+                  w.max_busy, w.largest_batch);
     }
     work none = {.stop_at = NEVER, .stop_after_ticks = NEVER, .batch = 2, .block = {-1, -1}};
     test_case(run_pipeline(&none, 2, 2, 4, 4) && none.written == 0, "order: no inputs", "%d written", none.written);
@@ -365,7 +386,8 @@ static void early_ends(void) {
     cvt_pipeline *unused = NULL;
     cvt_error error;
     work w2 = {.count = NEVER, .batch = 1, .block = {-1, -1}};
-    cvt_pipeline_sizes sizes = {.decoders = 2, .workers = 2, .batch = 1, .window = 4, .busy = 4, .slot = sizeof(item)};
+    cvt_pipeline_sizes sizes = {
+        .decoders = 2, .workers = 2, .batch = 1, .n_slots = 4, .busy = 4, .slot_size = sizeof(item)};
     cvt_status status = cvt_pipeline_start(&unused, &sizes, &stages, &w2, &error);
     cvt_pipeline_free(unused, NULL);
     test_case(status == CVT_OK && w2.written == 0, "a pipeline may be freed without a run", "%d written", w2.written);

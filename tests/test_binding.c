@@ -1,7 +1,7 @@
-/* test_binding.c - weights bind strictly: of small models of every family and naming, tensors in turn are dropped,
- * renamed, misshapen, of a wrong type or doubled under another name, and each time the model must be refused with a
- * line that names the tensor, and the name or the shape that it should have. And the native names of every committed
- * config are told from all others. */
+/* test_binding.c - tests that weights are bound strictly. In small models of every family, under every dialect's names,
+ * one tensor after the other is dropped, renamed, misshapen, given a wrong type or doubled under another name. Each
+ * time the model must be refused with a line that names the tensor, and the name or the shape that it should have. It
+ * also tests that the native names of every committed config are told from all others. */
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ typedef struct fixture {
     cvt_weights *set;
     cvt_tensor *tensors; /* copies of the headers, with room for one more */
     size_t n;
-    int wrong; /* mutants that were not refused as they should be */
+    int wrong; /* the mutants that were not refused as they should be */
     char found[CVT_MESSAGE_MAX];
 } fixture;
 
@@ -55,7 +55,7 @@ static void unload(fixture *f) {
     free(f->mutant);
 }
 
-/* Opens the model with `n` of the tensors as they are now, and checks every value if asked. */
+/* Opens the model with the first `n` tensors as they are now, and checks every value if `check` is set. */
 static cvt_status open_mutant(const fixture *f, size_t n, bool check, cvt_error *error) {
     cvt_options options = {.size = sizeof options, .config = f->config};
     cvt_model *model = NULL;
@@ -66,7 +66,7 @@ static cvt_status open_mutant(const fixture *f, size_t n, bool check, cvt_error 
     return status;
 }
 
-/* The model must be refused with a line that holds both texts (NULL: no matter). */
+/* Tests that the model is refused with a line that holds both texts; NULL stands for any text. */
 static void refuse(fixture *f, size_t n, const char *one, const char *two) {
     cvt_error error = {0};
     cvt_status status = open_mutant(f, n, false, &error);
@@ -140,8 +140,8 @@ static void mutate(fixture *f, const char *what, size_t step, mutation *change) 
     test_case(f->wrong == 0 && tried > 20, name, "%d of %d pass: %s", f->wrong, tried, f->found);
 }
 
-/* What carries nothing for inference may be there or not. */
-static void test_inert(fixture *f) {
+/* Tests that tensors which inference does not need may be there or not. */
+static void test_ignored(fixture *f) {
     static const int64_t seven = 7;
     char name[256];
     cvt_error error = {0};
@@ -184,8 +184,8 @@ static void test_non_finite(fixture *f) {
     free(values);
 }
 
-/* Files of native names are told by what stands on the native side of the other dialects' rows: every parameter must.
- */
+/* Tests that files of native names are recognised: they are, if every parameter stands on the native side of the other
+ * dialects' rows. */
 static void test_native_names(const char *path) {
     cvt_model *m;
     cvt_error error = {0};
@@ -221,7 +221,7 @@ int main(void) {
         mutate(&f, "a misshapen tensor is named, with both shapes", 3, reshape);
         mutate(&f, "a tensor of integers is named", 3, retype);
         mutate(&f, "an extra tensor is named, with the nearest name", 3, double_up);
-        test_inert(&f);
+        test_ignored(&f);
         test_non_finite(&f);
         unload(&f);
     }

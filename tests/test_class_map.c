@@ -1,5 +1,6 @@
-/* test_class_map.c - class activation maps: their mean is the logit less the bias, for every class of the committed
- * cases whose classifier reads the mean of a map; against weights and features of one of them; refusals. */
+/* test_class_map.c - tests class activation maps. For every committed case whose classifier reads the mean of a map,
+ * and for every class, the mean of the map is the logit less the bias. One case is compared with its weights and
+ * features. What cannot be done is refused. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static char *model_path(const char *name, const char *file) {
     return s.data;
 }
 
-/* Opens a case of tests/data so that runs give class maps, and the features of that tap if one is named. */
+/* Opens a case of tests/data so that runs give class activation maps and, if it is named, the tap `tap`. */
 static cvt_model *open_case(const char *name, const char *tap) {
     char *path = model_path(name, "");
     cvt_options options = {.size = sizeof options, .weights_later = true, .taps = &tap, .n_taps = tap != NULL};
@@ -36,7 +37,7 @@ static size_t count_of(cvt_tensor_info t) {
     return n;
 }
 
-/* Two images of some pattern, back to back. */
+/* Returns two images with some pattern, back to back. */
 static float *make_inputs(const cvt_model *model) {
     const size_t each = count_of(cvt_model_input(model, 0));
     float *x = malloc(2 * each * sizeof *x);
@@ -45,7 +46,7 @@ static float *make_inputs(const cvt_model *model) {
     return x;
 }
 
-/* Runs image `which` of x alone: batch statistics then are its own. */
+/* Runs image `which` of x alone, so that batch statistics are its own. */
 static bool run(cvt_session *session, const cvt_model *model, const float *x, int which) {
     const float *input = x + (size_t)which * count_of(cvt_model_input(model, 0));
     return cvt_session_run(session, &input, 1, NULL) == CVT_OK;
@@ -57,7 +58,8 @@ static double mean_of(const float *map, size_t n) {
     return sum / (double)n;
 }
 
-/* What the classes' logits have beside the means of their maps must not depend on the image: it is the bias. */
+/* Tests that the difference between a class's logit and the mean of its map, which is the bias, is the same for every
+ * image. */
 static void test_mean(const char *name) {
     cvt_model *model = open_case(name, NULL);
     if (!model) return;
@@ -86,14 +88,14 @@ static void test_mean(const char *name) {
     free(bias);
 }
 
-/* A stored tensor as f32, as the file has it. */
+/* Returns a stored tensor as f32, as the file has it. */
 static const float *stored(const cvt_weights *weights, const char *name) {
     const cvt_tensor *t = cvt_weights_find(weights, name);
     if (!t || t->dtype != CVT_F32) abort();
     return t->data;
 }
 
-/* map[h, w] = sum over c of weight[class, c] feature[c, h, w], with the file's weights and the tap's features. */
+/* Tests map[h, w] = sum over c of weight[class, c] feature[c, h, w], with the file's weights and the tap's features. */
 static void test_cells(void) {
     const char *name = "lite/timm", *tap = "head";
     char *file = model_path(name, "/weights.safetensors");
@@ -145,7 +147,8 @@ static void test_cells(void) {
     free(two);
 }
 
-/* A class token, the mean over tokens one of which is the class token, a norm behind the mean, two heads. */
+/* Tests models without such maps: with a class token, with the mean over tokens one of which is a class token, with a
+ * norm after the mean, with two classifiers. */
 static void test_none(const char *name) {
     char *path = model_path(name, "");
     cvt_options options = {.size = sizeof options, .weights_later = true};

@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_classify.sh - cvt classify over many inputs: the same bytes for any threads, jobs and batch, bad neighbours, odd
-# files, streams and signals. Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case.
+# test_classify.sh - tests cvt classify over many inputs: the same bytes come out for any threads, jobs and batch, and
+# beside bad inputs; unusual files, streams and signals. Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a
+# case.
 # CVT: the program; CVT_TEST_MODEL: a model (else a small one with random weights is made).
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
@@ -26,6 +27,7 @@ head -c 100 good/9.png >bad/torn.png
 : >bad/empty.jpg
 echo 'no picture' >bad/text.jpg
 mkfifo bad/fifo.jpg
+mkdir pipes && mkfifo pipes/fifo.jpg
 ln -s nowhere bad/dangling.png
 ln -s /dev/zero bad/zero.jpg
 ln -s loop.jpg bad/loop.jpg
@@ -37,7 +39,7 @@ fi
 
 # ---- the same bytes --------------------------------------------------------------------------------------------------
 
-set -- good/1.jpg bad/torn.jpg good/2.jpg good/3.jpg bad/empty.jpg bad/fifo.jpg good/4.jpg missing.jpg good good/5.jpg
+set -- good/1.jpg bad/torn.jpg good/2.jpg good/3.jpg bad/empty.jpg pipes good/4.jpg missing.jpg good good/5.jpg
 classify -f jsonl -t1 -j1 -b1 "$@"
 cp out reference && cp err reference.err
 equal 'mixed inputs: status' $status 1
@@ -167,7 +169,7 @@ equal 'text: one rank a line' "$(lines out) $(grep -c '^good/[12].jpg: .* ([0-9]
 # ---- lists and streams -----------------------------------------------------------------------------------------------
 
 classify -f jsonl
-equal 'no inputs' "$status $(lines out) $(lines err)" '0 0 0'
+equal 'no inputs' "$status $(lines out) $(lines err)" '0 0 1'
 mkdir nothing
 classify -f json nothing
 equal 'an empty directory' "$status $(cat out)" '0 []'
@@ -191,9 +193,9 @@ equal 'an endless standard input that is no picture' "$status $(lines out)" '1 1
 classify -0 good
 equal '-0 without a list' "$status $(lines err)" '2 1'
 classify --files-from missing
-equal 'a list that is missing' "$status $(lines err)" '1 1'
+equal 'a list that is missing' "$status $(lines err) $(lines out)" '2 1 0'
 classify -f csv --files-from missing good/3.jpg
-equal 'a list that is missing is one failed input' "$status $(lines err) $(grep -c true out) $(grep -c '^missing,false' out)" '1 1 5 1'
+equal 'a list that is missing: no record' "$status $(lines err) $(lines out)" '2 1 0'
 
 # A record comes out before the next name goes in, whatever -b says.
 mkfifo feed

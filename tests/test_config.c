@@ -1,5 +1,7 @@
-/* test_config.c - configs/schema.json is what the tables of keys make; man/cvt-config.5 has every key with its range
- * and its default; what the schema allows is read, what it forbids refused with a line that names the key. */
+/* test_config.c - tests that the tables of keys, configs/schema.json and man/cvt-config.5 agree: the schema is what the
+ * tables make, the page has every key with its range and default. What the schema allows is read; what it forbids is
+ * refused with a line that names the key. `test_config --page` prints the page with the index that it should have. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,8 @@
 
 static const char *const frame[] = {"arch", "comment", "input_size", "preprocess", "labels"};
 enum { FRAME = sizeof frame / sizeof frame[0] };
+static const char *const members[] = {"type", "name", "inputs", "output", "comment"}; /* of every layer */
+enum { MEMBERS = sizeof members / sizeof members[0] };
 
 /* ---- reading configs ---- */
 
@@ -29,7 +33,7 @@ static cvt_status open_text(const char *text, cvt_error *error) {
 static const char *key_of_probe;
 static int probes;
 
-/* format: a config with %s where the value goes. A refusal must name the key. */
+/* Reads a config: `format` with `value` in place of %s. A refusal must name the key. */
 static void probe(const char *format, const char *value, bool allowed) {
     const char *hole = strstr(format, "%s");
     cvt_str text = {0};
@@ -90,7 +94,8 @@ static void probe_enum(const char *format, const cvt_json *values) {
 
 static void probe_schema(const char *format, const cvt_json *schema);
 
-/* An object of which all members are required, at their least. skip: left out; hole: is "%s" instead. */
+/* Appends an object in which all required members have their smallest values; `skip` is left out, and `hole` becomes
+ * "%s". */
 static void append_object(cvt_str *s, const cvt_json *properties, const char *skip, const char *hole) {
     const char *comma = "";
     cvt_str_print(s, "{");
@@ -131,7 +136,7 @@ static void probe_members(const char *format, const cvt_json *schema) {
     probe(format, "{\"no_such_key\": 1}", false);
 }
 
-/* A list of n equal values. */
+/* Appends a list of n equal values. */
 static void append_list(cvt_str *s, int n, const char *value) {
     cvt_str_print(s, "[");
     for (int i = 0; i < n; i++) cvt_str_print(s, "%s%s", i ? ", " : "", value);
@@ -176,8 +181,8 @@ static void probe_schema(const char *format, const cvt_json *unresolved) {
 
 /* ---- tables against the manual ---- */
 
-/* The text of the manual's item for the key, under the heading of the family (NULL: of all layers), in one line without
- * markup; "" if there is none. */
+/* Finds the manual's item for a key under the heading of the family (NULL: of all layers), as one line without markup.
+ * The text is "" if there is none. */
 static void read_item(cvt_str *to, const char *manual, const char *family, const char *key) {
     cvt_str heading = {0}, item = {0};
     cvt_str_clear(to);
@@ -215,7 +220,7 @@ static bool in_manual(const char *manual, const char *family, const char *key) {
     return found;
 }
 
-/* What the item lacks, of range, default or the other name of the key; "" if nothing. */
+/* Finds what the item lacks: the range, the default or the other name of the key; "" if nothing. */
 static void find_lack(cvt_str *lack, const cvt_key *keys, const cvt_key *key, bool stage, const char *item) {
     const cvt_key *row = cvt_key_row(keys, key);
     cvt_str_clear(lack);
@@ -242,7 +247,8 @@ static void find_lack(cvt_str *lack, const cvt_key *keys, const cvt_key *key, bo
     if (!at && !(word && strstr(item, value))) cvt_str_print(lack, " the default %s", value);
 }
 
-/* path: of the object that has the keys; heading: in the manual. Returns how many there are. */
+/* Tests the keys of a table. `path` leads to the object that has them, `heading` is theirs in the manual. Returns how
+ * many there are. */
 static size_t test_keys(const cvt_key *keys, bool stage, const char *path, const char *heading, const char *manual) {
     size_t n = 0;
     char name[256];
@@ -289,7 +295,7 @@ static void test_family(const cvt_arch *arch, const char *manual) {
     for (const cvt_json *p = cvt_json_first(properties); p; p = cvt_json_next(p)) {
         key_of_probe = cvt_json_key(p);
         if (strcmp(key_of_probe, "labels") == 0 || strcmp(key_of_probe, "arch") == 0)
-            continue; /* read elsewhere; given */
+            continue; /* it is read elsewhere */
         snprintf(format, sizeof format, "{\"arch\": \"%s\", \"%s\": %%s}", arch->name, key_of_probe);
         probe_schema(format, p);
     }
@@ -297,10 +303,8 @@ static void test_family(const cvt_arch *arch, const char *manual) {
     test_case(before == test_failures, name, "see above");
 }
 
-/* A kind of layer as a family: its keys beside those of every layer. */
+/* Tests a kind of layer like a family: its keys are added to those of every layer. */
 static void test_layer(const cvt_layer *layer, const char *manual) {
-    static const char *const members[] = {"type", "name", "inputs", "output", "comment"};
-    enum { MEMBERS = sizeof members / sizeof members[0] };
     char name[256], format[256], heading[64];
     snprintf(name, sizeof name, "layer_%s", layer->type);
     snprintf(heading, sizeof heading, "Layer %s", layer->type);
@@ -322,7 +326,7 @@ static void test_layer(const cvt_layer *layer, const char *manual) {
               cvt_json_size(properties), n);
 }
 
-/* The models of timm's registry: each is a config that its family reads, and is found by its name. */
+/* Tests the models of timm's registry: each is a config that its family reads, and is found by its name. */
 static void test_presets(void) {
     char text[256];
     for (const cvt_preset *p = cvt_presets; p->name; p++) {
@@ -335,7 +339,114 @@ static void test_presets(void) {
     }
 }
 
-int main(void) {
+/* ---- the index of keys ---- */
+
+enum { MOST_KEYS = 512, MOST_COLUMNS = 79 };
+static struct {
+    const char *key;
+    cvt_str places; /* "cvt, vit, layer norm" */
+} indexed[MOST_KEYS];
+static size_t n_indexed;
+
+static void index_key(const char *key, const char *place) {
+    size_t i = 0;
+    while (i < n_indexed && strcmp(indexed[i].key, key) != 0) i++;
+    if (i == MOST_KEYS) return;
+    if (i == n_indexed) indexed[n_indexed++].key = key;
+    cvt_str_print(&indexed[i].places, "%s%s", indexed[i].places.size ? ", " : "", place);
+}
+
+static void index_keys(const cvt_key *keys, bool stage, const char *place) {
+    for (const cvt_key *k = keys; k && k->name; k++) {
+        if (stage && !k->stage) continue;
+        index_key(k->name, place);
+        cvt_str inner = {0};
+        cvt_str_print(&inner, "%s (in %s)", place, k->name);
+        index_keys(k->keys, false, inner.data);
+        cvt_str_free(&inner);
+    }
+}
+
+static int by_key(const void *a, const void *b) {
+    const char *const *x = a, *const *y = b; /* the first member of each is its key */
+    return strcmp(*x, *y);
+}
+
+/* A list of words with commas, broken so that lines fit the page. */
+static void append_lines(cvt_str *to, const char *words) {
+    size_t column = 0;
+    for (const char *w = words; *w;) {
+        size_t n = strcspn(w, ","), more = w[n] == ',';
+        if (column && column + 1 + n + more > MOST_COLUMNS) cvt_str_append(to, "\n", 1), column = 0;
+        if (column) cvt_str_append(to, " ", 1), column++;
+        cvt_str_append(to, w, n + more);
+        column += n + more;
+        w += n + 2 * more;
+    }
+    cvt_str_append(to, "\n", 1);
+}
+
+/* The section of the page, as it should be. */
+static void make_index(cvt_str *to) {
+    char place[64];
+    for (size_t i = 0; i < FRAME; i++) index_key(frame[i], "every family");
+    for (int i = 0; cvt_arch_at(i); i++) index_keys(cvt_arch_at(i)->keys, false, cvt_arch_at(i)->name);
+    for (size_t i = 0; i < MEMBERS; i++) index_key(members[i], "every layer");
+    for (int i = 0; cvt_layer_at(i); i++) {
+        snprintf(place, sizeof place, "layer %s", cvt_layer_at(i)->type);
+        index_keys(cvt_layer_at(i)->keys, cvt_layer_at(i)->stage, place);
+    }
+    qsort(indexed, n_indexed, sizeof *indexed, by_key);
+    cvt_str_append(to, "", 0);
+    for (size_t i = 0; i < n_indexed; i++) {
+        cvt_str_print(to, ".It Va %s\n", indexed[i].key);
+        append_lines(to, indexed[i].places.data);
+        cvt_str_free(&indexed[i].places);
+    }
+    cvt_str_print(to, ".El\n");
+}
+
+/* Where the index begins in the page; NULL if there is none. */
+static const char *find_index(const char *manual) {
+    const char *at = strstr(manual, "\n.Sh INDEX OF KEYS\n");
+    at = at ? strstr(at, "\n.It ") : NULL;
+    return at ? at + 1 : NULL;
+}
+
+static void test_index(const char *manual, const char *index) {
+    const char *at = find_index(manual);
+    if (!test_case(at && n_indexed > 150 && n_indexed < MOST_KEYS, "cvt-config(5) has an index", "%zu keys", n_indexed))
+        return;
+    size_t same = 0, line = 0; /* where they begin to differ, and where that line begins */
+    for (; index[same] && at[same] == index[same]; same++)
+        if (at[same] == '\n') line = same + 1;
+    test_case(!index[same], "the index of cvt-config(5) has every key, and where it is one",
+              "it should go on with \"%.*s\"; test_config --page prints the page with the index that it should have",
+              (int)strcspn(index + line, "\n"), index + line);
+}
+
+/* The page, with the index that it should have. */
+static int print_page(const char *index) {
+    cvt_file manual;
+    cvt_error error;
+    if (cvt_file_read(&manual, "man/cvt-config.5", 1 << 20, &error) != CVT_OK) return 1;
+    cvt_str text = {0};
+    cvt_str_append(&text, (const char *)manual.data, manual.size);
+    const char *at = find_index(text.data), *end = at ? strstr(at, ".El\n") : NULL;
+    if (end) printf("%.*s%s%s", (int)(at - text.data), text.data, index, end + strlen(".El\n"));
+    cvt_str_free(&text);
+    cvt_file_close(&manual);
+    return end ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+    cvt_str index = {0};
+    make_index(&index);
+    if (argc == 2 && strcmp(argv[1], "--page") == 0) {
+        int result = print_page(index.data);
+        cvt_str_free(&index);
+        return result;
+    }
     cvt_file schema, manual;
     cvt_error error;
     cvt_json_document *document = NULL;
@@ -358,7 +469,9 @@ int main(void) {
     test_presets();
     for (int i = 0; cvt_arch_at(i); i++) test_family(cvt_arch_at(i), text.data);
     for (int i = 0; cvt_layer_at(i); i++) test_layer(cvt_layer_at(i), text.data);
+    test_index(text.data, index.data);
     test_case(probes > 400, "values on both sides of every bound", "only %d", probes);
+    cvt_str_free(&index);
     cvt_str_free(&text);
     cvt_json_free(document);
     cvt_file_close(&schema);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_configs.sh - the families' configs alone, without weights: counts of the published models and of timm's names,
-# and wrong configs. Prints "ok NAME" or "not ok NAME: why" a case.
+# test_configs.sh - tests configs alone, without weights: the counts of parameters of the published models and of timm's
+# presets, and wrong configs. Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
@@ -289,14 +289,14 @@ wrong '"id2label" must be an object' '{"model_type": "cvt", "id2label": ["cat"]}
 wrong '"depth" must be a list' '{"model_type": "cvt", "depth": "deep"}'
 efficient '"patch_size" is missing' '"transformer": {"type": "nystrom"}'
 efficient '"patch_size" = 7 does not divide "image_size" = 64' '"patch_size": 7, "transformer": {"type": "nystrom"}'
-efficient '"transformer" has no "type"' '"patch_size": 8'
+efficient '"transformer": "type" is missing' '"patch_size": 8'
 efficient '"transformer": must be an object' '"patch_size": 8, "transformer": "nystrom"'
 efficient '"pool" is "max"' '"patch_size": 8, "pool": "max", "transformer": {"type": "nystrom"}'
 efficient '"patch_size" = 8 does not divide the input, 64 x 60' \
     '"patch_size": 8, "input_size": [64, 60], "transformer": {"type": "nystrom"}'
 efficient '82 tokens are more than the 65 positions of "pos_embed"' \
     '"patch_size": 8, "input_size": 72, "transformer": {"type": "nystrom"}'
-efficient '"transformer": "num_landmarks" is not for "type" = "x_transformers"' \
+efficient '"transformer": "num_landmarks" is a key of "type": "nystrom"' \
     '"patch_size": 8, "transformer": {"type": "x_transformers", "num_landmarks": 8}'
 efficient '"attn_project_out" is false, which needs "heads" = 8 times "attn_dim_head" = 64 to be "dim" = 32' \
     '"patch_size": 8, "dim": 32, "transformer": {"type": "x_transformers", "attn_project_out": false}'
@@ -305,7 +305,7 @@ nystrom '"transformer": "num_landmarks" = 0 is not in' '"num_landmarks": 0'
 nystrom '"transformer": "heads" = 0 is not in' '"heads": 0'
 nystrom '"transformer": "dim" = 64 is not "dim" = 32' '"dim": 64'
 nystrom '"transformer": unknown key "landmarks"' '"landmarks": 8'
-nystrom '"transformer": "ff_glu" is not for "type" = "nystrom"' '"ff_glu": true'
+nystrom '"transformer": "ff_glu" is a key of "type": "x_transformers"' '"ff_glu": true'
 nystrom '"transformer": "attn_values_residual_conv_kernel" is 32, must be odd' '"attn_values_residual_conv_kernel": 32'
 nystrom '"transformer": "attn_values_residual" must be true or false, not a number' '"attn_values_residual": 1'
 nystrom 'too large' '"num_landmarks": 65536, "heads": 512, "dim_head": 4096'
@@ -318,7 +318,7 @@ lite '"blocks" must be a list of objects' '"blocks": 7'
 block='{"kernel_size": 3, "stride": 1, "expand_ratio": 1, "out_chs": 8}'
 lite '"blocks" needs "stage_repeats"' "\"blocks\": [$block]"
 lite '"stage_repeats" needs "blocks"' '"stage_repeats": [1, 2]'
-lite '"blocks" [0] has no "out_chs"' \
+lite '"blocks" [0]: "out_chs" is missing' \
     '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 1, "expand_ratio": 1}]'
 lite '"blocks" [0]: "stride" = 0 is not in' \
     '"stage_repeats": [1], "blocks": [{"kernel_size": 3, "stride": 0, "expand_ratio": 1, "out_chs": 8}]'
@@ -366,7 +366,7 @@ wrong '"reg_tokens" is set: that is not done here' '{"architecture": "vit_tiny_p
 wrong '"init_values" is set: that is not done here' '{"architecture": "vit_tiny_patch16_224", "model_args": {"init_values": 1e-5}}'
 wrong '"layer_norm_eps" = 2 is not in' '{"model_type": "vit", "layer_norm_eps": 2}'
 tnt '"num_heads_inner" = 5 does not divide "inner_dim" = 24' '"num_heads_inner": 5'
-tnt '"num_heads_outer" = 7 does not divide "embed_dim" = 384' '"outer_num_heads": 7'
+tnt '"outer_num_heads" = 7 does not divide "embed_dim" = 384' '"outer_num_heads": 7'
 tnt '"patch_size" = 16 does not divide "img_size" = 200' '"img_size": [200, 224]'
 tnt '"patch_size" = 16 does not divide the input, 224 x 225' '"img_size": 224, "input_size": [224, 225]'
 tnt '"first_stride" = 5 does not divide "patch_size" = 16' '"legacy": true, "first_stride": 5'
@@ -397,9 +397,9 @@ ibm '"embed_dim"[0] = 3 must be at least 4' '"multi_conv": true, "embed_dim": [3
 ibm '"embed_dim" has 3 entries' '"embed_dim": [96, 192, 384]'
 ibm '"mlp_ratio" has 1 entries' '"mlp_ratio": [4]'
 ibm '"mlp_ratio"[1] = 0.001 leaves no hidden channel' '"mlp_ratio": [4, 0.001]'
-ibm '"depth" must be a list of 1 to 32 stages' '"depth": 3'
+ibm '"depth" must be a list of lists' '"depth": 3'
 ibm '"depth" [1] must be a list of 3' '"depth": [[1, 4, 0], [1, 4]]'
-ibm '"depth" [0][2] must be a whole number' '"depth": [[1, 4, -1]]'
+ibm '"depth" [0][2] = -1 is not in 0 .. 1000' '"depth": [[1, 4, -1]]'
 ibm '"depth"[0][1] is 0' '"depth": [[1, 0, 0]]'
 ibm 'the input must be 240 x 240, "img_size", not 224 x 224' '"img_size": 240, "input_size": 224'
 ibm '"global_pool" is "max"' '"global_pool": "max"'
@@ -442,7 +442,7 @@ t2t 'must be a square, not 192 x 224' "$vp, \"image_size\": 224, \"input_size\":
 t2t '257 positions of "pos_embed"' "$vp, \"image_size\": 256, \"input_size\": 512"
 t2t '"t2t_layers" must be a list of lists' "$vp, \"t2t_layers\": 7"
 t2t '"t2t_layers" has 0 entries' "$vp, \"t2t_layers\": []"
-t2t '"t2t_layers" [1] must be [kernel, stride]' "$vp, \"t2t_layers\": [[7, 4], [3, 0]]"
+t2t '"t2t_layers" [1][1] = 0 is not in 1 .. 64' "$vp, \"t2t_layers\": [[7, 4], [3, 0]]"
 t2t '"t2t_layers"[1]: a window of 9 does not fit a padded map of 8' \
     "$vp, \"image_size\": 32, \"t2t_layers\": [[7, 4], [9, 1]]"
 t2t 'too large' "$vp, \"t2t_layers\": [[64, 1], [64, 1], [64, 1]]"
@@ -488,5 +488,36 @@ wrong '"num_classes" is 0, but a distilled' '{"architecture": "deit_tiny_distill
 echo '{"architecture": "vit_tiny_patch16_224", "model_args": {"fc_norm": null, "act_layer": null, "init_values": null, "qk_norm": false, "reg_tokens": 0}}' >"$work/nulls.json"
 check "null for what timm leaves open" counts "5717416 0 1253683200" -c "$work/nulls.json"
 wrong '"fc_norm" must be true or false' '{"arch": "vit", "fc_norm": null}'
+
+# ---- the examples of cvt-config(5) ----
+
+# Each JSON object between .Bd -literal and .Ed, into a file of its own: NUMBER.json
+mkdir "$work/page"
+awk -v folder="$work/page" '
+    /^\.Bd -literal/ { literal = 1; next }
+    /^\.Ed/ { literal = 0 }
+    literal && (depth || /^{/) {
+        if (!depth) file = sprintf("%s/%02d.json", folder, ++n)
+        print >file
+        depth += gsub(/[[{]/, "") - gsub(/[]}]/, "")
+    }' "$root/man/cvt-config.5"
+check "cvt-config(5) has examples" test "$(find "$work/page" -name '*.json' | wc -l)" -ge 20
+for example in "$work"/page/*.json; do
+    check "cvt-config(5): $(grep -Eo '"arch(itecture)?": "[a-z0-9_]*"' "$example" | head -n 1), $(basename "$example")" \
+        "$program" summary -c "$example"
+done
+
+# "A model of your own": timm's directory, and the native config of the same model, give the same answers.
+own() {
+    cd "$work" && mkdir my-vit models && cp page/01.json my-vit/config.json && cp page/02.json my-vit.json || return 1
+    "$program" init -c my-vit/config.json --seed 5 -o random.safetensors &&
+        "$program" convert random.safetensors --names timm -o my-vit/model.safetensors &&
+        "$program" check -m my-vit/model.safetensors -c my-vit.json &&
+        "$program" convert my-vit/model.safetensors -c my-vit.json -o models/my-vit.safetensors || return 1
+    "$program" classify -m my-vit -f jsonl "$tests/data/cli/cat.jpg" >a &&
+        "$program" classify -m models/my-vit.safetensors -f jsonl "$tests/data/cli/cat.jpg" >b &&
+        grep -q '"label":"dog"' a && cmp a b
+}
+check "cvt-config(5): a model of your own" own
 
 [ "$failures" -eq 0 ]

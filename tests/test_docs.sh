@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_docs.sh - what the pages say of the program: the numbers in the tables of docs/models.md are those that cvt
-# summary counts, every config has its row, timm's names are known, and links lead to files.
+# test_docs.sh - tests what the pages say of the program: the numbers in the tables of docs/models.md are those that cvt
+# summary counts, every config has its row, timm's names are known, docs/design.md names files, functions and ranks as
+# they are, and links lead to files.
 # Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program.
 set -u
@@ -71,6 +72,30 @@ sed -n -E 's/^ *\{"[a-z0-9_]+", "([a-z0-9_]+)", .*/\1/p' "$root/src/arch/presets
     awk -F ' *[|] *' '{print $2}' "$work/presets"
 } | sort >"$work/named"
 same "every name of timm that cvt knows is there, once" "$work/named" "$work/known"
+
+# ---- docs/design.md ----
+
+design=$root/docs/design.md
+# "FILE NAME NAME ..." a line: the walks' rows
+# shellcheck disable=SC2016 # backticks of Markdown
+sed -n -E 's/^\| `(src\/[^`]*\.[ch])` \| (`[^|]*) \|.*/\1 \2/p' "$design" | tr -d '`,' >"$work/walks"
+check "design.md has walks" [ "$(lines "$work/walks")" -gt 30 ]
+while read -r file names; do
+    for name in $names; do
+        check "$file has $name" grep -qE "^[A-Za-z].*[ *]$name\(" "$root/$file"
+    done
+done <"$work/walks"
+# shellcheck disable=SC2016
+lost() { for path in $(grep -oE '`(src|tests|docs|configs)/[a-z0-9_./-]*`' "$1" | tr -d '`'); do [ -e "$root/$path" ] || echo "$path"; done; }
+equal "design.md names files that are there" "$(lost "$design")" ""
+# "RANK FOLDER" a line, as the test of the house has them: a folder uses those in lines above its own
+awk '/<<.END/ {inside = 1; next} /^END/ {exit} inside {for (i = 1; i <= NF; i++) if ($i != "cvt.h") print n, $i; n++}' \
+    "$tests/test_house.sh" | sort >"$work/ranks"
+# shellcheck disable=SC2016
+sed -n -E 's/^\| ([0-9]) \| `src\/([a-z]*)`.*/\1 \2/p' "$design" | sort >"$work/told"
+same "design.md has the ranks of the house" "$work/ranks" "$work/told"
+
+# ---- links ----
 
 # broken_links PAGE: the relative links that lead nowhere
 broken_links() {

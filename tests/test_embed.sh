@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_embed.sh - cvt embed: rows are what cvt run gives, the same bytes for any threads, jobs and batch, bad neighbours,
-# names, outputs that fail, signals; cvt attend: maps against those of cvt run, and pictures of them.
+# test_embed.sh - tests cvt embed: its rows are what cvt run gives, the same bytes for any threads, jobs and batch, and
+# beside bad inputs; the names of the rows, outputs that fail, signals. It tests cvt attend too: maps against those of
+# cvt run, and images of them.
 # Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case. CVT: the program; CVT_BIN: the folder of test_heat.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
@@ -143,7 +144,9 @@ embed good/1.jpg -o features
 equal 'names stand in .txt beside any file' "$status $(cat features.txt)" '0 good/1.jpg'
 embed torn.jpg good -o kept.npy
 cp kept.npy want && cp kept.txt want.txt
-for output in /dev/full nowhere/e.npy - ''; do
+over embed good -o -
+equal 'status 2: two files cannot go to standard output' "$status $(lines err) $(lines out)" '2 1 0'
+for output in /dev/full nowhere/e.npy ''; do
     over embed good -o "$output"
     equal "status 4: -o '$output'" "$status $(lines err) $(lines out)" '4 1 0'
 done

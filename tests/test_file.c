@@ -1,4 +1,4 @@
-/* test_file.c - what file.h promises of reading, mapping and writing. */
+/* test_file.c - tests what file.h promises of reading, mapping and writing. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +13,7 @@
 
 static char folder[] = "build/test_file.XXXXXX";
 
-/* A path in the folder; two may be in use at a time. */
+/* Returns a path in the test's folder; two of them may be in use at a time. */
 static const char *at(const char *name) {
     static char paths[2][128];
     static int next;
@@ -37,7 +37,7 @@ static bool holds(const char *path, const char *text) {
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
-/* Neither way of opening takes the path, and neither waits for it. */
+/* Tests that neither way of opening accepts the path, and that neither waits for it. */
 static void refuses(const char *path, cvt_status expected, const char *why) {
     cvt_file file;
     cvt_error error = {0};
@@ -91,14 +91,14 @@ static void test_reading(void) {
     test_case(cvt_file_map(&file, path, &error) == CVT_OK && !file.data && !file.size, "map nothing", "%s",
               error.message);
     cvt_file_close(&file);
-    /* a regular file that says it has no bytes, and has */
+    /* /proc has regular files whose size is 0 although they have bytes */
     test_case(cvt_file_read(&file, "/proc/self/maps", 1 << 20, &error) == CVT_OK && file.size > 100,
               "a file of unknown size", "%s", error.message);
     cvt_file_close(&file);
     unlink(path);
 }
 
-/* Pages of a map are read again; what is in memory may not be touched. */
+/* Tests that dropped pages of a map are read again, and that memory which is not mapped is left alone. */
 static void test_drop(void) {
     enum { SIZE = 1 << 18 };
     const char *path = at("x");
@@ -122,7 +122,7 @@ static void test_drop(void) {
     unlink(path);
 }
 
-/* Standard input through a pipe that a child fills with `size` bytes, slowly at first. */
+/* Tests standard input through a pipe, which a child fills with `size` bytes, slowly at first. */
 static void test_standard_input(const char *name, size_t size, size_t limit, cvt_status expected) {
     int ends[2], before = dup(STDIN_FILENO);
     fflush(stdout);
@@ -154,7 +154,7 @@ static void test_standard_input(const char *name, size_t size, size_t limit, cvt
     waitpid(child, NULL, 0);
 }
 
-/* A message too long for its place keeps its beginning and the fact at its end. */
+/* Tests that a message that is too long keeps its beginning and the fact at its end. */
 static void test_long_message(void) {
     char path[3001];
     for (size_t i = 0; i < sizeof path - 1; i++) path[i] = i % 3 ? "\xc3\xa9"[i % 3 - 1] : '/';
@@ -199,8 +199,8 @@ static void test_writing(void) {
     unlink(path);
 }
 
-/* A link stays a link, and what it leads to is replaced at once: who has the old file open keeps its bytes, and a
- * failure leaves it as it was. */
+/* Tests that a link stays a link and the file behind it is replaced in one step: a program that has the old file open
+ * keeps its bytes, and a failure leaves the file as it was. */
 static void test_link(void) {
     put(at("target"), "old");
     if (symlink("hop", at("link")) || symlink("target", at("hop"))) abort();

@@ -1,5 +1,6 @@
-/* test_gpsa.c - gated positional self-attention on grids that are no squares, against the formula written out in
- * double: the tokens, the blended map, content, position and gate, on every instruction set that runs here. */
+/* test_gpsa.c - tests gated positional self-attention (ConViT) on grids that are not square, on every instruction set
+ * that runs here, against the formula written out in double: the tokens, the mixed map, the content's map, the
+ * position's map and the gate. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@
 enum { HEADS = 2, WIDTH = 3, CHANNELS = HEADS * WIDTH, MOST = 40 };
 static const float scale = 0.7f;
 
-/* One head by the book; all matrices [n, n]. */
+/* One head, computed as the formula is written; all matrices are [n, n]. */
 typedef struct expected {
     double content[MOST * MOST], position[MOST * MOST], map[MOST * MOST], out[MOST * WIDTH], gate;
 } expected;
@@ -26,7 +27,7 @@ static void softmax(double *row, int n) {
     for (int i = 0; i < n; i++) row[i] /= sum;
 }
 
-/* x: tokens [n, CHANNELS], which are queries, keys and values. */
+/* Computes the expected result for x, tokens [n, CHANNELS], which are queries, keys and values. */
 static void compute(expected *e, const float *x, int h, int w, int head, const float *weight, float bias, float gate) {
     const int n = h * w;
     e->gate = 1 / (1 + exp(-(double)gate));

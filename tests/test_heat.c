@@ -1,10 +1,10 @@
-/* test_heat.c - the colours and the drawing of heat maps, PNG files that are written; and, for tests/test_embed.sh,
- * what cvt attend must have written, computed anew from the maps of cvt run:
+/* test_heat.c - tests the colours and the drawing of heat maps, and PNG files that are written. For test_embed.sh it
+ * also computes anew, from the maps of cvt run, what cvt attend must have written:
  *
- *     test_heat layer OUT.npy QUERY HEAD MAP.npy...   QUERY, HEAD: an index, or -1 for the mean; of several maps the
- *                                                     product
+ *     test_heat layer OUT.npy QUERY HEAD MAP.npy...   QUERY and HEAD are an index, or -1 for the mean; of several maps
+ *                                                     it takes the product
  *     test_heat rollout OUT.npy QUERY MAP.npy...      the maps of all layers, first to last
- *     test_heat png FILE.png WIDTH HEIGHT             it is a PNG of this size */
+ *     test_heat png FILE.png WIDTH HEIGHT             checks that the file is a PNG of this size */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +22,13 @@ static double linear(uint8_t v) {
     return x <= 0.04045 ? x / 12.92 : pow((x + 0.055) / 1.055, 2.4);
 }
 
-/* CIE L* of a linear colour. */
+/* Returns CIE L*, the lightness, of a linear colour. */
 static double lightness(const double rgb[3]) {
     double y = 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2];
     return y > 0.008856 ? 116 * cbrt(y) - 16 : 903.3 * y;
 }
 
-/* What a deuteranope sees: Vienot, Brettel and Mollon 1999, in linear RGB. */
+/* Converts a colour to what a person without green cones sees: Vienot, Brettel and Mollon 1999, in linear RGB. */
 static void without_green(const double rgb[3], double to[3]) {
     to[0] = to[1] = 0.29275 * rgb[0] + 0.70725 * rgb[1];
     to[2] = -0.02234 * rgb[0] + 0.02234 * rgb[1] + rgb[2];
@@ -64,7 +64,7 @@ static const uint8_t *at(const cvt_pixels *p, int x, int y) {
     return p->data + ((size_t)y * (size_t)p->width + (size_t)x) * 3;
 }
 
-/* Is this pixel grey as the image is? */
+/* Is this pixel still grey, as in the image? */
 static bool bare(const cvt_pixels *p, int x, int y) {
     const uint8_t grey[] = {128, 128, 128};
     return memcmp(at(p, x, y), grey, 3) == 0;
@@ -158,7 +158,7 @@ static cvt_npy load(const char *path) {
     exit(1);
 }
 
-/* row: over all keys, of which the last are the grid. */
+/* Compares an output with a row over all keys, of which the last ones are the grid. */
 static int compare(const cvt_npy *out, const double *row, size_t keys, double relative) {
     double sum = 0;
     if (out->rank != 2 || out->count > keys) return printf("not the shape of a grid of %zu keys\n", keys), 1;
@@ -176,7 +176,7 @@ static float value(const cvt_npy *map, int64_t h, int64_t q, int64_t k) {
     return map->data[(h * map->shape[2] + q) * map->shape[3] + k];
 }
 
-/* [H, T, S] times [H, S, U], head by head. */
+/* Multiplies [H, T, S] by [H, S, U], head by head. */
 static cvt_npy product_of(const cvt_npy *a, const cvt_npy *b) {
     cvt_npy out = {.rank = 4, .shape = {1, a->shape[1], a->shape[2], b->shape[3]}};
     out.count = (size_t)(out.shape[1] * out.shape[2] * out.shape[3]);
@@ -220,7 +220,7 @@ static int check_layer(const char *out_path, int64_t query, int64_t head, char *
     return status;
 }
 
-/* The whole product, as the paper has it: R = A_L ... A_1, [T, T]. */
+/* Computes the whole product as the paper has it, R = A_L ... A_1, [T, T], and compares. */
 static int check_rollout(const char *out_path, int64_t query, char **maps, int n) {
     cvt_npy out = load(out_path), last = load(maps[n - 1]);
     size_t t = (size_t)last.shape[3];

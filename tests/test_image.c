@@ -1,6 +1,6 @@
-/* test_image.c - images against what Pillow 13 and the real image processors make of them: no value may differ.
- * usage: test_image [FOLDER]; FOLDER is what make_images.py wrote, by default the small set that is committed.
- * The pieces on their own, and damage at every byte, are in test_pixels.c. */
+/* test_image.c - compares images with what Pillow 13 and the original image processors make of them: no value may
+ * differ. Usage: test_image [FOLDER]. FOLDER is what make_images.py wrote; by default it is the small set that is
+ * committed. test_pixels.c tests the parts one by one, and damage at every byte. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 #define FLOOR .crop_half_even = false /* Hugging Face */
 #define EVEN .crop_half_even = true   /* torchvision, timm */
 
-/* The recipes of make_images.py, written out by hand. */
+/* The preprocessings of make_images.py, written out by hand. */
 static const struct {
     const char *name;
     cvt_preprocess preprocess;
@@ -56,7 +56,7 @@ static const cvt_preprocess *find_recipe(const char *name, size_t n) {
     return NULL;
 }
 
-/* Does what `step` of the manifest says. *bytes: the result, height x width x size. */
+/* Does what `step` of the manifest says. *bytes becomes the result, height x width x size. */
 static cvt_status run(cvt_preprocessor *p, const char *step, const cvt_file *file, int *height, int *width,
                       const void **bytes, size_t *size, cvt_error *error) {
     static const cvt_preprocess none = {.channels = 3};
@@ -82,7 +82,7 @@ static cvt_status run(cvt_preprocessor *p, const char *step, const cvt_file *fil
 
 static bool one_line(const char *message) { return message[0] && !strpbrk(message, "\r\n\t"); }
 
-/* "FILE error CODE": what is wrong with it, if anything, goes into *found. */
+/* Checks a line "FILE error CODE"; what is wrong, if anything, goes into *found. */
 static void check_refused(cvt_preprocessor *p, const char *code, const cvt_file *file, cvt_str *found) {
     const cvt_decode_options options = {0};
     cvt_error error = {0};
@@ -93,7 +93,7 @@ static void check_refused(cvt_preprocessor *p, const char *code, const cvt_file 
         cvt_str_print(found, "says \"%s\"; ", error.message);
 }
 
-/* One image: its lines of the manifest, from *line on; *line is left behind them. */
+/* Checks one image by its lines of the manifest, which begin at *line. *line becomes the line after them. */
 static void check_image(cvt_preprocessor *p, const char *folder, char **line) {
     char name[128], step[64];
     cvt_str path = {0}, found = {0};
@@ -142,7 +142,7 @@ int main(int argc, char **argv) {
     cvt_str_print(&path, "%s/manifest.txt", folder);
     if (test_case(cvt_file_read(&file, path.data, 1 << 24, &error) == CVT_OK, "manifest", "%s", error.message)) {
         cvt_str_append(&manifest, (const char *)file.data, file.size);
-        cvt_preprocessor p = {0}; /* one for all: buffers and tables are reused between images */
+        cvt_preprocessor p = {0}; /* one for all images: buffers and tables are reused */
         int images = 0;
         for (char *line = manifest.data; line && *line; images++) check_image(&p, folder, &line);
         test_case(images > 100, "the manifest names images", "%d", images);

@@ -1,5 +1,5 @@
-/* test_isa.c - which table of kernels a caller gets: by the CPU, by CVT_ISA, by its own word; and that the system is
- * asked for permission to use tiles where a run needs them only. */
+/* test_isa.c - tests which table of kernels a caller gets: by the CPU, by CVT_ISA, by its own choice; and that the
+ * system is only asked for permission to use AMX tiles where a run needs them. */
 #define _DEFAULT_SOURCE /* syscall */
 #include <errno.h>
 #include <pthread.h>
@@ -21,7 +21,8 @@
 #include "kernels/kernels.h"
 #include "test.h"
 
-/* Does the system permit this process to use tiles (AMX)? ARCH_GET_XCOMP_PERM of Linux on x86, XFEATURE_XTILEDATA. */
+/* Does the system allow this process to use AMX tiles? Asks Linux on x86 with ARCH_GET_XCOMP_PERM,
+ * XFEATURE_XTILEDATA. */
 static bool tiles_permitted(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)
     uint64_t features = 0;
@@ -31,7 +32,8 @@ static bool tiles_permitted(void) {
 #endif
 }
 
-/* Permission for tiles is asked for where a run needs them, and not before. This test comes before all that ask. */
+/* Tests that the permission for tiles is asked for where a run needs it, and not before. It runs before all tests that
+ * ask. */
 static void test_permission(void) {
     const cvt_kernels *best = NULL, *f32 = NULL, *int8 = NULL;
     unsetenv("CVT_ISA");
@@ -52,7 +54,7 @@ static void test_permission(void) {
 }
 
 #if defined(__linux__) && defined(__x86_64__) && defined(SYS_arch_prctl)
-/* From here on arch_prctl fails in this process: a filter of system calls (seccomp(2)). */
+/* Makes arch_prctl fail in this process from here on, by a filter of system calls (seccomp(2)). */
 static bool forbid_arch_prctl(void) {
     struct sock_filter steps[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -66,7 +68,8 @@ static bool forbid_arch_prctl(void) {
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-/* In a child whose system refuses tiles: int8 falls back to a table without, of the same kernels in f32 and layouts. */
+/* Tests, in a child process whose system refuses tiles, that int8 falls back to a table of kernels without tiles that
+ * has the same kernels in f32 and the same layouts. */
 static void test_refusal(void) {
     const cvt_kernels *best = NULL;
     if (cvt_kernels_find(&best, NULL, NULL) != CVT_OK) abort();
@@ -96,7 +99,7 @@ static void test_refusal(void) {}
 
 static void *choose(void *out) { return cvt_kernels_find(out, NULL, NULL) == CVT_OK ? out : NULL; }
 
-/* The first calls of the process: all of them meet the question to the CPU. */
+/* Tests the first calls of the process: all threads find the CPU not probed yet. */
 static void test_threads(void) {
     const cvt_kernels *best = NULL, *chosen[4] = {NULL};
     pthread_t threads[4];

@@ -1,4 +1,4 @@
-/* test_json.c - what RFC 8259 allows and forbids, and the limits that json.h promises. */
+/* test_json.c - tests what RFC 8259 allows and forbids, and the limits that json.h promises. */
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static void accepts(const char *text) {
     cvt_json_free(document);
 }
 
-/* The text is refused with a message that holds `why`. */
+/* Tests that a text is refused with a message that holds `why`. */
 static void refuses_bytes(const char *name, const char *text, size_t n, const char *why) {
     cvt_json_document *document;
     cvt_error error = {0};
@@ -146,7 +146,7 @@ static void test_grammar(void) {
     refuses_bytes("NUL before the value", "\0{}", 3, "a value");
 }
 
-/* No beginning of a text is a text. */
+/* Tests that no beginning of a text is accepted. */
 static void test_prefixes(void) {
     static const char text[] = "{\"a\\u00e9\xc3\xa9\":[1.5e-3,true,null,{\"b\":\"\\ud83d\\ude00\"},-20],\"c\":false}";
     size_t accepted = 0;
@@ -159,7 +159,7 @@ static void test_prefixes(void) {
     accepts(text);
 }
 
-/* n repetitions of `unit` between two ends. */
+/* Returns n repetitions of `unit` between two ends. */
 static char *repeat(const char *before, const char *unit, size_t n, const char *after) {
     size_t length = strlen(unit), head = strlen(before);
     char *text = malloc(head + n * length + strlen(after) + 1);
@@ -199,11 +199,11 @@ static void test_limits(void) {
     limit_case("a million spaces", repeat("[", " ", 1000000, "]"), NULL);
     cvt_error error;
     cvt_json_document *document;
-    cvt_status status = cvt_json_parse(&document, "[]", 100000001, "x.json", &error); /* looks at no byte */
+    cvt_status status = cvt_json_parse(&document, "[]", 100000001, "x.json", &error); /* it looks at no byte */
     test_case(status == CVT_CONFIG && !document, "text over 100000000 bytes", "status %d", (int)status);
 }
 
-/* 150,000 distinct keys take no time that grows with their square. */
+/* Tests that 150,000 different keys do not take a time that grows with the square of their number. */
 static void test_many_keys(void) {
     enum { KEYS = 150000 };
     char *text = malloc(KEYS * 16 + 32), *at = text;

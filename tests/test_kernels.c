@@ -1,8 +1,8 @@
-/* test_kernels.c - every table of kernels that runs here, against what the contract in kernels.h says.
+/* test_kernels.c - tests every table of kernels that runs here against the contract in kernels.h.
  *
- * Where the contract fixes each rounding (packing, products, convolutions, sums) results must be equal bit for bit,
- * whatever the sizes, tails, leading dimensions and alignment; elsewhere they are compared with double and libm.
- * `--bench` measures instead; a table's name keeps to that one. */
+ * Where the contract fixes each rounding (packing, products, convolutions, sums), results must be equal bit for bit,
+ * for any sizes, remainders, leading dimensions and alignment. Elsewhere they are compared with double and libm. With
+ * `--bench` it measures instead. With the name of a table it only uses that one. */
 #include "kernels/kernels.h"
 #include "kernels_bench.h"
 #include "kernels_matrix.h"
@@ -39,7 +39,7 @@ static void check_pack_b(const cvt_kernels *kernels, report *r, size_t k, size_t
                          const float *scale) {
     const size_t nr = (size_t)kernels->nr, size = dtype == CVT_F32 ? 4 : 2, ldw = k + random_below(5);
     const size_t bytes = columns ? ((columns - 1) * ldw + k) * size : 0, shift = 1 + random_below(3);
-    unsigned char *block = malloc(bytes + shift), *w = block ? block + shift : NULL; /* at any byte */
+    unsigned char *block = malloc(bytes + shift), *w = block ? block + shift : NULL; /* it may begin at any byte */
     if (!w) abort();
     for (size_t i = 0; i < bytes; i++)
         w[i] = (unsigned char)random_below(256); /* any bits: NaN, infinity, subnormals */
@@ -76,7 +76,7 @@ static void test_packing(const cvt_kernels *kernels, report *r) {
     release(r, &scale, "scale");
 }
 
-/* b, [k, n], as panels. */
+/* Packs b, [k, n], into panels. */
 static matrix panels_of(const cvt_kernels *kernels, const matrix *b) {
     const size_t nr = (size_t)kernels->nr, k = b->rows, n = b->columns;
     matrix packed = matrix_with_gap((n + nr - 1) / nr, nr * k, 0);
@@ -99,7 +99,7 @@ static void check_gemm(const cvt_kernels *kernels, report *r, size_t m, size_t n
     matrix a = matrix_new(m, k), b = matrix_new(k, n), c = matrix_new(m, n), other = matrix_new(m, n),
            bias = matrix_new(1, n);
     matrix packed = panels_of(kernels, &b), before = matrix_copy(e.in_place ? &c : &other);
-    if (e.act == CVT_ACT_GELU_TANH && m > 1) *value(&a, m / 2, 0) = NAN; /* stays in its row */
+    if (e.act == CVT_ACT_GELU_TANH && m > 1) *value(&a, m / 2, 0) = NAN; /* it must stay in its row */
     const matrix *residual = e.in_place ? &c : &other;
     kernels->product[CVT_PRECISION_F32]->gemm(&(cvt_gemm){.m = (int)m,
                                                           .n = (int)n,
@@ -151,7 +151,7 @@ static void test_gemm(const cvt_kernels *kernels, report *r) {
 
 /* ---- attention ------------------------------------------------------------------------------------------------- */
 
-/* Probabilities of one query in double. */
+/* Computes the probabilities of one query in double. */
 static void attend(double *p, const float *q, const matrix *k, double scale) {
     double largest = -INFINITY, sum = 0;
     for (size_t s = 0; s < k->rows; s++) {
@@ -303,40 +303,40 @@ static void test_dwconv(const cvt_kernels *kernels, report *r) {
 
 /* ---- resizing --------------------------------------------------------------------------------------------------- */
 
-/* Positions and weights as no filter has them: several starts, up to `stride` taps, weights of both signs whose
- * magnitudes add up to as much as digits can say, and of which some outputs are below 0 or above 255. */
+/* Positions and weights that no filter has: many different starts, up to `stride` terms, and weights of both signs. The
+ * magnitudes of the weights add up to as much as digits can hold, so some outputs are below 0 or above 255. */
 typedef struct plan {
     cvt_resample_axis axis;
-    int first[40], taps[40];
+    int first[40], terms[40];
     int32_t weights[40 * 40];
     int8_t digits[40 * 12 * 4 * 3];
 } plan;
 
 static void make_plan(plan *p, int length, int count, int stride) {
-    p->axis = (cvt_resample_axis){count, length, p->first, p->taps, p->weights, (size_t)stride, p->digits};
+    p->axis = (cvt_resample_axis){count, length, p->first, p->terms, p->weights, (size_t)stride, p->digits};
     for (int o = 0; o < count; o++) {
-        const int taps = 1 + (int)random_below((size_t)(length < stride ? length : stride));
-        p->taps[o] = taps;
-        p->first[o] = (int)random_below((size_t)(length - taps + 1));
+        const int terms = 1 + (int)random_below((size_t)(length < stride ? length : stride));
+        p->terms[o] = terms;
+        p->first[o] = (int)random_below((size_t)(length - terms + 1));
         for (int j = 0; j < stride; j++) {
-            const int32_t most = 8355711 / taps;
+            const int32_t most = 8355711 / terms;
             const int32_t w = o % 3 ? (int32_t)(random_float() * (float)most) : most;
-            p->weights[o * stride + j] = j >= taps ? 1 << 30 : o % 5 == 4 ? -w : w; /* those beyond do not count */
+            p->weights[o * stride + j] = j >= terms ? 1 << 30 : o % 5 == 4 ? -w : w; /* those beyond do not count */
         }
     }
     cvt_resample_split(p->digits, &p->axis);
 }
 
-/* A byte of the result: position first[o] + j lies at from[(first[o] + j) * step]. */
+/* Computes a byte of the result; position first[o] + j lies at from[(first[o] + j) * step]. */
 static int resized(const cvt_resample_axis *a, int o, const uint8_t *from, size_t step) {
     double sum = 0;
-    for (int j = 0; j < a->taps[o]; j++)
+    for (int j = 0; j < a->terms[o]; j++)
         sum += (double)a->weights[(size_t)o * a->stride + (size_t)j] * from[(size_t)(a->first[o] + j) * step];
     const double whole = floor(sum / (1 << 22) + 0.5);
     return whole < 0 ? 0 : whole > 255 ? 255 : (int)whole;
 }
 
-/* Exactly `size` bytes at any address, noise or black and white. */
+/* Returns exactly `size` bytes at any address: noise or, if `hard`, only black and white. */
 static uint8_t *make_bytes(size_t size, bool hard) {
     uint8_t *p = malloc(size);
     if (!p) abort();
@@ -396,7 +396,7 @@ static void check_layer_norm(const cvt_kernels *kernels, report *r, size_t rows,
         for (size_t j = 0; j < c; j++) mean += (double)*value(&x, i, j) / (double)c;
         for (size_t j = 0; j < c; j++) variance += pow((double)*value(&x, i, j) - mean, 2) / (double)c;
         const double inverse = 1 / sqrt(variance + (double)eps);
-        /* of a single value nothing is left but rounding errors, multiplied */
+        /* With a single value only rounding errors are left, and they are multiplied. */
         for (size_t j = 0; j < c; j++)
             near(r, *value(&y, i, j),
                  ((double)*value(&x, i, j) - mean) * inverse * (g ? (double)g[j] : 1) + (b ? (double)b[j] : 0),

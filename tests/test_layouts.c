@@ -1,5 +1,5 @@
-/* test_layouts.c - how a file's tensor and a parameter of the graph lie in each other: axes turned, joined, of length
- * 1, stacked in parts. Expectations are worked out by hand; reading and writing undo each other. */
+/* test_layouts.c - tests how a parameter of the graph lies in a file's tensor: axes transposed, joined, of length 1,
+ * stacked in parts. Expected values are worked out by hand, and reading and writing undo each other. */
 #include <string.h>
 
 #include "test.h"
@@ -11,8 +11,8 @@ static cvt_param make_param(int rank, int a, int b, int c, int d) {
     return p;
 }
 
-/* What is wrong with the form, or NULL. wanted_shape ends with 0; wanted: the parameter's values when the tensor holds
- * 0, 1, 2 ... */
+/* Returns what is wrong with the form, or NULL. `wanted_shape` ends with 0. `wanted` is the parameter's values when the
+ * tensor holds 0, 1, 2 ... */
 static const char *fault(const cvt_name_row *row, const cvt_param *p, const int *wanted_shape, const int *wanted,
                          bool plain) {
     enum { MOST = 64 };

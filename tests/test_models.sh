@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_models.sh - the families from outside: every committed case (tests/make_fixtures.py) on every instruction set
-# that can run here, all inner values, threads, batches, names of weights. What needs no weights is in test_configs.sh.
+# test_models.sh - tests the families from outside: every committed case (tests/make_fixtures.py) on every instruction
+# set that can run here, all taps, threads, batches, dialects of the weights. test_configs.sh tests what needs no
+# weights.
 # Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program; CVT_BIN: the folder of test_npydiff. CVT_BUILD=sanitized: two instruction sets.
 set -u

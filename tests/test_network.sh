@@ -1,5 +1,6 @@
 #!/bin/sh
-# test_network.sh - networks that configs lay out: the order of layers, names, sizes of several inputs, what is refused.
+# test_network.sh - tests networks that configs lay out: the order of layers, names, sizes of several inputs, what is
+# refused.
 # Prints "ok NAME" or "not ok NAME: why" a case.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
@@ -274,7 +275,7 @@ layers 'reads a map or tokens; "inputs" names a value of shape [3]' \
     '{"type": "pool", "name": "a"}, {"type": "peg", "name": "b"}'
 layers 'unknown "type" "convit_stag"; did you mean "convit_stage"?' '{"type": "convit_stag"}'
 block='"heads": 2, "dim_head": 4, "dim_mlp": 8'
-layers 'a: "heads" is missing' '{"type": "self_block", "name": "a", "dim_head": 4, "dim_mlp": 8}'
+layers '[0] "a": "heads" is missing' '{"type": "self_block", "name": "a", "dim_head": 4, "dim_mlp": 8}'
 layers 'a: "in_channels" = 8 does not fit its input, [3, 224, 224]' \
     "{\"type\": \"self_block\", \"name\": \"a\", \"in_channels\": 8, $block}"
 layers '"self_feature_size" = [8, 9] does not fit its input, [3, 224, 224]' \

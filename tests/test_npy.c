@@ -1,4 +1,4 @@
-/* test_npy.c - .npy files against NumPy's own (tests/make_formats.py) and against made-up bad ones. */
+/* test_npy.c - tests .npy files: those that NumPy wrote (tests/make_formats.py), and bad ones that are made up here. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,7 +14,7 @@ static char folder[] = "build/test_npy.XXXXXX", scratch[64];
 
 /* ---- what NumPy wrote ------------------------------------------------------------------------------------------ */
 
-/* Element i in C order is i * 0.25 - 3, as make_formats.py has it. */
+/* Tests that a file is read; element i in C order must be i * 0.25 - 3, as make_formats.py wrote it. */
 static void reads(const char *name, int rank, const int64_t *shape) {
     char path[128];
     snprintf(path, sizeof path, FOLDER "%s.npy", name);
@@ -65,7 +65,7 @@ static void refuses_bytes(const char *name, const void *bytes, size_t n, cvt_sta
     refuses_file(name, scratch, expected, why);
 }
 
-/* A version 1 file of this dictionary and `size` bytes of zeros. */
+/* Makes a file of version 1 from this dictionary and `size` bytes of zeros. */
 static size_t form(unsigned char *bytes, const char *dictionary, size_t size) {
     size_t n = strlen(dictionary);
     memcpy(bytes, "\x93NUMPY\1\0", 8);
@@ -129,7 +129,7 @@ static void test_refusing(void) {
     refuses_bytes("header of 65537 bytes", "\x93NUMPY\2\0\1\0\1\0{}", 14, CVT_TOO_LARGE, "limit 65536");
 }
 
-/* A file cut anywhere is refused as cut. */
+/* Tests that a file that is cut at any byte is refused as truncated. */
 static void test_cut(void) {
     unsigned char bytes[256];
     size_t size = form(bytes, "{" DESCR ORDER "'shape': (3,), }\n", 12), refused = 0;
@@ -142,7 +142,7 @@ static void test_cut(void) {
     test_case(refused == size - 6, "cut files", "%zu of %zu", refused, size - 6);
 }
 
-/* Python's other spellings. */
+/* Tests other spellings that Python allows. */
 static void test_spelling(void) {
     static const char *const spelled[] = {
         "{'shape': (2, 1), 'fortran_order': True, 'descr': '<f4'}",

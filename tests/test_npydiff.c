@@ -1,16 +1,16 @@
-/* test_npydiff.c - the comparisons of test_models.sh and oracle.sh, as modes of one program; without arguments it tests
- * itself. Every mode prints one line and ends with status 1 if the files differ by more than they may.
+/* test_npydiff.c - the comparisons that test_models.sh and oracle.sh make, as modes of one program. Without arguments
+ * it tests itself. Every mode prints one line, and ends with status 1 if the files differ by more than they may.
  *
- *   logits EXPECTED RESULT                 1e-4 abs + 1e-4 rel
- *   taps EXPECTED_DIR RESULT_DIR           every .npy of EXPECTED_DIR: 1e-4 max(1, rms) + 1e-4 rel
- *   all-taps EXPECTED_DIR RESULT_DIR       and RESULT_DIR holds no other but output.npy
- *   slice FILE I OUT                       image I of FILE
+ *   logits EXPECTED RESULT                 they may differ by 1e-4 abs + 1e-4 rel
+ *   taps EXPECTED_DIR RESULT_DIR           every .npy of EXPECTED_DIR may differ by 1e-4 max(1, rms) + 1e-4 rel
+ *   all-taps EXPECTED_DIR RESULT_DIR       also, RESULT_DIR holds no other files than these and output.npy
+ *   slice FILE I OUT                       writes image I of FILE
  *   batch ALL_DIR ONE_DIR...               image i of every file in ALL_DIR is bit for bit that of the i-th ONE_DIR
  *   near SHARE EXPECTED RESULT             |RESULT - EXPECTED| <= SHARE |EXPECTED|, Euclidean norms over all elements
  *
- * --original PATH before EXPECTED: the original's own float32 result. Where that is farther from EXPECTED than allowed,
- * the result may be twice as far.
- * --loose TAP=BOUND before EXPECTED: of this one tap, BOUND instead of 1e-4 in front of max(1, rms). */
+ * --original PATH before EXPECTED names the original program's own float32 result. Where that is farther from EXPECTED
+ * than allowed, the result may be twice as far.
+ * --loose TAP=BOUND before EXPECTED puts BOUND in place of 1e-4 in front of max(1, rms), for this one tap. */
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static double rms(const cvt_npy *a) {
     return a->count ? sqrt(sum / (double)a->count) : 0;
 }
 
-/* Largest |a - b|; NaN counts as infinite. */
+/* Returns the largest |a - b|; NaN counts as infinite. */
 static double distance(const cvt_npy *a, const cvt_npy *b) {
     double most = 0;
     for (size_t i = 0; i < a->count; i++) {
@@ -55,14 +55,14 @@ static double distance(const cvt_npy *a, const cvt_npy *b) {
     return most;
 }
 
-static const double bound = 1e-4; /* of all but the loose tap */
+static const double bound = 1e-4; /* for all taps but the loose one */
 static struct {
     const char *tap; /* NULL: none */
     size_t length;
     double bound;
 } loose;
 
-/* "TAP=BOUND" */
+/* Reads "TAP=BOUND". */
 static bool loosen(const char *text) {
     const char *equals = strchr(text, '=');
     if (!equals) return false;
@@ -77,7 +77,7 @@ static double bound_of(const char *name) {
     return begins && strcmp(name + loose.length, ".npy") == 0 ? loose.bound : bound;
 }
 
-/* original may be NULL. */
+/* Compares two arrays. `original` may be NULL. */
 static void compare(verdict *v, const char *name, const cvt_npy *expected, const cvt_npy *got, const cvt_npy *original,
                     bool tap) {
     if (!same_shape(expected, got)) {
@@ -132,7 +132,7 @@ static bool exists(const char *folder, const char *name) {
     return file != NULL;
 }
 
-/* Of the original, only some taps may be known. */
+/* Compares two folders. The original may have only some of the taps. */
 static int compare_folders(verdict *v, const char *expected, const char *got, const char *original, bool all) {
     int n = 0;
     DIR *dir = opendir(expected);
@@ -155,7 +155,7 @@ static int compare_folders(verdict *v, const char *expected, const char *got, co
     return n;
 }
 
-/* Image i of npy, as a view. */
+/* Makes `out` a view of image i of npy. */
 static bool image_of(verdict *v, cvt_npy *out, const cvt_npy *npy, int64_t i) {
     if (npy->rank < 1 || i < 0 || i >= npy->shape[0]) {
         refuse(v, "there is no image %lld", (long long)i);

@@ -1,5 +1,5 @@
-/* test_open.c - how models and pictures get in besides by their paths: from memory, behind a descriptor, as pixels. The
- * results are the same bytes. And how long what is handed over must live. */
+/* test_open.c - tests the ways in which models and images get in other than by a path: from memory, behind a
+ * descriptor, as pixels. The results are the same bytes. It also tests how long what is handed over must live. */
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,27 +15,27 @@
 #define TORCH "tests/data/cvt/hub_zip"
 #define LEGACY "tests/data/cvt/hub_legacy"
 
-enum { MOST_CLASSES = 1000 };
+enum { MAX_CLASSES = 1000 };
 
 static char folder[] = "/tmp/cvt-open-XXXXXX";
 static char whole[64], rounded[64]; /* self-contained files: as stored, in int8 and packed */
 
-/* Ends the test where what it needs is not there. */
+/* Ends the test if something that it needs is not there. */
 static void require(bool there, const char *what) {
     if (there) return;
     test_case(false, what, "not there");
     exit(1);
 }
 
-/* What a model gives for a gradient: classes x 4 bytes. Frees the model. */
-static cvt_status run(cvt_model *model, float logits[MOST_CLASSES], cvt_error *error) {
+/* Runs a model on a gradient and returns its logits. Frees the model. */
+static cvt_status run(cvt_model *model, float logits[MAX_CLASSES], cvt_error *error) {
     cvt_tensor_info in = cvt_model_input(model, 0);
     size_t count = (size_t)(in.shape[0] * in.shape[1] * in.shape[2]);
     float *x = calloc(count, sizeof *x);
     const float *inputs[] = {x};
     cvt_session *session = NULL;
     for (size_t i = 0; i < count; i++) x[i] = (float)(i % 97) / 48 - 1;
-    memset(logits, 0, MOST_CLASSES * sizeof *logits);
+    memset(logits, 0, MAX_CLASSES * sizeof *logits);
     cvt_status status = cvt_session_new(&session, model, 1, 1, error);
     if (status == CVT_OK) status = cvt_session_run(session, inputs, 1, error);
     if (status == CVT_OK)
@@ -46,7 +46,7 @@ static cvt_status run(cvt_model *model, float logits[MOST_CLASSES], cvt_error *e
     return status;
 }
 
-static float wanted[MOST_CLASSES], found[MOST_CLASSES];
+static float wanted[MAX_CLASSES], found[MAX_CLASSES];
 
 static void want(const char *path, const cvt_options *options) {
     cvt_model *model = NULL;
@@ -67,7 +67,7 @@ static cvt_file read_whole(const char *path) {
 
 /* ---- memory ---- */
 
-/* A copy that begins `shift` bytes behind a multiple of 64, with nothing behind it. */
+/* Returns a copy that begins `shift` bytes after a multiple of 64, and has nothing after its end. */
 static void *copy_shifted(const cvt_file *file, size_t shift, void **block) {
     size_t room = (file->size + shift + 63) / 64 * 64, start = room - file->size;
     start -= (start + 64 - shift) % 64;
@@ -131,7 +131,7 @@ static void test_memory(void) {
     refuse_memory("an index in memory", index, sizeof index - 1, CVT_WEIGHTS, "(memory): JSON");
 }
 
-/* Weights that are not finite are blamed, not the input. */
+/* Tests that the message blames the weights, not the input, where weights are not finite. */
 static void test_weights(void) {
     cvt_file file = read_whole(whole);
     cvt_weights *weights = NULL;
@@ -155,7 +155,7 @@ static void test_weights(void) {
 
 /* ---- descriptors ---- */
 
-/* The descriptor is moved before, closed after opening, and its file has no name any more. */
+/* Tests a descriptor that was moved before opening, is closed after it, and whose file has no name any more. */
 static void test_descriptor(void) {
     cvt_file file = read_whole(whole);
     char path[64];
@@ -201,7 +201,7 @@ static void give_back(char *text) {
     free(text);
 }
 
-/* All that options point to is gone when cvt_model_open has returned, also where weights come later. */
+/* Tests that nothing that options point to is needed after cvt_model_open, even where weights are loaded later. */
 static void test_strings(void) {
     char *texts[] = {borrow(MODEL "/config.json"), borrow(folder), borrow("f32"), borrow("ref"),
                      borrow("stage0.block0"),      borrow(whole),  NULL};
@@ -249,7 +249,7 @@ static void test_strings(void) {
 
 /* ---- pixels ---- */
 
-/* The result of the last read: the tensor of a whole one, else the pixels. Copied. */
+/* Returns a copy of the result of the last read: the tensor where it did all steps, else the pixels. */
 static unsigned char *result_of(const cvt_image *image, const cvt_model *model, size_t *size) {
     int h, w;
     const void *from = cvt_image_pixels(image, &h, &w);
@@ -263,7 +263,7 @@ static unsigned char *result_of(const cvt_image *image, const cvt_model *model, 
     return copy ? memcpy(copy, from, *size) : NULL;
 }
 
-/* The pixels of a picture, with `gap` bytes of something else between the rows, give what the picture gives. */
+/* Tests that the pixels of an image, with `gap` other bytes between the rows, give what the image gives. */
 static void try_pixels(const cvt_model *model, cvt_image *image, const char *path, size_t gap) {
     cvt_error error = {0};
     int h = 0, w = 0, checked = 0;

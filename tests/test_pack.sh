@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_pack.sh - packed files: every committed case of every family has the same bytes from one as from the original, in
-# f32 and int8; other machines, other precisions and other names are refused; files that are not as they must be are, too.
+# test_pack.sh - tests packed files. Every committed case of every family gives the same bytes from a packed file as
+# from the original one, in f32 and int8. A file for another machine, precision or dialect is refused, and so is one
+# that is not as it must be.
 # Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program; CVT_BIN: the folder of test_npydiff.
 set -u

@@ -1,5 +1,5 @@
-/* test_pixels.c - the pieces of the image path on their own: damage at every byte, limits, EXIF, geometry, windows of a
- * resize. Starts from the images in tests/data/images. */
+/* test_pixels.c - tests the parts of the image path one by one: damage at every byte, limits, EXIF, geometry, windows
+ * of a resized image. It starts from the images in tests/data/images. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,7 +16,7 @@ enum { TAIL = 2 + 4 + 4 + 12 };
 
 static const cvt_decode_options defaults = {0};
 
-/* A copy that can be damaged, in memory of just its size so that sanitizers see a byte too far. */
+/* A copy that can be damaged. Its memory is exactly as large, so that sanitizers see an access beyond it. */
 typedef struct bytes {
     uint8_t *data;
     size_t size;
@@ -47,7 +47,8 @@ static cvt_status decode(cvt_preprocessor *p, const uint8_t *data, size_t size, 
 
 /* ---- damage ----------------------------------------------------------------------------------------------------- */
 
-/* Cut at every byte in front of `end`, a file ends early; with allow_truncated it says so at most in a warning. */
+/* Tests that a file that lacks more than its last `tail` bytes ends early; with allow_truncated this is at most a
+ * warning. */
 static void check_cuts(cvt_preprocessor *p, const char *name, size_t tail) {
     const cvt_decode_options lenient = {.allow_truncated = true};
     bytes b = load(name);
@@ -75,8 +76,7 @@ static bool known(cvt_status status) {
            status == CVT_UNSUPPORTED || status == CVT_TOO_LARGE;
 }
 
-/* Every byte in turn takes a few other values: whatever comes, it comes as a status with a line that says what is
- * wrong. */
+/* Gives every byte in turn a few other values. Whatever happens is a status, and a line that says what is wrong. */
 static void check_flips(cvt_preprocessor *p, const char *name, size_t step) {
     static const uint8_t flips[] = {0x01, 0x80, 0xff};
     const cvt_decode_options small = {.max_pixels = 1000000},
@@ -234,9 +234,9 @@ static void check_exif(void) {
 
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
-/* Offsets as torchvision and Hugging Face have them, from their own formulas: round half to even of (h - size) / 2.0
- * and (h - size) // 2; an image smaller than the crop is padded by (size - h) // 2 on the left or, in Hugging Face,
- * one more. */
+/* Tests offsets against the formulas of torchvision and Hugging Face: round half to even of (h - size) / 2.0, and (h -
+ * size) // 2. An image that is smaller than the crop is padded by (size - h) // 2 on the left or, in Hugging Face, one
+ * more. */
 static void check_geometry(void) {
     static const struct {
         int size, torch, hf;
@@ -294,7 +294,8 @@ static bool same_window(const cvt_pixels *part, const cvt_pixels *whole, int x, 
     return true;
 }
 
-/* A window is cut out of the whole, whichever passes run; one resampler serves all sizes. */
+/* Tests that a window equals the same part of the whole, whichever axes change their size. One resampler serves all
+ * sizes. */
 static void check_windows(void) {
     static const int sizes[][4] = {{60, 40, 33, 21}, {21, 90, 30, 20}, {60, 40, 60, 21},
                                    {60, 40, 33, 40}, {5, 4, 70, 90},   {60, 40, 60, 40}};
@@ -312,7 +313,7 @@ static void check_windows(void) {
         }
         test_case(wrong == 0, "a window of a resize", "%d x %d to %d x %d: %d wrong", s[0], s[1], s[2], s[3], wrong);
     }
-    /* what Pillow would need gigabytes for: 25,600,000 x 256, of which a window is computed */
+    /* Pillow would need gigabytes for this: 25,600,000 x 256, of which a window is computed. */
     fill_noise(&in, 100000, 1);
     const cvt_window far = {25600000, 256, 12800000, 20, 224, 224};
     cvt_error error = {0};
@@ -329,7 +330,8 @@ static void check_windows(void) {
     cvt_resampler_free(r);
 }
 
-/* The kernels of a table give the bytes of the plain loops; black and white alone reach the largest sums. */
+/* Tests that the kernels of a table give the bytes of the plain loops. Images of black and white reach the largest
+ * sums. */
 static void check_kernels(const cvt_kernels *kernels) {
     static const int sizes[][4] = {{1, 1, 5, 3},       {2, 3, 9, 7},    {5, 9, 3, 2},     {97, 61, 224, 141},
                                    {640, 33, 341, 17}, {63, 48, 62, 4}, {4032, 5, 17, 3}, {64001, 2, 1, 2},

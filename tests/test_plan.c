@@ -1,6 +1,6 @@
-/* test_plan.c - the plan against its oracle: the unfused plan on reference kernels. Networks of odd shapes with random
- * weights, every instruction set that runs here; fused = unfused, any number of threads and images, tapped or not: the
- * same bits. */
+/* test_plan.c - tests the plan against its oracle, the plan without fusion on reference kernels. On networks of odd
+ * shapes with random weights, and on every instruction set that runs here, the same bits must come out with and without
+ * fusion, for any number of threads and images, and whether or not values are tapped. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +107,7 @@ static bool run_plan(const subject *s, const cvt_plan *plan, int first, int n, i
     cvt_exec *exec;
     if (cvt_exec_new(&exec, plan, capacity, threads, NULL) != CVT_OK) return false;
     const float *in[] = {s->input + (size_t)first * s->in_size};
-    for (int twice = 0; twice < 2; twice++) cvt_exec_run(exec, in, n); /* what the first run left must not matter */
+    for (int twice = 0; twice < 2; twice++) cvt_exec_run(exec, in, n); /* the second run must not see the first */
     for (int i = 0; i < n; i++)
         memcpy(out + (size_t)i * s->out_size, cvt_exec_value(exec, s->model->graph->output, i),
                s->out_size * sizeof *out);
@@ -124,7 +124,7 @@ static double distance(const subject *s, const float *got) {
     return worst;
 }
 
-/* What makes a plan. */
+/* The options of a plan. */
 typedef struct variant {
     bool fuse, ahead, tapped;
 } variant;
@@ -141,7 +141,8 @@ static cvt_plan *make_plan(const subject *s, const cvt_kernels *kernels, variant
     return plan;
 }
 
-/* One plan: near the oracle, and the same bits for any threads, capacity and batch. `got` receives the logits. */
+/* Tests one plan: its result is near the oracle's, and has the same bits for any threads, capacity and batch. `got`
+ * receives the logits. */
 static void check_plan(const subject *s, const cvt_plan *plan, const char *name, float *got, float *again) {
     size_t bytes = IMAGES * s->out_size * sizeof *got;
     bool ran = run_plan(s, plan, 0, IMAGES, IMAGES, 1, got);
@@ -156,7 +157,8 @@ static void check_plan(const subject *s, const cvt_plan *plan, const char *name,
     test_case(same && memcmp(again, got, bytes) == 0, title, "differ");
 }
 
-/* Fusing folds batch norms and so rounds differently; packing ahead and tapping change no bit. */
+/* Tests the plans of one instruction set. Fusion folds batch norms into weights and so rounds differently; packing
+ * ahead and tapping change no bit. */
 static void check_isa(const subject *s, int index, const cvt_kernels *kernels) {
     size_t count = IMAGES * s->out_size;
     float *base = malloc(count * sizeof *base), *got = malloc(count * sizeof *got),
@@ -179,7 +181,7 @@ static void check_isa(const subject *s, int index, const cvt_kernels *kernels) {
     free(again);
 }
 
-/* Every tap read from the fused plan equals the one read from the oracle. */
+/* Tests that every tap of the fused plan equals that of the oracle. */
 static void check_taps(const subject *s, int index, const cvt_kernels *kernels) {
     const cvt_graph *g = s->model->graph;
     cvt_plan *oracle = make_plan(s, &cvt_kernels_ref, (variant){.tapped = true});
@@ -214,7 +216,7 @@ static void check_taps(const subject *s, int index, const cvt_kernels *kernels) 
     cvt_plan_free(fused);
 }
 
-/* Inputs of [H, W, C] give the same bits as those of [C, H, W]. */
+/* Tests that inputs of [n, H, W, C] give the same bits as those of [n, C, H, W]. */
 static void check_interleaved(const subject *s, int index) {
     const cvt_graph *g = s->model->graph;
     cvt_shape shape = g->values[g->inputs[0]].shape;

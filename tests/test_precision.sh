@@ -1,7 +1,7 @@
 #!/bin/sh
-# test_precision.sh - products in f16 and int8, from outside: every committed case of every family, and models made here
-# that are wide enough for every kind of product to be rounded; on every instruction set that can run here. Weights that
-# are not as they must be are in test_rounded.c. Prints "ok NAME" or "not ok NAME: why" a case.
+# test_precision.sh - tests products in f16 and int8 from outside: every committed case of every family, and models made
+# here that are wide enough for every kind of product to be rounded, on every instruction set that can run here.
+# test_rounded.c tests int8 weights that are not as they must be. Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program; CVT_BIN: the folder of test_npydiff. CVT_BUILD=sanitized: fewer
 # cases, and one instruction set: test_products runs all kernels.
 set -u

@@ -1,6 +1,6 @@
-/* test_products.c - products with constant weights in less than f32, of every table that runs here, against what the
- * contract in kernels.h says: every rounding is fixed, so results must be equal bit for bit. Sizes with tails, all
- * epilogues, rows and weights that are odd. */
+/* test_products.c - tests products with constant weights in less than f32, on every table of kernels that runs here,
+ * against the contract in kernels.h: every rounding is fixed, so results must be equal bit for bit. Sizes leave
+ * remainders, and all epilogues (bias, activation, residual) and unusual values in rows and weights are tried. */
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels_matrix.h"
@@ -21,7 +21,7 @@ typedef struct how {
     bool bias, residual, scale, stored, odd, huge;
 } how;
 
-/* What one product should come to, before the activation; row i of a, row j of w, which is scaled by `scale`. */
+/* Computes one element of a product before the activation: row i of a times row j of w, which is scaled by `scale`. */
 typedef float result(const cvt_kernels *kernels, const matrix *a, size_t i, const matrix *w, size_t j,
                      const float *scale, const float *bias);
 
@@ -45,7 +45,7 @@ static void round_row(rounded_row *r, const float *a, size_t k) {
     r->s = odd ? NAN : width / 255;
     r->z = odd ? 0 : (int)nearbyintf(-low * inverse);
     for (size_t i = 0; i < k && !odd; i++) {
-        volatile float scaled = a[i] * inverse; /* rounded on its own */
+        volatile float scaled = a[i] * inverse; /* this must be rounded by itself */
         const double q = nearbyint((double)scaled + r->z);
         r->q[i] = (int)fmin(q, 255);
     }
@@ -61,7 +61,7 @@ static float round_weights(int *v, const float *w, size_t k) {
 static void *aligned(size_t size) {
     void *p = aligned_alloc(64, (size + 63) / 64 * 64 + 64);
     if (!p) abort();
-    memset(p, 0xa5, size + 64); /* what is not written must not matter */
+    memset(p, 0xa5, size + 64); /* the result must not depend on what is not written */
     return p;
 }
 
@@ -77,7 +77,7 @@ static float int8_result(const cvt_kernels *kernels, const matrix *a, size_t i, 
         sum += (long long)row.q[kk] * v[kk];
         total += v[kk];
     }
-    const int offset = signed_rows(kernels) ? 128 : 0; /* of q and z alike: the same value, rounded elsewhere */
+    const int offset = signed_rows(kernels) ? 128 : 0; /* in q and z alike */
     sum -= offset * total;
     float y = multiply_add(kernels, (float)sum, row.s, -(float)(row.z - offset) * row.s * (float)total);
     if (isnan(row.s)) y = NAN;
@@ -86,7 +86,8 @@ static float int8_result(const cvt_kernels *kernels, const matrix *a, size_t i, 
 
 /* ---- f16, as kernels.h says it --------------------------------------------------------------------------------- */
 
-/* The nearest half float. A sum of such products has no more than 64 bits: long double holds all of them. */
+/* Returns the nearest half float. A sum of products of such numbers has no more than 64 bits, so long double holds it
+ * exactly. */
 static long double half(long double x) {
     int exponent;
     frexpl(x, &exponent);
@@ -94,7 +95,7 @@ static long double half(long double x) {
     return nearbyintl(x / place) * place;
 }
 
-/* k values scaled and rounded; returns what scales them back. */
+/* Scales and rounds k values; returns the factor that scales them back. */
 static float round_halves(long double *to, const float *x, size_t k, float scale) {
     float most = 0;
     bool odd = false;
@@ -130,7 +131,7 @@ static float f16_result(const cvt_kernels *kernels, const matrix *a, size_t i, c
 
 /* ---- any precision --------------------------------------------------------------------------------------------- */
 
-/* Weights [n, k] as panels; with `stored` they are rounded before, as in a file. */
+/* Packs weights [n, k]; with `stored` they are rounded first, as a file holds them. */
 static void *pack_all(const cvt_kernels *kernels, cvt_precision precision, matrix *w, const float *scale, bool stored) {
     const cvt_product_kernels *p = kernels->product[precision];
     const size_t nr = (size_t)kernels->nr, n = w->rows, k = w->columns, size = p->panel_size((int)k);
@@ -159,10 +160,10 @@ static void *pack_all(const cvt_kernels *kernels, cvt_precision precision, matri
     return panels;
 }
 
-/* Rows and columns of other sizes than most. */
+/* Puts unusual values into some rows: of one sign, all 0 and, if asked for, huge, tiny or not finite. */
 static void make_odd(matrix *a, matrix *w, how h) {
     const size_t m = a->rows, n = w->rows, k = a->columns;
-    for (size_t j = 0; j < k; j++) { /* positive rows, negative rows, a row of 0 */
+    for (size_t j = 0; j < k; j++) { /* rows of positive numbers, of negative numbers, and of zeros */
         if (m > 1) *value(a, 1, j) = fabsf(*value(a, 1, j));
         if (m > 2) *value(a, 2, j) = -3 * fabsf(*value(a, 2, j));
         if (m > 3) *value(a, 3, j) = 0;
@@ -243,7 +244,7 @@ static void test_table(const cvt_kernels *kernels, cvt_precision precision) {
 
 /* ---- panels in int8, byte by byte ------------------------------------------------------------------------------ */
 
-/* What a table says of its panels: "int8 4x16x4/64", or "int8 ref". */
+/* Reads the layout that a table of kernels reports: "int8 4x16x4/64", or "int8 ref". */
 static cvt_int8_form form_of(const cvt_kernels *kernels) {
     cvt_int8_form form = {.nr = kernels->nr, .group = 1, .depth = 1};
     int vectors, lanes;
@@ -253,7 +254,7 @@ static cvt_int8_form form_of(const cvt_kernels *kernels) {
     return form;
 }
 
-/* Weights of each type, and of the odd kinds: not finite, tiny, 0. */
+/* Makes weights of each type; some are not finite, some tiny, some 0. */
 static void make_weights(unsigned char *to, cvt_dtype dtype, size_t n, size_t k) {
     static const float odd[] = {INFINITY, NAN, 1e-40f, 0, 3e38f};
     for (size_t i = 0; i < n * k; i++) {

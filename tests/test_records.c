@@ -1,5 +1,5 @@
-/* test_records.c - the output formats: escapes after RFC 8259, base64 after RFC 4648, quoting after RFC 4180, numbers
- * in a locale with a decimal comma. */
+/* test_records.c - tests the output formats of cvt classify: escapes as in RFC 8259, base64 as in RFC 4648, quotes as
+ * in RFC 4180, and numbers in a locale with a decimal comma. */
 #define _XOPEN_SOURCE 700
 #include <locale.h>
 #include <math.h>
@@ -69,7 +69,7 @@ static void numbers(const char *where) {
     }
 }
 
-/* Turns on a locale whose decimal point is a comma, one that is installed or else one made in `folder`. */
+/* Sets a locale whose decimal point is a comma: an installed one, or else one that is made in `folder`. */
 static bool comma_locale(const char *folder) {
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -160,7 +160,7 @@ static void formats(void) {
     test_case(!cvt_format_find("xml") && !cvt_format_find(""), "an unknown format is not found", "it was");
 }
 
-/* Every byte that a name can hold, in every format: none that a terminal would obey comes out. */
+/* Tests every byte that a name can hold, in every format: none that a terminal would obey comes out. */
 static void no_control_bytes(void) {
     char every[256];
     for (int i = 1; i < 256; i++) every[i - 1] = (char)i;

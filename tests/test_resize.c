@@ -1,5 +1,6 @@
-/* test_resize.c - tables of taps along one axis against PyTorch 2.13 in float64: torch.nn.functional.interpolate with
- * mode bilinear and bicubic, align_corners and antialias, of the numbers (7 i^2 + 3 i) mod 11 - 4. */
+/* test_resize.c - tests the tables of weights for resizing along one axis against PyTorch 2.13 in float64:
+ * torch.nn.functional.interpolate in the modes bilinear and bicubic, with align_corners and antialias, of the numbers
+ * (7 i^2 + 3 i) mod 11 - 4. */
 #include <math.h>
 
 #include "ops/axis.h"
@@ -40,10 +41,10 @@ static double worst(const cvt_axis *axis, int n, int m, const double *wanted) {
     double most = 0;
     for (int i = 0; i < m; i++) {
         double sum = 0;
-        for (int k = 0; k < axis->taps; k++) {
-            int at = axis->index[i * axis->taps + k];
+        for (int k = 0; k < axis->terms; k++) {
+            int at = axis->index[i * axis->terms + k];
             if (at < 0 || at >= n) return INFINITY;
-            sum += (double)axis->weight[i * axis->taps + k] * ((7 * at * at + 3 * at) % 11 - 4);
+            sum += (double)axis->weight[i * axis->terms + k] * ((7 * at * at + 3 * at) % 11 - 4);
         }
         most = test_larger(most, fabs(sum - wanted[i]));
     }

@@ -1,6 +1,6 @@
-/* test_rounded.c - files of int8 weights that are not as they must be: no leave for int8 in the metadata, scales that
- * are absent, misshapen, of another type, unaligned or not finite, int8 where no product reads it. Each is
- * refused with one line that names the tensor; what is merely odd runs. */
+/* test_rounded.c - tests files of int8 weights that are not as they must be: metadata that do not allow int8; scales
+ * that are absent, misshapen, of another type, unaligned or not finite; int8 where no product reads it. Each is refused
+ * with one line that names the tensor. What is only unusual runs. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,7 @@ static void reset(void) {
     metadata[0].value = "int8";
 }
 
-/* The tensors in their order, without padding, from `shift` bytes behind a multiple of 64 on. */
+/* Writes the tensors in their order, without padding, from `shift` bytes after a multiple of 64 on. */
 static void write_unaligned(size_t shift) {
     cvt_str header = {0};
     size_t at = 0;
@@ -74,7 +74,7 @@ static void write_unaligned(size_t shift) {
 
 typedef enum stage { OPENING, CHECKING, RUNNING } stage;
 
-/* The logits of an image of a gradient. */
+/* Computes the logits of an image that is a gradient. */
 static cvt_status run(const cvt_model *model, float logits[16], cvt_error *error) {
     const cvt_tensor_info in = cvt_model_input(model, 0);
     const size_t count = (size_t)(in.shape[0] * in.shape[1] * in.shape[2]);
@@ -106,7 +106,8 @@ static void write_bad(void) {
     if (cvt_safetensors_write(bad, tensors, n, metadata, metadata[0].value ? 1 : 0, &error) != CVT_OK) abort();
 }
 
-/* What was written last must fail, by `last`, with one line that holds both texts. */
+/* Tests that the file which was written last fails, at the latest in the step `last`, with one line that holds both
+ * texts. */
 static void refuse_written(const char *name, stage last, cvt_status wanted, const char *one, const char *two) {
     float logits[16];
     cvt_error error = {0};
@@ -121,7 +122,7 @@ static void refuse(const char *name, stage last, cvt_status wanted, const char *
     refuse_written(name, last, wanted, one, two);
 }
 
-/* The tensors as they are now run in int8, near what they give in f32. */
+/* Tests that the tensors as they are now run in int8, and give nearly what they give in f32. */
 static void accept(const char *name) {
     float wide[16] = {0}, rounded[16] = {0};
     double most = 0, off = 0;
@@ -234,7 +235,7 @@ static void test_places(void) {
     free(wide);
 }
 
-/* What convert never writes, but has a meaning. */
+/* Tests files that convert never writes, but that have a meaning. */
 static void test_odd(void) {
     static const struct {
         const char *name;
@@ -255,7 +256,7 @@ static void test_odd(void) {
     }
 }
 
-/* Other versions may store in int8 what this one leaves as it is: what reads the image, the classifier. */
+/* Tests that a file may store in int8 what this version would not: what reads the image, the classifier. */
 static void test_others(void) {
     static const char *const names[] = {"stage0.embed.proj.weight", "head.weight"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -280,7 +281,7 @@ static void test_others(void) {
     }
 }
 
-/* Without a check, what is not finite ends in the logits. */
+/* Tests that without a check, values that are not finite show in the logits. */
 static void test_not_finite(void) {
     float scales[20], logits[16];
     cvt_options options = {.size = sizeof options, .config = CONFIG};

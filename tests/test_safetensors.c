@@ -1,5 +1,5 @@
-/* test_safetensors.c - weight files by content: what the safetensors package wrote (tests/make_formats.py), shards,
- * what is no weights, every rule of the format broken once, and what is written back. */
+/* test_safetensors.c - tests files of weights: those that the safetensors package wrote (tests/make_formats.py),
+ * shards, files that hold no weights, every rule of the format broken once, and files that are written here. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static bool has_shape(const cvt_tensor *tensor, cvt_dtype dtype, int rank, const
            (rank == 0 || memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) == 0);
 }
 
-/* Element i of a float tensor is i * 0.25 - 3. */
+/* Is every element i of a float tensor i * 0.25 - 3? */
 static bool is_ramp(const cvt_tensor *tensor) {
     size_t count = tensor->bytes / cvt_dtype_size(tensor->dtype), right = 0;
     float values[64];
@@ -106,7 +106,7 @@ static void test_shards(void) {
     cvt_weights_free(weights);
 }
 
-/* Every f16 and bf16, by the formulas of the formats. */
+/* Computes the value of an f16 or bf16 by the formula of the format. */
 static double value_of(unsigned bits, int exponent_bits, int mantissa_bits) {
     int bias = (1 << (exponent_bits - 1)) - 1;
     int exponent = (int)(bits >> mantissa_bits) & ((1 << exponent_bits) - 1);
@@ -135,7 +135,7 @@ static void test_widen(const char *name, cvt_dtype dtype, int exponent_bits, int
     free(values);
 }
 
-/* Dropped bytes are read again; what is in memory is left alone. */
+/* Tests that dropped bytes are read again, and that memory which is not mapped is left alone. */
 static void test_drop(void) {
     enum { COUNT = 40000 };
     float *values = malloc(COUNT * sizeof *values);
@@ -333,7 +333,7 @@ static void test_bad_shards(void) {
     unlink(index);
 }
 
-/* A file cut anywhere is refused. */
+/* Tests that a file that is cut at any byte is refused. */
 static void test_cut(void) {
     cvt_file whole;
     cvt_error error = {0};

@@ -1,5 +1,6 @@
-/* test_threads.c - how many threads: made-up trees of cgroup files, and the variables that people set. The expected
- * numbers follow from the kernel's documents: quota / period processors, each level limiting all below it. */
+/* test_threads.c - tests how many threads are chosen, by made-up trees of cgroup files and by the variables that people
+ * set. The expected numbers follow from the kernel's documents: quota / period processors, and each level limits all
+ * below it. */
 #include "cli/threads.c"
 
 #include <sys/stat.h>
@@ -97,7 +98,7 @@ static void test_choices(void) {
     }
 }
 
-/* With the affinity of one processor there is one, whatever the machine has. */
+/* Tests that a process that may use one processor only finds one, whatever the machine has. */
 static void test_affinity(void) {
     cpu_set_t before, one;
     sched_getaffinity(0, sizeof before, &before);

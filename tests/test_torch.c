@@ -1,7 +1,7 @@
-/* test_torch.c - PyTorch checkpoints: the good ones of tests/data/torch give what torch.load gave (expected.txt), the
- * hostile ones (hostile.txt) one line with the fact, and no prefix of a file nor a file with one wrong byte is taken
- * for another. tests/make_torch.py made them. Files are read from memory of their exact size, so that a sanitizer sees
- * the first byte read too far. */
+/* test_torch.c - tests PyTorch checkpoints that tests/make_torch.py made. The good ones in tests/data/torch give what
+ * torch.load gave (expected.txt); the hostile ones (hostile.txt) give one line with the fact; no file that is cut short
+ * or has one wrong byte is taken for another. Files are read from memory of exactly their size, so that a sanitizer
+ * sees the first byte that is read too far. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static bytes from_hex(const char *hex) {
     return b;
 }
 
-/* Reads a copy that ends where its memory ends. */
+/* Reads a copy that ends exactly where its memory ends. */
 static cvt_status read_copy(reader *read, const unsigned char *data, size_t size, cvt_weights **out,
                             unsigned char **copy, cvt_error *error) {
     static char path[] = "x.pth";
@@ -133,13 +133,13 @@ static void test_good(void) {
     free(text.data);
 }
 
-/* Where a tensor is in a file's bytes; beyond them if it is not there. */
+/* Returns the offset of a tensor's data in the bytes of a file, or one beyond the file if they are not in it. */
 static uintptr_t offset_of(const cvt_weights *weights, const char *name, const unsigned char *file) {
     const cvt_tensor *t = cvt_weights_find(weights, name);
     return t ? (uintptr_t)t->data - (uintptr_t)file : UINTPTR_MAX;
 }
 
-/* Tensors without gaps stay where they are in the file. */
+/* Tests that tensors without gaps are used where they are in the file. */
 static void test_in_place(void) {
     static const char *const files[] = {"plain_zip.pth", "plain_legacy.pth"};
     static const char *const dense[] = {"a", "shared1", "tied", "n", "h", "last", "ranks"};
@@ -174,7 +174,7 @@ static bytes join(bytes a, bytes b, bytes c) {
     return all;
 }
 
-/* The message is one line that names the file and the fact. */
+/* Tests that a file is refused with one line that names the file and the fact. */
 static void check_refused(reader *read, bytes file, const char *name, const char *fact) {
     cvt_error error = {0};
     cvt_status status = try_copy(read, file.data, file.size, &error);
@@ -225,7 +225,7 @@ static void test_hostile(void) {
     free(tail.data);
 }
 
-/* No file that ends early is read. */
+/* Tests that no file that ends early is read. */
 static void test_truncated(void) {
     static const char *const files[] = {"plain_zip.pth", "wrapped_legacy.pth", "rezip_stream64.pth", "view_legacy.pth"};
     for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
@@ -257,7 +257,8 @@ static bool same_tensors(const cvt_weights *a, const cvt_weights *b) {
     return true;
 }
 
-/* A zip file with a wrong byte is refused, thanks to the CRCs, unless the byte means nothing (a time, padding). */
+/* Tests that a zip file with a wrong byte is refused, thanks to the CRCs, unless the byte means nothing (a time,
+ * padding). */
 static void test_flipped(void) {
     bytes b = read_file(DATA "protocol4.pth");
     cvt_weights *right = NULL, *weights = NULL;

@@ -166,7 +166,6 @@ static cvt_status prepare(cvt_config *c, const cvt_arch *arch, cvt_config_dialec
                           cvt_error *error) {
     *c = (cvt_config){.arch = arch, .dialect = dialect, .values = cvt_arena_alloc(arena, arch->config_size)};
     if (!c->values) return cvt_fail_memory(error);
-    if (arch->defaults) arch->defaults(c->values);
     TRY(cvt_config_defaults(c->values, arch->keys, false, error));
     cvt_base *base = cvt_config_base(c);
     base->arena = arena;
@@ -248,9 +247,13 @@ cvt_status cvt_config_resolve(const cvt_config *config, const cvt_hints *hints, 
     if (base->preprocess.given) return CVT_OK;
     if (hints->config == CVT_CONFIG_HF && cvt_preprocess_guess(&base->preprocess, hints->model_type)) return CVT_OK;
     int size = arch->preprocess.size ? arch->preprocess.size : base->size[0];
-    if (arch->preprocess_of)
+    if (arch->preprocess_of) {
         base->preprocess = arch->preprocess_of(config->values, hints);
-    else if (arch->preprocess.crop_pct > 0)
+    } else if (arch->preprocess.crop_pct > 0) {
         base->preprocess = cvt_preprocess_default(arch->preprocess.kind, size, arch->preprocess.crop_pct);
+        double *mean = base->preprocess.mean, *std = base->preprocess.std, all = arch->preprocess.mean_std;
+        for (int i = 0; i < 3 && all > 0; i++) mean[i] = std[i] = all;
+        if (arch->preprocess.floor) base->preprocess.half_even = false;
+    }
     return CVT_OK;
 }

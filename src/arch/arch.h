@@ -51,11 +51,10 @@ typedef struct cvt_arch {
     const char *about; /* one line for `cvt list` */
     cvt_arch_traits traits;
     size_t config_size;
-    void (*defaults)(void *config); /* NULL: those of the keys alone */
-    const cvt_key *keys;            /* of all config dialects */
-    const char *const *hf_types;    /* values of Hugging Face's model_type, ends with NULL; or NULL */
-    int classes;                    /* where neither config nor weights say how many; 0: resolve() finds that out */
-    int hf_classes;                 /* the same for a Hugging Face config; 0: as classes */
+    const cvt_key *keys;         /* of all config dialects */
+    const char *const *hf_types; /* values of Hugging Face's model_type, ends with NULL; or NULL */
+    int classes;                 /* where neither config nor weights say how many; 0: resolve() finds that out */
+    int hf_classes;              /* the same for a Hugging Face config; 0: as classes */
     /* How pictures are prepared where no file says it: as the function says, else as the brief. crop_pct 0: resolve()
      * says it. size 0: the size of the input. */
     cvt_preprocess_spec (*preprocess_of)(const void *config, const cvt_hints *hints);
@@ -63,6 +62,8 @@ typedef struct cvt_arch {
         cvt_preprocess_kind kind;
         int size;
         double crop_pct;
+        double mean_std; /* mean and standard deviation of every channel; 0: those of ImageNet */
+        bool floor;      /* offsets of a crop are rounded down */
     } preprocess;
     const cvt_dialect *dialects; /* of the weights; native first; ends with name NULL */
     const char *schema;          /* further members of its object in the schema; NULL: none */

@@ -19,10 +19,7 @@ cvt_value cvtb_cross_attention(cvt_builder *b, cvt_value x, cvt_value context, c
     cvt_value k = cvtb_linear(b, context, "k", inner, spec->qkv_bias);
     cvt_value v = cvtb_linear(b, context, "v", inner, spec->qkv_bias);
     cvt_value y = cvtb_attention_groups(b, q, k, v, spec->heads, spec->groups > 0 ? spec->groups : 1, scale);
-    if (!spec->no_out) y = cvtb_linear(b, y, "proj", out, spec->out_bias);
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, spec->no_out ? y : cvtb_linear(b, y, "proj", out, spec->out_bias));
 }
 
 cvt_value cvtb_self_attention(cvt_builder *b, cvt_value x, const cvt_attention_spec *spec) {
@@ -32,56 +29,74 @@ cvt_value cvtb_self_attention(cvt_builder *b, cvt_value x, const cvt_attention_s
 cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias) {
     int channels = cvt_shape_cols(cvtb_shape(b, x));
     cvtb_open(b, "mlp", 0, 0, "Mlp");
-    x = cvtb_linear(b, x, "fc1", hidden, bias);
-    x = cvtb_linear(b, cvtb_activation(b, x, act), "fc2", channels, bias);
-    cvtb_tap(b, x, NULL);
-    cvtb_close(b);
-    return x;
+    x = cvtb_activation(b, cvtb_linear(b, x, "fc1", hidden, bias), act);
+    return cvtb_end(b, cvtb_linear(b, x, "fc2", channels, bias));
+}
+
+cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *spec) {
+    x = cvtb_add(b, x, cvtb_self_attention(b, cvtb_layer_norm(b, x, "norm1", spec->eps), &spec->attention));
+    return cvtb_add(b, x, cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", spec->eps), spec->hidden, spec->act, true));
 }
 
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec) {
     cvtb_open(b, "block{j}", 'j', index, "Block");
-    x = cvtb_add(b, x, cvtb_self_attention(b, cvtb_layer_norm(b, x, "norm1", spec->eps), &spec->attention));
-    x = cvtb_add(b, x, cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", spec->eps), spec->hidden, spec->act, true));
-    cvtb_tap(b, x, NULL);
-    cvtb_close(b);
+    return cvtb_end(b, cvtb_pre_norm(b, x, spec));
+}
+
+cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_block *spec) {
+    for (int j = 0; j < depth && !cvtb_failed(b); j++) x = cvtb_vit_block(b, x, j, spec);
     return x;
 }
 
-/* ---- names of vit_pytorch ---- */
+cvt_value cvtb_conv_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps, const char *row) {
+    cvtb_open(b, "embed", 0, 0, row);
+    map = cvtb_tap(b, cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", conv), "norm", eps), NULL);
+    cvtb_close(b);
+    return map;
+}
 
-const cvt_name_row cvt_vp_attention[] = {
-    {"norm1.*", "0.norm.*"},
-    CVT_STACKED_3("attn.", "q", "k", "v", "0.to_qkv.*"),
-    {"attn.proj.*", "0.to_out.0.*"},
-    {NULL, NULL},
-};
+cvt_value cvtb_class_token(cvt_builder *b, cvt_value tokens) {
+    cvt_value token = cvtb_token(b, "cls_token", cvt_shape_cols(cvtb_shape(b, tokens)));
+    return cvtb_concat(b, token, tokens);
+}
+
+cvt_value cvtb_add_positions(cvt_builder *b, cvt_value tokens, int prefix, const int *table, const int *grid,
+                             cvt_interpolation resize) {
+    cvt_position position = {prefix, table[0], table[1], grid[0], grid[1], resize};
+    return cvtb_tap(b, cvtb_position(b, tokens, "pos_embed", &position), "tokens");
+}
+
+cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int prefix) {
+    if (!mean) return cvtb_slice(b, tokens, 0, 1);
+    int rows = cvt_shape_rows(cvtb_shape(b, tokens));
+    return cvtb_mean(b, prefix ? cvtb_slice(b, tokens, prefix, rows - prefix) : tokens);
+}
+
+cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
+    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, token)), "head", classes, true);
+}
+
+/* ---- names of timm and vit_pytorch ---- */
+
+const cvt_name_row cvt_common_names[] = {
+    {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"}, {"norm.*", "norm.*"}, {"head.*", "head.*"}, {NULL, NULL}};
+
+const cvt_name_row cvt_timm_block[] = {CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"), {"*", "*"}, {NULL, NULL}};
+
+const cvt_name_row cvt_vp_attention[] = {{"norm1.*", "0.norm.*"},
+                                         CVT_STACKED_3("attn.", "q", "k", "v", "0.to_qkv.*"),
+                                         {"attn.proj.*", "0.to_out.0.*"},
+                                         {NULL, NULL}};
 const cvt_name_row cvt_vp_mlp[] = {
-    {"norm2.*", "1.net.0.*"},
-    {"mlp.fc1.*", "1.net.1.*"},
-    {"mlp.fc2.*", "1.net.4.*"},
-    {NULL, NULL},
-};
+    {"norm2.*", "1.net.0.*"}, {"mlp.fc1.*", "1.net.1.*"}, {"mlp.fc2.*", "1.net.4.*"}, {NULL, NULL}};
 const cvt_name_row cvt_vp_layer[] = {
-    {"*", "*", .rows = cvt_vp_attention},
-    {"*", "*", .rows = cvt_vp_mlp},
-    {NULL, NULL},
-};
+    {"*", "*", .rows = cvt_vp_attention}, {"*", "*", .rows = cvt_vp_mlp}, {NULL, NULL}};
 
-const cvt_name_row cvt_vp_old_attention[] = {
-    {"norm1.*", "0.norm.*"},
-    CVT_STACKED_3("attn.", "q", "k", "v", "0.fn.to_qkv.*"),
-    {"attn.proj.*", "0.fn.to_out.0.*"},
-    {NULL, NULL},
-};
+const cvt_name_row cvt_vp_old_attention[] = {{"norm1.*", "0.norm.*"},
+                                             CVT_STACKED_3("attn.", "q", "k", "v", "0.fn.to_qkv.*"),
+                                             {"attn.proj.*", "0.fn.to_out.0.*"},
+                                             {NULL, NULL}};
 const cvt_name_row cvt_vp_old_mlp[] = {
-    {"norm2.*", "1.norm.*"},
-    {"mlp.fc1.*", "1.fn.net.0.*"},
-    {"mlp.fc2.*", "1.fn.net.3.*"},
-    {NULL, NULL},
-};
+    {"norm2.*", "1.norm.*"}, {"mlp.fc1.*", "1.fn.net.0.*"}, {"mlp.fc2.*", "1.fn.net.3.*"}, {NULL, NULL}};
 const cvt_name_row cvt_vp_old_layer[] = {
-    {"*", "*", .rows = cvt_vp_old_attention},
-    {"*", "*", .rows = cvt_vp_old_mlp},
-    {NULL, NULL},
-};
+    {"*", "*", .rows = cvt_vp_old_attention}, {"*", "*", .rows = cvt_vp_old_mlp}, {NULL, NULL}};

@@ -28,34 +28,44 @@ void cvtb_check_patches(cvt_builder *b, const char *key, const int *patch, const
 /* fc2(act(fc1(x))), in scope "mlp"; tap: "mlp". */
 cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias);
 
-/* x += attn(norm1(x)); x += mlp(norm2(x)): timm's Block, a layer of vit_pytorch's Transformer. In scope "block{j}" with
- * j = index; tap: "block{j}". */
+/* x += attn(norm1(x)); x += mlp(norm2(x)): timm's Block, a layer of vit_pytorch's Transformer. */
 typedef struct cvt_vit_block {
     cvt_attention_spec attention;
     int hidden; /* of the feed-forward part, whose linears have biases */
     cvt_act act;
     float eps;
 } cvt_vit_block;
+/* In the scope that is open, without a tap. */
+cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *spec);
+/* In scope "block{j}" with j = index; tap: "block{j}". */
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec);
+/* So many of them, from block0 on. */
+cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_block *spec);
 
+/* A convolutional embedding: norm(proj(map)) in scope "embed"; tap: "embed". row: the class of its row in listings, or
+ * NULL. */
+cvt_value cvtb_conv_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps, const char *row);
+
+/* The parts of a ViT about its blocks. */
+
+/* The stored token "cls_token" above the tokens. */
+cvt_value cvtb_class_token(cvt_builder *b, cvt_value tokens);
+/* tokens + the stored table "pos_embed"; tap: "tokens". The table has a row for each of `prefix` class tokens, then one
+ * for each cell of the grid `table`, which are resized to the grid of the tokens; both grids are [height, width]. */
+cvt_value cvtb_add_positions(cvt_builder *b, cvt_value tokens, int prefix, const int *table, const int *grid,
+                             cvt_interpolation resize);
+/* The token that is classified, [1, C]: the first one, or, if `mean`, the mean of those behind the first `prefix`. */
+cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int prefix);
+/* The last layer, "head": the logits of one token [1, C], which becomes the embedding. */
+cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes);
+
+/* Names about the blocks that most files have as the graph has them: cls_token, pos_embed, norm.*, head.*. */
+extern const cvt_name_row cvt_common_names[];
+/* Names in a block of timm, which stacks queries, keys and values. */
+extern const cvt_name_row cvt_timm_block[];
 /* Names in a layer of vit_pytorch's Transformer; in the older ones norms are modules around the parts. Each table is
  * made of two: attention and feed-forward part. */
 extern const cvt_name_row cvt_vp_layer[], cvt_vp_attention[], cvt_vp_mlp[];
 extern const cvt_name_row cvt_vp_old_layer[], cvt_vp_old_attention[], cvt_vp_old_mlp[];
-
-/* Rows for the names that a layer of vit_pytorch's Transformer has: scope N of the graph, F in the file. In the older
- * ones norms are modules around the parts. */
-#define CVT_VP_ATTENTION(N, F)                                                              \
-    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.to_qkv.*"), { \
-        N "attn.proj.*", F "0.to_out.0.*"                                                   \
-    }
-#define CVT_VP_MLP(N, F) \
-    {N "norm2.*", F "1.net.0.*"}, {N "mlp.fc1.*", F "1.net.1.*"}, { N "mlp.fc2.*", F "1.net.4.*" }
-#define CVT_VP_OLD_ATTENTION(N, F)                                                             \
-    {N "norm1.*", F "0.norm.*"}, CVT_STACKED_3(N "attn.", "q", "k", "v", F "0.fn.to_qkv.*"), { \
-        N "attn.proj.*", F "0.fn.to_out.0.*"                                                   \
-    }
-#define CVT_VP_OLD_MLP(N, F) \
-    {N "norm2.*", F "1.norm.*"}, {N "mlp.fc1.*", F "1.fn.net.0.*"}, { N "mlp.fc2.*", F "1.fn.net.3.*" }
 
 #endif

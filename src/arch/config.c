@@ -71,6 +71,7 @@ cvt_status cvt_check_only(const cvt_given *given, int variant, const char *key, 
 
 static cvt_status check_required(const cvt_given *given, const cvt_key *keys, size_t at, cvt_error *error) {
     for (const cvt_key *k = keys; k && k->name; k++) {
+        if (given->stage && !k->stage) continue;
         if (k->type == CVT_KEY_OBJECT) {
             cvt_status status = check_required(given, k->keys, at + k->offset, error);
             if (status != CVT_OK) return cvt_fail_in(error, status, "\"%s\"", k->name);
@@ -154,13 +155,19 @@ static cvt_status read_entry(int *out, const cvt_key *key, const cvt_json *value
     return key->type == CVT_KEY_CHOICES ? read_choice(out, key, value, error) : read_int(out, key, value, error);
 }
 
+cvt_status cvt_config_check_list(const cvt_json *value, const char *what, int least, int most, cvt_error *error) {
+    size_t n = cvt_json_size(value);
+    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return wrong_kind(value, what, error);
+    if (n >= (size_t)least && n <= (size_t)most) return CVT_OK;
+    if (least == most) return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have %d", n, most);
+    return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have %d to %d", n, least, most);
+}
+
 static cvt_status read_list(void *field, const cvt_key *key, const cvt_json *value, cvt_error *error) {
     cvt_ints *ints = field;
     cvt_numbers *numbers = field;
-    size_t n = cvt_json_size(value);
-    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return wrong_kind(value, "a list", error);
-    if (n < 1 || n > CVT_MAX_LIST)
-        return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, CVT_MAX_LIST);
+    int least = key->entries ? key->entries : 1, most = key->entries ? key->entries : CVT_MAX_LIST;
+    TRY(cvt_config_check_list(value, "a list", least, most, error));
     int i = 0;
     for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry), i++) {
         bool is_number = key->type == CVT_KEY_NUMBERS;
@@ -169,6 +176,22 @@ static cvt_status read_list(void *field, const cvt_key *key, const cvt_json *val
         if (status != CVT_OK) return cvt_fail(error, status, "[%d] %s", i, error ? error->message : "");
     }
     *(key->type == CVT_KEY_NUMBERS ? &numbers->n : &ints->n) = i;
+    return CVT_OK;
+}
+
+static cvt_status read_lists(cvt_lists *out, const cvt_key *key, const cvt_json *value, cvt_error *error) {
+    TRY(cvt_config_check_list(value, "a list of lists", 1, CVT_MAX_LIST, error));
+    int i = 0;
+    for (const cvt_json *list = cvt_json_first(value); list; list = cvt_json_next(list), i++) {
+        if (cvt_json_kind_of(list) != CVT_JSON_ARRAY || cvt_json_size(list) != (size_t)key->entries)
+            return cvt_fail(error, CVT_CONFIG, "[%d] must be a list of %d whole numbers", i, key->entries);
+        int j = 0;
+        for (const cvt_json *entry = cvt_json_first(list); entry; entry = cvt_json_next(entry), j++) {
+            cvt_status status = read_int(&out->v[i][j], key, entry, error);
+            if (status != CVT_OK) return cvt_fail(error, status, "[%d][%d] %s", i, j, error ? error->message : "");
+        }
+    }
+    out->n = i;
     return CVT_OK;
 }
 
@@ -210,7 +233,7 @@ static cvt_status read_value(void *field, const cvt_key *key, const cvt_json *va
     case CVT_KEY_NUMBER: return read_number(field, key, value, error);
     case CVT_KEY_CHOICE: return read_choice(field, key, value, error);
     case CVT_KEY_SIZE: return read_size(field, key, value, error);
-    case CVT_KEY_FLAG: return read_bool(field, value, error);
+    case CVT_KEY_LISTS: return read_lists(field, key, value, error);
     case CVT_KEY_READER: return key->read(field, value, error);
     case CVT_KEY_BOOL:
         TRY(read_bool(&flag, value, error));
@@ -332,4 +355,14 @@ cvt_status cvt_config_defaults(void *config, const cvt_key *keys, bool stage, cv
         if (status != CVT_OK) return cvt_fail_in(error, status, "the default of \"%s\"", row->name);
     }
     return CVT_OK;
+}
+
+cvt_status cvt_config_fill(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error) {
+    cvt_given given = {.keys = how->keys, .stage = how->stage};
+    cvt_reading noting = *how;
+    noting.given = &given;
+    TRY(cvt_config_defaults(config, how->keys, how->stage, error));
+    TRY(cvt_config_read(config, &noting, object, error));
+    cvt_status status = cvt_check_required(&given, error);
+    return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", how->origin);
 }

@@ -28,7 +28,7 @@
 
 #include "base/json.h"
 
-enum { CVT_MAX_LIST = 32, CVT_MAX_GIVEN = 64 };
+enum { CVT_MAX_LIST = 32, CVT_MAX_ENTRIES = 4, CVT_MAX_GIVEN = 64 };
 
 typedef struct cvt_ints {
     int n, v[CVT_MAX_LIST];
@@ -37,6 +37,9 @@ typedef struct cvt_numbers {
     int n;
     double v[CVT_MAX_LIST];
 } cvt_numbers;
+typedef struct cvt_lists {
+    int n, v[CVT_MAX_LIST][CVT_MAX_ENTRIES];
+} cvt_lists;
 
 typedef enum cvt_config_dialect { CVT_CONFIG_NATIVE, CVT_CONFIG_HF, CVT_CONFIG_TIMM } cvt_config_dialect;
 
@@ -44,12 +47,12 @@ typedef enum cvt_key_type {
     CVT_KEY_INT,     /* int in [min, max] */
     CVT_KEY_NUMBER,  /* double in [min, max] */
     CVT_KEY_BOOL,    /* bool */
-    CVT_KEY_FLAG,    /* int: 0 or 1, where a default beside them means that nobody has said it */
     CVT_KEY_CHOICE,  /* int: index into choices */
     CVT_KEY_INTS,    /* cvt_ints, each in [min, max] */
     CVT_KEY_NUMBERS, /* cvt_numbers */
     CVT_KEY_BOOLS,   /* cvt_ints of 0 and 1 */
     CVT_KEY_CHOICES, /* cvt_ints of indices */
+    CVT_KEY_LISTS,   /* cvt_lists: lists of `entries` ints, each in [min, max] */
     CVT_KEY_SIZE,    /* int[2]: height, width; one number stands for both */
     CVT_KEY_OBJECT,  /* a struct, by `keys` of its own */
     CVT_KEY_READER,  /* whatever `read` makes of it */
@@ -61,6 +64,7 @@ typedef struct cvt_key {
     cvt_key_type type;
     size_t offset; /* in the config struct */
     double min, max;
+    int entries;         /* how many a list has, or each list of CVT_KEY_LISTS; 0: 1 to CVT_MAX_LIST */
     const char *initial; /* the default, JSON; NULL: none */
     const char *about;   /* a few words for the schema; NULL: the name says it */
     const char *same;    /* the row of this table for which it is another name: all but name and dialect is there */
@@ -72,7 +76,8 @@ typedef struct cvt_key {
     bool required;              /* it must be there */
     bool nullable;              /* null is as good as absent, unless the reading is strict */
     const char *const *choices; /* NULL-terminated */
-    const struct cvt_key *keys; /* of CVT_KEY_OBJECT: offsets are within its struct */
+    const struct cvt_key *keys; /* of CVT_KEY_OBJECT, or of each object of the list that `read` reads; offsets are
+                                 * within the object's struct */
     /* For CVT_KEY_READER: fills `field`; the error need not name the key. schema: members of its schema. */
     cvt_status (*read)(void *field, const cvt_json *value, cvt_error *error);
     const char *schema;
@@ -91,6 +96,11 @@ bool cvt_key_is_list(const cvt_key *key);
         .about = "without effect: for training"                                   \
     }
 
+/* Those that most models of timm and of vit_pytorch have. */
+#define CVT_TIMM_DROPOUT_KEYS \
+    CVT_DROPOUT_KEY("drop_rate"), CVT_DROPOUT_KEY("attn_drop_rate"), CVT_DROPOUT_KEY("drop_path_rate")
+#define CVT_VIT_PYTORCH_DROPOUT_KEYS CVT_DROPOUT_KEY("dropout"), CVT_DROPOUT_KEY("emb_dropout")
+
 /* The row of an upstream switch for something that is not done here: null, false and 0 pass, all else is an error. */
 cvt_status cvt_config_read_off(void *field, const cvt_json *value, cvt_error *error);
 #define CVT_OFF_KEY(key)                                                                   \
@@ -104,6 +114,7 @@ cvt_status cvt_config_read_off(void *field, const cvt_json *value, cvt_error *er
 typedef struct cvt_given {
     const cvt_key *keys; /* of the family */
     cvt_config_dialect dialect;
+    bool stage; /* only keys that are so marked count */
     int n;
     struct {
         const char *name;
@@ -139,6 +150,11 @@ typedef struct cvt_reading {
 
 /* Reads every member of `object` into `config`. CVT_CONFIG, naming the origin and the key. */
 cvt_status cvt_config_read(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error);
+/* One object alone, an entry of a list: its defaults, its members, and are the required ones there? */
+cvt_status cvt_config_fill(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error);
+/* CVT_CONFIG, must be a list of objects, not a number (what: "a list of objects"), or has 0 entries, must have 1 to 8,
+ * where value is no list of `least` to `most` entries. For readers, which go through the entries. */
+cvt_status cvt_config_check_list(const cvt_json *value, const char *what, int least, int most, cvt_error *error);
 /* Fills in the defaults. stage: those of a layer that is one stage. */
 cvt_status cvt_config_defaults(void *config, const cvt_key *keys, bool stage, cvt_error *error);
 /* A JSON text of a table: ' stands for ". */

@@ -71,11 +71,9 @@ static const cvt_key keys[] = {
     CVT_DROPOUT_KEY("ff_dropout"),
     CVT_DROPOUT_KEY("attention_dropout"),
     CVT_DROPOUT_KEY("token_dropout"),
-    CVT_DROPOUT_KEY("drop_rate"),
+    CVT_TIMM_DROPOUT_KEYS,
     CVT_DROPOUT_KEY("pos_drop_rate"),
     CVT_DROPOUT_KEY("proj_drop_rate"),
-    CVT_DROPOUT_KEY("attn_drop_rate"),
-    CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
 };
 
@@ -83,15 +81,11 @@ static const cvt_key keys[] = {
 
 static const cvt_name_row timm[] = {
     {"embed.*", "patch_embed.*"},
-    {"pos_embed", "pos_embed"},
-    {"cls_token", "cls_token"},
     CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
     {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
     {"block{l}.*", "blocks.{l}.*"},
-    CVT_STACKED_3("block{n}.attn.", "q", "k", "v", "blocks.{n}.attn.qkv.*"),
-    {"block{n}.*", "blocks.{n}.*"},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -273,9 +267,7 @@ static cvt_value attention(cvt_builder *b, const block_spec *s, cvt_value x) {
     cvt_attention_spec plain = {.heads = s->heads, .dim_head = dim_head, .qkv_bias = s->qkv_bias, .out_bias = true};
     if (!s->h) return cvtb_self_attention(b, x, &plain);
     cvtb_open(b, "attn", 0, 0, "GPSA");
-    x = cvtb_tap(b, gated(b, s, x), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, gated(b, s, x));
 }
 
 static cvt_value feed_forward(cvt_builder *b, const block_spec *s, cvt_value x) {
@@ -293,22 +285,18 @@ static cvt_value sublayer(cvt_builder *b, const block_spec *s, cvt_value x, cons
 /* In a scope of the caller's. */
 static cvt_value block(cvt_builder *b, const block_spec *s, cvt_value x) {
     x = sublayer(b, s, x, "norm1", attention);
-    return cvtb_tap(b, sublayer(b, s, x, "norm2", feed_forward), NULL);
+    return sublayer(b, s, x, "norm2", feed_forward);
 }
 
 static cvt_value local_block(cvt_builder *b, const block_spec *s, int index, cvt_value x) {
     cvtb_open(b, "block{l}", 'l', index, "Block");
-    x = block(b, s, x);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, block(b, s, x));
 }
 
 static cvt_value nonlocal_block(cvt_builder *b, const block_spec *s, int index, int among, cvt_value x) {
     cvtb_open(b, "block{n}", 'n', index, "Block");
     cvtb_index(b, 'm', among);
-    x = block(b, s, x);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, block(b, s, x));
 }
 
 /* Patches as tokens: of comvex by a linear layer, channels fastest, else by a convolution. */
@@ -318,9 +306,7 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value map) {
     cvt_value t = c->variant == FB
                       ? cvtb_tokens(b, cvtb_conv2d(b, map, "proj", &conv))
                       : cvtb_linear(b, cvtb_patches(b, map, c->patch_size, c->patch_size), "proj", c->dim, false);
-    cvtb_tap(b, t, NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, t);
 }
 
 static cvt_value add_positions(cvt_builder *b, const config *c, cvt_value t, int h, int w) {
@@ -328,16 +314,14 @@ static cvt_value add_positions(cvt_builder *b, const config *c, cvt_value t, int
         if (c->image_size[i] % c->patch_size)
             cvtb_fail(b, "\"patch_size\" = %d does not divide \"image_size\" = %d x %d", c->patch_size,
                       c->image_size[0], c->image_size[1]);
-    cvt_position p = {0, c->image_size[0] / c->patch_size, c->image_size[1] / c->patch_size, h,
-                      w, CVT_INTERPOLATE_BICUBIC_ANTIALIAS};
-    return cvtb_tap(b, cvtb_position(b, t, "pos_embed", &p), "tokens");
+    int table[] = {c->image_size[0] / c->patch_size, c->image_size[1] / c->patch_size}, grid[] = {h, w};
+    return cvtb_add_positions(b, t, 0, table, grid, CVT_INTERPOLATE_BICUBIC_ANTIALIAS);
 }
 
 static cvt_value head(cvt_builder *b, const config *c, cvt_value t, float eps) {
-    int tokens = cvtb_shape(b, t).d[0];
     if (c->variant == FB) {
         t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", eps), "norm");
-        t = c->global_pool == AVG ? cvtb_mean(b, cvtb_slice(b, t, 1, tokens - 1)) : cvtb_slice(b, t, 0, 1);
+        t = cvtb_pool_tokens(b, t, c->global_pool == AVG, 1);
     } else {
         cvtb_open(b, "proj_head", 0, 0, "ProjectionHead");
         t = cvtb_linear(b, cvtb_slice(b, t, 0, 1), "fc", c->dim, true);
@@ -345,7 +329,7 @@ static cvt_value head(cvt_builder *b, const config *c, cvt_value t, float eps) {
         cvtb_close(b);
         cvtb_tap(b, t, "norm");
     }
-    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, t)), "head", c->base.classes, true);
+    return cvtb_classify(b, t, c->base.classes);
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {
@@ -366,7 +350,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     if (c->use_pos_embed) t = add_positions(b, c, t, h, w);
     cvtb_grid(b, 0, h, w);
     for (int i = 0; i < c->num_local_layers && !cvtb_failed(b); i++) t = local_block(b, &s, i, t);
-    t = cvtb_concat(b, cvtb_token(b, "cls_token", c->dim), t);
+    t = cvtb_class_token(b, t);
     cvtb_grid(b, 1, h, w);
     s.h = s.w = 0;
     for (int i = 0; i < c->num_nonlocal_layers && !cvtb_failed(b); i++)
@@ -446,29 +430,19 @@ static cvt_value gpsa_build(cvt_builder *b, const void *p, const cvt_value *in) 
     return cvtb_failed(b) ? CVT_NO_VALUE : cvtb_like(b, gated(b, &s, t), in[0]);
 }
 
-const cvt_layer cvt_layer_gpsa = {.type = "gpsa",
-                                  .row = "GPSA",
-                                  .about = "gated positional self-attention of ConViT",
-                                  .config_size = sizeof(layer_config),
-                                  .keys = gpsa_keys,
-                                  .inputs = 1,
-                                  .build = gpsa_build};
+const cvt_layer cvt_layer_gpsa = CVT_LAYER("gpsa", 1, "gated positional self-attention of ConViT", .build = gpsa_build,
+                                           CVT_LAYER_KEYS(layer_config, gpsa_keys), .row = "GPSA");
 
 static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in) {
     block_spec s;
     cvt_value t = layer_tokens(b, p, in[0], &s);
     for (int j = 0; j < ((const layer_config *)p)->depth && !cvtb_failed(b); j++) {
         cvtb_open(b, "block{j}", 'j', j, "Block");
-        t = block(b, &s, t);
-        cvtb_close(b);
+        t = cvtb_end(b, block(b, &s, t));
     }
     return cvtb_like(b, t, in[0]);
 }
 
-const cvt_layer cvt_layer_convit_stage = {.type = "convit_stage",
-                                          .row = "ConViTStage",
-                                          .about = "blocks of ConViT, with gated or plain attention",
-                                          .config_size = sizeof(layer_config),
-                                          .keys = stage_keys,
-                                          .inputs = 1,
-                                          .build = stage_build};
+const cvt_layer cvt_layer_convit_stage =
+    CVT_LAYER("convit_stage", 1, "blocks of ConViT, with gated or plain attention", .build = stage_build,
+              CVT_LAYER_KEYS(layer_config, stage_keys), .row = "ConViTStage");

@@ -9,6 +9,7 @@
  * The patches that are looked at are not normalised there; the class token is the first of keys and values. Where both
  * branches have the same channels the projections are not there. IBM's original is another function: crossvit_ibm.c. */
 #include "arch/blocks.h"
+#include "arch/keys.h"
 #include "arch/layer.h"
 #include "arch/resolve.h"
 
@@ -18,7 +19,7 @@ enum { SM, LG, BRANCHES };
 static const char *const branch_names[] = {"sm", "lg"}, *const patch_keys[] = {"sm_patch_size", "lg_patch_size"};
 
 /* Layout a has no norms about the projection of the patches; b, c and d are one function. */
-enum { LAYOUT_A, LAYOUT_B, LAYOUT_C, LAYOUT_D, UNSAID = -1 };
+enum { LAYOUT_A, LAYOUT_B, LAYOUT_C, LAYOUT_D };
 static const char *const layouts[] = {"a", "b", "c", "d", NULL};
 
 typedef struct branch {
@@ -32,115 +33,107 @@ typedef struct config {
     int cross_depth, cross_heads, cross_dim_head;
 } config;
 
-#define AT(field) offsetof(config, field)
-#define BRANCH_KEY(i, key, field, least, most) \
-    { .name = key, .type = CVT_KEY_INT, .offset = AT(branches[i].field), .min = least, .max = most }
-#define BRANCH_KEYS(S, i)                                                                             \
-    BRANCH_KEY(i, S "_dim", dim, 1, 65536), BRANCH_KEY(i, S "_patch_size", patch_size, 1, 4096),      \
-        BRANCH_KEY(i, S "_enc_depth", depth, 0, 1000), BRANCH_KEY(i, S "_enc_heads", heads, 1, 4096), \
-        BRANCH_KEY(i, S "_enc_mlp_dim", mlp_dim, 1, 1048576), BRANCH_KEY(i, S "_enc_dim_head", dim_head, 1, 4096)
+/* The defaults are those of the constructor, with the channels of its example. */
+#define KEYS_OF config
 static const cvt_key keys[] = {
-    {.name = "image_size", .type = CVT_KEY_INT, .offset = AT(image_size), .min = 1, .max = 65535},
-    {.name = "channels", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
-    {.name = "num_classes", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
-    {.name = "depth", .type = CVT_KEY_INT, .offset = AT(depth), .min = 1, .max = 1000},
-    BRANCH_KEYS("sm", SM),
-    BRANCH_KEYS("lg", LG),
-    {.name = "cross_attn_depth", .type = CVT_KEY_INT, .offset = AT(cross_depth), .min = 0, .max = 1000},
-    {.name = "cross_attn_heads", .type = CVT_KEY_INT, .offset = AT(cross_heads), .min = 1, .max = 4096},
-    {.name = "cross_attn_dim_head", .type = CVT_KEY_INT, .offset = AT(cross_dim_head), .min = 1, .max = 4096},
-    {.name = "layout", .type = CVT_KEY_CHOICE, .offset = AT(layout), .choices = layouts},
-    CVT_DROPOUT_KEY("dropout"),
-    CVT_DROPOUT_KEY("emb_dropout"),
+    INT("image_size", image_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 240"),
+    INT("channels", base.channels, 1, 64, "3", "of the input"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("depth", depth, 1, 1000, "3", "stages"),
+    INT("sm_dim", branches[SM].dim, 1, 65536, "192", "channels of small patches"),
+    INT("sm_patch_size", branches[SM].patch_size, 1, 4096, "12", "side of a small patch"),
+    INT("sm_enc_depth", branches[SM].depth, 0, 1000, "1", "blocks of small patches in a stage"),
+    INT("sm_enc_heads", branches[SM].heads, 1, 4096, "8", "heads of such a block"),
+    INT("sm_enc_mlp_dim", branches[SM].mlp_dim, 1, 1048576, "2048", "hidden channels of such a block"),
+    INT("sm_enc_dim_head", branches[SM].dim_head, 1, 4096, "64", "channels of such a head"),
+    INT("lg_dim", branches[LG].dim, 1, 65536, "384", "channels of large patches"),
+    INT("lg_patch_size", branches[LG].patch_size, 1, 4096, "16", "side of a large patch"),
+    INT("lg_enc_depth", branches[LG].depth, 0, 1000, "4", "blocks of large patches in a stage"),
+    INT("lg_enc_heads", branches[LG].heads, 1, 4096, "8", "heads of such a block"),
+    INT("lg_enc_mlp_dim", branches[LG].mlp_dim, 1, 1048576, "2048", "hidden channels of such a block"),
+    INT("lg_enc_dim_head", branches[LG].dim_head, 1, 4096, "64", "channels of such a head"),
+    INT("cross_attn_depth", cross_depth, 0, 1000, "2", "rounds of cross attention in a stage"),
+    INT("cross_attn_heads", cross_heads, 1, 4096, "8", "heads of cross attention"),
+    INT("cross_attn_dim_head", cross_dim_head, 1, 4096, "64", "channels of such a head"),
+    CHOICE("layout", layout, layouts, NULL, "which releases the weights are of; default: by their naming, else d"),
+    CVT_VIT_PYTORCH_DROPOUT_KEYS,
     {0},
 };
 
-/* ---- names of weights ---- */
+/* ---- names of weights: {} is "fn." in a and b, where norms are modules around the parts ---- */
 
-#define EMBED(S) S "_image_embedder."
-#define EMBED_A_ROWS(S)                                            \
-    {S ".embed.weight", EMBED(S) "to_patch_embedding.1.weight"}, { \
-        S ".embed.bias", EMBED(S) "to_patch_embedding.1.bias"      \
-    }
-#define EMBED_B_ROWS(S)                                                                                                \
-    {S ".embed.norm1.*", EMBED(S) "to_patch_embedding.1.*"}, {S ".embed.proj.*", EMBED(S) "to_patch_embedding.2.*"}, { \
-        S ".embed.norm2.*", EMBED(S) "to_patch_embedding.3.*"                                                          \
-    }
-#define TOKEN_ROWS(S)                                                                   \
-    {S ".cls_token", EMBED(S) "cls_token"}, {S ".pos_embed", EMBED(S) "pos_embedding"}, \
-        {S ".norm.*", S "_mlp_head.0.*"}, {                                             \
-        S ".head.*", S "_mlp_head.1.*"                                                  \
-    }
-
-/* n: the branch's number; F: "fn." where norms are modules of their own, as in a and b, else nothing. */
-#define STAGE "multi_scale_encoder.layers.{i}."
-#define BLOCK(S) "stage{i}." S ".block{j}."
-#define LAYER(n) STAGE n ".layers.{j}."
-#define CROSS(S) "stage{i}.cross{k}." S "."
-#define PAIR(n) STAGE "2.layers.{k}." n "."
-#define BLOCK_ROWS(S, n, F)                                                                     \
-    {BLOCK(S) "norm1.*", LAYER(n) "0.norm.*"}, {BLOCK(S) "attn.q.*", LAYER(n) "0." F "to_q.*"}, \
-        CVT_STACKED_2(BLOCK(S) "attn.", "k", "v", LAYER(n) "0." F "to_kv.*"),                   \
-        {BLOCK(S) "attn.proj.*", LAYER(n) "0." F "to_out.0.*"}, {                               \
-        "stage{i}." S ".norm.*", STAGE n ".norm.*"                                              \
-    }
-#define CROSS_ROWS(S, n, F)                                                                                 \
-    {CROSS(S) "project_in.*", PAIR(n) "project_in.*"}, {CROSS(S) "project_out.*", PAIR(n) "project_out.*"}, \
-        {CROSS(S) "norm.*", PAIR(n) "fn.norm.*"}, {CROSS(S) "attn.q.*", PAIR(n) "fn." F "to_q.*"},          \
-        CVT_STACKED_2(CROSS(S) "attn.", "k", "v", PAIR(n) "fn." F "to_kv.*"), {                             \
-        CROSS(S) "attn.proj.*", PAIR(n) "fn." F "to_out.0.*"                                                \
-    }
-
-#define OLD_ROWS(S, n) \
-    TOKEN_ROWS(S), BLOCK_ROWS(S, n, "fn."), CVT_VP_OLD_MLP(BLOCK(S), LAYER(n)), CROSS_ROWS(S, n, "fn.")
-#define NEW_ROWS(S, n) TOKEN_ROWS(S), BLOCK_ROWS(S, n, ""), CVT_VP_MLP(BLOCK(S), LAYER(n)), CROSS_ROWS(S, n, "")
-static const cvt_name_row rows_a[] = {
-    EMBED_A_ROWS("sm"), EMBED_A_ROWS("lg"), OLD_ROWS("sm", "0"), OLD_ROWS("lg", "1"), {NULL, NULL},
+static const cvt_name_row attention[] = {{"attn.q.*", "{}to_q.*"},
+                                         CVT_STACKED_2("attn.", "k", "v", "{}to_kv.*"),
+                                         {"attn.proj.*", "{}to_out.0.*"},
+                                         {NULL, NULL}};
+static const cvt_name_row encoder[] = {{"block{j}.norm1.*", "layers.{j}.0.norm.*"},
+                                       {"block{j}.*", "layers.{j}.0.*", .rows = attention},
+                                       {"norm.*", "norm.*"},
+                                       {NULL, NULL}};
+static const cvt_name_row cross_attention[] = {{"project_in.*", "project_in.*"},
+                                               {"project_out.*", "project_out.*"},
+                                               {"norm.*", "fn.norm.*"},
+                                               {"*", "fn.*", .rows = attention},
+                                               {NULL, NULL}};
+static const cvt_name_row branch_ends[] = {{"cls_token", "image_embedder.cls_token"},
+                                           {"pos_embed", "image_embedder.pos_embedding"},
+                                           {"norm.*", "mlp_head.0.*"},
+                                           {"head.*", "mlp_head.1.*"},
+                                           {NULL, NULL}};
+static const cvt_name_row common[] = {
+    {"sm.*", "sm_*", .rows = branch_ends},
+    {"lg.*", "lg_*", .rows = branch_ends},
+    {"stage{i}.sm.*", "multi_scale_encoder.layers.{i}.0.*", .rows = encoder},
+    {"stage{i}.lg.*", "multi_scale_encoder.layers.{i}.1.*", .rows = encoder},
+    {"stage{i}.cross{k}.sm.*", "multi_scale_encoder.layers.{i}.2.layers.{k}.0.*", .rows = cross_attention},
+    {"stage{i}.cross{k}.lg.*", "multi_scale_encoder.layers.{i}.2.layers.{k}.1.*", .rows = cross_attention},
+    {NULL, NULL},
 };
-static const cvt_name_row rows_b[] = {
-    EMBED_B_ROWS("sm"), EMBED_B_ROWS("lg"), OLD_ROWS("sm", "0"), OLD_ROWS("lg", "1"), {NULL, NULL},
+/* The feed-forward parts, and the projections of the patches. */
+static const cvt_name_row old_mlps[] = {
+    {"stage{i}.sm.block{j}.*", "multi_scale_encoder.layers.{i}.0.layers.{j}.*", .rows = cvt_vp_old_mlp},
+    {"stage{i}.lg.block{j}.*", "multi_scale_encoder.layers.{i}.1.layers.{j}.*", .rows = cvt_vp_old_mlp},
+    {NULL, NULL},
 };
-static const cvt_name_row rows_c[] = {
-    EMBED_B_ROWS("sm"), EMBED_B_ROWS("lg"), NEW_ROWS("sm", "0"), NEW_ROWS("lg", "1"), {NULL, NULL},
+static const cvt_name_row new_mlps[] = {
+    {"stage{i}.sm.block{j}.*", "multi_scale_encoder.layers.{i}.0.layers.{j}.*", .rows = cvt_vp_mlp},
+    {"stage{i}.lg.block{j}.*", "multi_scale_encoder.layers.{i}.1.layers.{j}.*", .rows = cvt_vp_mlp},
+    {NULL, NULL},
 };
+static const cvt_name_row normed_embed[] = {{"norm1.*", "1.*"}, {"proj.*", "2.*"}, {"norm2.*", "3.*"}, {NULL, NULL}};
+static const cvt_name_row embeds[] = {
+    {"sm.embed.*", "sm_image_embedder.to_patch_embedding.*", .rows = normed_embed},
+    {"lg.embed.*", "lg_image_embedder.to_patch_embedding.*", .rows = normed_embed},
+    {NULL, NULL},
+};
+static const cvt_name_row layout_a[] = {
+    {"sm.embed.*", "sm_image_embedder.to_patch_embedding.1.*"},
+    {"lg.embed.*", "lg_image_embedder.to_patch_embedding.1.*"},
+    {"*", "*", .rows = common},
+    {"*", "*", .rows = old_mlps},
+    {NULL, NULL},
+};
+static const cvt_name_row layout_b[] = {
+    {"*", "*", .rows = embeds}, {"*", "*", .rows = common}, {"*", "*", .rows = old_mlps}, {NULL, NULL}};
+static const cvt_name_row layout_c[] = {
+    {"*", "*", .rows = embeds}, {"*", "*", .rows = common}, {"*", "*", .rows = new_mlps}, {NULL, NULL}};
 
 /* d has the names of c; a before b, whose rows cover a's tensors too. */
 static const cvt_dialect dialects[] = {
-    {"native"}, {"vit_pytorch_c", rows_c}, {"vit_pytorch_a", rows_a}, {"vit_pytorch_b", rows_b}, {NULL},
+    {"native"}, {"vit_pytorch_c", layout_c}, {"vit_pytorch_a", layout_a, "fn."}, {"vit_pytorch_b", layout_b, "fn."},
+    {NULL},
 };
 
 /* ---- config ---- */
 
-static void defaults(void *p) { /* those of the constructor; the channels of its example */
-    config *c = p;
-    *c = (config){
-        .base = {.channels = 3},
-        .depth = 3,
-        .layout = UNSAID,
-        .branches = {{192, 12, 1, 8, 2048, 64}, {384, 16, 4, 8, 2048, 64}},
-        .cross_depth = 2,
-        .cross_heads = 8,
-        .cross_dim_head = 64,
-    };
-}
-
-/* The image that the table of positions is for, which is square. */
-static void resolve_size(config *c) {
-    int said = c->base.size[0] ? c->base.size[0] : c->base.preprocess.size[0];
-    if (!c->image_size) c->image_size = said ? said : 240;
-    for (int i = 0; i < 2; i++)
-        if (!c->base.size[i]) c->base.size[i] = c->image_size;
-}
-
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    resolve_size(c);
+    int image[] = {c->image_size, c->image_size};
+    cvt_resolve_image(image, &c->base, 240);
+    c->image_size = image[0];
     for (int i = 0; i < BRANCHES; i++)
         TRY(cvt_check_divides(patch_keys[i], c->branches[i].patch_size, "image_size", c->image_size, -1, error));
-    if (c->layout == UNSAID) c->layout = cvt_hints_tensor(hints, "sm.embed.weight", 0) ? LAYOUT_A : LAYOUT_D;
-    if (!c->base.classes) c->base.classes = 1000;
-    if (!c->base.preprocess.given)
-        c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, c->base.size[0], 0.875);
+    if (!GIVEN(c, layout)) c->layout = cvt_hints_tensor(hints, "sm.embed.weight", 0) ? LAYOUT_A : LAYOUT_D;
     return CVT_OK;
 }
 
@@ -149,45 +142,36 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 /* A branch's tokens, class token first, and the grid of the others. */
 typedef struct stream {
     cvt_value tokens;
-    int h, w;
+    int grid[2];
 } stream;
-
-static void set_grid(cvt_builder *b, const stream *s) { cvtb_grid(b, 1, s->h, s->w); }
 
 static cvt_value project_patches(cvt_builder *b, const config *c, const branch *k, cvt_value image) {
     cvt_value x = cvtb_patches(b, image, k->patch_size, k->patch_size);
     if (c->layout == LAYOUT_A) return cvtb_tap(b, cvtb_linear(b, x, "embed", k->dim, true), "embed");
     cvtb_open(b, "embed", 0, 0, NULL);
     x = cvtb_linear(b, cvtb_layer_norm(b, x, "norm1", eps), "proj", k->dim, true);
-    x = cvtb_tap(b, cvtb_layer_norm(b, x, "norm2", eps), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, cvtb_layer_norm(b, x, "norm2", eps));
 }
 
 /* Images smaller than image_size get the first rows of the positions, as they come. */
 static stream embed(cvt_builder *b, const config *c, int i, cvt_value image) {
     const branch *k = &c->branches[i];
-    int size = k->patch_size, patch[] = {size, size}, side = c->image_size / size;
-    stream s = {.h = c->base.size[0] / size, .w = c->base.size[1] / size};
+    int size = k->patch_size, patch[] = {size, size}, side = c->image_size / size, table[] = {side, side};
+    stream s = {.grid = {c->base.size[0] / size, c->base.size[1] / size}};
     cvtb_check_patches(b, patch_keys[i], patch, c->base.size);
     cvtb_open(b, branch_names[i], 0, 0, "ImageEmbedder");
-    cvt_value x = project_patches(b, c, k, image);
-    cvt_position position = {1, side, side, s.h, s.w, CVT_INTERPOLATE_NONE};
-    x = cvtb_concat(b, cvtb_token(b, "cls_token", k->dim), x);
-    s.tokens = cvtb_tap(b, cvtb_position(b, x, "pos_embed", &position), "tokens");
+    s.tokens = cvtb_class_token(b, project_patches(b, c, k, image));
+    s.tokens = cvtb_add_positions(b, s.tokens, 1, table, s.grid, CVT_INTERPOLATE_NONE);
     cvtb_close(b);
     return s;
 }
 
 static void encode(cvt_builder *b, const config *c, int i, stream *s) {
     const branch *k = &c->branches[i];
-    cvt_vit_block block = {.attention = {.heads = k->heads, .dim_head = k->dim_head, .out_bias = true},
-                           .hidden = k->mlp_dim,
-                           .act = CVT_ACT_GELU_ERF,
-                           .eps = eps};
+    cvt_vit_block block = {{k->heads, k->dim_head, .out_bias = true}, k->mlp_dim, CVT_ACT_GELU_ERF, eps};
     cvtb_open(b, branch_names[i], 0, 0, "Transformer");
-    set_grid(b, s);
-    for (int j = 0; j < k->depth && !cvtb_failed(b); j++) s->tokens = cvtb_vit_block(b, s->tokens, j, &block);
+    cvtb_grid(b, 1, s->grid[0], s->grid[1]);
+    s->tokens = cvtb_vit_blocks(b, s->tokens, k->depth, &block);
     s->tokens = cvtb_tap(b, cvtb_layer_norm(b, s->tokens, "norm", eps), "norm");
     cvtb_close(b);
 }
@@ -200,29 +184,24 @@ static cvt_value cross_attend(cvt_builder *b, cvt_value cls, cvt_value patches, 
     x = cvtb_layer_norm(b, x, "norm", eps);
     x = cvtb_cross_attention(b, x, cvtb_concat(b, x, patches), &spec);
     if (dim != inner) x = cvtb_linear(b, x, "project_out", dim, true);
-    return cvtb_tap(b, cvtb_add(b, cls, x), NULL);
+    return cvtb_add(b, cls, x);
 }
 
-static cvt_value cross_attend_branch(cvt_builder *b, const config *c, int i, cvt_value cls, cvt_value patches,
-                                     const stream *other) {
-    cvtb_open(b, branch_names[i], 0, 0, "ProjectInOut");
-    set_grid(b, other);
-    cls = cross_attend(b, cls, patches, c->cross_heads, c->cross_dim_head);
-    cvtb_close(b);
-    return cls;
-}
-
-static void cross(cvt_builder *b, const config *c, stream *sm, stream *lg) {
-    cvt_value cls[] = {cvtb_slice(b, sm->tokens, 0, 1), cvtb_slice(b, lg->tokens, 0, 1)};
-    cvt_value patches[] = {cvtb_slice(b, sm->tokens, 1, sm->h * sm->w), cvtb_slice(b, lg->tokens, 1, lg->h * lg->w)};
+/* The class tokens of both branches in turn, each with the patches of the other. */
+static void cross(cvt_builder *b, const config *c, stream *s) {
+    cvt_value cls[BRANCHES], patches[BRANCHES];
+    for (int i = 0; i < BRANCHES; i++) cls[i] = cvtb_slice(b, s[i].tokens, 0, 1);
+    for (int i = 0; i < BRANCHES; i++) patches[i] = cvtb_slice(b, s[i].tokens, 1, s[i].grid[0] * s[i].grid[1]);
     for (int k = 0; k < c->cross_depth && !cvtb_failed(b); k++) {
         cvtb_open(b, "cross{k}", 'k', k, NULL);
-        cls[SM] = cross_attend_branch(b, c, SM, cls[SM], patches[LG], lg);
-        cls[LG] = cross_attend_branch(b, c, LG, cls[LG], patches[SM], sm);
+        for (int i = 0, other = LG; i < BRANCHES; i++, other = SM) {
+            cvtb_open(b, branch_names[i], 0, 0, "ProjectInOut");
+            cvtb_grid(b, 1, s[other].grid[0], s[other].grid[1]);
+            cls[i] = cvtb_end(b, cross_attend(b, cls[i], patches[other], c->cross_heads, c->cross_dim_head));
+        }
         cvtb_close(b);
     }
-    sm->tokens = cvtb_tap(b, cvtb_concat(b, cls[SM], patches[SM]), branch_names[SM]);
-    lg->tokens = cvtb_tap(b, cvtb_concat(b, cls[LG], patches[LG]), branch_names[LG]);
+    for (int i = 0; i < BRANCHES; i++) s[i].tokens = cvtb_tap(b, cvtb_concat(b, cls[i], patches[i]), branch_names[i]);
 }
 
 static cvt_value features(cvt_builder *b, int i, cvt_value tokens) {
@@ -243,18 +222,19 @@ static cvt_value head(cvt_builder *b, const config *c, int i, cvt_value x) {
 
 static cvt_value build(cvt_builder *b, const void *p) {
     const config *c = p;
-    cvt_value image = cvtb_input(b, c->base.channels, c->base.size[0], c->base.size[1]);
-    stream sm = embed(b, c, SM, image), lg = embed(b, c, LG, image);
-    for (int i = 0; i < c->depth && !cvtb_failed(b); i++) {
-        cvtb_open(b, "stage{i}", 'i', i, NULL);
-        encode(b, c, SM, &sm);
-        encode(b, c, LG, &lg);
-        cross(b, c, &sm, &lg);
+    cvt_value image = cvtb_input(b, c->base.channels, c->base.size[0], c->base.size[1]), x[BRANCHES];
+    stream s[BRANCHES];
+    for (int i = 0; i < BRANCHES; i++) s[i] = embed(b, c, i, image);
+    for (int k = 0; k < c->depth && !cvtb_failed(b); k++) {
+        cvtb_open(b, "stage{i}", 'i', k, NULL);
+        for (int i = 0; i < BRANCHES; i++) encode(b, c, i, &s[i]);
+        cross(b, c, s);
         cvtb_close(b);
     }
-    cvt_value one = features(b, SM, sm.tokens), two = features(b, LG, lg.tokens);
-    cvtb_embedding(b, cvtb_concat(b, one, two));
-    return cvtb_add(b, head(b, c, SM, one), head(b, c, LG, two));
+    for (int i = 0; i < BRANCHES; i++) x[i] = features(b, i, s[i].tokens);
+    cvtb_embedding(b, cvtb_concat(b, x[SM], x[LG]));
+    for (int i = 0; i < BRANCHES; i++) x[i] = head(b, c, i, x[i]);
+    return cvtb_add(b, x[SM], x[LG]);
 }
 
 const cvt_arch cvt_arch_crossvit = {
@@ -262,10 +242,11 @@ const cvt_arch cvt_arch_crossvit = {
     .about = "CrossViT (vit_pytorch): two branches of patches whose class tokens attend to each other's",
     .traits = {"yes", "non-overlapping (two sizes)", "linear", "no"},
     .config_size = sizeof(config),
-    .defaults = defaults,
     .keys = keys,
     .dialects = dialects,
     .classifier = "sm.head.weight",
+    .classes = 1000,
+    .preprocess = {CVT_PREPROCESS_CENTER, 0, 0.875},
     .resolve = resolve,
     .build = build,
 };
@@ -276,14 +257,14 @@ typedef struct cross_config {
     int depth, heads, dim_head;
 } cross_config;
 
+#undef KEYS_OF
+#define KEYS_OF cross_config
 static const cvt_key cross_keys[] = {
-    {.name = "depth", .type = CVT_KEY_INT, .offset = offsetof(cross_config, depth), .min = 1, .max = 1000},
-    {.name = "heads", .type = CVT_KEY_INT, .offset = offsetof(cross_config, heads), .min = 1, .max = 4096},
-    {.name = "dim_head", .type = CVT_KEY_INT, .offset = offsetof(cross_config, dim_head), .min = 1, .max = 4096},
+    INT("depth", depth, 1, 1000, "2", "rounds"),
+    INT("heads", heads, 1, 4096, "8", "attention heads"),
+    INT("dim_head", dim_head, 1, 4096, "64", "channels of a head"),
     {0},
 };
-
-static void cross_defaults(void *p) { *(cross_config *)p = (cross_config){2, 8, 64}; }
 
 /* The patches of both stay as they are, so one direction needs nothing of the other. */
 static cvt_value cross_build(cvt_builder *b, const void *p, const cvt_value *in) {
@@ -296,16 +277,11 @@ static cvt_value cross_build(cvt_builder *b, const void *p, const cvt_value *in)
     for (int k = 0; k < c->depth && !cvtb_failed(b); k++) {
         cvtb_open(b, "cross{k}", 'k', k, "ProjectInOut");
         cvtb_grid(b, other.prefix, other.h, other.w);
-        cls = cross_attend(b, cls, patches, c->heads, c->dim_head);
-        cvtb_close(b);
+        cls = cvtb_end(b, cross_attend(b, cls, patches, c->heads, c->dim_head));
     }
     return cvtb_like(b, cvtb_concat(b, cls, cvtb_slice(b, in[0], 1, own_rows - 1)), in[0]);
 }
 
-const cvt_layer cvt_layer_crossvit_cross = {.type = "crossvit_cross",
-                                            .about = "a class token that attends to other patches, of vit_pytorch",
-                                            .config_size = sizeof(cross_config),
-                                            .defaults = cross_defaults,
-                                            .keys = cross_keys,
-                                            .inputs = BRANCHES,
-                                            .build = cross_build};
+const cvt_layer cvt_layer_crossvit_cross =
+    CVT_LAYER("crossvit_cross", BRANCHES, "a class token that attends to other patches, of vit_pytorch",
+              .build = cross_build, CVT_LAYER_KEYS(cross_config, cross_keys));

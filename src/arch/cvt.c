@@ -7,10 +7,10 @@
  * under microsoft names: the published accuracies belong to the latter. */
 #include <math.h>
 
+#include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/layer.h"
 #include "arch/resolve.h"
-#include "ops/ops.h"
 
 static const float eps = 1e-5f;
 
@@ -105,8 +105,7 @@ static const cvt_name_row microsoft[] = {
     {"stage{i}.cls_token", "stage{i}.cls_token"},
     {"stage{i}.embed.*", "stage{i}.patch_embed.*"},
     {"stage{i}.block{j}.*", "stage{i}.blocks.{j}.*", .rows = microsoft_block},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -128,13 +127,6 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     return CVT_OK;
 }
 
-static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
-    (void)p, (void)hints;
-    cvt_preprocess_spec spec = cvt_preprocess_default(CVT_PREPROCESS_CONVNEXT, 224, 0.875);
-    spec.half_even = false;
-    return spec;
-}
-
 /* ---- the forward pass ---- */
 
 /* The tokens that one of q, k, v is projected from: the map through its convolution, under the untouched class token.
@@ -148,8 +140,7 @@ static cvt_value project(cvt_builder *b, const config *c, int i, cvt_value cls, 
         cvt_conv conv = cvt_conv_square(dim, kernel, stride, padding, false);
         cvtb_open(b, scope, 0, 0, "CvtConvProjection");
         map = cvtb_batch_norm(b, cvtb_dwconv2d(b, map, "conv", &conv), "bn", eps);
-        cvtb_tap(b, map, NULL);
-        cvtb_close(b);
+        cvtb_end(b, map);
     } else if (method == AVG && !query) {
         map = cvtb_tap(b, cvtb_avg_pool(b, map, kernel, stride, padding), scope);
     }
@@ -175,9 +166,7 @@ static cvt_value attention(cvt_builder *b, const config *c, int i, cvt_value t, 
                   i, i, i, cvtb_shape(b, t).d[0], cvtb_shape(b, q).d[0]);
     float scale = (float)(1 / sqrt(c->embed_dim.v[i]));
     cvt_value o = cvtb_attention(b, q, k, v, c->num_heads.v[i], scale);
-    o = cvtb_tap(b, cvtb_linear(b, o, "proj", c->embed_dim.v[i], true), NULL);
-    cvtb_close(b);
-    return o;
+    return cvtb_end(b, cvtb_linear(b, o, "proj", c->embed_dim.v[i], true));
 }
 
 static cvt_value mlp(cvt_builder *b, const config *c, int i, cvt_value t) {
@@ -193,23 +182,18 @@ static cvt_value block(cvt_builder *b, const config *c, int i, int j, cvt_value 
     cvtb_open(b, "block{j}", 'j', j, "CvtLayer");
     t = cvtb_add(b, t, attention(b, c, i, cvtb_layer_norm(b, t, "norm1", eps), h, w));
     t = cvtb_add(b, t, mlp(b, c, i, cvtb_layer_norm(b, t, "norm2", eps)));
-    cvtb_tap(b, t, NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, t);
 }
 
 /* Map in, tokens out; *grid: of the tokens. */
 static cvt_value stage_tokens(cvt_builder *b, const config *c, int i, cvt_value map, cvt_grid *grid) {
     cvt_conv conv =
         cvt_conv_square(c->embed_dim.v[i], c->patch_sizes.v[i], c->patch_stride.v[i], c->patch_padding.v[i], true);
-    cvtb_open(b, "embed", 0, 0, "CvtConvEmbeddings");
-    map = cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", &conv), "norm", eps);
-    cvtb_tap(b, map, NULL);
-    cvtb_close(b);
+    map = cvtb_conv_embed(b, map, &conv, eps, "CvtConvEmbeddings");
     cvt_shape s = cvtb_shape(b, map);
     *grid = (cvt_grid){c->cls_token.v[i] != 0, s.d[1], s.d[2]};
     cvt_value t = cvtb_tokens(b, map);
-    if (c->cls_token.v[i]) t = cvtb_concat(b, cvtb_token(b, "cls_token", c->embed_dim.v[i]), t);
+    if (c->cls_token.v[i]) t = cvtb_class_token(b, t);
     for (int j = 0; j < c->depth.v[i] && !cvtb_failed(b); j++) t = block(b, c, i, j, t, grid->h, grid->w);
     return t;
 }
@@ -221,9 +205,7 @@ static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map, cv
     cvt_value t = stage_tokens(b, c, i, map, &grid);
     *cls = grid.prefix ? cvtb_slice(b, t, 0, 1) : CVT_NO_VALUE;
     map = cvtb_map(b, grid.prefix ? cvtb_slice(b, t, 1, grid.h * grid.w) : t, grid.h, grid.w);
-    cvtb_tap(b, map, NULL);
-    cvtb_close(b);
-    return map;
+    return cvtb_end(b, map);
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {
@@ -233,7 +215,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     cvt_value t = cls == CVT_NO_VALUE ? cvtb_tokens(b, map) : cls;
     t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", eps), "norm");
     if (cls == CVT_NO_VALUE) t = cvtb_mean(b, t);
-    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, t)), "head", c->base.classes, true);
+    return cvtb_classify(b, t, c->base.classes);
 }
 
 const cvt_arch cvt_arch_cvt = {
@@ -247,7 +229,7 @@ const cvt_arch cvt_arch_cvt = {
     .classifier = "head.weight",
     .classes = 1000,
     .hf_classes = 2,
-    .preprocess_of = preprocess_of,
+    .preprocess = {CVT_PREPROCESS_CONVNEXT, 224, 0.875, .floor = true},
     .resolve = resolve,
     .build = build,
 };
@@ -266,11 +248,6 @@ static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in)
     return c->cls_token.v[0] ? cvtb_place(b, t, grid) : cvtb_map(b, t, grid.h, grid.w);
 }
 
-const cvt_layer cvt_layer_cvt_stage = {.type = "cvt_stage",
-                                       .row = "CvtStage",
-                                       .about = "a stage of CvT: convolutional embedding, then blocks",
-                                       .config_size = sizeof(config),
-                                       .keys = keys,
-                                       .stage = true,
-                                       .inputs = 1,
-                                       .build = stage_build};
+const cvt_layer cvt_layer_cvt_stage =
+    CVT_LAYER("cvt_stage", 1, "a stage of CvT: convolutional embedding, then blocks", .build = stage_build,
+              CVT_LAYER_KEYS(config, keys), .row = "CvtStage", .stage = true);

@@ -11,6 +11,7 @@
  * head has as many channels as the map. The scale is dim_head^-0.5. */
 #include <math.h>
 
+#include "arch/keys.h"
 #include "arch/layer.h"
 #include "ops/ops.h"
 
@@ -18,37 +19,31 @@ static const float eps = 1e-5f;
 
 typedef struct config {
     int in_channels, heads, dim_head, dim_mlp, depth, kernel_size;
-    int self_size[2], cross_size[2]; /* 0: not said; only checked */
+    int self_size[2], cross_size[2]; /* 0: the file does not give them; only checked */
 } config;
 
-#define AT(field) offsetof(config, field)
-#define COMMON_KEYS                                                                                        \
-    {.name = "in_channels", .type = CVT_KEY_INT, .offset = AT(in_channels), .min = 1, .max = 65536},       \
-        {.name = "heads", .type = CVT_KEY_INT, .offset = AT(heads), .min = 1, .max = 4096},                \
-        {.name = "dim_head", .type = CVT_KEY_INT, .offset = AT(dim_head), .min = 1, .max = 65536},         \
-        {.name = "dim_mlp", .type = CVT_KEY_INT, .offset = AT(dim_mlp), .min = 1, .max = 1 << 20},         \
-        {.name = "kernel_size", .type = CVT_KEY_INT, .offset = AT(kernel_size), .min = 1, .max = 255}, {   \
-        .name = "self_feature_size", .type = CVT_KEY_SIZE, .offset = AT(self_size), .min = 1, .max = 65535 \
-    }
+#define KEYS_OF config
+#define COMMON_KEYS                                                                          \
+    INT("in_channels", in_channels, 1, 65536, NULL, "the channels of its input, checked"),   \
+        INT("heads", heads, 1, 4096, NULL, "attention heads", .required = true),             \
+        INT("dim_head", dim_head, 1, 65536, NULL, "channels of a head", .required = true),   \
+        INT("dim_mlp", dim_mlp, 1, 1 << 20, NULL, "hidden channels", .required = true),      \
+        INT("kernel_size", kernel_size, 1, 255, "3", "of the depth-wise convolutions; odd"), \
+        SIZE("self_feature_size", self_size, 1, 65535, NULL, "the size of the (first) map, checked")
 static const cvt_key self_keys[] = {
     COMMON_KEYS,
-    {.name = "depth", .type = CVT_KEY_INT, .offset = AT(depth), .min = 1, .max = 1000},
+    INT("depth", depth, 1, 1000, "1", "blocks"),
     {0},
 };
 static const cvt_key cross_keys[] = {
     COMMON_KEYS,
-    {.name = "cross_features_size", .type = CVT_KEY_SIZE, .offset = AT(cross_size), .min = 1, .max = 65535},
+    SIZE("cross_features_size", cross_size, 1, 65535, NULL, "the size of the second map, checked"),
     {0},
 };
-
-static void defaults(void *p) { *(config *)p = (config){.depth = 1, .kernel_size = 3}; }
 
 /* ---- checks ---- */
 
 static void check_keys(cvt_builder *b, const config *c) {
-    if (!c->heads) cvtb_fail(b, "\"heads\" is missing");
-    if (!c->dim_head) cvtb_fail(b, "\"dim_head\" is missing");
-    if (!c->dim_mlp) cvtb_fail(b, "\"dim_mlp\" is missing");
     if (c->kernel_size % 2 == 0) cvtb_fail(b, "\"kernel_size\" = %d must be odd: maps keep their size", c->kernel_size);
     if ((int64_t)c->heads * c->dim_head > 1 << 24)
         cvtb_fail(b, "\"heads\" = %d times \"dim_head\" = %d is too much", c->heads, c->dim_head);
@@ -171,20 +166,10 @@ static cvt_value build_cross(cvt_builder *b, const void *p, const cvt_value *in)
     return cvtb_map(b, t, s2.d[1], s2.d[2]);
 }
 
-const cvt_layer cvt_layer_self_block = {.type = "self_block",
-                                        .row = "SelfAttention_ConvolutionTransfomer",
-                                        .about = "self-attention of a map by separable convolutions",
-                                        .config_size = sizeof(config),
-                                        .defaults = defaults,
-                                        .keys = self_keys,
-                                        .inputs = 1,
-                                        .build = build_self};
+const cvt_layer cvt_layer_self_block =
+    CVT_LAYER("self_block", 1, "self-attention of a map by separable convolutions", .build = build_self,
+              CVT_LAYER_KEYS(config, self_keys), .row = "SelfAttention_ConvolutionTransfomer");
 
-const cvt_layer cvt_layer_cross_block = {.type = "cross_block",
-                                         .row = "CrossAttention_ConvolutionTransformer",
-                                         .about = "the second map attended by the first, which is resized to it",
-                                         .config_size = sizeof(config),
-                                         .defaults = defaults,
-                                         .keys = cross_keys,
-                                         .inputs = 2,
-                                         .build = build_cross};
+const cvt_layer cvt_layer_cross_block =
+    CVT_LAYER("cross_block", 2, "the second map attended by the first, which is resized to it", .build = build_cross,
+              CVT_LAYER_KEYS(config, cross_keys), .row = "CrossAttention_ConvolutionTransformer");

@@ -21,6 +21,8 @@
     {KEY_ROW(key, CVT_KEY_NUMBER, field, default_, __VA_ARGS__), .min = least, .max = most}
 #define NUMS(key, field, least, most, default_, ...) \
     {KEY_ROW(key, CVT_KEY_NUMBERS, field, default_, __VA_ARGS__), .min = least, .max = most}
+#define LISTS(key, field, length, least, most, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_LISTS, field, default_, __VA_ARGS__), .entries = length, .min = least, .max = most}
 #define SIZE(key, field, least, most, default_, ...) \
     {KEY_ROW(key, CVT_KEY_SIZE, field, default_, __VA_ARGS__), .min = least, .max = most}
 #define BOOL(key, field, default_, ...) {KEY_ROW(key, CVT_KEY_BOOL, field, default_, __VA_ARGS__)}

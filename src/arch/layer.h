@@ -13,9 +13,8 @@ typedef struct cvt_layer {
     const char *type;  /* the value of "type" */
     const char *about; /* one line */
     const char *row;   /* the class of its row in torchsummary listings, where it is not all of the model; NULL: none */
-    size_t config_size;             /* 0: it has no keys of its own */
-    void (*defaults)(void *config); /* NULL: those of the keys alone */
-    const cvt_key *keys;            /* ends with name NULL; NULL: none */
+    size_t config_size;  /* 0: it has no keys of its own */
+    const cvt_key *keys; /* ends with name NULL; NULL: none */
     /* The layer is one stage of a family: config and keys are the family's, only keys marked .stage count, and lists
      * have one entry, of which file and default are single values. */
     bool stage;
@@ -27,6 +26,14 @@ typedef struct cvt_layer {
      * NAME.weight say. NULL: it gives something else. */
     int *(*classes)(void *config);
 } cvt_layer;
+
+/* A kind of layer that reads `reads` values; further fields may follow:
+ *
+ *     const cvt_layer cvt_layer_pool = CVT_LAYER("pool", 1, "the mean of tokens or pixels", .build = pool_build,
+ *                                                CVT_LAYER_KEYS(pool_config, pool_keys)); */
+#define CVT_LAYER(name, reads, words, ...) \
+    { .type = name, .inputs = reads, .about = words, __VA_ARGS__ }
+#define CVT_LAYER_KEYS(config, table) .config_size = sizeof(config), .keys = table
 
 /* The kinds, in the order of layers.def; NULL past the end. */
 const cvt_layer *cvt_layer_at(int index);

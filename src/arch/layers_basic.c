@@ -1,7 +1,8 @@
 /* layers_basic.c - layers of networks that belong to no family: convolution, activation, norm, linear, sum, resizing,
  * tokens and maps, class token, table of positions, pooling, classifier. Keys are called as PyTorch's modules do. */
+#include "arch/blocks.h"
+#include "arch/keys.h"
 #include "arch/layer.h"
-#include "ops/ops.h"
 
 const char *const cvt_layer_activations[] = {
 #define X(id, name, torch) name,
@@ -14,53 +15,47 @@ const char *const cvt_layer_activations[] = {
 static const char *const interpolations[] = {"none",    "bilinear_corners",  "bilinear",
                                              "bicubic", "bicubic_antialias", NULL};
 
-/* A key that has no default. */
-static bool is_missing(cvt_builder *b, const char *key, int value) {
-    if (value < 1) cvtb_fail(b, "\"%s\" is missing", key);
-    return value < 1;
-}
+/* What the layers here have for keys, each some of them. 0 where there is no default. */
+typedef struct config {
+    int channels; /* of the output */
+    int kernel_size[2], stride[2], padding[2], pad_type;
+    int activation, interpolation, pool, classes;
+    int size[2]; /* of the map, or of a table of positions */
+    bool depthwise, bias, batch_norm;
+    double eps;
+} config;
+#define KEYS_OF config
 
 /* ---- conv: weights conv.*, bn.* ---- */
 
-enum { SYMMETRIC, SAME }; /* pad_type */
+enum { PAD_SYMMETRIC, PAD_SAME }; /* pad_type */
 static const char *const pad_types[] = {"", "same", NULL};
 
-typedef struct conv_config {
-    int out_channels, kernel_size[2], stride[2], padding[2], pad_type, activation;
-    bool depthwise, bias, batch_norm;
-    double eps;
-} conv_config;
-
-#define AT(field) offsetof(conv_config, field)
 static const cvt_key conv_keys[] = {
-    {.name = "out_channels", .type = CVT_KEY_INT, .offset = AT(out_channels), .min = 1, .max = 65536},
-    {.name = "kernel_size", .type = CVT_KEY_SIZE, .offset = AT(kernel_size), .min = 1, .max = 256},
-    {.name = "stride", .type = CVT_KEY_SIZE, .offset = AT(stride), .min = 1, .max = 256},
-    {.name = "padding", .type = CVT_KEY_SIZE, .offset = AT(padding), .min = 0, .max = 256},
-    {.name = "pad_type", .type = CVT_KEY_CHOICE, .offset = AT(pad_type), .choices = pad_types},
-    {.name = "depthwise", .type = CVT_KEY_BOOL, .offset = AT(depthwise)},
-    {.name = "bias", .type = CVT_KEY_BOOL, .offset = AT(bias)},
-    {.name = "batch_norm", .type = CVT_KEY_BOOL, .offset = AT(batch_norm)},
-    {.name = "eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 1e-12, .max = 1},
-    {.name = "activation", .type = CVT_KEY_CHOICE, .offset = AT(activation), .choices = cvt_layer_activations},
+    INT("out_channels", channels, 1, 65536, NULL, "needed unless it is depth-wise"),
+    SIZE("kernel_size", kernel_size, 1, 256, "3", NULL),
+    SIZE("stride", stride, 1, 256, "1", NULL),
+    SIZE("padding", padding, 0, 256, "0", "zeros on all sides"),
+    CHOICE("pad_type", pad_type, pad_types, "''", "same: as TensorFlow and Flax pad, whatever padding says"),
+    BOOL("depthwise", depthwise, "false", "each channel has a kernel of its own"),
+    BOOL("bias", bias, "true", NULL),
+    BOOL("batch_norm", batch_norm, "false", "it follows, with running statistics"),
+    NUM("eps", eps, 1e-12, 1, "1e-5", "of the batch norm"),
+    CHOICE("activation", activation, cvt_layer_activations, "'none'", "what follows"),
     {0},
 };
-#undef AT
-
-static void conv_defaults(void *p) {
-    *(conv_config *)p = (conv_config){.kernel_size = {3, 3}, .stride = {1, 1}, .bias = true, .eps = 1e-5};
-}
 
 static cvt_value conv_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    const conv_config *c = p;
+    const config *c = p;
     cvt_value map = cvtb_as_map(b, in[0]);
     cvt_shape s = cvtb_shape(b, map);
     char text[48];
-    if (c->depthwise && c->out_channels && c->out_channels != s.d[0])
+    if (c->depthwise && c->channels && c->channels != s.d[0])
         cvtb_fail(b, "a depth-wise convolution of %s cannot give \"out_channels\" = %d", cvt_shape_text(s, text),
-                  c->out_channels);
-    if (!c->depthwise && is_missing(b, "out_channels", c->out_channels)) return CVT_NO_VALUE;
-    cvt_conv conv = {.out = c->out_channels,
+                  c->channels);
+    if (!c->depthwise && !c->channels) cvtb_fail(b, "\"out_channels\" is missing");
+    if (cvtb_failed(b)) return CVT_NO_VALUE;
+    cvt_conv conv = {.out = c->channels,
                      .kh = c->kernel_size[0],
                      .kw = c->kernel_size[1],
                      .stride_h = c->stride[0],
@@ -70,114 +65,67 @@ static cvt_value conv_build(cvt_builder *b, const void *p, const cvt_value *in) 
                      .pad_left = c->padding[1],
                      .pad_right = c->padding[1],
                      .bias = c->bias};
-    if (c->pad_type == SAME) conv = cvt_conv_same(conv, s.d[1], s.d[2]);
+    if (c->pad_type == PAD_SAME) conv = cvt_conv_same(conv, s.d[1], s.d[2]);
     map = c->depthwise ? cvtb_dwconv2d(b, map, "conv", &conv) : cvtb_conv2d(b, map, "conv", &conv);
     if (c->batch_norm) map = cvtb_batch_norm(b, map, "bn", (float)c->eps);
     return c->activation == CVT_ACT_NONE ? map : cvtb_activation(b, map, (cvt_act)c->activation);
 }
 
-const cvt_layer cvt_layer_conv = {.type = "conv",
-                                  .about = "convolution, batch norm if wanted, activation if wanted",
-                                  .config_size = sizeof(conv_config),
-                                  .defaults = conv_defaults,
-                                  .keys = conv_keys,
-                                  .inputs = 1,
-                                  .build = conv_build};
+const cvt_layer cvt_layer_conv = CVT_LAYER("conv", 1, "convolution, batch norm if wanted, activation if wanted",
+                                           .build = conv_build, CVT_LAYER_KEYS(config, conv_keys));
 
 /* ---- activation ---- */
 
-typedef struct activation_config {
-    int activation;
-} activation_config;
-
 static const cvt_key activation_keys[] = {
-    {.name = "activation",
-     .type = CVT_KEY_CHOICE,
-     .offset = offsetof(activation_config, activation),
-     .choices = cvt_layer_activations},
+    CHOICE("activation", activation, cvt_layer_activations, "'gelu_erf'", NULL),
     {0},
 };
 
-static void activation_defaults(void *p) { ((activation_config *)p)->activation = CVT_ACT_GELU_ERF; }
-
 static cvt_value activation_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    cvt_value y = cvtb_activation(b, in[0], (cvt_act)((const activation_config *)p)->activation);
+    cvt_value y = cvtb_activation(b, in[0], (cvt_act)((const config *)p)->activation);
     return cvtb_like(b, y, in[0]);
 }
 
-const cvt_layer cvt_layer_activation = {.type = "activation",
-                                        .about = "element by element",
-                                        .config_size = sizeof(activation_config),
-                                        .defaults = activation_defaults,
-                                        .keys = activation_keys,
-                                        .inputs = 1,
-                                        .build = activation_build};
+const cvt_layer cvt_layer_activation = CVT_LAYER("activation", 1, "element by element", .build = activation_build,
+                                                 CVT_LAYER_KEYS(config, activation_keys));
 
 /* ---- norm: weight, bias ---- */
 
-typedef struct norm_config {
-    double eps;
-    bool bias;
-} norm_config;
-
 static const cvt_key norm_keys[] = {
-    {.name = "eps", .type = CVT_KEY_NUMBER, .offset = offsetof(norm_config, eps), .min = 1e-12, .max = 1},
-    {.name = "bias", .type = CVT_KEY_BOOL, .offset = offsetof(norm_config, bias)},
+    NUM("eps", eps, 1e-12, 1, "1e-5", NULL),
+    BOOL("bias", bias, "true", NULL),
     {0},
 };
 
-static void norm_defaults(void *p) { *(norm_config *)p = (norm_config){1e-5, true}; }
-
 static cvt_value norm_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    const norm_config *c = p;
+    const config *c = p;
     float eps = (float)c->eps;
     cvt_value y = c->bias ? cvtb_layer_norm(b, in[0], NULL, eps) : cvtb_layer_norm_scale(b, in[0], NULL, eps);
     return cvtb_like(b, y, in[0]);
 }
 
-const cvt_layer cvt_layer_norm = {.type = "norm",
-                                  .about = "layer norm over the channels of each token or pixel",
-                                  .config_size = sizeof(norm_config),
-                                  .defaults = norm_defaults,
-                                  .keys = norm_keys,
-                                  .inputs = 1,
-                                  .build = norm_build};
+const cvt_layer cvt_layer_norm = CVT_LAYER("norm", 1, "layer norm over the channels of each token or pixel",
+                                           .build = norm_build, CVT_LAYER_KEYS(config, norm_keys));
 
 /* ---- linear: weight, bias ---- */
 
-typedef struct linear_config {
-    int out_features;
-    bool bias;
-} linear_config;
-
 static const cvt_key linear_keys[] = {
-    {.name = "out_features",
-     .type = CVT_KEY_INT,
-     .offset = offsetof(linear_config, out_features),
-     .min = 1,
-     .max = 65536},
-    {.name = "bias", .type = CVT_KEY_BOOL, .offset = offsetof(linear_config, bias)},
+    INT("out_features", channels, 1, 65536, NULL, NULL, .required = true),
+    BOOL("bias", bias, "true", NULL),
     {0},
 };
 
-static void linear_defaults(void *p) { ((linear_config *)p)->bias = true; }
-
 static cvt_value linear_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    const linear_config *c = p;
+    const config *c = p;
     cvt_grid grid;
-    if (is_missing(b, "out_features", c->out_features)) return CVT_NO_VALUE;
     bool features = cvtb_shape(b, in[0]).layout == CVT_FEATURES;
     cvt_value x = features ? in[0] : cvtb_as_tokens(b, in[0], &grid);
-    return cvtb_like(b, cvtb_linear(b, x, NULL, c->out_features, c->bias), in[0]);
+    return cvtb_like(b, cvtb_linear(b, x, NULL, c->channels, c->bias), in[0]);
 }
 
-const cvt_layer cvt_layer_linear = {.type = "linear",
-                                    .about = "linear over the channels of each token or pixel, or over features",
-                                    .config_size = sizeof(linear_config),
-                                    .defaults = linear_defaults,
-                                    .keys = linear_keys,
-                                    .inputs = 1,
-                                    .build = linear_build};
+const cvt_layer cvt_layer_linear =
+    CVT_LAYER("linear", 1, "linear over the channels of each token or pixel, or over features", .build = linear_build,
+              CVT_LAYER_KEYS(config, linear_keys));
 
 /* ---- add ---- */
 
@@ -194,36 +142,24 @@ static cvt_value add_build(cvt_builder *b, const void *p, const cvt_value *in) {
     return cvtb_like(b, cvtb_add(b, x, y), in[0]);
 }
 
-const cvt_layer cvt_layer_add = {.type = "add", .about = "sum of two values", .inputs = 2, .build = add_build};
+const cvt_layer cvt_layer_add = CVT_LAYER("add", 2, "sum of two values", .build = add_build);
 
 /* ---- resize ---- */
 
-typedef struct resize_config {
-    int size[2], interpolation;
-} resize_config;
-
 static const cvt_key resize_keys[] = {
-    {.name = "size", .type = CVT_KEY_SIZE, .offset = offsetof(resize_config, size), .min = 1, .max = 65535},
-    {.name = "interpolation",
-     .type = CVT_KEY_CHOICE,
-     .offset = offsetof(resize_config, interpolation),
-     .choices = interpolations + 1},
+    SIZE("size", size, 1, 65535, NULL, "of the output", .required = true),
+    CHOICE("interpolation", interpolation, interpolations + 1, "'bilinear_corners'", NULL),
     {0},
 };
 
 static cvt_value resize_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    const resize_config *c = p;
-    if (is_missing(b, "size", c->size[0])) return CVT_NO_VALUE;
+    const config *c = p;
     cvt_interpolation how = (cvt_interpolation)(c->interpolation + 1);
     return cvtb_resize(b, cvtb_as_map(b, in[0]), c->size[0], c->size[1], how);
 }
 
-const cvt_layer cvt_layer_resize = {.type = "resize",
-                                    .about = "a map at another size",
-                                    .config_size = sizeof(resize_config),
-                                    .keys = resize_keys,
-                                    .inputs = 1,
-                                    .build = resize_build};
+const cvt_layer cvt_layer_resize =
+    CVT_LAYER("resize", 1, "a map at another size", .build = resize_build, CVT_LAYER_KEYS(config, resize_keys));
 
 /* ---- tokens, map ---- */
 
@@ -233,16 +169,15 @@ static cvt_value tokens_build(cvt_builder *b, const void *p, const cvt_value *in
     return cvtb_as_tokens(b, in[0], &grid);
 }
 
-const cvt_layer cvt_layer_tokens = {
-    .type = "tokens", .about = "a map as tokens, row by row", .inputs = 1, .build = tokens_build};
+const cvt_layer cvt_layer_tokens = CVT_LAYER("tokens", 1, "a map as tokens, row by row", .build = tokens_build);
 
 static cvt_value map_build(cvt_builder *b, const void *p, const cvt_value *in) {
     (void)p;
     return cvtb_as_map(b, in[0]);
 }
 
-const cvt_layer cvt_layer_map = {
-    .type = "map", .about = "tokens back on their grid, without class tokens", .inputs = 1, .build = map_build};
+const cvt_layer cvt_layer_map =
+    CVT_LAYER("map", 1, "tokens back on their grid, without class tokens", .build = map_build);
 
 /* ---- class_token: cls_token [1, 1, C] ---- */
 
@@ -250,40 +185,31 @@ static cvt_value class_token_build(cvt_builder *b, const void *p, const cvt_valu
     (void)p;
     cvt_grid grid;
     cvt_value x = cvtb_as_tokens(b, in[0], &grid);
-    x = cvtb_concat(b, cvtb_token(b, "cls_token", cvt_shape_cols(cvtb_shape(b, x))), x);
+    x = cvtb_class_token(b, x);
     grid.prefix++;
     return cvtb_place(b, x, grid);
 }
 
-const cvt_layer cvt_layer_class_token = {
-    .type = "class_token", .about = "a stored token above the others", .inputs = 1, .build = class_token_build};
+const cvt_layer cvt_layer_class_token =
+    CVT_LAYER("class_token", 1, "a stored token above the others", .build = class_token_build);
 
 /* ---- position: pos_embed [1, T, C] ---- */
 
-typedef struct position_config {
-    int grid[2], interpolation;
-} position_config;
-
 static const cvt_key position_keys[] = {
-    {.name = "grid", .type = CVT_KEY_SIZE, .offset = offsetof(position_config, grid), .min = 1, .max = 65535},
-    {.name = "interpolation",
-     .type = CVT_KEY_CHOICE,
-     .offset = offsetof(position_config, interpolation),
-     .choices = interpolations},
+    SIZE("grid", size, 1, 65535, NULL, "of the table; default: that of the tokens"),
+    CHOICE("interpolation", interpolation, interpolations, "'bicubic'", "for tokens on another grid"),
     {0},
 };
 
-static void position_defaults(void *p) { ((position_config *)p)->interpolation = CVT_INTERPOLATE_BICUBIC; }
-
 static cvt_value position_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    const position_config *c = p;
+    const config *c = p;
     cvt_grid grid;
     cvt_value x = cvtb_as_tokens(b, in[0], &grid);
     cvtb_check_placed(b, x, grid);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
     cvt_position at = {.prefix = grid.prefix,
-                       .h = c->grid[0] ? c->grid[0] : grid.h,
-                       .w = c->grid[1] ? c->grid[1] : grid.w,
+                       .h = c->size[0] ? c->size[0] : grid.h,
+                       .w = c->size[1] ? c->size[1] : grid.w,
                        .to_h = grid.h,
                        .to_w = grid.w,
                        .resize = (cvt_interpolation)c->interpolation};
@@ -296,32 +222,23 @@ static cvt_value position_build(cvt_builder *b, const void *p, const cvt_value *
     return cvtb_like(b, cvtb_position(b, x, "pos_embed", &at), in[0]);
 }
 
-const cvt_layer cvt_layer_position = {.type = "position",
-                                      .about = "a stored table of positions, added",
-                                      .config_size = sizeof(position_config),
-                                      .defaults = position_defaults,
-                                      .keys = position_keys,
-                                      .inputs = 1,
-                                      .build = position_build};
+const cvt_layer cvt_layer_position = CVT_LAYER("position", 1, "a stored table of positions, added",
+                                               .build = position_build, CVT_LAYER_KEYS(config, position_keys));
 
 /* ---- pool ---- */
 
 enum { MEAN, CLS };
 static const char *const pools[] = {"mean", "cls", NULL};
 
-typedef struct pool_config {
-    int pool;
-} pool_config;
-
 static const cvt_key pool_keys[] = {
-    {.name = "pool", .type = CVT_KEY_CHOICE, .offset = offsetof(pool_config, pool), .choices = pools},
+    CHOICE("pool", pool, pools, "'mean'", NULL),
     {0},
 };
 
 static cvt_value pool_build(cvt_builder *b, const void *p, const cvt_value *in) {
     cvt_grid grid;
     cvt_value x = cvtb_as_tokens(b, in[0], &grid);
-    if (((const pool_config *)p)->pool == CLS) {
+    if (((const config *)p)->pool == CLS) {
         char text[48];
         if (!cvtb_failed(b) && grid.prefix < 1)
             cvtb_fail(b, "\"pool\" is \"cls\" and %s has no class token", cvt_shape_text(cvtb_shape(b, in[0]), text));
@@ -330,50 +247,29 @@ static cvt_value pool_build(cvt_builder *b, const void *p, const cvt_value *in) 
     return cvtb_flatten(b, cvtb_mean(b, x));
 }
 
-const cvt_layer cvt_layer_pool = {.type = "pool",
-                                  .about = "features: the mean of tokens or pixels, or the class token",
-                                  .config_size = sizeof(pool_config),
-                                  .keys = pool_keys,
-                                  .inputs = 1,
-                                  .build = pool_build};
+const cvt_layer cvt_layer_pool = CVT_LAYER("pool", 1, "features: the mean of tokens or pixels, or the class token",
+                                           .build = pool_build, CVT_LAYER_KEYS(config, pool_keys));
 
 /* ---- head: weight, bias ---- */
 
-typedef struct head_config {
-    int num_classes;
-    bool bias;
-} head_config;
-
 static const cvt_key head_keys[] = {
-    {.name = "num_classes",
-     .type = CVT_KEY_INT,
-     .offset = offsetof(head_config, num_classes),
-     .min = 1,
-     .max = 1000000},
-    {.name = "bias", .type = CVT_KEY_BOOL, .offset = offsetof(head_config, bias)},
+    INT("num_classes", classes, 1, 1000000, NULL, "default: by the weights"),
+    BOOL("bias", bias, "true", NULL),
     {0},
 };
 
-static void head_defaults(void *p) { ((head_config *)p)->bias = true; }
-
 static cvt_value head_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    const head_config *c = p;
+    const config *c = p;
     char text[48];
     cvt_shape s = cvtb_shape(b, in[0]);
     if (s.layout != CVT_FEATURES)
         cvtb_fail(b, "reads features; \"inputs\" names %s: put a layer of type \"pool\" between",
                   cvt_shape_text(s, text));
-    if (is_missing(b, "num_classes", c->num_classes)) return CVT_NO_VALUE;
-    return cvtb_linear(b, cvtb_embedding(b, in[0]), NULL, c->num_classes, c->bias);
+    if (!c->classes) cvtb_fail(b, "\"num_classes\" is missing");
+    return cvtb_linear(b, cvtb_embedding(b, in[0]), NULL, c->classes, c->bias);
 }
 
-static int *head_classes(void *p) { return &((head_config *)p)->num_classes; }
+static int *head_classes(void *p) { return &((config *)p)->classes; }
 
-const cvt_layer cvt_layer_head = {.type = "head",
-                                  .about = "scores of classes from features",
-                                  .config_size = sizeof(head_config),
-                                  .defaults = head_defaults,
-                                  .keys = head_keys,
-                                  .inputs = 1,
-                                  .build = head_build,
-                                  .classes = head_classes};
+const cvt_layer cvt_layer_head = CVT_LAYER("head", 1, "scores of classes from features", .build = head_build,
+                                           CVT_LAYER_KEYS(config, head_keys), .classes = head_classes);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "arch/keys.h"
 #include "arch/layer.h"
 #include "base/nearest.h"
 #include "ops/ops.h"
@@ -27,6 +28,7 @@ typedef struct layer_config {
     const char *reads[MAX_READ];
     int n_reads;
     void *values;       /* of the kind's own keys */
+    cvt_given *given;   /* which of these the file has */
     int from[MAX_READ]; /* values that it reads */
 } layer_config;
 
@@ -59,10 +61,10 @@ static cvt_status read_name(const char **out, const config *c, const cvt_json *v
     return *out ? CVT_OK : cvt_fail_memory(error);
 }
 
-#define IN(field) offsetof(input_config, field)
+#define KEYS_OF input_config
 static const cvt_key input_keys[] = {
-    {.name = "channels", .type = CVT_KEY_INT, .offset = IN(channels), .min = 1, .max = 65536},
-    {.name = "size", .type = CVT_KEY_SIZE, .offset = IN(size), .min = 1, .max = 65535},
+    INT("channels", channels, 1, 65536, "3", NULL),
+    SIZE("size", size, 1, 65535, NULL, "default: input_size"),
     {0},
 };
 
@@ -71,9 +73,8 @@ static cvt_status read_input(config *c, const cvt_json *entry, cvt_error *error)
     input_config *in = &c->inputs[c->n_inputs];
     char at[32];
     snprintf(at, sizeof at, "[%d]", c->n_inputs++);
-    *in = (input_config){.channels = 3};
     cvt_reading how = {.keys = input_keys, .strict = true, .except = frame, .origin = at};
-    TRY(cvt_config_read(in, &how, entry, error));
+    TRY(cvt_config_fill(in, &how, entry, error));
     const cvt_json *name = cvt_json_get(entry, "name");
     cvt_status status =
         name ? read_name(&in->name, c, name, "name", error) : cvt_fail(error, CVT_CONFIG, "\"name\" is missing");
@@ -83,10 +84,7 @@ static cvt_status read_input(config *c, const cvt_json *entry, cvt_error *error)
 
 static cvt_status read_inputs(void *p, const cvt_json *value, cvt_error *error) {
     config *c = p;
-    size_t n = cvt_json_size(value);
-    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_CONFIG, "must be a list of objects");
-    if (n < 1 || n > CVT_MAX_INPUTS)
-        return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, CVT_MAX_INPUTS);
+    TRY(cvt_config_check_list(value, "a list of objects", 1, CVT_MAX_INPUTS, error));
     for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry))
         TRY(read_input(c, entry, error));
     return CVT_OK;
@@ -129,26 +127,25 @@ static cvt_status read_members(layer_config *l, const config *c, const cvt_json 
     if (output) TRY(read_name(&l->output, c, output, "output", error));
     if (inputs) TRY(read_reads(l, c, inputs, error));
     l->values = cvt_arena_alloc(c->base.arena, l->kind->config_size ? l->kind->config_size : 1);
-    if (!l->values) return cvt_fail_memory(error);
-    if (l->kind->defaults) l->kind->defaults(l->values);
+    l->given = cvt_arena_alloc(c->base.arena, sizeof *l->given);
+    if (!l->values || !l->given) return cvt_fail_memory(error);
     static const char *const frame[] = {"type", "name", "inputs", "output", "comment", NULL};
     static const cvt_key none[] = {{0}};
     cvt_reading how = {.keys = l->kind->keys ? l->kind->keys : none,
                        .strict = true,
                        .stage = l->kind->stage,
                        .except = frame,
-                       .origin = type};
+                       .origin = type,
+                       .given = l->given};
+    *l->given = (cvt_given){.keys = how.keys, .stage = how.stage};
     TRY(cvt_config_defaults(l->values, how.keys, how.stage, error));
     return cvt_config_read(l->values, &how, entry, error);
 }
 
 static cvt_status read_layers(void *p, const cvt_json *value, cvt_error *error) {
     config *c = p;
-    size_t n = cvt_json_size(value);
-    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_CONFIG, "must be a list of objects");
-    if (n < 1 || n > MAX_LAYERS)
-        return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, MAX_LAYERS);
-    c->layers = cvt_arena_array(c->base.arena, n, sizeof *c->layers);
+    TRY(cvt_config_check_list(value, "a list of objects", 1, MAX_LAYERS, error));
+    c->layers = cvt_arena_array(c->base.arena, cvt_json_size(value), sizeof *c->layers);
     if (!c->layers) return cvt_fail_memory(error);
     for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry)) {
         int i = c->n_layers++;
@@ -171,30 +168,22 @@ static cvt_status read_output(void *p, const cvt_json *value, cvt_error *error) 
     return c->output ? CVT_OK : cvt_fail_memory(error);
 }
 
-/* These readers fill more than a field: they get the whole config. */
+/* These readers fill more than a field: they get the whole config, of which `base` is the first field. */
+#undef KEYS_OF
+#define KEYS_OF config
 static const cvt_key keys[] = {
-    {.name = "inputs",
-     .type = CVT_KEY_READER,
-     .read = read_inputs,
-     .about = "default: one called input, of 3 channels",
-     .schema = "'type': 'array', 'items': {'$ref': '#/$defs/network_input'}, 'minItems': 1, 'maxItems': 8"},
-    {.name = "layers",
-     .type = CVT_KEY_READER,
-     .read = read_layers,
-     .required = true,
-     .about = "in any order",
-     .schema = "'type': 'array', 'items': {'$ref': '#/$defs/layer'}, 'minItems': 1, 'maxItems': 1024"},
-    {.name = "output",
-     .type = CVT_KEY_READER,
-     .read = read_output,
-     .about = "default: the one value that no layer reads",
-     .schema = "'type': 'string', 'minLength': 1"},
+    READER("inputs", base, read_inputs,
+           "'type': 'array', 'items': {'$ref': '#/$defs/network_input'}, 'minItems': 1, 'maxItems': 8",
+           "default: one called input, of 3 channels"),
+    READER("layers", base, read_layers,
+           "'type': 'array', 'items': {'$ref': '#/$defs/layer'}, 'minItems': 1, 'maxItems': 1024", "in any order",
+           .required = true),
+    READER("output", base, read_output, "'type': 'string', 'minLength': 1",
+           "default: the one value that no layer reads"),
     {0},
 };
 
 static const cvt_dialect dialects[] = {{"native"}, {NULL}};
-
-static void defaults(void *p) { *(config *)p = (config){.base = {.channels = 3}}; }
 
 /* ---- who reads what ---- */
 
@@ -269,8 +258,10 @@ static cvt_status fail_unknown(const config *c, int i, const char *name, cvt_err
                       nearest.name);
 }
 
-static cvt_status resolve_reads(config *c, int i, cvt_error *error) {
+static cvt_status resolve_layer(config *c, int i, cvt_error *error) {
     layer_config *l = &c->layers[i];
+    cvt_error lack;
+    if (cvt_check_required(l->given, &lack) != CVT_OK) return fail_layer(error, c, i, "%s", lack.message);
     int wanted = l->kind->inputs;
     if (!l->n_reads && wanted == 1) {
         l->from[0] = i ? c->n_inputs + i - 1 : 0;
@@ -376,16 +367,15 @@ static cvt_status resolve_classes(config *c, const cvt_hints *hints, cvt_error *
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     if (!c->n_layers) return cvt_fail(error, CVT_CONFIG, "\"layers\" is missing");
-    if (!c->n_inputs) c->inputs[c->n_inputs++] = (input_config){.name = "input", .channels = c->base.channels};
+    if (!c->n_inputs) c->inputs[c->n_inputs++] = (input_config){.name = "input", .channels = 3};
     TRY(resolve_names(c, error));
-    for (int i = 0; i < c->n_layers; i++) TRY(resolve_reads(c, i, error));
+    for (int i = 0; i < c->n_layers; i++) TRY(resolve_layer(c, i, error));
     TRY(resolve_order(c, error));
     TRY(resolve_output(c, error));
     TRY(resolve_classes(c, hints, error));
     c->base.channels = c->inputs[0].channels;
     for (int i = 0; i < 2; i++)
         if (c->inputs[0].size[i]) c->base.size[i] = c->inputs[0].size[i];
-    if (!c->base.preprocess.given) c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.875);
     return CVT_OK;
 }
 
@@ -438,9 +428,9 @@ const cvt_arch cvt_arch_network = {
     .about = "a network of layers and blocks of all families, laid out in the config",
     .traits = {"by its layers", "by its layers", "by its layers", "by its layers"},
     .config_size = sizeof(config),
-    .defaults = defaults,
     .keys = keys,
     .dialects = dialects,
+    .preprocess = {CVT_PREPROCESS_CENTER, 224, 0.875},
     .resolve = resolve,
     .build = build,
 };

@@ -7,35 +7,23 @@
  * is done alike. */
 #include <stdio.h>
 
+#include "arch/blocks.h"
+#include "arch/keys.h"
 #include "arch/pvt_blocks.h"
 #include "arch/resolve.h"
 
-typedef struct config {
-    cvt_base base;
-    cvt_pyramid pyramid;
-    int image_size[2], patch_size, stages; /* 0: unsaid */
-    cvt_ints strides, patch_sizes;         /* n 0: unsaid. The kernels, and the strides: so they are called upstream */
-    cvt_ints table_h, table_w;             /* the grids of the tables of positions */
-} config;
-
 enum { MOST = 16384 }; /* of the image size: a table's cells are counted in ints */
 
-#define AT(field) offsetof(config, field)
-#define PYRAMID_AT(field) AT(pyramid.field)
+/* The defaults are PVT-Tiny. Upstream "patch_sizes" are the strides and "strides" the kernels. */
+#define KEYS_OF cvt_pyramid
 static const cvt_key keys[] = {
-    {.name = "in_chans", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
-    {.name = "num_classes", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
-    {.name = "img_size", .type = CVT_KEY_SIZE, .offset = AT(image_size), .min = 1, .max = MOST},
-    {.name = "patch_size", .type = CVT_KEY_INT, .offset = AT(patch_size), .min = 1, .max = 256},
-    CVT_PYRAMID_KEYS(PYRAMID_AT),
-    CVT_PYRAMID_HF_KEYS(PYRAMID_AT),
-    {.name = "num_channels", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
-    {.name = "num_labels", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
-    {.name = "image_size", .type = CVT_KEY_SIZE, .offset = AT(image_size), .min = 1, .max = MOST},
-    {.name = "num_encoder_blocks", .type = CVT_KEY_INT, .offset = AT(stages), .min = 1, .max = CVT_MAX_LIST},
-    {.name = "sequence_reduction_ratios", .type = CVT_KEY_INTS, .offset = PYRAMID_AT(sr_ratios), .min = 1, .max = 256},
-    {.name = "patch_sizes", .type = CVT_KEY_INTS, .offset = AT(patch_sizes), .min = 1, .max = 256},
-    {.name = "strides", .type = CVT_KEY_INTS, .offset = AT(strides), .min = 1, .max = 256},
+    SIZE("img_size", image_size, 1, MOST, NULL, "that the tables of positions are for; default: by the weights, 224"),
+    INT("patch_size", patch_size, 1, 256, "4", "kernel and stride of the first embedding; the others have 2"),
+    CVT_PYRAMID_KEYS("[64, 128, 320, 512]", "[2, 2, 2, 2]"),
+    CVT_PYRAMID_HF_KEYS,
+    SAME("sequence_reduction_ratios", "sr_ratios", CVT_CONFIG_HF),
+    INTS("patch_sizes", strides, 1, 256, NULL, "strides of the embeddings; default: 4, then 2", .stage = true),
+    INTS("strides", kernels, 1, 256, NULL, "their kernels; default: patch_sizes", .stage = true),
     {0},
 };
 
@@ -52,23 +40,29 @@ static const cvt_name_row whai362[] = {
     {NULL, NULL},
 };
 
-#define HF_EMBED "pvt.encoder.patch_embeddings.{i}."
-#define HF_BLOCK "pvt.encoder.block.{i}.{j}."
+static const cvt_name_row hf_embed[] = {
+    {"embed.proj.*", "projection.*"},
+    {"embed.norm.*", "layer_norm.*"},
+    {"cls_token", "cls_token"},
+    {"pos_embed", "position_embeddings"},
+    {NULL, NULL},
+};
+static const cvt_name_row hf_block[] = {
+    {"norm1.*", "layer_norm_1.*"},
+    {"norm2.*", "layer_norm_2.*"},
+    {"attn.q.*", "attention.self.query.*"},
+    {"attn.k.*", "attention.self.key.*"},
+    {"attn.v.*", "attention.self.value.*"},
+    {"attn.sr.*", "attention.self.sequence_reduction.*"},
+    {"attn.norm.*", "attention.self.layer_norm.*"},
+    {"attn.proj.*", "attention.output.dense.*"},
+    {"mlp.fc1.*", "mlp.dense1.*"},
+    {"mlp.fc2.*", "mlp.dense2.*"},
+    {NULL, NULL},
+};
 static const cvt_name_row hf[] = {
-    {"stage{i}.embed.proj.*", HF_EMBED "projection.*"},
-    {"stage{i}.embed.norm.*", HF_EMBED "layer_norm.*"},
-    {"stage{i}.cls_token", HF_EMBED "cls_token"},
-    {"stage{i}.pos_embed", HF_EMBED "position_embeddings"},
-    {"stage{i}.block{j}.norm1.*", HF_BLOCK "layer_norm_1.*"},
-    {"stage{i}.block{j}.norm2.*", HF_BLOCK "layer_norm_2.*"},
-    {"stage{i}.block{j}.attn.q.*", HF_BLOCK "attention.self.query.*"},
-    {"stage{i}.block{j}.attn.k.*", HF_BLOCK "attention.self.key.*"},
-    {"stage{i}.block{j}.attn.v.*", HF_BLOCK "attention.self.value.*"},
-    {"stage{i}.block{j}.attn.sr.*", HF_BLOCK "attention.self.sequence_reduction.*"},
-    {"stage{i}.block{j}.attn.norm.*", HF_BLOCK "attention.self.layer_norm.*"},
-    {"stage{i}.block{j}.attn.proj.*", HF_BLOCK "attention.output.dense.*"},
-    {"stage{i}.block{j}.mlp.fc1.*", HF_BLOCK "mlp.dense1.*"},
-    {"stage{i}.block{j}.mlp.fc2.*", HF_BLOCK "mlp.dense2.*"},
+    {"stage{i}.block{j}.*", "pvt.encoder.block.{i}.{j}.*", .rows = hf_block},
+    {"stage{i}.*", "pvt.encoder.patch_embeddings.{i}.*", .rows = hf_embed},
     {"norm.*", "pvt.encoder.layer_norm.*"},
     {"head.*", "classifier.*"},
     {NULL, NULL},
@@ -78,15 +72,10 @@ static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"hf", 
 
 /* ---- config ---- */
 
-static void defaults(void *p) { /* PVT-Tiny */
-    config *c = p;
-    *c = (config){.base = {.channels = 3}, .pyramid = cvt_pyramid_default(2, 2, 2, 2)};
-}
-
-static bool is_last(const config *c, int i) { return i == c->pyramid.depths.n - 1; }
+static bool is_last(const cvt_pyramid *c, int i) { return i == c->depths.n - 1; }
 
 /* Cells of stage i's table in the weights; 0: not known. */
-static int64_t stored_cells(const config *c, const cvt_hints *hints, int i) {
+static int64_t stored_cells(const cvt_pyramid *c, const cvt_hints *hints, int i) {
     char name[48];
     snprintf(name, sizeof name, "stage%d.pos_embed", i);
     cvt_param table = {
@@ -96,26 +85,23 @@ static int64_t stored_cells(const config *c, const cvt_hints *hints, int i) {
 }
 
 /* One side of stage i's table, as the authors and Hugging Face count it. */
-static int table_side(const config *c, int side, int i) {
-    return (i ? (int)((int64_t)side >> (i + 1)) : side) / c->patch_sizes.v[i];
+static int table_side(const cvt_pyramid *c, int side, int i) {
+    return (i ? (int)((int64_t)side >> (i + 1)) : side) / c->strides.v[i];
 }
 
 /* The image size that the tables are for: where the config does not say, what the weights have. Weights whose tables
  * are square with another side count before the config. */
-static cvt_status resolve_tables(config *c, const cvt_hints *hints, cvt_error *error) {
-    int stored = cvt_square_side(stored_cells(c, hints, 0)) * c->patch_sizes.v[0];
+static cvt_status resolve_tables(cvt_pyramid *c, const cvt_hints *hints, cvt_error *error) {
+    int stored = cvt_square_side(stored_cells(c, hints, 0)) * c->strides.v[0];
     bool said = c->image_size[0] > 0;
     for (int a = 0; a < 2 && !said; a++) c->image_size[a] = stored > 0 && stored <= MOST ? stored : 224;
-    c->table_h.n = c->table_w.n = c->pyramid.depths.n;
-    for (int i = 0; i < c->pyramid.depths.n; i++) {
-        int grid[] = {table_side(c, c->image_size[0], i), table_side(c, c->image_size[1], i)};
+    for (int i = 0; i < c->depths.n; i++) {
+        int *grid = c->tables[i];
+        for (int a = 0; a < 2; a++) grid[a] = table_side(c, c->image_size[a], i);
         cvt_resolve_grid(grid, stored_cells(c, hints, i));
         if (!grid[0] || !grid[1])
-            return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d leaves stage %d no positions",
-                            hints->config == CVT_CONFIG_HF ? "image_size" : "img_size", c->image_size[grid[0] ? 1 : 0],
-                            i);
-        c->table_h.v[i] = grid[0];
-        c->table_w.v[i] = grid[1];
+            return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d leaves stage %d no positions", NAMED(c, image_size),
+                            c->image_size[grid[0] ? 1 : 0], i);
     }
     bool sized = c->base.size[0] || (c->base.preprocess.given && c->base.preprocess.size[0] && !said && !stored);
     for (int a = 0; a < 2 && !sized; a++) c->base.size[a] = c->image_size[a];
@@ -123,46 +109,33 @@ static cvt_status resolve_tables(config *c, const cvt_hints *hints, cvt_error *e
 }
 
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
-    config *c = p;
-    bool is_hf = hints->config == CVT_CONFIG_HF;
-    int last = c->pyramid.depths.n - 1;
-    TRY(cvt_pyramid_check(&c->pyramid, is_hf, error));
-    if (c->stages && c->stages != c->pyramid.depths.n)
-        return cvt_fail(error, CVT_CONFIG, "\"num_encoder_blocks\" = %d, but \"depths\" has %d entries", c->stages,
-                        c->pyramid.depths.n);
-    if (c->pyramid.sr_ratios.v[last] != 1)
-        return cvt_fail(error, CVT_CONFIG, "\"%s\"[%d] = %d: the last stage has a class token and must not reduce",
-                        is_hf ? "sequence_reduction_ratios" : "sr_ratios", last, c->pyramid.sr_ratios.v[last]);
-    if (c->patch_size && c->patch_sizes.n)
+    cvt_pyramid *c = p;
+    if (GIVEN(c, patch_size) && GIVEN(c, strides))
         return cvt_fail(error, CVT_CONFIG, "\"patch_size\" and \"patch_sizes\" exclude each other");
-    TRY(cvt_pyramid_fill(&c->pyramid, &c->patch_sizes, "patch_sizes", c->patch_size ? c->patch_size : 4, 2, error));
-    if (!c->strides.n && !is_hf) c->strides = c->patch_sizes;
-    TRY(cvt_pyramid_fill(&c->pyramid, &c->strides, "strides", 4, 2, error));
-    TRY(resolve_tables(c, hints, error));
-    cvt_pyramid_resolve_eps(&c->pyramid, hints);
-    if (!c->base.classes) c->base.classes = 1000;
-    cvt_pyramid_preprocess(&c->base, hints, c->image_size[0]);
-    return CVT_OK;
+    cvt_pyramid_fill(c, &c->strides, c->patch_size, 2);
+    if (!c->kernels.n && hints->config != CVT_CONFIG_HF) c->kernels = c->strides;
+    cvt_pyramid_fill(c, &c->kernels, 4, 2);
+    TRY(cvt_pyramid_resolve(c, hints, error));
+    int last = c->depths.n - 1;
+    if (c->sr_ratios.v[last] != 1)
+        return cvt_fail(error, CVT_CONFIG, "\"%s\"[%d] = %d: the last stage has a class token and must not reduce",
+                        NAMED(c, sr_ratios), last, c->sr_ratios.v[last]);
+    return resolve_tables(c, hints, error);
 }
 
 /* ---- the forward pass ---- */
 
-/* map in; the stage's tokens, as a map unless it is the last. */
-static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
-    const cvt_pyramid *p = &c->pyramid;
+/* Map in; the stage's tokens, as a map unless it is the last. */
+static cvt_value stage(cvt_builder *b, const cvt_pyramid *c, int i, cvt_value map) {
     bool last = is_last(c, i);
-    int kernel = c->strides.v[i], stride = c->patch_sizes.v[i];
-    cvt_conv conv = cvt_conv_square(p->embed_dims.v[i], kernel, stride, 0, true);
-    cvt_pvt_stage s = {.block = cvt_pyramid_block(p, i),
-                       .depth = p->depths.v[i],
-                       .cls_token = last,
-                       .table = true,
-                       .table_h = c->table_h.v[i],
-                       .table_w = c->table_w.v[i]};
+    cvt_pvt_stage s = cvt_pyramid_stage(c, i);
     cvt_grid grid;
+    s.cls_token = last;
+    s.table = true;
+    for (int a = 0; a < 2; a++) s.grid[a] = c->tables[i][a];
     cvtb_open(b, "stage{i}", 'i', i, "PvtStage");
     cvtb_index(b, 'n', i + 1);
-    cvt_value t = cvt_pvt_stage_build(b, &s, cvt_pvt_embed(b, map, &conv, (float)p->embed_eps), &grid);
+    cvt_value t = cvt_pvt_blocks(b, &s, cvt_pvt_embed(b, &s, map), &grid);
     map = cvtb_map(b, last ? cvtb_slice(b, t, 1, grid.h * grid.w) : t, grid.h, grid.w);
     cvtb_tap(b, map, NULL);
     cvtb_close(b);
@@ -170,24 +143,24 @@ static cvt_value stage(cvt_builder *b, const config *c, int i, cvt_value map) {
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {
-    const config *c = p;
+    const cvt_pyramid *c = p;
     cvt_value x = cvtb_input(b, c->base.channels, c->base.size[0], c->base.size[1]);
-    for (int i = 0; i < c->pyramid.depths.n; i++) x = stage(b, c, i, x);
-    x = cvtb_tap(b, cvtb_layer_norm(b, x, "norm", (float)c->pyramid.eps), "norm");
-    x = cvtb_flatten(b, cvtb_slice(b, x, 0, 1));
-    return cvtb_linear(b, cvtb_embedding(b, x), "head", c->base.classes, true);
+    for (int i = 0; i < c->depths.n; i++) x = stage(b, c, i, x);
+    x = cvtb_tap(b, cvtb_layer_norm(b, x, "norm", (float)c->eps), "norm");
+    return cvtb_classify(b, cvtb_slice(b, x, 0, 1), c->base.classes);
 }
 
 const cvt_arch cvt_arch_pvt = {
     .name = "pvt",
     .about = "PVT (whai362, Hugging Face pvt): pyramid with spatial-reduction attention",
     .traits = {"yes", "non-overlapping", "spatial reduction", "yes"},
-    .config_size = sizeof(config),
-    .defaults = defaults,
+    .config_size = sizeof(cvt_pyramid),
     .keys = keys,
     .hf_types = (const char *const[]){"pvt", NULL},
     .dialects = dialects,
     .classifier = "head.weight",
+    .classes = 1000,
+    .preprocess_of = cvt_pyramid_preprocess,
     .resolve = resolve,
     .build = build,
 };

@@ -4,21 +4,20 @@
 #include "arch/pvt_blocks.h"
 
 #include "arch/blocks.h"
+#include "arch/keys.h"
 #include "arch/resolve.h"
 
 const char *const cvt_pyramid_acts[] = {"gelu", "gelu_new", "quick_gelu", "relu", "silu", NULL};
+const char *const cvt_pyramid_pools[] = {"avg", NULL};
 static const cvt_act acts[] = {CVT_ACT_GELU_ERF, CVT_ACT_GELU_TANH, CVT_ACT_QUICK_GELU, CVT_ACT_RELU, CVT_ACT_SILU};
 
 /* ---- building ---- */
 
 enum { BINS = 7 }; /* of linear attention, along each side */
 
-cvt_value cvt_pvt_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps) {
-    cvtb_open(b, "embed", 0, 0, "PatchEmbed");
-    map = cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", conv), "norm", eps);
-    cvtb_tap(b, map, NULL);
-    cvtb_close(b);
-    return map;
+cvt_value cvt_pvt_embed(cvt_builder *b, const cvt_pvt_stage *s, cvt_value map) {
+    cvt_conv conv = cvt_conv_square(s->dim, s->kernel, s->stride, s->padding, true);
+    return cvtb_conv_embed(b, map, &conv, s->embed_eps, "PatchEmbed");
 }
 
 /* What keys and values are made of, and where these lie. */
@@ -72,15 +71,13 @@ static cvt_value block(cvt_builder *b, const cvt_pvt_block *k, cvt_value t, int 
     return t;
 }
 
-cvt_value cvt_pvt_stage_build(cvt_builder *b, const cvt_pvt_stage *s, cvt_value map, cvt_grid *grid) {
+cvt_value cvt_pvt_blocks(cvt_builder *b, const cvt_pvt_stage *s, cvt_value map, cvt_grid *grid) {
     cvt_shape shape = cvtb_shape(b, map);
-    int h = shape.d[1], w = shape.d[2], prefix = s->cls_token;
+    int h = shape.d[1], w = shape.d[2], prefix = s->cls_token, own[] = {h, w};
     cvt_value t = cvtb_tokens(b, map);
     *grid = (cvt_grid){prefix, h, w};
-    if (s->cls_token) t = cvtb_concat(b, cvtb_token(b, "cls_token", shape.d[0]), t);
-    cvt_position table = {prefix, s->table_h ? s->table_h : h, s->table_w ? s->table_w : w, h,
-                          w,      CVT_INTERPOLATE_BILINEAR};
-    if (s->table) t = cvtb_tap(b, cvtb_position(b, t, "pos_embed", &table), "tokens");
+    if (s->cls_token) t = cvtb_class_token(b, t);
+    if (s->table) t = cvtb_add_positions(b, t, prefix, s->grid[0] ? s->grid : own, own, CVT_INTERPOLATE_BILINEAR);
     for (int j = 0; j < s->depth && !cvtb_failed(b); j++) {
         t = block(b, &s->block, t, j, prefix, h, w);
         if (j || !s->peg_kernel) continue;
@@ -99,73 +96,66 @@ cvt_value cvt_peg(cvt_builder *b, cvt_value t, int prefix, int h, int w, int ker
     return moved;
 }
 
-/* ---- keys ---- */
+/* ---- configs ---- */
 
-cvt_pyramid cvt_pyramid_default(int depth0, int depth1, int depth2, int depth3) {
-    return (cvt_pyramid){
-        .embed_dims = {4, {64, 128, 320, 512}},
-        .depths = {4, {depth0, depth1, depth2, depth3}},
-        .num_heads = {4, {1, 2, 5, 8}},
-        .sr_ratios = {4, {8, 4, 2, 1}},
-        .mlp_ratios = {4, {8, 8, 4, 4}},
-        .qkv_bias = true,
-        .eps = 1e-6,
-    };
-}
+#define KEYS_OF cvt_pyramid
 
-static cvt_status check_length(int n, const cvt_pyramid *p, const char *key, cvt_error *error) {
-    if (n == p->depths.n) return CVT_OK;
-    return cvt_fail(error, CVT_CONFIG, "\"%s\" has %d entries, \"depths\" has %d: one a stage", key, n, p->depths.n);
+void cvt_pyramid_fill(const cvt_pyramid *p, cvt_ints *list, int first, int rest) {
+    if (list->n) return;
+    list->n = p->depths.n;
+    for (int i = 0; i < list->n; i++) list->v[i] = i ? rest : first;
 }
 
 static int hidden_of(const cvt_pyramid *p, int i) { return (int)(p->embed_dims.v[i] * p->mlp_ratios.v[i]); }
-
-cvt_status cvt_pyramid_check(const cvt_pyramid *p, bool hf, cvt_error *error) {
-    const char *dims = hf ? "hidden_sizes" : "embed_dims", *heads = hf ? "num_attention_heads" : "num_heads";
-    TRY(check_length(p->embed_dims.n, p, dims, error));
-    TRY(check_length(p->num_heads.n, p, heads, error));
-    TRY(check_length(p->sr_ratios.n, p, "sr_ratios", error));
-    TRY(check_length(p->mlp_ratios.n, p, "mlp_ratios", error));
-    for (int i = 0; i < p->depths.n; i++) {
-        TRY(cvt_check_divides(heads, p->num_heads.v[i], dims, p->embed_dims.v[i], i, error));
-        TRY(cvt_check_hidden("mlp_ratios", p->mlp_ratios.v[i], hidden_of(p, i), i, error));
-    }
-    return CVT_OK;
-}
-
-cvt_status cvt_pyramid_fill(const cvt_pyramid *p, cvt_ints *list, const char *key, int first, int rest,
-                            cvt_error *error) {
-    if (list->n) return check_length(list->n, p, key, error);
-    list->n = p->depths.n;
-    for (int i = 0; i < list->n; i++) list->v[i] = i ? rest : first;
-    return CVT_OK;
-}
 
 static bool is_hf(const cvt_hints *hints) {
     if (cvt_hints_from(hints, "hf")) return true;
     return hints->config == CVT_CONFIG_HF && (!hints->origin || cvt_dialect_is_native(hints->origin));
 }
 
-void cvt_pyramid_resolve_eps(cvt_pyramid *p, const cvt_hints *hints) {
-    if (p->embed_eps == 0) p->embed_eps = is_hf(hints) ? p->eps : 1e-5;
+cvt_status cvt_pyramid_resolve(cvt_pyramid *p, const cvt_hints *hints, cvt_error *error) {
+    const char *dims = NAMED(p, embed_dims), *heads = NAMED(p, num_heads);
+    TRY(cvt_check_stages(&p->base, KEY_AT(depths), error));
+    if (p->stages && p->stages != p->depths.n)
+        return cvt_fail(error, CVT_CONFIG, "\"num_encoder_blocks\" = %d, but \"depths\" has %d entries", p->stages,
+                        p->depths.n);
+    for (int i = 0; i < p->depths.n; i++) {
+        TRY(cvt_check_divides(heads, p->num_heads.v[i], dims, p->embed_dims.v[i], i, error));
+        TRY(cvt_check_hidden("mlp_ratios", p->mlp_ratios.v[i], hidden_of(p, i), i, error));
+    }
+    if (!GIVEN(p, embed_eps)) p->embed_eps = is_hf(hints) ? p->eps : 1e-5;
+    return CVT_OK;
 }
 
-cvt_pvt_block cvt_pyramid_block(const cvt_pyramid *p, int i) {
-    return (cvt_pvt_block){
-        .heads = p->num_heads.v[i],
-        .hidden = hidden_of(p, i),
-        .ratio = p->sr_ratios.v[i],
-        .qkv_bias = p->qkv_bias,
-        .act = acts[p->hidden_act],
-        .eps = (float)p->eps,
-        .reduction_eps = (float)p->embed_eps,
-    };
-}
-
-void cvt_pyramid_preprocess(cvt_base *base, const cvt_hints *hints, int size) {
-    if (base->preprocess.given) return;
+cvt_preprocess_spec cvt_pyramid_preprocess(const void *pyramid, const cvt_hints *hints) {
+    const cvt_pyramid *p = pyramid;
     bool hf = is_hf(hints), timm = hints->config == CVT_CONFIG_TIMM || cvt_hints_from(hints, "timm");
-    base->preprocess =
+    int size = p->tables[0][0] ? p->image_size[0] : p->base.size[0] ? p->base.size[0] : 224;
+    cvt_preprocess_spec spec =
         cvt_preprocess_default(hf ? CVT_PREPROCESS_SQUASH : CVT_PREPROCESS_CENTER, size, timm ? 0.9 : 0.875);
-    if (hf) base->preprocess.half_even = false;
+    if (hf) spec.half_even = false;
+    return spec;
+}
+
+cvt_pvt_stage cvt_pyramid_stage(const cvt_pyramid *p, int i) {
+    return (cvt_pvt_stage){.dim = p->embed_dims.v[i],
+                           .kernel = p->kernels.v[i],
+                           .stride = p->strides.v[i],
+                           .embed_eps = (float)p->embed_eps,
+                           .block = {.heads = p->num_heads.v[i],
+                                     .hidden = hidden_of(p, i),
+                                     .ratio = p->sr_ratios.v[i],
+                                     .qkv_bias = p->qkv_bias,
+                                     .act = acts[p->hidden_act],
+                                     .eps = (float)p->eps,
+                                     .reduction_eps = (float)p->embed_eps},
+                           .depth = p->depths.v[i]};
+}
+
+cvt_pvt_stage cvt_pyramid_v2_stage(const cvt_pyramid *p, int i) {
+    cvt_pvt_stage s = cvt_pyramid_stage(p, i);
+    s.padding = s.kernel / 2;
+    s.block.linear = p->linear;
+    s.block.conv_mlp = true;
+    return s;
 }

@@ -21,71 +21,77 @@ typedef struct cvt_pvt_block {
     float eps, reduction_eps; /* of the two norms; of the one behind the reduction */
 } cvt_pvt_block;
 
-/* The convolution and its norm in a scope "embed"; a map. */
-cvt_value cvt_pvt_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps);
-
-/* A stage behind its embedding. */
 typedef struct cvt_pvt_stage {
+    int dim, kernel, stride, padding; /* of the embedding */
+    float embed_eps;                  /* of its norm */
     cvt_pvt_block block;
     int depth;
-    bool cls_token;       /* "cls_token", above the others */
-    bool table;           /* of positions, "pos_embed"; the sum is the tap "tokens" */
-    int table_h, table_w; /* its grid; 0: that of the tokens */
-    int peg_kernel;       /* of the PEG "peg" behind the first block; 0: none */
+    bool cls_token; /* "cls_token", above the others */
+    bool table;     /* of positions, "pos_embed"; the sum is the tap "tokens" */
+    int grid[2];    /* of the table, [height, width]; 0: that of the tokens */
+    int peg_kernel; /* of the PEG "peg" behind the first block; 0: none */
 } cvt_pvt_stage;
-/* Map in, tokens out, in scopes "block{j}"; *grid: where they lie. */
-cvt_value cvt_pvt_stage_build(cvt_builder *b, const cvt_pvt_stage *stage, cvt_value map, cvt_grid *grid);
+
+/* The convolution and its norm in a scope "embed"; a map. */
+cvt_value cvt_pvt_embed(cvt_builder *b, const cvt_pvt_stage *stage, cvt_value map);
+/* What follows: map in, tokens out, in scopes "block{j}"; *grid: where they lie. */
+cvt_value cvt_pvt_blocks(cvt_builder *b, const cvt_pvt_stage *stage, cvt_value map, cvt_grid *grid);
 
 /* In the scope in hand, an odd kernel. */
 cvt_value cvt_peg(cvt_builder *b, cvt_value tokens, int prefix, int h, int w, int kernel);
 
-/* ---- the keys of a pyramid, in the terms of the authors, timm and Hugging Face ---- */
+/* ---- the config of a pyramid, in the terms of the authors, timm and Hugging Face ---- */
 
 typedef struct cvt_pyramid {
-    cvt_ints embed_dims, depths, num_heads, sr_ratios; /* an entry a stage */
+    cvt_base base;
+    cvt_ints embed_dims, depths, num_heads, sr_ratios, kernels, strides; /* an entry a stage */
     cvt_numbers mlp_ratios;
-    bool qkv_bias;
-    int hidden_act;
-    double eps, embed_eps; /* 0 in embed_eps: unsaid */
+    bool qkv_bias, linear;
+    int hidden_act, global_pool;
+    double eps, embed_eps;
+    int image_size[2], patch_size, stages;
+    int tables[CVT_MAX_LIST][2]; /* the grids of the tables of positions; 0: the family has none */
 } cvt_pyramid;
 
-extern const char *const cvt_pyramid_acts[]; /* the choices of hidden_act */
+extern const char *const cvt_pyramid_acts[];  /* the choices of hidden_act */
+extern const char *const cvt_pyramid_pools[]; /* those of global_pool */
 
-#define CVT_PYRAMID_KEYS(at)                                                                                \
-    {.name = "embed_dims", .type = CVT_KEY_INTS, .offset = at(embed_dims), .min = 1, .max = 65536},         \
-        {.name = "num_heads", .type = CVT_KEY_INTS, .offset = at(num_heads), .min = 1, .max = 4096},        \
-        {.name = "depths", .type = CVT_KEY_INTS, .offset = at(depths), .min = 1, .max = 1000},              \
-        {.name = "sr_ratios", .type = CVT_KEY_INTS, .offset = at(sr_ratios), .min = 1, .max = 256},         \
-        {.name = "mlp_ratios", .type = CVT_KEY_NUMBERS, .offset = at(mlp_ratios), .min = 0.001, .max = 64}, \
-        {.name = "layer_norm_eps", .type = CVT_KEY_NUMBER, .offset = at(eps), .min = 1e-12, .max = 1}, {    \
-        .name = "embed_norm_eps", .type = CVT_KEY_NUMBER, .offset = at(embed_eps), .min = 1e-12, .max = 1   \
-    }
-#define CVT_PYRAMID_HF_KEYS(at)                                                                                     \
-    {.name = "hidden_sizes", .type = CVT_KEY_INTS, .offset = at(embed_dims), .min = 1, .max = 65536},               \
-        {.name = "num_attention_heads", .type = CVT_KEY_INTS, .offset = at(num_heads), .min = 1, .max = 4096},      \
-        {.name = "hidden_act", .type = CVT_KEY_CHOICE, .offset = at(hidden_act), .choices = cvt_pyramid_acts},      \
-        {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = at(qkv_bias)}, CVT_DROPOUT_KEY("hidden_dropout_prob"), \
-        CVT_DROPOUT_KEY("attention_probs_dropout_prob"), CVT_DROPOUT_KEY("drop_path_rate"), {                       \
-        .name = "initializer_range", .type = CVT_KEY_NUMBER, .ignored = true, .min = 0, .max = 1e6                  \
-    }
+/* Rows for keys.h, with KEYS_OF cvt_pyramid. dims, blocks: the defaults of embed_dims and depths. */
+#define CVT_PYRAMID_KEYS(dims, blocks)                                                                              \
+    INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),                                            \
+        INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),                   \
+        INTS("embed_dims", embed_dims, 1, 65536, dims, "channels of the tokens", .stage = true),                    \
+        INTS("num_heads", num_heads, 1, 4096, "[1, 2, 5, 8]", "heads, which divide the channels", .stage = true),   \
+        INTS("depths", depths, 1, 1000, blocks, "blocks", .stage = true),                                           \
+        INTS("sr_ratios", sr_ratios, 1, 256, "[8, 4, 2, 1]", "what divides the sides of the map for keys, values",  \
+             .stage = true),                                                                                        \
+        NUMS("mlp_ratios", mlp_ratios, 0.001, 64, "[8, 8, 4, 4]", "hidden channels, as a multiple", .stage = true), \
+        NUM("layer_norm_eps", eps, 1e-12, 1, "1e-06", "eps of norms"),                                              \
+        NUM("embed_norm_eps", embed_eps, 1e-12, 1, NULL,                                                            \
+            "eps of the norms behind embeddings and reductions; default: 1e-5, layer_norm_eps for Hugging Face")
+#define CVT_PYRAMID_HF_KEYS                                                                                   \
+    SAME("num_channels", "in_chans", CVT_CONFIG_HF), SAME("num_labels", "num_classes", CVT_CONFIG_HF),        \
+        SAME("image_size", "img_size", CVT_CONFIG_HF), SAME("hidden_sizes", "embed_dims", CVT_CONFIG_HF),     \
+        SAME("num_attention_heads", "num_heads", CVT_CONFIG_HF),                                              \
+        INT("num_encoder_blocks", stages, 1, CVT_MAX_LIST, NULL, "as many as depths has entries"),            \
+        CHOICE("hidden_act", hidden_act, cvt_pyramid_acts, "'gelu'", "activation of the feed-forward parts"), \
+        BOOL("qkv_bias", qkv_bias, "true", "bias of queries, keys and values"),                               \
+        CVT_DROPOUT_KEY("hidden_dropout_prob"), CVT_DROPOUT_KEY("attention_probs_dropout_prob"),              \
+        CVT_DROPOUT_KEY("drop_path_rate"), UNUSED_NUM("initializer_range", 0, 1e6, "without effect: for training")
 
-/* Four stages of 64, 128, 320 and 512 channels. */
-cvt_pyramid cvt_pyramid_default(int depth0, int depth1, int depth2, int depth3);
+/* A list that the file does not give: `first`, then `rest`, an entry a stage. */
+void cvt_pyramid_fill(const cvt_pyramid *p, cvt_ints *list, int first, int rest);
 
-/* Every list as long as depths, heads that divide, hidden channels. hf: name the keys as Hugging Face does. */
-cvt_status cvt_pyramid_check(const cvt_pyramid *p, bool hf, cvt_error *error);
+/* Checks that every list is as long as depths, that heads divide channels, and that there are hidden channels. Finds
+ * the eps of embeddings and reductions: all norms have the same in Hugging Face's programs, those have torch's 1e-5 in
+ * the authors'. */
+cvt_status cvt_pyramid_resolve(cvt_pyramid *p, const cvt_hints *hints, cvt_error *error);
 
-/* A list that is given, or `first`, then `rest`, an entry a stage; the lengths must agree. */
-cvt_status cvt_pyramid_fill(const cvt_pyramid *p, cvt_ints *list, const char *key, int first, int rest,
-                            cvt_error *error);
+/* For preprocess_of: Hugging Face squashes the picture, the authors crop 224 of 256; timm: 0.9. */
+cvt_preprocess_spec cvt_pyramid_preprocess(const void *pyramid, const cvt_hints *hints);
 
-/* The eps of embeddings and reductions: all norms have the same in Hugging Face's programs, those have torch's 1e-5 in
- * the authors'. `hf` where those names begin. */
-void cvt_pyramid_resolve_eps(cvt_pyramid *p, const cvt_hints *hints);
-
-cvt_pvt_block cvt_pyramid_block(const cvt_pyramid *p, int stage);
-
-/* Preprocessing where no file says: Hugging Face squashes the picture, the authors crop 224 of 256; timm: 0.9. */
-void cvt_pyramid_preprocess(cvt_base *base, const cvt_hints *hints, int size);
+/* Stage i without class token and positions; and one of PVT v2, whose embedding overlaps. */
+cvt_pvt_stage cvt_pyramid_stage(const cvt_pyramid *p, int i);
+cvt_pvt_stage cvt_pyramid_v2_stage(const cvt_pyramid *p, int i);
 
 #endif

@@ -25,8 +25,8 @@ cvt_status cvt_check_stages(const cvt_base *base, size_t depth, cvt_error *error
         const void *field = (const char *)base + k->offset;
         int n = k->type == CVT_KEY_NUMBERS ? ((const cvt_numbers *)field)->n : ((const cvt_ints *)field)->n;
         if (n != wanted)
-            return cvt_fail(error, CVT_CONFIG, "\"%s\" has %d entries, \"%s\" has %d: one a stage", k->name, n,
-                            cvt_key_named(&base->given, depth), wanted);
+            return cvt_fail(error, CVT_CONFIG, "\"%s\" has %d entries, \"%s\" has %d: one a stage",
+                            cvt_key_named(&base->given, k->offset), n, cvt_key_named(&base->given, depth), wanted);
     }
     return CVT_OK;
 }

@@ -110,7 +110,20 @@ static void append_type(cvt_str *to, const cvt_key *row) {
         cvt_str_print(to, "\"enum\": ");
         append_list(to, row->choices);
         break;
-    case CVT_KEY_READER: append_text(to, row->schema ? row->schema : ""); break;
+    case CVT_KEY_LISTS:
+        cvt_str_print(to,
+                      "\"type\": \"array\", \"minItems\": 1, \"maxItems\": %d, \"items\": {\"type\": \"array\", "
+                      "\"minItems\": %d, \"maxItems\": %d, \"items\": {\"type\": \"integer\", \"minimum\": %.0f, "
+                      "\"maximum\": %.0f}}",
+                      CVT_MAX_LIST, row->entries, row->entries, row->min, row->max);
+        break;
+    case CVT_KEY_READER:
+        append_text(to, row->schema ? row->schema : "");
+        if (!row->keys) break;
+        cvt_str_print(to, ", \"items\": {\"type\": \"object\", \"additionalProperties\": false");
+        append_properties(to, row->keys, false, "          ");
+        cvt_str_print(to, "}");
+        break;
     case CVT_KEY_OBJECT:
         cvt_str_print(to, "\"type\": \"object\", \"additionalProperties\": false");
         append_properties(to, row->keys, false, "          ");
@@ -144,7 +157,9 @@ static void append_key(cvt_str *to, const cvt_key *keys, const cvt_key *key, boo
         cvt_str_print(to, ", ");
     }
     bool list = cvt_key_is_list(row) && !stage;
-    if (list) cvt_str_print(to, "\"type\": \"array\", \"minItems\": 1, \"maxItems\": %d, \"items\": {", CVT_MAX_LIST);
+    if (list)
+        cvt_str_print(to, "\"type\": \"array\", \"minItems\": %d, \"maxItems\": %d, \"items\": {",
+                      row->entries ? row->entries : 1, row->entries ? row->entries : CVT_MAX_LIST);
     if (row->type == CVT_KEY_SIZE) cvt_str_print(to, "\"anyOf\": [{");
     append_type(to, row);
     if (row->type == CVT_KEY_SIZE) {
@@ -161,7 +176,7 @@ static void append_key(cvt_str *to, const cvt_key *keys, const cvt_key *key, boo
 static void append_properties(cvt_str *to, const cvt_key *keys, bool stage, const char *indent) {
     bool required = false;
     for (const cvt_key *k = keys; k && k->name; k++) {
-        if (!k->required) continue;
+        if (!k->required || (stage && !k->stage)) continue;
         cvt_str_print(to, required ? ", " : ", \"required\": [");
         append_string(to, k->name);
         required = true;

@@ -14,122 +14,84 @@
 #include <math.h>
 
 #include "arch/blocks.h"
+#include "arch/keys.h"
 #include "arch/layer.h"
 #include "arch/resolve.h"
 
 static const float eps = 1e-5f;
 
-enum { UNSAID = -1, MAX_STAGES = 8 };
+enum { AUTHORS, VIT_PYTORCH }; /* variant */
+static const char *const variants[] = {"the authors' T2T-ViT", "vit_pytorch's T2T-ViT"};
 enum { PERFORMER, TRANSFORMER }; /* tokens_type */
 static const char *const token_types[] = {"performer", "transformer", NULL};
 enum { CLS, MEAN }; /* pool */
 static const char *const pools[] = {"cls", "mean", NULL};
 
-typedef struct stage_config {
-    int kernel, stride, padding;
-} stage_config;
-
-typedef struct stages {
-    int n;
-    stage_config v[MAX_STAGES];
-} stages;
-
 typedef struct config {
     cvt_base base;
     int img_size[2]; /* that the positions are stored for */
-    int embed_dim, depth, num_heads;
-    int tokens_type, token_dim; /* the authors': 0 or UNSAID where nothing is said, as below */
+    int embed_dim, depth, num_heads, dim_head, mlp_dim, tokens_type, token_dim, pool;
     double mlp_ratio, qk_scale;
-    int mlp_dim, dim_head, pool; /* vit_pytorch's */
-    stages layers;
+    cvt_lists windows; /* kernel, stride */
     /* resolved */
-    bool vit_pytorch, computed; /* computed: no positions are stored */
-    int grid[2];                /* of the stored positions */
+    int variant, grid[2]; /* grid: of the stored positions */
+    bool computed;        /* no positions are stored */
 } config;
 
-/* A list of [kernel, stride]. */
-static cvt_status read_layers(void *field, const cvt_json *value, cvt_error *error) {
-    stages *list = field;
-    size_t n = cvt_json_size(value);
-    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_CONFIG, "must be a list of lists");
-    if (n < 1 || n > MAX_STAGES)
-        return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have 1 to %d", n, MAX_STAGES);
-    list->n = 0;
-    for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry), list->n++) {
-        const cvt_json *first = cvt_json_first(entry);
-        int64_t kernel, stride;
-        bool pair = cvt_json_kind_of(entry) == CVT_JSON_ARRAY && cvt_json_size(entry) == 2 &&
-                    cvt_json_integer(first, &kernel) && cvt_json_integer(cvt_json_next(first), &stride);
-        if (!pair || kernel < 1 || kernel > 64 || stride < 1 || stride > 64)
-            return cvt_fail(error, CVT_CONFIG, "[%d] must be [kernel, stride], whole numbers from 1 to 64", list->n);
-        list->v[list->n] = (stage_config){(int)kernel, (int)stride, (int)stride / 2};
-    }
-    return CVT_OK;
-}
-
-#define AT(field) offsetof(config, field)
+/* The authors' defaults are T2T-ViT-14. */
+#define KEYS_OF config
 static const cvt_key keys[] = {
-    {.name = "in_chans", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
-    {.name = "channels", .type = CVT_KEY_INT, .offset = AT(base.channels), .min = 1, .max = 64},
-    {.name = "num_classes", .type = CVT_KEY_INT, .offset = AT(base.classes), .min = 1, .max = 1000000},
-    {.name = "img_size", .type = CVT_KEY_SIZE, .offset = AT(img_size), .min = 1, .max = 65535},
-    {.name = "image_size", .type = CVT_KEY_SIZE, .offset = AT(img_size), .min = 1, .max = 65535},
-    {.name = "embed_dim", .type = CVT_KEY_INT, .offset = AT(embed_dim), .min = 1, .max = 65536},
-    {.name = "dim", .type = CVT_KEY_INT, .offset = AT(embed_dim), .min = 1, .max = 65536},
-    {.name = "depth", .type = CVT_KEY_INT, .offset = AT(depth), .min = 1, .max = 1000},
-    {.name = "num_heads", .type = CVT_KEY_INT, .offset = AT(num_heads), .min = 1, .max = 4096},
-    {.name = "heads", .type = CVT_KEY_INT, .offset = AT(num_heads), .min = 1, .max = 4096},
-    {.name = "tokens_type", .type = CVT_KEY_CHOICE, .offset = AT(tokens_type), .choices = token_types},
-    {.name = "token_dim", .type = CVT_KEY_INT, .offset = AT(token_dim), .min = 2, .max = 65536},
-    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
-    {.name = "qk_scale", .type = CVT_KEY_NUMBER, .offset = AT(qk_scale), .min = 0, .max = 1000},
-    {.name = "mlp_dim", .type = CVT_KEY_INT, .offset = AT(mlp_dim), .min = 1, .max = 1048576},
-    {.name = "dim_head", .type = CVT_KEY_INT, .offset = AT(dim_head), .min = 1, .max = 65536},
-    {.name = "pool", .type = CVT_KEY_CHOICE, .offset = AT(pool), .choices = pools},
-    {.name = "t2t_layers",
-     .type = CVT_KEY_READER,
-     .offset = AT(layers),
-     .read = read_layers,
-     .about = "[kernel, stride] of each unfolding; default: [[7, 4], [3, 2], [3, 2]]",
-     .schema = "'type': 'array', 'minItems': 1, 'maxItems': 8, 'items': {'type': 'array', 'items': {'type': 'integer', "
-               "'minimum': 1, 'maximum': 64}, 'minItems': 2, 'maxItems': 2}"},
-    CVT_DROPOUT_KEY("drop_rate"),
-    CVT_DROPOUT_KEY("attn_drop_rate"),
-    CVT_DROPOUT_KEY("drop_path_rate"),
-    CVT_DROPOUT_KEY("dropout"),
-    CVT_DROPOUT_KEY("emb_dropout"),
+    INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
+    SAME("channels", "in_chans", CVT_CONFIG_NATIVE),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    SIZE("img_size", img_size, 1, 65535, NULL, "the size that the positions are for; default: the input's, 224"),
+    SAME("image_size", "img_size", CVT_CONFIG_NATIVE),
+    INT("embed_dim", embed_dim, 1, 65536, "384", "channels of the tokens; vit_pytorch's has no default"),
+    SAME("dim", "embed_dim", CVT_CONFIG_NATIVE),
+    INT("depth", depth, 1, 1000, "14", "blocks; vit_pytorch's has no default"),
+    INT("num_heads", num_heads, 1, 4096, "6", "attention heads; vit_pytorch's has no default"),
+    SAME("heads", "num_heads", CVT_CONFIG_NATIVE),
+    CHOICE("tokens_type", tokens_type, token_types, NULL, "attention of token modules; default: by the weights",
+           .only = CVT_ONLY(AUTHORS)),
+    INT("token_dim", token_dim, 2, 65536, "64", "channels of token modules", .only = CVT_ONLY(AUTHORS)),
+    NUM("mlp_ratio", mlp_ratio, 0.001, 64, "3", "hidden channels, as a multiple", .only = CVT_ONLY(AUTHORS)),
+    NUM("qk_scale", qk_scale, 0, 1000, "0", "of the scores; 0: by the channels of a head", .only = CVT_ONLY(AUTHORS)),
+    INT("mlp_dim", mlp_dim, 1, 1048576, NULL, "vit_pytorch's hidden channels", .only = CVT_ONLY(VIT_PYTORCH)),
+    INT("dim_head", dim_head, 1, 65536, "64", "channels of vit_pytorch's heads", .only = CVT_ONLY(VIT_PYTORCH)),
+    CHOICE("pool", pool, pools, "'cls'", "what vit_pytorch's classifies", .only = CVT_ONLY(VIT_PYTORCH)),
+    LISTS("t2t_layers", windows, 2, 1, 64, "[[7, 4], [3, 2], [3, 2]]", "[kernel, stride] of each unfolding",
+          .only = CVT_ONLY(VIT_PYTORCH)),
+    CVT_TIMM_DROPOUT_KEYS,
+    CVT_VIT_PYTORCH_DROPOUT_KEYS,
     {0},
 };
 
 /* ---- names of weights: {a} is {i} + 1, {s} 4 {i} + 3, {l} 4 times the number of stages ---- */
 
-#define MODULE "tokens_to_token.attention{a}."
+static const cvt_name_row yitu_performer[] = {
+    CVT_STACKED_3("attn.", "k", "q", "v", "kqv.*"),
+    {"attn.*", "*"}, /* w, proj */
+    {"mlp.fc1.*", "mlp.0.*"},
+    {"mlp.fc2.*", "mlp.2.*"},
+    {"*", "*"},
+    {NULL, NULL},
+};
 static const cvt_name_row yitu[] = {
-    CVT_STACKED_3("stage{i}.performer.attn.", "k", "q", "v", MODULE "kqv.*"),
-    {"stage{i}.performer.attn.*", MODULE "*"}, /* w, proj */
-    {"stage{i}.performer.mlp.fc1.*", MODULE "mlp.0.*"},
-    {"stage{i}.performer.mlp.fc2.*", MODULE "mlp.2.*"},
-    {"stage{i}.performer.*", MODULE "*"},
-    CVT_STACKED_3("stage{i}.transformer.attn.", "q", "k", "v", MODULE "attn.qkv.*"),
-    {"stage{i}.transformer.*", MODULE "*"},
+    {"stage{i}.performer.*", "tokens_to_token.attention{a}.*", .rows = yitu_performer},
+    {"stage{i}.transformer.*", "tokens_to_token.attention{a}.*", .rows = cvt_timm_block},
     {"project.*", "tokens_to_token.project.*"},
-    {"cls_token", "cls_token"},
-    {"pos_embed", "pos_embed"},
-    CVT_STACKED_3("block{j}.attn.", "q", "k", "v", "blocks.{j}.attn.qkv.*"),
-    {"block{j}.*", "blocks.{j}.*"},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
+    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
-#define LAYER(N, F) CVT_VP_ATTENTION(N, F), CVT_VP_MLP(N, F)
 static const cvt_name_row vit_pytorch[] = {
-    LAYER("stage{i}.block{j}.", "to_patch_embedding.{s}.layers.{j}."),
+    {"stage{i}.block{j}.*", "to_patch_embedding.{s}.layers.{j}.*", .rows = cvt_vp_layer},
     {"stage{i}.norm.*", "to_patch_embedding.{s}.norm.*"},
     {"project.*", "to_patch_embedding.{l}.*"},
     {"cls_token", "cls_token"},
     {"pos_embed", "pos_embedding"},
-    LAYER("block{j}.", "transformer.layers.{j}."),
+    {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
     {"norm.*", "transformer.norm.*"},
     {"head.*", "mlp_head.*"},
     {NULL, NULL},
@@ -139,63 +101,51 @@ static const cvt_dialect dialects[] = {{"native"}, {"yitu", yitu}, {"vit_pytorch
 
 /* ---- config ---- */
 
-static void defaults(void *p) {
-    config *c = p;
-    *c = (config){.base = {.channels = 3}, .tokens_type = UNSAID, .pool = UNSAID};
+static cvt_unfold unfold_of(const int *window) {
+    int kernel = window[0], stride = window[1];
+    return (cvt_unfold){kernel, kernel, stride, stride, stride / 2, true};
+}
+
+static cvt_grid grid_of(const cvt_unfold *u, int h, int w) {
+    return (cvt_grid){0, (h + 2 * u->padding - u->kernel_h) / u->stride_h + 1,
+                      (w + 2 * u->padding - u->kernel_w) / u->stride_w + 1};
 }
 
 static cvt_status resolve_authors(config *c, const cvt_hints *hints, cvt_error *error) {
-    static const stages standard = {3, {{7, 4, 2}, {3, 2, 1}, {3, 2, 1}}};
-    c->layers = standard;
-    if (!c->embed_dim) c->embed_dim = 384; /* T2T-ViT-14 */
-    if (!c->depth) c->depth = 14;
-    if (!c->num_heads) c->num_heads = 6;
-    if (!c->token_dim) c->token_dim = 64;
-    if (c->mlp_ratio == 0) c->mlp_ratio = 3;
-    if (c->tokens_type == UNSAID) {
-        const cvt_weights *w = hints->weights;
-        bool softmax = w && (cvt_weights_find(w, "tokens_to_token.attention1.attn.qkv.weight") ||
-                             cvt_weights_find(w, "stage0.transformer.attn.q.weight"));
-        c->tokens_type = softmax ? TRANSFORMER : PERFORMER;
-    }
-    TRY(cvt_check_divides("num_heads", c->num_heads, "embed_dim", c->embed_dim, -1, error));
-    TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, (int)(c->embed_dim * c->mlp_ratio), -1, error));
+    const cvt_weights *w = hints->weights;
+    bool softmax = w && (cvt_weights_find(w, "tokens_to_token.attention1.attn.qkv.weight") ||
+                         cvt_weights_find(w, "stage0.transformer.attn.q.weight"));
+    if (!GIVEN(c, tokens_type)) c->tokens_type = softmax ? TRANSFORMER : PERFORMER;
+    TRY(cvt_check_divides(NAMED(c, num_heads), c->num_heads, NAMED(c, embed_dim), c->embed_dim, -1, error));
+    c->dim_head = c->embed_dim / c->num_heads;
+    c->mlp_dim = (int)(c->embed_dim * c->mlp_ratio);
+    TRY(cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->mlp_dim, -1, error));
     for (int i = 0; i < 2; i++) c->grid[i] = c->img_size[i] / 16;
     cvt_resolve_grid(c->grid, cvt_hints_cells(hints, "pos_embed", 1));
-    c->computed = hints->weights && !cvt_hints_tensor(hints, "pos_embed", 0);
+    c->computed = w && !cvt_hints_tensor(hints, "pos_embed", 0);
     if (!c->computed && (c->grid[0] < 1 || c->grid[1] < 1))
-        return cvt_fail(error, CVT_CONFIG, "\"img_size\" = %d x %d is smaller than a patch of 16 x 16", c->img_size[0],
-                        c->img_size[1]);
+        return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d x %d is smaller than a patch of 16 x 16", NAMED(c, img_size),
+                        c->img_size[0], c->img_size[1]);
     return CVT_OK;
 }
 
 static cvt_status resolve_vit_pytorch(config *c, cvt_error *error) {
-    static const stages standard = {3, {{7, 4, 2}, {3, 2, 1}, {3, 2, 1}}};
-    const struct {
-        const char *key;
-        bool said;
-    } alien[] = {{"tokens_type", c->tokens_type != UNSAID},
-                 {"token_dim", c->token_dim != 0},
-                 {"mlp_ratio", c->mlp_ratio != 0},
-                 {"qk_scale", c->qk_scale != 0}};
-    for (size_t i = 0; i < sizeof alien / sizeof alien[0]; i++)
-        if (alien[i].said)
-            return cvt_fail(error, CVT_CONFIG, "\"%s\" is a key of the authors' T2T-ViT, the others are vit_pytorch's",
-                            alien[i].key);
-    const char *missing = !c->embed_dim ? "dim" : !c->depth ? "depth" : !c->num_heads ? "heads" : "mlp_dim";
-    if (!c->embed_dim || !c->depth || !c->num_heads || !c->mlp_dim)
-        return cvt_fail(error, CVT_CONFIG, "\"%s\" is missing: vit_pytorch's T2T-ViT has no default", missing);
-    if (!c->dim_head) c->dim_head = 64;
-    if (!c->layers.n) c->layers = standard;
-    if (c->img_size[0] != c->img_size[1])
-        return cvt_fail(error, CVT_CONFIG, "\"image_size\" = %d x %d must be a square", c->img_size[0], c->img_size[1]);
+    const char *missing = !GIVEN(c, embed_dim)   ? "dim"
+                          : !GIVEN(c, depth)     ? "depth"
+                          : !GIVEN(c, num_heads) ? "heads"
+                          : !GIVEN(c, mlp_dim)   ? "mlp_dim"
+                                                 : NULL;
+    if (missing) return cvt_fail(error, CVT_CONFIG, "\"%s\" is missing: vit_pytorch's T2T-ViT has no default", missing);
     int side = c->img_size[0];
-    for (int i = 0; i < c->layers.n; i++) {
-        const stage_config *s = &c->layers.v[i];
-        if (side + 2 * s->padding < s->kernel)
+    if (c->img_size[1] != side)
+        return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d x %d must be a square", NAMED(c, img_size), side,
+                        c->img_size[1]);
+    for (int i = 0; i < c->windows.n; i++) {
+        cvt_unfold u = unfold_of(c->windows.v[i]);
+        if (side + 2 * u.padding < u.kernel_h)
             return cvt_fail(error, CVT_CONFIG, "\"t2t_layers\"[%d]: a window of %d does not fit a padded map of %d", i,
-                            s->kernel, side + 2 * s->padding);
-        side = (side + 2 * s->padding - s->kernel) / s->stride + 1;
+                            u.kernel_h, side + 2 * u.padding);
+        side = grid_of(&u, side, side).h;
     }
     c->grid[0] = c->grid[1] = side;
     return CVT_OK;
@@ -203,12 +153,11 @@ static cvt_status resolve_vit_pytorch(config *c, cvt_error *error) {
 
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
-    if (!c->base.classes) c->base.classes = 1000;
-    if (!c->base.preprocess.given) c->base.preprocess = cvt_preprocess_default(CVT_PREPROCESS_CENTER, 224, 0.9);
+    bool own = cvt_given_of(&c->base.given, VIT_PYTORCH) || cvt_hints_from(hints, "vit_pytorch");
+    c->variant = own ? VIT_PYTORCH : AUTHORS;
+    TRY(cvt_check_only(&c->base.given, c->variant, NULL, variants, error));
     cvt_resolve_image(c->img_size, &c->base, 224);
-    bool said = c->mlp_dim || c->dim_head || c->pool != UNSAID || c->layers.n;
-    c->vit_pytorch = said || cvt_hints_from(hints, "vit_pytorch");
-    return c->vit_pytorch ? resolve_vit_pytorch(c, error) : resolve_authors(c, hints, error);
+    return own ? resolve_vit_pytorch(c, error) : resolve_authors(c, hints, error);
 }
 
 /* ---- the forward pass ---- */
@@ -221,8 +170,7 @@ static cvt_value token_attention(cvt_builder *b, cvt_value x, bool performer, in
     cvt_value q = cvtb_linear(b, x, "q", e, performer);
     cvt_value v = cvtb_linear(b, x, "v", e, performer);
     cvt_value y = performer ? cvtb_performer(b, q, k, v, e / 2, epsilon) : cvtb_attention(b, q, k, v, 1, scale);
-    y = cvtb_tap(b, cvtb_linear(b, y, "proj", e, true), NULL);
-    cvtb_close(b);
+    y = cvtb_end(b, cvtb_linear(b, y, "proj", e, true));
     return cvtb_add(b, v, y);
 }
 
@@ -244,65 +192,50 @@ static cvt_value window_transformer(cvt_builder *b, cvt_value x) {
     return cvtb_layer_norm(b, cvtb_vit_block(b, x, 0, &spec), "norm", eps);
 }
 
-/* Windows of the image down to those of the last map: tokens [h * w, channels], *grid = {h, w}. */
-static cvt_value tokens_to_token(cvt_builder *b, const config *c, cvt_value map, int *grid) {
-    for (int i = 0;; i++) {
-        const stage_config *s = &c->layers.v[i];
-        cvt_unfold unfold = {s->kernel, s->kernel, s->stride, s->stride, s->padding, true};
+/* Windows of the image down to those of the last map: tokens of *grid. */
+static cvt_value tokens_to_token(cvt_builder *b, const config *c, cvt_value map, cvt_grid *grid) {
+    for (int i = 0; !cvtb_failed(b); i++) {
+        cvt_unfold unfold = unfold_of(c->windows.v[i]);
         cvt_shape before = cvtb_shape(b, map);
-        for (int k = 0; k < 2; k++) grid[k] = (before.d[1 + k] + 2 * s->padding - s->kernel) / s->stride + 1;
-        bool last = i == c->layers.n - 1;
-        if (last) return cvtb_unfold(b, map, &unfold);
+        *grid = grid_of(&unfold, before.d[1], before.d[2]);
+        if (i == c->windows.n - 1) return cvtb_unfold(b, map, &unfold);
         cvtb_open(b, "stage{i}", 'i', i, NULL);
         cvtb_index(b, 'a', i + 1);
         cvtb_index(b, 's', 4 * i + 3);
-        cvtb_grid(b, 0, grid[0], grid[1]);
+        cvtb_grid(b, 0, grid->h, grid->w);
         cvt_value t = cvtb_unfold(b, map, &unfold);
-        t = c->vit_pytorch ? window_transformer(b, t) : token_module(b, t, c->tokens_type == PERFORMER, c->token_dim);
-        cvtb_tap(b, t, NULL);
-        cvtb_close(b);
-        if (cvtb_failed(b)) return CVT_NO_VALUE;
-        map = cvtb_map(b, t, grid[0], grid[1]);
+        t = c->variant == VIT_PYTORCH ? window_transformer(b, t)
+                                      : token_module(b, t, c->tokens_type == PERFORMER, c->token_dim);
+        cvtb_end(b, t);
+        map = cvtb_map(b, t, grid->h, grid->w);
     }
-}
-
-static cvt_value add_positions(cvt_builder *b, const config *c, cvt_value x, const int *grid) {
-    cvt_position position = {.prefix = 1, .h = c->grid[0], .w = c->grid[1], .to_h = grid[0], .to_w = grid[1]};
-    if (!c->vit_pytorch) position.resize = CVT_INTERPOLATE_BICUBIC;
-    return c->computed ? cvtb_sinusoid(b, x) : cvtb_position(b, x, "pos_embed", &position);
-}
-
-static cvt_vit_block trunk_of(const config *c) {
-    bool own = c->vit_pytorch;
-    int dim = c->embed_dim, dim_head = own ? c->dim_head : dim / c->num_heads;
-    return (cvt_vit_block){.attention = {.heads = c->num_heads,
-                                         .dim_head = dim_head,
-                                         .scale = (float)c->qk_scale,
-                                         .out_bias = true,
-                                         .no_out = own && c->num_heads == 1 && dim_head == dim},
-                           .hidden = own ? c->mlp_dim : (int)(dim * c->mlp_ratio),
-                           .act = CVT_ACT_GELU_ERF,
-                           .eps = eps};
+    return CVT_NO_VALUE;
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {
     const config *c = p;
     const int *size = c->base.size;
-    int grid[2];
-    if (c->vit_pytorch && size[0] != size[1])
+    bool own = c->variant == VIT_PYTORCH, no_out = own && c->num_heads == 1 && c->dim_head == c->embed_dim;
+    cvt_vit_block block = {{c->num_heads, c->dim_head, (float)c->qk_scale, .out_bias = true, .no_out = no_out},
+                           c->mlp_dim,
+                           CVT_ACT_GELU_ERF,
+                           eps};
+    cvt_grid grid = {0};
+    if (own && size[0] != size[1])
         cvtb_fail(b, "the input of vit_pytorch's T2T-ViT must be a square, not %d x %d", size[0], size[1]);
-    cvtb_index(b, 'l', 4 * c->layers.n);
-    cvt_value x = tokens_to_token(b, c, cvtb_input(b, c->base.channels, size[0], size[1]), grid);
+    cvtb_index(b, 'l', 4 * c->windows.n);
+    cvt_value x = tokens_to_token(b, c, cvtb_input(b, c->base.channels, size[0], size[1]), &grid);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
-    x = cvtb_tap(b, cvtb_linear(b, x, "project", c->embed_dim, true), "embed");
-    x = cvtb_concat(b, cvtb_token(b, "cls_token", c->embed_dim), x);
-    x = cvtb_tap(b, add_positions(b, c, x, grid), "tokens");
-    cvtb_grid(b, 1, grid[0], grid[1]);
-    cvt_vit_block spec = trunk_of(c);
-    for (int j = 0; j < c->depth && !cvtb_failed(b); j++) x = cvtb_vit_block(b, x, j, &spec);
+    x = cvtb_class_token(b, cvtb_tap(b, cvtb_linear(b, x, "project", c->embed_dim, true), "embed"));
+    if (c->computed)
+        x = cvtb_tap(b, cvtb_sinusoid(b, x), "tokens");
+    else
+        x = cvtb_add_positions(b, x, 1, c->grid, (int[]){grid.h, grid.w},
+                               own ? CVT_INTERPOLATE_NONE : CVT_INTERPOLATE_BICUBIC);
+    cvtb_grid(b, 1, grid.h, grid.w);
+    x = cvtb_vit_blocks(b, x, c->depth, &block);
     x = cvtb_tap(b, cvtb_layer_norm(b, x, "norm", eps), "norm");
-    x = c->pool == MEAN ? cvtb_mean(b, x) : cvtb_slice(b, x, 0, 1);
-    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, x)), "head", c->base.classes, true);
+    return cvtb_classify(b, cvtb_pool_tokens(b, x, c->pool == MEAN, 0), c->base.classes);
 }
 
 const cvt_arch cvt_arch_t2t_vit = {
@@ -310,10 +243,11 @@ const cvt_arch cvt_arch_t2t_vit = {
     .about = "T2T-ViT (yitu, vit_pytorch): windows of windows become tokens",
     .traits = {"yes", "overlapping (concatenated)", "linear", "partly (tokenisation)"},
     .config_size = sizeof(config),
-    .defaults = defaults,
     .keys = keys,
     .dialects = dialects,
     .classifier = "head.weight",
+    .classes = 1000,
+    .preprocess = {CVT_PREPROCESS_CENTER, 224, 0.9},
     .resolve = resolve,
     .build = build,
 };
@@ -324,17 +258,16 @@ typedef struct module_config {
     int kernel_size[2], stride[2], padding, tokens_type, token_dim;
 } module_config;
 
-#define MODULE_AT(field) offsetof(module_config, field)
+#undef KEYS_OF
+#define KEYS_OF module_config
 static const cvt_key module_keys[] = {
-    {.name = "kernel_size", .type = CVT_KEY_SIZE, .offset = MODULE_AT(kernel_size), .min = 1, .max = 64},
-    {.name = "stride", .type = CVT_KEY_SIZE, .offset = MODULE_AT(stride), .min = 1, .max = 64},
-    {.name = "padding", .type = CVT_KEY_INT, .offset = MODULE_AT(padding), .min = 0, .max = 64},
-    {.name = "tokens_type", .type = CVT_KEY_CHOICE, .offset = MODULE_AT(tokens_type), .choices = token_types},
-    {.name = "token_dim", .type = CVT_KEY_INT, .offset = MODULE_AT(token_dim), .min = 2, .max = 65536},
+    SIZE("kernel_size", kernel_size, 1, 64, "3", "of the windows"),
+    SIZE("stride", stride, 1, 64, "2", "from window to window"),
+    INT("padding", padding, 0, 64, "1", "zeros on all sides"),
+    CHOICE("tokens_type", tokens_type, token_types, "'performer'", "attention of the module"),
+    INT("token_dim", token_dim, 2, 65536, "64", "channels of the module"),
     {0},
 };
-
-static void module_defaults(void *p) { *(module_config *)p = (module_config){{3, 3}, {2, 2}, 1, PERFORMER, 64}; }
 
 static cvt_value module_build(cvt_builder *b, const void *p, const cvt_value *in) {
     const module_config *c = p;
@@ -343,17 +276,11 @@ static cvt_value module_build(cvt_builder *b, const void *p, const cvt_value *in
     cvt_unfold unfold = {c->kernel_size[0], c->kernel_size[1], c->stride[0], c->stride[1], c->padding, true};
     cvt_value t = cvtb_unfold(b, map, &unfold);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
-    int h = (s.d[1] + 2 * c->padding - c->kernel_size[0]) / c->stride[0] + 1;
-    int w = (s.d[2] + 2 * c->padding - c->kernel_size[1]) / c->stride[1] + 1;
-    cvtb_grid(b, 0, h, w);
-    return cvtb_map(b, token_module(b, t, c->tokens_type == PERFORMER, c->token_dim), h, w);
+    cvt_grid grid = grid_of(&unfold, s.d[1], s.d[2]);
+    cvtb_grid(b, 0, grid.h, grid.w);
+    return cvtb_map(b, token_module(b, t, c->tokens_type == PERFORMER, c->token_dim), grid.h, grid.w);
 }
 
-const cvt_layer cvt_layer_t2t_module = {.type = "t2t_module",
-                                        .about = "windows of a map as tokens, mixed by a token module of T2T-ViT",
-                                        .row = "T2T_module",
-                                        .config_size = sizeof(module_config),
-                                        .defaults = module_defaults,
-                                        .keys = module_keys,
-                                        .inputs = 1,
-                                        .build = module_build};
+const cvt_layer cvt_layer_t2t_module =
+    CVT_LAYER("t2t_module", 1, "windows of a map as tokens, mixed by a token module of T2T-ViT", .build = module_build,
+              CVT_LAYER_KEYS(module_config, module_keys), .row = "T2T_module");

@@ -144,8 +144,7 @@ static const cvt_key keys[] = {
     CVT_OFF_KEY("no_embed_class"),
     CVT_OFF_KEY("scale_attn_norm"),
     CVT_OFF_KEY("scale_mlp_norm"),
-    CVT_DROPOUT_KEY("dropout"),
-    CVT_DROPOUT_KEY("emb_dropout"),
+    CVT_VIT_PYTORCH_DROPOUT_KEYS,
     CVT_DROPOUT_KEY("drop_rate"),
     CVT_DROPOUT_KEY("drop_path_rate"),
     {0},
@@ -154,16 +153,12 @@ static const cvt_key keys[] = {
 /* ---- names of weights ---- */
 
 static const cvt_name_row timm[] = {
-    {"cls_token", "cls_token"},
     {"dist_token", "dist_token"},
-    {"pos_embed", "pos_embed"},
     {"embed.proj.*", "patch_embed.proj.*"},
-    CVT_STACKED_3("block{j}.attn.", "q", "k", "v", "blocks.{j}.attn.qkv.*"),
-    {"block{j}.*", "blocks.{j}.*"},
-    {"norm.*", "norm.*"},
+    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
     {"fc_norm.*", "fc_norm.*"},
     {"head_dist.*", "head_dist.*"},
-    {"head.*", "head.*"},
+    {"*", "*", .rows = cvt_common_names},
     {NULL, NULL},
 };
 
@@ -424,27 +419,17 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
         t = cvtb_linear(b, t, "linear", c->dim, true);
         if (c->layout != LAYOUT_A) t = cvtb_layer_norm(b, t, "norm2", (float)c->eps);
     }
-    cvtb_tap(b, t, NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, t);
 }
 
-/* The tokens with those that lie nowhere above them, and their positions added. h, w: the grid in use. */
-static cvt_value tokens(cvt_builder *b, const config *c, cvt_value t, int h, int w) {
-    cvt_position position = {c->class_token + c->distilled, c->table[0], c->table[1], h, w, c->resize};
+/* The patches under a class token and, where there is one, a distillation token, plus their positions. */
+static cvt_value tokens(cvt_builder *b, const config *c, cvt_value t, const int *grid) {
     if (c->class_token) {
         cvt_value first = cvtb_token(b, "cls_token", c->dim);
         if (c->distilled) first = cvtb_concat(b, first, cvtb_token(b, "dist_token", c->dim));
         t = cvtb_concat(b, first, t);
     }
-    return cvtb_tap(b, cvtb_position(b, t, "pos_embed", &position), "tokens");
-}
-
-/* The token that is classified, [1, dim]. */
-static cvt_value pool(cvt_builder *b, const config *c, cvt_value t) {
-    int first = c->pool_prefix ? 0 : c->class_token;
-    if (c->pool == POOL_TOKEN) return cvtb_slice(b, t, 0, 1);
-    return cvtb_mean(b, first ? cvtb_slice(b, t, first, cvtb_shape(b, t).d[0] - first) : t);
+    return cvtb_add_positions(b, t, c->class_token + c->distilled, c->table, grid, c->resize);
 }
 
 static cvt_value logits(cvt_builder *b, const config *c, cvt_value one, cvt_value two) {
@@ -459,7 +444,7 @@ static cvt_value logits(cvt_builder *b, const config *c, cvt_value one, cvt_valu
 static cvt_value build(cvt_builder *b, const void *p) {
     const config *c = p;
     const int *size = c->base.size;
-    int h = size[0] / c->patch_size[0], w = size[1] / c->patch_size[1];
+    int grid[] = {size[0] / c->patch_size[0], size[1] / c->patch_size[1]};
     bool norm_last = c->variant == VIT_PYTORCH && c->layout <= LAYOUT_B;
     cvt_vit_block block = {
         .attention = {.heads = c->heads,
@@ -473,13 +458,14 @@ static cvt_value build(cvt_builder *b, const void *p) {
     };
     if (c->variant == VIT_PYTORCH) cvtb_check_patches(b, "patch_size", c->patch_size, size);
     cvt_value t = embed(b, c, cvtb_input(b, c->base.channels, size[0], size[1]));
-    t = tokens(b, c, t, h, w);
-    cvtb_grid(b, c->class_token + c->distilled, h, w);
-    for (int j = 0; j < c->depth && !cvtb_failed(b); j++) t = cvtb_vit_block(b, t, j, &block);
+    t = tokens(b, c, t, grid);
+    cvtb_grid(b, c->class_token + c->distilled, grid[0], grid[1]);
+    t = cvtb_vit_blocks(b, t, c->depth, &block);
     bool norm_first = !norm_last && !c->fc_norm;
     if (norm_first) t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", (float)c->eps), "norm");
     t = cvtb_tap(b, cvtb_alias(b, t), "embeddings");
-    cvt_value one = pool(b, c, t), two = CVT_NO_VALUE;
+    cvt_value one = cvtb_pool_tokens(b, t, c->pool == POOL_MEAN, c->pool_prefix ? 0 : c->class_token);
+    cvt_value two = CVT_NO_VALUE;
     if (!norm_first) one = cvtb_tap(b, cvtb_layer_norm(b, one, c->fc_norm ? "fc_norm" : "norm", (float)c->eps), "norm");
     if (c->head == HEAD_BOTH) two = cvtb_flatten(b, cvtb_slice(b, t, 1, 1));
     return logits(b, c, cvtb_flatten(b, one), two);

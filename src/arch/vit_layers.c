@@ -1,23 +1,26 @@
 /* vit_layers.c - what ViT gives to networks of layers: patches to a map, and a transformer's blocks. */
 #include "arch/blocks.h"
+#include "arch/keys.h"
 #include "arch/layer.h"
+
+typedef struct config {
+    int dim, patch_size[2]; /* patch_embed; a transformer finds dim in its input: 0 */
+    int depth, heads, dim_head, mlp_dim, activation;
+    double mlp_ratio, eps;
+    bool qkv_bias;
+} config;
+#define KEYS_OF config
 
 /* ---- patch_embed: weights proj.* ---- */
 
-typedef struct embed_config {
-    int dim, patch_size[2];
-} embed_config;
-
 static const cvt_key embed_keys[] = {
-    {.name = "dim", .type = CVT_KEY_INT, .offset = offsetof(embed_config, dim), .min = 1, .max = 65536},
-    {.name = "patch_size", .type = CVT_KEY_SIZE, .offset = offsetof(embed_config, patch_size), .min = 1, .max = 4096},
+    INT("dim", dim, 1, 65536, "192", "channels of the tokens"),
+    SIZE("patch_size", patch_size, 1, 4096, "16", "of a patch"),
     {0},
 };
 
-static void embed_defaults(void *p) { *(embed_config *)p = (embed_config){192, {16, 16}}; }
-
 static cvt_value embed_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    const embed_config *c = p;
+    const config *c = p;
     cvt_value map = cvtb_as_map(b, in[0]);
     cvt_shape s = cvtb_shape(b, map);
     int h = c->patch_size[0], w = c->patch_size[1];
@@ -28,44 +31,27 @@ static cvt_value embed_build(cvt_builder *b, const void *p, const cvt_value *in)
     return cvtb_conv2d(b, map, "proj", &conv);
 }
 
-const cvt_layer cvt_layer_patch_embed = {.type = "patch_embed",
-                                         .row = "PatchEmbed",
-                                         .about = "a map's patches, each through one linear layer: a map",
-                                         .config_size = sizeof(embed_config),
-                                         .defaults = embed_defaults,
-                                         .keys = embed_keys,
-                                         .inputs = 1,
-                                         .build = embed_build};
+const cvt_layer cvt_layer_patch_embed =
+    CVT_LAYER("patch_embed", 1, "a map's patches, each through one linear layer: a map", .build = embed_build,
+              CVT_LAYER_KEYS(config, embed_keys), .row = "PatchEmbed");
 
 /* ---- transformer: weights block{j}.* ---- */
 
-typedef struct transformer_config {
-    int dim, depth, heads, dim_head, mlp_dim, activation;
-    double mlp_ratio, eps;
-    bool qkv_bias;
-} transformer_config;
-
-#define AT(field) offsetof(transformer_config, field)
 static const cvt_key transformer_keys[] = {
-    {.name = "dim", .type = CVT_KEY_INT, .offset = AT(dim), .min = 1, .max = 65536},
-    {.name = "depth", .type = CVT_KEY_INT, .offset = AT(depth), .min = 1, .max = 1000},
-    {.name = "heads", .type = CVT_KEY_INT, .offset = AT(heads), .min = 1, .max = 4096},
-    {.name = "dim_head", .type = CVT_KEY_INT, .offset = AT(dim_head), .min = 1, .max = 4096},
-    {.name = "mlp_dim", .type = CVT_KEY_INT, .offset = AT(mlp_dim), .min = 1, .max = 1 << 22},
-    {.name = "mlp_ratio", .type = CVT_KEY_NUMBER, .offset = AT(mlp_ratio), .min = 0.001, .max = 64},
-    {.name = "qkv_bias", .type = CVT_KEY_BOOL, .offset = AT(qkv_bias)},
-    {.name = "activation", .type = CVT_KEY_CHOICE, .offset = AT(activation), .choices = cvt_layer_activations},
-    {.name = "eps", .type = CVT_KEY_NUMBER, .offset = AT(eps), .min = 1e-12, .max = 1},
+    INT("dim", dim, 1, 65536, NULL, "the channels of its input, checked"),
+    INT("depth", depth, 1, 1000, "1", "blocks"),
+    INT("heads", heads, 1, 4096, "3", "attention heads"),
+    INT("dim_head", dim_head, 1, 4096, NULL, "channels of a head; default: those of the input / heads"),
+    INT("mlp_dim", mlp_dim, 1, 1 << 22, NULL, "hidden channels; default: by mlp_ratio"),
+    NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "the same, as a multiple of the channels"),
+    BOOL("qkv_bias", qkv_bias, "true", "bias of queries, keys and values"),
+    CHOICE("activation", activation, cvt_layer_activations, "'gelu_erf'", "of the feed-forward parts"),
+    NUM("eps", eps, 1e-12, 1, "1e-6", "of the norms"),
     {0},
 };
 
-static void transformer_defaults(void *p) {
-    *(transformer_config *)p = (transformer_config){
-        .depth = 1, .heads = 3, .activation = CVT_ACT_GELU_ERF, .mlp_ratio = 4, .eps = 1e-6, .qkv_bias = true};
-}
-
 static cvt_value transformer_build(cvt_builder *b, const void *p, const cvt_value *in) {
-    const transformer_config *c = p;
+    const config *c = p;
     cvt_grid grid;
     cvt_value t = cvtb_as_tokens(b, in[0], &grid);
     int dim = cvt_shape_cols(cvtb_shape(b, t));
@@ -83,15 +69,9 @@ static cvt_value transformer_build(cvt_builder *b, const void *p, const cvt_valu
     cvtb_check_hidden(b, c->mlp_ratio, block.hidden);
     if (cvtb_failed(b)) return CVT_NO_VALUE;
     cvtb_grid(b, grid.prefix, grid.h, grid.w);
-    for (int j = 0; j < c->depth && !cvtb_failed(b); j++) t = cvtb_vit_block(b, t, j, &block);
-    return cvtb_like(b, t, in[0]);
+    return cvtb_like(b, cvtb_vit_blocks(b, t, c->depth, &block), in[0]);
 }
 
-const cvt_layer cvt_layer_transformer = {.type = "transformer",
-                                         .row = "Transformer",
-                                         .about = "blocks of ViT: attention and a feed-forward part, norms first",
-                                         .config_size = sizeof(transformer_config),
-                                         .defaults = transformer_defaults,
-                                         .keys = transformer_keys,
-                                         .inputs = 1,
-                                         .build = transformer_build};
+const cvt_layer cvt_layer_transformer =
+    CVT_LAYER("transformer", 1, "blocks of ViT: attention and a feed-forward part, norms first",
+              .build = transformer_build, CVT_LAYER_KEYS(config, transformer_keys), .row = "Transformer");

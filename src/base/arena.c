@@ -1,5 +1,6 @@
-/* arena.c - memory that is freed all at once: blocks, each twice as large as the one before, from whose front pieces
- * are cut. Blocks come from the system: they are zero, and what is not reached of them costs nothing. */
+/* arena.c - memory that is freed all at once. An arena is a list of blocks, each twice as large as the one before, and
+ * every allocation is cut from the front of what is left of the newest block. The system hands blocks out as zeros, and
+ * a part of a block that was never touched costs no memory. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -16,12 +17,12 @@ enum { ALIGNMENT = 64, FIRST = 1 << 16, LARGEST = 1 << 25 };
 
 struct cvt_arena_block {
     cvt_arena_block *next;
-    size_t used, size; /* with the header */
+    size_t used, size; /* bytes, this header included */
 };
 
 static const size_t header = (sizeof(cvt_arena_block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 
-/* A new block in front with room for a piece. */
+/* Puts a new block with room for `piece` bytes in front of the list. */
 static bool grow(cvt_arena *arena, size_t piece) {
     cvt_arena_block *last = arena->blocks;
     size_t size = !last ? FIRST : last->size < LARGEST / 2 ? 2 * last->size : LARGEST, needed;

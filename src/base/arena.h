@@ -9,9 +9,10 @@ typedef struct cvt_arena {
     cvt_arena_block *blocks;
 } cvt_arena;
 
-/* Zeroed memory aligned to 64 bytes, or NULL. Zero-initialise the arena before the first call. */
+/* Returns zeroed memory aligned to 64 bytes, or NULL where there is none. Zero-initialise the arena before the first
+ * call. */
 void *cvt_arena_alloc(cvt_arena *arena, size_t size);
-/* The same for count elements of size bytes; NULL also where the product does not fit. */
+/* The same for an array of `count` elements of `size` bytes. NULL also where count * size does not fit in a size_t. */
 void *cvt_arena_array(cvt_arena *arena, size_t count, size_t size);
 char *cvt_arena_copy(cvt_arena *arena, const char *text, size_t n);
 __attribute__((format(printf, 2, 3))) char *cvt_arena_print(cvt_arena *arena, const char *format, ...);

@@ -1,4 +1,4 @@
-/* dtype.c - element types, and widening stored floats to f32. */
+/* dtype.c - element types, and how stored floats are widened to f32. */
 #include "base/dtype.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 
 #include "base/num.h"
 
-/* What the sources rely on everywhere: such a machine is refused here, by the compiler. */
+/* All sources rely on these properties of the machine. The compiler refuses any other machine here. */
 _Static_assert(SIZE_MAX >= UINT64_MAX, "cvt needs a 64-bit machine: sizes of tensors are 64-bit");
 _Static_assert(FLT_EVAL_METHOD == 0, "cvt needs float arithmetic in float: on 32-bit x86 build for x86-64 instead");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stored tensors are little-endian and are used as they lie");
@@ -27,13 +27,13 @@ const char *cvt_dtype_name(cvt_dtype dtype) { return dtypes[dtype].name; }
 size_t cvt_dtype_size(cvt_dtype dtype) { return dtypes[dtype].size; }
 bool cvt_dtype_is_float(cvt_dtype dtype) { return dtypes[dtype].is_float; }
 
-/* cvt_f16_to_f32 without branches, so that the loop over it becomes vector code. */
+/* Does what cvt_f16_to_f32 does, without branches, so that the compiler can turn the loop over it into vector code. */
 static inline float widen_f16(uint16_t half) {
     uint32_t magnitude = half & 0x7fffu, sign = (uint32_t)(half & 0x8000u) << 16;
-    uint32_t special = magnitude >= 0x7c00u ? 112u << 23 : 0; /* infinity and NaN have the greatest exponent here too */
+    uint32_t special = magnitude >= 0x7c00u ? 112u << 23 : 0; /* infinity and NaN: the greatest exponent of f32 */
     uint32_t normal = (magnitude << 13) + (112u << 23) + special;
     uint32_t subnormal = cvt_f32_to_bits((float)(int32_t)magnitude * 0x1p-24f);
-    uint32_t small = 0u - (magnitude < 0x400u); /* all ones or none: gcc 12 makes no vectors of a conditional here */
+    uint32_t small = 0u - (magnitude < 0x400u); /* all ones or 0: gcc 12 does not vectorise a conditional */
     return cvt_bits_to_f32(sign | (subnormal & small) | (normal & ~small));
 }
 

@@ -25,12 +25,13 @@ typedef enum cvt_dtype {
         CVT_DTYPE_COUNT
 } cvt_dtype;
 
-/* Name of a dtype ("F32"), its size in bytes, and whether it is a float type. */
+/* The name of a dtype ("F32"), its size in bytes, and whether it is a float type. */
 const char *cvt_dtype_name(cvt_dtype dtype);
 size_t cvt_dtype_size(cvt_dtype dtype);
 bool cvt_dtype_is_float(cvt_dtype dtype);
 
-/* `count` elements of a float type, perhaps unaligned, or of I8 as f32. Other types: a bug of the caller. */
+/* Writes `count` elements as f32. `from` may be unaligned; its dtype is a float type or CVT_I8. With any other type the
+ * caller has a bug, and an assertion fails. */
 void cvt_dtype_widen(float *to, const void *from, cvt_dtype dtype, size_t count);
 
 #endif

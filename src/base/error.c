@@ -1,4 +1,4 @@
-/* error.c - forming error lines. */
+/* error.c - writes the lines in which errors are reported. */
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -30,11 +30,11 @@ const char *cvt_status_code(cvt_status status) {
     return i < sizeof codes / sizeof codes[0] ? codes[i] : "unknown";
 }
 
-/* Whether a character of UTF-8 begins at s, or the text ends there. */
+/* Is s the first byte of a UTF-8 character, or the end of the text? */
 static bool begins(const char *s) { return ((unsigned char)*s & 0xc0) != 0x80; }
 
-/* Copies text of n bytes to message. Where it does not fit, its middle is left out: a message begins with the file and
- * ends with the fact, and a long path in front must not hide the fact. */
+/* Copies a text of n bytes to `message`. A text that does not fit loses its middle: it begins with the file and ends
+ * with the fact, and a long path must not push the fact out. */
 static void copy_message(char message[CVT_MESSAGE_MAX], const char *text, size_t n) {
     static const char gap[] = " ... ";
     size_t head = n, tail = n;
@@ -47,7 +47,7 @@ static void copy_message(char message[CVT_MESSAGE_MAX], const char *text, size_t
     snprintf(message, CVT_MESSAGE_MAX, "%.*s%s%s", (int)head, text, head < n ? gap : "", text + tail);
 }
 
-/* Formats "text" or "text: tail" into error->message, escaped. */
+/* Formats "text" or "text: tail" into error->message and escapes what must not go to a terminal. */
 __attribute__((format(printf, 3, 0))) static void set_message(cvt_error *error, const char *tail, const char *format,
                                                               va_list args) {
     char raw[8 * CVT_MESSAGE_MAX], text[8 * CVT_MESSAGE_MAX];

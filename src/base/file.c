@@ -1,8 +1,8 @@
-/* file.c - files as bytes in memory, and files that appear only when they are whole.
+/* file.c - reads files into memory, and writes files that appear only when they are whole.
  *
- * Mapping suits weights: large, read in place, used as long as the model lives. A mapped file that somebody cuts raises
- * SIGBUS on the next touch of a lost page, and a library may not catch signals; so what comes from many hands (images,
- * configs) is read, and a cut shows as an early end. */
+ * Weights are mapped: they are large, are used where they lie, and are needed as long as the model lives. But when
+ * somebody truncates a mapped file, the next access to a lost page raises SIGBUS, and a library may not catch signals.
+ * So images and configs, which come from many sources, are read instead: a truncated one then only ends early. */
 #define _DEFAULT_SOURCE /* madvise: posix_madvise ignores DONTNEED in glibc */
 #include "base/file.h"
 
@@ -35,7 +35,7 @@ bool cvt_file_is_dangling(const char *path) {
     return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && !cvt_file_exists(path);
 }
 
-/* "PATH: FACT: what errno says" */
+/* Fails with the message "PATH: FACT: what errno says". */
 static cvt_status fail_system(cvt_error *error, cvt_status status, const char *path, const char *fact) {
     int number = errno;
     char reason[256];
@@ -57,7 +57,7 @@ static cvt_status fail_open(cvt_error *error, const char *path) {
     return fail_system(error, CVT_UNREADABLE, path, "cannot be opened");
 }
 
-/* The size of the regular file behind a descriptor. */
+/* Sets *size to the size of the regular file behind a descriptor; refuses anything that is no regular file. */
 static cvt_status examine(size_t *size, int fd, const char *path, cvt_error *error) {
     struct stat info;
     if (fstat(fd, &info)) return fail_system(error, CVT_UNREADABLE, path, "cannot be examined");
@@ -68,11 +68,11 @@ static cvt_status examine(size_t *size, int fd, const char *path, cvt_error *err
     return CVT_OK;
 }
 
-/* Opens a regular file and tells its size. */
+/* Opens a regular file; sets *descriptor and *size. */
 static cvt_status open_regular(int *descriptor, size_t *size, const char *path, cvt_error *error) {
     struct stat info;
-    /* Opening a device or a FIFO may act on it, so its kind is looked at before; O_NONBLOCK and the second look are for
-     * a path that changes in between. */
+    /* Opening a device or a FIFO may have an effect on it, so its kind is examined first. O_NONBLOCK and the second
+     * examination cover a path that changes between the two calls. */
     if (stat(path, &info)) return fail_open(error, path);
     TRY(require_regular(&info, path, error));
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -85,7 +85,7 @@ static cvt_status open_regular(int *descriptor, size_t *size, const char *path, 
     return status;
 }
 
-/* Gives a file whose bytes are there its name. */
+/* Gives a file whose bytes are in place its name; closes the file where there is no memory for the name. */
 static cvt_status set_path(cvt_file *file, const char *path, cvt_error *error) {
     file->path = strdup(path);
     if (file->path) return CVT_OK;
@@ -122,8 +122,8 @@ cvt_status cvt_file_borrow(cvt_file *file, const void *bytes, size_t size, const
     return set_path(file, name, error);
 }
 
-/* One read that waits also where someone else made standard input non-blocking. EINTR is an end: a handler that does
- * not restart calls was installed to get out of them. */
+/* Does one read(2), and waits for data even where another program made standard input non-blocking. EINTR counts as a
+ * failure: whoever installs a handler that does not restart system calls wants to get out of them. */
 static ssize_t read_some(int fd, unsigned char *to, size_t n) {
     ssize_t got;
     while ((got = read(fd, to, n)) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -133,15 +133,16 @@ static ssize_t read_some(int fd, unsigned char *to, size_t n) {
     return got;
 }
 
-/* Reads to the end of fd, whatever size it was said to have; the buffer never grows beyond limit + 1. */
+/* Reads up to the end of fd, whatever size the system reported. The buffer never grows beyond limit + 1 bytes. */
 static cvt_status read_all(cvt_file *file, int fd, size_t expected, size_t limit, const char *path, cvt_error *error) {
-    size_t most = limit < PTRDIFF_MAX ? limit + 1 : limit; /* a byte more, to see the end */
-    size_t capacity = expected < most ? expected + 1 : most, used = 0;
+    size_t max_size =
+        limit < PTRDIFF_MAX ? limit + 1 : limit; /* one byte more than allowed, to see that there is more */
+    size_t capacity = expected < max_size ? expected + 1 : max_size, used = 0;
     unsigned char *data = malloc(capacity);
     if (!data) return cvt_fail_memory(error);
     for (ssize_t got = 1; got > 0;) {
-        if (used == capacity && capacity < most) {
-            capacity = capacity < most / 2 ? 2 * capacity : most;
+        if (used == capacity && capacity < max_size) {
+            capacity = capacity < max_size / 2 ? 2 * capacity : max_size;
             unsigned char *larger = realloc(data, capacity);
             if (!larger) {
                 free(data);
@@ -186,7 +187,7 @@ cvt_status cvt_file_read(cvt_file *file, const char *path, size_t limit, cvt_err
     return set_path(file, path, error);
 }
 
-/* The bytes as their owner sees them: munmap and free take pointers to what is not const. */
+/* The bytes as a pointer that munmap and free accept: those take no pointer to const. */
 static void *owned(const cvt_file *file) { return (void *)(uintptr_t)file->data; }
 
 void cvt_file_close(cvt_file *file) {
@@ -217,20 +218,19 @@ static cvt_status fail_output(cvt_out *out, cvt_error *error) {
     return fail_system(error, CVT_OUTPUT, out->path, "cannot be written");
 }
 
-/* A link in there shows a process its own streams (/dev/stdout): what it leads to was opened by someone else. */
-static bool is_of_streams(const char *path) {
+bool cvt_file_is_of_streams(const char *path) {
     return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
 }
 
-/* Replaces *path by what the link that it names leads to, link by link, so that the link stays and the file behind it
- * is replaced; that file need not exist yet. Returns false and errno on failure. */
+/* Replaces *path by the file that the link at *path leads to, link after link, so that the link stays and the file
+ * behind it is replaced. That file need not exist yet. On failure it returns false and sets errno. */
 static bool follow_links(char **path) {
-    enum { MOST = 40 }; /* as many as Linux follows */
-    for (int i = 0; !is_of_streams(*path); i++) {
+    enum { MAX_LINKS = 40 }; /* Linux follows as many */
+    for (int i = 0; !cvt_file_is_of_streams(*path); i++) {
         struct stat info;
         char target[PATH_MAX];
         if (lstat(*path, &info) || !S_ISLNK(info.st_mode)) return true;
-        ssize_t n = i < MOST ? readlink(*path, target, sizeof target) : (errno = ELOOP, -1);
+        ssize_t n = i < MAX_LINKS ? readlink(*path, target, sizeof target) : (errno = ELOOP, -1);
         if (n < 0 || (size_t)n == sizeof target) return false;
         const char *slash = target[0] == '/' ? NULL : strrchr(*path, '/');
         int folder = slash ? (int)(slash - *path) + 1 : 0;
@@ -244,13 +244,14 @@ static bool follow_links(char **path) {
     return true;
 }
 
-/* True if something other than a regular file stands at path: renaming over it would replace a device or a FIFO. */
+/* Is there something other than a regular file at `path`? Renaming a file over it would replace a device or a FIFO. */
 static bool is_special(const char *path) {
     struct stat info;
     return lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
 }
 
-/* Creates a new file beside path, with the permissions any new file gets. Returns -1 and errno, or the descriptor. */
+/* Creates a new file beside `path`, with the permissions that any new file gets. Returns its descriptor and sets *name,
+ * or returns -1 and sets errno. */
 static int create_beside(char **name, const char *path) {
     const char *slash = strrchr(path, '/');
     int folder = slash ? (int)(slash - path) + 1 : 0;
@@ -300,7 +301,7 @@ cvt_status cvt_out_patch(cvt_out *out, long offset, const void *bytes, size_t n,
     return fail_output(out, error);
 }
 
-/* Hands over what is buffered; true if all of it was taken. */
+/* Hands the buffered bytes to the system and closes the stream. Returns true if all bytes were taken. */
 static bool close_stream(cvt_out *out) {
     FILE *stream = out->stream;
     out->stream = NULL;

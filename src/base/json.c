@@ -1,7 +1,7 @@
-/* json.c - reading JSON from outside: a strict parser (RFC 8259) that builds a tree of cJSON's nodes.
+/* json.c - a strict parser for JSON (RFC 8259) that builds a tree of cJSON's nodes.
  *
- * cJSON's own parser is not used. It takes duplicate keys, numbers such as "01" and "1.", text that is no UTF-8, and
- * its numbers follow the locale. What it is good for is the tree. */
+ * cJSON's own parser is not used: it accepts duplicate keys, numbers such as "01" and "1.", and text that is not
+ * UTF-8, and it reads numbers as the locale has them. Only its tree is used. */
 #include "base/json.h"
 
 #include <cJSON.h>
@@ -13,11 +13,11 @@
 #include "base/str.h"
 
 enum {
-    MAX_TEXT = 100000000, /* what safetensors allows its header */
+    MAX_TEXT = 100000000, /* safetensors allows its header as much */
     MAX_VALUES = 1000000,
     MAX_STRINGS = 1 << 25, /* bytes of all strings together */
     MAX_DEPTH = 64,
-    MAX_NUMBER = 1000, /* characters: no double needs more than 767 digits */
+    MAX_NUMBER = 1000, /* characters; no double needs more than 767 digits */
 };
 
 struct cvt_json_document {
@@ -31,7 +31,7 @@ typedef struct parser {
     cvt_error *error;
     size_t values, string_bytes;
     int depth;
-    cvt_str text; /* of the string just read */
+    cvt_str text; /* the string that was read last */
 } parser;
 
 /* ---- tokens ---------------------------------------------------------------------------------------------------- */
@@ -49,14 +49,14 @@ static cvt_status fail_at(parser *p, const char *at, const char *what) {
 
 static cvt_status fail(parser *p, const char *what) { return fail_at(p, p->at, what); }
 
-/* The next byte, or -1 at the end. */
+/* Returns the next byte, or -1 at the end of the text. */
 static int peek(const parser *p) { return p->at < p->end ? (unsigned char)*p->at : -1; }
 
 static void skip_space(parser *p) {
     while (p->at < p->end && (*p->at == ' ' || *p->at == '\t' || *p->at == '\n' || *p->at == '\r')) p->at++;
 }
 
-/* Steps over byte if it comes next. */
+/* Steps over the byte if it comes next, and returns whether it did. */
 static bool take(parser *p, int byte) {
     if (peek(p) != byte) return false;
     p->at++;
@@ -69,7 +69,8 @@ static size_t skip_digits(parser *p) {
     return (size_t)(p->at - from);
 }
 
-/* int frac exp of RFC 8259 section 6. *whole: there is neither frac nor exp. */
+/* Reads a number, "int frac exp" in RFC 8259 section 6. *whole becomes true where it has neither fraction nor
+ * exponent. */
 static cvt_status read_number(parser *p, double *value, bool *whole) {
     const char *from = p->at;
     *whole = true;
@@ -84,7 +85,7 @@ static cvt_status read_number(parser *p, double *value, bool *whole) {
         if (!take(p, '+')) take(p, '-');
         if (skip_digits(p) == 0) return fail(p, "a digit is expected");
     }
-    enum { EXACT = 15 }; /* digits of whole numbers that every double holds */
+    enum { EXACT = 15 }; /* a double holds every whole number of so many digits */
     char digits[MAX_NUMBER + 1];
     size_t n = (size_t)(p->at - from);
     if (*whole && *from != '-' && n <= EXACT) {
@@ -106,7 +107,7 @@ static cvt_status append(parser *p, const char *bytes, size_t n) {
     return p->text.failed ? cvt_fail_memory(p->error) : CVT_OK;
 }
 
-/* The four digits of \uXXXX. */
+/* Reads the four hexadecimal digits of \uXXXX. */
 static cvt_status read_hex(parser *p, unsigned *code) {
     *code = 0;
     for (int i = 0; i < 4; i++) {
@@ -131,7 +132,7 @@ static cvt_status append_code(parser *p, unsigned code) {
     return append(p, utf8, n);
 }
 
-/* What follows \u, and the second half of a surrogate pair. */
+/* Reads what follows \u: a code, and for a surrogate pair its second half too. */
 static cvt_status read_code(parser *p) {
     const char *from = p->at;
     unsigned code, low;
@@ -187,7 +188,8 @@ static int compare_keys(const void *a, const void *b) {
     return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
-/* Sorting keeps this n log n for any keys; a hash table could be made to degenerate. */
+/* Refuses an object that has a key twice; as Python has it, the last one counts. Sorting takes n log n steps for any
+ * keys; a hostile file could make a hash table slow. */
 static cvt_status settle_duplicates(parser *p, cJSON *object, const char *from) {
     size_t n = (size_t)cJSON_GetArraySize(object), i = 0;
     if (n < 2) return CVT_OK;
@@ -255,7 +257,7 @@ static cvt_status read_members(parser *p, cJSON *object) {
     }
 }
 
-/* Gives *out the node, or a lack of memory. */
+/* Sets *out to the node, which is NULL where cJSON had no memory for it. */
 static cvt_status made(parser *p, cJSON **out, cJSON *node) {
     *out = node;
     return node ? CVT_OK : cvt_fail_memory(p->error);
@@ -308,7 +310,7 @@ static cvt_status read_scalar(parser *p, cJSON **out) {
     if (c == '-' || (c >= '0' && c <= '9')) {
         TRY(read_number(p, &number, &whole));
         TRY(made(p, out, cJSON_CreateNumber(number)));
-        (*out)->valueint = whole; /* nothing here reads cJSON's own, saturated valueint */
+        (*out)->valueint = whole; /* our own mark; nobody reads cJSON's valueint, which saturates */
         return CVT_OK;
     }
     for (int i = 0; i < 3; i++) {
@@ -339,7 +341,7 @@ static cvt_status parse(cvt_json_document **out, const char *text, size_t size, 
     if (size == 0) return cvt_fail(error, CVT_CONFIG, "%s: empty, not JSON", origin);
     if (size > MAX_TEXT) return cvt_fail(error, CVT_CONFIG, "%s: more than 100000000 bytes of JSON", origin);
     cvt_json_document *document = calloc(1, sizeof *document);
-    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0); /* strtod must see '.', whatever the locale */
+    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0); /* strtod must read '.' in every locale */
     cvt_status status = CVT_NO_MEMORY;
     if (document && plain) {
         parser p = {.start = text, .at = text, .end = text + size, .origin = origin, .error = error, .python = python};

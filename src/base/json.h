@@ -1,9 +1,9 @@
-/* json.h - reading JSON from outside. The only user of cJSON is json.c.
+/* json.h - reads JSON that comes from outside. json.c is the only file that uses cJSON.
  *
- * What is refused, with the byte offset: text that is not UTF-8, data after the value, a depth over 64, more than
- * 100,000,000 bytes, 1,000,000 values or 32 MiB of strings (which bound the memory taken to some 200 MB), a key twice
- * in one object, a number that is no JSON number or not finite, U+0000 in a string, half a surrogate pair.
- * Numbers do not depend on the locale. */
+ * These are refused, with the offset of the byte: text that is not UTF-8, data after the value, nesting deeper than
+ * 64, more than 100,000,000 bytes, more than 1,000,000 values or 32 MiB of strings (together they bound the memory to
+ * some 200 MB), the same key twice in one object, a number that RFC 8259 does not allow or that is not finite, U+0000
+ * in a string, half a surrogate pair. Numbers are read in the same way in every locale. */
 #ifndef CVT_BASE_JSON_H
 #define CVT_BASE_JSON_H
 
@@ -23,7 +23,8 @@ typedef enum cvt_json_kind {
     CVT_JSON_OBJECT,
 } cvt_json_kind;
 
-/* `origin` (a file name) opens every message. CVT_CONFIG on malformed text; *out is NULL then. */
+/* Parses a text. Every message begins with `origin`, a file name. Malformed text is CVT_CONFIG, and *out is then
+ * NULL. */
 cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size, const char *origin, cvt_error *error);
 /* The same as Python's json takes it: of two equal keys of an object the last one counts, and NaN, Infinity and
  * -Infinity are numbers. For documents of the hubs, which Python wrote. */
@@ -32,18 +33,19 @@ cvt_status cvt_json_parse_python(cvt_json_document **out, const char *text, size
 void cvt_json_free(cvt_json_document *document);
 const cvt_json *cvt_json_root(const cvt_json_document *document);
 
-/* value may not be NULL. */
+/* The kind of a value, which must not be NULL. */
 cvt_json_kind cvt_json_kind_of(const cvt_json *value);
 const char *cvt_json_kind_name(cvt_json_kind kind);                    /* "a number" */
-const cvt_json *cvt_json_get(const cvt_json *object, const char *key); /* exact case; NULL if absent or no object */
-/* Members of an array or object in order: first, then next until NULL; key is NULL in arrays. */
+const cvt_json *cvt_json_get(const cvt_json *object, const char *key); /* case matters; NULL: absent, or no object */
+/* The members of an array or object in order: cvt_json_first, then cvt_json_next until it is NULL. The key of a member
+ * of an array is NULL. */
 const cvt_json *cvt_json_first(const cvt_json *value);
 const cvt_json *cvt_json_next(const cvt_json *member);
 const char *cvt_json_key(const cvt_json *member);
 size_t cvt_json_size(const cvt_json *value);
 
-/* Each returns false if the value is NULL or of another kind. An integer must be written as one, without fraction or
- * exponent, and lie between -2^53 and 2^53, both excluded: beyond, doubles skip integers. */
+/* Each returns false if the value is NULL or of another kind. An integer must be written without fraction and exponent,
+ * and lie between -2^53 and 2^53, both excluded: doubles beyond them do not hold every integer. */
 bool cvt_json_bool(const cvt_json *value, bool *out);
 bool cvt_json_integer(const cvt_json *value, int64_t *out);
 bool cvt_json_number(const cvt_json *value, double *out);

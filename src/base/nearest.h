@@ -1,19 +1,19 @@
-/* nearest.h - which of several names somebody may have meant. */
+/* nearest.h - picks the name that somebody may have meant from several candidates. */
 #ifndef CVT_BASE_NEAREST_H
 #define CVT_BASE_NEAREST_H
 
 #include "base/str.h"
 
 typedef struct cvt_nearest {
-    const char *wanted, *name; /* name: the nearest so far; NULL: none is near enough */
+    const char *wanted, *name; /* name: the nearest one so far; NULL: none is near enough */
     size_t distance;
 } cvt_nearest;
 
-/* limit: so many single-character edits are too many. */
+/* Begins a search. A name that differs from `wanted` by `limit` or more single-character edits is not near enough. */
 static inline cvt_nearest cvt_nearest_to(const char *wanted, size_t limit) {
     return (cvt_nearest){wanted, NULL, limit};
 }
-/* The first of equals stays. */
+/* Considers one candidate. Of several that are equally near the first one stays. */
 static inline void cvt_nearest_try(cvt_nearest *nearest, const char *candidate) {
     size_t distance = cvt_str_distance(nearest->wanted, candidate, nearest->distance);
     if (distance >= nearest->distance) return;

@@ -11,15 +11,15 @@ float cvt_f16_to_f32(uint16_t h) {
     uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 31u, mantissa = h & 0x3ffu;
     if (exponent == 31u) return cvt_bits_to_f32(sign | 0x7f800000u | (mantissa << 13));
     if (exponent) return cvt_bits_to_f32(sign | ((exponent + 112u) << 23) | (mantissa << 13));
-    float magnitude = (float)mantissa * 0x1p-24f; /* zero and subnormals */
+    float magnitude = (float)mantissa * 0x1p-24f; /* zero or subnormal */
     return cvt_bits_to_f32(sign | cvt_f32_to_bits(magnitude));
 }
 
 uint16_t cvt_f32_to_f16(float f) {
     uint32_t bits = cvt_f32_to_bits(f), sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7fffffffu;
     if (magnitude > 0x7f800000u) return (uint16_t)(sign | 0x7e00u);
-    if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* rounds to 65536 or more */
-    if (magnitude < 0x38800000u) {                                   /* subnormal: adding 0.5 rounds at bit 2^-24 */
+    if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* 65536 or more: infinity */
+    if (magnitude < 0x38800000u) {                                   /* subnormal: adding 0.5 rounds at the bit 2^-24 */
         float rounded = cvt_bits_to_f32(magnitude) + 0.5f;
         return (uint16_t)(sign | (cvt_f32_to_bits(rounded) - 0x3f000000u));
     }

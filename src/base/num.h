@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* True, and *out set, if the result fits. */
+/* Each sets *out and returns true if the result fits, else returns false. */
 static inline bool cvt_add_size(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
 static inline bool cvt_mul_size(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
 static inline bool cvt_mul_i64(int64_t a, int64_t b, int64_t *out) { return !__builtin_mul_overflow(a, b, out); }
@@ -29,7 +29,7 @@ static inline uint32_t cvt_f32_to_bits(float f) {
 
 static inline float cvt_bf16_to_f32(uint16_t h) { return cvt_bits_to_f32((uint32_t)h << 16); }
 
-/* Round to nearest, ties to even; NaN stays NaN. */
+/* Conversions of 16-bit floats. Narrowing rounds to nearest, ties to even; NaN stays NaN. */
 uint16_t cvt_f32_to_bf16(float f);
 float cvt_f16_to_f32(uint16_t h);
 uint16_t cvt_f32_to_f16(float f);

@@ -1,5 +1,5 @@
-/* pages.c - large memory straight from the system. malloc offers no memory that is zero without being written and
- * begins at a multiple of a huge page. */
+/* pages.c - large pieces of memory straight from the system. malloc cannot promise memory that is zero without being
+ * written and begins at a multiple of a huge page. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise */
 #include "base/pages.h"
 
@@ -12,7 +12,7 @@
 
 static const size_t huge = (size_t)1 << 21;
 
-/* size rounded up to whole pages; false where that does not fit. */
+/* Rounds size up to whole pages; false where the result does not fit in a size_t. */
 static bool whole_pages(size_t size, size_t *total) {
     long page_size = sysconf(_SC_PAGESIZE);
     size_t page = page_size > 0 ? (size_t)page_size : 4096;
@@ -26,7 +26,7 @@ static char *map(size_t size) {
     return p == MAP_FAILED ? NULL : p;
 }
 
-/* More is mapped than needed, and what lies outside of the aligned part given back. */
+/* Maps more than is needed, and gives back what lies before and behind the part that is aligned to a huge page. */
 static char *map_huge(size_t size) {
     size_t total;
     char *p = cvt_add_size(size, huge, &total) ? map(total) : NULL;

@@ -1,5 +1,5 @@
-/* sanitize.h - tells AddressSanitizer what may not be touched of memory that we part ourselves; nothing in other
- * builds. */
+/* sanitize.h - tells AddressSanitizer which bytes of a block of ours must not be touched. In other builds these
+ * functions do nothing. */
 #ifndef CVT_BASE_SANITIZE_H
 #define CVT_BASE_SANITIZE_H
 
@@ -16,7 +16,7 @@
 
 #ifdef CVT_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
-static const size_t cvt_gap = 64; /* kept between two pieces */
+static const size_t cvt_gap = 64; /* bytes that stay unused between two allocations */
 static inline void cvt_forbid(const void *memory, size_t size) { __asan_poison_memory_region(memory, size); }
 static inline void cvt_allow(const void *memory, size_t size) { __asan_unpoison_memory_region(memory, size); }
 #else

@@ -1,4 +1,4 @@
-/* str.c - strings from outside: escaping, comparing, a growing buffer. */
+/* str.c - escapes and compares strings that come from outside, and builds strings that grow. */
 #include "base/str.h"
 
 #include <stdarg.h>
@@ -56,21 +56,21 @@ size_t cvt_str_escape(char *dst, size_t capacity, const char *src, size_t n) {
 }
 
 size_t cvt_str_distance(const char *a, const char *b, size_t limit) {
-    enum { LONGEST = 512 };
-    size_t row[LONGEST + 1], n = strlen(a), m = strlen(b);
-    if (n > LONGEST || m > LONGEST || (n > m ? n - m : m - n) > limit) return limit + 1;
+    enum { MAX_LENGTH = 512 };
+    size_t row[MAX_LENGTH + 1], n = strlen(a), m = strlen(b);
+    if (n > MAX_LENGTH || m > MAX_LENGTH || (n > m ? n - m : m - n) > limit) return limit + 1;
     for (size_t j = 0; j <= m; j++) row[j] = j;
     for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0], least = row[0] = i;
+        size_t diagonal = row[0], lowest = row[0] = i;
         for (size_t j = 1; j <= m; j++) {
             size_t best = diagonal + (a[i - 1] != b[j - 1]);
             diagonal = row[j];
             if (row[j] + 1 < best) best = row[j] + 1;
             if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
             row[j] = best;
-            if (best < least) least = best;
+            if (best < lowest) lowest = best;
         }
-        if (least > limit) return limit + 1;
+        if (lowest > limit) return limit + 1;
     }
     return row[m] > limit ? limit + 1 : row[m];
 }
@@ -85,7 +85,7 @@ void cvt_str_clear(cvt_str *s) {
     if (s->data) s->data[0] = 0;
 }
 
-/* Makes room for n more bytes and the 0. */
+/* Makes room for n more bytes and the 0 that ends the string. */
 static bool reserve(cvt_str *s, size_t n) {
     if (s->failed || n >= SIZE_MAX / 2 - s->size) s->failed = true;
     if (s->failed) return false;
@@ -124,23 +124,23 @@ void cvt_str_print(cvt_str *s, const char *format, ...) {
     va_end(again);
 }
 
-/* The letter of a short escape, or 0. */
+/* Returns the letter of the short escape ('n' for a newline), or 0 where there is none. */
 static char short_escape(unsigned code, bool shown) {
     if (code == '"' || code == '\\') return (char)code;
     if (!shown) return 0;
     return code == '\n' ? 'n' : code == '\r' ? 'r' : code == '\t' ? 't' : 0;
 }
 
-/* The code of the character s that must not stand in a string as it is, or 0. k: its length in bytes. */
+/* Returns the code of the character at s if it must be escaped, else 0. k is its length in bytes. */
 static unsigned must_escape(const char *s, size_t k, bool shown) {
     unsigned char c = (unsigned char)s[0];
     if (k == 1) return c < 0x20 || c == '"' || c == '\\' || (shown && c == 0x7f) ? c : 0;
     unsigned char next = (unsigned char)s[1];
-    return shown && c == 0xc2 && next < 0xa0 ? next : 0; /* C1 */
+    return shown && c == 0xc2 && next < 0xa0 ? next : 0; /* a C1 control */
 }
 
 void cvt_str_json(cvt_str *to, const char *text, bool shown) {
-    size_t n = strlen(text), plain = 0; /* plain: start of what is not yet copied */
+    size_t n = strlen(text), plain = 0; /* plain: where the bytes begin that are not copied yet */
     cvt_str_append(to, "\"", 1);
     for (size_t i = 0, k; i < n; i += k) {
         size_t length = cvt_utf8_length(text + i, n - i);
@@ -151,7 +151,7 @@ void cvt_str_json(cvt_str *to, const char *text, bool shown) {
         plain = i + k;
         char letter = short_escape(code, shown);
         if (!length)
-            cvt_str_append(to, "\xef\xbf\xbd", 3); /* U+FFFD */
+            cvt_str_append(to, "\xef\xbf\xbd", 3); /* U+FFFD, the replacement character */
         else if (letter)
             cvt_str_print(to, "\\%c", letter);
         else

@@ -1,23 +1,25 @@
-/* str.h - strings from outside: escaping, comparing, a growing buffer. */
+/* str.h - escapes and compares strings that come from outside, and builds strings that grow. */
 #ifndef CVT_BASE_STR_H
 #define CVT_BASE_STR_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Length of the valid UTF-8 sequence at s (1 to 4), or 0 if it is not one. n: bytes left, n > 0. */
+/* Returns the length (1 to 4) of the valid UTF-8 sequence at s, or 0 if there is none. n > 0 bytes are left. */
 size_t cvt_utf8_length(const char *s, size_t n);
 bool cvt_utf8_valid(const char *s, size_t n);
 
-/* Copies src so that it may go to a terminal: control bytes (C0, DEL, C1) and bytes that are no UTF-8 become \xNN.
- * Always ends with 0, cuts at whole characters. Returns the length written, without the 0. capacity > 0. */
+/* Copies src in a form that may go to a terminal: control characters (C0, DEL, C1) and bytes that are not UTF-8 become
+ * \xNN. The copy always ends with 0, and is cut between characters where it does not fit. Returns its length without
+ * the 0. capacity > 0. */
 size_t cvt_str_escape(char *dst, size_t capacity, const char *src, size_t n);
 
-/* Number of single-character edits from a to b, for "did you mean". Gives up above `limit` and returns limit + 1. */
+/* Returns the number of single-character edits from a to b, or limit + 1 where it is more than `limit`. It serves to
+ * suggest the name that was meant. */
 size_t cvt_str_distance(const char *a, const char *b, size_t limit);
 
-/* A growing byte string. Zero-initialise; `failed` stays set once memory ran out. data is 0-terminated when not NULL.
- */
+/* A byte string that grows. Zero-initialise it. `failed` becomes true when memory runs out, and stays so. `data` ends
+ * with a 0, or is NULL. */
 typedef struct cvt_str {
     char *data;
     size_t size, capacity;
@@ -29,9 +31,9 @@ void cvt_str_clear(cvt_str *s);
 void cvt_str_append(cvt_str *s, const char *bytes, size_t n);
 __attribute__((format(printf, 2, 3))) void cvt_str_print(cvt_str *s, const char *format, ...);
 
-/* Appends text as a string of JSON in its quotes (RFC 8259). What is no UTF-8 becomes U+FFFD. Quotes, backslashes and
- * C0 controls are escaped; for what people may see (`shown`) DEL and C1 controls are, too, and line breaks and tabs
- * have the short form. */
+/* Appends text as a JSON string with its quotes (RFC 8259). Bytes that are not UTF-8 become U+FFFD. Quotes, backslashes
+ * and C0 controls are escaped. `shown` is for text that people may look at: DEL and C1 controls are then escaped too,
+ * and line breaks and tabs become \n, \r and \t. */
 void cvt_str_json(cvt_str *to, const char *text, bool shown);
 
 #endif

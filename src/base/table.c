@@ -1,18 +1,18 @@
-/* table.c - finding things by name. */
+/* table.c - a hash table of names, each with a number. */
 #include "base/table.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a */
+/* The hash is FNV-1a. */
 static size_t hash(const cvt_table *table, const char *name) {
     uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)(uintptr_t)table;
     for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
     return (size_t)(h ^ (h >> 32));
 }
 
-/* The slot that holds name, or the free one where it belongs. */
+/* Returns the slot that holds the name, or the free slot where it belongs. */
 static cvt_table_slot *slot_of(const cvt_table *table, const char *name) {
     size_t mask = table->n_slots - 1, i = hash(table, name) & mask;
     while (table->slots[i].name && strcmp(table->slots[i].name, name) != 0) i = (i + 1) & mask;

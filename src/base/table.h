@@ -1,4 +1,4 @@
-/* table.h - finding things by name: a set of names, each with a number. */
+/* table.h - a hash table of names, each with a number. */
 #ifndef CVT_BASE_TABLE_H
 #define CVT_BASE_TABLE_H
 
@@ -6,13 +6,13 @@
 #include <stddef.h>
 
 typedef struct cvt_table_slot {
-    const char *name; /* NULL: free */
+    const char *name; /* NULL: the slot is free */
     size_t number;
 } cvt_table_slot;
 
-/* Open addressing in a power of two of slots, of which at most half are taken. Zero-initialise. A table stays where it
- * is as long as it holds names: its hash begins at its address, so that no file can be made whose names all fall into
- * one slot. */
+/* A hash table with open addressing. The number of slots is a power of two, and at most half of them are taken.
+ * Zero-initialise it. A table must not be moved while it holds names: its address goes into the hash, so that nobody
+ * can make a file whose names all fall into one slot. */
 typedef struct cvt_table {
     cvt_table_slot *slots;
     size_t n_slots, count;
@@ -20,10 +20,12 @@ typedef struct cvt_table {
 
 void cvt_table_free(cvt_table *table);
 
-/* The number of a name, or NULL where it is not there; valid until the next name is added. */
+/* Returns a pointer to the number of a name, or NULL where the name is not in the table. The pointer is valid until the
+ * next name is added. */
 const size_t *cvt_table_find(const cvt_table *table, const char *name);
 
-/* Adds a name that is not there; it is not copied. False without memory, with the table as it was. */
+/* Adds a name that is not in the table yet. The name is not copied. Returns false when there is no memory; the table is
+ * then unchanged. */
 bool cvt_table_add(cvt_table *table, const char *name, size_t number);
 
 #endif

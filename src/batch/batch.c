@@ -1,10 +1,11 @@
-/* batch.c - the stages of the pipeline for images. pipeline.c calls them:
+/* batch.c - runs a model over many images: the functions that pipeline.c calls for its stages.
  *
- *     next_input     any reader, one at a time        a path (list.c)
- *     decode_input   readers, each by itself          its bytes (input.c), and what the model is fed (cvt_image)
- *     run_inputs     jobs, each with its session      up to `images` of them in a forward pass
- *     write_result   the caller, in order             the sink's
- */
+ *     next_input     on any reader, one at a time        takes a path (list.c)
+ *     decode_input   on the readers, all at once         reads its bytes (input.c) and makes the tensor (cvt_image)
+ *     run_inputs     on the runners, all at once         puts up to `images` of them through a forward pass
+ *     write_result   on the caller's thread, in order    hands the result to the sink
+ *
+ * A reader is a thread that reads and decodes, a runner is one that has a session. */
 #include "batch/batch.h"
 
 #include <pthread.h>
@@ -18,20 +19,21 @@
 #include "model/interleaved.h"
 
 enum {
-    LATE_INPUTS = 256, /* may wait for an older one before everything waits: 100 megapixels take seconds */
-    MOST_READERS = 64,
+    MAX_LATE = 256, /* may wait for an older one before all wait: 100 megapixels take seconds */
+    MAX_READERS = 64,
 };
-static const size_t late_bytes = (size_t)64 << 20; /* what their results may take */
+static const size_t max_late_bytes = (size_t)64 << 20; /* bytes that their results may take */
 
-/* A slot of the pipeline. */
+/* The content of a slot of the pipeline: one input. */
 typedef struct job {
     cvt_str path, warning;
+    cvt_list_kind kind;
     cvt_error error;
-    float *tensor; /* [H, W, C], between decode and forward */
+    float *tensor; /* [H, W, C]; set from decoding to the end of the forward pass */
     float *output;
 } job;
 
-/* What one decoder reuses. */
+/* What one reader keeps from one input to the next. */
 typedef struct reader {
     cvt_input input;
     cvt_image *image;
@@ -39,15 +41,15 @@ typedef struct reader {
 
 typedef struct runner {
     cvt_session *session;
-    float *inputs;  /* of a pass with several images: their tensors back to back */
-    float *outputs; /* the same of the results, where they are not the model's output */
+    float *inputs;  /* the tensors of a pass with several images, back to back */
+    float *outputs; /* their results, back to back, where they are not the model's output */
 } runner;
 
 struct cvt_batch {
     cvt_batch_options options;
     const cvt_model *model;
     cvt_list *list;
-    int wake[2]; /* a pipe: written to end all waiting */
+    int wake[2]; /* a pipe; closing its second end wakes every reader that waits */
     cvt_pipeline *pipeline;
     reader *readers;
     runner *runners;
@@ -55,7 +57,7 @@ struct cvt_batch {
     const cvt_batch_sink *sink;
     size_t input_size, output_size; /* floats of one image */
 
-    pthread_mutex_t lock; /* over the spare tensors */
+    pthread_mutex_t lock; /* guards the spare tensors */
     float **tensors;
     size_t n_tensors;
 };
@@ -66,11 +68,13 @@ static bool next_input(void *context, void *slot) {
     cvt_batch *batch = context;
     job *it = slot;
     cvt_str_clear(&it->warning);
-    return cvt_list_next(batch->list, &it->path, &it->error);
+    bool found = cvt_list_next(batch->list, &it->path, &it->error);
+    it->kind = cvt_list_last(batch->list);
+    return found;
 }
 
-/* A tensor that an earlier input has left, for the next image; NULL where there is none. As many are ever made as
- * inputs may be between decode and forward, and one a reader. */
+/* Returns the tensor of an earlier input, for reuse, or NULL where there is none. At most so many are ever made as
+ * inputs can be between decoding and the end of their pass, and one more for each reader. */
 static float *take_spare(cvt_batch *batch) {
     pthread_mutex_lock(&batch->lock);
     float *tensor = batch->n_tensors ? batch->tensors[--batch->n_tensors] : NULL;
@@ -88,7 +92,8 @@ static void give_tensor(cvt_batch *batch, job *it) {
 static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
-    TRY(cvt_input_read(&with->input, it->path.data, batch->wake[0], error));
+    with->input.max_pixels = batch->options.image.max_pixels;
+    TRY(cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error));
     if (!with->image) TRY(cvt_image_new(&with->image, &batch->options.image, error));
     TRY(cvt_image_read_memory(with->image, batch->model, with->input.data, with->input.size, CVT_STOP_NONE, error));
     const char *warning = cvt_image_warning(with->image);
@@ -108,7 +113,7 @@ static bool decode_input(void *context, int decoder, void *slot) {
 
 /* ---- forward passes -------------------------------------------------------------------------------------------- */
 
-/* A pass of n images; *outputs: their results back to back. */
+/* Runs one forward pass of n images. *outputs becomes their results, back to back. */
 static cvt_status run_pass(cvt_batch *batch, const runner *with, const float *inputs, int n, const float **outputs,
                            cvt_error *error) {
     const cvt_batch_options *options = &batch->options;
@@ -125,7 +130,7 @@ static void run_one(cvt_batch *batch, const runner *with, job *it) {
     if (it->error.status == CVT_OK) memcpy(it->output, outputs, batch->output_size * sizeof *it->output);
 }
 
-/* All in one pass; false if that fails, which does not say whose fault it was. */
+/* Runs all inputs in one pass. Returns false if it fails, which does not tell which image was the cause. */
 static bool run_together(cvt_batch *batch, const runner *with, void *const *slots, int n) {
     cvt_error ignored;
     const float *outputs;
@@ -154,6 +159,10 @@ static void run_inputs(void *context, int worker, void *const *slots, int n) {
 static bool write_result(void *context, void *slot) {
     cvt_batch *batch = context;
     const job *it = slot;
+    if (it->kind == CVT_LIST_REMARK) {
+        batch->sink->remark(batch->sink->context, it->path.data, it->error.message);
+        return true;
+    }
     bool good = it->error.status == CVT_OK, warned = it->warning.data && it->warning.size > 0;
     cvt_batch_result result = {
         .path = it->path.data ? it->path.data : "",
@@ -172,7 +181,7 @@ static bool tick(void *context) {
 
 static void wake(void *context) {
     cvt_batch *batch = context;
-    close(batch->wake[1]); /* the other end becomes readable, and stays so */
+    close(batch->wake[1]); /* the first end becomes readable, and stays so */
     batch->wake[1] = -1;
 }
 
@@ -184,19 +193,20 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
     static const cvt_stages stages = {next_input, decode_input, run_inputs, write_result, tick, wake};
     cvt_batch_options *options = &batch->options;
     options->inputs.wake = batch->wake[0];
+    options->inputs.remarks = true;
     TRY(cvt_list_new(&batch->list, &options->inputs, error));
 
     size_t known = options->known;
     options->jobs = at_most(options->jobs, known);
     options->images = at_most(options->images, known);
-    /* as many as threads: where images are large and the model is small, decoding is most of the work */
-    int threads = cvt_min_int(options->threads, MOST_READERS) * cvt_min_int(options->jobs, MOST_READERS);
-    batch->n_readers = at_most(cvt_min_int(threads, MOST_READERS), known);
+    /* As many readers as threads: where images are large and the model is small, decoding is most of the work. */
+    int threads = cvt_min_int(options->threads, MAX_READERS) * cvt_min_int(options->jobs, MAX_READERS);
+    batch->n_readers = at_most(cvt_min_int(threads, MAX_READERS), known);
     size_t passes = (size_t)options->jobs * (size_t)options->images;
-    size_t late = late_bytes / (batch->output_size * sizeof(float));
-    size_t busy = (size_t)batch->n_readers + 2 * passes, window = busy + (late < LATE_INPUTS ? late : LATE_INPUTS);
+    size_t late = max_late_bytes / (batch->output_size * sizeof(float));
+    size_t busy = (size_t)batch->n_readers + 2 * passes, n_slots = busy + (late < MAX_LATE ? late : MAX_LATE);
     if (known && known < busy) busy = known;
-    if (known && known < window) window = known;
+    if (known && known < n_slots) n_slots = known;
 
     batch->readers = calloc((size_t)batch->n_readers, sizeof *batch->readers);
     batch->runners = calloc((size_t)options->jobs, sizeof *batch->runners);
@@ -206,9 +216,9 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
         .decoders = batch->n_readers,
         .workers = options->jobs,
         .batch = options->images,
-        .window = window,
+        .n_slots = n_slots,
         .busy = busy,
-        .slot = sizeof(job),
+        .slot_size = sizeof(job),
     };
     return cvt_pipeline_start(&batch->pipeline, &sizes, &stages, batch, error);
 }
@@ -280,7 +290,10 @@ static cvt_status make_sessions(cvt_batch *batch, cvt_error *error) {
 cvt_status cvt_batch_run(cvt_batch *batch, const cvt_batch_sink *sink, cvt_error *error) {
     TRY(make_sessions(batch, error));
     batch->sink = sink;
-    return cvt_pipeline_run(batch->pipeline, error);
+    TRY(cvt_pipeline_run(batch->pipeline, error));
+    const cvt_error *trouble = cvt_list_trouble(batch->list);
+    if (trouble->status != CVT_OK && error) *error = *trouble;
+    return trouble->status;
 }
 
 static void free_job(void *slot) {

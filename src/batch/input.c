@@ -1,5 +1,6 @@
-/* input.c - reading inputs whole. Unlike base/file.c, which serves weights and configs, it reuses its buffer, can be
- * woken, stops early in what is no image, and its messages leave the name to the record. */
+/* input.c - reads the bytes of inputs. base/file.c serves weights and configs; this file differs in four things: the
+ * buffer is reused, waiting can be ended, data that are no image are not read to their end, and messages do not name
+ * the file. */
 #include "batch/input.h"
 
 #include <errno.h>
@@ -12,7 +13,11 @@
 
 #include "image/image.h"
 
-enum { CHUNK = 64 << 10 };
+enum {
+    CHUNK = 64 << 10 /* a look at the beginning */,
+    STEP = 4 << 20,
+    WRITER_MS = 10000 /* to wait for who opens a FIFO to write */
+};
 
 cvt_status cvt_input_fail(cvt_error *error, int number) {
     char text[128];
@@ -34,7 +39,7 @@ ssize_t cvt_input_wait_read(int fd, void *to, size_t n, int wake) {
     }
 }
 
-/* Room for `capacity` bytes. */
+/* Makes room for `capacity` bytes. */
 static cvt_status reserve(cvt_input *input, size_t capacity, cvt_error *error) {
     if (capacity <= input->capacity) return CVT_OK;
     unsigned char *data = realloc(input->data, capacity);
@@ -44,17 +49,19 @@ static cvt_status reserve(cvt_input *input, size_t capacity, cvt_error *error) {
     return CVT_OK;
 }
 
-/* Reads up to the end. `expected` bytes are likely. */
+/* Reads up to the end of the file or, step by step, of the image in it. `expected` bytes are likely. */
 static cvt_status read_all(cvt_input *input, int fd, size_t expected, int wake, cvt_error *error) {
-    TRY(reserve(input, expected < CHUNK ? CHUNK : expected + 1, error)); /* one more, to see the end */
+    cvt_extent extent = {.max_pixels = input->max_pixels};
+    size_t likely = expected < STEP ? expected + 1 : STEP; /* one more, to see the end */
+    TRY(reserve(input, likely < CHUNK ? CHUNK : likely, error));
     for (;;) {
         if (input->size == input->capacity) TRY(reserve(input, 2 * input->capacity, error));
-        size_t room = input->capacity - input->size;
-        if (input->size < CHUNK && room > CHUNK) room = CHUNK; /* a look at the beginning first */
-        ssize_t got = cvt_input_wait_read(fd, input->data + input->size, room, wake);
+        size_t room = input->capacity - input->size, step = input->size < CHUNK ? CHUNK : STEP;
+        ssize_t got = cvt_input_wait_read(fd, input->data + input->size, room < step ? room : step, wake);
         if (got < 0) return cvt_input_fail(error, errno);
         input->size += (size_t)got;
         if (got == 0 || (input->size >= CHUNK && !cvt_image_is_known(input->data, input->size))) return CVT_OK;
+        if (input->size >= CHUNK && cvt_extent_ends(&extent, input->data, input->size)) return CVT_OK;
         if (input->size > CVT_IMAGE_LIMIT)
             return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_IMAGE_LIMIT);
     }
@@ -72,7 +79,7 @@ static cvt_status not_a_file(mode_t mode, cvt_error *error) {
 static cvt_status open_regular(int *fd, struct stat *about, const char *path, cvt_error *error) {
     if (stat(path, about) != 0) return cvt_input_fail(error, errno);
     if (!S_ISREG(about->st_mode)) return not_a_file(about->st_mode, error);
-    /* not blocking: what was a file a moment ago may be a FIFO now */
+    /* O_NONBLOCK: what was a file a moment ago may be a FIFO now */
     *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (*fd < 0) return cvt_input_fail(error, errno);
     if (fstat(*fd, about) == 0 && S_ISREG(about->st_mode)) return CVT_OK;
@@ -80,11 +87,42 @@ static cvt_status open_regular(int *fd, struct stat *about, const char *path, cv
     return not_a_file(about->st_mode, error);
 }
 
-cvt_status cvt_input_read(cvt_input *input, const char *path, int wake, cvt_error *error) {
-    input->size = 0;
-    if (strcmp(path, "-") == 0) return read_all(input, STDIN_FILENO, 0, wake, error);
+bool cvt_input_is_stdin(const char *path, bool named) {
+    static const char *const names[] = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"};
+    for (size_t i = 0; named && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(path, names[i]) == 0) return true;
+    return strcmp(path, "-") == 0;
+}
+
+/* Waits until a FIFO has data or an end. While nobody has opened its other end, poll(2) tells nothing and read(2) an
+ * end of file. */
+static cvt_status wait_for_writer(cvt_input *input, int fd, int wake, cvt_error *error) {
+    TRY(reserve(input, CHUNK, error));
+    for (;;) {
+        struct pollfd wait[2] = {{.fd = fd, .events = POLLIN}, {.fd = wake, .events = POLLIN}};
+        if (poll(wait, 2, WRITER_MS) != 0) return CVT_OK; /* reading will tell */
+        ssize_t got = read(fd, input->data, 1);
+        if (got == 0) return cvt_fail(error, CVT_UNREADABLE, "is a FIFO that nobody writes to");
+        input->size = got > 0;
+        if (got > 0 || errno != EAGAIN) return CVT_OK;
+    }
+}
+
+static cvt_status read_fifo(cvt_input *input, const char *path, int wake, cvt_error *error) {
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) return cvt_input_fail(error, errno);
+    cvt_status status = wait_for_writer(input, fd, wake, error);
+    if (status == CVT_OK) status = read_all(input, fd, 0, wake, error);
+    close(fd);
+    return status;
+}
+
+cvt_status cvt_input_read(cvt_input *input, const char *path, bool named, int wake, cvt_error *error) {
     struct stat about;
     int fd = -1;
+    input->size = 0;
+    if (cvt_input_is_stdin(path, named)) return read_all(input, STDIN_FILENO, 0, wake, error);
+    if (named && stat(path, &about) == 0 && S_ISFIFO(about.st_mode)) return read_fifo(input, path, wake, error);
     TRY(open_regular(&fd, &about, path, error));
     bool plausible = about.st_size < (off_t)CVT_IMAGE_LIMIT;
     cvt_status status = read_all(input, fd, plausible ? (size_t)about.st_size : 0, wake, error);
@@ -92,12 +130,18 @@ cvt_status cvt_input_read(cvt_input *input, const char *path, int wake, cvt_erro
     return status;
 }
 
-bool cvt_input_file_is_image(const char *path) {
+cvt_status cvt_input_look(const char *path, bool *known, const char **format, cvt_error *error) {
     struct stat about;
     int fd = -1;
-    if (open_regular(&fd, &about, path, NULL) != CVT_OK) return false;
+    *known = false;
+    *format = NULL;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) return CVT_OK;
+    TRY(open_regular(&fd, &about, path, error));
     unsigned char start[CVT_IMAGE_SIGNATURE];
     ssize_t got = cvt_input_wait_read(fd, start, sizeof start, -1);
+    cvt_status status = got < 0 ? cvt_input_fail(error, errno) : CVT_OK;
     close(fd);
-    return got > 0 && cvt_image_is_known(start, (size_t)got);
+    if (got > 0) *known = cvt_image_is_known(start, (size_t)got);
+    if (got > 0) *format = cvt_image_format(start, (size_t)got);
+    return status;
 }

@@ -1,31 +1,40 @@
-/* input.h - the bytes of one input, from a file or standard input, without ever hanging on what is no file. */
+/* input.h - reads the bytes of one input, from a file or standard input, and never waits on something that is no
+ * file. */
 #ifndef CVT_BATCH_INPUT_H
 #define CVT_BATCH_INPUT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
 
-/* The buffer only grows, so reuse it; zero-initialise, free(data). */
+/* The bytes of an input. The buffer only grows, so reuse it. Zero-initialise it, and free(data) at the end. */
 typedef struct cvt_input {
     unsigned char *data;
     size_t size, capacity;
+    uint64_t max_pixels; /* of a larger picture little more than the headers is read; 0: CVT_MAX_PIXELS */
 } cvt_input;
 
-/* Reads a regular file whole, or standard input for "-". Anything else (directory, FIFO, device, socket) is
- * CVT_UNREADABLE and is not even opened: opening a FIFO would let its writer go on. Of data that do not begin like an
- * image only the beginning is read. Messages do not name the file.
- * wake: a descriptor that ends waiting for standard input once it is readable, or -1. */
-cvt_status cvt_input_read(cvt_input *input, const char *path, int wake, cvt_error *error);
+/* True for "-" and, of what was named on the command line, for the names that the system has for standard input. */
+bool cvt_input_is_stdin(const char *path, bool named);
 
-/* Whether the file at path begins as an image that can be decoded; false also for what is no regular file. */
-bool cvt_input_file_is_image(const char *path);
+/* Reads a regular file whole, or standard input for "-"; if `named` on the command line, a FIFO too, and by its other
+ * names standard input. Anything else (directory, device, socket) is CVT_UNREADABLE and is not even opened: opening a
+ * FIFO would let its writer go on. A FIFO that nobody writes to is given up after some seconds. Of data that do not
+ * begin like an image only the beginning is read; of a large file, what belongs to the image. Messages do not name the
+ * file. wake: a descriptor that ends waiting once it is readable, or -1. */
+cvt_status cvt_input_read(cvt_input *input, const char *path, bool named, int wake, cvt_error *error);
 
-/* read(2) that goes on after signals and waits in poll(2), where `wake` can end it with ECANCELED. */
+/* Looks at the beginning of the file at path. *known: it begins as an image that can be decoded; *format: the name of
+ * its format where that is known, or NULL. What is no regular file has neither. Fails where the file cannot be opened
+ * or read. */
+cvt_status cvt_input_look(const char *path, bool *known, const char **format, cvt_error *error);
+
+/* Does what read(2) does, but goes on after signals, and waits in poll(2), where `wake` can end it with ECANCELED. */
 ssize_t cvt_input_wait_read(int fd, void *to, size_t n, int wake);
 
-/* Fills error with the text of a system error: CVT_NOT_FOUND where the file is not there, else CVT_UNREADABLE. */
+/* Fills error with the text of a system error. CVT_NOT_FOUND where the file is not there, else CVT_UNREADABLE. */
 cvt_status cvt_input_fail(cvt_error *error, int number);
 
 #endif

@@ -1,4 +1,4 @@
-/* list.c - walking operands, directories and lists of names. */
+/* list.c - walks over operands, directories and lists of names. */
 #include "batch/list.h"
 
 #include <dirent.h>
@@ -14,44 +14,75 @@
 #include "base/file.h"
 #include "batch/input.h"
 
-/* Longer than any name the system takes: what is cut there cannot be opened anyway. */
+/* No name that the system accepts is as long as LONGEST_NAME: one that is cut there could not be opened anyway. */
 enum { LONGEST_NAME = 64 << 10, BUFFER = 64 << 10 };
 
-/* A directory that has been read. Names of sub-directories end with a slash, which sorts them as whole paths sort. */
+/* A directory that was read. The names of directories in it end with a slash, so that they are sorted as whole paths
+ * are. */
 typedef struct level {
     struct level *up;
     cvt_str path; /* with a slash at the end */
-    cvt_str text; /* the names, each with its 0 */
+    cvt_str text; /* the names, each with a 0 at its end */
     const char **names;
     size_t n, next;
+    size_t folders; /* that are not walked */
 } level;
 
 struct cvt_list {
     cvt_list_options options;
     size_t next_path;
-    level *level; /* the directory being walked */
-    int fd;       /* the list of names, or -1 */
-    int no_file;  /* the error number of a list that cannot be opened, until it is told; else 0 */
+    cvt_list_kind kind;              /* of what was given last */
+    level *level;                    /* the directory being walked */
+    cvt_str top;                     /* the operand or name that it is, or lies in */
+    size_t given, pictures, folders; /* of it: inputs, pictures of formats that are not read, directories passed by */
+    int *fds;                        /* of the lists of names */
+    size_t list;                     /* the one in hand */
+    bool begun;                      /* a name of it has been read */
     bool stdin_used;
+    cvt_error trouble;
     char *buffer; /* of BUFFER bytes */
     size_t at, filled;
 };
+
+/* ---- lists are opened first ------------------------------------------------------------------------------------ */
+
+static cvt_status fail_list(const char *name, int number, cvt_error *error) {
+    cvt_input_fail(error, number);
+    if (error) error->status = CVT_USAGE;
+    return cvt_fail_in(error, CVT_USAGE, "%s", name);
+}
+
+static cvt_status open_list(cvt_list *list, size_t i, cvt_error *error) {
+    const char *name = list->options.lists[i];
+    struct stat about;
+    if (strcmp(name, "-") == 0) {
+        if (list->stdin_used) return cvt_fail(error, CVT_USAGE, "%s: standard input is already a list", name);
+        list->fds[i] = STDIN_FILENO;
+        list->stdin_used = true;
+    } else {
+        list->fds[i] = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    }
+    if (list->fds[i] < 0) return fail_list(name, errno, error);
+    bool folder = fstat(list->fds[i], &about) == 0 && S_ISDIR(about.st_mode);
+    return folder ? fail_list(name, EISDIR, error) : CVT_OK;
+}
+
+static cvt_status open_lists(cvt_list *list, cvt_error *error) {
+    if (!list->options.n_lists) return CVT_OK;
+    list->fds = malloc(list->options.n_lists * sizeof *list->fds);
+    if (!list->fds) return cvt_fail_memory(error);
+    for (size_t i = 0; i < list->options.n_lists; i++) list->fds[i] = -1;
+    list->buffer = malloc(BUFFER);
+    if (!list->buffer) return cvt_fail_memory(error);
+    for (size_t i = 0; i < list->options.n_lists; i++) TRY(open_list(list, i, error));
+    return CVT_OK;
+}
 
 cvt_status cvt_list_new(cvt_list **out, const cvt_list_options *options, cvt_error *error) {
     cvt_list *list = calloc(1, sizeof *list);
     if (!list) return cvt_fail_memory(error);
     list->options = *options;
-    list->fd = -1;
-    const char *from = options->files_from;
-    if (from && strcmp(from, "-") == 0) {
-        list->fd = STDIN_FILENO;
-        list->stdin_used = true;
-    } else if (from) {
-        list->fd = open(from, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-        list->no_file = list->fd < 0 ? errno : 0;
-    }
-    if (from) list->buffer = malloc(BUFFER);
-    cvt_status status = from && !list->buffer ? cvt_fail_memory(error) : CVT_OK;
+    cvt_status status = open_lists(list, error);
     if (status != CVT_OK) {
         cvt_list_free(list);
         list = NULL;
@@ -74,21 +105,23 @@ static void leave_directory(cvt_list *list) {
     free_level(done);
 }
 
-static void close_names(cvt_list *list) {
-    if (list->fd > STDIN_FILENO) close(list->fd);
-    list->fd = -1;
+static void close_names(cvt_list *list, size_t i) {
+    if (list->fds[i] > STDIN_FILENO) close(list->fds[i]);
+    list->fds[i] = -1;
 }
 
 void cvt_list_free(cvt_list *list) {
     if (!list) return;
     while (list->level) leave_directory(list);
-    close_names(list);
+    for (size_t i = 0; list->fds && i < list->options.n_lists; i++) close_names(list, i);
+    cvt_str_free(&list->top);
+    free(list->fds);
     free(list->buffer);
     free(list);
 }
 
 size_t cvt_list_count(const cvt_list_options *options) {
-    if (options->files_from) return 0;
+    if (options->n_lists) return 0;
     for (size_t i = 0; i < options->n_paths; i++)
         if (cvt_file_is_directory(options->paths[i])) return 0;
     return options->n_paths;
@@ -106,13 +139,15 @@ static bool named_as_image(const char *name) {
 
 typedef enum kind { SKIPPED, FOLDER, CANDIDATE } kind;
 
+/* What is not known to be something else is looked into later: then it shows what is wrong with it. */
 static kind kind_of(int folder, const char *name) {
     struct stat about;
     if (name[0] == '.') return SKIPPED;
-    kind otherwise = named_as_image(name) ? CANDIDATE : SKIPPED; /* reading it will say what is wrong */
-    if (fstatat(folder, name, &about, AT_SYMLINK_NOFOLLOW) != 0) return otherwise;
-    if (S_ISDIR(about.st_mode)) return FOLDER;
-    if (S_ISLNK(about.st_mode) && fstatat(folder, name, &about, 0) != 0) return otherwise;
+    kind otherwise = named_as_image(name) ? CANDIDATE : SKIPPED;
+    bool known = fstatat(folder, name, &about, AT_SYMLINK_NOFOLLOW) == 0;
+    if (known && S_ISDIR(about.st_mode)) return FOLDER;
+    if (known && S_ISLNK(about.st_mode)) known = fstatat(folder, name, &about, 0) == 0;
+    if (!known) return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? otherwise : CANDIDATE;
     return S_ISDIR(about.st_mode) ? SKIPPED : S_ISREG(about.st_mode) ? CANDIDATE : otherwise;
 }
 
@@ -120,7 +155,7 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Points names at the texts and sorts them. */
+/* Makes `names` point at the texts, and sorts them. */
 static bool sort_names(level *in) {
     in->names = malloc((in->n ? in->n : 1) * sizeof *in->names);
     if (!in->names) return false;
@@ -130,11 +165,12 @@ static bool sort_names(level *in) {
     return true;
 }
 
-/* Collects the entries of a directory. Returns 0 or the system's error number. */
+/* Reads the entries of a directory. Returns 0 or the system's error number. */
 static int read_entries(level *in, DIR *folder, bool recursive) {
     struct dirent *entry;
     for (errno = 0; (entry = readdir(folder)); errno = 0) {
         kind what = kind_of(dirfd(folder), entry->d_name);
+        if (what == FOLDER && !recursive) in->folders++;
         if (what == SKIPPED || (what == FOLDER && !recursive)) continue;
         cvt_str_append(&in->text, entry->d_name, strlen(entry->d_name));
         if (what == FOLDER) cvt_str_append(&in->text, "/", 1);
@@ -159,7 +195,7 @@ static int read_directory(level *in, const char *path, bool follow, bool recursi
     return number;
 }
 
-/* Goes down into the directory at path. On failure fills problem and stays where it was. */
+/* Enters the directory at `path`. On failure it fills `problem` and stays where it was. */
 static bool enter_directory(cvt_list *list, const char *path, cvt_error *problem) {
     level *in = calloc(1, sizeof *in);
     int number = in ? read_directory(in, path, !list->level, list->options.recursive) : ENOMEM;
@@ -176,7 +212,22 @@ static bool enter_directory(cvt_list *list, const char *path, cvt_error *problem
     }
     in->up = list->level;
     list->level = in;
+    list->folders += in->folders;
     return true;
+}
+
+/* Whether an entry that is not named as a picture is an input: it begins as one, or its beginning cannot be read, which
+ * fills problem. What has gone meanwhile, or is no file any more, is none. */
+static bool is_picture(cvt_list *list, const char *path, cvt_error *problem) {
+    bool known = false;
+    const char *format = NULL;
+    if (cvt_input_look(path, &known, &format, problem) == CVT_OK) {
+        list->pictures += !known && format;
+        return known;
+    }
+    if (problem->status != CVT_NOT_FOUND) return true;
+    problem->status = CVT_OK;
+    return false;
 }
 
 /* The next input below the current directory into path; false when that is done or a name turned out to be none.
@@ -192,33 +243,52 @@ static bool next_entry(cvt_list *list, cvt_str *path, cvt_error *problem) {
     bool folder = name[n - 1] == '/';
     cvt_str_clear(path);
     cvt_str_append(path, in->path.data, in->path.size);
-    cvt_str_append(path, name, n - folder); /* with its slash a link would be followed */
+    cvt_str_append(path, name, n - folder); /* without its slash: with it a link would be followed */
     if (path->failed) {
         cvt_fail_memory(problem);
         return true;
     }
     if (folder) return !enter_directory(list, path->data, problem);
-    return named_as_image(name) || cvt_input_file_is_image(path->data);
+    return named_as_image(name) || is_picture(list, path->data, problem);
+}
+
+/* Says of the directory that has been walked that it gave no input: "no JPEG or PNG there; 12 other pictures skipped,
+ * -r takes its 3 directories". False where there is nothing to say. */
+static bool remark(cvt_list *list, cvt_str *path, cvt_error *problem) {
+    cvt_str line = {0};
+    if (!list->options.remarks || list->given || !list->top.size) return false;
+    cvt_str_print(&line, "no JPEG or PNG there");
+    if (list->pictures)
+        cvt_str_print(&line, "; %zu other picture%s skipped", list->pictures, list->pictures == 1 ? "" : "s");
+    if (list->folders)
+        cvt_str_print(&line, "%s -r takes its %zu director%s", list->pictures ? "," : ";", list->folders,
+                      list->folders == 1 ? "y" : "ies");
+    cvt_str_clear(path);
+    cvt_str_append(path, list->top.data, list->top.size);
+    cvt_fail(problem, CVT_NOT_FOUND, "%s", line.data ? line.data : "no JPEG or PNG there");
+    cvt_str_free(&line);
+    list->kind = CVT_LIST_REMARK;
+    return true;
 }
 
 /* ---- lists of names -------------------------------------------------------------------------------------------- */
 
-/* Fills the empty buffer; false at the end of the list or, with problem set, where it cannot be read. */
-static bool fill(cvt_list *list, cvt_error *problem) {
-    ssize_t got = cvt_input_wait_read(list->fd, list->buffer, BUFFER, list->options.wake);
-    if (got < 0 && errno != ECANCELED) cvt_input_fail(problem, errno);
+/* Fills the empty buffer; false at the end of the list or, with `trouble` set, where it cannot be read. */
+static bool fill(cvt_list *list) {
+    ssize_t got = cvt_input_wait_read(list->fds[list->list], list->buffer, BUFFER, list->options.wake);
+    if (got < 0 && errno != ECANCELED) fail_list(list->options.lists[list->list], errno, &list->trouble);
     list->at = 0;
     list->filled = got > 0 ? (size_t)got : 0;
     return got > 0;
 }
 
 /* The next name of the list, which may be empty; false at the end. */
-static bool next_name(cvt_list *list, cvt_str *path, cvt_error *problem) {
+static bool next_name(cvt_list *list, cvt_str *path) {
     int separator = list->options.nul ? 0 : '\n';
     cvt_str_clear(path);
     for (;;) {
-        if (list->at == list->filled && !fill(list, problem)) {
-            close_names(list);
+        if (list->at == list->filled && !fill(list)) {
+            close_names(list, list->list);
             return path->size > 0;
         }
         const char *start = list->buffer + list->at;
@@ -231,59 +301,108 @@ static bool next_name(cvt_list *list, cvt_str *path, cvt_error *problem) {
     }
 }
 
+/* True for what UTF-16 begins with: its byte order mark or, in lines, every other byte NUL. */
+static bool is_utf16(const cvt_str *name, bool nul) {
+    const char *s = name->data;
+    if (name->size < 2) return false;
+    if (memcmp(s, "\xff\xfe", 2) == 0 || memcmp(s, "\xfe\xff", 2) == 0) return true;
+    return !nul && name->size >= 4 && ((!s[0] && s[1] && !s[2] && s[3]) || (s[0] && !s[1] && s[2] && !s[3]));
+}
+
+static void cut(cvt_str *name, size_t front, size_t back) {
+    name->size -= front + back;
+    memmove(name->data, name->data + front, name->size);
+    name->data[name->size] = 0;
+}
+
+/* What an editor or a shell of Windows adds to a list is taken off its name, the first one if `first`. */
+static void clean_name(cvt_list *list, cvt_str *name, bool first) {
+    static const char mark[] = "\xef\xbb\xbf";
+    struct stat about;
+    if (first && is_utf16(name, list->options.nul)) {
+        cvt_fail(&list->trouble, CVT_USAGE, "%s: a list in UTF-16: save it as UTF-8", list->options.lists[list->list]);
+        return;
+    }
+    if (first && name->size >= 3 && memcmp(name->data, mark, 3) == 0) cut(name, 3, 0);
+    if (list->options.nul || !name->size || name->data[name->size - 1] != '\r') return;
+    if (name->size == 1 || lstat(name->data, &about) != 0) cut(name, 0, 1);
+}
+
 /* ---- all of it ------------------------------------------------------------------------------------------------- */
 
 /* The next operand or name into path; false at the end. */
-static bool next_operand(cvt_list *list, cvt_str *path, cvt_error *problem) {
+static bool next_operand(cvt_list *list, cvt_str *path) {
     if (list->next_path < list->options.n_paths) {
         const char *operand = list->options.paths[list->next_path++];
         cvt_str_clear(path);
         cvt_str_append(path, operand, strlen(operand));
         cvt_str_append(path, "", 0);
+        list->kind = CVT_LIST_NAMED;
         return true;
     }
-    if (list->no_file) { /* the list is the input that failed */
-        cvt_input_fail(problem, list->no_file);
-        list->no_file = 0;
-        cvt_str_clear(path);
-        cvt_str_append(path, list->options.files_from, strlen(list->options.files_from));
-        return true;
-    }
-    while (list->fd >= 0) {
-        bool found = next_name(list, path, problem);
-        if (problem->status != CVT_OK) { /* named after the list, whatever piece of a name was read */
-            cvt_str_clear(path);
-            cvt_str_append(path, list->options.files_from, strlen(list->options.files_from));
-            return true;
+    list->kind = CVT_LIST_FOUND;
+    for (; list->list < list->options.n_lists; list->list++, list->begun = false, list->at = list->filled = 0) {
+        while (list->fds[list->list] >= 0) {
+            bool found = next_name(list, path), first = !list->begun;
+            if (list->trouble.status != CVT_OK) return false; /* whatever piece of a name was read */
+            if (!found) break;
+            if (path->failed) return true;
+            list->begun = true;
+            if (path->data) clean_name(list, path, first);
+            if (list->trouble.status != CVT_OK) return false;
+            if (path->size > 0) return true;
         }
-        if (found && path->size > 0) return true;
     }
     return false;
 }
 
-/* Whether standard input is free for an image; it is from then on no more. */
+/* Lets standard input be an image, if it is free; from then on it is taken. */
 static void take_stdin(cvt_list *list, cvt_error *problem) {
     if (list->stdin_used) cvt_fail(problem, CVT_UNREADABLE, "standard input is already in use");
     list->stdin_used = true;
+}
+
+/* Goes into the directory that an operand or a name means. */
+static bool enter_top(cvt_list *list, const char *path, cvt_error *problem) {
+    list->given = list->pictures = list->folders = 0;
+    cvt_str_clear(&list->top);
+    if (!cvt_file_is_directory(path) || !enter_directory(list, path, problem)) return false;
+    cvt_str_append(&list->top, path, strlen(path));
+    return true;
+}
+
+/* The next input of the directory that is walked; false when it is done. */
+static bool next_below(cvt_list *list, cvt_str *path, cvt_error *problem) {
+    while (list->level) {
+        if (!next_entry(list, path, problem)) continue;
+        list->given++;
+        list->kind = CVT_LIST_FOUND;
+        return true;
+    }
+    bool said = remark(list, path, problem);
+    cvt_str_clear(&list->top);
+    return said;
 }
 
 bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem) {
     problem->status = CVT_OK;
     if (path->failed) cvt_str_free(path);
     for (;;) {
-        while (list->level)
-            if (next_entry(list, path, problem)) return true;
-        if (!next_operand(list, path, problem)) return false;
-        if (problem->status == CVT_OK && path->failed) cvt_fail_memory(problem);
+        if (next_below(list, path, problem)) return true;
+        if (!next_operand(list, path)) return false;
+        if (path->failed) cvt_fail_memory(problem);
         if (problem->status != CVT_OK) return true;
         if (strlen(path->data) < path->size) {
             cvt_fail(problem, CVT_NOT_FOUND, "the name holds a NUL byte (a NUL-separated list wants -0)");
             return true;
         }
-        if (strcmp(path->data, "-") == 0) {
+        if (cvt_input_is_stdin(path->data, list->kind == CVT_LIST_NAMED)) {
             take_stdin(list, problem);
             return true;
         }
-        if (!cvt_file_is_directory(path->data) || !enter_directory(list, path->data, problem)) return true;
+        if (!enter_top(list, path->data, problem)) return true;
     }
 }
+
+cvt_list_kind cvt_list_last(const cvt_list *list) { return list->kind; }
+const cvt_error *cvt_list_trouble(const cvt_list *list) { return &list->trouble; }

@@ -1,11 +1,14 @@
-/* list.h - which inputs there are, one at a time, in order: operands first, then the names of a list. Nothing is read
- * ahead but the directory that is being walked.
+/* list.h - finds the inputs of a run, one at a time, in order: first the operands, then the names of a list. It reads
+ * ahead no more than the directory that it walks over.
  *
- * A name stands for itself unless it is a directory: that means the entries directly in it or, if recursive, the whole
- * tree, in the byte order of the paths (as `LC_ALL=C sort` would have it). Of a directory's entries
+ * A name stands for itself, unless it is that of a directory. A directory stands for the entries directly in it or, if
+ * recursive, for the whole tree, in the byte order of the paths (that of `LC_ALL=C sort`). Of a directory's entries
  * - those that begin with a dot are skipped, and so are links to directories;
  * - those named *.jpg *.jpeg *.jpe *.jfif *.png, in any case, are inputs whatever they are;
- * - other regular files are inputs if they begin as a JPEG or PNG does. */
+ * - other regular files are inputs if they begin as a JPEG or PNG does, and if their beginning cannot be read.
+ *
+ * A list may come from Windows: a byte order mark in front is dropped, a name that ends with CR is taken without it
+ * where there is no file of that name; UTF-16 is refused by name. */
 #ifndef CVT_BATCH_LIST_H
 #define CVT_BATCH_LIST_H
 
@@ -15,23 +18,37 @@
 #include "base/str.h"
 
 typedef struct cvt_list_options {
-    const char *const *paths; /* operands; "-" is an image on standard input */
+    const char *const *paths; /* the operands; "-" is an image on standard input */
     size_t n_paths;
-    const char *files_from; /* a file of names, "-" for standard input, or NULL */
-    bool nul;               /* names in it end with NUL instead of newline */
+    const char *const *lists; /* files of names, "-" for standard input, one behind the other */
+    size_t n_lists;
+    bool nul; /* names in them end with NUL instead of newline */
     bool recursive;
-    int wake; /* a descriptor that ends the list once readable, even while it waits for more names; or -1 */
+    bool remarks; /* wanted: see cvt_list_kind */
+    int wake;     /* a descriptor that ends the list once readable, even while it waits for more names; or -1 */
 } cvt_list_options;
 
 typedef struct cvt_list cvt_list;
 
-/* The options' strings must outlive the list. A list of names that cannot be opened is an input that failed. */
+/* The options' strings must outlive the list. CVT_USAGE, naming it, where a list of names cannot be opened. */
 cvt_status cvt_list_new(cvt_list **out, const cvt_list_options *options, cvt_error *error);
 void cvt_list_free(cvt_list *list);
 
-/* The next input; false at the end. problem->status is CVT_OK if it is to be read, else it says why this one cannot be
- * (a directory that cannot be opened, a list that cannot be read on). */
+/* The next input; false at the end, or where a list of names cannot be read on. problem->status is CVT_OK if the input
+ * is to be read, else it says why this one cannot be (a directory that cannot be opened). */
 bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem);
+
+/* What cvt_list_next has given last. */
+typedef enum cvt_list_kind {
+    CVT_LIST_NAMED,  /* an operand: it is read whatever it is, a FIFO too */
+    CVT_LIST_FOUND,  /* from a directory or a list of names */
+    CVT_LIST_REMARK, /* no input: problem->message is worth a line to people, on the directory at the path, which gave
+                        none. Only where the options want remarks; problem->status is CVT_NOT_FOUND. */
+} cvt_list_kind;
+cvt_list_kind cvt_list_last(const cvt_list *list);
+
+/* Why a list of names could not be read to its end: CVT_USAGE, naming it; or CVT_OK. After cvt_list_next was false. */
+const cvt_error *cvt_list_trouble(const cvt_list *list);
 
 /* How many inputs there are if there are only operands and no directory among them; else 0: not known. */
 size_t cvt_list_count(const cvt_list_options *options);

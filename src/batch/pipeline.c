@@ -1,8 +1,8 @@
-/* pipeline.c - the two stages, their threads, and the ring of slots between them.
+/* pipeline.c - the two stages of a pipeline, their threads, and the ring of slots between them.
  *
- * Input number i lives in slot i % window. Its state goes EMPTY -> DECODING -> READY -> RUNNING -> DONE -> EMPTY, each
- * step under `lock`; who made the last step owns the slot's content without the lock. `source` is held over `next`, so
- * numbers are given in the order of the inputs. */
+ * Input number i lives in slot i % n_slots. Its state goes EMPTY -> DECODING -> READY -> RUNNING -> DONE -> EMPTY, and
+ * every change is made under `lock`. The thread that made the last change owns the content of the slot, without the
+ * lock. The mutex `source` is held while `next` is called, so that numbers follow the order of the inputs. */
 #include "batch/pipeline.h"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@ enum { EMPTY, DECODING, READY, RUNNING, DONE };
 
 typedef struct member {
     cvt_pipeline *pipeline;
-    int index; /* among the decoders, or among the workers */
+    int index; /* its number among the decoders, or among the workers */
     pthread_t thread;
 } member;
 
@@ -27,31 +27,31 @@ struct cvt_pipeline {
     void *context;
     char *slots;
     unsigned char *states;
-    void **batches; /* workers x batch: the slots that each worker runs */
+    void **batches; /* [workers][batch]: the slots that each worker runs */
     member *decoders, *workers;
-    int n_decoders, n_workers; /* how many of them run */
+    int n_decoders, n_workers; /* how many of them were started */
 
     pthread_mutex_t source, lock;
-    pthread_cond_t room, ready, done;  /* waited for by the decoders, the workers, the writer */
-    size_t taken, written;             /* inputs that came out of next, that went into write */
-    size_t decoding, waiting, running; /* inputs that are DECODING, READY, RUNNING */
-    bool ended;                        /* next has no more */
+    pthread_cond_t room, ready, done;  /* what the decoders, the workers and the writer wait for */
+    size_t taken, written;             /* how many inputs came out of `next`, and went into `write` */
+    size_t decoding, waiting, running; /* how many inputs are DECODING, READY, RUNNING */
+    bool ended;                        /* `next` has no more inputs */
     bool stopped;                      /* the run ends early */
 };
 
 static void *slot_of(const cvt_pipeline *p, size_t number) {
-    return p->slots + number % p->sizes.window * p->sizes.slot;
+    return p->slots + number % p->sizes.n_slots * p->sizes.slot_size;
 }
 
-static unsigned char *state_of(cvt_pipeline *p, size_t number) { return &p->states[number % p->sizes.window]; }
+static unsigned char *state_of(cvt_pipeline *p, size_t number) { return &p->states[number % p->sizes.n_slots]; }
 
 /* ---- decoders -------------------------------------------------------------------------------------------------- */
 
 static bool has_room(const cvt_pipeline *p) {
-    return p->taken - p->written < p->sizes.window && p->decoding + p->waiting + p->running < p->sizes.busy;
+    return p->taken - p->written < p->sizes.n_slots && p->decoding + p->waiting + p->running < p->sizes.busy;
 }
 
-/* Takes the next input, its number into *number; false when there is none. The caller holds `source`. */
+/* Takes the next input and sets *number to its number; false when there is none. The caller holds `source`. */
 static bool take(cvt_pipeline *p, size_t *number) {
     pthread_mutex_lock(&p->lock);
     while (!p->stopped && !p->ended && !has_room(p)) pthread_cond_wait(&p->room, &p->lock);
@@ -77,7 +77,7 @@ static bool take(cvt_pipeline *p, size_t *number) {
 
 static void decoded(cvt_pipeline *p, size_t number, bool good) {
     pthread_mutex_lock(&p->lock);
-    if (!p->stopped) *state_of(p, number) = good ? READY : DONE; /* else it may have failed only because of wake */
+    if (!p->stopped) *state_of(p, number) = good ? READY : DONE; /* else `wake` may be why it failed */
     p->decoding--;
     p->waiting += good;
     pthread_cond_signal(good ? &p->ready : &p->done);
@@ -127,7 +127,7 @@ static void *worker(void *argument) {
         pthread_mutex_unlock(&p->lock);
         p->stages.forward(p->context, self->index, batch, n);
         pthread_mutex_lock(&p->lock);
-        for (int i = 0; i < n; i++) p->states[(size_t)((char *)batch[i] - p->slots) / p->sizes.slot] = DONE;
+        for (int i = 0; i < n; i++) p->states[(size_t)((char *)batch[i] - p->slots) / p->sizes.slot_size] = DONE;
         p->running -= (size_t)n;
         pthread_cond_signal(&p->room);
         pthread_cond_signal(&p->done);
@@ -138,7 +138,7 @@ static void *worker(void *argument) {
 
 /* ---- starting and ending --------------------------------------------------------------------------------------- */
 
-/* Starts `wanted` members or as many as the system gives. Returns how many. */
+/* Starts `wanted` threads, or as many as the system allows. Returns how many. */
 static int start_members(cvt_pipeline *p, member *members, int wanted, void *(*work)(void *)) {
     int n = 0;
     for (; n < wanted; n++) {
@@ -167,8 +167,8 @@ cvt_status cvt_pipeline_start(cvt_pipeline **out, const cvt_pipeline_sizes *size
     if (!p) return cvt_fail_memory(error);
     *p = (cvt_pipeline){.sizes = *sizes, .stages = *stages, .context = context};
     init_locks(p);
-    p->slots = calloc(sizes->window, sizes->slot);
-    p->states = calloc(sizes->window, 1);
+    p->slots = calloc(sizes->n_slots, sizes->slot_size);
+    p->states = calloc(sizes->n_slots, 1);
     p->batches = calloc((size_t)sizes->workers * (size_t)sizes->batch, sizeof *p->batches);
     p->decoders = calloc((size_t)sizes->decoders, sizeof *p->decoders);
     p->workers = calloc((size_t)sizes->workers, sizeof *p->workers);
@@ -187,7 +187,7 @@ cvt_status cvt_pipeline_start(cvt_pipeline **out, const cvt_pipeline_sizes *size
     return CVT_OK;
 }
 
-/* Ends all threads: at once where they wait, else after what they have in hand. */
+/* Ends all threads: those that wait at once, the others after the input that they work on. */
 static void stop(cvt_pipeline *p) {
     if (!p->n_decoders && !p->n_workers) return;
     pthread_mutex_lock(&p->lock);
@@ -204,7 +204,7 @@ static void stop(cvt_pipeline *p) {
 void cvt_pipeline_free(cvt_pipeline *p, void (*each)(void *slot)) {
     if (!p) return;
     stop(p);
-    for (size_t i = 0; each && i < p->sizes.window; i++) each(slot_of(p, i));
+    for (size_t i = 0; each && i < p->sizes.n_slots; i++) each(slot_of(p, i));
     pthread_mutex_destroy(&p->source);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->room);
@@ -220,7 +220,7 @@ void cvt_pipeline_free(cvt_pipeline *p, void (*each)(void *slot)) {
 
 /* ---- the writer ------------------------------------------------------------------------------------------------ */
 
-/* Advances *due past now and returns true if a tick is due. */
+/* Is a tick due? If so, *due moves to a time after now. */
 static bool tick_is_due(struct timespec *due) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -234,7 +234,7 @@ static bool tick_is_due(struct timespec *due) {
 
 static bool next_is_done(cvt_pipeline *p) { return p->written < p->taken && *state_of(p, p->written) == DONE; }
 
-/* Writes the next input, which is done. `lock` is held and let go meanwhile. */
+/* Writes the next input, which is DONE. `lock` is held, and released while `write` runs. */
 static bool write_next(cvt_pipeline *p) {
     pthread_mutex_unlock(&p->lock);
     bool goes_on = p->stages.write(p->context, slot_of(p, p->written));

@@ -1,11 +1,13 @@
-/* attend.c - cvt attend: where a model looks on an image, as numbers over a grid or as a heat map over the image.
+/* attend.c - cvt attend: shows where a model looks on an image, as numbers over a grid or as a heat map over the
+ * image.
  *
- * Of a layer of attention that is what it attends to, over the grid of its keys; of a model without attention, or with
- * --class, it is the class activation map.
+ * For a layer of attention this is what it attends to, over the grid of its keys. For a model without attention, or
+ * with --class, it is the class activation map.
  *
- * Of an attention map [heads, queries, keys] one row is shown: that of the class token, query 0, where there is one,
- * else the mean over all queries; of one head or the mean over heads. Rollout multiplies the layers: with
- * A = (mean over heads + I) / 2, whose rows add up to one again, it is that row of A_L A_L-1 ... A_1. */
+ * Of an attention map [heads, queries, keys] one row is shown. Its query is the class token, where there is one, else
+ * the row is the mean over all queries; it is that of one head, or the mean over heads. Rollout multiplies layers:
+ * with A = (mean over heads + I) / 2, whose rows are scaled to add up to one, it shows this row of A_L A_L-1 ... A_1.
+ */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,34 +18,36 @@
 #include "batch/input.h"
 #include "cli/classes.h"
 #include "cli/models.h"
+#include "cli/output.h"
 #include "cli/threads.h"
 #include "report/heat.h"
 #include "report/npy.h"
 
-/* What the steps hand on; each returns an exit status, and the next one runs while it is CVT_EXIT_OK. */
+/* What the steps of the command share. Each step returns an exit status, and the next one runs while that is
+ * CVT_EXIT_OK. */
 typedef struct view {
     cvt_cli *cli;
     const cvt_settings *settings;
-    const char *path; /* of the image */
-    bool png;         /* a PNG is wanted, not numbers */
+    const char *path; /* the path of the image */
+    bool png;         /* write a PNG, not numbers */
     cvt_model *model;
-    cvt_input input; /* the image's bytes */
+    cvt_input input; /* the bytes of the image */
     cvt_image *image;
     cvt_session *session;
     float *map; /* the result, [height, width] */
     int height, width;
-    /* of a class activation map */
+    /* for a class activation map */
     bool by_class;
-    int class_index; /* -1: the best one */
-    /* of attention */
-    int tap; /* that is shown */
+    int class_index; /* -1: the class with the largest logit */
+    /* for attention */
+    int tap; /* the tap that is shown */
     cvt_attention_info info;
-    int head;      /* -1: the mean of all */
-    int *chain, n; /* the taps that are needed, in the order of their product */
-    float *values; /* room for the largest of them: */
-    size_t room;   /* floats */
-    double *row;   /* a row a head, over the columns of the tap in hand; of rollout, one over the tokens */
-    double *next;  /* the same, behind the next factor */
+    int head;      /* -1: the mean of all heads */
+    int *chain, n; /* the taps that are multiplied, in this order */
+    float *values; /* a buffer for one of these taps */
+    size_t room;   /* floats in it */
+    double *row;   /* for each head a row over the columns of the last tap; for rollout one over the tokens */
+    double *next;  /* the same after the next tap */
 } view;
 
 static int fail_memory(void) {
@@ -54,7 +58,7 @@ static int fail_memory(void) {
 
 /* ---- what is asked for ----------------------------------------------------------------------------------------- */
 
-/* By the ending of the output's name. */
+/* Chooses the form of the output by the ending of its name. */
 static int choose_form(view *v) {
     const char *name = v->settings->output, *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
     const char *dot = strrchr(base, '.');
@@ -65,7 +69,7 @@ static int choose_form(view *v) {
     return CVT_EXIT_OK;
 }
 
-/* A whole number, perhaps with a sign, and nothing else. */
+/* Reads a whole number, which may have a sign, and nothing else. */
 static bool parse_number(const char *text, long *number) {
     char *end;
     errno = 0;
@@ -73,7 +77,8 @@ static bool parse_number(const char *text, long *number) {
     return *text && strchr("+-0123456789", *text) && end != text && !*end && !errno;
 }
 
-/* The index-th map, from the end where negative; the tap or -1. *maps: how many there are. */
+/* Returns the tap of the index-th map, counted from the end where it is negative, or -1. *maps becomes the number of
+ * maps. */
 static int find_map(const cvt_model *model, long index, int *maps) {
     int taps = cvt_model_taps(model), found = -1;
     *maps = 0;
@@ -84,7 +89,7 @@ static int find_map(const cvt_model *model, long index, int *maps) {
     return found;
 }
 
-/* The last one that can be laid on the image, or just the last one. */
+/* Returns the last map whose keys have places on the image, or else the last map. */
 static int find_default(const cvt_model *model) {
     int last = -1;
     bool known = false;
@@ -97,7 +102,8 @@ static int find_default(const cvt_model *model) {
     return last;
 }
 
-/* The last one that ends a rollout, or just the default: what stands in its way will be said. */
+/* Returns the last map that ends a rollout, or else the default map: opening it will then report what stands in the
+ * way. */
 static int find_rollout(const cvt_model *model, int *chain) {
     cvt_error error;
     int n, taps = cvt_model_taps(model);
@@ -118,7 +124,7 @@ static int choose_layer(view *v) {
     if (!layer) v->tap = v->settings->rollout ? find_rollout(v->model, v->chain) : find_default(v->model);
     if (numbered && v->tap < 0)
         return cvt_cli_usage(v->cli, "option '--layer': '%s' is not from %d to %d", layer, -maps, maps - 1);
-    if (v->tap < 0) /* says which name is near */
+    if (v->tap < 0) /* this reports the nearest name */
         return cvt_model_retain(v->model, layer, &error) == CVT_OK ? CVT_EXIT_OK
                                                                    : cvt_cli_usage(v->cli, "%s", error.message);
     v->info = cvt_model_attention(v->model, v->tap);
@@ -146,7 +152,7 @@ static int choose_head(view *v) {
     return CVT_EXIT_OK;
 }
 
-/* Which taps the run must keep. */
+/* Chooses the taps that the run must retain. */
 static int choose_taps(view *v) {
     cvt_error error;
     v->chain[v->n++] = v->tap;
@@ -177,7 +183,7 @@ static int choose_class_map(view *v) {
     return cvt_cli_usage(v->cli, "%s", error.message);
 }
 
-/* Attention where there is any, unless a class is named; else the class activation map. */
+/* Chooses attention where the model has any and no class is named, else the class activation map. */
 static int choose_kind(view *v) {
     const cvt_settings *s = v->settings;
     const bool of_attention = s->layer || s->head || s->rollout;
@@ -202,12 +208,16 @@ static int choose_kind(view *v) {
 
 static int open_model(view *v) {
     cvt_options options = {.weights_later = true};
+    cvt_error error;
     int status = cvt_models_open(v->cli, v->settings, &options, &v->model);
     if (status != CVT_EXIT_OK) return status;
     v->chain = calloc((size_t)cvt_model_taps(v->model) + 1, sizeof *v->chain);
     if (!v->chain) return fail_memory();
+    const cvt_output_kind kind = v->png ? CVT_OUTPUT_PNG : CVT_OUTPUT_NPY;
+    char *const operands[] = {(char *)(uintptr_t)v->path, NULL};
+    if (cvt_output_check(v->settings->output, kind, NULL, v->settings, operands, v->model, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     if (cvt_model_inputs(v->model) == 1) return CVT_EXIT_OK;
-    cvt_error error;
     cvt_fail(&error, CVT_CONFIG, "the model reads %d inputs, not one image", cvt_model_inputs(v->model));
     return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
 }
@@ -222,7 +232,8 @@ static int read_image(view *v) {
     cvt_image_options options = cvt_settings_image(v->settings);
     cvt_error error;
     cvt_status status = cvt_image_new(&v->image, &options, &error);
-    if (status == CVT_OK) status = cvt_input_read(&v->input, v->path, -1, &error);
+    v->input.max_pixels = options.max_pixels;
+    if (status == CVT_OK) status = cvt_input_read(&v->input, v->path, true, -1, &error);
     if (status == CVT_OK) status = read_pixels(v, CVT_STOP_NONE, &error);
     if (status != CVT_OK) return cvt_cli_fail(v->path, &error, CVT_EXIT_INPUT);
     if (cvt_image_warning(v->image)) cvt_cli_say(v->path, cvt_image_warning(v->image));
@@ -244,7 +255,7 @@ static int run_model(view *v) {
 
 /* ---- arithmetic ------------------------------------------------------------------------------------------------ */
 
-/* A tap as it is: [heads, rows, columns]. */
+/* A tap as a matrix for each head: [heads, rows, columns]. */
 typedef struct matrix {
     size_t heads, rows, columns;
 } matrix;
@@ -283,7 +294,7 @@ static void swap_rows(view *v) {
     v->next = swapped;
 }
 
-/* The rows of the first tap: that of the class token, or the mean of all. */
+/* Takes the rows to begin with from the first tap: those of the class token, or the mean of all. */
 static void take_queries(view *v, matrix m) {
     size_t first = v->info.class_query < 0 ? 0 : (size_t)v->info.class_query;
     size_t queries = v->info.class_query < 0 ? m.rows : 1;
@@ -295,7 +306,7 @@ static void take_queries(view *v, matrix m) {
         }
 }
 
-/* The rows times a further tap, for each head. */
+/* Multiplies the rows by a further tap, for each head. */
 static void take_factor(view *v, matrix m) {
     for (size_t h = 0; h < m.heads; h++)
         for (size_t k = 0; k < m.columns; k++) {
@@ -307,13 +318,13 @@ static void take_factor(view *v, matrix m) {
     swap_rows(v);
 }
 
-/* Leaves the mean over the heads, or one of them, in the first row. */
+/* Puts the mean over the heads, or one head, into the first row. */
 static void take_heads(view *v, matrix m) {
     size_t first = v->head < 0 ? 0 : (size_t)v->head, heads = v->head < 0 ? m.heads : 1;
     for (size_t k = 0; k < m.columns; k++) {
         double sum = 0;
         for (size_t h = first; h < first + heads; h++) sum += v->row[h * m.columns + k];
-        v->row[k] = sum / (double)heads; /* what stood there has been read */
+        v->row[k] = sum / (double)heads; /* the number that stood there was read before */
     }
 }
 
@@ -330,8 +341,8 @@ static cvt_status take_layer(view *v, cvt_error *error) {
     return CVT_OK;
 }
 
-/* row = row A, with A = (mean over heads + I) / 2 and rows that add up to one. Tokens in front that the layer does not
- * know yet stay as they are. */
+/* Computes row = row A, where A = (mean over heads + I) / 2 with rows that add up to one. The first tokens are left as
+ * they are where the layer has fewer tokens: these are class tokens, which join later. */
 static void multiply(view *v, matrix m) {
     size_t tokens = (size_t)v->info.keys, skipped = tokens - m.columns;
     double *to = v->next + skipped;
@@ -392,7 +403,7 @@ static int take_map(view *v) {
 
 /* ---- results --------------------------------------------------------------------------------------------------- */
 
-/* Over the image in its own size: it is decoded once more, without what the model changes of it. */
+/* Draws over the image in its own size. It is decoded once more, without the changes that the model needs. */
 static cvt_status draw(view *v, cvt_error *error) {
     cvt_heat heat = {.map = v->map, .rows = v->height, .columns = v->width};
     cvt_pixels pixels = {0};
@@ -405,7 +416,7 @@ static cvt_status draw(view *v, cvt_error *error) {
     return status;
 }
 
-/* Tells what no option has said: that it is a class activation map, and of which class. */
+/* Reports what no option has said: that a class activation map is shown, and of which class. */
 static void say_class(const view *v) {
     const char *label = cvt_model_label(v->model, v->class_index);
     char message[CVT_MESSAGE_MAX];

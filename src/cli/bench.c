@@ -1,6 +1,6 @@
-/* bench.c - cvt bench: how fast a model runs on random input. After a warm-up, forward passes are timed one by one; a
- * pass of b images counts as b images of the same time. The time of each kind of operation comes from passes of its
- * own, so that measuring it slows nothing that is reported. */
+/* bench.c - cvt bench: measures how fast a model runs on random input. After a warm-up, forward passes are timed one by
+ * one; a pass of b images counts as b images of equal time. The times of the kinds of operations come from extra
+ * passes, so that measuring them slows nothing else that is reported. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,18 +10,19 @@
 #include "cli/threads.h"
 #include "report/json_out.h"
 
-/* Warming up and profiling take so many passes, or fewer of a model so slow that they exceed the time. */
-enum { EXTRA_PASSES = 5, EXTRA_MS = 1000, LEAST_PASSES = 3 };
+/* The warm-up and the profile take EXTRA_PASSES passes each, or fewer where a slow model would need more than
+ * EXTRA_MS. */
+enum { EXTRA_PASSES = 5, EXTRA_MS = 1000, MIN_PASSES = 3 };
 
 typedef struct bench {
     const cvt_settings *settings;
     const cvt_model *model;
     cvt_session *session;
-    float **inputs; /* as many as the model has */
+    float **inputs; /* one for each input of the model */
     int batch, threads;
-    double *passes; /* ms an image, one number a pass; sorted in the end */
+    double *passes; /* the milliseconds an image of each pass; sorted at the end */
     size_t n, capacity;
-    int profiled; /* passes made with profiling on */
+    int profiled; /* passes that were made with profiling on */
 } bench;
 
 static double now_ms(void) {
@@ -32,7 +33,8 @@ static double now_ms(void) {
 
 /* ---- input ----------------------------------------------------------------------------------------------------- */
 
-/* Numbers in [-2, 2), the same everywhere: Marsaglia's xorshift64, Journal of Statistical Software 8(14), 2003. */
+/* Fills an array with numbers in [-2, 2), the same everywhere. Marsaglia's xorshift64, Journal of Statistical Software
+ * 8(14), 2003. */
 static void fill(float *data, size_t n) {
     uint64_t x = UINT64_C(88172645463325252);
     for (size_t i = 0; i < n; i++) {
@@ -77,10 +79,10 @@ static cvt_status keep(bench *b, double ms, cvt_error *error) {
     return CVT_OK;
 }
 
-/* True while --images, or else --seconds and a few passes, are not reached. */
+/* Is there more to do? True until --images, or else --seconds and a few passes, are reached. */
 static bool go_on(const bench *b, double begin, double now) {
     if (b->settings->images) return (int64_t)b->n * b->batch < b->settings->images;
-    return b->n < LEAST_PASSES || now - begin < b->settings->seconds * 1e3;
+    return b->n < MIN_PASSES || now - begin < b->settings->seconds * 1e3;
 }
 
 static int ascending(const void *a, const void *b) {
@@ -90,7 +92,7 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* A few passes that are not timed one by one; tells how many. */
+/* Runs a few passes that are not timed one by one. *passes becomes their number. */
 static cvt_status run_extra(bench *b, int *passes, cvt_error *error) {
     double begin = now_ms();
     for (*passes = 0; *passes < EXTRA_PASSES && (*passes == 0 || now_ms() - begin < EXTRA_MS); ++*passes)
@@ -113,7 +115,7 @@ static cvt_status measure(bench *b, cvt_error *error) {
     return run_extra(b, &b->profiled, error);
 }
 
-/* The smallest time that p percent of the passes do not exceed. */
+/* Returns the smallest time that p percent of the passes do not exceed. */
 static double percentile(const bench *b, size_t p) {
     size_t rank = (b->n * p + 99) / 100;
     return b->passes[rank ? rank - 1 : 0];
@@ -137,7 +139,7 @@ static figures summarise(const bench *b) {
     return f;
 }
 
-/* Milliseconds an image of one kind of operation. */
+/* Returns the milliseconds an image that one kind of operation takes. */
 static double op_ms(const bench *b, const cvt_op_time *op) { return op->ms / b->profiled / b->batch; }
 
 static void write_text(cvt_str *to, const bench *b, const figures *f) {

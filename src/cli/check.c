@@ -1,4 +1,4 @@
-/* check.c - cvt check: config and weights, tensor by tensor, without running them. */
+/* check.c - cvt check: checks config and weights, tensor by tensor, without running the model. */
 #include "cli/models.h"
 
 int cvt_command_check(cvt_cli *cli, const cvt_settings *settings, char **operands) {

@@ -1,6 +1,5 @@
-/* classes.c - the class that a number or a name stands for. Labels are like "tabby, tabby cat": each part is a name
- * too.
- */
+/* classes.c - finds the class that a number or a name stands for. A label may be a list, "tabby, tabby cat"; each part
+ * of it is a name of the class too. */
 #include "cli/classes.h"
 
 #include <errno.h>
@@ -9,7 +8,8 @@
 
 #include "base/nearest.h"
 
-/* The length of the name at `at`, which ends before a comma; *next: where the one behind it begins, or NULL. */
+/* Returns the length of the name at `at`, which ends before a comma. *next becomes the beginning of the next name, or
+ * NULL. */
 static size_t name_length(const char *at, const char **next) {
     size_t n = strcspn(at, ",");
     *next = at[n] ? at + n + 1 + strspn(at + n + 1, " ") : NULL;
@@ -23,8 +23,8 @@ static bool has_name(const char *label, const char *name) {
     return false;
 }
 
-/* Looks for a class whose whole label this is, or else one that has it among its names. Returns how many there are and
- * puts the first two into found. */
+/* Looks for classes: with `whole` for those of which `text` is the whole label, else for those that have it among their
+ * names. Returns how many there are and puts the first two into `found`. */
 static int search(const cvt_model *model, const char *text, bool whole, int found[2]) {
     int n = 0;
     for (int i = 0; i < cvt_model_classes(model); i++) {
@@ -50,7 +50,7 @@ static cvt_status fail_unknown(const cvt_model *model, const char *text, cvt_err
             if (nearest.name != name.data) continue;
             cvt_str_clear(&best);
             cvt_str_append(&best, at, n);
-            nearest.name = best.data; /* `name` is written over */
+            nearest.name = best.data; /* `name` will be overwritten */
         }
     if (best.data)
         cvt_fail(error, CVT_USAGE, "option '--class': no class is called '%s' (did you mean '%s'?)", text, best.data);

@@ -1,4 +1,4 @@
-/* classify.c - cvt classify: what is in these images. */
+/* classify.c - cvt classify: tells what is in images. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -6,19 +6,19 @@
 #include "cli/models.h"
 #include "report/record.h"
 
-/* One run: how results become records. */
+/* One run, in which results become records. */
 typedef struct run {
     cvt_cli *cli;
     const cvt_model *model;
     int k;
-    cvt_score *scores; /* k of them */
+    cvt_score *scores; /* room for k */
     cvt_rank *ranks;
     cvt_records records;
     cvt_str text; /* what is to be written next */
     cvt_progress progress;
 } run;
 
-/* Writes what has gathered and hands it on: a reader sees a record as soon as its image is done. */
+/* Writes the text and flushes it: a reader sees a record as soon as its image is done. */
 static bool write_text(run *r) {
     bool made = !r->text.failed;
     if (!made) r->cli->output_errno = ENOMEM;
@@ -46,6 +46,11 @@ static bool add_result(void *context, const cvt_batch_result *result) {
     return written && !cvt_cli_stopped();
 }
 
+static void remark(void *context, const char *path, const char *message) {
+    run *r = context;
+    cvt_inputs_remark(&r->progress, path, message);
+}
+
 static bool tick(void *context) {
     run *r = context;
     cvt_progress_draw(&r->progress);
@@ -59,19 +64,20 @@ static bool prepare(run *r, const cvt_settings *settings) {
     return r->scores && r->ranks;
 }
 
-/* The model gets its weights while the first images are decoded. */
+/* Loads the model's weights while the first images are decoded, and runs all images. */
 static cvt_status classify(run *r, const cvt_settings *settings, cvt_batch *batch, cvt_model *model, cvt_error *error) {
-    cvt_batch_sink sink = {.result = add_result, .tick = tick, .context = r};
+    cvt_batch_sink sink = {.result = add_result, .tick = tick, .remark = remark, .context = r};
     TRY(cvt_model_load(model, error));
     r->model = model;
     if (!prepare(r, settings)) return cvt_fail_memory(error);
     cvt_cli_stop_softly();
     cvt_records_begin(&r->records, cvt_format_find(settings->format), &r->text);
-    TRY(cvt_batch_run(batch, &sink, error));
+    cvt_status status = cvt_batch_run(batch, &sink, error);
     cvt_progress_clear(&r->progress);
+    if (status != CVT_OK && status != CVT_USAGE) return status;
     cvt_records_end(&r->records, &r->text);
     write_text(r);
-    return CVT_OK;
+    return status;
 }
 
 static int run_model(cvt_cli *cli, const cvt_settings *settings, const cvt_batch_options *options, cvt_model *model) {

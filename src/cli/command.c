@@ -1,4 +1,5 @@
-/* command.c - the two streams and the signals that all commands share. Whatever the program says is said here. */
+/* command.c - the two output streams and the signals, which all commands share. Everything that the program says goes
+ * through this file. */
 #include "cli/command.h"
 
 #include <errno.h>
@@ -12,6 +13,38 @@
 
 #include "report/record.h"
 
+/* ---- terminals ------------------------------------------------------------------------------------------------- */
+
+/* The bytes of a character that turns the direction of the text behind it, or 0. Such a character in a name could make
+ * "gpj.exe" look like "exe.jpg". UAX #9, section 2: U+061C, U+200E and F, U+202A to E, U+2066 to 9. */
+static size_t turns(const char *text, size_t n, unsigned *code) {
+    const unsigned char *s = (const unsigned char *)text;
+    if (n >= 2 && s[0] == 0xd8 && s[1] == 0x9c) {
+        *code = 0x61c;
+        return 2;
+    }
+    if (n < 3 || s[0] != 0xe2 || (s[1] != 0x80 && s[1] != 0x81)) return 0;
+    *code = 0x2000U | (s[1] & 1U) << 6 | (s[2] & 0x3fU);
+    bool is = *code == 0x200e || *code == 0x200f || (*code >= 0x202a && *code <= 0x202e) ||
+              (*code >= 0x2066 && *code <= 0x2069);
+    return is ? 3 : 0;
+}
+
+/* Writes to a stream; where that is a terminal, such characters as \u202e, which JSON too reads as the character. */
+static bool write_to(FILE *stream, const char *text, size_t n) {
+    if (!isatty(fileno(stream))) return fwrite(text, 1, n, stream) == n;
+    size_t plain = 0, length;
+    unsigned code;
+    for (size_t i = 0; i < n; i += length ? length : 1) {
+        length = turns(text + i, n - i, &code);
+        if (!length) continue;
+        if (fwrite(text + plain, 1, i - plain, stream) != i - plain || fprintf(stream, "\\u%04x", code) < 0)
+            return false;
+        plain = i + length;
+    }
+    return fwrite(text + plain, 1, n - plain, stream) == n - plain;
+}
+
 /* ---- standard output ------------------------------------------------------------------------------------------- */
 
 static bool note(cvt_cli *cli, bool written) {
@@ -22,7 +55,7 @@ static bool note(cvt_cli *cli, bool written) {
 bool cvt_cli_write(cvt_cli *cli, const void *bytes, size_t n) {
     if (cli->output_errno) return false;
     errno = 0;
-    return note(cli, fwrite(bytes, 1, n, stdout) == n);
+    return note(cli, write_to(stdout, bytes, n));
 }
 
 bool cvt_cli_write_str(cvt_cli *cli, cvt_str *text) {
@@ -51,12 +84,13 @@ void cvt_cli_say(const char *file, const char *message) {
     if (file && !said) cvt_str_print(&line, ": ");
     cvt_record_escape(&line, message);
     cvt_str_print(&line, "\n");
-    fputs(line.failed ? "cvt: out of memory\n" : line.data, stderr);
+    const char *text = line.failed ? "cvt: out of memory\n" : line.data;
+    write_to(stderr, text, strlen(text));
     cvt_str_free(&name);
     cvt_str_free(&line);
 }
 
-/* True for a pipe or socket that nobody reads any more. */
+/* Is this a pipe or socket that nobody reads any more? */
 static bool reader_gone(int fd) {
     struct pollfd state = {.fd = fd, .events = POLLOUT};
     return poll(&state, 1, 0) == 1 && (state.revents & POLLERR);
@@ -80,10 +114,11 @@ int cvt_cli_usage(const cvt_cli *cli, const char *format, ...) {
 
 /* ---- signals --------------------------------------------------------------------------------------------------- */
 
-/* What a handler may touch: the one place where the program keeps state outside its objects. */
+/* The variables that a signal handler may touch. Nothing else in the program is kept outside of objects. */
 static volatile sig_atomic_t soft, noted, noted_at; /* noted_at: in seconds of the monotonic clock */
 
-/* timeout(1), as all who signal a process and then its group, sends the same one twice: that is one. */
+/* Notes a signal. timeout(1), and others that signal a process and then its group, send the same signal twice; the two
+ * count as one. */
 static void handle(int number) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -93,7 +128,7 @@ static void handle(int number) {
     noted = number;
 }
 
-/* A model file that somebody cuts while it is mapped shows in this signal alone. */
+/* Ends the program on SIGBUS: a model file that somebody truncates while it is mapped shows only in this signal. */
 static void handle_cut(int number) {
     static const char line[] = "cvt: a model file was cut while it was in use\n";
     (void)number;
@@ -103,7 +138,8 @@ static void handle_cut(int number) {
 
 static void intercept(int number, void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler}, before;
-    if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN) return; /* nohup, background jobs */
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+        return; /* by nohup, or in the background */
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
 }
@@ -112,6 +148,7 @@ void cvt_cli_catch_signals(void) {
     signal(SIGPIPE, SIG_IGN);
     intercept(SIGINT, handle);
     intercept(SIGTERM, handle);
+    intercept(SIGHUP, handle);
     intercept(SIGBUS, handle_cut);
 }
 

@@ -1,10 +1,10 @@
-/* completion.c - cvt completion: scripts for bash, zsh and fish, made of the tables of commands and options. */
+/* completion.c - cvt completion: writes scripts for bash, zsh and fish from the tables of commands and options. */
 #include <string.h>
 
 #include "cli/command.h"
 
-/* The name that the scripts complete: the one this program was called by, as an installation may have given it another
- * than cvt. A name that the shells would have to quote is not used. */
+/* Returns the name that the scripts complete: the one by which this program was called, since an installation may have
+ * given it another name than cvt. A name that shells would have to quote is not used. */
 static const char *completed_name(const char *program) {
     const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -12,12 +12,12 @@ static const char *completed_name(const char *program) {
     return usable ? name : "cvt";
 }
 
-/* Appends the command by which the scripts get the names of models. */
+/* Appends the command with which the scripts get the names of models. */
 static void append_model_names(cvt_str *to, const char *name) {
     cvt_str_print(to, "%s list 2>/dev/null | sed -n \"s/^model *\\([^ ]*\\).*/\\1/p\"", name);
 }
 
-/* Appends text for use between single quotes of a POSIX shell; `special` get a backslash too. */
+/* Appends text for use between single quotes of a POSIX shell. The characters in `special` get a backslash too. */
 static void quote(cvt_str *to, const char *text, const char *special) {
     for (; *text; text++) {
         if (strchr(special, *text)) cvt_str_append(to, "\\", 1);
@@ -37,7 +37,8 @@ static void append_commands(cvt_str *to) {
         cvt_str_print(to, "%s%s", command == cvt_commands ? "" : " ", command->name);
 }
 
-/* The fixed words that may stand as operand ("bash|zsh|fish", commands), with spaces between; false if it is a path. */
+/* Appends the fixed words that an operand may be ("bash|zsh|fish", commands), with spaces between them; false if the
+ * operand is a path. */
 static bool append_operands(cvt_str *to, const cvt_command *command) {
     if (cvt_opt_is(command->operands, "[COMMAND]")) {
         append_commands(to);
@@ -50,7 +51,7 @@ static bool append_operands(cvt_str *to, const cvt_command *command) {
 
 /* ---- bash ------------------------------------------------------------------------------------------------------ */
 
-/* "-k --top-k -f --format ...": empty letters are left out. */
+/* Appends "-k --top-k -f --format ...". */
 static void bash_options(cvt_str *to, unsigned command) {
     for (const cvt_option *row = cvt_settings_rows; row->name; row++) {
         if (!(row->commands & command)) continue;
@@ -59,7 +60,8 @@ static void bash_options(cvt_str *to, unsigned command) {
     }
 }
 
-/* What follows an option that takes a value; without a word of ours bash completes paths. */
+/* Appends what bash completes after an option that takes a value. Where the option has no words of its own, bash
+ * completes paths. */
 static void bash_value(cvt_str *to, const char *name, const cvt_option *row) {
     if (!row->argument) return;
     cvt_str_print(to, "        ");
@@ -128,7 +130,7 @@ static void zsh_value(cvt_str *to, const cvt_option *row) {
     }
 }
 
-/* One specification of _arguments: '(-k --top-k)'{-k+,--top-k=}'[help]:N:' */
+/* Appends one specification of _arguments: '(-k --top-k)'{-k+,--top-k=}'[help]:N:' */
 static void zsh_option(cvt_str *to, const cvt_option *row) {
     const char *plus = row->argument ? "+" : "", *equals = row->argument ? "=" : "";
     bool again = row->kind == CVT_OPT_WORDS || row->kind == CVT_OPT_FILES;
@@ -156,7 +158,7 @@ static void zsh_command(cvt_str *to, const cvt_command *command) {
     zsh_options(to, command->bit);
     if (append_operands(&words, command))
         cvt_str_print(to, " \\\n            '1:word:(%s)'", words.data ? words.data : "");
-    else if (command->most != 0)
+    else if (command->max != 0)
         cvt_str_print(to, " \\\n            '*:file:_files'");
     cvt_str_print(to, " ;;\n");
     cvt_str_free(&words);
@@ -248,7 +250,7 @@ static void fish_command(cvt_str *to, const char *name, const cvt_command *comma
         if (append_operands(&words, command))
             cvt_str_print(to, "complete -c %s -n '%s' -f -a '%s'\n", name, condition.data,
                           words.data ? words.data : "");
-        else if (command->most == 0)
+        else if (command->max == 0)
             cvt_str_print(to, "complete -c %s -n '%s' -f\n", name, condition.data);
         fish_options(to, name, command->bit, condition.data);
     }

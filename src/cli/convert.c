@@ -1,12 +1,16 @@
-/* convert.c - cvt convert and cvt init: both write a model as one self-contained file. */
+/* convert.c - cvt convert and cvt init, which both write a model as one self-contained file. */
 #include "cli/models.h"
+#include "cli/output.h"
 
-/* Saves and frees the model; a signal leaves a whole file or none. */
-static int save(cvt_model *model, const cvt_settings *settings) {
+/* Saves and frees the model. A signal leaves either the whole file or none. */
+static int save(cvt_model *model, const cvt_settings *settings, char *const *operands) {
     cvt_error error;
     int status = CVT_EXIT_OK;
     cvt_cli_stop_softly();
-    if (cvt_model_save(model, settings->output, settings->dtype, settings->names, settings->pack, &error) != CVT_OK)
+    if (cvt_output_check(settings->output, CVT_OUTPUT_SAFETENSORS, NULL, settings, operands, model, &error) != CVT_OK)
+        status = cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    else if (cvt_model_save(model, settings->output, settings->dtype, settings->names, settings->pack, &error) !=
+             CVT_OK)
         status = cvt_cli_fail(settings->output, &error, CVT_EXIT_OUTPUT);
     cvt_model_free(model);
     return status;
@@ -19,13 +23,12 @@ int cvt_command_convert(cvt_cli *cli, const cvt_settings *settings, char **opera
     cvt_options options = {.images = settings->pack ? CVT_MANY_IMAGES : 0};
     cvt_model *model = NULL;
     int status = cvt_models_open(cli, &source, &options, &model);
-    return status == CVT_EXIT_OK ? save(model, settings) : status;
+    return status == CVT_EXIT_OK ? save(model, settings, operands) : status;
 }
 
 int cvt_command_init(cvt_cli *cli, const cvt_settings *settings, char **operands) {
-    (void)operands;
     cvt_options options = {.random_weights = true, .seed = (uint64_t)settings->seed};
     cvt_model *model = NULL;
     int status = cvt_models_open(cli, settings, &options, &model);
-    return status == CVT_EXIT_OK ? save(model, settings) : status;
+    return status == CVT_EXIT_OK ? save(model, settings, operands) : status;
 }

@@ -1,18 +1,23 @@
-/* embed.c - cvt embed: what the last linear layer reads of each image, or any inner value, a row an image in one .npy
- * file; the rows' names in a text file beside it. Rows go into the file as they come. */
+/* embed.c - cvt embed: writes what the last linear layer reads of each image, or any tap, as rows of one .npy file, and
+ * the names of the rows into a text file beside it. Rows are written as they come. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/inputs.h"
 #include "cli/models.h"
+#include "cli/output.h"
 #include "report/npy.h"
 
 typedef struct run {
+    const cvt_settings *settings;
+    char *const *operands;
+    const cvt_model *model;
     const char *path; /* of the rows */
+    cvt_str names_path;
     cvt_npy_rows rows;
     cvt_out names;
     cvt_progress progress;
-    cvt_error error; /* of the output; the first one ends the run */
+    cvt_error error; /* the first error of the output, which ends the run */
 } run;
 
 /* ---- results --------------------------------------------------------------------------------------------------- */
@@ -23,14 +28,26 @@ static cvt_status add_row(run *r, const cvt_batch_result *result) {
     return cvt_out_write(&r->names, "\n", 1, &r->error);
 }
 
+/* A picture that was found in a directory or in a list may turn out to be what is to be written over. */
+static cvt_status check_input(run *r, const char *path) {
+    if (!cvt_output_is(r->path, path) && !cvt_output_is(r->names_path.data, path)) return CVT_OK;
+    return cvt_fail(&r->error, CVT_USAGE, "%s: this file is read here: choose another name for the output", path);
+}
+
 static bool add_result(void *context, const cvt_batch_result *result) {
     run *r = context;
     const char *message = NULL;
     if (result->status == CVT_OK && strchr(result->path, '\n'))
         message = "its name holds a line break, and the rows' names are lines";
+    if (check_input(r, result->path) != CVT_OK) return false;
     if (result->status == CVT_OK && !message && add_row(r, result) != CVT_OK) return false;
     cvt_inputs_note(&r->progress, result, message);
     return !cvt_cli_stopped();
+}
+
+static void remark(void *context, const char *path, const char *message) {
+    run *r = context;
+    cvt_inputs_remark(&r->progress, path, message);
 }
 
 static bool tick(void *context) {
@@ -41,7 +58,7 @@ static bool tick(void *context) {
 
 /* ---- the two files --------------------------------------------------------------------------------------------- */
 
-/* "e.npy" -> "e.txt", else with ".txt" behind it. */
+/* Makes the path of the names: "e.npy" becomes "e.txt", another path gets ".txt" behind it. */
 static void form_names_path(cvt_str *to, const char *path) {
     size_t n = strlen(path);
     if (n > 4 && strcmp(path + n - 4, ".npy") == 0) n -= 4;
@@ -50,17 +67,18 @@ static void form_names_path(cvt_str *to, const char *path) {
 }
 
 static cvt_status open_files(run *r, const cvt_tensor_info *value) {
-    cvt_str names = {0};
     if (cvt_opt_is(r->path, "-"))
-        return cvt_fail(&r->error, CVT_OUTPUT, "-: rows and names are two files: they cannot go to standard output");
+        return cvt_fail(&r->error, CVT_USAGE, "-: rows and names are two files: they cannot go to standard output");
+    form_names_path(&r->names_path, r->path);
+    if (r->names_path.failed) return cvt_fail_memory(&r->error);
+    const char *names = r->names_path.data;
+    TRY(cvt_output_check(r->path, CVT_OUTPUT_NPY, NULL, r->settings, r->operands, r->model, &r->error));
+    TRY(cvt_output_check(names, CVT_OUTPUT_NAMES, r->path, r->settings, r->operands, r->model, &r->error));
     TRY(cvt_npy_rows_open(&r->rows, r->path, value->rank, value->shape, &r->error));
-    form_names_path(&names, r->path);
-    cvt_status status = names.failed ? cvt_fail_memory(&r->error) : cvt_out_open(&r->names, names.data, &r->error);
-    cvt_str_free(&names);
-    return status;
+    return cvt_out_open(&r->names, names, &r->error);
 }
 
-/* Both get their names only when the bytes of both are there. */
+/* Gives both files their names, once the bytes of both are there. */
 static cvt_status finish_files(run *r) {
     TRY(cvt_npy_rows_flush(&r->rows, &r->error));
     TRY(cvt_out_flush(&r->names, &r->error));
@@ -76,12 +94,12 @@ static void abandon_files(run *r) {
 /* ---- the run --------------------------------------------------------------------------------------------------- */
 
 static int embed(run *r, const cvt_batch_options *options, cvt_batch *batch, cvt_model *model) {
-    cvt_batch_sink sink = {.result = add_result, .tick = tick, .context = r};
+    cvt_batch_sink sink = {.result = add_result, .tick = tick, .remark = remark, .context = r};
     cvt_tensor_info value;
     cvt_error error;
     if (cvt_batch_value(&value, model, options, &error) != CVT_OK || cvt_model_load(model, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-    cvt_cli_stop_softly(); /* before there is a file that would be left behind */
+    cvt_cli_stop_softly(); /* before there is a file that a signal could leave behind */
     if (open_files(r, &value) != CVT_OK) return cvt_cli_fail(NULL, &r->error, CVT_EXIT_OUTPUT);
     if (cvt_batch_run(batch, &sink, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     cvt_progress_clear(&r->progress);
@@ -89,15 +107,17 @@ static int embed(run *r, const cvt_batch_options *options, cvt_batch *batch, cvt
     return r->progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
 }
 
-static int run_model(const cvt_settings *settings, const cvt_batch_options *options, cvt_model *model) {
+static int run_model(const cvt_settings *settings, char *const *operands, const cvt_batch_options *options,
+                     cvt_model *model) {
     cvt_error error;
     cvt_batch *batch;
     if (cvt_batch_new(&batch, model, options, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-    run r = {.path = settings->output};
+    run r = {.settings = settings, .operands = operands, .model = model, .path = settings->output};
     cvt_progress_begin(&r.progress, options->known, false);
     int status = embed(&r, options, batch, model);
     cvt_batch_free(batch);
     abandon_files(&r);
+    cvt_str_free(&r.names_path);
     return status;
 }
 
@@ -116,7 +136,7 @@ int cvt_command_embed(cvt_cli *cli, const cvt_settings *settings, char **operand
     cvt_model *model = NULL;
     int status = cvt_models_open(cli, settings, &opening, &model);
     if (status != CVT_EXIT_OK) return status;
-    status = run_model(settings, &options, model);
+    status = run_model(settings, operands, &options, model);
     cvt_model_free(model);
     return status;
 }

@@ -1,4 +1,4 @@
-/* help.c - cvt help. All that is said of commands, options and variables comes from their tables. */
+/* help.c - cvt help. Everything that it says of commands, options and variables comes from their tables. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ static void add_examples(cvt_str *to, const cvt_example *examples) {
     for (const cvt_example *e = examples; e->line; e++) cvt_str_print(to, "  %s\n      %s\n", e->line, e->gives);
 }
 
-/* The variables that matter to these commands. */
+/* Appends the environment variables that matter to these commands. */
 static void add_environment(cvt_str *to, unsigned commands) {
     bool any = false;
     for (const cvt_variable *v = cvt_settings_environment; v->name; v++) {
@@ -23,13 +23,14 @@ static void add_environment(cvt_str *to, unsigned commands) {
 }
 
 static void add_all(cvt_str *to) {
-    static const cvt_example first[] = {{"cvt classify cat.jpg", "what is on a picture"},
-                                        {"cvt classify -k 1 -r photos", "what is on each picture of a tree"},
-                                        {"cvt attend cat.jpg -o where.png", "where the model looks"},
-                                        {NULL, NULL}};
+    static const cvt_example first[] = {
+        {"cvt classify cat.jpg", "what is in an image"},
+        {"cvt classify -k 1 -r photos", "what is in each image in and below a directory"},
+        {"cvt attend cat.jpg -o where.png", "where the model looks"},
+        {NULL, NULL}};
     cvt_str_print(to, "usage: cvt COMMAND [OPTION]... [OPERAND]...\n\n");
     cvt_opt_wrap(to,
-                 "cvt tells what is in your pictures. It runs the published weights of convolutional and other vision "
+                 "cvt tells what is in your images. It runs the published weights of convolutional and other vision "
                  "transformers just as they are, and gives exactly their answers.",
                  0);
     cvt_str_print(to, "\ncommands:\n");

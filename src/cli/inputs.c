@@ -1,25 +1,36 @@
-/* inputs.c - which images, how many at once, and what is said of them. */
+/* inputs.c - what the commands over many images share: which images, how many at once, and messages about them. */
 #include "cli/inputs.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/threads.h"
+
+static const char *const standard_input = "-";
 
 cvt_status cvt_inputs_choose(cvt_batch_options *options, const cvt_settings *settings, char **operands,
                              cvt_error *error) {
     cvt_list_options *inputs = &options->inputs;
     *options = (cvt_batch_options){.image = cvt_settings_image(settings), .images = (int)settings->batch};
     *inputs = (cvt_list_options){.paths = (const char *const *)operands,
-                                 .files_from = settings->files_from,
+                                 .lists = settings->files_from.items,
+                                 .n_lists = settings->files_from.n,
                                  .nul = settings->null,
                                  .recursive = settings->recursive};
     while (operands[inputs->n_paths]) inputs->n_paths++;
-    if (settings->null && !settings->files_from) {
+    if (settings->null && !inputs->n_lists) {
         if (inputs->n_paths)
             return cvt_fail(error, CVT_USAGE, "-0 is for lists: give --files-from too, or no operands");
-        inputs->files_from = "-";
+        inputs->lists = &standard_input;
+        inputs->n_lists = 1;
     }
+    if (!inputs->n_paths && !inputs->n_lists)
+        cvt_cli_say(NULL, "no pictures are named: give files or directories, or --files-from");
+    for (size_t k = 0; k < inputs->n_lists; k++)
+        if (cvt_opt_is(inputs->lists[k], "-") && isatty(STDIN_FILENO))
+            cvt_cli_say(NULL, settings->null ? "paths that end with NUL bytes are read from the terminal"
+                                             : "paths are read from the terminal, a line each");
     options->known = cvt_list_count(inputs);
     cvt_threads threads;
     TRY(cvt_threads_choose(settings, options->known != 1, &threads, error));
@@ -41,4 +52,9 @@ void cvt_inputs_note(cvt_progress *progress, const cvt_batch_result *result, con
     cvt_progress_clear(progress);
     if (!message) snprintf(warning, sizeof warning, "warning: %s", result->warning);
     cvt_cli_say(result->path, message ? message : warning);
+}
+
+void cvt_inputs_remark(cvt_progress *progress, const char *path, const char *message) {
+    cvt_progress_clear(progress);
+    cvt_cli_say(path, message);
 }

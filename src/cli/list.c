@@ -1,4 +1,4 @@
-/* list.c - cvt list: the families, what they have in common and what not, and the models at hand. */
+/* list.c - cvt list: lists the families, what they have in common and how they differ, and the models at hand. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,14 +7,14 @@
 #include "cli/text_table.h"
 #include "report/json_out.h"
 
-/* What is told of a model that a name leads to. */
+/* What the list shows of a model that a name leads to. */
 typedef struct found {
     const char *name, *path;
-    cvt_model *model; /* NULL: it cannot be opened, and error says why */
+    cvt_model *model; /* NULL: it cannot be opened, and `error` says why */
     cvt_error error;
 } found;
 
-/* One of the two forms of the list; `context` is where its models go. */
+/* One of the two forms of the list. `context` is where it puts its models. */
 typedef struct listing {
     const cvt_cli *cli;
     void (*model)(void *context, const found *found);
@@ -116,7 +116,7 @@ static void write_text(const cvt_cli *cli, cvt_str *to) {
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */
 
-/* ,"key":"value" */
+/* Appends ,"key":"value". */
 static void json_member(cvt_str *to, const char *key, const char *value) {
     cvt_str_print(to, ",\"%s\":", key);
     cvt_json_out_string(to, value);

@@ -1,13 +1,62 @@
-/* main.c - the program: prepare the process, let the command run that is named, end with the right status. */
+/* main.c - the program: it prepares the process, runs the command that is named, and ends with the right status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/threads.h"
 
-/* Runs the command on words[0 .. n-1], what stands behind its name; words[n] is NULL. */
+/* ---- OMP_NUM_THREADS ------------------------------------------------------------------------------------------- */
+
+/* libgomp complains of a value that is no number as soon as it is loaded, before main, on lines of its own. So before
+ * it is loaded such a variable gets another first letter, and what is to be said of it is said here. */
+#define REFUSED "_MP_NUM_THREADS"
+
+#if defined(__GLIBC__) && defined(__ELF__)
+/* Whole numbers from 1, with commas between them. It calls nothing: no library is ready yet. */
+__attribute__((no_sanitize("address", "undefined"))) static bool is_list_of_numbers(const char *s) {
+    for (;;) {
+        bool some = false;
+        while (*s == ' ') s++;
+        for (; *s >= '0' && *s <= '9'; s++) some |= *s > '0';
+        while (*s == ' ') s++;
+        if (!some || (*s && *s != ',')) return false;
+        if (!*s++) return true;
+    }
+}
+
+__attribute__((no_sanitize("address", "undefined"))) static void hide_wrong_number(int argc, char **argv, char **envp) {
+    static const char name[] = "OMP_NUM_THREADS=";
+    (void)argc, (void)argv;
+    for (; *envp; envp++) {
+        size_t n = 0;
+        while (n < sizeof name - 1 && (*envp)[n] == name[n]) n++;
+        if (n == sizeof name - 1 && !is_list_of_numbers(*envp + n)) (*envp)[0] = REFUSED[0];
+    }
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const before_libraries)(int, char **,
+                                                                                       char **) = hide_wrong_number;
+#endif
+
+/* Where the number of threads would come from that variable. */
+static void say_wrong_number(const cvt_command *command, const cvt_settings *settings) {
+    const char *refused = getenv(REFUSED), *ours = getenv("CVT_THREADS");
+    const cvt_option *row = cvt_settings_rows;
+    while (row->name && !(row->letter == 't' && (row->commands & command->bit))) row++;
+    if (!refused || !*refused || !row->name || settings->threads || settings->jobs || (ours && *ours)) return;
+    char line[CVT_MESSAGE_MAX];
+    snprintf(line, sizeof line, "OMP_NUM_THREADS: '%.200s' is not a whole number from 1: %d is taken", refused,
+             cvt_threads_available());
+    cvt_cli_say(NULL, line);
+}
+
+/* ---- commands -------------------------------------------------------------------------------------------------- */
+
+/* Runs the command on words[0 .. n-1], which come after its name; words[n] is NULL. */
 static int run_command(cvt_cli *cli, const cvt_command *command, char **words, int n) {
     cvt_settings settings = {0};
     cvt_error error;
@@ -17,19 +66,20 @@ static int run_command(cvt_cli *cli, const cvt_command *command, char **words, i
         status = cvt_cli_usage(cli, "%s", error.message);
     else if (settings.help)
         status = cvt_help_command(cli, command);
-    else if (operands < command->least)
+    else if (operands < command->min)
         status = cvt_cli_usage(cli, "an operand is missing: %s", command->operands);
-    else if (command->most >= 0 && operands > command->most)
-        status = cvt_cli_usage(cli, "unexpected operand '%s'", words[command->most]);
+    else if (command->max >= 0 && operands > command->max)
+        status = cvt_cli_usage(cli, "unexpected operand '%s'", words[command->max]);
     else {
         words[operands] = NULL;
+        say_wrong_number(command, &settings);
         status = command->run(cli, &settings, words);
     }
     cvt_opt_free(cvt_settings_rows, &settings);
     return status;
 }
 
-/* cvt --help, cvt --version */
+/* Runs cvt --help and cvt --version. */
 static int run_without_command(cvt_cli *cli, char **words, int n) {
     cvt_settings settings = {0};
     cvt_error error;
@@ -47,15 +97,15 @@ static int dispatch(cvt_cli *cli, int argc, char **argv) {
     return command ? run_command(cli, command, argv + 2, argc - 2) : cvt_command_unknown(cli, argv[1]);
 }
 
-/* A standard stream that is closed becomes one on which every use fails, lest a file that is opened later take its
+/* Opens a closed standard stream as one on which every use fails, so that no file that is opened later gets its
  * number. */
 static void occupy_closed_streams(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
-/* Hands on what is left of the output. Its failure decides the status, unless a signal ends the program; a reader that
- * went away has seen what it wanted. */
+/* Flushes the rest of the output. If that fails, the failure decides the status, unless a signal ends the program. A
+ * reader that went away has seen what it wanted. */
 static int finish(cvt_cli *cli, int status) {
     if (cvt_cli_stopped()) status = CVT_EXIT_SIGNAL + cvt_cli_stopped();
     cvt_cli_flush(cli);

@@ -1,6 +1,7 @@
-/* models.c - finding models. The directories searched: those of $CVT_MODEL_PATH, ./models, models beside the program,
- * and share/cvt/models of the prefix in whose bin the program lies. In each a model X is the directory X or the file
- * X.safetensors; at last X.safetensors in the working directory is looked for. ORG/NAME is in the cache of the hub. */
+/* models.c - finds models by name. It searches the directories of $CVT_MODEL_PATH, then ./models, models beside the
+ * program, and share/cvt/models of the prefix in whose bin the program lies. In each of them a model X is the directory
+ * X or the file X.safetensors. At last X.safetensors in the working directory is looked for. ORG/NAME is a model in the
+ * cache of the hub (hub.c). */
 #include "cli/models.h"
 
 #include <dirent.h>
@@ -18,9 +19,10 @@ static const char suffix[] = ".safetensors";
 
 /* ---- the search path ------------------------------------------------------------------------------------------- */
 
-enum { BESIDE = 3 }; /* directories that do not come from $CVT_MODEL_PATH */
+enum { BESIDE = 3 }; /* the directories that do not come from $CVT_MODEL_PATH */
 
-/* Appends the directory of the program, links followed where the system tells; false if it cannot be known. */
+/* Appends the directory of the program, after following links where the system allows it; false if it cannot be
+ * known. */
 static bool append_program_folder(const cvt_cli *cli, cvt_str *to) {
     char path[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -30,7 +32,8 @@ static bool append_program_folder(const cvt_cli *cli, cvt_str *to) {
     return slash != NULL;
 }
 
-/* Puts the i-th directory into `to`; false behind the last one. A directory that has no name leaves it empty. */
+/* Puts the i-th directory into `to`, or leaves it empty where that directory is not known; false behind the last
+ * one. */
 static bool search_folder(const cvt_cli *cli, size_t i, cvt_str *to) {
     cvt_str_clear(to);
     const char *path = getenv("CVT_MODEL_PATH");
@@ -48,7 +51,7 @@ static bool search_folder(const cvt_cli *cli, size_t i, cvt_str *to) {
     return i < BESIDE;
 }
 
-/* Looks for a file by name in the directories; false leaves *path empty. */
+/* Looks for a file of this name in the directories; false leaves *path empty. */
 static bool search_file(const cvt_cli *cli, const char *name, cvt_str *path) {
     cvt_str folder = {0};
     bool found = false;
@@ -62,7 +65,7 @@ static bool search_file(const cvt_cli *cli, const char *name, cvt_str *path) {
     return found;
 }
 
-/* Looks for a model by name in the directories; false leaves *path empty. */
+/* Looks for a model of this name in the directories; false leaves *path empty. */
 static bool search(const cvt_cli *cli, const char *name, cvt_str *path) {
     cvt_str folder = {0};
     bool found = false;
@@ -91,7 +94,7 @@ static int not_hidden(const struct dirent *entry) { return entry->d_name[0] != '
 
 static int by_bytes(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
-/* True for a model's directory, or for a model's file; the file's name is cut before its suffix. */
+/* Is this the directory of a model, or the file of one? The suffix of a file is cut off its name. */
 static bool is_model(char *name, const char *path) {
     cvt_str config = {0};
     cvt_str_print(&config, "%s/config.json", path);
@@ -103,7 +106,7 @@ static bool is_model(char *name, const char *path) {
     return true;
 }
 
-/* True if the name leads to this path, and not to a model in a directory that is searched before. */
+/* Does the name lead to this path, and not to a model in a directory that is searched before? */
 static bool is_first(const cvt_cli *cli, const char *name, const char *path) {
     cvt_str found = {0};
     bool first = search(cli, name, &found) && strcmp(found.data, path) == 0;
@@ -132,7 +135,7 @@ void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char 
 
 /* ---- choosing -------------------------------------------------------------------------------------------------- */
 
-/* The nearest name so far; what is listed lives only until the next, so its name is copied. */
+/* The nearest name so far. It is a copy, because a name that is listed only lives until the next one. */
 typedef struct choice {
     cvt_nearest nearest;
     cvt_str name;
@@ -178,7 +181,7 @@ static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *
     return status;
 }
 
-/* The path of the model that is called so. */
+/* Finds the path of the model of this name. */
 static cvt_status resolve(const cvt_cli *cli, const char *name, cvt_str *path, cvt_error *error) {
     if (!*name) return fail_missing(cli, name, error);
     if (!cvt_file_exists(name) && !strchr(name, '/'))
@@ -188,7 +191,7 @@ static cvt_status resolve(const cvt_cli *cli, const char *name, cvt_str *path, c
     return path->failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
-/* The model when none is named. */
+/* Finds the path of the model to use when none is named. */
 static cvt_status resolve_default(const cvt_cli *cli, cvt_str *path, cvt_error *error) {
     static const char *const starters[] = {"efficientnet-lite0", "script"};
     for (size_t i = 0; i < sizeof starters / sizeof starters[0]; i++)
@@ -197,7 +200,7 @@ static cvt_status resolve_default(const cvt_cli *cli, cvt_str *path, cvt_error *
                     "no model: name one with -m, or get the starter model by 'make demo' in the source tree of cvt");
 }
 
-/* Opens the model; one of 1000 classes that carries no labels gets those of ImageNet. */
+/* Opens a model. One of 1000 classes that carries no labels gets those of ImageNet. */
 static cvt_status open_path(const cvt_cli *cli, const char *path, const cvt_options *options, cvt_model **out,
                             cvt_error *error) {
     cvt_str labels = {0};

@@ -1,4 +1,4 @@
-/* opt.c - options from one table. */
+/* opt.c - parses and describes options, from one table. */
 #include "cli/opt.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 enum { HELP_COLUMN = 27, HELP_WIDTH = 79, LARGEST_SIZE = 65535 };
 
-/* The words and how far they are read. */
+/* The words of the command line, and how far they are read. */
 typedef struct parser {
     const cvt_option *rows;
     unsigned command;
@@ -55,22 +55,22 @@ static cvt_status fail_unknown_name(const parser *p, const char *name) {
 
 /* ---- values ---------------------------------------------------------------------------------------------------- */
 
-static bool read_integer(const char *text, int64_t least, int64_t most, int64_t *out) {
+static bool read_integer(const char *text, int64_t min, int64_t max, int64_t *out) {
     const char *digits = text[0] == '-' ? text + 1 : text;
     if (digits[0] < '0' || digits[0] > '9') return false;
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (*end || errno || value < least || value > most) return false;
+    if (*end || errno || value < min || value > max) return false;
     *out = value;
     return true;
 }
 
-static bool read_number(const char *text, int64_t least, int64_t most, double *out) {
+static bool read_number(const char *text, int64_t min, int64_t max, double *out) {
     if (!text[0] || strspn(text, "0123456789.") != strlen(text)) return false;
     char *end;
     double value = strtod(text, &end);
-    if (*end || value < (double)least || value > (double)most) return false;
+    if (*end || value < (double)min || value > (double)max) return false;
     *out = value;
     return true;
 }
@@ -116,19 +116,19 @@ static cvt_status append(cvt_opt_list *list, const char *text, cvt_error *error)
     return CVT_OK;
 }
 
-/* shown: the option as it was given, "-k" or "--top-k". */
+/* Sets the value of an option. `shown` is the option as it was given, "-k" or "--top-k". */
 static cvt_status set_value(const cvt_option *row, void *settings, const char *text, const char *shown,
                             cvt_error *error) {
     void *to = target(row, settings);
     switch (row->kind) {
     case CVT_OPT_INTEGER:
-        if (read_integer(text, row->least, row->most, to)) return CVT_OK;
+        if (read_integer(text, row->min, row->max, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a whole number from %lld to %lld", shown, text,
-                        (long long)row->least, (long long)row->most);
+                        (long long)row->min, (long long)row->max);
     case CVT_OPT_NUMBER:
-        if (read_number(text, row->least, row->most, to)) return CVT_OK;
+        if (read_number(text, row->min, row->max, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a number from %lld to %lld", shown, text,
-                        (long long)row->least, (long long)row->most);
+                        (long long)row->min, (long long)row->max);
     case CVT_OPT_SIZE:
         if (read_size(text, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a size such as 224 or 224x320", shown, text);
@@ -136,6 +136,14 @@ static cvt_status set_value(const cvt_option *row, void *settings, const char *t
     case CVT_OPT_WORDS:
     case CVT_OPT_FILES: return append(to, text, error);
     case CVT_OPT_FLAG: *(bool *)to = true; return CVT_OK;
+    case CVT_OPT_FILE:
+    case CVT_OPT_FOLDER:
+    case CVT_OPT_MODEL:
+        if (*(const char **)to)
+            return cvt_fail(error, CVT_USAGE, "option '%s' is given twice: '%s' and '%s'", shown, *(const char **)to,
+                            text);
+        *(const char **)to = text;
+        return CVT_OK;
     default: *(const char **)to = text; return CVT_OK;
     }
 }
@@ -148,24 +156,43 @@ static const cvt_option *find_name(const parser *p, const char *name, size_t n) 
     return NULL;
 }
 
+/* The one option whose name begins so; NULL where there is none, or where *several do, which then names them. */
+static const cvt_option *find_abbreviated(const parser *p, const char *name, size_t n, cvt_str *several) {
+    const cvt_option *found = NULL;
+    int count = 0;
+    for (const cvt_option *row = p->rows; row->name; row++) {
+        if (!(row->commands & p->command) || strncmp(row->name, name, n) != 0) continue;
+        cvt_str_print(several, "%s--%s", count++ ? ", " : "", row->name);
+        found = row;
+    }
+    if (count < 2) cvt_str_clear(several);
+    return count == 1 ? found : NULL;
+}
+
 static const cvt_option *find_letter(const parser *p, char letter) {
     for (const cvt_option *row = p->rows; row->name; row++)
         if ((row->commands & p->command) && row->letter == letter) return row;
     return NULL;
 }
 
-/* Takes the next word as the value of the option at hand. */
+/* Takes the next word as the value of the current option. */
 static cvt_status take_value(parser *p, const cvt_option *row, const char *shown) {
     if (p->at + 1 >= p->n) return cvt_fail(p->error, CVT_USAGE, "option '%s' needs a value: %s", shown, row->argument);
     return set_value(row, p->settings, p->words[++p->at], shown, p->error);
 }
 
-/* "--name", "--name=value", "--name value" */
+/* Parses "--name", "--name=value" or "--name value". */
 static cvt_status parse_long(parser *p, char *word) {
     char *name = word + 2, *equals = strchr(name, '=');
     size_t n = equals ? (size_t)(equals - name) : strlen(name);
     const cvt_option *row = n ? find_name(p, name, n) : NULL;
+    cvt_str several = {0};
+    if (n && !row) row = find_abbreviated(p, name, n, &several);
     if (equals) *equals = 0; /* cut for the messages; the value stays behind it */
+    bool ambiguous = several.size > 0;
+    if (ambiguous) cvt_fail(p->error, CVT_USAGE, "option '%s' may be any of %s", word, several.data);
+    cvt_str_free(&several);
+    if (ambiguous) return CVT_USAGE;
     if (!row) return fail_unknown_name(p, name);
     if (row->kind == CVT_OPT_FLAG && equals) return cvt_fail(p->error, CVT_USAGE, "option '%s' takes no value", word);
     if (row->kind == CVT_OPT_FLAG || equals)
@@ -173,7 +200,7 @@ static cvt_status parse_long(parser *p, char *word) {
     return take_value(p, row, word);
 }
 
-/* "-r", "-r0", "-k5", "-k 5", "-r0k5" */
+/* Parses "-r", "-r0", "-k5", "-k 5" or "-r0k5". */
 static cvt_status parse_letters(parser *p, const char *word) {
     for (const char *letter = word + 1; *letter; letter++) {
         char shown[] = {'-', *letter, 0};
@@ -262,7 +289,7 @@ void cvt_opt_wrap(cvt_str *to, const char *text, int indent) {
     cvt_str_print(to, "\n");
 }
 
-/* The help text, then the choices and the value when the option is not given. */
+/* Appends the help text, then the choices, and the value that holds when the option is not given. */
 static void describe(cvt_str *to, const cvt_option *row) {
     const bool shown = strchr(row->argument ? row->argument : "", '|') != NULL;
     cvt_str_print(to, "%s", row->help);
@@ -289,7 +316,7 @@ static void add_option(cvt_str *to, const cvt_option *row) {
 }
 
 void cvt_opt_help(const cvt_option *rows, unsigned command, cvt_str *to) {
-    const char *group = NULL, *named = NULL; /* named: whose title has been written */
+    const char *group = NULL, *named = NULL; /* named: the group whose title was written last */
     for (const cvt_option *row = rows; row->name; row++) {
         if (row->group) group = row->group;
         if (!(row->commands & command)) continue;

@@ -1,8 +1,10 @@
-/* preprocess.c - cvt preprocess: what a model would be fed of an image, or the pixels on the way there. */
+/* preprocess.c - cvt preprocess: writes what a model would be fed of an image, or the pixels after a step before
+ * that. */
 #include <stdlib.h>
 
 #include "batch/input.h"
 #include "cli/models.h"
+#include "cli/output.h"
 #include "report/npy.h"
 
 static cvt_image_stop stop_of(const char *step) {
@@ -16,10 +18,11 @@ static cvt_image_stop stop_of(const char *step) {
     return CVT_STOP_NONE;
 }
 
-static cvt_status read_image(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
+static cvt_status read_image(cvt_image *image, const cvt_model *model, const char *path, const cvt_settings *settings,
                              cvt_error *error) {
-    cvt_input input = {0};
-    cvt_status status = cvt_input_read(&input, path, -1, error);
+    cvt_input input = {.max_pixels = (uint64_t)settings->max_pixels};
+    cvt_image_stop stop = stop_of(settings->stop);
+    cvt_status status = cvt_input_read(&input, path, true, -1, error);
     if (status == CVT_OK) status = cvt_image_read_memory(image, model, input.data, input.size, stop, error);
     free(input.data);
     return status;
@@ -44,10 +47,12 @@ static int preprocess(const cvt_settings *settings, const cvt_model *model, cons
     cvt_image *image = NULL;
     cvt_error error;
     int status = CVT_EXIT_OK;
-    if (cvt_image_new(&image, &options, &error) != CVT_OK || read_image(image, model, path, stop, &error) != CVT_OK) {
+    if (cvt_image_new(&image, &options, &error) != CVT_OK ||
+        read_image(image, model, path, settings, &error) != CVT_OK) {
         status = cvt_cli_fail(path, &error, CVT_EXIT_INPUT);
     } else {
         if (cvt_image_warning(image)) cvt_cli_say(path, cvt_image_warning(image));
+        cvt_cli_stop_softly(); /* a signal leaves a whole file or none */
         if (write_result(image, model, settings->output, stop, &error) != CVT_OK)
             status = cvt_cli_fail(settings->output, &error, CVT_EXIT_OUTPUT);
     }
@@ -60,7 +65,11 @@ int cvt_command_preprocess(cvt_cli *cli, const cvt_settings *settings, char **op
     cvt_model *model = NULL;
     int status = cvt_models_open(cli, settings, &options, &model);
     if (status != CVT_EXIT_OK) return status;
-    status = preprocess(settings, model, operands[0]);
+    cvt_error error;
+    if (cvt_output_check(settings->output, CVT_OUTPUT_NPY, NULL, settings, operands, model, &error) != CVT_OK)
+        status = cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    else
+        status = preprocess(settings, model, operands[0]);
     cvt_model_free(model);
     return status;
 }

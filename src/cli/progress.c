@@ -1,4 +1,4 @@
-/* progress.c - "  412 of 1000 images, 2 failed, 17.3/s, 0:34 left", drawn over itself. */
+/* progress.c - the line "  412 of 1000 images, 2 failed, 17.3/s, 0:34 left", which is drawn over itself. */
 #include "cli/progress.h"
 
 #include <stdio.h>

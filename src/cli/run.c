@@ -1,5 +1,5 @@
-/* run.c - cvt run: one forward pass over tensors from .npy files. The heights and widths of the model's inputs are
- * those of the files; DIR/output.npy gets the output, DIR/TAP.npy each inner value that is asked for. */
+/* run.c - cvt run: runs one forward pass over tensors from .npy files. The heights and widths of the model's inputs are
+ * those of the files. DIR/output.npy gets the output, and DIR/TAP.npy each tap that is asked for. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,14 +9,16 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "cli/models.h"
+#include "cli/output.h"
 #include "cli/threads.h"
 #include "report/npy.h"
 
-/* What the steps hand on; each returns an exit status, and the next one runs while it is CVT_EXIT_OK. */
+/* What the steps of the command share. Each step returns an exit status, and the next one runs while that is
+ * CVT_EXIT_OK. */
 typedef struct pass {
     cvt_cli *cli;
     const cvt_settings *settings;
-    cvt_npy *inputs; /* as many as settings->inputs */
+    cvt_npy *inputs; /* as many as settings->inputs has */
     cvt_model *model;
     cvt_session *session;
     int64_t images;
@@ -45,12 +47,11 @@ static int read_inputs(pass *p) {
     return CVT_EXIT_OK;
 }
 
-/* Opens the model for the sizes of the inputs. A model that can be opened, but not for that size, is a failure of
- * the input. */
+/* Opens the model for the sizes of the inputs. If it can be opened, but not for these sizes, the input has failed. */
 static int open_model(pass *p) {
-    enum { MOST = 64 }; /* more inputs than any model has */
-    int sizes[MOST][2] = {{0}};
-    size_t n = p->settings->inputs.n < MOST ? p->settings->inputs.n : MOST;
+    enum { MAX_INPUTS = 64 }; /* no model has so many inputs */
+    int sizes[MAX_INPUTS][2] = {{0}};
+    size_t n = p->settings->inputs.n < MAX_INPUTS ? p->settings->inputs.n : MAX_INPUTS;
     cvt_options options = {.taps = p->settings->taps.items, .n_taps = p->settings->taps.n}, plain = options;
     cvt_str path = {0}, unused = {0};
     cvt_error error;
@@ -92,7 +93,7 @@ static cvt_status fail_shape(const cvt_npy *npy, const cvt_tensor_info *wanted, 
     return status;
 }
 
-/* Every input has the shape its place wants, and all have the same number of images. */
+/* Checks that every input has the shape that the model wants, and that all have the same number of images. */
 static int check_inputs(pass *p) {
     const cvt_opt_list *files = &p->settings->inputs;
     int wanted = cvt_model_inputs(p->model);
@@ -148,7 +149,7 @@ static cvt_status make_folder(const char *folder, cvt_error *error) {
     if (path.failed) return cvt_fail_memory(error);
     for (char *slash = path.data + strspn(path.data, "/"); (slash = strchr(slash, '/')); *slash++ = '/') {
         *slash = 0;
-        mkdir(path.data, 0777); /* what fails here shows below */
+        mkdir(path.data, 0777); /* a failure here shows below */
     }
     bool made = mkdir(path.data, 0777) == 0;
     int number = errno;
@@ -166,8 +167,10 @@ static cvt_status write_value(const pass *p, const char *name, const cvt_tensor_
     memcpy(shape + 1, info->shape, (size_t)info->rank * sizeof *shape);
     cvt_str path = {0};
     cvt_str_print(&path, "%s/%s.npy", p->settings->output, name);
-    cvt_status status = path.failed ? cvt_fail_memory(error)
-                                    : cvt_npy_write(path.data, CVT_NPY_F32, data, info->rank + 1, shape, error);
+    cvt_status status = path.failed ? cvt_fail_memory(error) : CVT_OK;
+    if (status == CVT_OK)
+        status = cvt_output_check(path.data, CVT_OUTPUT_NPY, NULL, p->settings, NULL, p->model, error);
+    if (status == CVT_OK) status = cvt_npy_write(path.data, CVT_NPY_F32, data, info->rank + 1, shape, error);
     cvt_str_free(&path);
     return status;
 }

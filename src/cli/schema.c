@@ -1,4 +1,5 @@
-/* schema.c - cvt list --schema: the JSON schema of configs in the native dialect. */
+/* schema.c - cvt list --schema: writes the JSON schema of configs in the native dialect, the one whose keys are cvt's
+ * own. */
 #include "arch/schema.h"
 
 #include "cli/command.h"

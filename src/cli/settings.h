@@ -1,13 +1,13 @@
-/* settings.h - every option's value, and the tables of the options and of the environment. An option is one row in
+/* settings.h - the values of all options, and the tables of options and environment variables. An option is one row in
  * settings.c and one field here. */
 #ifndef CVT_CLI_SETTINGS_H
 #define CVT_CLI_SETTINGS_H
 
 #include "cli/opt.h"
 
-/* Bits of the commands, for the rows of options. */
+/* The bits of the commands, for the table of options. */
 enum {
-    CVT_CMD_TOP = 1 << 0, /* options before a command: cvt --version */
+    CVT_CMD_TOP = 1 << 0, /* for options before a command: cvt --version */
     CVT_CMD_CLASSIFY = 1 << 1,
     CVT_CMD_SUMMARY = 1 << 2,
     CVT_CMD_CHECK = 1 << 3,
@@ -24,7 +24,7 @@ enum {
     CVT_CMD_ALL = (1 << 14) - 1,
 };
 
-enum { CVT_MOST_THREADS = 4096, CVT_MANY_IMAGES = 1000 /* so many that packing weights ahead pays */ };
+enum { CVT_MAX_THREADS = 4096, CVT_MANY_IMAGES = 1000 /* so many that packing weights ahead pays */ };
 
 typedef struct cvt_settings {
     bool help, version;
@@ -40,7 +40,7 @@ typedef struct cvt_settings {
 
     /* what goes in */
     cvt_opt_list inputs;
-    const char *files_from;
+    cvt_opt_list files_from;
     bool null, recursive;
 
     /* decoding */
@@ -50,6 +50,7 @@ typedef struct cvt_settings {
 
     /* what comes out */
     const char *output, *format, *style;
+    bool force;
     cvt_opt_list taps;
     int64_t top_k, depth; /* depth 0: not given */
 
@@ -73,16 +74,16 @@ typedef struct cvt_settings {
 
 extern const cvt_option cvt_settings_rows[];
 
-/* A variable of the environment, for the help. */
+/* An environment variable, for the help. */
 typedef struct cvt_variable {
     const char *name;  /* NULL ends the table */
-    unsigned commands; /* bits of those that it matters to */
+    unsigned commands; /* the bits of the commands that it matters to */
     const char *help;  /* a phrase without a full stop */
 } cvt_variable;
 
 extern const cvt_variable cvt_settings_environment[];
 
-/* What the settings say about decoding. */
+/* Returns what the settings say about decoding. */
 cvt_image_options cvt_settings_image(const cvt_settings *settings);
 
 #endif

@@ -1,8 +1,8 @@
-/* summary.c - cvt summary: a model's layers as a table for people, as torchsummary prints them, as JSON or as CSV.
- * A MAC is one multiply-add; the totals are true ones (each parameter once), except in torchsummary's own layout.
+/* summary.c - cvt summary: shows a model's layers as a table for people, as torchsummary prints them, as JSON or as
+ * CSV. A MAC is one multiply-add. Totals count each parameter once, except in torchsummary's own layout.
  *
- * The names of layers are paths, "stage0.block1.attn.q". Folded to a depth of N, the layers below a scope of N segments
- * become one entry; the scopes of one segment are the model's stages. */
+ * The names of layers are paths, "stage0.block1.attn.q". With a depth of N the listing is folded: the layers below a
+ * scope of N segments become one entry. The scopes of one segment are the model's stages. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,11 +46,12 @@ static lengths join(int rank, const int64_t *shape, const char *separator) {
 
 /* ---- entries --------------------------------------------------------------------------------------------------- */
 
-/* A layer, or a scope with all layers below it, of which `row` has the last one's shape and the sums. */
+/* An entry: a layer, or a scope with all layers below it. `row` then has the shape of the last layer and the sums of
+ * all. */
 typedef struct entry {
     cvt_row row;
     char *name;
-    int layers; /* 0: it is a layer */
+    int layers; /* how many layers the scope has; 0: the entry is a layer */
 } entry;
 
 typedef struct entries {
@@ -64,21 +65,22 @@ static void free_entries(entries *e) {
     *e = (entries){0};
 }
 
-/* The length of the path's first `depth` segments; of all with depth 0. */
+/* Returns the length of the path's first `depth` segments, or of the whole path with depth 0. */
 static size_t length_of_scope(const char *name, int64_t depth) {
     size_t n = strcspn(name, ".");
     for (int64_t i = 1; name[n] && (depth == 0 || i < depth); i++) n += 1 + strcspn(name + n + 1, ".");
     return n;
 }
 
-/* The entry that is called so already, or a new one without a name. */
+/* Returns the entry of this name, or a new one without a name. */
 static entry *find_entry(entries *e, const char *name, size_t length) {
     for (int i = e->n - 1; i >= 0; i--)
         if (strlen(e->at[i].name) == length && memcmp(e->at[i].name, name, length) == 0) return &e->at[i];
     return &e->at[e->n++];
 }
 
-/* A layer that is called as a scope belongs to it; one without a name, at the top, is called as its type. */
+/* Adds a layer to the entries. A layer whose name is that of a scope belongs to the scope; one without a name, at the
+ * top, is called by its type. */
 static bool add_entry(entries *e, const cvt_row *row, int64_t depth) {
     const char *name = depth && !*row->name ? row->type : row->name;
     const size_t length = length_of_scope(name, depth);
@@ -95,7 +97,7 @@ static bool add_entry(entries *e, const cvt_row *row, int64_t depth) {
     return true;
 }
 
-/* The entries of a listing folded to a depth, 0: not at all. False where memory is out. */
+/* Makes the entries of a listing folded to a depth; 0: not folded. Returns false where memory runs out. */
 static bool make_entries(entries *e, const cvt_model *model, cvt_row_style style, int64_t depth) {
     const int n = cvt_model_rows(model, style);
     *e = (entries){.at = calloc((size_t)n + 1, sizeof *e->at)};
@@ -150,7 +152,7 @@ static void add_stages(cvt_str *to, const cvt_model *model, const entries *stage
     cvt_text_table_print(&table, width, to);
 }
 
-/* A total and, where there is room, what it counts. */
+/* Appends a total and, where there is room, what it counts. */
 static void add_total(cvt_str *to, int width, const char *name, int64_t value, const char *meaning) {
     const grouped number = group(value);
     cvt_str_print(to, "%-10s  %s", name, number.text);
@@ -173,7 +175,7 @@ static void write_text(cvt_str *to, const cvt_model *model, const entries *rows,
     add_total(to, width, "bytes", cvt_model_bytes(model), "(of the stored weights)");
 }
 
-/* The layout of torchsummary 1.5, whose totals add what each call shows. */
+/* Writes the listing as torchsummary 1.5 does. Its totals add up what each call shows. */
 static void write_torchsummary(cvt_str *to, const cvt_model *model) {
     static const char thin[] = "----------------------------------------------------------------\n";
     static const char thick[] = "================================================================\n";

@@ -1,5 +1,5 @@
-/* text_table.c - tables for people, within the width of a terminal. A column of names or words gives way first where it
- * is the widest; what is left is shared by all that can give way. */
+/* text_table.c - tables for people, as wide as the terminal at most. The widest column of names or words is made
+ * narrower first; then all that can be narrower share what is missing. */
 #include "cli/text_table.h"
 
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include "base/num.h"
 #include "report/record.h"
 
-enum { MOST_WIDTH = 10000, NO_TERMINAL_SAYS = 80, NAME_WELL = 16 };
+enum { MAX_WIDTH = 10000, NO_TERMINAL_SAYS = 80, NAME_WELL = 16 };
 
 int cvt_terminal_width(void) {
     struct winsize size;
@@ -20,7 +20,7 @@ int cvt_terminal_width(void) {
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
     const char *columns = getenv("COLUMNS");
     const long n = columns ? strtol(columns, NULL, 10) : 0;
-    return n > 0 && n <= MOST_WIDTH ? (int)n : NO_TERMINAL_SAYS;
+    return n > 0 && n <= MAX_WIDTH ? (int)n : NO_TERMINAL_SAYS;
 }
 
 void cvt_text_table_add(cvt_text_table *table, const char *format, ...) {
@@ -44,28 +44,28 @@ void cvt_text_table_add(cvt_text_table *table, const char *format, ...) {
 
 /* ---- text in columns of a terminal ----------------------------------------------------------------------------- */
 
-/* Where the character behind this one begins. The text is UTF-8. */
+/* Returns where the character after this one begins. The text is UTF-8. */
 static const char *next_character(const char *at) {
     do at++;
     while ((*at & 0xc0) == 0x80);
     return at;
 }
 
-/* How many characters the first n bytes are. */
+/* Returns how many characters the first n bytes are. */
 static int count(const char *text, size_t n) {
     int characters = 0;
     for (const char *at = text; at < text + n && *at; at = next_character(at)) characters++;
     return characters;
 }
 
-/* The bytes of the first characters. */
+/* Returns how many bytes the first characters take. */
 static size_t bytes_of(const char *text, int characters) {
     const char *at = text;
     for (; *at && characters > 0; characters--) at = next_character(at);
     return (size_t)(at - text);
 }
 
-/* Appends the first n bytes of text in a column of this width. */
+/* Appends the first n bytes of the text in a column of this width. */
 static void append_padded(cvt_str *to, const char *text, size_t n, int width, bool right) {
     const int gap = cvt_max_int(width - count(text, n), 0);
     if (right) cvt_str_print(to, "%*s", gap, "");
@@ -73,7 +73,8 @@ static void append_padded(cvt_str *to, const char *text, size_t n, int width, bo
     if (!right) cvt_str_print(to, "%*s", gap, "");
 }
 
-/* The longest part of the text that is no wider, broken behind a word; of a word that is wider, what fits. */
+/* Returns the bytes of the longest part of the text that fits, broken after a word; where the first word is wider than
+ * that, as much of the word as fits. */
 static size_t first_line(const char *text, int width) {
     size_t line = 0;
     for (size_t at = 0; text[at];) {
@@ -104,9 +105,10 @@ static void append_shortened(cvt_str *to, const char *text, int width) {
 
 /* ---- widths ---------------------------------------------------------------------------------------------------- */
 
-/* well: to what a column may shrink and still be read well; least: what it never falls below. */
+/* well: the width to which a column can shrink and still be read well; min: the width below which it never
+ * shrinks. */
 typedef struct widths {
-    int now[CVT_TEXT_TABLE_COLUMNS], well[CVT_TEXT_TABLE_COLUMNS], least[CVT_TEXT_TABLE_COLUMNS];
+    int now[CVT_TEXT_TABLE_COLUMNS], well[CVT_TEXT_TABLE_COLUMNS], min[CVT_TEXT_TABLE_COLUMNS];
     bool titled;
 } widths;
 
@@ -118,14 +120,14 @@ static void fit_cell(widths *w, const cvt_column *column, int i, const char *tex
     const bool gives = column->kind == CVT_CELL_NAME || column->kind == CVT_CELL_WORDS;
     w->now[i] = cvt_max_int(w->now[i], whole);
     w->well[i] = cvt_max_int(w->well[i], well);
-    w->least[i] = cvt_max_int(w->least[i], gives ? cvt_min_int(well, CVT_TEXT_TABLE_LEAST) : whole);
+    w->min[i] = cvt_max_int(w->min[i], gives ? cvt_min_int(well, CVT_TEXT_TABLE_MIN) : whole);
 }
 
 static widths measure(const cvt_text_table *t) {
     widths w = {0};
     const char *cell = t->cells.data;
     for (int i = 0; i < t->n_columns; i++) {
-        /* a title may be broken as words are, whatever its column holds */
+        /* a title may be broken between words, whatever its column holds */
         const cvt_column title = {"", CVT_CELL_WORDS};
         fit_cell(&w, &title, i, t->columns[i].title);
         w.titled = w.titled || *t->columns[i].title;
@@ -135,14 +137,14 @@ static widths measure(const cvt_text_table *t) {
     return w;
 }
 
-/* Takes from the widest column that can give way, until all fit or none can. */
-static void shrink(widths *w, const int *least, int n, int width) {
+/* Makes the widest column that can shrink narrower, until all columns fit or none can shrink. */
+static void shrink(widths *w, const int *min, int n, int width) {
     int all = CVT_TEXT_TABLE_GAP * (n - 1);
     for (int i = 0; i < n; i++) all += w->now[i];
     while (all > width) {
         int widest = -1;
         for (int i = 0; i < n; i++)
-            if (w->now[i] > least[i] && (widest < 0 || w->now[i] > w->now[widest])) widest = i;
+            if (w->now[i] > min[i] && (widest < 0 || w->now[i] > w->now[widest])) widest = i;
         if (widest < 0) return;
         w->now[widest]--;
         all--;
@@ -151,7 +153,8 @@ static void shrink(widths *w, const int *least, int n, int width) {
 
 /* ---- rows ------------------------------------------------------------------------------------------------------ */
 
-/* One line of a row; rest[i] is what is still to be said of cell i. Returns whether anything is left. */
+/* Prints one line of a row of the table; rest[i] is the part of cell i that is not printed yet. Returns whether
+ * anything is left. */
 static bool print_line(cvt_str *to, const cvt_text_table *t, const widths *w, const char **rest, bool titles) {
     bool left = false;
     const size_t start = to->size;
@@ -178,7 +181,7 @@ void cvt_text_table_print(cvt_text_table *t, int width, cvt_str *to) {
     if (!to->failed) {
         widths w = measure(t);
         if (width > 0) shrink(&w, w.well, t->n_columns, width);
-        if (width > 0) shrink(&w, w.least, t->n_columns, width);
+        if (width > 0) shrink(&w, w.min, t->n_columns, width);
         for (int i = 0; i < t->n_columns; i++) rest[i] = t->columns[i].title;
         while (w.titled && print_line(to, t, &w, rest, true) && !to->failed) {
         }

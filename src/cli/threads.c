@@ -1,6 +1,7 @@
-/* threads.c - how many threads. Neither libgomp nor libomp reads cgroup quotas, and a container with half a processor's
- * quota on a large machine runs tens of times slower with a thread per processor; so the quota is read here.
- * Sources: Linux Documentation/admin-guide/cgroup-v2.rst (cpu.max), scheduler/sched-bwc.rst (cpu.cfs_quota_us). */
+/* threads.c - chooses the number of threads. Neither libgomp nor libomp reads the CPU quota of a cgroup. In a container
+ * that may use half a processor of a large machine, one thread for each processor makes a program tens of times slower;
+ * so the quota is read here. Sources: Linux Documentation/admin-guide/cgroup-v2.rst (cpu.max), scheduler/sched-bwc.rst
+ * (cpu.cfs_quota_us). */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "cli/threads.h"
 
@@ -18,11 +19,11 @@
 static int affinity(void) {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
-    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more processors than a cpu_set_t has */
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* there are more processors than a cpu_set_t holds */
     return online > 0 && online < INT_MAX ? (int)online : 1;
 }
 
-/* The first line of a small file, without its newline; false if there is none. */
+/* Reads the first line of a small file, without its newline; false if there is none. */
 static bool read_line(const char *path, char *line, int capacity) {
     FILE *file = fopen(path, "r");
     if (!file) return false;
@@ -32,14 +33,14 @@ static bool read_line(const char *path, char *line, int capacity) {
     return read;
 }
 
-/* Processors that quota microseconds in every period allow, rounded up; INT_MAX: no limit. */
+/* Returns the processors that `quota` microseconds in every `period` allow, rounded up; INT_MAX: no limit. */
 static int processors(long long quota, long long period) {
     if (quota <= 0 || period <= 0) return INT_MAX;
     long long n = quota / period + (quota % period != 0);
     return n < INT_MAX ? (int)n : INT_MAX;
 }
 
-/* The quota of one directory of the hierarchy, version 2. */
+/* Reads the quota of one directory of the hierarchy, in version 2 of cgroups. */
 static int quota_v2(const char *folder) {
     char path[PATH_MAX + 16], line[64];
     long long quota, period;
@@ -57,17 +58,18 @@ static int quota_v1(const char *folder) {
     return read_line(path, line, sizeof line) ? processors(quota, atoll(line)) : INT_MAX;
 }
 
-/* The least quota from our group up to the mount: each level limits all below it. In a container the group's path may
- * lie outside of what is mounted; its levels are then absent, and the mount's own files are the container's. */
-static int least_quota(const char *mount, const char *group, int (*quota)(const char *folder)) {
+/* Returns the smallest quota from our group up to the mount point, since each level limits all levels below it. In a
+ * container the path of the group may not exist below the mount point; the files at the mount point are then the
+ * container's. */
+static int lowest_quota(const char *mount, const char *group, int (*quota)(const char *folder)) {
     char folder[PATH_MAX];
     size_t root = strlen(mount);
-    int n = snprintf(folder, sizeof folder, "%s%s", mount, group), least = INT_MAX;
+    int n = snprintf(folder, sizeof folder, "%s%s", mount, group), lowest = INT_MAX;
     if (n < 0 || (size_t)n >= sizeof folder) folder[root < sizeof folder ? root : 0] = 0;
     for (;;) {
-        least = cvt_min_int(least, quota(folder));
+        lowest = cvt_min_int(lowest, quota(folder));
         char *slash = strrchr(folder, '/');
-        if (strlen(folder) <= root || !slash) return least;
+        if (strlen(folder) <= root || !slash) return lowest;
         *slash = 0;
     }
 }
@@ -79,10 +81,11 @@ static bool has_word(const char *list, const char *word) {
     return false;
 }
 
-/* The quota of this process by its list of groups, lines of "ID:CONTROLLERS:/GROUP"; version 2 is "0::/GROUP". */
+/* Returns the quota of this process. `groups` is a file of lines "ID:CONTROLLERS:/GROUP"; that of version 2 is
+ * "0::/GROUP". */
 static int cgroup_quota(const char *groups, const char *mount) {
     char line[PATH_MAX], folder[PATH_MAX];
-    int least = INT_MAX;
+    int lowest = INT_MAX;
     FILE *file = fopen(groups, "r");
     if (!file) return INT_MAX;
     while (fgets(line, sizeof line, file)) {
@@ -93,26 +96,27 @@ static int cgroup_quota(const char *groups, const char *mount) {
         *group++ = 0;
         controllers++;
         if (!*controllers) {
-            least = cvt_min_int(least, least_quota(mount, group, quota_v2));
+            lowest = cvt_min_int(lowest, lowest_quota(mount, group, quota_v2));
         } else if (has_word(controllers, "cpu")) {
             int n = snprintf(folder, sizeof folder, "%s/%s", mount, controllers);
-            if (n > 0 && (size_t)n < sizeof folder) least = cvt_min_int(least, least_quota(folder, group, quota_v1));
+            if (n > 0 && (size_t)n < sizeof folder) lowest = cvt_min_int(lowest, lowest_quota(folder, group, quota_v1));
         }
     }
     fclose(file);
-    return least;
+    return lowest;
 }
 
 int cvt_threads_available(void) { return cvt_min_int(affinity(), cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup")); }
 
 /* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
-/* The number that a variable opens with, or 0. OMP_NUM_THREADS may be a list, a number per nesting level. */
+/* Returns the number with which the text begins, or 0. OMP_NUM_THREADS may be a list, with a number for each nesting
+ * level. */
 static int leading_number(const char *text) {
     char *end;
     long value = strtol(text, &end, 10);
     bool ends = *end == 0 || *end == ',' || *end == ' ';
-    return end != text && ends && value >= 1 && value <= CVT_MOST_THREADS ? (int)value : 0;
+    return end != text && ends && value >= 1 && value <= CVT_MAX_THREADS ? (int)value : 0;
 }
 
 static cvt_status total(int *out, cvt_error *error) {
@@ -120,7 +124,7 @@ static cvt_status total(int *out, cvt_error *error) {
     *out = ours && *ours ? leading_number(ours) : 0;
     if (ours && *ours && !*out)
         return cvt_fail(error, CVT_USAGE, "CVT_THREADS: '%s' is not a whole number from 1 to %d", ours,
-                        CVT_MOST_THREADS);
+                        CVT_MAX_THREADS);
     if (!*out && openmp) *out = leading_number(openmp);
     if (!*out) *out = cvt_threads_available();
     return CVT_OK;

@@ -1,15 +1,15 @@
-/* version.c - cvt --version. The headers of the libraries are here for their version numbers alone. */
+/* version.c - cvt --version. It includes the headers of the libraries only for their version numbers. */
 #include <cjson/cJSON.h>
 #include <png.h>
 #include <stdio.h>
 #include <zlib.h>
 
-/* jpeglib.h needs size_t and FILE to be there */
+/* jpeglib.h does not include what it needs for size_t and FILE. */
 #include <jpeglib.h>
 
 #include "cli/command.h"
 
-#ifndef CVT_GIT_ID /* the commit, from the Makefile */
+#ifndef CVT_GIT_ID /* the commit, which the Makefile passes */
 #define CVT_GIT_ID ""
 #endif
 #ifndef LIBJPEG_TURBO_VERSION

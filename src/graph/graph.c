@@ -1,4 +1,5 @@
-/* graph.c - the builder: nodes, values, parameters, scopes and listing rows, appended as the model is written down. */
+/* graph.c - the builder, which appends nodes, values, parameters, scopes and the lines of the torchsummary listing as a
+ * family writes its forward pass down. */
 #include "graph/graph.h"
 
 #include <stdarg.h>
@@ -11,13 +12,13 @@
 #include "base/table.h"
 #include "graph/op.h"
 
-/* A graph larger than this is a wrong config, not a model. */
+/* A graph with more nodes or parameters comes from a wrong config. */
 enum { MAX_NODES = 1 << 16, MAX_PARAMS = 1 << 17 };
-static const int64_t max_elements = INT64_C(1) << 31; /* of one value or parameter */
-static const int64_t max_scores = INT64_C(1) << 46;   /* of attention maps, which exist only where they are tapped */
+static const int64_t max_elements = INT64_C(1) << 31; /* elements of one value or parameter */
+static const int64_t max_scores = INT64_C(1) << 46;   /* of attention maps: they exist only where tapped */
 
 typedef struct scope {
-    size_t path, pattern; /* lengths to go back to */
+    size_t path, pattern; /* the lengths of the two strings before the scope was opened */
     int n_indices;
     const char *type;
     cvt_grid grid;
@@ -27,29 +28,29 @@ struct cvt_builder {
     cvt_graph *graph;
     cvt_error error;
     bool failed;
-    cvt_str path, pattern; /* of the open scopes, dotted */
+    cvt_str path, pattern; /* the open scopes, joined by dots */
     cvt_index indices[CVT_MAX_INDICES];
     int n_indices;
     bool left_out;
     scope *scopes;
     int n_scopes;
-    cvt_grid grid;     /* of keys in the open scope */
-    cvt_value last;    /* the newest value, shown by the row of a closing container */
-    cvt_table by_name; /* of parameters: their indices */
-    /* the node that is being described */
+    cvt_grid grid;     /* where the keys of attention lie in the open scope */
+    cvt_value last;    /* the newest value; the line of a container that closes shows its shape */
+    cvt_table by_name; /* the index of a parameter by its name */
+    /* What follows belongs to the node that is being described. */
     cvt_value *out;
     int n_out;
     int *params;
     int n_params;
 };
 
-/* Room for one more element in an array that doubles at powers of two. */
+/* Returns the array with room for one more element. It doubles when its count is a power of two. */
 static void *grow(void *array, int count, size_t size) {
     if (count & (count - 1)) return array;
     return realloc(array, (count ? 2 * (size_t)count : 1) * size);
 }
 
-/* Appends a zeroed element and returns it, or NULL with the builder failed. */
+/* Appends a zeroed element and returns it. Where there is no memory, it returns NULL and the builder has failed. */
 #define APPEND(b, array, count) \
     (grow_by((b), (void **)&(array), &(count), sizeof *(array)) ? &(array)[(count)-1] : NULL)
 static bool grow_by(cvt_builder *b, void **array, int *count, size_t size) {
@@ -91,7 +92,7 @@ void cvt_graph_free(cvt_graph *g) {
     free(g->nodes);
     free(g->values);
     free(g->params);
-    free(g->rows);
+    free(g->lines);
     free(g->inputs);
     cvt_arena_free(&g->arena);
     free(g);
@@ -166,18 +167,18 @@ void cvtb_open(cvt_builder *b, const char *segment, char letter, int index, cons
     if (!b->failed) b->scopes[b->n_scopes - 1].type = type;
 }
 
-static void add_row(cvt_builder *b, const char *type, cvt_value value, int node) {
+static void add_line(cvt_builder *b, const char *type, cvt_value value, int node) {
     cvt_graph *g = b->graph;
-    cvt_graph_row *row = APPEND(b, g->rows, g->n_rows);
-    if (!row) return;
+    cvt_graph_line *line = APPEND(b, g->lines, g->n_lines);
+    if (!line) return;
     const char *path = b->path.data ? b->path.data : "";
-    *row = (cvt_graph_row){keep(b, cvt_arena_copy(&g->arena, path, strlen(path))), type, value, node};
+    *line = (cvt_graph_line){keep(b, cvt_arena_copy(&g->arena, path, strlen(path))), type, value, node};
 }
 
 void cvtb_close(cvt_builder *b) {
     if (b->failed) return;
     scope s = b->scopes[b->n_scopes - 1];
-    if (s.type) add_row(b, s.type, b->last, -1);
+    if (s.type) add_line(b, s.type, b->last, -1);
     b->n_scopes--;
     b->path.data[b->path.size = s.path] = 0;
     b->pattern.data[b->pattern.size = s.pattern] = 0;
@@ -191,6 +192,12 @@ cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name) {
     if (b->failed) return CVT_NO_VALUE;
     const char *path = b->path.size ? b->path.data : "", *dot = b->path.size && name ? "." : "";
     b->graph->values[v].tap = keep(b, cvt_arena_print(&b->graph->arena, "%s%s%s", path, dot, name ? name : ""));
+    return v;
+}
+
+cvt_value cvtb_end(cvt_builder *b, cvt_value v) {
+    v = cvtb_tap(b, v, NULL);
+    cvtb_close(b);
     return v;
 }
 
@@ -229,8 +236,8 @@ cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape) {
     if (b->failed) return CVT_NO_VALUE;
     int64_t elements = 1;
     for (int i = 0; i < cvt_shape_rank(shape); i++) {
-        int64_t most = shape.layout == CVT_SCORES && i == 2 ? max_scores : max_elements;
-        if (shape.d[i] < 1 || !cvt_mul_i64(elements, shape.d[i], &elements) || elements >= most) {
+        int64_t max_count = shape.layout == CVT_SCORES && i == 2 ? max_scores : max_elements;
+        if (shape.d[i] < 1 || !cvt_mul_i64(elements, shape.d[i], &elements) || elements >= max_count) {
             char text[48];
             cvtb_fail(b, "gives a value of shape %s: too large, or empty", cvt_shape_text(shape, text));
             return CVT_NO_VALUE;
@@ -292,9 +299,9 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
                         int n_in) {
     if (b->failed) return CVT_NO_VALUE;
     cvt_graph *g = b->graph;
-    enum { MOST = 64 };
-    cvt_shape shapes[MOST];
-    if (n_in > MOST || g->n_nodes >= MAX_NODES || g->n_params >= MAX_PARAMS) {
+    enum { MAX_INPUTS = 64 };
+    cvt_shape shapes[MAX_INPUTS];
+    if (n_in > MAX_INPUTS || g->n_nodes >= MAX_NODES || g->n_params >= MAX_PARAMS) {
         cvtb_fail(b, "the model is too large");
         return CVT_NO_VALUE;
     }
@@ -315,7 +322,7 @@ cvt_value cvt_graph_add(cvt_builder *b, const cvt_op *op, const char *name, cons
     if (b->failed) return CVT_NO_VALUE;
     const char *type = op->type ? op->type(attr) : NULL;
     b->last = node->out[0];
-    if (type && !b->left_out) add_row(b, type, node->out[0], g->n_nodes - 1);
+    if (type && !b->left_out) add_line(b, type, node->out[0], g->n_nodes - 1);
     if (name) cvtb_close(b);
     return b->failed ? CVT_NO_VALUE : g->nodes[g->n_nodes - 1].out[0];
 }

@@ -1,8 +1,8 @@
-/* op.h - what an op is: a row of functions. One file in ops/ each; no enum, no switch.
+/* op.h - what an op is: a kind of node, and a struct of functions that say how it behaves. Each op is one file in
+ * ops/; there is no enum of ops and no switch over them.
  *
- *   describe  at build time: output shapes, parameters and multiply-adds, from the same locals
- *   lower     at plan time: folds and packs what it needs, appends steps (ops/lowering.h)
- */
+ *     describe  when a graph is built: sets output shapes, parameters and the count of multiply-adds
+ *     lower     when a plan is made: folds and packs what the op needs, and appends steps (ops/lowering.h) */
 #ifndef CVT_GRAPH_OP_H
 #define CVT_GRAPH_OP_H
 
@@ -15,17 +15,18 @@ typedef struct cvt_describe {
     const void *attr;
     int n_in;
     const cvt_value *in;
-    const cvt_shape *shapes; /* of the inputs */
-    int64_t macs;            /* to be set */
+    const cvt_shape *shapes; /* shapes of the inputs */
+    int64_t macs;            /* multiply-adds, which describe sets */
 } cvt_describe;
 
-/* Adds an output; returns its handle. */
+/* Adds an output and returns its handle. */
 cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape);
-/* Adds a parameter "<scope>.<name>"; a name that exists already is shared, its shape must agree. */
+/* Adds a parameter called "<scope>.<name>". A parameter of that name that exists already is shared, and its shape must
+ * be the same. */
 typedef enum cvt_param_kind { CVT_PARAMETER, CVT_BUFFER, CVT_IGNORED } cvt_param_kind;
 void cvt_describe_param(cvt_describe *d, const char *name, cvt_param_kind kind, int rank, const int64_t *shape);
 
-/* What ops see when a plan is made: ops/lowering.h and kernels/kernels.h have them. */
+/* What ops see when a plan is made. ops/lowering.h and kernels/kernels.h define these types. */
 typedef struct cvt_lowering cvt_lowering;
 typedef struct cvt_plan_node cvt_plan_node;
 typedef struct cvt_kernels cvt_kernels;
@@ -37,21 +38,23 @@ enum { CVT_FUSES_NORM = 1, CVT_FUSES_ACT = 2, CVT_FUSES_RESIDUAL = 4 };
 struct cvt_op {
     const char *name;
     size_t attr_size;
-    const char *(*type)(const void *attr); /* module class for listings; NULL: no row */
+    const char *(*type)(const void *attr); /* the class of the module in listings; NULL: no line */
     void (*describe)(cvt_describe *d);
-    /* Of an op that only looks at its input differently: the distance in floats of the output's start. Else NULL. */
+    /* For an op that only looks at its input differently: the offset in floats at which its output begins in the input.
+     * NULL for other ops. */
     size_t (*view)(const cvt_node *node, const cvt_graph *graph);
-    /* Of an op whose inputs may be written into its output directly (concatenation): distance of input i. Else NULL. */
+    /* For an op whose inputs may be written directly into its output (concatenation): the offset in floats at which
+     * input i goes. NULL for other ops. */
     size_t (*part)(const cvt_node *node, const cvt_graph *graph, int i);
-    /* Floats of workspace an image, alive while the node runs; NULL: none. */
+    /* How many floats of workspace an image needs while the node runs; NULL: none. */
     size_t (*workspace)(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels);
     void (*lower)(cvt_lowering *l, const cvt_plan_node *w);
-    bool (*positive)(const cvt_node *node); /* does it give no negative values? NULL: it may */
-    int fuses;                              /* what passes may fold in behind it */
-    bool product;         /* multiplies by parameter 0, [out, ...], which may be rounded to less than f32 row by row */
-    bool attends;         /* products of queries, keys and values may run in less than f32 */
-    bool in_place;        /* the output may lie where input 0 (or the residual) lay */
-    bool batch_dependent; /* looks at all images of a pass */
+    bool (*positive)(const cvt_node *node); /* are its results never negative? NULL: they may be */
+    int fuses;                              /* the kinds of nodes that fusion (plan/passes.c) may fold in behind it */
+    bool product;         /* multiplies by parameter 0, [out, ...], whose rows may be stored rounded */
+    bool attends;         /* its products of queries, keys and values may run in less than f32 */
+    bool in_place;        /* its output may overwrite input 0 (or the residual) */
+    bool batch_dependent; /* the result of an image depends on the others of its pass */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* source.c - the stored values of a parameter as f32. */
+/* source.c - turns the stored values of a parameter into f32. */
 #include "graph/source.h"
 
 void cvt_source_widen(float *to, cvt_source source, const cvt_param *param) {

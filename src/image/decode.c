@@ -1,4 +1,4 @@
-/* decode.c - which format a file is in, by its first bytes: the one table of signatures. */
+/* decode.c - finds the format of a file by its first bytes. The table of signatures stands here and nowhere else. */
 #include <string.h>
 
 #include "image/image.h"
@@ -8,7 +8,7 @@ typedef struct signature {
     size_t at, size;
     const char *bytes;
     cvt_status (*decode)(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
-                         const cvt_decode_options *options, cvt_error *error); /* NULL: known, and not done here */
+                         const cvt_decode_options *options, cvt_error *error); /* NULL: it is not decoded here */
 } signature;
 
 #define BYTES(text) sizeof text - 1, text
@@ -54,7 +54,7 @@ static bool starts(const signature *s, const uint8_t *bytes, size_t size) {
     return size >= s->at + s->size && memcmp(bytes + s->at, s->bytes, s->size) == 0;
 }
 
-/* No more than the beginning of a signature that is decoded here. */
+/* Do the bytes end before the signature of a format that is decoded here does, and agree with it so far? */
 static bool begins(const signature *s, const uint8_t *bytes, size_t size) {
     return s->decode && size < s->size && memcmp(bytes, s->bytes, size) == 0;
 }
@@ -63,6 +63,12 @@ bool cvt_image_is_known(const uint8_t *bytes, size_t size) {
     for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++)
         if (signatures[i].decode && starts(&signatures[i], bytes, size)) return true;
     return false;
+}
+
+const char *cvt_image_format(const uint8_t *bytes, size_t size) {
+    for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++)
+        if (starts(&signatures[i], bytes, size)) return signatures[i].name;
+    return NULL;
 }
 
 cvt_status cvt_image_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
@@ -74,8 +80,8 @@ cvt_status cvt_image_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *b
         if (begins(s, bytes, size)) return cvt_fail(error, CVT_TRUNCATED, "%s data ends early", s->name);
         if (!starts(s, bytes, size)) continue;
         if (!s->decode)
-            return cvt_fail(error, CVT_UNSUPPORTED, "%s pictures are not supported, only JPEG and PNG", s->name);
+            return cvt_fail(error, CVT_UNSUPPORTED, "%s images are not supported, only JPEG and PNG", s->name);
         return s->decode(out, info, bytes, size, options, error);
     }
-    return cvt_fail(error, CVT_FORMAT, "not a picture: neither JPEG nor PNG");
+    return cvt_fail(error, CVT_FORMAT, "not an image: neither JPEG nor PNG");
 }

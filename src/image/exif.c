@@ -1,6 +1,6 @@
-/* exif.c - the orientation in an EXIF block, which is a TIFF file: byte order, 42, the offset of the first directory;
- * a directory is a 16-bit count of entries of 12 bytes: tag, type, count, and the value or its offset.
- * Source: TIFF 6.0 section 2, Exif 2.32 section 4.6. */
+/* exif.c - finds the orientation in an EXIF block. The block is a TIFF file: byte order, the number 42, the offset of
+ * the first directory. A directory is a 16-bit count, then entries of 12 bytes: tag, type, count, and the value or its
+ * offset. Source: TIFF 6.0 section 2, Exif 2.32 section 4.6. */
 #include <string.h>
 
 #include "image/image.h"
@@ -11,7 +11,7 @@ typedef struct block {
     bool big_endian;
 } block;
 
-/* n bytes at `at` as a number; false where they are not all inside. */
+/* Reads n bytes at offset `at` as a number; false where they do not all lie inside the block. */
 static bool number(const block *b, size_t at, size_t n, uint32_t *out) {
     if (at > b->size || n > b->size - at) return false;
     *out = 0;
@@ -19,7 +19,7 @@ static bool number(const block *b, size_t at, size_t n, uint32_t *out) {
     return true;
 }
 
-/* The value of the entry at `at`: its first, where it has several. */
+/* Returns the value of the entry at offset `at`; where it has several, the first one. */
 static int entry_value(const block *b, size_t at) {
     enum { SHORT = 3, LONG = 4, SIGNED_SHORT = 8, SIGNED_LONG = 9 };
     uint32_t type, count, value, where = (uint32_t)(at + 8);
@@ -33,7 +33,7 @@ static int entry_value(const block *b, size_t at) {
 
 int cvt_exif_orientation(const uint8_t *tiff, size_t size) {
     enum { ORIENTATION = 0x0112, ENTRY = 12 };
-    static const char prefix[6] = "Exif\0"; /* belongs in front of the block in JPEG, and is found inside it as well */
+    static const char prefix[6] = "Exif\0"; /* JPEG has it in front of the block; some files have it inside too */
     if (size >= sizeof prefix && memcmp(tiff, prefix, sizeof prefix) == 0) {
         tiff += sizeof prefix;
         size -= sizeof prefix;

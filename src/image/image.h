@@ -1,5 +1,5 @@
-/* image.h - from the bytes of a JPEG or PNG to the tensor a model is fed, bit for bit as Pillow 13 and the model's own
- * image processor make it. Knows nothing of models: a cvt_preprocess says what is wanted. */
+/* image.h - makes the tensor that a model is fed from the bytes of a JPEG or PNG, bit for bit as Pillow 13 and the
+ * model's own image processor do. Nothing here knows models: a cvt_preprocess describes what is wanted. */
 #ifndef CVT_IMAGE_IMAGE_H
 #define CVT_IMAGE_IMAGE_H
 
@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "kernels/kernels.h"
 
-/* 8-bit RGB, [height, width, 3]. The buffer only grows; zero-initialise. */
+/* An image of 8-bit RGB, [height, width, 3]. Its buffer only grows. Zero-initialise it. */
 typedef struct cvt_pixels {
     uint8_t *data;
     size_t capacity;
@@ -16,7 +16,7 @@ typedef struct cvt_pixels {
 } cvt_pixels;
 
 void cvt_pixels_free(cvt_pixels *pixels);
-/* Makes room for width x height; contents undefined. */
+/* Makes room for width x height pixels, whose values are undefined. */
 cvt_status cvt_pixels_resize(cvt_pixels *pixels, int width, int height, cvt_error *error);
 
 typedef enum cvt_filter {
@@ -30,9 +30,8 @@ typedef enum cvt_filter {
 
 typedef enum cvt_resize {
     CVT_RESIZE_NONE,
-    CVT_RESIZE_SHORTEST, /* the shorter edge becomes resize_height (= resize_width), the other int(size * long / short)
-                          */
-    CVT_RESIZE_SQUASH,   /* to resize_height x resize_width, whatever the aspect */
+    CVT_RESIZE_SHORTEST, /* shorter edge: resize_height (= resize_width); other: int(size * long / short) */
+    CVT_RESIZE_SQUASH,   /* to resize_height x resize_width; the aspect may change */
     CVT_RESIZE_KEEP,     /* timm's ResizeKeepRatio, longest = 0: ratio = min(h / resize_height, w / resize_width) */
     CVT_RESIZE_BORDER,   /* timm's crop_mode border: ResizeKeepRatio, longest = 1 */
 } cvt_resize;
@@ -43,9 +42,9 @@ typedef struct cvt_preprocess {
     int resize_height, resize_width;
     cvt_filter filter;
     int crop_height, crop_width; /* 0: no crop */
-    bool crop_half_even;         /* offset rounds half to even (torchvision, timm) instead of down (Hugging Face) */
-    uint8_t fill[3];             /* colour of what a crop larger than the image adds */
-    int channels;                /* 3, or 1: Pillow's L */
+    bool crop_half_even;         /* a crop's offset .5 rounds to even (torchvision, timm), not down (Hugging Face) */
+    uint8_t fill[3];             /* the colour around the image where the crop is larger than it */
+    int channels;                /* 3, or 1 for grey (Pillow's mode L) */
     bool rescale;                /* multiply by rescale_factor */
     double rescale_factor;       /* 1/255 */
     bool minus_one;              /* then 1 is subtracted */
@@ -54,65 +53,81 @@ typedef struct cvt_preprocess {
     double mean[3], std[3];
 } cvt_preprocess;
 
-enum { CVT_MAX_PIXELS = 100000000, CVT_MAX_SCANS = 200 };
+enum { CVT_MAX_PIXELS = 178956970 /* where Pillow 13 refuses */, CVT_MAX_SCANS = 200 };
 
 typedef struct cvt_decode_options {
     uint64_t max_pixels;  /* 0: CVT_MAX_PIXELS */
-    int max_scans;        /* of one JPEG; 0: CVT_MAX_SCANS */
-    bool ignore_exif;     /* cvt_preprocess leaves the pixels as they are stored */
-    bool clip_gray16;     /* 16-bit grey as Pillow has it, min(v, 255), instead of round(v / 257) */
-    bool allow_truncated; /* what is missing stays grey (JPEG) or black (PNG) */
+    int max_scans;        /* the most scans of one JPEG; 0: CVT_MAX_SCANS */
+    bool ignore_exif;     /* do not turn the image upright */
+    bool clip_gray16;     /* a 16-bit grey value v becomes min(v, 255), as in Pillow, instead of round(v / 257) */
+    bool allow_truncated; /* accept files that end early; what is missing is grey (JPEG) or black (PNG) */
 } cvt_decode_options;
 
-/* CVT_TOO_LARGE, naming the option, if width x height is over the limit. */
+/* Fails with CVT_TOO_LARGE, and names the option, if width x height is over the limit. */
 cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_options *options, cvt_error *error);
 
-/* What a decoder reports besides pixels. warning: "" or one line. */
+/* What a decoder reports besides the pixels. `warning` is empty or one line. */
 typedef struct cvt_decoded {
-    int orientation; /* EXIF 1..8, 1 where there is none or it is invalid */
+    int orientation; /* as EXIF has it, 1 to 8; 1 where there is none or it is invalid */
     char warning[256];
 } cvt_decoded;
 
 enum { CVT_IMAGE_SIGNATURE = 16 };                     /* bytes: no signature reaches further */
-static const size_t CVT_IMAGE_LIMIT = (size_t)1 << 30; /* bytes of an image file; 100 megapixels at 16 bits fit */
+static const size_t CVT_IMAGE_LIMIT = (size_t)1 << 30; /* bytes of an image file; that many at 16 bits fit */
 
-/* Do the bytes begin as a file does that cvt_image_decode decodes? */
+/* Do the bytes begin like a file that cvt_image_decode can decode? */
 bool cvt_image_is_known(const uint8_t *bytes, size_t size);
+/* The name of the format that the bytes begin as, decoded here or not; NULL: not known. */
+const char *cvt_image_format(const uint8_t *bytes, size_t size);
 
-/* By content. Limits hold before anything is allocated. Errors: CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT,
- * CVT_UNSUPPORTED, CVT_TOO_LARGE (naming the limit and its option), CVT_NO_MEMORY. An empty file, or no more than the
- * first bytes of a signature, is CVT_TRUNCATED; other formats are CVT_UNSUPPORTED by name. Messages do not name the
- * file. *info is set in any case, *out only on success. */
+/* How far a JPEG or PNG must be read. Begin with zeros and max_pixels as in cvt_decode_options. */
+typedef struct cvt_extent {
+    uint64_t max_pixels;
+    size_t at;    /* up to where it has been looked at */
+    bool refused; /* it is larger than max_pixels: its headers are enough to say so */
+} cvt_extent;
+/* True if `size` bytes from the beginning of the file are all that decoding looks at. Call it again with more. */
+bool cvt_extent_ends(cvt_extent *extent, const uint8_t *bytes, size_t size);
+
+/* Decodes a file, whose format is found by its content. Limits are checked before anything is allocated. Errors:
+ * CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT, CVT_UNSUPPORTED, CVT_TOO_LARGE (naming the limit and its option),
+ * CVT_NO_MEMORY. An empty file, or one that ends within its signature, is CVT_TRUNCATED; a format that is known
+ * but not decoded here is CVT_UNSUPPORTED, and named. Messages do not name the file. *info is always set, *out
+ * only on success. */
 cvt_status cvt_image_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                             const cvt_decode_options *options, cvt_error *error);
 cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                            const cvt_decode_options *options, cvt_error *error);
 cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                           const cvt_decode_options *options, cvt_error *error);
-/* Writes the pixels as an 8-bit RGB file, which appears when it is whole (cvt_out). Errors: CVT_OUTPUT. */
+/* Writes the pixels as a PNG file of 8-bit RGB, which appears only when it is whole (see cvt_out). Errors:
+ * CVT_OUTPUT. */
 cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *error);
-/* Orientation from an EXIF block ("II*\0..." or "MM\0*..."), 1 if there is none. Never reads outside it. */
+/* Returns the orientation that an EXIF block ("II*\0..." or "MM\0*...") holds, or 1 if it holds none. Never reads
+ * outside of the block. */
 int cvt_exif_orientation(const uint8_t *tiff, size_t size);
 
-/* Turns pixels upright; orientations other than 2..8 leave them. scratch is swapped in. */
+/* Turns the pixels upright. Orientations other than 2 to 8 change nothing. `scratch` is a second buffer, which may
+ * change places with that of `pixels`. */
 cvt_status cvt_pixels_orient(cvt_pixels *pixels, cvt_pixels *scratch, int orientation, cvt_error *error);
 
-/* Pillow 13's Image.resize to full_width x full_height, of which only the window at (x, y), width x height, is
- * computed: it must lie inside and not be empty. Time and memory follow from the window and the source, not from the
+/* Resizes as Pillow 13's Image.resize does to full_width x full_height, but computes only the window of width x height
+ * at (x, y), which must lie inside and not be empty. Time and memory depend on the window and the source, not on the
  * full size. */
 typedef struct cvt_window {
     int full_width, full_height;
     int x, y, width, height;
 } cvt_window;
-typedef struct cvt_resampler cvt_resampler; /* coefficient tables and the buffer between the passes, reused */
-cvt_resampler *cvt_resampler_new(const cvt_kernels *kernels); /* NULL: out of memory */
+typedef struct cvt_resampler cvt_resampler;                   /* its tables and buffers, for reuse */
+cvt_resampler *cvt_resampler_new(const cvt_kernels *kernels); /* NULL: no memory */
 void cvt_resampler_free(cvt_resampler *resampler);
 cvt_status cvt_resample(cvt_resampler *resampler, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter,
                         const cvt_window *window, cvt_error *error);
 
-/* The geometry of the preprocessing for an image of width x height: the resize's full size, and the crop rectangle in
- * it (which may lie partly outside: that part is filled). CVT_UNSUPPORTED where the resize leaves nothing of one side,
- * CVT_TOO_LARGE where a side passes 2^31. Its sizes must be positive where its modes read them. */
+/* What the preprocessing does to the shape of an image of width x height: the full size after resizing, and the crop's
+ * rectangle in it, which may lie partly outside (that part is filled). CVT_UNSUPPORTED where resizing leaves a side of
+ * 0 pixels, CVT_TOO_LARGE where a side is 2^31 pixels or more. The sizes in cvt_preprocess that its modes read must be
+ * positive. */
 typedef struct cvt_geometry {
     int full_width, full_height;
     int x, y, width, height;
@@ -120,31 +135,32 @@ typedef struct cvt_geometry {
 cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *preprocess, int width, int height,
                                    cvt_error *error);
 
-/* Whole path, with every buffer it needs. */
+/* Everything that preprocessing one image after another needs: all buffers, and the tables of the resampler. */
 typedef struct cvt_preprocessor {
     cvt_pixels decoded, scratch, cropped;
-    const cvt_kernels *kernels; /* that resize; NULL: what cvt_kernels_find finds without a name */
+    const cvt_kernels *kernels; /* whose resampling is used; NULL: those that cvt_kernels_find returns for no name */
     cvt_resampler *resampler;
-    float *values; /* what the model is fed, as graphs store maps: [crop height, crop width, channels] */
-    float *planes; /* room for the same as [channels, crop height, crop width] */
+    float *values; /* what the model is fed, laid out as graphs store maps: [crop height, crop width, channels] */
+    float *planes; /* room for the same numbers as [channels, crop height, crop width] */
     size_t values_capacity, planes_capacity; /* bytes */
     int channels;
-    bool planar; /* planes are made */
+    bool planar; /* `planes` holds the values of the last run */
     cvt_decoded info;
 } cvt_preprocessor;
 void cvt_preprocessor_free(cvt_preprocessor *p);
-/* p->values of the last run as [channels, crop height, crop width], which is what the world calls the tensor of an
- * image; made when it is first asked for. */
+/* Returns p->values of the last run as [channels, crop height, crop width], the layout in which other programs hold the
+ * tensor of an image. It is made when it is first asked for; NULL: no memory. */
 const float *cvt_preprocessor_tensor(cvt_preprocessor *p);
-/* Hands p->values over, to be freed, and leaves `spare` in their place: NULL, or room for as many floats. */
+/* Hands p->values to the caller, who frees them, and puts `spare` in their place: NULL, or a buffer of the same
+ * size. */
 float *cvt_preprocessor_take(cvt_preprocessor *p, float *spare);
-/* stop: as in cvt.h. Results larger than options->max_pixels are CVT_TOO_LARGE. After CVT_STOP_NONE p->values are
- * made, else *pixels points at the pixels as they are then (after CVT_STOP_RESIZE the whole resized image, with
- * channels = 1 already grey). */
+/* Prepares an image up to the step `stop` of cvt.h. A result larger than options->max_pixels is CVT_TOO_LARGE. After
+ * CVT_STOP_NONE p->values are set. After another step *pixels points at the pixels as that step left them (after
+ * CVT_STOP_RESIZE the whole resized image; with channels = 1 it is grey by then). */
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
                               cvt_error *error);
-/* The same of pixels as cvt_image_read_pixels takes them, which are copied. */
+/* The same for pixels in memory, as cvt_image_read_pixels takes them; they are copied. */
 cvt_status cvt_preprocess_pixels(cvt_preprocessor *p, const cvt_preprocess *preprocess,
                                  const cvt_decode_options *options, const uint8_t *rgb, int height, int width,
                                  size_t stride, cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error);

@@ -1,9 +1,12 @@
-/* jpeg.c - JPEG to RGB, the one user of libjpeg(-turbo).
+/* jpeg.c - decodes JPEG to RGB. This is the only file that uses libjpeg(-turbo).
  *
  * libjpeg-turbo's defaults are kept, as Pillow keeps them: slow integer DCT, fancy upsampling, block smoothing. Grey is
  * repeated in all three channels. Four components are asked for as CMYK and taken for inverted, with Adobe marker or
  * without: C = 255 - c, ..., w = 255 - K, R = w - C w / 255 (rounded) and so on.
- * Stricter than Pillow: a segment or a file that ends early is an error unless allow_truncated.
+ * Stricter than Pillow: a segment or a file that ends early is an error unless allow_truncated. With that it is as with
+ * Pillow's LOAD_TRUNCATED_IMAGES: behind the data one end marker is made up, which a segment that is cut may swallow;
+ * where libjpeg then wants more, or finds damage, the rows that it has given stay and the others are black (white where
+ * the picture is CMYK), all of them if it is progressive.
  * libjpeg leaves through error_exit or emit_message, which must not return: they jump back to guarded(). */
 #include <limits.h>
 #include <setjmp.h>
@@ -19,6 +22,10 @@ typedef struct reader {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
+    struct jpeg_source_mgr source; /* with allow_truncated */
+    bool ended;                    /* the end marker has been made up */
+    int width, height, components; /* with allow_truncated: of a picture that Pillow would open; else 0 */
+    bool sized;                    /* out has the picture's size */
     jmp_buf leave;
     const cvt_decode_options *options;
     cvt_pixels *out;
@@ -27,11 +34,25 @@ typedef struct reader {
     cvt_status status;
 } reader;
 
+static const char early[] = "JPEG data ends early";
+
 /* ---- how libjpeg reports ---------------------------------------------------------------------------------------- */
 
 static _Noreturn void leave(reader *r, cvt_status status) {
     r->status = status;
     longjmp(r->leave, 1);
+}
+
+/* Leaves with what rows there are, the others blank; fails where the picture may not be so large. */
+static _Noreturn void leave_incomplete(reader *r, const char *text) {
+    if (!r->sized) {
+        cvt_status status = cvt_pixels_limit((uint64_t)r->width, (uint64_t)r->height, r->options, r->error);
+        if (status == CVT_OK) status = cvt_pixels_resize(r->out, r->width, r->height, r->error);
+        if (status != CVT_OK) leave(r, status);
+        memset(r->out->data, r->components == 4 ? 255 : 0, (size_t)r->width * (size_t)r->height * 3);
+    }
+    if (!r->info->warning[0]) snprintf(r->info->warning, sizeof r->info->warning, "%s", text);
+    leave(r, CVT_OK);
 }
 
 static cvt_status status_of(int code) {
@@ -61,10 +82,12 @@ static void on_error(j_common_ptr jpeg) {
     if (status == CVT_NO_MEMORY) leave(r, cvt_fail_memory(r->error));
     char text[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, text);
-    leave(r, cvt_fail(r->error, status, "JPEG: %s", text));
+    cvt_fail(r->error, status, "JPEG: %s", text);
+    if (r->width && (status == CVT_CORRUPT || status == CVT_TRUNCATED)) leave_incomplete(r, r->error->message);
+    leave(r, status);
 }
 
-/* Keeps the first warning; those that mean missing data end the reading. */
+/* Keeps the first warning. A warning that means missing data ends the reading. */
 static void on_message(j_common_ptr jpeg, int level) {
     if (level >= 0) return;
     reader *r = jpeg->client_data;
@@ -72,7 +95,7 @@ static void on_message(j_common_ptr jpeg, int level) {
     jpeg->err->num_warnings++;
     if (!r->options->allow_truncated) {
         const bool at_end = code == JWRN_JPEG_EOF || (code == JWRN_HIT_MARKER && r->jpeg.unread_marker == JPEG_EOI);
-        if (at_end) leave(r, cvt_fail(r->error, CVT_TRUNCATED, "JPEG data ends early"));
+        if (at_end) leave(r, cvt_fail(r->error, CVT_TRUNCATED, "%s", early));
         if (code == JWRN_HIT_MARKER)
             leave(r, cvt_fail(r->error, CVT_CORRUPT, "JPEG data is damaged: a segment ends early"));
     }
@@ -82,7 +105,7 @@ static void on_message(j_common_ptr jpeg, int level) {
     snprintf(r->info->warning, sizeof r->info->warning, "JPEG: %s", text);
 }
 
-/* Called between the pieces of a scan, and after the header of a scan before its data. */
+/* libjpeg calls this between pieces of a scan, and after the header of a scan, before its data. */
 static void on_progress(j_common_ptr jpeg) {
     reader *r = jpeg->client_data;
     const int limit = r->options->max_scans ? r->options->max_scans : CVT_MAX_SCANS;
@@ -92,8 +115,8 @@ static void on_progress(j_common_ptr jpeg) {
 
 /* ---- EXIF ------------------------------------------------------------------------------------------------------- */
 
-/* The first APP1 segment in front of the image that is EXIF decides. Walks the segments without libjpeg, which would
- * keep copies of all of them. */
+/* Finds the orientation in the first APP1 segment before the image that is EXIF. The segments are walked without
+ * libjpeg, which would keep copies of all of them. */
 static int orientation(const uint8_t *bytes, size_t size) {
     enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, TEM = 0x01, RST0 = 0xd0 };
     static const char exif[6] = "Exif\0";
@@ -116,6 +139,75 @@ static int orientation(const uint8_t *bytes, size_t size) {
     return 1;
 }
 
+/* ---- a source that ends early ----------------------------------------------------------------------------------- */
+
+static void begin_source(j_decompress_ptr jpeg) { (void)jpeg; }
+
+static boolean fill_source(j_decompress_ptr jpeg) {
+    static const JOCTET end[] = {0xff, JPEG_EOI};
+    reader *r = jpeg->client_data;
+    r->source.next_input_byte = end;
+    r->source.bytes_in_buffer = r->ended ? 0 : sizeof end;
+    bool filled = !r->ended;
+    r->ended = true;
+    return filled;
+}
+
+static void skip_source(j_decompress_ptr jpeg, long n) {
+    reader *r = jpeg->client_data;
+    while (n > 0 && (size_t)n > r->source.bytes_in_buffer) {
+        n -= (long)r->source.bytes_in_buffer;
+        if (!fill_source(jpeg)) return;
+    }
+    if (n <= 0) return;
+    r->source.next_input_byte += n;
+    r->source.bytes_in_buffer -= (size_t)n;
+}
+
+static void end_source(j_decompress_ptr jpeg) { (void)jpeg; }
+
+static void set_source(reader *r, const uint8_t *bytes, size_t size) {
+    r->source = (struct jpeg_source_mgr){.next_input_byte = bytes,
+                                         .bytes_in_buffer = size,
+                                         .init_source = begin_source,
+                                         .fill_input_buffer = fill_source,
+                                         .skip_input_data = skip_source,
+                                         .resync_to_restart = jpeg_resync_to_restart,
+                                         .term_source = end_source};
+    r->jpeg.src = &r->source;
+}
+
+/* Notes the size where all segments in front of the data of the first scan are there, as Pillow wants them to open a
+ * picture. */
+static void look_ahead(reader *r, const uint8_t *bytes, size_t size) {
+    enum { SOF0 = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF15 = 0xcf, SOS = 0xda, EOI = 0xd9 };
+    int width = 0, height = 0, components = 0;
+    for (size_t at = 2; at + 2 <= size;) {
+        const uint8_t code = bytes[at + 1], *segment = bytes + at + 4;
+        if (bytes[at] != 0xff || code == 0 || code == 0xff) {
+            at++;
+            continue;
+        }
+        if (code == EOI || size - at < 4) return;
+        const size_t length = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        if (length < 2 || length > size - at - 2) return;
+        if (code == SOS) {
+            r->width = width;
+            r->height = height;
+            r->components = components;
+            return;
+        }
+        if (code >= SOF0 && code <= SOF15 && code != DHT && code != JPG && code != DAC && length >= 8) {
+            height = segment[1] << 8 | segment[2];
+            width = segment[3] << 8 | segment[4];
+            components = segment[5];
+            bool good = segment[0] == 8 && width && height && (components == 1 || components == 3 || components == 4);
+            if (!good) return;
+        }
+        at += 2 + length;
+    }
+}
+
 /* ---- pixels ----------------------------------------------------------------------------------------------------- */
 
 static void read_rgb(reader *r) {
@@ -126,11 +218,11 @@ static void read_rgb(reader *r) {
         JSAMPROW rows[ROWS];
         const JDIMENSION left = jpeg->output_height - jpeg->output_scanline, n = left < ROWS ? left : ROWS;
         for (JDIMENSION i = 0; i < n; i++) rows[i] = r->out->data + (jpeg->output_scanline + i) * stride;
-        jpeg_read_scanlines(jpeg, rows, n);
+        if (!jpeg_read_scanlines(jpeg, rows, n)) leave_incomplete(r, early);
     }
 }
 
-/* a b / 255, rounded */
+/* Returns a b / 255, rounded. */
 static int scaled(int a, int b) {
     const int t = a * b + 128;
     return ((t >> 8) + t) >> 8;
@@ -141,10 +233,10 @@ static void read_cmyk(reader *r) {
     JSAMPARRAY row = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * 4, 1);
     uint8_t *to = r->out->data;
     while (jpeg->output_scanline < jpeg->output_height) {
-        jpeg_read_scanlines(jpeg, row, 1);
+        if (!jpeg_read_scanlines(jpeg, row, 1)) leave_incomplete(r, early);
         const uint8_t *from = row[0];
         for (JDIMENSION x = 0; x < jpeg->output_width; x++, from += 4, to += 3) {
-            const int white = from[3]; /* 255 - K, as from[] is 255 minus each ink */
+            const int white = from[3]; /* 255 - K: from[] holds 255 minus each ink */
             for (int c = 0; c < 3; c++) to[c] = (uint8_t)(white - scaled(255 - from[c], white));
         }
     }
@@ -154,28 +246,40 @@ static void read_pixels(reader *r, const uint8_t *bytes, size_t size) {
     struct jpeg_decompress_struct *jpeg = &r->jpeg;
     jpeg_create_decompress(jpeg);
     jpeg->progress = &r->progress;
-    jpeg_mem_src(jpeg, bytes, size);
-    jpeg_read_header(jpeg, TRUE);
+    if (r->options->allow_truncated) {
+        look_ahead(r, bytes, size);
+        set_source(r, bytes, size);
+    } else {
+        jpeg_mem_src(jpeg, bytes, size);
+    }
+    if (jpeg_read_header(jpeg, TRUE) == JPEG_SUSPENDED) {
+        if (r->width) leave_incomplete(r, early);
+        leave(r, cvt_fail(r->error, CVT_TRUNCATED, "%s", early));
+    }
     const int n = jpeg->num_components;
     if (n != 1 && n != 3 && n != 4) leave(r, cvt_fail(r->error, CVT_UNSUPPORTED, "JPEG of %d components", n));
     cvt_status status = cvt_pixels_limit(jpeg->image_width, jpeg->image_height, r->options, r->error);
     if (status != CVT_OK) leave(r, status);
     jpeg->out_color_space = n == 4 ? JCS_CMYK : JCS_RGB;
 
-    /* What files of many scans may take: four components of 16 bits a pixel, and what blocks add at the edges. */
+    /* The memory that a file of many scans may take: four components of 16 bits a pixel, and what blocks add at the
+     * edges. */
     const uint64_t limit = r->options->max_pixels ? r->options->max_pixels : CVT_MAX_PIXELS;
     jpeg->mem->max_memory_to_use = limit < LONG_MAX / 16 ? (long)limit * 8 + (64 << 20) : LONG_MAX;
-    jpeg_start_decompress(jpeg);
+    if (!jpeg_start_decompress(jpeg)) leave_incomplete(r, early);
     status = cvt_pixels_resize(r->out, (int)jpeg->output_width, (int)jpeg->output_height, r->error);
     if (status != CVT_OK) leave(r, status);
+    if (r->options->allow_truncated)
+        memset(r->out->data, n == 4 ? 255 : 0, (size_t)r->out->width * (size_t)r->out->height * 3);
+    r->sized = true;
     if (n == 4)
         read_cmyk(r);
     else
         read_rgb(r);
-    jpeg_finish_decompress(jpeg); /* reads on to the end marker: only so is a missing one seen */
+    jpeg_finish_decompress(jpeg); /* reads up to the end marker: otherwise a missing one would go unnoticed */
 }
 
-/* A function of its own: what a jump back here may have changed must not be local to it. */
+/* This is a function of its own because a jump back to it must not find local variables that have changed. */
 static cvt_status guarded(reader *r, const uint8_t *bytes, size_t size) {
     if (setjmp(r->leave) == 0) read_pixels(r, bytes, size);
     jpeg_destroy_decompress(&r->jpeg);

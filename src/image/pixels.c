@@ -1,4 +1,4 @@
-/* pixels.c - the pixels of an image in memory: their buffer, their limit, turning them upright. */
+/* pixels.c - the pixels of an image in memory: their buffer, their limit, and turning them upright. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_op
                     (unsigned long long)width, (unsigned long long)height, (unsigned long long)limit);
 }
 
-/* Copies in tiles, as a turned copy that ran along whole rows would miss the cache at every pixel. */
+/* Copies in tiles: a turned copy that ran along whole rows would miss the cache at every pixel. */
 static void turn(cvt_pixels *out, const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y) {
     enum { TILE = 32 };
     const int width = out->width, height = out->height;
@@ -52,7 +52,7 @@ static void turn(cvt_pixels *out, const uint8_t *origin, ptrdiff_t step_x, ptrdi
 cvt_status cvt_pixels_orient(cvt_pixels *pixels, cvt_pixels *scratch, int orientation, cvt_error *error) {
     if (orientation < 2 || orientation > 8) return CVT_OK;
     const bool transposed = orientation >= 5;
-    /* which way x and y of the source run along the result: 2 3 7 8 turn x round, 3 4 6 7 turn y round */
+    /* In which direction x and y of the source run in the result: orientations 2 3 7 8 reverse x, 3 4 6 7 reverse y. */
     const bool x_back = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     const bool y_back = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const int width = pixels->width, height = pixels->height;

@@ -1,11 +1,11 @@
-/* png.c - PNG to RGB and back, the one user of libpng: its full interface, never the simplified one.
+/* png.c - decodes PNG to RGB, and writes it. This is the only file that uses libpng, by its full interface.
  *
- * As Pillow converts to RGB: palettes are looked up, grey of 1, 2 and 4 bits is spread over 0..255 and repeated in all
- * channels, alpha and transparent colours are dropped, 16 bits lose their lower half; gamma, profiles and all other
- * chunks are not looked at. The exception is 16-bit grey without alpha: round(v / 257), or min(v, 255) with
- * clip_gray16. A wrong checksum is an error in front of the pixels and passes in and behind them, where zlib has a
- * checksum of its own. The image is there when its last row is: what follows may be missing. libpng leaves through
- * its error function, which must not return: it jumps back to guarded(). */
+ * Pixels become RGB as in Pillow: palettes are looked up; grey of 1, 2 and 4 bits is scaled to 0..255 and repeated in
+ * all channels; alpha and transparent colours are dropped; 16 bits lose their lower half; gamma, colour profiles and
+ * all other chunks are ignored. One thing differs: 16-bit grey without alpha becomes round(v / 257), or min(v, 255)
+ * with clip_gray16. A wrong checksum of a chunk before the pixels is an error. In and behind the pixels it is ignored,
+ * since zlib has a checksum of its own over them. An image is complete with its last row; what follows may be missing.
+ * libpng reports errors by calling a function that must not return: it jumps back to guarded(). */
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,9 +32,9 @@ typedef struct reader {
     cvt_status status;
     uint32_t width, height;
     bool cut;          /* the file ends inside a chunk */
-    bool gray16;       /* rows are read as 16-bit grey, to be converted at the end */
-    bool reading;      /* rows, that is: not the header */
-    uint64_t rows_due; /* of all interlace passes */
+    bool gray16;       /* rows are read as 16-bit grey and converted at the end */
+    bool reading;      /* rows are being read, not the header */
+    uint64_t rows_due; /* rows still to come, over all passes of an interlaced file */
     bool ended, no_memory, damaged;
 } reader;
 
@@ -61,7 +61,7 @@ static _Noreturn void on_error(png_structp png, const char *text) {
     leave(r, cvt_fail(r->error, CVT_CORRUPT, "PNG: %s", text));
 }
 
-/* zlib's own checksum over the pixels comes last, and libpng only warns of it. */
+/* The checksum of zlib over the pixels comes last. libpng only warns where it is wrong; here that is an error. */
 static void on_warning(png_structp png, const char *text) {
     reader *r = png_get_error_ptr(png);
     warn(r, text);
@@ -105,7 +105,7 @@ static uint32_t big_endian(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* The size from IHDR, so that limits hold before libpng allocates anything. */
+/* Reads the size from IHDR, so that limits are checked before libpng allocates anything. */
 static cvt_status read_size(reader *r) {
     if (r->size < SIGNATURE + 16) return cvt_fail(r->error, CVT_TRUNCATED, "PNG data ends early");
     r->width = big_endian(r->bytes + SIGNATURE + 8);
@@ -121,7 +121,8 @@ static cvt_status read_size(reader *r) {
     return CVT_OK;
 }
 
-/* Looks for eXIf, which may stand on either side of the pixels, and whether the file ends inside a chunk. */
+/* Looks for the chunk eXIf, which may stand before or behind the pixels, and checks whether the file ends inside a
+ * chunk. */
 static void walk_chunks(reader *r) {
     bool found = false;
     for (size_t at = SIGNATURE; r->size - at >= 8;) {
@@ -142,7 +143,7 @@ static void set_limits(reader *r) {
     png_set_user_limits(r->png, MAX_SIDE, MAX_SIDE);
     png_set_chunk_malloc_max(r->png, 8000000);
     png_set_chunk_cache_max(r->png, 128);
-    /* only IHDR, PLTE, tRNS, IDAT and IEND are looked into */
+    /* libpng interprets only IHDR, PLTE, tRNS, IDAT and IEND */
     png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_benign_errors(r->png, 1);
     png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT,
@@ -182,7 +183,8 @@ static void read_rows(reader *r) {
     r->reading = true;
     for (int pass = 0; pass < passes; pass++) {
         for (uint32_t y = 0; y < r->height; y++) {
-            /* libpng asks for pieces of 8 KiB and drops one that is not whole: byte by byte, nothing is lost */
+            /* libpng reads pieces of 8 KiB and drops one that is not whole; where it reads byte by byte, nothing is
+             * lost */
             if (r->cut && r->size - r->at < TAIL) png_set_compression_buffer_size(r->png, 1);
             png_read_row(r->png, r->out->data + y * stride, NULL);
         }
@@ -201,14 +203,15 @@ static void read_pixels(reader *r) {
     read_rows(r);
 }
 
-/* A function of its own: what a jump back here may have changed must not be local to it. */
+/* This is a function of its own because a jump back to it must not find local variables that have changed. */
 static cvt_status guarded(reader *r) {
     if (setjmp(r->leave) == 0) read_pixels(r);
     png_destroy_read_struct(&r->png, &r->png_info, NULL);
     return r->status;
 }
 
-/* In place: the pixels lie in the first two thirds of the buffer, so the last pixel goes first. */
+/* Converts in place. The 16-bit pixels fill the first two thirds of the buffer, so the last pixel is converted
+ * first. */
 static void expand_gray16(cvt_pixels *pixels, bool clip) {
     uint8_t *data = pixels->data;
     for (size_t i = (size_t)pixels->width * (size_t)pixels->height; i-- > 0;) {
@@ -241,7 +244,7 @@ typedef struct writer {
     cvt_status status;
 } writer;
 
-/* Whatever fails has said so, but for what libpng runs out of itself. */
+/* The functions that libpng calls have reported their own failures; what remains is that libpng itself lacks memory. */
 static _Noreturn void on_write_error(png_structp png, const char *text) {
     writer *w = png_get_error_ptr(png);
     if (w->status == CVT_OK) w->status = cvt_fail(w->error, CVT_OUTPUT, "%s: PNG: %s", w->out.path, text);

@@ -1,8 +1,8 @@
-/* preprocess.c - from the bytes of a file to the tensor of a model: decode, orient, resize, crop, normalise.
+/* preprocess.c - makes the tensor of a model from the bytes of a file: decode, orient, resize, crop, normalise.
  *
- * The sizes and offsets are those of torchvision (Resize, CenterCrop), timm (ResizeKeepRatio, CenterCropOrPad) and of
- * the PIL-backed processors of transformers; a value v becomes (v / 255 - mean) / std in f32, by way of a table.
- * Sources: torchvision 0.28 transforms/functional.py, timm 1.0.31 data/transforms.py, transformers 5.23
+ * Sizes and offsets are those of torchvision (Resize, CenterCrop), timm (ResizeKeepRatio, CenterCropOrPad) and the
+ * PIL-backed processors of transformers. A value v becomes (v / 255 - mean) / std in f32, which is looked up in a
+ * table. Sources: torchvision 0.28 transforms/functional.py, timm 1.0.31 data/transforms.py, transformers 5.23
  * image_transforms.py, Pillow 13.0.0. */
 #include <limits.h>
 #include <math.h>
@@ -18,17 +18,17 @@ static cvt_status full_size(cvt_geometry *g, double width, double height, const 
                             cvt_error *error) {
     if (width < 1 || height < 1)
         return cvt_fail(error, CVT_UNSUPPORTED,
-                        "the picture is too narrow: nothing is left of it after the resize to %d x %d",
+                        "the image is too narrow: nothing is left of it after the resize to %d x %d",
                         preprocess->resize_width, preprocess->resize_height);
     if (width > INT_MAX || height > INT_MAX)
-        return cvt_fail(error, CVT_TOO_LARGE, "the picture is too narrow: the resize would make it %.0f x %.0f", width,
+        return cvt_fail(error, CVT_TOO_LARGE, "the image is too narrow: the resize would make it %.0f x %.0f", width,
                         height);
     g->full_width = (int)width;
     g->full_height = (int)height;
     return CVT_OK;
 }
 
-/* Offset of a centred crop, negative where the crop is the larger. */
+/* Returns the offset of a centred crop. It is negative where the crop is larger than the image. */
 static int offset(int size, int crop, bool half_even) {
     const int margin = size - crop, half = margin / 2;
     if (margin % 2 == 0) return half;
@@ -54,7 +54,7 @@ cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *prep
     case CVT_RESIZE_KEEP:
     case CVT_RESIZE_BORDER:
         ratio = preprocess->resize == CVT_RESIZE_KEEP ? fmin(ratio_h, ratio_w) : fmax(ratio_h, ratio_w);
-        TRY(full_size(out, rint(width / ratio), rint(height / ratio), preprocess, error)); /* halves to even */
+        TRY(full_size(out, rint(width / ratio), rint(height / ratio), preprocess, error)); /* .5 to even */
         break;
     }
     const bool crop = preprocess->crop_width > 0 && preprocess->crop_height > 0;
@@ -67,7 +67,7 @@ cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *prep
 
 /* ---- pixels ----------------------------------------------------------------------------------------------------- */
 
-/* Pillow's L, in all three channels. */
+/* Writes the grey value of Pillow's mode L into all three channels. */
 static void make_gray(cvt_pixels *pixels) {
     uint8_t *p = pixels->data;
     for (size_t n = (size_t)pixels->width * (size_t)pixels->height; n > 0; n--, p += 3)
@@ -85,7 +85,7 @@ static void paste(cvt_pixels *onto, const cvt_pixels *part, int x, int y) {
         memcpy(onto->data + (size_t)(y + i) * stride + (size_t)x * 3, part->data + (size_t)i * bytes, bytes);
 }
 
-/* Resizes and crops p->decoded into p->cropped. Only what the crop shows is computed. */
+/* Resizes and crops p->decoded into p->cropped. Only the pixels inside the crop are computed. */
 static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_geometry *g,
                                   cvt_error *error) {
     const int left = cvt_max_int(g->x, 0), top = cvt_max_int(g->y, 0);
@@ -116,7 +116,7 @@ static void fill_table(float table[256], const cvt_preprocess *preprocess, int c
     }
 }
 
-/* Room for so many bytes; what was there is lost. */
+/* Makes room for so many bytes; what the buffer held is lost. */
 static cvt_status reserve(float **buffer, size_t *capacity, size_t bytes, cvt_error *error) {
     if (bytes <= *capacity) return CVT_OK;
     free(*buffer);
@@ -127,7 +127,7 @@ static cvt_status reserve(float **buffer, size_t *capacity, size_t bytes, cvt_er
     return CVT_OK;
 }
 
-/* How many values each channel has. */
+/* Returns how many values each channel has. */
 static size_t count_of(const cvt_preprocessor *p) { return (size_t)p->cropped.width * (size_t)p->cropped.height; }
 
 static cvt_status make_values(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_error *error) {
@@ -175,7 +175,7 @@ void cvt_preprocessor_free(cvt_preprocessor *p) {
     *p = (cvt_preprocessor){0};
 }
 
-/* What follows decoding. */
+/* Does all steps after decoding. */
 static cvt_status prepare(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                           cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
     *pixels = &p->decoded;
@@ -204,7 +204,7 @@ cvt_status cvt_preprocess_pixels(cvt_preprocessor *p, const cvt_preprocess *prep
                                  const cvt_decode_options *options, const uint8_t *rgb, int height, int width,
                                  size_t stride, cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
     p->info = (cvt_decoded){.orientation = 1};
-    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "a picture cannot be %d x %d", width, height);
+    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "an image cannot be %d x %d", width, height);
     size_t row, last;
     if (!cvt_mul_size((size_t)width, 3, &row) || stride < row)
         return cvt_fail(error, CVT_USAGE, "rows of %d pixels cannot be %zu bytes apart", width, stride);

@@ -1,14 +1,15 @@
 /* resample.c - Image.resize of Pillow 13 on 8-bit RGB, exact to the bit, of which only a window is computed.
  *
- * Each axis is a pass of its own. Output o of a pass from `in` to `out` positions is a weighted sum over positions j,
- *   scale = in / out, fs = max(scale, 1), s = support fs, c = (o + 0.5) scale
- *   j from max(0, (int)(c - s + 0.5)) up to min(in, (int)(c + s + 0.5)),  weight_j = f((j - c + 0.5) / fs) / sum
- * with the weights in fixed point of 22 bits, and results rounded and clamped to 8 bits after each pass. A pass that
- * keeps the size is left out. Horizontal comes first, but (new in Pillow 13) vertical where the height shrinks much
- * more than the width: h > H and h - H > 2 (w - W). The filter `nearest` takes the pixel under c. Source: the behaviour
- * of Pillow 13.0.0 as measured.
+ * The image is resized along one axis, then along the other. Along an axis of `in` pixels that becomes one of `out`,
+ * the output pixel o is a weighted sum over input pixels j:
+ *     scale = in / out, fs = max(scale, 1), s = support fs, c = (o + 0.5) scale
+ *     j from max(0, (int)(c - s + 0.5)) up to min(in, (int)(c + s + 0.5)),  weight_j = f((j - c + 0.5) / fs) / sum
+ * The weights are in fixed point of 22 bits, and results are rounded and clamped to 8 bits after each axis. An axis
+ * that keeps its size is left out. The horizontal axis comes first, except (new in Pillow 13) where the height shrinks
+ * much more than the width: h > H and h - H > 2 (w - W). The filter `nearest` takes the pixel under c. Source: the
+ * behaviour of Pillow 13.0.0 as measured.
  *
- * Here positions and weights are worked out; the sums are kernels (kernels/resample.h). */
+ * This file works out positions and weights; the sums are kernels (kernels/resample.h). */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -31,13 +32,13 @@ static double bilinear(double x) {
 
 static double sinc(double x) { return x == 0.0 ? 1.0 : sin(pi * x) / (pi * x); }
 
-/* Pillow writes the two constants as floats, and its pixels depend on it. */
+/* The two constants are floats because Pillow writes them so, and its pixels depend on it. */
 static double hamming(double x) {
     x = fabs(x);
     return x < 1.0 ? sinc(x) * ((double)0.54f + (double)0.46f * cos(pi * x)) : 0.0;
 }
 
-/* Keys' cubic with a = -0.5 */
+/* The cubic convolution of Keys (1981) with a = -0.5. */
 static double bicubic(double x) {
     const double a = -0.5;
     x = fabs(x);
@@ -61,7 +62,7 @@ static const shape shapes[] = {
 
 /* ---- the weights of one axis ------------------------------------------------------------------------------------ */
 
-/* Memory that grows. */
+/* A buffer that only grows. */
 typedef struct room {
     void *data;
     size_t bytes;
@@ -72,33 +73,33 @@ static cvt_status make_room(room *r, size_t count, size_t size, cvt_error *error
     if (!cvt_mul_size(count, size, &bytes)) return cvt_fail_memory(error);
     if (bytes <= r->bytes) return CVT_OK;
     free(r->data);
-    *r = (room){.data = calloc(1, bytes)}; /* zeroed, as not every byte of a band is written */
+    *r = (room){.data = calloc(1, bytes)}; /* zeroed: not every byte of a band is written */
     if (!r->data) return cvt_fail_memory(error);
     r->bytes = bytes;
     return CVT_OK;
 }
 
-/* Outputs start .. start + count - 1 of a pass from `in` to `out` positions. */
+/* The outputs start .. start + count - 1 along an axis of `in` pixels that becomes one of `out`. */
 typedef struct span {
     cvt_filter filter;
     int in, out, start, count;
 } span;
 
-/* The tables of a span; its positions count from the source position `lo` on. */
+/* The tables of a span. Positions in them count from the source position `lo`. */
 typedef struct axis {
     span span;
     int lo;
     cvt_resample_axis sums;
-    bool splits; /* the kernels read digits */
-    room firsts, tapses, weightses, exacts, digitses;
+    bool splits; /* the kernels also read the weights as digits */
+    room first_room, terms_room, weights_room, exact_room, digits_room;
 } axis;
 
 static void axis_free(axis *a) {
-    free(a->firsts.data);
-    free(a->tapses.data);
-    free(a->weightses.data);
-    free(a->exacts.data);
-    free(a->digitses.data);
+    free(a->first_room.data);
+    free(a->terms_room.data);
+    free(a->weights_room.data);
+    free(a->exact_room.data);
+    free(a->digits_room.data);
 }
 
 static int32_t fixed(double weight) {
@@ -106,13 +107,14 @@ static int32_t fixed(double weight) {
     return (int32_t)(weight < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-/* The weights once more, as digits. None comes near 2: the largest is 1.29, of Lanczos at the edge of two pixels. */
+/* Stores the weights once more, as digits. No weight comes near 2: the largest is 1.29, of Lanczos at the edge of two
+ * pixels. */
 static cvt_status axis_split(axis *a, size_t count, cvt_error *error) {
     size_t digits = cvt_resample_quads(a->sums.stride) * CVT_RESAMPLE_DIGITS * CVT_RESAMPLE_QUAD;
     if (!cvt_mul_size(count, digits, &digits)) return cvt_fail_memory(error);
-    TRY(make_room(&a->digitses, digits, 1, error));
-    cvt_resample_split(a->digitses.data, &a->sums);
-    a->sums.digits = a->digitses.data;
+    TRY(make_room(&a->digits_room, digits, 1, error));
+    cvt_resample_split(a->digits_room.data, &a->sums);
+    a->sums.digits = a->digits_room.data;
     return CVT_OK;
 }
 
@@ -120,7 +122,7 @@ static bool same_span(const span *a, const span *b) {
     return a->filter == b->filter && a->in == b->in && a->out == b->out && a->start == b->start && a->count == b->count;
 }
 
-/* Fills the tables; nothing to do where they are those of the call before. */
+/* Fills the tables; there is nothing to do where the last call was for the same span. */
 static cvt_status axis_prepare(axis *a, const span *s, cvt_error *error) {
     if (same_span(&a->span, s)) return CVT_OK;
     a->span = (span){0};
@@ -129,13 +131,13 @@ static cvt_status axis_prepare(axis *a, const span *s, cvt_error *error) {
     const size_t n = (size_t)s->count, stride = (size_t)ceil(support) * 2 + 1;
     size_t size;
     if (!cvt_mul_size(n, stride, &size)) return cvt_fail_memory(error);
-    TRY(make_room(&a->firsts, n, sizeof(int), error));
-    TRY(make_room(&a->tapses, n, sizeof(int), error));
-    TRY(make_room(&a->weightses, size, sizeof(int32_t), error));
-    TRY(make_room(&a->exacts, stride, sizeof(double), error));
-    int *first = a->firsts.data, *taps = a->tapses.data;
-    int32_t *weights = a->weightses.data;
-    double *exact = a->exacts.data;
+    TRY(make_room(&a->first_room, n, sizeof(int), error));
+    TRY(make_room(&a->terms_room, n, sizeof(int), error));
+    TRY(make_room(&a->weights_room, size, sizeof(int32_t), error));
+    TRY(make_room(&a->exact_room, stride, sizeof(double), error));
+    int *first = a->first_room.data, *terms = a->terms_room.data;
+    int32_t *weights = a->weights_room.data;
+    double *exact = a->exact_room.data;
 
     for (int o = 0; o < s->count; o++) {
         const double center = (s->start + o + 0.5) * scale;
@@ -146,13 +148,13 @@ static cvt_status axis_prepare(axis *a, const span *s, cvt_error *error) {
         int32_t *w = weights + (size_t)o * stride;
         for (int j = 0; j < hi - lo; j++) w[j] = fixed(sum != 0.0 ? exact[j] / sum : exact[j]);
         first[o] = lo;
-        taps[o] = hi - lo;
+        terms[o] = hi - lo;
     }
-    /* both ends only move to the right */
-    const int length = first[s->count - 1] + taps[s->count - 1] - first[0];
+    /* from one output to the next both ends only move to the right */
+    const int length = first[s->count - 1] + terms[s->count - 1] - first[0];
     a->lo = first[0];
     for (int o = 0; o < s->count; o++) first[o] -= a->lo;
-    a->sums = (cvt_resample_axis){s->count, length, first, taps, weights, stride, NULL};
+    a->sums = (cvt_resample_axis){s->count, length, first, terms, weights, stride, NULL};
     if (a->splits) TRY(axis_split(a, n, error));
     a->span = *s;
     return CVT_OK;
@@ -160,7 +162,7 @@ static cvt_status axis_prepare(axis *a, const span *s, cvt_error *error) {
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
-/* Rows of bytes, `stride` apart. */
+/* Rows of bytes, `stride` bytes from one to the next. */
 typedef struct rows {
     uint8_t *data;
     size_t stride;
@@ -173,7 +175,7 @@ typedef struct const_rows {
 struct cvt_resampler {
     const cvt_resample_kernels *kernels;
     axis x, y;
-    room between, scratch; /* the pixels between the passes; what the horizontal one needs */
+    room between, scratch; /* between: the pixels after the first axis; scratch: for the horizontal axis */
 };
 
 cvt_resampler *cvt_resampler_new(const cvt_kernels *kernels) {
@@ -236,10 +238,11 @@ static void copy_window(rows to, const cvt_pixels *in, const cvt_window *w) {
         memcpy(to.data + (size_t)y * to.stride, from.data + (size_t)y * from.stride, to.stride);
 }
 
-/* Positions advance by repeated addition, as they do in Pillow: its rounding decides which pixel is hit. -1: none. */
+/* Fills the positions for `nearest`; -1 stands for no pixel. They advance by repeated addition, as in Pillow: its
+ * rounding decides which pixel is taken. */
 static cvt_status nearest_positions(axis *a, int in, int out, int start, int count, cvt_error *error) {
-    TRY(make_room(&a->firsts, (size_t)count, sizeof(int), error));
-    int *first = a->firsts.data;
+    TRY(make_room(&a->first_room, (size_t)count, sizeof(int), error));
+    int *first = a->first_room.data;
     a->span = (span){0};
     const double scale = (double)in / out;
     double position = scale * 0.5;
@@ -251,7 +254,7 @@ static cvt_status nearest_positions(axis *a, int in, int out, int start, int cou
 static cvt_status nearest(cvt_resampler *r, rows to, const cvt_pixels *in, const cvt_window *w, cvt_error *error) {
     TRY(nearest_positions(&r->x, in->width, w->full_width, w->x, w->width, error));
     TRY(nearest_positions(&r->y, in->height, w->full_height, w->y, w->height, error));
-    const int *columns = r->x.firsts.data, *lines = r->y.firsts.data;
+    const int *columns = r->x.first_room.data, *lines = r->y.first_room.data;
     for (int y = 0; y < w->height; y++) {
         uint8_t *out = to.data + (size_t)y * to.stride;
         for (int x = 0; x < w->width; x++, out += 3) {

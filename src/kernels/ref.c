@@ -388,7 +388,7 @@ static void dwconv(const cvt_dwconv *d) {
 /* Output o of an axis whose positions are `step` bytes apart. */
 static uint8_t resample_one(const cvt_resample_axis *a, int o, const uint8_t *from, size_t step) {
     int64_t sum = 1 << (CVT_RESAMPLE_FRACTION - 1);
-    for (int j = 0; j < a->taps[o]; j++)
+    for (int j = 0; j < a->terms[o]; j++)
         sum += (int64_t)a->weights[(size_t)o * a->stride + (size_t)j] * from[(size_t)(a->first[o] + j) * step];
     const int64_t value = sum >> CVT_RESAMPLE_FRACTION;
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);

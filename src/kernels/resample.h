@@ -17,14 +17,14 @@ enum {
     CVT_RESAMPLE_DIGITS = 3,    /* bytes of a weight */
 };
 
-/* One axis: output o is the sum of weights[o * stride + j] times position first[o] + j, for j < taps[o]. taps[o] <=
- * stride, and first[o] + taps[o] <= length. The magnitudes of the weights of an output add up to at most 8355711, so
+/* One axis: output o is the sum of weights[o * stride + j] times position first[o] + j, for j < terms[o]. terms[o] <=
+ * stride, and first[o] + terms[o] <= length. The magnitudes of the weights of an output add up to at most 8355711, so
  * that sums stay below 2^31. */
 typedef struct cvt_resample_axis {
-    int count;               /* outputs */
-    int length;              /* positions that are read */
-    const int *first, *taps; /* [count] */
-    const int32_t *weights;  /* [count, stride] */
+    int count;                /* outputs */
+    int length;               /* positions that are read */
+    const int *first, *terms; /* [count] */
+    const int32_t *weights;   /* [count, stride] */
     size_t stride;
     /* The same weights as digits, where the kernels say that they read them: see cvt_resample_split. */
     const int8_t *digits;

@@ -1,13 +1,15 @@
-/* attention.c - which taps are attention and where their keys lie on the image, and which of them a rollout multiplies.
+/* attention.c - which taps hold attention, where their keys lie on the image, and which maps an attention rollout
+ * multiplies.
  *
- * Of landmark attention no map is ever made: it is the product of "scatter" [h, T, m], the pseudo-inverse of the m
- * landmarks' map [h, m, m], and "gather" [h, m, T].
+ * Landmark attention never computes a map. The map is the product of "scatter" [h, T, m], the pseudo-inverse of the
+ * map of the m landmarks [h, m, m], and "gather" [h, m, T].
  *
  * Attention rollout (Abnar and Zuidema, 2020, arXiv:2005.00928) needs, for the map A_L of a layer, the maps A_1 ..
- * A_L-1 by which the layers before it mixed the same tokens. They are found in the graph, not by names: from the
- * queries of A_L the tokens are followed backwards, through what treats each token by itself and past residual sums;
- * such a sum adds to the tokens what a layer has made of them, and if an attention map lies in there, that is the
- * layer's. Where tokens are joined (the class token) the others are followed; where their number changes otherwise,
+ * A_L-1 by which the layers before it mixed the same tokens. They are found by walking the graph backwards, not by
+ * names. The walk starts at the queries of A_L and follows the tokens through ops that treat each token by itself. At
+ * a residual sum it follows the operand that did not go through the layer; the other operand is what the layer made of
+ * the tokens, and if an attention map lies on that way, it is the map of that layer. Where other tokens are joined to
+ * the sequence (the class token), the walk follows the larger part. Where the number of tokens changes in another way,
  * the sequence begins. */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,7 @@
 #include "model/model.h"
 #include "ops/ops.h"
 
-/* Is this the last segment of the tap's name? */
+/* Is `name` the last segment of the tap's name? */
 static bool is_called(const char *tap, const char *name) {
     size_t n = strlen(tap), k = strlen(name);
     return n >= k && strcmp(tap + n - k, name) == 0 && (n == k || tap[n - k - 1] == '.');
@@ -23,7 +25,7 @@ static bool is_called(const char *tap, const char *name) {
 
 static bool is_map(const char *tap) { return is_called(tap, "map"); }
 
-/* The tap of scores beside this one that is called `name`, or -1. */
+/* Returns the tap of attention in the same scope that is called `name`, or -1. */
 static int find_beside(const cvt_model *m, int tap, const char *name) {
     const char *own = m->graph->values[m->taps[tap]].tap, *dot = strrchr(own, '.');
     size_t scope = dot ? (size_t)(dot - own) + 1 : 0;
@@ -54,7 +56,7 @@ cvt_attention_info cvt_model_attention(const cvt_model *m, int tap) {
     int inverse = find_beside(m, tap, "landmarks_inverse"), gather = find_beside(m, tap, "gather");
     if (inverse < 0 || gather < 0) return info;
     set_keys(&info, &m->graph->values[m->taps[gather]]);
-    info.class_query = info.prefix - 1; /* padding stands in front of it */
+    info.class_query = info.prefix - 1; /* zero tokens may stand before the class token */
     info.map = true;
     info.factors[0] = inverse;
     info.factors[1] = gather;
@@ -66,13 +68,13 @@ cvt_attention_info cvt_model_attention(const cvt_model *m, int tap) {
 typedef struct walk {
     const cvt_model *model;
     const cvt_graph *graph;
-    int tokens;              /* of the map in question */
-    bool *skip, *added, *of; /* of every value: marks */
-    int *chain, n;           /* last to first */
+    int tokens;              /* tokens of the map that is asked for */
+    bool *skip, *added, *of; /* marks on every value */
+    int *chain, n;           /* the maps found, last to first */
     cvt_error *error;
 } walk;
 
-/* Marks a value and all that it is computed from. */
+/* Marks a value and everything that it is computed from. */
 static void mark(const cvt_graph *g, cvt_value v, bool *of) {
     memset(of, 0, (size_t)g->n_values * sizeof *of);
     of[v] = true;
@@ -94,7 +96,8 @@ static const cvt_node *producer(const walk *w, cvt_value v) { return &w->graph->
 static int rows_of(const walk *w, cvt_value v) { return cvt_shape_rows(w->graph->values[v].shape); }
 static bool is_sum(const walk *w, cvt_value v) { return producer(w, v)->op == &cvt_op_add; }
 
-/* What the tokens v were before the op that made them, for a sum its first operand; CVT_NO_VALUE where they begin. */
+/* Returns what the tokens v were before the op that made them (for a sum: its first operand), or CVT_NO_VALUE where the
+ * sequence begins. */
 static cvt_value step_back(const walk *w, cvt_value v) {
     const cvt_node *node = producer(w, v);
     if (node->n_in == 0) return CVT_NO_VALUE;
@@ -107,8 +110,8 @@ static cvt_value step_back(const walk *w, cvt_value v) {
     return then == rows || joined || parted ? before : CVT_NO_VALUE;
 }
 
-/* A map may be multiplied if its keys are the tokens of its queries: as many, and made of the same sum, or of the same
- * beginning. */
+/* Checks that a map can be multiplied: its keys must be the tokens of its queries, as many, and made from the same sum
+ * or the same beginning. */
 static cvt_status require_own_keys(const walk *w, int tap) {
     const cvt_value_info *map = &w->graph->values[w->model->taps[tap]];
     const cvt_node *node = &w->graph->nodes[map->node];
@@ -122,7 +125,7 @@ static cvt_status require_own_keys(const walk *w, int tap) {
     while (!is_sum(w, own) && (before = step_back(w, own)) != CVT_NO_VALUE) own = before;
     for (int i = 1; i < node->n_in; i++) {
         mark(w->graph, node->in[i], w->of);
-        bool scores = w->graph->values[node->in[i]].shape.layout == CVT_SCORES; /* of an earlier layer */
+        bool scores = w->graph->values[node->in[i]].shape.layout == CVT_SCORES; /* the scores of an earlier layer */
         if (!w->of[own] && !scores)
             return cvt_fail(w->error, CVT_USAGE, "no rollout: the keys of \"%s\" are other tokens than its queries",
                             map->tap);
@@ -151,7 +154,8 @@ static cvt_status add_layer(walk *w, int rows) {
     return CVT_OK;
 }
 
-/* The operand of a sum that went past the layer, after looking for the layer's map in the other one. */
+/* Finds the operand of a sum that did not go through the layer, after looking for the layer's map in the other
+ * operand. */
 static cvt_status pass_sum(walk *w, cvt_value v, cvt_value *before) {
     const cvt_node *sum = producer(w, v);
     for (int i = 0; i < 2; i++) {
@@ -161,7 +165,7 @@ static cvt_status pass_sum(walk *w, cvt_value v, cvt_value *before) {
         *before = sum->in[i];
         return add_layer(w, rows_of(w, v));
     }
-    *before = sum->in[0]; /* neither is made of the other: positions */
+    *before = sum->in[0]; /* neither operand is made from the other: positions are added */
     return CVT_OK;
 }
 
@@ -171,7 +175,7 @@ static bool has_scores(const walk *w, const cvt_value *values, int n) {
     return false;
 }
 
-/* Goes back from the queries of a map to where the sequence begins. */
+/* Walks back from the queries of a map to where the sequence begins. */
 static cvt_status follow(walk *w, cvt_value v) {
     while (v != CVT_NO_VALUE) {
         const cvt_node *node = producer(w, v);

@@ -1,12 +1,12 @@
-/* check.c - are the values of a model's weights finite? The scales of int8 weights are checked too, and of panels the
- * numbers that are floats. */
+/* check.c - are all values of a model's weights finite? This includes the scales of int8 weights and those numbers of
+ * panels that are floats. */
 #include <math.h>
 
 #include "model/model.h"
 #include "ops/precision.h"
 
-/* Checks `count` elements of the tensor of parameter p, or of the one that has `ending` behind its name; the first is
- * element `first`. */
+/* Checks `count` elements of the tensor of parameter p, or of the tensor that has `ending` behind its name. The first
+ * of them is element `first` of the tensor. */
 static cvt_status check_values(const cvt_model *m, int p, const char *ending, const void *data, cvt_dtype dtype,
                                size_t count, size_t first, cvt_error *error) {
     enum { BLOCK = 4096 };
@@ -24,7 +24,7 @@ static cvt_status check_values(const cvt_model *m, int p, const char *ending, co
     return CVT_OK;
 }
 
-/* Of panels all is float in f32; in int8 the numbers in front of each are. */
+/* Checks panels: in f32 they hold floats only; in int8 each begins with floats. */
 static cvt_status check_panels(const cvt_model *m, int p, cvt_error *error) {
     const cvt_param *param = &m->graph->params[p];
     const cvt_kernels *kernels = m->plan->kernels;
@@ -41,7 +41,7 @@ static cvt_status check_panels(const cvt_model *m, int p, cvt_error *error) {
 cvt_status cvt_model_check(const cvt_model *m, cvt_error *error) {
     for (int p = 0; m->tensors && p < m->graph->n_params; p++) {
         const cvt_param *param = &m->graph->params[p];
-        cvt_source source = m->sources[p]; /* perhaps a part of the tensor, in an order of its own */
+        cvt_source source = m->sources[p]; /* the source may be a part of the tensor, in another order */
         if (param->ignored) continue;
         if (source.packed)
             TRY(check_panels(m, p, error));

@@ -1,9 +1,9 @@
 /* class_map.c - class activation maps: how much each place of the image speaks for a class.
  *
- * Where a classifier is a linear layer that reads the mean of a map, the logit of a class is the mean over all places
- * of what the class's row of weights makes of the channels there, plus its bias. These numbers, place by place, are the
- * class activation map (Zhou et al., "Learning Deep Features for Discriminative Localization", 2016). The map and the
- * row are found in the graph, not by names. */
+ * Let the classifier be a linear layer that reads the mean of a map. For a class it has a row of weights. Multiplying
+ * the channels at one place of the map by this row gives a number, and the mean of these numbers over all places, plus
+ * the bias, is the logit of the class. The numbers themselves are the class activation map (Zhou et al., "Learning
+ * Deep Features for Discriminative Localization", 2016). The map and the row are found in the graph, not by names. */
 #include <stdlib.h>
 
 #include "graph/source.h"
@@ -11,16 +11,16 @@
 #include "ops/ops.h"
 #include "ops/precision.h"
 
-/* What the class activation maps of a model are made of. */
+/* What class activation maps are made from. */
 typedef struct head {
     const cvt_node *classifier; /* NULL: the classifier does not read the mean of a map */
-    cvt_value features;         /* stored as [height * width, channels] */
+    cvt_value features;         /* the map, stored as [height * width, channels] */
     int height, width;
 } head;
 
 static const cvt_node *producer(const cvt_graph *g, cvt_value v) { return &g->nodes[g->values[v].node]; }
 
-/* Goes back through ops that only look at their input differently, and at all of it. */
+/* Goes back through ops that only look at their input differently, as long as they look at all of it. */
 static cvt_value behind_views(const cvt_graph *g, cvt_value v) {
     for (;;) {
         const cvt_node *node = producer(g, v);
@@ -30,7 +30,8 @@ static cvt_value behind_views(const cvt_graph *g, cvt_value v) {
     }
 }
 
-/* Where the rows of v lie on the image: v is a map, or tokens that were made of the pixels of one, each of one. */
+/* Finds where the rows of v lie on the image: v must be a map, or tokens each of which was made from one pixel of a
+ * map. */
 static bool find_grid(const cvt_graph *g, cvt_value v, head *to) {
     const int rows = cvt_shape_rows(g->values[v].shape);
     for (;;) {
@@ -70,12 +71,12 @@ cvt_status cvt_model_retain_class_map(cvt_model *m, cvt_error *error) {
         return cvt_fail(error, CVT_UNSUPPORTED,
                         "the model has no class activation maps: its classifier does not read "
                         "the mean of a map");
-    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs retain is resolved");
+    if (m->plan) return cvt_fail(error, CVT_USAGE, "the model is loaded: what its runs retain can no longer change");
     m->retain[h.features] = true;
     return CVT_OK;
 }
 
-/* Row `index` of the classifier's weight, [channels], into `to`. */
+/* Reads row `index` of the classifier's weight, [channels], into `to`. */
 static cvt_status read_row(float *to, const cvt_model *m, const cvt_node *classifier, int index, cvt_error *error) {
     const int p = classifier->params[0];
     const cvt_source *weight = &m->sources[p];
@@ -87,7 +88,7 @@ static cvt_status read_row(float *to, const cvt_model *m, const cvt_node *classi
         cvt_source_widen(to, source, &one);
         return CVT_OK;
     }
-    /* panels in f32, [channels][nr] for each nr rows */
+    /* The file holds panels. In f32 they are [channels][nr] for each nr rows. */
     if (cvt_node_precision(m->graph, classifier, m->precision) != CVT_PRECISION_F32)
         return cvt_fail(error, CVT_UNSUPPORTED, "the classifier's weights are packed in less than f32");
     const size_t nr = (size_t)m->plan->kernels->nr;

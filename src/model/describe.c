@@ -1,5 +1,5 @@
-/* describe.c - what a model says of itself: shapes, counts, rows of a listing. An index that is out of range gives a
- * struct of zeros. */
+/* describe.c - what a model says of itself: shapes, counts, and the lines of its listings. An index that is out of
+ * range gets a struct of zeros. */
 #include <string.h>
 #include <time.h>
 
@@ -76,9 +76,10 @@ const char *cvt_model_label(const cvt_model *m, int i) {
     return m->labels && i >= 0 && i < m->n_labels ? m->labels[i] : NULL;
 }
 
-/* ---- rows ---- */
+/* ---- listings ---- */
 
-/* Parameters of a node; those marked in `counted` (may be NULL) are left out, the others get marked. */
+/* Counts the parameters of a node. Those that are marked in `counted` (may be NULL) are left out; the others become
+ * marked. */
 static int64_t node_parameters(const cvt_graph *g, const cvt_node *node, bool *counted) {
     int64_t n = 0;
     for (int i = 0; i < node->n_params; i++) {
@@ -90,23 +91,23 @@ static int64_t node_parameters(const cvt_graph *g, const cvt_node *node, bool *c
     return n;
 }
 
-/* The own style has a row for every node that holds parameters or multiplies. */
+/* The listing CVT_ROWS_CVT has a line for every node that has parameters or multiplies. */
 cvt_status cvt_listing_make(cvt_model *m, cvt_error *error) {
     const cvt_graph *g = m->graph;
     bool *counted = cvt_arena_array(&m->arena, (size_t)g->n_params + 1, sizeof *counted);
-    m->rows = cvt_arena_array(&m->arena, (size_t)g->n_nodes + 1, sizeof *m->rows);
-    m->row_parameters = cvt_arena_array(&m->arena, (size_t)g->n_nodes + 1, sizeof *m->row_parameters);
-    if (!counted || !m->rows || !m->row_parameters) return cvt_fail_memory(error);
+    m->lines = cvt_arena_array(&m->arena, (size_t)g->n_nodes + 1, sizeof *m->lines);
+    m->line_parameters = cvt_arena_array(&m->arena, (size_t)g->n_nodes + 1, sizeof *m->line_parameters);
+    if (!counted || !m->lines || !m->line_parameters) return cvt_fail_memory(error);
     for (int i = 0; i < g->n_nodes; i++) {
         if (!g->nodes[i].n_params && !g->nodes[i].macs) continue;
-        m->row_parameters[m->n_rows] = node_parameters(g, &g->nodes[i], counted);
-        m->rows[m->n_rows++] = i;
+        m->line_parameters[m->n_lines] = node_parameters(g, &g->nodes[i], counted);
+        m->lines[m->n_lines++] = i;
     }
     return CVT_OK;
 }
 
 int cvt_model_rows(const cvt_model *m, cvt_row_style style) {
-    return style == CVT_ROWS_TORCHSUMMARY ? m->graph->n_rows : m->n_rows;
+    return style == CVT_ROWS_TORCHSUMMARY ? m->graph->n_lines : m->n_lines;
 }
 
 static void set_shape(cvt_row *row, cvt_shape shape) {
@@ -115,24 +116,24 @@ static void set_shape(cvt_row *row, cvt_shape shape) {
     memcpy(row->shape, info.shape, sizeof row->shape);
 }
 
-static cvt_row own_row(const cvt_model *m, int index) {
-    const cvt_node *n = &m->graph->nodes[m->rows[index]];
+static cvt_row own_line(const cvt_model *m, int index) {
+    const cvt_node *n = &m->graph->nodes[m->lines[index]];
     const char *type = n->op->type ? n->op->type(n->attr) : n->op->name;
-    cvt_row row = {.name = n->name, .type = type, .parameters = m->row_parameters[index], .macs = n->macs};
+    cvt_row row = {.name = n->name, .type = type, .parameters = m->line_parameters[index], .macs = n->macs};
     set_shape(&row, m->graph->values[n->out[0]].shape);
     return row;
 }
 
 cvt_row cvt_model_row(const cvt_model *m, cvt_row_style style, int index) {
     if (index < 0 || index >= cvt_model_rows(m, style)) return (cvt_row){0};
-    if (style != CVT_ROWS_TORCHSUMMARY) return own_row(m, index);
+    if (style != CVT_ROWS_TORCHSUMMARY) return own_line(m, index);
     const cvt_graph *g = m->graph;
-    const cvt_graph_row *r = &g->rows[index];
-    cvt_row row = {.name = r->name, .type = r->type};
-    set_shape(&row, g->values[r->value].shape);
-    if (r->node >= 0) {
-        row.parameters = node_parameters(g, &g->nodes[r->node], NULL);
-        row.macs = g->nodes[r->node].macs;
+    const cvt_graph_line *line = &g->lines[index];
+    cvt_row row = {.name = line->name, .type = line->type};
+    set_shape(&row, g->values[line->value].shape);
+    if (line->node >= 0) {
+        row.parameters = node_parameters(g, &g->nodes[line->node], NULL);
+        row.macs = g->nodes[line->node].macs;
     }
     return row;
 }

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "model/model.h"
 
-static const size_t document_limit = (size_t)16 << 20; /* bytes of a config or a list of labels */
+static const size_t document_limit = (size_t)16 << 20; /* the most bytes of a config or a list of labels */
 
 static char *duplicate(const char *text) {
     size_t n = strlen(text) + 1;
@@ -16,7 +16,7 @@ static char *duplicate(const char *text) {
     return copy ? memcpy(copy, text, n) : NULL;
 }
 
-/* The whole of a small text file, ending with 0. */
+/* Reads the whole of a small text file and ends it with 0. */
 static cvt_status read_text(char **text, char **origin, const char *path, cvt_error *error) {
     cvt_file file;
     TRY(cvt_file_read(&file, path, document_limit, error));
@@ -105,7 +105,7 @@ static cvt_status open_directory(cvt_bundle *b, const char *path, const cvt_opti
     return status;
 }
 
-/* A document that a converted file carries; *text stays NULL if it has none. */
+/* Reads a document that a converted file carries; *text stays NULL if it has none. */
 static cvt_status take_metadata(char **text, char **origin, const cvt_weights *weights, const char *key,
                                 cvt_error *error) {
     const char *value = cvt_weights_metadata(weights, key);

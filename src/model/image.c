@@ -1,4 +1,4 @@
-/* image.c - cvt_image: the image side meets the model's preprocess. */
+/* image.c - cvt_image: reads an image as a model's preprocessing wants it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,10 +7,10 @@
 #include "model/model.h"
 
 struct cvt_image {
-    cvt_preprocessor *prepare; /* behind a pointer: an image that does not change may still make its tensor */
+    cvt_preprocessor *prepare; /* behind a pointer, so that a const image can still make its tensor */
     cvt_decode_options options;
-    const cvt_pixels *pixels; /* of the last read, NULL if it failed */
-    bool whole;               /* the last read made the tensor */
+    const cvt_pixels *pixels; /* the pixels of the last read, NULL if it failed */
+    bool whole;               /* the last read went through all steps, and made the tensor */
 };
 
 cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error) {
@@ -42,7 +42,7 @@ void cvt_image_free(cvt_image *image) {
     free(image);
 }
 
-/* Forgets the picture before, and tells whether the model takes pictures. */
+/* Forgets the image that was read before, and checks that the model takes images. */
 static cvt_status begin(cvt_image *image, const cvt_model *model, cvt_error *error) {
     image->pixels = NULL;
     image->whole = false;
@@ -108,7 +108,7 @@ cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_vie
         if (error) *error = model->no_preprocess;
         return model->no_preprocess.status;
     }
-    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "a picture of no pixels");
+    if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "an image without pixels");
     TRY(cvt_preprocess_geometry(&g, &model->preprocess, width, height, error));
     const double across = (double)width / g.full_width, down = (double)height / g.full_height;
     *out = (cvt_view){g.x * across, g.y * down, g.width * across, g.height * down};

@@ -1,15 +1,17 @@
-/* interleaved.h - from an image to a forward pass without a transposition. A graph stores maps as [H, W, C], which is
- * how pixels come too; cvt.h speaks of [C, H, W], as the world does. For the program: none of this is exported. */
+/* interleaved.h - from an image to a forward pass without transposing it. A graph stores maps as [H, W, C], and
+ * decoders give pixels in this order too; cvt.h has the usual [C, H, W]. The program uses these functions; the library
+ * does not export them. */
 #ifndef CVT_MODEL_INTERLEAVED_H
 #define CVT_MODEL_INTERLEAVED_H
 
 #include "cvt.h"
 
-/* After a whole read: hands over what the model is fed as [H, W, C], to be freed, and leaves `spare` in its place, NULL
- * or what was taken for the same model before. The image has no tensor any more until the next read. */
+/* Hands what the model is fed to the caller, as [H, W, C], after a read up to CVT_STOP_NONE. The caller frees it.
+ * `spare` takes its place: NULL, or what was taken for the same model before. The image has no tensor until the next
+ * read. */
 float *cvt_image_take(cvt_image *image, float *spare);
 
-/* cvt_session_run on inputs of [n, H, W, C]. */
+/* Does what cvt_session_run does, on inputs of [n, H, W, C]. */
 cvt_status cvt_session_run_interleaved(cvt_session *session, const float *const *inputs, int n, cvt_error *error);
 
 #endif

@@ -7,33 +7,33 @@
 #include "plan/plan.h"
 #include "weights/bind.h"
 
-/* The documents and the weights of a model, wherever they lie. */
+/* The documents and the weights of a model, from wherever they lie. */
 typedef struct cvt_bundle {
     char *config, *preprocessor;               /* JSON texts; preprocessor NULL: none */
     char *config_origin, *preprocessor_origin; /* for messages */
-    char *labels, *labels_origin;              /* a label a line; NULL: none */
+    char *labels, *labels_origin;              /* a label on each line; NULL: none */
     bool converted;       /* one file, as cvt convert writes it: its labels count before those of its config */
     cvt_weights *weights; /* NULL where none were asked for */
 } cvt_bundle;
 
 struct cvt_model {
     cvt_arena arena;
-    cvt_options options; /* numbers and flags; its pointers are NULL, as what they pointed to may be gone */
+    cvt_options options; /* only numbers and flags; its pointers are NULL, as what they pointed to may be gone */
     const char *isa;     /* a copy of options.isa */
     cvt_bundle files;
-    cvt_json_document *document; /* of the config */
+    cvt_json_document *document; /* the config as JSON */
     cvt_config config;
-    const cvt_dialect *names;  /* of the weights */
-    const cvt_dialect *origin; /* whose defaults count: that of the checkpoint it was converted from */
+    const cvt_dialect *names;  /* the dialect of the weights */
+    const cvt_dialect *origin; /* the dialect that the checkpoint had before it was converted */
     cvt_graph *graph;
     cvt_precision precision;
     cvt_source *sources;
     const cvt_tensor **tensors; /* NULL for random weights */
     cvt_plan *plan;             /* NULL without weights */
-    bool *retain;               /* of every value */
-    int *taps, n_taps;          /* values that have a tap name */
-    int *rows, n_rows;          /* nodes that have a row in the own listing */
-    int64_t *row_parameters;    /* of such a row: those that no earlier row has counted */
+    bool *retain;               /* for every value: do sessions keep it? */
+    int *taps, n_taps;          /* the values that have a name as a tap */
+    int *lines, n_lines;        /* the nodes that have a line in the listing CVT_ROWS_CVT */
+    int64_t *line_parameters;   /* the parameters of each line that no earlier line has counted */
     const char **labels;
     int n_labels;
     const char *labels_from; /* the document that has them */
@@ -41,15 +41,15 @@ struct cvt_model {
     const char *remarks[8]; /* cvt_model_remark; ends with NULL */
     const char *warning;    /* cvt_model_warning, or NULL */
     cvt_preprocess preprocess;
-    cvt_error no_preprocess; /* why there is none; status CVT_OK if there is one */
+    cvt_error no_preprocess; /* why there is no preprocessing; CVT_OK if there is one */
 };
 
-/* options.c: copies what a program gave, perhaps NULL, for another version of the struct. CVT_USAGE, CVT_UNSUPPORTED.
- */
+/* options.c: copies the options that a program gave, which may be NULL or of another version of the struct, to *own.
+ * Errors: CVT_USAGE, CVT_UNSUPPORTED. */
 cvt_status cvt_options_take(cvt_options *own, const cvt_options *given, cvt_error *error);
 cvt_status cvt_image_options_take(cvt_image_options *own, const cvt_image_options *given, cvt_error *error);
 
-/* Where a program says that its model is: at a path, else in memory, else behind a descriptor. */
+/* Where the model is: at a path, else in memory, else behind a descriptor. */
 typedef struct cvt_place {
     const char *path;
     const void *bytes;
@@ -57,7 +57,7 @@ typedef struct cvt_place {
     int fd; /* -1: none */
 } cvt_place;
 
-/* files.c: finds and reads what the place holds. Errors as cvt_model_open. */
+/* files.c: finds and reads the files at a place. Errors as for cvt_model_open. */
 cvt_status cvt_bundle_open(cvt_bundle *bundle, const cvt_place *place, const cvt_options *options, cvt_error *error);
 void cvt_bundle_close(cvt_bundle *bundle);
 
@@ -73,7 +73,8 @@ cvt_status cvt_snapshot_of(char **path, const char *directory, cvt_error *error)
 /* CVT_NOT_FOUND: the directory has none of these; perhaps it is not downloaded yet. */
 cvt_status cvt_fail_without(const char *directory, const char *what, cvt_error *error);
 
-/* labels.c: --labels, else id2label, else label_names, else labels.txt, else the default list for 1000 classes. */
+/* labels.c: reads the labels from the first of these that is there: options.labels, id2label or label_names of the
+ * config, labels.txt, and options.default_labels for models of 1000 classes. */
 cvt_status cvt_labels_read(cvt_model *model, const cvt_options *options, cvt_error *error);
 
 /* scores.c: what scores are, as asked, else as a converted file keeps it, else by the config. CVT_USAGE, CVT_CONFIG. */
@@ -84,31 +85,32 @@ const char *cvt_score_kept(const cvt_model *model);
 /* remarks.c: what the model was read from, and whether its preprocessing is a guess. */
 cvt_status cvt_remarks_make(cvt_model *model, cvt_error *error);
 
-/* describe.c: the rows of the own listing. */
+/* describe.c: makes the listing CVT_ROWS_CVT. */
 cvt_status cvt_listing_make(cvt_model *model, cvt_error *error);
 
-/* class_map.c: the class activation maps of n images that have run, [n, height, width]. Errors as
+/* class_map.c: computes the class activation maps of the n images of the last run, [n, height, width]. Errors as for
  * cvt_session_class_map. */
 cvt_status cvt_class_map_make(float *to, const cvt_model *model, const cvt_exec *exec, int n, int class_index,
                               cvt_error *error);
 
-/* stored.c: the layouts of a plan's panels, "f32 4x16, f16 4x16, int8 4x16x4/64", as CVT_META_PACKED holds them. */
+/* stored.c: writes the layouts of a plan's panels as CVT_META_PACKED holds them, "f32 4x16, f16 4x16, int8
+ * 4x16x4/64". */
 void cvt_packed_layout(cvt_str *to, const cvt_kernels *kernels, cvt_precision precision);
-/* How the model's file may hold each parameter. Errors: CVT_WEIGHTS, it is packed for other kernels or another
- * precision. */
+/* stored.c: says how the model's file may hold each parameter. CVT_WEIGHTS where it is packed for other kernels or
+ * another precision. */
 cvt_status cvt_stored_forms(cvt_stored_form **forms, cvt_model *model, const cvt_kernels *kernels, cvt_error *error);
 
-/* Copies value v of image 0.. of a run into `to` in logical order: maps [C,H,W], the rest as stored. */
+/* Copies a value of one image into `to` in the order that cvt.h promises: maps as [C,H,W], the rest as it is stored. */
 void cvt_value_export(float *to, const float *stored, cvt_shape shape);
 cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape);
 
-/* Keys of the metadata of a converted file. */
+/* The keys of the metadata of a converted file. */
 #define CVT_META_CONFIG "cvt.config"
 #define CVT_META_PREPROCESSOR "cvt.preprocessor"
 #define CVT_META_LABELS "cvt.labels"
 #define CVT_META_SCORE "cvt.score" /* where it is not what the config says */
 #define CVT_META_ORIGIN "cvt.origin"
-#define CVT_META_PRECISION "cvt.precision" /* "int8": the weights of products may be I8, names are native */
-#define CVT_META_PACKED "cvt.packed" /* the layouts of panels, U8, in place of weights that one product alone reads */
+#define CVT_META_PRECISION "cvt.precision" /* "int8": weights of products may be I8, and names are native */
+#define CVT_META_PACKED "cvt.packed"       /* the layouts of panels that stand in place of weights */
 
 #endif

@@ -1,14 +1,14 @@
-/* options.c - structs of options as programs hand them over, which may be older or newer than the library.
+/* options.c - takes structs of options from programs that may be older or newer than the library.
  *
- * A struct grows at its end, in whole fields of 8 bytes or with explicit filling: padding of an older program holds
- * anything. FIRST_SIZE of each is its size in 0.2.0, and stays. */
+ * A struct grows at its end, in whole fields of 8 bytes or with explicit filling, because padding in an older
+ * program's struct holds any bytes. The FIRST_SIZE of each struct is its size in version 0.2.0, and never changes. */
 #include <string.h>
 
 #include "model/model.h"
 
 static const size_t first_size = sizeof(cvt_options), first_image_size = sizeof(cvt_image_options);
 
-/* Sets a struct that begins with its size to 0 but for that. */
+/* Sets a struct that begins with its size to 0, except for that size. */
 static void clear(void *options, size_t size) {
     memset(options, 0, size);
     if (size >= sizeof size) memcpy(options, &size, sizeof size);
@@ -17,11 +17,12 @@ static void clear(void *options, size_t size) {
 void cvt_options_init(cvt_options *options, size_t size) { clear(options, size); }
 void cvt_image_options_init(cvt_image_options *options, size_t size) { clear(options, size); }
 
-/* Copies what there is of `given` to `own`, which is all 0; what a newer program has behind it must be 0. */
-static cvt_status take(void *own, size_t known, size_t least, const void *given, const char *name, cvt_error *error) {
+/* Copies as much as there is of `given` to `own`, which is all 0. The fields that a newer program has behind it must be
+ * 0. */
+static cvt_status take(void *own, size_t known, size_t min, const void *given, const char *name, cvt_error *error) {
     size_t size;
     memcpy(&size, given, sizeof size);
-    if (size < least)
+    if (size < min)
         return cvt_fail(error, CVT_USAGE, "the size in %s is %zu, not that of the struct: call %s_init", name, size,
                         name);
     const unsigned char *bytes = given;

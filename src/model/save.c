@@ -1,5 +1,5 @@
-/* save.c - a model as one self-contained safetensors file: weights under the names of a dialect, config, preprocessing,
- * labels, and the dialect whose defaults count. */
+/* save.c - writes a model as one self-contained safetensors file: weights under the names of a dialect, config,
+ * preprocessing, labels, and the name of the dialect whose defaults count. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,16 +14,16 @@
 typedef struct saving {
     const cvt_model *model;
     const cvt_dialect *names;
-    cvt_dtype dtype; /* CVT_DTYPE_COUNT: as stored; CVT_I8: what products in int8 read, the rest as stored */
-    bool pack;       /* panels in place of the weights of products */
-    bool *rounded;   /* of every parameter: is it written as I8? */
-    cvt_arena arena; /* names and converted data */
+    cvt_dtype dtype; /* CVT_DTYPE_COUNT: keep the types; CVT_I8: only for what int8 products read, other types stay */
+    bool pack;       /* write panels in place of the weights of products */
+    bool *rounded;   /* for every parameter: is it written as I8? */
+    cvt_arena arena; /* holds names and converted data */
     cvt_tensor *tensors;
-    void **shared; /* of tensors that are put together here: their data */
+    void **shared; /* the data of those tensors that are put together from several parameters */
     size_t n_tensors;
 } saving;
 
-/* "f32" -> CVT_F32; CVT_DTYPE_COUNT if unknown. */
+/* Returns CVT_F32 for "f32", and so on; CVT_DTYPE_COUNT for an unknown name. */
 static cvt_dtype find_dtype(const char *name) {
     static const struct {
         const char *name;
@@ -34,8 +34,8 @@ static cvt_dtype find_dtype(const char *name) {
     return CVT_DTYPE_COUNT;
 }
 
-/* Makes *source the parameter in the wanted type, less what the row adds when it is read. A finite value that the type
- * cannot hold is an error. */
+/* Converts *source to `dtype` after subtracting `plus`, which is added when the file is read again (weights/names.h). A
+ * finite value that the type cannot hold is an error. */
 static cvt_status convert(saving *s, const cvt_param *param, cvt_dtype dtype, float plus, cvt_source *source,
                           cvt_error *error) {
     if (dtype == source->dtype && plus == 0) return CVT_OK;
@@ -45,7 +45,7 @@ static cvt_status convert(saving *s, const cvt_param *param, cvt_dtype dtype, fl
     for (size_t i = 0; plus != 0 && i < param->count; i++) wide[i] -= plus;
     *source = (cvt_source){.data = wide, .dtype = dtype};
     if (dtype == CVT_F32) return CVT_OK;
-    unsigned char *narrow = (unsigned char *)wide; /* in place: each is written behind what is read */
+    unsigned char *narrow = (unsigned char *)wide; /* in place: what is written never gets ahead of what is read */
     uint16_t infinite = dtype == CVT_F16 ? 0x7c00 : 0x7f80;
     for (size_t i = 0; i < param->count; i++) {
         float f = wide[i];
@@ -58,14 +58,15 @@ static cvt_status convert(saving *s, const cvt_param *param, cvt_dtype dtype, fl
     return CVT_OK;
 }
 
-/* The tensor of that name: of those that several parameters share, the one begun already. */
+/* Returns the tensor of that name: where several parameters share one, the tensor that was begun already, else a new
+ * one. */
 static cvt_tensor *tensor_of(saving *s, const char *name, bool shared) {
     for (size_t i = 0; shared && i < s->n_tensors; i++)
         if (strcmp(s->tensors[i].name, name) == 0) return &s->tensors[i];
     return &s->tensors[s->n_tensors++];
 }
 
-/* Puts a parameter into the tensor as the dialect lays it out. */
+/* Copies a parameter into its tensor as the dialect lays it out. */
 static cvt_status place(saving *s, const cvt_param *param, const cvt_name_row *row, const char *name, cvt_source source,
                         cvt_error *error) {
     cvt_tensor_form form = cvt_tensor_form_of(row, param);
@@ -96,7 +97,7 @@ static bool rounds(const saving *s) {
     return false;
 }
 
-/* Adds the tensors of a parameter in int8: the values, and the scales of its rows. */
+/* Adds the two tensors of a parameter in int8: its values, and the scales of its rows. */
 static cvt_status save_rounded(saving *s, const cvt_param *param, cvt_source source, cvt_error *error) {
     size_t rows = (size_t)param->shape[0], k = param->count / rows, n = strlen(param->name);
     float *wide = cvt_arena_array(&s->arena, param->count, sizeof *wide);
@@ -105,7 +106,7 @@ static cvt_status save_rounded(saving *s, const cvt_param *param, cvt_source sou
     if (!wide || !scales || !name) return cvt_fail_memory(error);
     memcpy(name, param->name, n);
     memcpy(name + n, CVT_INT8_SCALE, sizeof CVT_INT8_SCALE);
-    int8_t *values = (int8_t *)wide; /* in place: each row is written behind what is read */
+    int8_t *values = (int8_t *)wide; /* in place: what is written never gets ahead of what is read */
     if (source.scales) {
         memcpy(values, source.data, param->count);
         memcpy(scales, source.scales, rows * sizeof *scales);
@@ -162,7 +163,7 @@ static cvt_status save_one(saving *s, int p, cvt_error *error) {
     if (!row && !full)
         return cvt_fail(error, CVT_USAGE, "\"%s\" has no name in the dialect \"%s\"", param->name, s->names->name);
     if (!kept) return cvt_fail_memory(error);
-    /* a sum was widened when it was read */
+    /* `plus` was added in f32 when the file was read, so its type is lost */
     if (row->plus != 0 && s->dtype == CVT_DTYPE_COUNT) dtype = CVT_F32;
     TRY(convert(s, param, dtype, row->plus, &source, error));
     return place(s, param, row, kept, source, error);
@@ -180,8 +181,8 @@ static cvt_status join_labels(cvt_str *text, const cvt_model *m, cvt_error *erro
     return text->failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
-/* The precision that the file is for; NULL: f32. In int8 more than the weights that are I8 counts: attention is, too.
- */
+/* Returns the precision that the file is for, which its metadata say; NULL: f32. For int8 they must say it because not
+ * only weights run in int8: attention does too. */
 static const char *choose_precision(const saving *s) {
     const cvt_model *m = s->model;
     if (s->pack) return m->precision == CVT_PRECISION_F32 ? NULL : cvt_precision_name(m->precision);
@@ -215,7 +216,7 @@ static bool in_int8(const cvt_graph *g, const cvt_node *node) {
     return cvt_node_precision(g, node, CVT_PRECISION_INT8) == CVT_PRECISION_INT8;
 }
 
-/* Which parameters are written as int8. */
+/* Chooses the parameters that are written as int8. */
 static cvt_status choose_rounded(saving *s, cvt_error *error) {
     const cvt_graph *g = s->model->graph;
     const bool kept = s->dtype == CVT_DTYPE_COUNT || s->dtype == CVT_I8;
@@ -230,10 +231,10 @@ static cvt_status choose_rounded(saving *s, cvt_error *error) {
 
 static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     int n = s->model->graph->n_params;
-    size_t most = 2 * (size_t)n + 1; /* int8 makes two of one */
-    s->tensors = cvt_arena_array(&s->arena, most, sizeof *s->tensors);
-    s->shared = cvt_arena_array(&s->arena, most, sizeof *s->shared);
-    s->rounded = cvt_arena_array(&s->arena, most, sizeof *s->rounded);
+    size_t max_tensors = 2 * (size_t)n + 1; /* int8 makes two tensors of one */
+    s->tensors = cvt_arena_array(&s->arena, max_tensors, sizeof *s->tensors);
+    s->shared = cvt_arena_array(&s->arena, max_tensors, sizeof *s->shared);
+    s->rounded = cvt_arena_array(&s->arena, max_tensors, sizeof *s->rounded);
     if (!s->tensors || !s->shared || !s->rounded) return cvt_fail_memory(error);
     TRY(choose_rounded(s, error));
     for (int p = 0; p < n; p++)
@@ -241,7 +242,7 @@ static cvt_status save_all(saving *s, const char *path, cvt_error *error) {
     return write_all(s, path, error);
 }
 
-/* Has every parameter that is stored a name in the dialect? */
+/* Has the dialect a name for every parameter that is stored? */
 static bool names_all(const cvt_dialect *d, const cvt_graph *g) {
     bool all = true;
     cvt_str name = {0};
@@ -264,8 +265,9 @@ static cvt_status fail_names(const cvt_model *m, const char *names, cvt_error *e
     return status;
 }
 
-/* The dialect of that name; of several, NAME_this and NAME_that, the one the model came from, else the first that has a
- * name for everything, else the first of all, which will say what it lacks. NULL: there is none. */
+/* Finds the dialect called `name`, which may also stand for several, NAME_this and NAME_that. Of several it takes the
+ * one that the model came from, else the first that has a name for every parameter, else the first of all, which will
+ * then report what it lacks. NULL: there is none. */
 static const cvt_dialect *choose_names(const cvt_model *m, const char *name) {
     const cvt_dialect *first = cvt_dialect_find(m->config.arch->dialects, name);
     size_t n = strlen(name);

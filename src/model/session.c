@@ -1,4 +1,4 @@
-/* session.c - one thread's forward passes over a model. */
+/* session.c - the forward passes of one thread over a model. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 struct cvt_session {
     const cvt_model *model;
     cvt_exec *exec;
-    float *output;    /* [max_batch, output shape], logical order */
-    int max_batch, n; /* n: images of the last run, 0 before the first */
+    float *output;    /* [max_batch, output shape], in the order that cvt.h promises */
+    int max_batch, n; /* n: the images of the last run, 0 before the first */
 };
 
 cvt_status cvt_session_new(cvt_session **out, const cvt_model *model, int max_batch, int threads, cvt_error *error) {
@@ -50,7 +50,7 @@ void cvt_value_export(float *to, const float *stored, cvt_shape shape) {
         for (size_t r = 0; r < rows; r++) to[c * rows + r] = stored[r * cols + c];
 }
 
-/* Floats of a value for all images of the last run. */
+/* Returns the floats of a value for all images of the last run. */
 static size_t count_of(const cvt_session *s, cvt_value v) {
     return (size_t)s->n * cvt_shape_count(s->model->graph->values[v].shape);
 }
@@ -61,7 +61,7 @@ static void export_all(float *to, const cvt_session *s, cvt_value v) {
         cvt_value_export(to + (size_t)i * cvt_shape_count(shape), cvt_exec_value(s->exec, v, i), shape);
 }
 
-/* Says whose fault the value that is not finite is: an input's that has one too, else the weights'. */
+/* Reports a value that is not finite, and where it comes from: an input that has such a value too, else the weights. */
 static cvt_status fail_non_finite(const cvt_session *s, const float *const *inputs, bool interleaved,
                                   cvt_error *error) {
     const cvt_graph *g = s->model->graph;
@@ -104,14 +104,14 @@ cvt_status cvt_session_run_interleaved(cvt_session *s, const float *const *input
 
 const float *cvt_session_output(const cvt_session *s) { return s->n ? s->output : NULL; }
 
-/* CVT_USAGE where there was no run whose `count` floats fit where there is room for `capacity`. */
+/* Fails with CVT_USAGE where there was no run yet, or where `capacity` is less than `count`. */
 static cvt_status check_room(const cvt_session *s, size_t count, size_t capacity, cvt_error *error) {
     if (!s->n) return cvt_fail(error, CVT_USAGE, "the session has not run yet");
     if (count <= capacity) return CVT_OK;
     return cvt_fail(error, CVT_USAGE, "%zu floats do not fit where there is room for %zu", count, capacity);
 }
 
-/* Copies a value of the last run to where there is room for `capacity` floats. */
+/* Copies a value of the last run to `to`, which has room for `capacity` floats. */
 static cvt_status hand_out(const cvt_session *s, cvt_value v, float *to, size_t capacity, cvt_error *error) {
     TRY(check_room(s, count_of(s, v), capacity, error));
     export_all(to, s, v);
@@ -144,7 +144,7 @@ void cvt_session_profile(cvt_session *s, bool on) { cvt_exec_profile(s->exec, on
 
 static const cvt_op *op_of(const cvt_plan *plan, int step) { return plan->steps[step].node->op; }
 
-/* Is step i the first of its op? */
+/* Is step i the first one of its kind of operation? */
 static bool first_of_op(const cvt_plan *plan, int i) {
     for (int k = 0; k < i; k++)
         if (op_of(plan, k) == op_of(plan, i)) return false;

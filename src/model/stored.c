@@ -1,6 +1,6 @@
 /* stored.c - how a converted file holds the weights of products where they are not floats: as int8 rows with scales, or
- * packed, as panels that the kernels of one kind of machine read. A packed file says in its metadata how its panels are
- * laid out, and serves only a run that would lay them out so. */
+ * packed, as the panels that the kernels of one kind of machine read. The metadata of a packed file say how its panels
+ * are laid out, and it can only be used by a run that would lay them out in the same way. */
 #include <string.h>
 
 #include "base/num.h"
@@ -9,7 +9,7 @@
 #include "ops/precision.h"
 
 void cvt_packed_layout(cvt_str *to, const cvt_kernels *kernels, cvt_precision precision) {
-    for (int i = 0; i <= (int)precision; i++) /* lower ones are where more is not due */
+    for (int i = 0; i <= (int)precision; i++) /* a product may run in a higher precision than the plan's */
         cvt_str_print(to, "%s%s", i ? ", " : "", kernels->product[i]->layout);
 }
 
@@ -26,7 +26,8 @@ static cvt_status check_layout(const cvt_model *m, const char *layout, const cvt
     return status;
 }
 
-/* Bytes of the panels of the weight that the node multiplies by; SIZE_MAX where they are more than that. */
+/* Returns the bytes of the panels of the weight that the node multiplies by; SIZE_MAX where they do not fit in a
+ * size_t. */
 static size_t panel_bytes(const cvt_model *m, const cvt_node *node, const cvt_kernels *kernels) {
     const cvt_param *p = &m->graph->params[node->params[0]];
     const cvt_product_kernels *product = kernels->product[cvt_node_precision(m->graph, node, m->precision)];
@@ -34,14 +35,15 @@ static size_t panel_bytes(const cvt_model *m, const cvt_node *node, const cvt_ke
     return cvt_mul_size((n + nr - 1) / nr, product->panel_size((int)(p->count / n)), &size) ? size : SIZE_MAX;
 }
 
-/* Are the file's weights packed, and if so, as this run needs them? */
+/* Finds out whether the file's weights are packed; fails where they are not packed as this run needs them. */
 static cvt_status find_packed(bool *packed, const cvt_model *m, const cvt_kernels *kernels, cvt_error *error) {
     const char *layout = cvt_weights_metadata(m->files.weights, CVT_META_PACKED);
     *packed = layout != NULL;
     return layout ? check_layout(m, layout, kernels, error) : CVT_OK;
 }
 
-/* Any product's weight may be int8 in a file for int8, whatever this version would store so. */
+/* Is the file for int8? Then the weight of any product may be int8 in it, whatever this version itself would store
+ * so. */
 static bool is_int8(const cvt_model *m) {
     const char *precision = cvt_weights_metadata(m->files.weights, CVT_META_PRECISION);
     return cvt_dialect_is_native(m->names) && precision && cvt_precision_find(precision) == CVT_PRECISION_INT8;

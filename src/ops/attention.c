@@ -1,5 +1,5 @@
-/* attention.c - softmax(scale q k^T) v per head, over tiles of query rows: the T x S matrix exists only where it is
- * tapped. */
+/* attention.c - softmax(scale q k^T) v for each head, over tiles of query rows. The matrix of T x S probabilities is
+ * only stored where it is tapped. */
 #include "ops/heads.h"
 #include "ops/lowering.h"
 #include "ops/ops.h"

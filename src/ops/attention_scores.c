@@ -1,7 +1,7 @@
-/* attention_scores.c - attention whose scores, before the softmax, are a value of their own and are added to those of
- * the layer before: the residual attention of RealFormer (arXiv:2012.11747) and x-transformers.
+/* attention_scores.c - attention whose scores, before the softmax, are a value of their own. The scores of the layer
+ * before are added to them: this is the residual attention of RealFormer (arXiv:2012.11747) and x-transformers.
  *
- *   scores = scale * q k^T + scores before;   out = softmax(scores) v */
+ *     scores = scale * q k^T + scores before;   out = softmax(scores) v */
 #include <string.h>
 
 #include "ops/heads.h"
@@ -13,7 +13,7 @@ typedef struct attr {
     float scale;
 } attr;
 
-enum { SCORES = 1, MAP, OUTPUTS }; /* outputs behind the tokens */
+enum { SCORES = 1, MAP, OUTPUTS }; /* the outputs after the tokens */
 
 static void describe(cvt_describe *d) {
     const attr *a = d->attr;
@@ -33,7 +33,7 @@ static void describe(cvt_describe *d) {
 typedef struct args {
     cvt_heads heads;
     float scale;
-    size_t panels; /* floats of scratch for keys or values, before the scores */
+    size_t panels; /* floats of scratch that the panels of keys or values take, before the scores */
     cvt_ref before, out[OUTPUTS];
 } args;
 
@@ -46,7 +46,7 @@ static void add_scores(float *x, size_t n, float scale, const float *before) {
         for (size_t i = 0; i < n; i++) x[i] *= scale;
 }
 
-/* Copies a block of rows to an output that somebody wants. */
+/* Copies a block of rows to an output, where somebody reads it. */
 static void show(const args *a, const cvt_context *x, int output, int image, size_t start, const float *from,
                  size_t count) {
     if (!cvt_ref_none(a->out[output])) memcpy(cvt_at(x, a->out[output], image) + start, from, count * sizeof *from);

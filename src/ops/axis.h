@@ -1,5 +1,6 @@
-/* axis.h - resizing along one axis as a table: output i = sum over k of weight[at] * input[index[at]] with
- * at = i * taps + k. In double, as PyTorch's interpolate defines the modes of cvt_interpolation. */
+/* axis.h - resizing along one axis as a table. Output i is the sum over its terms k of weight[at] * input[index[at]],
+ * with at = i * terms + k. The weights are computed in double; cvt_interpolation says which mode of PyTorch's
+ * interpolate they follow. */
 #ifndef CVT_OPS_AXIS_H
 #define CVT_OPS_AXIS_H
 
@@ -7,12 +8,12 @@
 #include "ops/ops.h"
 
 typedef struct cvt_axis {
-    int taps; /* of each output; those it does not need weigh 0 */
+    int terms; /* the terms of each output's sum; the weight of those that it does not need is 0 */
     int *index;
     float *weight;
 } cvt_axis;
 
-/* The table from n to m positions, in plan memory; l->failed if there is none. */
+/* Makes the table for n positions that become m, in plan memory. Sets l->failed where there is no memory. */
 cvt_axis cvt_axis_make(cvt_lowering *l, cvt_interpolation how, int n, int m);
 
 #endif

@@ -5,10 +5,11 @@
 #include "ops/lowering.h"
 #include "ops/ops.h"
 
-/* The output map of a convolution of the described node's input; records an error if the kernel does not fit. */
+/* Returns the shape of the map that a convolution makes of the described node's input. Records an error if the kernel
+ * does not fit. */
 cvt_shape cvt_conv_shape(cvt_describe *d, const cvt_conv *conv, int out);
 
-/* Appends the step of a depth-wise convolution from w's input to its output, `block` rows of the output a tile. */
+/* Appends the step of a depth-wise convolution from w's input to its output. A tile is `block` rows of the output. */
 void cvt_lower_dwconv(cvt_lowering *l, const cvt_plan_node *w, const cvt_dwconv *conv, int block);
 
 #endif

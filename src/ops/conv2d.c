@@ -1,5 +1,6 @@
-/* conv2d.c - dense convolution as a product over gathered rows; 1x1 with stride 1 is a product as it stands. Of one
- * map, or of many small ones that follow each other as tokens: each has borders of its own. */
+/* conv2d.c - dense convolution. The pixels under the kernel are gathered into rows, and the convolution is the product
+ * of these rows with the weights; 1x1 with stride 1 is a product without gathering. The input is one map, or many small
+ * maps that follow each other as tokens, of which each has its own borders. */
 #include "base/num.h"
 #include "kernels/window.h"
 #include "ops/conv.h"
@@ -40,7 +41,7 @@ cvt_shape cvt_conv_shape(cvt_describe *d, const cvt_conv *a, int out) {
 
 typedef struct attr {
     cvt_conv conv;
-    int h, w; /* of each of the maps that follow each other; 0: the input is one map */
+    int h, w; /* the size of each map, where tokens hold several; 0: the input is one map */
 } attr;
 
 static const char *type(const void *a) {
@@ -68,8 +69,8 @@ static void describe(cvt_describe *d) {
 }
 
 typedef struct args {
-    cvt_rows pixels;        /* of all maps of an image */
-    cvt_window_args window; /* of each map */
+    cvt_rows pixels;        /* the output pixels of all maps of an image */
+    cvt_window_args window; /* the kernel over one map */
     int n, k;
     const cvt_product_kernels *kernels;
     const void *packed;
@@ -80,7 +81,7 @@ typedef struct args {
 
 static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->pixels); }
 
-/* The rows of a tile, map by map. */
+/* Gathers the rows of a tile, map by map. */
 static void gather(float *rows, const float *in, const args *a, cvt_rows_tile t) {
     int size = a->window.oh * a->window.ow;
     size_t map_size = (size_t)a->window.h * (size_t)a->window.w * (size_t)a->window.c, k = (size_t)a->k;
@@ -117,7 +118,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
     a->kernels->gemm(&g);
 }
 
-enum { GATHERED = 1 << 16, MOST_PIXELS = 96 }; /* floats of rows gathered at a time */
+enum { GATHERED = 1 << 16, MAX_PIXELS = 96 }; /* GATHERED: floats that are gathered at a time */
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *t = w->node->attr;
@@ -135,7 +136,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     }
     cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
     const cvt_product_kernels *kernels = l->kernels->product[w->precision];
-    int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MOST_PIXELS);
+    int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MAX_PIXELS);
     args a = {
         .pixels = {cvt_shape_rows(out), block},
         .window = {in.d[0], in.d[1], in.d[2], oh, ow, c->kh, c->kw, c->stride_h, c->stride_w, c->pad_top, c->pad_left},

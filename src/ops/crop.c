@@ -1,4 +1,4 @@
-/* crop.c - a window of a map. */
+/* crop.c - cuts a window out of a map. */
 #include <string.h>
 
 #include "ops/lowering.h"
@@ -20,7 +20,7 @@ static void describe(cvt_describe *d) {
 
 typedef struct args {
     attr window;
-    size_t c, w; /* of the whole map */
+    size_t c, w; /* channels and width of the whole map */
     cvt_ref in, out;
 } args;
 

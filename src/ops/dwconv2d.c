@@ -1,4 +1,4 @@
-/* dwconv2d.c - depth-wise convolution: each channel with its own kernel. */
+/* dwconv2d.c - depth-wise convolution: each channel has a kernel of its own. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -24,7 +24,7 @@ static void describe(cvt_describe *d) {
 }
 
 typedef struct args {
-    cvt_rows rows; /* of the output map */
+    cvt_rows rows; /* rows of the output map */
     cvt_dwconv conv;
     cvt_ref in, out;
 } args;
@@ -47,22 +47,22 @@ void cvt_lower_dwconv(cvt_lowering *l, const cvt_plan_node *w, const cvt_dwconv 
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
-enum { TILE_FLOATS = 1 << 15 }; /* of output */
+enum { TILE_FLOATS = 1 << 15 }; /* floats of output in a tile */
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const cvt_conv *c = w->node->attr;
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
     const float *bias = c->bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
     cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
-    size_t channels = (size_t)in.d[0], taps = (size_t)c->kh * (size_t)c->kw;
+    size_t channels = (size_t)in.d[0], positions = (size_t)c->kh * (size_t)c->kw;
     const float *stored = cvt_lowering_param(l, w->node->params[0]);
-    float *weight = cvt_lowering_floats(l, taps * channels);
+    float *weight = cvt_lowering_floats(l, positions * channels);
     if (l->failed) return;
-    for (size_t t = 0; t < taps; t++) /* [c][taps] -> [taps][c] */
+    for (size_t t = 0; t < positions; t++) /* [c][positions] -> [positions][c] */
         for (size_t j = 0; j < channels; j++)
-            weight[t * channels + j] = stored[j * taps + t] * (fold.scale ? fold.scale[j] : 1);
+            weight[t * channels + j] = stored[j * positions + t] * (fold.scale ? fold.scale[j] : 1);
     int tiles = (out.d[1] * out.d[2] * out.d[0] + TILE_FLOATS - 1) / TILE_FLOATS;
-    tiles += tiles % 2; /* two threads want an even number */
+    tiles += tiles % 2; /* an even number suits two threads */
     int block = (out.d[1] + tiles - 1) / tiles;
     cvt_dwconv conv = {.c = in.d[0],
                        .h = in.d[1],

@@ -1,5 +1,5 @@
-/* elementwise.c - activation, add, multiply and scale as ops of their own; passes mostly fold the first two into the
- * product before. */
+/* elementwise.c - activation, add, multiply and scale as ops of their own. Fusion (plan/passes.c) folds most
+ * activations and additions into the product before them, and they have no step then. */
 #include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/rows.h"

@@ -1,17 +1,18 @@
-/* gpsa.c - gated positional self-attention of ConViT (arXiv 2103.10697; facebookresearch/convit, comvex): per head
+/* gpsa.c - gated positional self-attention of ConViT (arXiv 2103.10697; facebookresearch/convit, comvex). Each head
+ * has
  *
- *   content   C = softmax(scale q k^T)
- *   position  P[n, m] = softmax over m of weight . (dx, dy, dx^2 + dy^2), (dx, dy) = cell m - cell n
- *   map       (1 - g) C + g P, g = 1 / (1 + exp(-gate))
+ *     content   C = softmax(scale q k^T)
+ *     position  P[n, m] = softmax over m of weight . (dx, dy, dx^2 + dy^2), (dx, dy) = cell m - cell n
+ *     map       (1 - g) C + g P, g = 1 / (1 + exp(-gate))
  *
- * and the map times the values. The rows of C and P sum to 1, so those of the map do: facebook's division by their sum
- * does nothing. The bias of the position is the same for all keys, so the softmax does not see it.
+ * and its result is the map times the values. The rows of C and of P sum to 1, so the rows of the map do, and
+ * facebook's division by their sum changes nothing. The bias of the position is the same for all keys, so the softmax
+ * cancels it.
  *
- * The score of a position is a sum of a term in dx and a term in dy, hence P[n, m] = X[column n, column m] Y[row n,
- * row m], each a softmax along one axis of the grid: two small tables, made once, in double. So g P v is a product
- * along the rows of the grid and one along its columns, to which (1 - g) C v is added; maps exist only where they are
- * tapped.
- */
+ * The score of a position is a term in dx plus a term in dy, so P[n, m] = X[column n, column m] Y[row n, row m], where
+ * X and Y are softmaxes along one axis of the grid: two small tables, made once, in double. So g P v is a product
+ * along the rows of the grid and one along its columns, to which (1 - g) C v is added. The maps are only stored where
+ * they are tapped. */
 #include <math.h>
 
 #include "base/num.h"
@@ -19,7 +20,7 @@
 #include "ops/ops.h"
 #include "ops/panels.h"
 
-enum { MAP = 1, CONTENT, POSITION, GATE }; /* outputs behind the tokens */
+enum { MAP = 1, CONTENT, POSITION, GATE }; /* the outputs after the tokens */
 
 static void describe(cvt_describe *d) {
     const cvt_gpsa *a = d->attr;
@@ -67,17 +68,18 @@ static size_t workspace(const cvt_plan_node *w, const cvt_graph *graph, const cv
 
 /* ---- once: the position, from weights alone ---- */
 
-/* table[i, j] = softmax over j of linear * (j - i) + square * (j - i)^2; times[i, j] = factor * the same. */
+/* Sets table[i, j] = softmax over j of linear * (j - i) + square * (j - i)^2, and times[i, j] = factor * table[i,
+ * j]. */
 static void fill_axis(float *table, float *times, double factor, int n, double linear, double square) {
     for (int i = 0; i < n; i++, table += n, times += n) {
-        double most = -INFINITY, sum = 0;
+        double highest = -INFINITY, sum = 0;
         for (int j = 0; j < n; j++) {
             const double score = (linear + square * (j - i)) * (j - i);
-            if (score > most) most = score; /* not fmax: gcc 12 for AArch64 fails on it at -O3 (internal error) */
+            if (score > highest) highest = score; /* not fmax: gcc 12 for AArch64 fails on it at -O3 (internal error) */
         }
-        for (int j = 0; j < n; j++) sum += exp((linear + square * (j - i)) * (j - i) - most);
+        for (int j = 0; j < n; j++) sum += exp((linear + square * (j - i)) * (j - i) - highest);
         for (int j = 0; j < n; j++) {
-            double share = exp((linear + square * (j - i)) * (j - i) - most) / sum;
+            double share = exp((linear + square * (j - i)) * (j - i) - highest) / sum;
             times[j] = (float)(factor * share);
             table[j] = (float)share;
         }
@@ -107,7 +109,7 @@ static void make_position(args *a, cvt_lowering *l, const cvt_plan_node *w) {
 
 static int place_tiles(const void *p, int n) { return n * ((const args *)p)->heads.heads; }
 
-/* c [m, n] = a [m, k] b [k, n], rows of b at ldb. */
+/* Computes c [m, n] = a [m, k] b [k, n]; the rows of b are ldb apart. */
 static void product(const cvt_kernels *kernels, float *c, const float *a, const float *b, size_t ldb, int m, int n,
                     int k, float *panels) {
     cvt_panels_make(panels, kernels, b, ldb, k, n);
@@ -140,7 +142,7 @@ static void place_run(const void *p, const cvt_context *x, int tile) {
 
 static int tiles(const void *p, int n) { return cvt_heads_tiles(&((const args *)p)->heads, n); }
 
-/* Row `cell` of P for a head. */
+/* Writes row `cell` of P for one head. */
 static void position_row(float *to, const args *a, int head, int cell) {
     size_t w = (size_t)a->w, h = (size_t)a->h, at = (size_t)head;
     const float *x = a->columns + (at * w + (size_t)(cell % a->w)) * w;
@@ -149,13 +151,13 @@ static void position_row(float *to, const args *a, int head, int cell) {
         for (size_t j = 0; j < w; j++) to[i * w + j] = y[i] * x[j];
 }
 
-/* Rows of a map that somebody wants, else NULL. */
+/* Returns where the rows of an output go, or NULL where nobody reads it. */
 static float *wanted(const args *a, const cvt_context *x, int output, int image, size_t start) {
     return cvt_ref_none(a->out[output]) ? NULL : cvt_at(x, a->out[output], image) + start;
 }
 
-/* The taps behind the content: P, and the map, which may lie where the content does. */
-static void write_taps(const args *a, const cvt_context *x, const cvt_head_tile *t, const float *content) {
+/* Writes the outputs after the content: P, and the map, which may overwrite the content. */
+static void write_maps(const args *a, const cvt_context *x, const cvt_head_tile *t, const float *content) {
     size_t s = (size_t)a->heads.s, start = cvt_head_map(&a->heads, t);
     float *map = wanted(a, x, MAP, t->image, start), *position = wanted(a, x, POSITION, t->image, start);
     float *gate = wanted(a, x, GATE, t->image, (size_t)t->head), g = a->gate[t->head];
@@ -184,7 +186,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
         .ldm = (size_t)h->s,
     };
     cvt_head_attend(h, x, &t, &c);
-    write_taps(a, x, &t, c.map);
+    write_maps(a, x, &t, c.map);
 }
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {

@@ -1,16 +1,17 @@
-/* heads.c - heads, their tiles and their panels.
+/* heads.c - cuts queries, keys and values into heads, and makes tiles of query rows and panels of keys and values.
  *
- * A head that is one tile packs its keys and values for itself. Where tiles share a head, a step before packs for all.
- * Heads are split where they are long, or odd in number: two threads want an even number of tiles. */
+ * A head that is one tile packs its own keys and values. Where several tiles share a head, a step before them packs
+ * the panels of all heads. A head is split into tiles where it is long, or where the number of heads is odd: an even
+ * number of tiles suits two threads. */
 #include "ops/heads.h"
 
 #include "base/num.h"
 
-enum { QUERIES = 208, LEAST = 48 };
+enum { QUERIES = 208, MIN_SPLIT = 48 };
 
 static cvt_rows blocks_of(const cvt_heads *a, int mr) {
     int blocks = (a->t + QUERIES - 1) / QUERIES;
-    if (blocks % 2 && a->heads % 2 && a->groups % 2 && a->t >= LEAST) blocks++;
+    if (blocks % 2 && a->heads % 2 && a->groups % 2 && a->t >= MIN_SPLIT) blocks++;
     int block = (a->t + blocks - 1) / blocks;
     return (cvt_rows){a->t, (block + mr - 1) / mr * mr};
 }
@@ -38,7 +39,7 @@ int cvt_heads_tiles(const cvt_heads *a, int n) { return n * a->groups * a->heads
 
 cvt_head_tile cvt_head_at(const cvt_heads *a, const cvt_context *x, int tile) {
     cvt_rows_tile rows = cvt_rows_at(a->queries, tile);
-    int index = rows.image; /* of a head among all */
+    int index = rows.image; /* the number of the head among all heads */
     cvt_head_tile p = {.head = index % a->heads, .first = rows.first, .count = rows.count};
     p.group = index / a->heads % a->groups;
     p.image = index / a->heads / a->groups;

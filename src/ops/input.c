@@ -1,4 +1,4 @@
-/* input.c - a network's input: the caller's tensor, stored as [H*W, C] like every map. */
+/* input.c - an input of the network: copies the caller's tensor into the form of every map, [H*W, C]. */
 #include <string.h>
 
 #include "ops/lowering.h"
@@ -18,7 +18,7 @@ typedef struct args {
     cvt_ref out;
 } args;
 
-enum { PIXELS = 4096 }; /* a tile */
+enum { PIXELS = 4096 }; /* pixels of a tile */
 
 static int tiles(const void *p, int n) {
     const args *a = p;

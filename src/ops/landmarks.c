@@ -1,11 +1,12 @@
-/* landmarks.c - the middle of landmark attention (Nystromformer, arXiv:2102.03902, as the package nystrom-attention has
- * it): y = Z w for each head, with Z the pseudo-inverse, by iteration, of A = softmax(scale q k^T) between m landmarks.
+/* landmarks.c - the middle part of landmark attention (Nystromformer, arXiv:2102.03902, as the package
+ * nystrom-attention computes it): y = Z w for each head. Z is the pseudo-inverse, found by iteration, of A =
+ * softmax(scale q k^T), the attention between m landmarks, which are means of tokens.
  *
- *   Z = A^T / (largest sum of a row * largest sum of a column), both over all heads of the image
- *   `iterations` times: S = A Z,  Z = Z/4 (13 I - S (15 I - S (7 I - S)))
+ *     Z = A^T / (largest sum of a row * largest sum of a column), both over all heads of the image
+ *     `iterations` times: S = A Z,  Z = Z/4 (13 I - S (15 I - S (7 I - S)))
  *
- * The package takes the two maxima over a whole batch; here a batch is its images, as with a batch of one there. Each
- * product is a step whose tiles are the columns of a head. */
+ * The package takes the two maxima over a whole batch. Here each image is computed as the package computes a batch of
+ * one. Each product is a step, whose tiles are some columns of a head. */
 #include <string.h>
 
 #include "base/num.h"
@@ -21,9 +22,9 @@ typedef struct attr {
 static void describe(cvt_describe *d) {
     const attr *a = d->attr;
     cvt_shape q = d->shapes[0], k = d->shapes[1], w = d->shapes[2];
-    const int64_t most = INT64_C(1) << 31; /* floats of all heads' matrices */
+    const int64_t max_floats = INT64_C(1) << 31; /* of the matrices of all heads */
     int64_t m = q.d[0], c = q.d[1], h = a->heads, all = h * m * m;
-    if (h < 1 || k.d[0] != m || k.d[1] != c || w.d[0] != m || c % h || w.d[1] % h || m > 1 << 20 || all >= most) {
+    if (h < 1 || k.d[0] != m || k.d[1] != c || w.d[0] != m || c % h || w.d[1] % h || m > 1 << 20 || all >= max_floats) {
         cvtb_fail(d->builder, "%lld landmarks of %lld channels do not fit %lld heads", (long long)m, (long long)c,
                   (long long)h);
         return;
@@ -34,11 +35,11 @@ static void describe(cvt_describe *d) {
     cvt_describe_output(d, cvt_shape_scores((int)h, (int)m, (int)m));
 }
 
-/* A, then four matrices that the iteration uses in turn; then both maxima of each head. */
+/* The workspace holds A, then four matrices that the iteration uses in turn, then both maxima of each head. */
 enum { A, SLOTS = 5 };
 
 typedef struct args {
-    int heads, m, d, dv; /* channels of a head */
+    int heads, m, d, dv; /* d, dv: channels of a head */
     float scale;
     cvt_ref q, k, w, out, map, inverse, space;
 } args;
@@ -68,10 +69,10 @@ static int tiles_of_heads(const void *p, int n) { return n * ((const args *)p)->
 /* ---- A and the sums of its rows and columns ---- */
 
 static float largest(const float *x, size_t n) {
-    float most = 0;
+    float highest = 0;
     for (size_t i = 0; i < n; i++)
-        if (x[i] > most) most = x[i];
-    return most;
+        if (x[i] > highest) highest = x[i];
+    return highest;
 }
 
 static void find_maxima(const float *matrix, size_t m, float *sums, float *out) {
@@ -130,12 +131,12 @@ static void start_run(const void *p, const cvt_context *x, int tile) {
 
 /* ---- one product of the iteration: to = left B, B = right, or factor * (diagonal I - right) ---- */
 
-enum { COLUMNS = 64 }; /* of a tile, about */
+enum { COLUMNS = 64 }; /* columns of a tile, about */
 
 typedef struct product_args {
     args all;
     int left, right, to;
-    int columns; /* of a tile: a number of whole panels */
+    int columns; /* columns of a tile: a whole number of panels */
     float diagonal, factor;
 } product_args;
 
@@ -218,7 +219,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lowering_step(l, w, &a, sizeof a, tiles_of_heads, attend_run);
     cvt_lowering_step(l, w, &s, sizeof s, tiles_of_heads, start_run);
     for (int i = 0; i < t->iterations; i++) {
-        int z = s.to, next = 3 - z; /* S lies where the next Z will */
+        int z = s.to, next = 3 - z; /* S lies where the next Z will be */
         const struct {
             int left, right, to;
             float diagonal, factor;

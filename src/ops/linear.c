@@ -1,4 +1,4 @@
-/* linear.c - y = x W^T + b over the last axis. */
+/* linear.c - the linear layer: y = x W^T + b over the last axis. */
 #include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/product.h"

@@ -1,4 +1,5 @@
-/* lowering.c - what ops call while they are lowered: memory of the plan, parameters as f32, and the list of steps. */
+/* lowering.c - functions that ops call while they are lowered: they give memory of the plan, parameters as f32, and
+ * steps. */
 #include "ops/lowering.h"
 
 #include <stdlib.h>
@@ -40,7 +41,7 @@ void cvt_lowering_drop(cvt_lowering *l, int param) {
     if (l->drop) l->drop(l->owner, param);
 }
 
-/* Room for one more step; false without memory. */
+/* Makes room for one more step; returns false without memory. */
 static bool grow(cvt_steps *steps) {
     if (steps->n < steps->capacity) return true;
     int capacity = steps->capacity ? 2 * steps->capacity : 256;

@@ -8,10 +8,10 @@
 
 typedef struct norm_attr {
     float eps;
-    bool bias; /* of a layer norm */
+    bool bias; /* a layer norm has a bias */
 } norm_attr;
 
-/* The step of both: rows of c, two vectors. */
+/* The arguments of both steps: rows of c numbers, and two vectors of c. */
 typedef struct norm_args {
     cvt_rows rows;
     int c;

@@ -1,4 +1,4 @@
-/* pad.c - rows of zeros in front of tokens. */
+/* pad.c - puts rows of zeros in front of tokens. */
 #include <string.h>
 
 #include "ops/lowering.h"
@@ -19,7 +19,7 @@ static void describe(cvt_describe *d) {
     cvt_describe_output(d, cvt_shape_tokens(rows, s.d[1]));
 }
 
-/* The input is written behind the zeros where the plan can place it so. */
+/* The input is written behind the zeros directly, where the plan can place it so. */
 static size_t part(const cvt_node *node, const cvt_graph *graph, int i) {
     (void)i;
     return (size_t)((const attr *)node->attr)->rows * (size_t)cvt_shape_cols(graph->values[node->in[0]].shape);

@@ -1,9 +1,10 @@
-/* pass_norm.c - batch norm with the statistics of the pass, as at training: mean and biased variance of each channel
- * over all images, rows and columns that run together. What one image gives so depends on the others.
+/* pass_norm.c - batch norm with the statistics of the forward pass, as in training: mean and biased variance of each
+ * channel over all images, rows and columns that run together. So the result of one image depends on the others.
  *
- * A first step finds the moments of some channels a tile, image after image and row after row, in double: the order is
- * the same for any number of threads. A second one applies them as (x - mean) scale + shift: of a few equal pixels the
- * variance is next to 0 and the scale 300, which x scale + shift would not survive. */
+ * A first step finds mean and variance in double. Each of its tiles takes some channels, image after image and row
+ * after row, so that the order of the sums is the same for any number of threads. A second step computes (x - mean) *
+ * scale + shift. It does not use x * scale + shift', because of a few equal pixels the variance is next to 0 and the
+ * scale about 300: rounding errors would be magnified. */
 #include <math.h>
 
 #include "base/num.h"
@@ -20,7 +21,7 @@ typedef struct attr {
     float eps;
 } attr;
 
-/* Running statistics are stored beside, and not read. */
+/* The running statistics are parameters because files store them, but they are not read. */
 static void describe(cvt_describe *d) {
     int64_t c = cvt_shape_cols(d->shapes[0]);
     cvt_describe_param(d, "weight", CVT_PARAMETER, 1, &c);
@@ -35,7 +36,7 @@ typedef struct args {
     int c;
     double eps;
     const float *weight, *bias;
-    cvt_ref in, out, moments; /* moments: mean, scale and shift of every channel, at the place of the first image */
+    cvt_ref in, out, moments; /* moments: mean, scale and shift of every channel, in the place of the first image */
 } args;
 
 static size_t workspace(const cvt_plan_node *w, const cvt_graph *g, const cvt_kernels *kernels) {
@@ -43,14 +44,14 @@ static size_t workspace(const cvt_plan_node *w, const cvt_graph *g, const cvt_ke
     return 3 * (size_t)cvt_shape_cols(g->values[w->out].shape);
 }
 
-enum { CHANNELS = 16 }; /* of a tile */
+enum { CHANNELS = 16 }; /* channels of a tile */
 
 static int moment_tiles(const void *p, int n) {
     (void)n;
     return (((const args *)p)->c + CHANNELS - 1) / CHANNELS;
 }
 
-/* sum[j] of x - mean[j], squared if `squared`, over the whole pass. */
+/* Adds up x - mean[j], or its square if `squared`, of channel first + j over the whole pass into sum[j]. */
 static void add_up(double *sum, const args *a, const cvt_context *x, int first, int count, const double *mean,
                    bool squared) {
     for (int image = 0; image < x->n; image++) {

@@ -1,14 +1,17 @@
 /* performer.c - attention in linear time by positive random features (Choromanski et al., "Rethinking attention with
- * performers"), one head, as T2T-ViT's token performer (yitu-opensource/T2T-ViT, models/token_performer.py) has it:
+ * performers"), with one head, as T2T-ViT's token performer (yitu-opensource/T2T-ViT, models/token_performer.py) has
+ * it:
  *
- *   phi(t) = exp(w t - |t|^2 / 2) / sqrt(m)                        m features
- *   S = sum over keys of phi(k) [v, 1]                             [m, e + 1]
- *   y = phi(q) S: the first e columns, divided by the last + eps
+ *     phi(t) = exp(w t - |t|^2 / 2) / sqrt(m)                        m features
+ *     S = sum over keys of phi(k) [v, 1]                             [m, e + 1]
+ *     y = phi(q) S: the first e columns, divided by the last + eps
  *
- * No maximum is subtracted: eps is absolute, and sums may be as small as it. phi is one product: -|t|^2 / 2 is a
- * further column of the input whose weights are 1, -ln(m) / 2 the bias of the exponent.
+ * No maximum is subtracted before exp: eps is absolute, and the sums may be as small as it is. phi is computed as one
+ * product: -|t|^2 / 2 is one more column of the input, whose weights are 1, and -ln(m) / 2 is the bias of the
+ * exponent.
  *
- * Steps: S of every fixed block of keys; these added in their order; y of every block of queries. */
+ * There are three steps: S of every fixed block of keys; the sum of these in their order; y of every block of queries.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -34,18 +37,18 @@ static void describe(cvt_describe *d) {
     cvt_describe_output(d, cvt_shape_tokens(q.d[0], v.d[1]));
 }
 
-/* c, e: channels of keys and values; m: features. */
+/* c and e are the channels of keys and values; m is the number of features. */
 typedef struct args {
     cvt_rows keys, queries;
     int c, e, m;
     float eps;
-    const float *features; /* panels of [w, 1], [c + 1, m] */
+    const float *features; /* the panels of [w, 1], [c + 1, m] */
     const float *bias;     /* [m] */
-    size_t sum, panels;    /* floats of a block's S, and of the panels of the total */
+    size_t sum, panels;    /* floats of S of a block, and of the panels of the total */
     cvt_ref q, k, v, out, workspace;
 } args;
 
-enum { ROWS = 64 }; /* of a block: of keys, the order of a sum depends on it */
+enum { ROWS = 64 }; /* rows of a block; the order of the sum over keys depends on it */
 
 static args make_args(const cvt_plan_node *w, const cvt_graph *g, const cvt_kernels *kernels) {
     const attr *t = w->node->attr;
@@ -57,7 +60,7 @@ static args make_args(const cvt_plan_node *w, const cvt_graph *g, const cvt_kern
     return a;
 }
 
-/* The panels of the total, the total, and S of every block. */
+/* The workspace holds the panels of the total S, the total, and S of every block. */
 static size_t workspace(const cvt_plan_node *w, const cvt_graph *g, const cvt_kernels *kernels) {
     args a = make_args(w, g, kernels);
     return a.panels + a.sum * (size_t)(1 + cvt_rows_per_image(a.keys));
@@ -67,7 +70,7 @@ static float *total_at(const args *a, const cvt_context *x, int image) {
     return cvt_at(x, a->workspace, image) + a->panels;
 }
 
-/* phi of `rows` rows of t [rows, c] into to [rows, m]; wide: scratch of rows * (c + 1). */
+/* Computes phi of `rows` rows of t [rows, c] into to [rows, m]. `wide` is scratch of rows * (c + 1) floats. */
 static void features(float *to, const args *a, const cvt_context *x, const float *t, int rows, float *wide) {
     size_t c = (size_t)a->c;
     for (size_t i = 0; i < (size_t)rows; i++) {
@@ -92,7 +95,7 @@ static void features(float *to, const args *a, const cvt_context *x, const float
     x->kernels->exp(to, (size_t)rows * (size_t)a->m);
 }
 
-/* Scratch of both steps: phi, then what it is made of or what follows. */
+/* The scratch of both steps: phi, then either its input or what is made from it. */
 static size_t scratch_of(const args *a, const cvt_kernels *kernels) {
     size_t wide = (size_t)ROWS * (size_t)(a->c + 1), values = (size_t)ROWS * (size_t)(a->e + 1);
     return 2 * (size_t)ROWS * (size_t)a->m + wide + values + cvt_panels_floats(kernels, ROWS, a->e + 1);
@@ -100,7 +103,7 @@ static size_t scratch_of(const args *a, const cvt_kernels *kernels) {
 
 static int key_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->keys); }
 
-/* S of a block: phi^T [m, rows] times [v, 1] [rows, e + 1]. */
+/* Computes S of a block: phi^T [m, rows] times [v, 1] [rows, e + 1]. */
 static void key_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->keys, tile);
@@ -170,7 +173,7 @@ static void query_run(const void *p, const cvt_context *x, int tile) {
         for (size_t j = 0; j < e; j++) out[j] = sums[j] / (sums[e] + a->eps);
 }
 
-/* Panels of [w, 1], [m, c + 1] as a linear layer has it. */
+/* Packs the panels of [w, 1], [m, c + 1], as those of a linear layer's weight. */
 static const float *make_features(cvt_lowering *l, const float *w, int c, int m) {
     size_t width = (size_t)c;
     float *wide = cvt_lowering_floats(l, (size_t)m * (width + 1));

@@ -67,7 +67,7 @@ static const char *pool_type(const void *attr) {
     return "AvgPool2d";
 }
 
-/* Output size along one axis: the last window must begin inside the map or its leading padding. */
+/* Returns the output size along one axis. The last window must begin inside the map or in its leading padding. */
 static int pooled(int n, const pool_attr *a) {
     int room = n + 2 * a->padding - a->kernel;
     if (room < 0) return 0;
@@ -146,7 +146,7 @@ typedef struct bins_args {
 
 static int bins_tiles(const void *p, int n) { return n * ((const bins_args *)p)->bins.oh; }
 
-/* A row of bins. */
+/* Runs a tile: one row of bins. */
 static void bins_run(const void *p, const cvt_context *x, int tile) {
     const bins_args *a = p;
     int image = tile / a->bins.oh, row = tile % a->bins.oh;

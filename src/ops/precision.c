@@ -1,4 +1,4 @@
-/* precision.c - which products run in int8 or f16, and which stay in f32. */
+/* precision.c - decides which products run in int8 or f16, and which stay in f32. */
 #include "ops/precision.h"
 
 #include "graph/op.h"
@@ -9,7 +9,7 @@ static bool is_input(const cvt_graph *graph, cvt_value v) {
     return false;
 }
 
-/* Is the value an input, perhaps padded or unfolded: with nothing learned in between? */
+/* Is the value an input of the network, perhaps padded or unfolded, with no learned op in between? */
 static bool is_image(const cvt_graph *graph, cvt_value v) {
     while (!is_input(graph, v)) {
         const cvt_node *producer = &graph->nodes[graph->values[v].node];
@@ -25,12 +25,12 @@ static bool is_positive(const cvt_graph *graph, cvt_value v) {
 }
 
 cvt_precision cvt_node_precision(const cvt_graph *graph, const cvt_node *node, cvt_precision asked) {
-    enum { LEAST_K = 48 };
+    enum { MIN_K = 48 };
     if (!node->op->product) return CVT_PRECISION_F32;
     const cvt_param *weight = &graph->params[node->params[0]];
     const size_t k = weight->count / (size_t)weight->shape[0];
     const bool alone = cvt_shape_rows(graph->values[node->out[0]].shape) == 1;
-    if (alone || k < LEAST_K || k > CVT_INT8_MAX_K || is_image(graph, node->in[0])) return CVT_PRECISION_F32;
+    if (alone || k < MIN_K || k > CVT_INT8_MAX_K || is_image(graph, node->in[0])) return CVT_PRECISION_F32;
     return asked == CVT_PRECISION_INT8 && is_positive(graph, node->in[0]) ? CVT_PRECISION_F16 : asked;
 }
 

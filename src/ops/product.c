@@ -1,10 +1,10 @@
-/* product.c - C[M,N] = A[M,K] B[K,N] with constant B, cut into tiles.
+/* product.c - the product C[M,N] = A[M,K] B[K,N] with constant B, cut into tiles.
  *
- * Weights in panels: in f32 a tile is a block of rows by one panel, block by block, so that the rows stay in cache
- * while the panels stream by; in less than f32 it is fewer rows by all panels, and packs its rows of A first. Large
- * weights in f32 may stay in the file's map: each tile packs a panel into the thread's scratch and runs all rows over
- * it, so a process that answers one image never holds a second copy. Every element is the same chain of multiply-adds
- * either way. */
+ * Packed weights: in f32 a tile is a block of rows by one panel, and tiles go block by block, so that the rows stay in
+ * cache while the panels stream by. In less than f32 a tile has fewer rows and all panels, and packs its rows of A
+ * first. Large weights in f32 may stay in the file's map instead: each tile packs one panel into the thread's scratch
+ * and runs all rows over it, so a process that answers for one image never holds a second copy of the weights. Either
+ * way every element of C is the same chain of multiply-adds. */
 #include "ops/product.h"
 
 #include "base/num.h"
@@ -12,21 +12,21 @@
 #include "ops/panels.h"
 
 enum {
-    SMALL = 1 << 16,    /* elements of a weight that is always packed at load */
+    SMALL = 1 << 16,    /* a weight of no more elements is always packed while loading */
     ROWS = 224,         /* the most rows of a tile in f32 */
-    MIN_ROWS = 96,      /* an image of no more rows is not cut by rows in f32 */
-    PACKED_ROWS = 40,   /* the fewest rows of a tile that packs them, unless the image has fewer */
-    MIN_WORK = 1 << 18, /* the fewest multiply-adds of a tile in f32, if there are as many */
+    MIN_ROWS = 96,      /* in f32 an image of no more rows is not cut by rows */
+    PACKED_ROWS = 40,   /* the fewest rows of a tile that packs its rows, unless the image has fewer */
+    MIN_WORK = 1 << 18, /* the fewest multiply-adds of a tile in f32, unless all tiles together have fewer */
 };
 
 typedef struct product {
     cvt_source weight;
     const cvt_product_kernels *kernels;
-    const char *packed; /* NULL: packed by each tile */
-    size_t panel, row;  /* bytes of a panel, and of a row of packed A or 0 */
+    const char *packed; /* NULL: each tile packs its own panel */
+    size_t panel, row;  /* bytes of a panel, and of a row of packed A (0: A is not packed) */
     const float *scale, *bias;
-    int rows, k, n;           /* of one image */
-    int row_block, col_block; /* of a tile */
+    int rows, k, n;           /* the sizes of the product of one image */
+    int row_block, col_block; /* rows and columns of a tile */
     cvt_act act;
     cvt_ref in, out, residual;
 } product;
@@ -40,7 +40,8 @@ static int tiles(const void *p, int n) {
     return columns * n * blocks(a->rows, a->row_block);
 }
 
-/* Rows [row, row + m) of an image, against the panels of columns [col, col + n); the panel at `next` follows. */
+/* Multiplies rows [row, row + m) of an image by the panels of columns [col, col + n); the panel at `next` comes after
+ * them. */
 static void multiply(const product *a, const cvt_context *x, int image, int row, int m, int col, int n,
                      const void *panels, const void *next) {
     size_t r = (size_t)row, k = (size_t)a->k, ldc = (size_t)a->n, c = (size_t)col;
@@ -65,8 +66,9 @@ static void multiply(const product *a, const cvt_context *x, int image, int row,
     a->kernels->gemm(&g);
 }
 
-/* The n-th tile: its row block and its column block. Alone, a thread takes pairs of row blocks panel by panel, which it
- * then reads from memory once; a team goes row block by row block, so that each thread keeps to rows of its own. */
+/* Finds the row block and the column block of a tile. A thread that works alone takes pairs of row blocks panel by
+ * panel, and so reads each panel from memory once for both. A team goes row block by row block, so that each thread
+ * keeps to rows of its own. */
 static void find_tile(int tile, int row_blocks, int columns, int threads, int *row, int *column) {
     int group = threads == 1 ? 2 : 1, first = tile / (group * columns) * group;
     group = cvt_min_int(group, row_blocks - first);
@@ -101,7 +103,8 @@ static void run(const void *p, const cvt_context *x, int tile) {
         run_packing(a, x, tile);
 }
 
-/* The rows of a tile that packs them: an image falls into an even number of tiles, for two threads. */
+/* Returns the rows of a tile that packs its rows. An image is cut into an even number of tiles, which suits two
+ * threads. */
 static int packed_block(int rows) {
     int tiles = rows / (2 * PACKED_ROWS) * 2;
     return blocks(rows, rows < PACKED_ROWS ? 1 : cvt_max_int(tiles, 2));
@@ -114,7 +117,7 @@ static void cut_packed(product *a, const cvt_kernels *kernels) {
         return;
     }
     int count = blocks(a->rows, ROWS);
-    if (a->rows > MIN_ROWS && count % 2) count++; /* two threads want an even number */
+    if (a->rows > MIN_ROWS && count % 2) count++; /* an even number suits two threads */
     a->row_block = blocks(a->rows, count);
     int64_t panel = (int64_t)cvt_min_int(a->row_block, a->rows) * a->k * kernels->nr;
     int64_t panels = cvt_min_int(blocks(a->n, kernels->nr), (int)(MIN_WORK / panel) + 1);

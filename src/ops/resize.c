@@ -1,24 +1,25 @@
-/* resize.c - a map at another size, and tables of positions: stored, fitted to the grid in use, or sinusoids. */
+/* resize.c - resizes maps, and adds tables of positions to tokens: stored ones, which are resized to the grid in use,
+ * or sinusoids. */
 #include <math.h>
 #include <string.h>
 
 #include "ops/axis.h"
 #include "ops/rows.h"
 
-/* Row `y` of the result, [to_w, c], of a map [h * w, c]: along y into `line` [w, c], then along x. */
+/* Writes row `y` of the result, [to_w, c], of a map [h * w, c]: first along y into `line` [w, c], then along x. */
 static void resize_row(float *to, const float *map, const cvt_axis *rows, const cvt_axis *columns, int y, int w,
                        int to_w, int c, float *line) {
     size_t width = (size_t)w * (size_t)c, channels = (size_t)c;
     memset(line, 0, width * sizeof *line);
-    for (int k = 0; k < rows->taps; k++) {
-        size_t at = (size_t)y * (size_t)rows->taps + (size_t)k;
+    for (int k = 0; k < rows->terms; k++) {
+        size_t at = (size_t)y * (size_t)rows->terms + (size_t)k;
         const float *from = map + (size_t)rows->index[at] * width;
         for (size_t i = 0; i < width; i++) line[i] += rows->weight[at] * from[i];
     }
     memset(to, 0, (size_t)to_w * channels * sizeof *to);
     for (int x = 0; x < to_w; x++, to += channels) {
-        for (int k = 0; k < columns->taps; k++) {
-            size_t at = (size_t)x * (size_t)columns->taps + (size_t)k;
+        for (int k = 0; k < columns->terms; k++) {
+            size_t at = (size_t)x * (size_t)columns->terms + (size_t)k;
             const float *from = line + (size_t)columns->index[at] * channels;
             for (size_t i = 0; i < channels; i++) to[i] += columns->weight[at] * from[i];
         }
@@ -88,7 +89,7 @@ typedef struct position_attr {
 
 static bool same_grid(const cvt_position *p) { return p->h == p->to_h && p->w == p->to_w; }
 
-/* Rows of the table that a sequence gets. */
+/* Returns how many rows of the table a sequence gets. */
 static int rows_of(const cvt_position *p) { return p->prefix + p->to_h * p->to_w; }
 
 static void describe_position(cvt_describe *d) {
@@ -128,7 +129,7 @@ static void position_run(const void *p, const cvt_context *x, int tile) {
     }
 }
 
-/* The table for the grid in use. */
+/* Returns the table for the grid in use. */
 static const float *fit_table(cvt_lowering *l, const cvt_position *p, const float *stored, int c) {
     if (p->resize == CVT_INTERPOLATE_NONE || same_grid(p) || l->failed) return stored;
     size_t channels = (size_t)c, prefix = (size_t)p->prefix * channels;

@@ -1,10 +1,10 @@
-/* rows.h - how steps over the rows of a value are cut into tiles. */
+/* rows.h - how a step over the rows of a value is cut into tiles. */
 #ifndef CVT_OPS_ROWS_H
 #define CVT_OPS_ROWS_H
 
 #include "ops/lowering.h"
 
-/* Rows of one image in pieces of at most `block`: tiles are numbered image by image. */
+/* The rows of one image in blocks of at most `block`. Tiles are numbered image by image. */
 typedef struct cvt_rows {
     int rows, block;
 } cvt_rows;
@@ -21,7 +21,7 @@ static inline cvt_rows_tile cvt_rows_at(cvt_rows r, int tile) {
     return (cvt_rows_tile){tile / per_image, first, left < r.block ? left : r.block};
 }
 
-/* A piece of about 32 KB of f32 a row of c. */
+/* Cuts the rows of a value so that a tile has about 32 KB of f32. */
 static inline cvt_rows cvt_rows_of(cvt_shape s) {
     int block = 8192 / cvt_shape_cols(s);
     return (cvt_rows){cvt_shape_rows(s), block > 1 ? block : 1};

@@ -1,5 +1,5 @@
-/* token_conv.c - depth-wise convolution along the tokens, one kernel for all channels of a head: run as a convolution
- * of a map one pixel wide, with the kernels spread over their channels. */
+/* token_conv.c - depth-wise convolution along the tokens, with one kernel for all channels of a head. It runs as a
+ * convolution of a map one pixel wide, for which the kernel of a head is repeated for each of its channels. */
 #include "ops/conv.h"
 #include "ops/lowering.h"
 #include "ops/ops.h"
@@ -28,12 +28,12 @@ static void describe(cvt_describe *d) {
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *k = w->node->attr;
     cvt_shape s = l->graph->values[w->out].shape;
-    size_t c = (size_t)s.d[1], each = c / (size_t)k->heads, taps = (size_t)k->kernel;
+    size_t c = (size_t)s.d[1], each = c / (size_t)k->heads, positions = (size_t)k->kernel;
     const float *stored = cvt_lowering_param(l, w->node->params[0]);
-    float *weight = cvt_lowering_floats(l, taps * c);
+    float *weight = cvt_lowering_floats(l, positions * c);
     if (l->failed) return;
-    for (size_t t = 0; t < taps; t++)
-        for (size_t j = 0; j < c; j++) weight[t * c + j] = stored[j / each * taps + t];
+    for (size_t t = 0; t < positions; t++)
+        for (size_t j = 0; j < c; j++) weight[t * c + j] = stored[j / each * positions + t];
     cvt_dwconv conv = {.c = s.d[1],
                        .h = s.d[0],
                        .w = 1,

@@ -1,4 +1,4 @@
-/* tokens.c - a stored token that is the same for every image, and putting tokens above tokens. */
+/* tokens.c - a stored token that is the same for every image, and concatenation of tokens. */
 #include <string.h>
 
 #include "ops/lowering.h"
@@ -24,7 +24,7 @@ static void describe_token(cvt_describe *d) {
 }
 
 typedef struct copy_args {
-    const float *from; /* the same for every image, or NULL: `in` */
+    const float *from; /* a stored token; NULL: the tokens come from `in` */
     cvt_ref in, out;
     size_t count;
 } copy_args;

@@ -1,4 +1,4 @@
-/* unfold.c - the windows of a map as tokens. */
+/* unfold.c - makes a token of each window of a map. */
 #include "base/num.h"
 #include "kernels/window.h"
 #include "ops/lowering.h"
@@ -34,24 +34,25 @@ typedef struct args {
 
 static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->windows); }
 
-/* [taps][c] -> [c][taps] */
-static void turn(float *to, const float *from, size_t taps, size_t c) {
-    for (size_t t = 0; t < taps; t++)
-        for (size_t j = 0; j < c; j++) to[j * taps + t] = *from++;
+/* Reorders [positions][c] into [c][positions]. */
+static void transpose(float *to, const float *from, size_t positions, size_t c) {
+    for (size_t t = 0; t < positions; t++)
+        for (size_t j = 0; j < c; j++) to[j * positions + t] = *from++;
 }
 
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->windows, tile);
-    size_t taps = (size_t)a->window.kh * (size_t)a->window.kw, c = (size_t)a->window.c;
-    float *out = cvt_at(x, a->out, t.image) + (size_t)t.first * taps * c;
+    size_t positions = (size_t)a->window.kh * (size_t)a->window.kw, c = (size_t)a->window.c;
+    float *out = cvt_at(x, a->out, t.image) + (size_t)t.first * positions * c;
     const float *in = cvt_at(x, a->in, t.image);
     if (!a->channels_slowest) {
         cvt_im2col(out, in, &a->window, t.first, t.count);
         return;
     }
     cvt_im2col(x->scratch, in, &a->window, t.first, t.count);
-    for (size_t i = 0; i < (size_t)t.count; i++) turn(out + i * taps * c, x->scratch + i * taps * c, taps, c);
+    for (size_t i = 0; i < (size_t)t.count; i++)
+        transpose(out + i * positions * c, x->scratch + i * positions * c, positions, c);
 }
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {

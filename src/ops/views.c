@@ -1,4 +1,4 @@
-/* views.c - ops that only look at their input differently: no step, no memory. */
+/* views.c - ops that only look at their input differently. They have no step and no memory. */
 #include "ops/lowering.h"
 #include "ops/ops.h"
 

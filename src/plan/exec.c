@@ -1,8 +1,9 @@
-/* exec.c - running the steps of a plan. One parallel region a pass; the tiles of a step are claimed one by one from
- * counters, and a step begins when all tiles of the one before are done. No thread waits for another as such: one that
- * the system has put aside holds up at most the tile it had in hand. Each thread begins with a share of its own, the
- * same part of every step, so that it mostly finds in its cache what it wrote there, and goes on with what others have
- * left. With one thread no OpenMP is involved, so that image-level workers can be plain threads. */
+/* exec.c - runs the steps of a plan. A forward pass is one parallel region. The threads claim the tiles of a step one
+ * by one from counters, and a step begins when all tiles of the one before are done. No thread waits for a certain
+ * other thread: one that the system has put aside holds up at most the tile it was working on. Each thread first works
+ * on a share of its own, the same part of every step, so that it mostly finds in its cache what it wrote there; then it
+ * helps with the tiles that others have left. One thread alone uses no OpenMP, so that the workers of many images can
+ * be plain threads. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,8 +14,17 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+
+#include "plan/team.h"
+
+/* Whose team the threads are: that of the thread which ran last. */
+typedef struct team_owner {
+    bool known;
+    pthread_t thread;
+} team_owner;
 
 /* Of one step: tiles finished, and, of one thread's share of it, tiles handed out. A cache line each. */
 typedef struct progress {
@@ -22,22 +32,24 @@ typedef struct progress {
 } progress;
 #else
 typedef struct progress progress;
+typedef bool team_owner;
 #endif
 
 struct cvt_exec {
     const cvt_plan *plan;
-    int threads;
+    int threads; /* as many as could be started */
+    team_owner owner;
     bool interleaved; /* inputs are stored as values are */
     float *arena, *scratch;
     size_t arena_size, scratch_size; /* bytes */
     size_t scratch_each;
-    double *times;      /* of every step, or NULL */
-    progress *progress; /* of every step: one for what is done, one a thread for its share; NULL with one thread */
+    double *times;      /* nanoseconds spent in every step, or NULL */
+    progress *progress; /* for every step a counter of finished tiles, then one of each share; NULL: alone */
 };
 
 static bool make_progress(cvt_exec *e);
 
-/* Floats from the system; *size tells how many bytes. */
+/* Allocates count * times floats straight from the system; *size becomes the number of bytes. */
 static float *alloc_floats(size_t count, size_t times, size_t *size) {
     if (!cvt_mul_size(count, times, &count) || !cvt_mul_size(count, sizeof(float), size)) return NULL;
     return cvt_pages_alloc(*size);
@@ -75,7 +87,7 @@ static double now(void) {
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* For n images from the first on, of `threads` threads this one. */
+/* The context of thread `thread` of `threads`, for n images from `first` on. */
 static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int first, int n, int thread,
                               int threads) {
     float *scratch = e->scratch + (size_t)thread * e->scratch_each;
@@ -90,7 +102,7 @@ static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int
                          .threads = threads};
 }
 
-/* All steps for n images, by one thread. */
+/* Runs all steps for n images on one thread. */
 static void run_alone(cvt_exec *e, const float *const *inputs, int first, int n, int thread) {
     cvt_context x = context_of(e, inputs, first, n, thread, 1);
     for (int i = 0; i < e->plan->n_steps; i++) {
@@ -104,14 +116,15 @@ static void run_alone(cvt_exec *e, const float *const *inputs, int first, int n,
 }
 
 #ifdef _OPENMP
-/* Waits a few microseconds at full attention, then gives up the core between looks. */
+/* Waits until all tiles are done: it spins for a few microseconds, then gives up the core between looks. */
 static void wait_for(atomic_int *done, int tiles) {
     enum { LOOKS = 4000 };
     for (int i = 0; atomic_load_explicit(done, memory_order_acquire) < tiles; i++)
         if (i >= LOOKS) sched_yield();
 }
 
-/* Runs tiles of a step, those of this thread's share first; tells how many. claimed: of every thread's share. */
+/* Runs tiles of a step, first those of this thread's share, and returns how many it ran. `claimed` are the counters of
+ * all shares. */
 static int run_tiles(const cvt_step *s, const cvt_context *x, progress *claimed, int tiles, int thread) {
     int mine = 0;
     for (int i = 0; i < x->threads; i++) {
@@ -124,7 +137,7 @@ static int run_tiles(const cvt_step *s, const cvt_context *x, progress *claimed,
     return mine;
 }
 
-/* All steps for n images, by all threads. */
+/* Runs all steps for n images on all threads. */
 static void run_together(cvt_exec *e, const float *const *inputs, int first, int n, int thread) {
     cvt_context x = context_of(e, inputs, first, n, thread, e->threads);
     for (int i = 0; i < e->plan->n_steps; i++) {
@@ -153,6 +166,13 @@ static void run_team(cvt_exec *e, const float *const *inputs, int n) {
     }
 }
 
+/* The team of the calling thread, which is another than in the last run at times; perhaps fewer than were wanted. */
+static void start_team(cvt_exec *e) {
+    if (e->owner.known && pthread_equal(e->owner.thread, pthread_self())) return;
+    e->threads = cvt_team_start(e->threads);
+    e->owner = (team_owner){true, pthread_self()};
+}
+
 static bool make_progress(cvt_exec *e) {
     if (e->threads == 1) return true;
     size_t count = ((size_t)e->plan->n_steps + 1) * ((size_t)e->threads + 1);
@@ -168,6 +188,7 @@ static bool make_progress(cvt_exec *e) {
 
 static void run_all(cvt_exec *e, const float *const *inputs, int n) {
 #ifdef _OPENMP
+    if (e->threads > 1) start_team(e);
     if (e->threads > 1) {
         run_team(e, inputs, n);
         return;

@@ -1,22 +1,23 @@
-/* memory.c - where values live. Values that are views of one another, that are put together by a concatenation, or that
- * may overwrite what dies with them share a buffer; buffers that are alive at different times share memory. */
+/* memory.c - decides where values lie. Values share a buffer if they are views of one another, if a concatenation joins
+ * them, or if one may overwrite another that is not read again. Buffers that are in use at different times share
+ * memory. */
 #include <stdlib.h>
 
 #include "base/num.h"
 #include "plan/plan.h"
 
-/* A value's place: `start` floats into the place of `parent`, or a buffer of its own. */
+/* The place of a value: `start` floats into the place of `parent`, or a buffer of its own. */
 typedef struct place {
     cvt_value parent;
     size_t start;
-    int first, last; /* entries between which the buffer is alive; for roots */
+    int first, last; /* for a buffer: the first and the last plan node that use it */
     bool wanted;
 } place;
 
 typedef struct buffer {
     size_t size, offset;
     int first, last;
-    int owner; /* a value, or ~entry for its workspace */
+    int owner; /* a value, or ~i for the workspace of plan node i */
 } buffer;
 
 typedef struct layout {
@@ -38,7 +39,8 @@ static void share(layout *l, cvt_value v, cvt_value with, size_t start) {
     l->places[v].start = start;
 }
 
-/* The value that is computed where v lies, if nobody else looks at it and v is all of it; else CVT_NO_VALUE. */
+/* Returns the value that is computed in the place of v, if nobody else looks at it and v is all of it; else
+ * CVT_NO_VALUE. */
 static cvt_value computed_alone(const layout *l, cvt_value v) {
     const size_t count = cvt_shape_count(l->graph->values[v].shape);
     while (l->uses[v] == 1 && l->places[v].parent != CVT_NO_VALUE && l->places[v].start == 0) v = l->places[v].parent;
@@ -47,7 +49,7 @@ static cvt_value computed_alone(const layout *l, cvt_value v) {
     return computed && l->uses[v] == 1 && cvt_shape_count(l->graph->values[v].shape) == count ? v : CVT_NO_VALUE;
 }
 
-/* Views look at their input, parts of a concatenation are written into its output. */
+/* Gives a view the place of its input, and the parts of a concatenation places in its output. */
 static void share_views(layout *l) {
     for (int i = 0; i < l->nodes->n; i++) {
         const cvt_node *node = l->nodes->node[i].node;
@@ -88,7 +90,7 @@ static bool whole_buffer(const layout *l, cvt_value v, cvt_value *root) {
     return start == 0 && cvt_shape_count(l->graph->values[v].shape) == cvt_shape_count(l->graph->values[*root].shape);
 }
 
-/* Entry i overwrites `v` if its buffer dies here and the result is just as large. */
+/* Lets plan node i overwrite `v`, if the buffer of v is not read after it and the result is just as large. */
 static bool overwrite(layout *l, int i, cvt_value v) {
     const cvt_plan_node *w = &l->nodes->node[i];
     cvt_value from, to;
@@ -126,7 +128,7 @@ static int lower_first(const void *a, const void *b) {
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-/* Largest first, each into the first gap among those alive with it. */
+/* Places the buffers, the largest first, each into the first gap that the buffers in use at the same time leave. */
 static bool place_buffers(buffer *buffers, int n, size_t *total) {
     const buffer **busy = malloc((size_t)(n + 1) * sizeof *busy);
     if (!busy) return false;
@@ -147,9 +149,9 @@ static bool place_buffers(buffer *buffers, int n, size_t *total) {
     return true;
 }
 
-/* One buffer for every wanted root and every workspace. */
+/* Collects one buffer for every value that is wanted and has its own, and for every workspace. */
 static int collect(const layout *l, buffer *buffers, const cvt_kernels *kernels) {
-    const size_t unit = 16; /* floats of a cache line */
+    const size_t unit = 16; /* floats in a cache line */
     int n = 0;
     for (int v = 0; v < l->graph->n_values; v++) {
         const place *p = &l->places[v];

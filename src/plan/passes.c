@@ -1,5 +1,7 @@
-/* passes.c - fusion. A node folds into the entry that makes its input when that entry's op can take it, nothing has
- * been folded in that comes later in the order norm, activation, residual, and nobody else reads the value between. */
+/* passes.c - the two plan passes, which walk over the plan's nodes before they get their places: fusion, and the choice
+ * of precision. Fusion folds a node into the plan node that makes its input if three things hold: that node's op can
+ * take it; nothing is folded in there that comes later in the order norm, activation, residual; and nobody else reads
+ * the value between them. */
 #include "ops/ops.h"
 #include "ops/precision.h"
 #include "plan/plan.h"
@@ -10,7 +12,7 @@ typedef struct state {
     const bool *retain;
 } state;
 
-/* The entry that makes v, if something can be folded in behind it; else NULL. */
+/* Returns the plan node that makes v, if a node of this kind can be folded in behind it; else NULL. */
 static cvt_plan_node *producer(const state *s, cvt_value v, int fuses) {
     int i = s->nodes->producer[v];
     cvt_plan_node *p = i < 0 ? NULL : &s->nodes->node[i];
@@ -18,7 +20,7 @@ static cvt_plan_node *producer(const state *s, cvt_value v, int fuses) {
     return p && alone && (p->node->op->fuses & fuses) && p->residual == CVT_NO_VALUE ? p : NULL;
 }
 
-/* Entry i is gone; p gives its result. */
+/* Removes plan node i; p makes its result from now on. */
 static void absorb(const state *s, cvt_plan_node *p, int i) {
     p->out = s->nodes->node[i].out;
     s->nodes->producer[p->out] = (int)(p - s->nodes->node);
@@ -41,7 +43,7 @@ static void fold_activation(const state *s, int i) {
     absorb(s, p, i);
 }
 
-/* The product moves down to where the sum was: there both operands exist. */
+/* Folds in a residual. The product moves down to where the sum was: only there both operands exist. */
 static void fold_residual(const state *s, int i) {
     const cvt_node *node = s->nodes->node[i].node;
     for (int side = 1; side >= 0; side--) {
@@ -57,7 +59,7 @@ static void fold_residual(const state *s, int i) {
     }
 }
 
-void cvt_pass_run(cvt_plan_nodes *nodes, const int *uses, const bool *retain) {
+void cvt_plan_fuse(cvt_plan_nodes *nodes, const int *uses, const bool *retain) {
     const struct {
         const cvt_op *op;
         void (*fold)(const state *, int);
@@ -72,7 +74,7 @@ void cvt_pass_run(cvt_plan_nodes *nodes, const int *uses, const bool *retain) {
             if (nodes->node[i].node && nodes->node[i].node->op == passes[k].op) passes[k].fold(&s, i);
 }
 
-void cvt_pass_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision) {
+void cvt_plan_choose_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision) {
     for (int i = 0; i < nodes->n; i++) {
         cvt_plan_node *w = &nodes->node[i];
         if (!w->node) continue;

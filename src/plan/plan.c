@@ -1,4 +1,4 @@
-/* plan.c - from a graph to a list of steps: fuse, place, lower. */
+/* plan.c - makes a list of steps from a graph: it fuses nodes, places values, and lowers each node. */
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -7,9 +7,9 @@
 #include "base/num.h"
 #include "ops/ops.h"
 
-/* Tables used while planning. */
+/* Tables that are only used while planning. */
 typedef struct tables {
-    int *uses; /* of every value: how many nodes read it */
+    int *uses; /* how many nodes read each value */
     cvt_plan_nodes nodes;
     cvt_ref *workspaces;
 } tables;
@@ -64,7 +64,7 @@ static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources
     return !l.failed;
 }
 
-/* retain, and the graph's output. */
+/* Returns a copy of `retain` to which the graph's output is added. */
 static bool *copy_retain(const cvt_graph *g, const bool *retain) {
     bool *copy = calloc((size_t)g->n_values + 1, sizeof *copy);
     if (!copy) return NULL;
@@ -88,8 +88,8 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
     }
     cvt_status status = CVT_OK;
     if (ok) {
-        if (options->fuse) cvt_pass_run(&t.nodes, t.uses, retain);
-        cvt_pass_precision(&t.nodes, graph, options->precision);
+        if (options->fuse) cvt_plan_fuse(&t.nodes, t.uses, retain);
+        cvt_plan_choose_precision(&t.nodes, graph, options->precision);
         status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.nodes, graph, t.uses, retain,
                                   plan->kernels, error);
         ok = status == CVT_OK && lower_all(plan, &t, sources, options);

@@ -1,7 +1,8 @@
-/* heat.c - heat maps over images: the scale of colours, and how it covers the image.
+/* heat.c - heat maps over images: their colours, and how much of the image they cover.
  *
  * The colours lie on a line in OKLCh (Ottosson 2020, https://bottosson.github.io/posts/oklab), a space in which equal
- * steps look equal: lightness and hue move evenly, and colourfulness is as high as sRGB allows up to a limit. */
+ * steps look equal. Lightness and hue change evenly along it. Chroma, the strength of a colour, is as high as sRGB
+ * allows, up to a limit. */
 #include "report/heat.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@
 
 /* ---- colours ---------------------------------------------------------------------------------------------------- */
 
-/* OKLCh to linear sRGB; false where a channel lies outside of it. */
+/* Converts OKLCh to linear sRGB. Returns false where a channel is out of range. */
 static bool to_linear(double lightness, double chroma, double hue, double rgb[3]) {
     double a = chroma * cos(hue), b = chroma * sin(hue);
     double l = lightness + 0.3963377774 * a + 0.2158037573 * b;
@@ -52,8 +53,8 @@ static void fill_palette(palette *p) {
     for (int i = 0; i < 256; i++) cvt_heat_colour((float)i / 255, p->rgb[i]);
 }
 
-/* How much of the image a colour covers where the value is largest, in 256ths: what lies below can still be seen. */
-enum { MOST_COVER = 176 };
+/* How much of the image a colour covers where the value is largest, in 256ths. The image below can still be seen. */
+enum { MAX_COVER = 176 };
 
 static uint8_t cover(uint8_t below, uint8_t colour, int share) {
     return (uint8_t)((below * (256 - share) + colour * share + 128) / 256);
@@ -62,27 +63,27 @@ static uint8_t cover(uint8_t below, uint8_t colour, int share) {
 /* ---- the map ---------------------------------------------------------------------------------------------------- */
 
 typedef struct range {
-    float least, most;
+    float min, max;
 } range;
 
-/* Of the values that are finite, and not below zero where some are above it. */
+/* The range of the finite values. Where some of them are above zero, those below zero are left out. */
 static range range_of(const float *map, size_t n) {
     range r = {INFINITY, -INFINITY};
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(map[i])) continue;
-        r.least = fminf(r.least, map[i]);
-        r.most = fmaxf(r.most, map[i]);
+        r.min = fminf(r.min, map[i]);
+        r.max = fmaxf(r.max, map[i]);
     }
-    if (r.least > r.most) return (range){0, 0};
-    if (r.most > 0) r.least = fmaxf(r.least, 0);
+    if (r.min > r.max) return (range){0, 0};
+    if (r.max > 0) r.min = fmaxf(r.min, 0);
     return r;
 }
 
-/* From 0 to 1 without a kink at either end. */
+/* A smooth step from 0 to 1. */
 static float smooth(float t) { return t * t * (3 - 2 * t); }
 
-/* Where a position, in parts of the map's side, falls among its `n` cells: between `low` and `high`, `part` of the way.
- */
+/* A position on a side of the map, which has `n` cells: it lies between the centres of the cells `low` and `high`,
+ * `part` of the way. */
 typedef struct spot {
     int low, high;
     float part;
@@ -103,11 +104,11 @@ static float map_at(const cvt_heat *h, spot y, spot x) {
 }
 
 static int place_in(range r, float value) {
-    float width = r.most - r.least, t = width > 0 ? (value - r.least) / width : 0;
-    return t >= 1 ? 255 : t > 0 ? (int)(255 * t + 0.5f) : 0; /* NaN: 0 */
+    float width = r.max - r.min, t = width > 0 ? (value - r.min) / width : 0;
+    return t >= 1 ? 255 : t > 0 ? (int)(255 * t + 0.5f) : 0; /* NaN gives 0 */
 }
 
-/* The parts of the view's side at which the centre of pixel i lies. */
+/* Returns where the centre of pixel i lies on a side of the view, from 0 to 1. */
 static double part_of(int i, double first, double length) { return (i + 0.5 - first) / length; }
 
 static void draw_row(uint8_t *to, const cvt_heat *h, const palette *colours, range r, double down) {
@@ -116,7 +117,7 @@ static void draw_row(uint8_t *to, const cvt_heat *h, const palette *colours, ran
         const double across = part_of(x, h->view.left, h->view.width);
         if (!(across >= 0 && across <= 1)) continue;
         const int place = place_in(r, map_at(h, row, spot_of(across, h->columns)));
-        const int share = (int)(MOST_COVER * smooth((float)place / 255));
+        const int share = (int)(MAX_COVER * smooth((float)place / 255));
         for (int c = 0; c < 3; c++) to[c] = cover(to[c], colours->rgb[place][c], share);
     }
 }

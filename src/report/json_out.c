@@ -1,4 +1,4 @@
-/* json_out.c - pieces of JSON text. RFC 4648 for base64. */
+/* json_out.c - writes pieces of JSON text. Base64 is that of RFC 4648. */
 #include "report/json_out.h"
 
 #include <math.h>
@@ -40,7 +40,7 @@ void cvt_json_out_number(cvt_str *to, double value) {
     }
     char text[64];
     snprintf(text, sizeof text, "%.9g", value);
-    /* what is no digit, sign or exponent is the locale's decimal point, which may be several bytes */
+    /* every byte but a digit, sign or exponent belongs to the locale's decimal point, which may have several */
     static const char own[] = "0123456789+-e";
     size_t whole = strspn(text, own), point = strcspn(text + whole, own);
     cvt_str_append(to, text, whole);

@@ -42,7 +42,7 @@ static void skip_space(cursor *c) {
     while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t')) c->at++;
 }
 
-/* Steps over text, and space before it, if it comes next. */
+/* Steps over `text`, and spaces before it, if it comes next. Returns whether it did. */
 static bool take(cursor *c, const char *text) {
     skip_space(c);
     size_t n = strlen(text);
@@ -51,7 +51,7 @@ static bool take(cursor *c, const char *text) {
     return true;
 }
 
-/* A quoted string without escapes: all that NumPy writes. */
+/* Reads a quoted string without escapes; NumPy writes no others. */
 static bool take_string(cursor *c, const char **text, size_t *n) {
     const char *quote = take(c, "'") ? "'" : take(c, "\"") ? "\"" : NULL;
     if (!quote) return false;
@@ -93,7 +93,7 @@ static bool take_size(cursor *c, int64_t *size) {
     return c->at > from;
 }
 
-/* A tuple: () or (3,) or (2, 3) or (2, 3,). */
+/* Reads a tuple: () or (3,) or (2, 3) or (2, 3,). */
 static cvt_status read_shape(cursor *c, header *h) {
     bool comma = true;
     if (!take(c, "(")) return fail_header(c);
@@ -130,20 +130,22 @@ static cvt_status read_dictionary(cursor *c, header *h) {
     return c->at == c->end && seen[0] && seen[1] && seen[2] ? CVT_OK : fail_header(c);
 }
 
-/* Reads the header and tells where the data begin. */
+/* Reads the header; *data becomes the offset at which the data begin. */
 static cvt_status read_header(const cvt_file *file, header *h, size_t *data, cvt_error *error) {
     const unsigned char *bytes = file->data;
     if (file->size < MAGIC || memcmp(bytes, magic, MAGIC))
         return cvt_fail(error, CVT_FORMAT, "%s: not a .npy file", file->path);
     size_t prefix = file->size > MAGIC && bytes[MAGIC] == 1 ? 10 : 12;
-    if (file->size < prefix) return cvt_fail(error, CVT_TRUNCATED, "%s: cut within its header", file->path);
+    if (file->size < prefix)
+        return cvt_fail(error, CVT_TRUNCATED, "%s: the file ends early, within its header", file->path);
     if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0)
         return cvt_fail(error, CVT_UNSUPPORTED, "%s: .npy version %d.%d", file->path, bytes[6], bytes[7]);
     size_t n = bytes[8] | (size_t)bytes[9] << 8;
     if (prefix == 12) n |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
     if (n > MAX_HEADER)
         return cvt_fail(error, CVT_TOO_LARGE, "%s: a header of %zu bytes (limit %d)", file->path, n, (int)MAX_HEADER);
-    if (n > file->size - prefix) return cvt_fail(error, CVT_TRUNCATED, "%s: cut within its header", file->path);
+    if (n > file->size - prefix)
+        return cvt_fail(error, CVT_TRUNCATED, "%s: the file ends early, within its header", file->path);
     const char *text = (const char *)bytes + prefix;
     *data = prefix + n;
     *h = (header){.rank = 0};
@@ -153,7 +155,7 @@ static cvt_status read_header(const cvt_file *file, header *h, size_t *data, cvt
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
 static float load(const unsigned char *data, element type, size_t i) {
-    const unsigned char *from = data + element_size[type] * i; /* perhaps unaligned */
+    const unsigned char *from = data + element_size[type] * i; /* it may be unaligned */
     if (type == F16) {
         uint16_t half;
         memcpy(&half, from, sizeof half);
@@ -169,7 +171,8 @@ static float load(const unsigned char *data, element type, size_t i) {
     return value;
 }
 
-/* The file's first index runs fastest: an odometer walks it while the offset in C order follows. */
+/* Reads an array whose first index changes fastest. `i` counts through the file's order, and the offset in C order
+ * follows. */
 static void load_fortran(float *to, size_t count, const unsigned char *data, const header *h) {
     size_t stride[CVT_NPY_MAX_RANK], offset = 0, product = 1;
     int64_t index[CVT_NPY_MAX_RANK] = {0};
@@ -190,7 +193,8 @@ static cvt_status count_elements(const header *h, const char *path, size_t size,
     bool fits = true;
     for (int d = 0; d < h->rank; d++) fits = cvt_mul_size(bytes, (size_t)h->shape[d], &bytes) && fits;
     if (!fits || bytes > size)
-        return cvt_fail(error, CVT_TRUNCATED, "%s: %zu bytes of data, too few for its shape", path, size);
+        return cvt_fail(error, CVT_TRUNCATED, "%s: the data ends early: %zu bytes are too few for its shape", path,
+                        size);
     if (bytes < size) return cvt_fail(error, CVT_CORRUPT, "%s: %zu bytes behind the data", path, size - bytes);
     *count = bytes / element_size[h->type];
     return CVT_OK;
@@ -230,11 +234,11 @@ void cvt_npy_free(cvt_npy *npy) {
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
-/* growing: with room for any first dimension, as NumPy leaves it */
+/* Writes the header. growing: leave room for any first dimension, as NumPy does. */
 static void form_header(cvt_str *s, cvt_npy_type type, int rank, const int64_t *shape, bool growing) {
     enum { LONGEST = 20 };
     cvt_str_append(s, magic, MAGIC);
-    cvt_str_append(s, "\1\0\0\0", 4); /* version 1.0, the size follows below */
+    cvt_str_append(s, "\1\0\0\0", 4); /* version 1.0; the size is filled in below */
     cvt_str_print(s, "{'descr': '%s', 'fortran_order': False, 'shape': (", type == CVT_NPY_F32 ? "<f4" : "|u1");
     size_t first = s->size, digits = LONGEST;
     for (int d = 0; d < rank; d++) {

@@ -1,12 +1,14 @@
-/* record.c - the output formats.
+/* record.c - the output formats of cvt classify.
  *
- * - text, for people: the path and under it a line a rank; with one rank, both on one line. No failed inputs.
- * - jsonl: an object a line; json: the same objects in one array.
- * - csv: path,ok,error,rank,index,label,score; a line a rank, one for a failed input, whose error is the code. Quoted
- * as in RFC 4180; lines end with LF.
- * - tsv: the same with tabs and never quoted; a tab or newline in a name is escaped like any control byte.
+ * - text, for people: the path, and below it a line for each rank; with one rank both are on one line. Failed inputs
+ *   are left out.
+ * - jsonl: an object on each line; json: the same objects in one array.
+ * - csv: path,ok,error,rank,index,label,score. There is a line for each rank, and one for a failed input, whose error
+ *   is the code. Quotes are those of RFC 4180; lines end with LF.
+ * - tsv: the same with tabs and without quotes; a tab or newline in a name is escaped as any control character is.
  *
- * Outside JSON control bytes and bytes that are no UTF-8 become \xNN; only the newline, which CSV can quote, stays. */
+ * Outside JSON, control characters and bytes that are not UTF-8 become \xNN; only the newline, which CSV can quote,
+ * stays. */
 #include "report/record.h"
 
 #include <math.h>
@@ -20,7 +22,7 @@ static void append(cvt_str *to, const char *text) { cvt_str_append(to, text, str
 
 static void append_escaped(cvt_str *to, const char *text, size_t n) {
     for (size_t i = 0; i < n;) {
-        char piece[4 * 4 + 1]; /* a character of 4 bytes, each \xNN */
+        char piece[4 * 4 + 1]; /* a character of 4 bytes, each as \xNN */
         size_t length = cvt_utf8_length(text + i, n - i);
         if (length == 0) length = 1;
         cvt_str_append(to, piece, cvt_str_escape(piece, sizeof piece, text + i, length));
@@ -30,7 +32,7 @@ static void append_escaped(cvt_str *to, const char *text, size_t n) {
 
 void cvt_record_escape(cvt_str *to, const char *text) { append_escaped(to, text, strlen(text)); }
 
-/* The label of a rank, or its index written into `number`. */
+/* Returns the label of a rank, or its index, written into `number`. */
 static const char *label_of(const cvt_rank *rank, char number[16]) {
     if (rank->label) return rank->label;
     snprintf(number, 16, "%d", rank->index);
@@ -106,7 +108,8 @@ static void jsonl_record(cvt_str *to, const cvt_record *record, bool first) {
     append(to, "\n");
 }
 
-/* The comma stands in front, so that every record is a whole line as soon as it is made. */
+/* Writes a record of an array. The comma stands in front, so that every record is a whole line as soon as it is
+ * made. */
 static void json_record(cvt_str *to, const cvt_record *record, bool first) {
     append(to, first ? "[" : ",");
     json_object(to, record);

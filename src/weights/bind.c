@@ -1,4 +1,4 @@
-/* bind.c - strict binding of tensors to parameters. */
+/* bind.c - binds tensors to parameters: every parameter must have its tensor, and every tensor its parameter. */
 #include "weights/bind.h"
 
 #include <string.h>
@@ -9,12 +9,12 @@ typedef struct binding {
     const cvt_graph *graph;
     const cvt_weights *weights;
     const cvt_dialect *dialect;
-    char **names; /* of every parameter in the dialect */
+    char **names; /* the name of every parameter in the dialect */
     const cvt_name_row **rows;
-    bool *used; /* of every tensor */
+    bool *used; /* for every tensor: does a parameter have it? */
     const cvt_tensor **tensors;
-    const cvt_tensor **scales;    /* of those that are I8, else NULL */
-    const cvt_stored_form *forms; /* of every parameter */
+    const cvt_tensor **scales;    /* the scales of those parameters that are I8, else NULL */
+    const cvt_stored_form *forms; /* how the file may hold every parameter */
 } binding;
 
 /* Tensors that carry nothing for inference: their names, or what stands behind the last dot of them. */
@@ -43,9 +43,9 @@ static void append_shape(cvt_str *s, int rank, const int64_t *shape) {
     cvt_str_print(s, "]");
 }
 
-enum { FAR = 64 }; /* edits beyond which no name is a likely slip */
+enum { FAR = 64 }; /* names that differ by more edits are no likely slip */
 
-/* The tensor of the file that no parameter has and whose name is nearest, or any if all are taken. */
+/* Returns the name of the tensor that no parameter has and whose name is nearest; of all tensors if all are taken. */
 static const char *nearest_tensor(const binding *b, const char *name) {
     cvt_nearest nearest = cvt_nearest_to(name, FAR);
     const char *stored = NULL;
@@ -143,7 +143,7 @@ static cvt_status check_shape(const cvt_tensor *t, const cvt_tensor_form *form, 
     return same ? CVT_OK : misshapen(t, form, error);
 }
 
-/* An int8 tensor and its scales. */
+/* Finds the scales of an int8 tensor and checks both. */
 static cvt_status bind_scales(const binding *b, int index, cvt_error *error) {
     const cvt_tensor *t = b->tensors[index], *scales = b->scales[index];
     cvt_tensor_form form = cvt_tensor_form_of(b->rows[index], &b->graph->params[index]);
@@ -154,7 +154,7 @@ static cvt_status bind_scales(const binding *b, int index, cvt_error *error) {
     return check_shape(scales, &form, error);
 }
 
-/* Panels in place of a weight. */
+/* Checks panels that stand in place of a weight. */
 static cvt_status bind_panels(const cvt_tensor *t, size_t size, cvt_error *error) {
     if (t->bytes != size)
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" has %zu bytes of panels, the model needs %zu", t->file,
@@ -179,7 +179,7 @@ static cvt_status bind_one(const binding *b, int index, cvt_error *error) {
     return check_shape(t, &form, error);
 }
 
-/* The parameter's values: in the file as they lie there, or a copy in its own order. */
+/* Sets *source to the parameter's values: where they lie in the file, or a copy in the parameter's own order. */
 static cvt_status take(cvt_source *source, const binding *b, int index, cvt_arena *arena, cvt_error *error) {
     const cvt_param *p = &b->graph->params[index];
     const cvt_tensor *t = b->tensors[index];

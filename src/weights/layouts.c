@@ -1,9 +1,9 @@
-/* layouts.c - where a parameter lies in the tensor of a file that orders, joins or stacks axes in its own way. */
+/* layouts.c - where a parameter lies in a tensor whose file orders, joins or stacks the axes in another way. */
 #include <string.h>
 
 #include "weights/names.h"
 
-/* Axes without a row that says otherwise: the parameter's own. */
+/* Returns the axes that the row says the tensor has, or the parameter's own. */
 static const char *axes_of(const cvt_name_row *row, const cvt_param *param) {
     static const char *const own[] = {"", "a", "ab", "abc", "abcd"};
     return row->axes ? row->axes : own[param->rank];
@@ -39,12 +39,13 @@ cvt_tensor_form cvt_tensor_form_of(const cvt_name_row *row, const cvt_param *par
         last = axes[i];
     }
     if (row->parts) f.start = (size_t)row->part * (size_t)param->shape[0] * f.stride[0];
-    /* a part of the slowest axis lies in one piece, of another one it does not */
+    /* a part of the slowest axis lies in one piece; a part of another axis does not */
     if (row->parts && f.stride[0] * (size_t)length_of(param, row, 'a') != f.count) f.plain = false;
     return f;
 }
 
-/* Where the run of values along the last axis of the parameter that begins at `first` lies in the tensor. */
+/* Returns where a run of values begins in the tensor: the run along the last axis of the parameter that begins at
+ * `first`. */
 static size_t place_of(const cvt_tensor_form *form, const cvt_param *param, size_t first) {
     size_t at = form->start;
     for (int axis = param->rank; axis-- > 0;) {

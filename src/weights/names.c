@@ -1,17 +1,18 @@
-/* names.c - names of tensors by table. */
+/* names.c - translates the names of tensors by the tables of a dialect. */
 #include "weights/names.h"
 
 #include <string.h>
 
-/* What follows in `pattern` behind the text that a native side covers (up to its *, or all), NULL if it is another
- * pattern. Both have the same {letters}. */
+/* Compares the native side of a row with a parameter's pattern. Returns what * stands for, or the end of the pattern
+ * where the side has no *; NULL if it is another pattern. Both have the same {letters}. */
 static const char *pattern_rest(const char *native, const char *pattern) {
     size_t n = strlen(native);
     if (n && native[n - 1] == '*') return strncmp(native, pattern, n - 1) == 0 ? pattern + n - 1 : NULL;
     return strcmp(native, pattern) == 0 ? pattern + n : NULL;
 }
 
-/* The same for a name, in which there are numbers: what * stands for, "" without a *, NULL if it is another name. */
+/* Does the same for a name, which has numbers in place of {letters}. Returns what * stands for, "" without a *, NULL if
+ * it is another name. */
 static const char *name_rest(const char *pattern, const char *prefix, const char *name) {
     size_t n = prefix ? strlen(prefix) : 0;
     for (; *pattern; pattern++) {
@@ -33,7 +34,7 @@ static const char *name_rest(const char *pattern, const char *prefix, const char
 }
 
 static bool append_index(cvt_str *to, const cvt_param *p, char letter) {
-    for (int i = p->n_indices - 1; i >= 0; i--) { /* the innermost scope counts */
+    for (int i = p->n_indices - 1; i >= 0; i--) { /* the innermost scope with this letter counts */
         if (p->indices[i].letter != letter) continue;
         cvt_str_print(to, "%d", p->indices[i].value);
         return true;
@@ -41,7 +42,7 @@ static bool append_index(cvt_str *to, const cvt_param *p, char letter) {
     return false;
 }
 
-/* The file's side of a row up to its *; false if the parameter lacks a number. */
+/* Appends the file's side of a row up to its *; false if the parameter has no number for a letter. */
 static bool append_file(cvt_str *to, const char *s, const char *prefix, const cvt_param *p) {
     for (size_t n = strcspn(s, "{*"); n || *s == '{'; n = strcspn(s, "{*")) {
         cvt_str_append(to, s, n);
@@ -58,7 +59,8 @@ static bool append_file(cvt_str *to, const char *s, const char *prefix, const cv
     return true;
 }
 
-/* pattern: what is left of the parameter's. */
+/* Appends the name of a parameter, and returns the row it comes from. `pattern` is the part of the parameter's pattern
+ * that is left to translate. */
 static const cvt_name_row *expand(cvt_str *to, const cvt_name_row *rows, const char *prefix, const char *pattern,
                                   const cvt_param *p) {
     size_t before = to->size;
@@ -95,10 +97,11 @@ static int rank_of(const char *axes) {
     return rank;
 }
 
-/* What a name is compared with: the file's side of all rows; the native side; the file's of rows that are not read. */
+/* What a name is compared with: the file's side of all rows, their native side, or the file's side of those rows whose
+ * tensors are known and not read. */
 typedef enum name_side { IN_FILE, IN_GRAPH, UNREAD } name_side;
 
-/* Does a row cover this name? rank: of its tensor. */
+/* Does a row cover this name of a tensor of `rank` dimensions? */
 static bool covers(const cvt_name_row *rows, const char *prefix, name_side side, const char *name, int rank) {
     for (const cvt_name_row *row = rows; row->file; row++) {
         const char *pattern = side == IN_GRAPH ? row->native : row->file;
@@ -128,18 +131,18 @@ bool cvt_dialect_covers(const cvt_dialect *dialects, const cvt_dialect *d, const
 
 const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_weights *weights) {
     const cvt_dialect *best = dialects;
-    size_t most = 0, n = cvt_weights_count(weights);
+    size_t max = 0, n = cvt_weights_count(weights);
     for (const cvt_dialect *d = dialects; d->name; d++) {
         size_t matches = 0;
         for (size_t i = 0; i < n; i++) {
             const cvt_tensor *t = cvt_weights_at(weights, i);
             matches += cvt_dialect_covers(dialects, d, t->name, t->rank);
         }
-        if (matches > most) {
-            most = matches;
+        if (matches > max) {
+            max = matches;
             best = d;
         }
-        if (most == n) break;
+        if (max == n) break;
     }
     return best;
 }

@@ -37,13 +37,13 @@
 
 typedef struct cvt_name_row {
     const char *native, *file;
-    const char *axes; /* NULL: as the parameter */
-    int part, parts;  /* parts 0: all of it */
+    const char *axes; /* NULL: those of the parameter */
+    int part, parts;  /* parts 0: the tensor holds this parameter alone */
     float plus;
-    const struct cvt_name_row *rows; /* for what * stands for; NULL: it is the same on both sides */
+    const struct cvt_name_row *rows; /* the table that translates what * stands for; NULL: it stays as it is */
 } cvt_name_row;
 
-/* Rows of linears x, y (and z) in a scope of the graph that the file stacks in this order in one. */
+/* Rows for linear layers x, y (and z) of a scope in the graph, which the file stacks in this order in one tensor. */
 #define CVT_STACKED_2(scope, x, y, stack) \
     {scope x ".*", stack, .part = 0, .parts = 2}, { scope y ".*", stack, .part = 1, .parts = 2 }
 #define CVT_STACKED_3(scope, x, y, z, stack)                                                      \
@@ -51,23 +51,25 @@ typedef struct cvt_name_row {
         scope z ".*", stack, .part = 2, .parts = 3                                                \
     }
 
-/* rows end with file NULL. Without rows: the native dialect, in which a tensor is called as the graph calls it. */
+/* A dialect: its name, and rows that end with file NULL. A dialect without rows is the native one, in which a tensor is
+ * called as the graph calls it. */
 typedef struct cvt_dialect {
     const char *name;
     const cvt_name_row *rows;
-    const char *prefix; /* what {} stands for; NULL: nothing */
+    const char *prefix; /* what {} stands for; NULL: for nothing */
 } cvt_dialect;
 static inline bool cvt_dialect_is_native(const cvt_dialect *dialect) { return !dialect->rows; }
 
-/* The name of a parameter in a dialect, appended to `to`, and the row it comes from; NULL if no row covers it, or with
- * to->failed. */
+/* Appends the name of a parameter in a dialect to `to`, and returns the row that it comes from. NULL if no row covers
+ * the parameter, or if to->failed. */
 const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *param);
 
-/* Is a file's tensor of this name known to the dialect as one that is not read? */
+/* Does the dialect know a file's tensor of this name as one that is not read? */
 bool cvt_name_unread(const cvt_dialect *dialect, const char *name);
 
-/* The dialect (of a list that ends with name NULL) whose rows cover most tensors; the first of equals. A row with axes
- * covers tensors of as many axes only. The native dialect covers what stands on the native side of the others' rows. */
+/* Returns the dialect whose rows cover the most tensors, from a list that ends with name NULL; of equals the first. A
+ * row that has axes only covers tensors of as many axes. The native dialect covers what the native side of the others'
+ * rows covers. */
 const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_weights *weights);
 const cvt_dialect *cvt_dialect_find(const cvt_dialect *dialects, const char *name);
 
@@ -83,16 +85,16 @@ cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialec
 /* ---- layouts.c: a parameter within a file's tensor ---- */
 
 /* The tensor that the file must hold, and where in it the parameter lies: element (i0, i1, i2, i3) of the parameter is
- * element start + i0 * stride[0] + ... of the tensor. */
+ * element start + i0 * stride[0] + i1 * stride[1] + ... of the tensor. */
 typedef struct cvt_tensor_form {
     int rank;
     int64_t shape[CVT_MAX_RANK];
     size_t count, start, stride[CVT_MAX_DIMS];
-    bool plain; /* the parameter's values follow each other in its own order */
+    bool plain; /* the parameter's values lie in one piece, in its own order */
 } cvt_tensor_form;
 
 cvt_tensor_form cvt_tensor_form_of(const cvt_name_row *row, const cvt_param *param);
-/* Copies the parameter, elements of `size` bytes in its own order, out of the tensor or into it. */
+/* Copies the parameter, whose elements have `size` bytes, out of the tensor into its own order, or the other way. */
 void cvt_tensor_form_read(const cvt_tensor_form *form, const cvt_param *param, void *to, const void *tensor,
                           size_t size);
 void cvt_tensor_form_write(const cvt_tensor_form *form, const cvt_param *param, const void *from, void *tensor,

@@ -1,6 +1,7 @@
-/* pickle.c - the value machine: a stack, a memo and one step an opcode. See pickle.h for what it will not do.
+/* pickle.c - the machine that reads a pickle: a stack of values, a memo, and one function for each opcode. pickle.h
+ * says what it refuses to do.
  *
- * Memory and time are linear in the pickle's bytes and bounded by the limits below; nothing recurses. */
+ * Memory and time are linear in the bytes of the pickle and bounded by the limits below. Nothing recurses. */
 #include "weights/pickle.h"
 
 #include <stdarg.h>
@@ -12,14 +13,14 @@
 #include "weights/torch.h"
 
 enum {
-    MAX_VALUES = 1 << 22, /* about 20 a tensor */
+    MAX_VALUES = 1 << 22, /* a tensor takes about 20 */
     MAX_CELLS = 1 << 23,
     MAX_STACK = 1 << 20,
     MAX_MARKS = 256,
     MAX_PROTOCOL = 5,
 };
 
-/* Named as in pickletools. */
+/* The opcodes, named as in pickletools. */
 enum {
     MARK = '(',
     STOP = '.',
@@ -70,8 +71,8 @@ typedef struct machine {
     const unsigned char *bytes;
     size_t size, at, opcode_at;
     uint32_t *stack, n_stack, stack_capacity;
-    uint32_t marks[MAX_MARKS], n_marks;       /* heights of the stack */
-    uint32_t *memo, memo_capacity, memo_used; /* value + 1, or 0 */
+    uint32_t marks[MAX_MARKS], n_marks;       /* the height of the stack at each mark */
+    uint32_t *memo, memo_capacity, memo_used; /* the index of a value + 1; 0: none */
     const char *origin;
     cvt_error *error;
 } machine;
@@ -87,11 +88,12 @@ __attribute__((format(printf, 2, 3))) static cvt_status refuse(const machine *m,
                     m->bytes[m->opcode_at], fact);
 }
 
-/* The array, perhaps moved, with room for `index`; what is new is zero. NULL without memory: the array is as it was. */
+/* Returns the array, perhaps moved, with room for `index`; new elements are zero. NULL where there is no memory; the
+ * array is then unchanged. */
 static void *room(void *array, uint32_t index, uint32_t *capacity, size_t size) {
     if (index < *capacity) return array;
     uint32_t more = *capacity ? *capacity : 256;
-    while (more <= index) more *= 2; /* indices are below 2^24: the limits */
+    while (more <= index) more *= 2; /* this cannot overflow: the limits keep indices below 2^24 */
     unsigned char *moved = realloc(array, more * size);
     if (!moved) return NULL;
     memset(moved + *capacity * size, 0, (more - *capacity) * size);
@@ -108,7 +110,7 @@ static cvt_status take(machine *m, size_t n, const unsigned char **out) {
     return CVT_OK;
 }
 
-/* A little-endian unsigned number of n <= 8 bytes. */
+/* Reads a little-endian unsigned number of n <= 8 bytes. */
 static cvt_status take_number(machine *m, size_t n, uint64_t *out) {
     const unsigned char *b = NULL;
     TRY(take(m, n, &b));
@@ -117,7 +119,7 @@ static cvt_status take_number(machine *m, size_t n, uint64_t *out) {
     return CVT_OK;
 }
 
-/* The rest of a line of GLOBAL. */
+/* Reads the rest of a line; the arguments of GLOBAL are lines. */
 static cvt_status take_line(machine *m, const char **line, size_t *size) {
     size_t left = m->size - m->at, longest = CVT_GLOBAL_NAME_MAX + 1;
     const unsigned char *start = m->bytes + m->at, *end = memchr(start, '\n', left < longest ? left : longest);
@@ -156,7 +158,7 @@ static cvt_status push_integer(machine *m, cvt_pickle_kind kind, int64_t integer
     return push_new(m, (cvt_pickle_value){.kind = kind, .as.integer = integer});
 }
 
-/* That there are n values above the last mark: an opcode may not reach below it. */
+/* Checks that there are n values above the last mark: an opcode may not reach below it. */
 static cvt_status need(machine *m, uint32_t n) {
     uint32_t floor = m->n_marks ? m->marks[m->n_marks - 1] : 0;
     return m->n_stack - floor < n ? refuse(m, "the stack holds fewer than %u values", n) : CVT_OK;
@@ -174,7 +176,7 @@ static cvt_status push_mark(machine *m) {
     return CVT_OK;
 }
 
-/* Removes the last mark; *first is the height of the stack there: the values above it are the opcode's. */
+/* Removes the last mark. *first is the height of the stack at it; the values above are the operands of the opcode. */
 static cvt_status pop_mark(machine *m, uint32_t *first) {
     if (m->n_marks == 0) return refuse(m, "there is no mark");
     *first = m->marks[--m->n_marks];
@@ -206,7 +208,7 @@ static cvt_status push_number(machine *m, size_t bytes) {
     return push_integer(m, CVT_PICKLE_INT, bytes == 4 ? (int32_t)(uint32_t)number : (int64_t)number);
 }
 
-/* A string or byte string whose length is a number of `bytes` bytes. */
+/* Reads a string or byte string that follows its length, a number of `bytes` bytes. */
 static cvt_status push_string(machine *m, size_t bytes, cvt_pickle_kind kind) {
     uint64_t n;
     const unsigned char *start = NULL;
@@ -221,7 +223,7 @@ static cvt_status push_unicode(machine *m, size_t bytes) {
     return cvt_utf8_valid(text->as.bytes, text->count) ? CVT_OK : refuse(m, "a text that is no UTF-8");
 }
 
-/* Python 2's str: names and raw bytes alike. */
+/* Reads a str of Python 2, which may be a name or raw bytes. */
 static cvt_status push_python2(machine *m, size_t bytes) {
     TRY(push_string(m, bytes, CVT_PICKLE_BYTES));
     cvt_pickle_value *text = &m->p->values[m->p->n_values - 1];
@@ -229,7 +231,7 @@ static cvt_status push_python2(machine *m, size_t bytes) {
     return CVT_OK;
 }
 
-/* A two's complement number. */
+/* Reads a two's complement number that follows its length. */
 static cvt_status push_long(machine *m, size_t bytes) {
     TRY(push_string(m, bytes, CVT_PICKLE_LONG));
     cvt_pickle_value *value = &m->p->values[m->p->n_values - 1];
@@ -260,7 +262,7 @@ static cvt_status add_item(machine *m, uint32_t container, uint32_t key, uint32_
     return CVT_OK;
 }
 
-/* The values of the stack from `first` on become one tuple. */
+/* Makes one tuple of the values of the stack from `first` on. */
 static cvt_status make_tuple(machine *m, uint32_t first) {
     uint32_t n = m->n_stack - first;
     TRY(push_kind(m, CVT_PICKLE_TUPLE));
@@ -280,7 +282,7 @@ static cvt_status add_pair(machine *m, uint32_t dict, uint32_t key, uint32_t val
     }
 }
 
-/* The values from `first` on go into the container below them. A dead value takes anything and keeps nothing. */
+/* Appends the values from `first` on to the container below them. A dead value takes anything and stores nothing. */
 static cvt_status append_items(machine *m, uint32_t first) {
     uint32_t n = m->n_stack - first;
     m->n_stack = first;
@@ -335,7 +337,7 @@ static cvt_status global_of_stack(machine *m) {
     return push_global(m, module->as.bytes, module->count, name->as.bytes, name->count);
 }
 
-/* OrderedDict() or, from Python 2, OrderedDict([[key, value], ...]). */
+/* Calls OrderedDict() or, as Python 2 writes it, OrderedDict([[key, value], ...]). */
 static cvt_status call_ordered_dict(machine *m, uint32_t args) {
     const cvt_pickle *p = m->p;
     uint32_t n = p->values[args].count, pairs = n ? cvt_pickle_item(p, args, 0) : 0;
@@ -359,14 +361,14 @@ static cvt_status call_tensor(machine *m, uint32_t args) {
     return push_new(m, (cvt_pickle_value){.kind = CVT_PICKLE_TENSOR, .as.made_of = args});
 }
 
-/* _rebuild_parameter(tensor, requires_grad, hooks): the tensor. */
+/* Calls _rebuild_parameter(tensor, requires_grad, hooks), which gives the tensor. */
 static cvt_status call_parameter(machine *m, uint32_t args) {
     if (m->p->values[args].count != 3 || !cvt_pickle_is(m->p, cvt_pickle_item(m->p, args, 0), CVT_PICKLE_TENSOR))
         return refuse(m, "a parameter of no tensor");
     return push(m, cvt_pickle_item(m->p, args, 0));
 }
 
-/* torch.Size(tuple): the tuple. */
+/* Calls torch.Size(tuple), which gives the tuple. */
 static cvt_status call_size(machine *m, uint32_t args) {
     if (m->p->values[args].count != 1 || !cvt_pickle_is(m->p, cvt_pickle_item(m->p, args, 0), CVT_PICKLE_TUPLE))
         return refuse(m, "a size of no tuple");
@@ -384,7 +386,7 @@ static cvt_status call(machine *m) {
     case CVT_GLOBAL_TENSOR: return call_tensor(m, args);
     case CVT_GLOBAL_PARAMETER: return call_parameter(m, args);
     case CVT_GLOBAL_SIZE: return call_size(m, args);
-    case CVT_GLOBAL_INERT: return push_kind(m, CVT_PICKLE_DEAD);
+    case CVT_GLOBAL_IGNORED: return push_kind(m, CVT_PICKLE_DEAD);
     case CVT_GLOBAL_STORAGE:
     case CVT_GLOBAL_REFUSED: break;
     }
@@ -396,13 +398,13 @@ static cvt_status new_object(machine *m) {
     TRY(pop(m, &args));
     TRY(pop(m, &callee));
     const cvt_pickle_value *c = &m->p->values[callee];
-    if (c->kind != CVT_PICKLE_GLOBAL || c->as.global.role != CVT_GLOBAL_INERT)
+    if (c->kind != CVT_PICKLE_GLOBAL || c->as.global.role != CVT_GLOBAL_IGNORED)
         return refuse(m, "makes an object of a value that is no known class");
     if (!cvt_pickle_is(m->p, args, CVT_PICKLE_TUPLE)) return refuse(m, "a call whose arguments are no tuple");
     return push_kind(m, CVT_PICKLE_DEAD);
 }
 
-/* The state of an ordered dict is its attributes (_metadata): of no use here. */
+/* Handles BUILD. The state of an ordered dict is its attributes (_metadata), which are of no use here. */
 static cvt_status build(machine *m) {
     uint32_t state;
     TRY(pop(m, &state));
@@ -432,7 +434,7 @@ static cvt_status check_protocol(machine *m) {
     return CVT_OK;
 }
 
-/* A frame is a hint for buffering. */
+/* Checks FRAME, which only advises a reader how to buffer. */
 static cvt_status check_frame(machine *m) {
     uint64_t n;
     TRY(take_number(m, 8, &n));
@@ -457,7 +459,7 @@ static cvt_status push_float(machine *m) {
     return push_kind(m, CVT_PICKLE_FLOAT);
 }
 
-/* An opcode whose values are those above the last mark, and one whose values are the last n. */
+/* Two ways to find an opcode's operands: all values above the last mark, or the last n values. */
 static cvt_status marked(machine *m, cvt_status (*use)(machine *, uint32_t)) {
     uint32_t first = 0;
     TRY(pop_mark(m, &first));

@@ -1,20 +1,20 @@
-/* pickle_globals.c - every name that a checkpoint's pickle may mention. The first list has a meaning here; the second
- * is carried as dead values, so that training checkpoints load; all others are refused.
- * Sources: the globals of real state dicts, and those that torch.load(weights_only=True) knows. */
+/* pickle_globals.c - every name that a checkpoint's pickle may mention. Names on the first list have a meaning here.
+ * Those on the second list become dead values, so that training checkpoints load. All others are refused. Sources: the
+ * globals of real state dicts, and those that torch.load(weights_only=True) knows. */
 #include <string.h>
 
 #include "weights/pickle.h"
 
 typedef struct row {
-    const char *module, *name; /* name NULL: all names of the module and its submodules */
+    const char *module, *name; /* name NULL: every name in the module and its submodules */
     cvt_global_role role;
     cvt_dtype dtype;
 } row;
 
 #define STORAGE(name, dtype) \
     { "torch", name, CVT_GLOBAL_STORAGE, dtype }
-#define INERT(module, name) \
-    { module, name, CVT_GLOBAL_INERT, CVT_F32 }
+#define IGNORED(module, name) \
+    { module, name, CVT_GLOBAL_IGNORED, CVT_F32 }
 
 static const row rows[] = {
     {"collections", "OrderedDict", CVT_GLOBAL_ORDERED_DICT, CVT_F32},
@@ -32,71 +32,71 @@ static const row rows[] = {
     STORAGE("ByteStorage", CVT_U8),
     STORAGE("BoolStorage", CVT_BOOL),
 
-    /* arguments of training scripts */
-    INERT("argparse", "Namespace"),
-    INERT("types", "SimpleNamespace"),
-    INERT("yacs.config", "CfgNode"),
-    INERT("easydict", "EasyDict"),
-    INERT("omegaconf", NULL),
-    INERT("typing", "Any"),
-    INERT("pytorch_lightning.utilities.parsing", "AttributeDict"),
-    INERT("lightning_fabric.utilities.data", "AttributeDict"),
-    INERT("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
-    INERT("pytorch_lightning.callbacks.early_stopping", "EarlyStopping"),
-    INERT("pathlib", "Path"),
-    INERT("pathlib", "PosixPath"),
-    INERT("pathlib", "PurePosixPath"),
-    INERT("pathlib", "WindowsPath"),
-    INERT("pathlib", "PureWindowsPath"),
-    INERT("pathlib._local", "PosixPath"),
-    INERT("pathlib._local", "PurePosixPath"),
-    INERT("pathlib._local", "WindowsPath"),
-    INERT("pathlib._local", "PureWindowsPath"),
-    INERT("datetime", "date"),
-    INERT("datetime", "datetime"),
-    INERT("datetime", "time"),
-    INERT("datetime", "timedelta"),
-    INERT("datetime", "timezone"),
-    /* optimizers and their state */
-    INERT("torch.optim", NULL),
-    INERT("torch", "device"),
-    INERT("torch.serialization", "_get_layout"),
-    INERT("torch", "float32"),
-    INERT("torch", "float16"),
-    INERT("torch", "bfloat16"),
-    INERT("torch", "float64"),
-    INERT("torch", "int64"),
-    INERT("torch", "int32"),
-    INERT("torch", "int16"),
-    INERT("torch", "int8"),
-    INERT("torch", "uint8"),
-    INERT("torch", "bool"),
-    INERT("collections", "defaultdict"),
-    INERT("collections", "Counter"),
-    INERT("collections", "deque"),
-    INERT("builtins", "set"),
-    INERT("builtins", "dict"),
-    INERT("builtins", "list"),
-    INERT("builtins", "int"),
-    INERT("builtins", "float"),
-    INERT("builtins", "bytes"),
-    INERT("__builtin__", "set"), /* what protocol 2 calls builtins */
-    INERT("__builtin__", "dict"),
-    INERT("__builtin__", "list"),
-    INERT("__builtin__", "int"),
-    INERT("__builtin__", "float"),
-    INERT("__builtin__", "bytes"),
-    /* scores as NumPy scalars and arrays; protocol 2 writes their bytes through _codecs.encode */
-    INERT("numpy", "dtype"),
-    INERT("numpy", "ndarray"),
-    INERT("numpy.core.multiarray", "scalar"),
-    INERT("numpy.core.multiarray", "_reconstruct"),
-    INERT("numpy._core.multiarray", "scalar"),
-    INERT("numpy._core.multiarray", "_reconstruct"),
-    INERT("_codecs", "encode"),
+    /* These hold the arguments of training scripts. */
+    IGNORED("argparse", "Namespace"),
+    IGNORED("types", "SimpleNamespace"),
+    IGNORED("yacs.config", "CfgNode"),
+    IGNORED("easydict", "EasyDict"),
+    IGNORED("omegaconf", NULL),
+    IGNORED("typing", "Any"),
+    IGNORED("pytorch_lightning.utilities.parsing", "AttributeDict"),
+    IGNORED("lightning_fabric.utilities.data", "AttributeDict"),
+    IGNORED("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
+    IGNORED("pytorch_lightning.callbacks.early_stopping", "EarlyStopping"),
+    IGNORED("pathlib", "Path"),
+    IGNORED("pathlib", "PosixPath"),
+    IGNORED("pathlib", "PurePosixPath"),
+    IGNORED("pathlib", "WindowsPath"),
+    IGNORED("pathlib", "PureWindowsPath"),
+    IGNORED("pathlib._local", "PosixPath"),
+    IGNORED("pathlib._local", "PurePosixPath"),
+    IGNORED("pathlib._local", "WindowsPath"),
+    IGNORED("pathlib._local", "PureWindowsPath"),
+    IGNORED("datetime", "date"),
+    IGNORED("datetime", "datetime"),
+    IGNORED("datetime", "time"),
+    IGNORED("datetime", "timedelta"),
+    IGNORED("datetime", "timezone"),
+    /* These are optimizers and their state. */
+    IGNORED("torch.optim", NULL),
+    IGNORED("torch", "device"),
+    IGNORED("torch.serialization", "_get_layout"),
+    IGNORED("torch", "float32"),
+    IGNORED("torch", "float16"),
+    IGNORED("torch", "bfloat16"),
+    IGNORED("torch", "float64"),
+    IGNORED("torch", "int64"),
+    IGNORED("torch", "int32"),
+    IGNORED("torch", "int16"),
+    IGNORED("torch", "int8"),
+    IGNORED("torch", "uint8"),
+    IGNORED("torch", "bool"),
+    IGNORED("collections", "defaultdict"),
+    IGNORED("collections", "Counter"),
+    IGNORED("collections", "deque"),
+    IGNORED("builtins", "set"),
+    IGNORED("builtins", "dict"),
+    IGNORED("builtins", "list"),
+    IGNORED("builtins", "int"),
+    IGNORED("builtins", "float"),
+    IGNORED("builtins", "bytes"),
+    IGNORED("__builtin__", "set"), /* protocol 2 calls the module builtins so */
+    IGNORED("__builtin__", "dict"),
+    IGNORED("__builtin__", "list"),
+    IGNORED("__builtin__", "int"),
+    IGNORED("__builtin__", "float"),
+    IGNORED("__builtin__", "bytes"),
+    /* These hold scores as NumPy scalars and arrays; protocol 2 writes their bytes through _codecs.encode. */
+    IGNORED("numpy", "dtype"),
+    IGNORED("numpy", "ndarray"),
+    IGNORED("numpy.core.multiarray", "scalar"),
+    IGNORED("numpy.core.multiarray", "_reconstruct"),
+    IGNORED("numpy._core.multiarray", "scalar"),
+    IGNORED("numpy._core.multiarray", "_reconstruct"),
+    IGNORED("_codecs", "encode"),
 };
 
-/* How many bytes of text, terminated, the n others begin with: all of it, or -1. */
+/* If the n bytes begin with the whole of `text`, returns its length, else -1. */
 static ptrdiff_t match(const char *text, const char *bytes, size_t n) {
     size_t i = 0;
     while (i < n && text[i] && text[i] == bytes[i]) i++;
@@ -105,7 +105,7 @@ static ptrdiff_t match(const char *text, const char *bytes, size_t n) {
 
 static bool same(const char *text, const char *bytes, size_t n) { return match(text, bytes, n) == (ptrdiff_t)n; }
 
-/* Whether module is `package` or one of its submodules. */
+/* Is the module `package` or one of its submodules? */
 static bool within(const char *package, const char *module, size_t n) {
     ptrdiff_t k = match(package, module, n);
     return k >= 0 && ((size_t)k == n || module[k] == '.');
@@ -114,7 +114,7 @@ static bool within(const char *package, const char *module, size_t n) {
 cvt_global cvt_global_find(const char *module, size_t module_size, const char *name, size_t name_size) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const row *r = &rows[i];
-        /* a dotted name would reach through the member to what the module itself imports */
+        /* A dotted name is refused: it would reach through the member to what its module imports. */
         bool found = r->name ? same(r->module, module, module_size) && same(r->name, name, name_size)
                              : within(r->module, module, module_size) && !memchr(name, '.', name_size);
         if (found) return (cvt_global){.role = r->role, .dtype = r->dtype};

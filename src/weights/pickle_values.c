@@ -1,4 +1,4 @@
-/* pickle_values.c - looking into the values that a pickle was read into, and the check that none contains itself. */
+/* pickle_values.c - functions that look into the values of a pickle, and the check that no value contains itself. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +10,8 @@ static bool is_container(const cvt_pickle_value *v) {
     return v->kind == CVT_PICKLE_TUPLE || v->kind == CVT_PICKLE_LIST || v->kind == CVT_PICKLE_DICT;
 }
 
-/* Sets heights[value] to 1 + the greatest height of its items, and refuses circles and deep nesting. A value is looked
- * into once, however often it appears; level + its height is what it adds. */
+/* Sets heights[value] to 1 + the greatest height of its items; refuses values that contain themselves, and deep
+ * nesting. A value is examined once, however often it appears; the nesting that it adds at `level` is its height. */
 static cvt_status check(const cvt_pickle *p, uint32_t value, int level, uint8_t *heights, const char *origin,
                         cvt_error *error) {
     const cvt_pickle_value *v = &p->values[value];
@@ -49,7 +49,7 @@ void cvt_pickle_free(cvt_pickle *pickle) {
 }
 
 uint32_t cvt_pickle_item(const cvt_pickle *pickle, uint32_t tuple, uint32_t index) {
-    return pickle->cells[pickle->values[tuple].as.cells.first + index].value; /* a tuple is made at once */
+    return pickle->cells[pickle->values[tuple].as.cells.first + index].value; /* a tuple's cells are neighbours */
 }
 
 bool cvt_pickle_text_is(const cvt_pickle *pickle, uint32_t value, const char *text) {

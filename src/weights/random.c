@@ -1,9 +1,9 @@
-/* random.c - random weights, the same on every machine: no libm takes part. */
+/* random.c - random weights, the same on every machine: no function of libm is used, since those differ. */
 #include <string.h>
 
 #include "weights/bind.h"
 
-/* splitmix64 */
+/* The generator is splitmix64. */
 static uint64_t next(uint64_t *state) {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -11,7 +11,7 @@ static uint64_t next(uint64_t *state) {
     return z ^ (z >> 31);
 }
 
-/* Mean 0, variance 1: the sum of 12 uniform numbers, which needs no libm and so is the same everywhere. */
+/* Returns a number of mean 0 and variance 1: the sum of 12 uniform numbers, minus 6. */
 static float normal(uint64_t *state) {
     uint32_t sum = 0;
     for (int i = 0; i < 3; i++) {
@@ -24,7 +24,7 @@ static float normal(uint64_t *state) {
 
 static float uniform(uint64_t *state) { return (float)(next(state) >> 40) * 0x1p-24f; }
 
-static float inverse_root(double x) { /* Newton from below: no libm, the same bits everywhere */
+static float inverse_root(double x) { /* Newton's method from below gives the same bits everywhere */
     double y = 1;
     while (x * y * y > 1) y /= 2;
     for (int i = 0; i < 8; i++) y *= 1.5 - 0.5 * x * y * y;

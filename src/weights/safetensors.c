@@ -1,10 +1,10 @@
-/* safetensors.c - the safetensors container, read in place and written.
+/* safetensors.c - the safetensors container: reads tensors where they lie in the file, and writes it.
  *
  *     u64 N, little-endian | N bytes of JSON, from '{' | data
  *     {"__metadata__": {KEY: STRING, ...}, NAME: {"dtype": D, "shape": [...], "data_offsets": [BEGIN, END]}, ...}
  *
- * Offsets count from the start of the data. Sorted, the ranges start at 0, touch, and end with the file.
- * Source: the format's description and the checks of huggingface/safetensors (tensor.rs). */
+ * Offsets count from the start of the data. In order, the ranges must start at 0, follow each other without gaps, and
+ * end with the file. Source: the format's description and the checks of huggingface/safetensors (tensor.rs). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ typedef struct entry {
     size_t begin, end;
 } entry;
 
-/* Size of the JSON. */
+/* Reads the size of the JSON. */
 static cvt_status header_size(const cvt_file *file, size_t *size, cvt_error *error) {
     if (file->size < PREFIX)
         return cvt_fail(error, CVT_WEIGHTS, "%s: %zu bytes are too few for safetensors", file->path, file->size);
@@ -52,7 +52,7 @@ static cvt_status read_dtype(cvt_dtype *dtype, const cvt_json *info, cvt_error *
     return cvt_fail(error, CVT_WEIGHTS, "unknown dtype \"%.40s\"", name);
 }
 
-/* An array of at most `limit` sizes. */
+/* Reads an array of at most `limit` sizes. */
 static cvt_status read_sizes(int64_t *sizes, int *count, int limit, const cvt_json *info, const char *key,
                              cvt_error *error) {
     const cvt_json *array = cvt_json_get(info, key);
@@ -106,7 +106,7 @@ static cvt_status read_metadata(cvt_weights *weights, const cvt_file *file, cons
     return CVT_OK;
 }
 
-/* By place in the file; by name where tensors are empty. */
+/* Compares two entries by their place in the file, and empty tensors by name. */
 static int compare_ranges(const void *a, const void *b) {
     const entry *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
@@ -114,7 +114,7 @@ static int compare_ranges(const void *a, const void *b) {
     return strcmp(x->tensor.name, y->tensor.name);
 }
 
-/* Adds the entries in the order of their data, which fill [0, size). */
+/* Adds the entries in the order of their data, which must fill [0, size). */
 static cvt_status add_tensors(cvt_weights *weights, entry *entries, size_t count, const cvt_file *file, size_t size,
                               cvt_error *error) {
     const unsigned char *data = file->data + (file->size - size);
@@ -123,8 +123,8 @@ static cvt_status add_tensors(cvt_weights *weights, entry *entries, size_t count
     for (size_t i = 0; i < count; i++) {
         entry *e = &entries[i];
         if (e->begin != covered || e->end > size) {
-            cvt_fail(error, CVT_WEIGHTS, "bytes %zu to %zu of the data, which has %zu and is used up to %zu", e->begin,
-                     e->end, size, covered);
+            cvt_fail(error, CVT_WEIGHTS, "bytes %zu to %zu of the data, which has %zu and is used up to %zu%s",
+                     e->begin, e->end, size, covered, e->end > size ? ": the file ends early" : "");
             return fail_tensor(error, &e->tensor);
         }
         e->tensor.data = data + e->begin;
@@ -189,8 +189,9 @@ static cvt_status append_tensor(cvt_str *s, const cvt_tensor *tensor, size_t beg
     return CVT_OK;
 }
 
-/* Ranges must touch, so only sizes can align: first what keeps the alignment of 64 bytes, then by falling size of the
- * elements, which leaves each tensor aligned to its own. */
+/* Compares two tensors to be written. The format allows no gaps, so only their order can align them: first come those
+ * whose size is a multiple of 64, which keep the alignment, then the others by falling size of their elements, so that
+ * each is aligned to its elements. */
 static int compare_alignment(const void *a, const void *b) {
     const cvt_tensor *x = *(const cvt_tensor *const *)a, *y = *(const cvt_tensor *const *)b;
     int odd_x = x->bytes % ALIGNMENT != 0, odd_y = y->bytes % ALIGNMENT != 0;

@@ -1,9 +1,11 @@
-/* shard_index.c - weights in several files: `model.safetensors.index.json`, `pytorch_model.bin.index.json`.
+/* shard_index.c - weights in several files (shards) with an index: `model.safetensors.index.json` or
+ * `pytorch_model.bin.index.json`.
  *
  *     {"metadata": {...}, "weight_map": {TENSOR: FILE, ...}}
  *
- * As in transformers, every tensor of every file named is taken, also one that the map does not list: whether the model
- * has a place for it is decided where weights are bound. A tensor that is not where the map puts it is an error. */
+ * As in transformers, every tensor of every file in the index is taken, even one that the map does not list: whether
+ * the model has a place for it is checked when weights are bound. A tensor that is not in the file where the map puts
+ * it is an error. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +22,7 @@ static int compare_shards(const void *a, const void *b) {
     return order ? order : strcmp(x->tensor, y->tensor);
 }
 
-/* Files beside the index only: a name may not lead anywhere else. */
+/* Is this the name of a file beside the index? A name must not lead anywhere else. */
 static bool is_plain_name(const char *name) {
     return *name && !strchr(name, '/') && strcmp(name, ".") && strcmp(name, "..");
 }
@@ -36,7 +38,7 @@ static cvt_status read_map(placed *places, const char *index, const cvt_json *ma
     return CVT_OK;
 }
 
-/* Reads one shard and looks for the tensors that the index says it has. */
+/* Reads one shard and looks for the tensors that the index expects in it. */
 static cvt_status read_shard(cvt_weights *weights, const char *index, const placed *places, size_t count,
                              cvt_error *error) {
     const char *slash = strrchr(index, '/');

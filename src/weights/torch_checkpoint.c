@@ -1,5 +1,5 @@
-/* torch_checkpoint.c - finds the state dict in a checkpoint's object pickle, lists the storages behind it, and delivers
- * its tensors.
+/* torch_checkpoint.c - finds the state dict in the pickle of a checkpoint's object, lists the storages behind it, and
+ * adds its tensors to the weights.
  *
  * The state dict is the dict of tensors under the first of the keys below that has one, else the top level itself, else
  * what such a key holds within such a key. What else a dict holds (epochs, arguments, optimizers) is passed over. */
@@ -11,8 +11,9 @@
 #include "weights/container.h"
 #include "weights/torch.h"
 
-/* Views may show an element many times (stride 0), and names may share a storage: what a file can ask for is bounded by
- * its own size. All tensors together may be this many times as large, those that take memory once. */
+/* A file could ask for far more memory than it has bytes: a view may repeat an element many times (stride 0), and
+ * names may share a storage. All tensors together may be this many times as large as the file; those that
+ * need memory of their own may only be as large as it. */
 enum { MAX_SHARING = 8 };
 
 /* timm looks for the first four, in this order; the others are those of DeepSpeed, DINO, and further trainers. */
@@ -20,7 +21,7 @@ static const char *const wrappers[] = {"state_dict_ema",   "model_ema", "state_d
                                        "model_state_dict", "ema",       "params_ema", "params", "net"};
 enum { WRAPPERS = sizeof wrappers / sizeof wrappers[0] };
 
-/* The tensors of a dict, one after the other. */
+/* A walk over the tensors of a dict. */
 typedef struct tensor_walk {
     const cvt_pickle *pickle;
     uint32_t cell, left;
@@ -30,7 +31,7 @@ static tensor_walk tensors_of(const cvt_pickle *pickle, const cvt_pickle_value *
     return (tensor_walk){.pickle = pickle, .cell = dict->as.cells.first, .left = dict->count};
 }
 
-/* The next name and tensor, or NULL. */
+/* Returns the next name and tensor, or NULL. */
 static const cvt_pickle_cell *next_tensor(tensor_walk *walk) {
     while (walk->left > 0) {
         const cvt_pickle_cell *cell = &walk->pickle->cells[walk->cell];
@@ -132,7 +133,7 @@ static int by_key(const void *left, const void *right) {
     return compare_keys(a->key, a->key_size, b->key, b->key_size);
 }
 
-/* Makes one of the entries of one key, which must agree. */
+/* Merges the storages that have the same key; they must agree. */
 static cvt_status unite_storages(cvt_torch_checkpoint *c, size_t n, cvt_error *error) {
     qsort(c->storages, n, sizeof *c->storages, by_key);
     for (size_t i = 0; i < n; i++) {
@@ -150,7 +151,7 @@ static cvt_status unite_storages(cvt_torch_checkpoint *c, size_t n, cvt_error *e
 static cvt_status list_storages(cvt_torch_checkpoint *c, cvt_error *error) {
     size_t n = 0;
     for (uint32_t i = 0; i < c->pickle.n_values; i++) n += cvt_pickle_is(&c->pickle, i, CVT_PICKLE_STORAGE);
-    c->storages = calloc(n, sizeof *c->storages); /* the state dict has a tensor: n > 0 */
+    c->storages = calloc(n, sizeof *c->storages); /* n > 0, since the state dict has a tensor */
     if (!c->storages) return cvt_fail_memory(error);
     cvt_torch_storage *next = c->storages;
     for (uint32_t i = 0; i < c->pickle.n_values; i++) {
@@ -215,7 +216,7 @@ void cvt_torch_close(cvt_torch_checkpoint *c) {
 
 /* ---- delivering ------------------------------------------------------------------------------------------------- */
 
-/* What the tensors delivered so far come to. */
+/* The bytes of the tensors that were added so far. */
 typedef struct totals {
     size_t bytes, gathered;
 } totals;
@@ -230,7 +231,7 @@ static cvt_status count_bytes(const cvt_torch_checkpoint *c, totals *sum, size_t
                     c->file->path);
 }
 
-/* The bytes of a tensor in C order: where they lie, if they lie so. */
+/* Finds the bytes of a tensor in C order: where they lie, if they lie in this order, else in a copy. */
 static cvt_status find_data(const cvt_torch_checkpoint *c, const cvt_torch_layout *layout, cvt_weights *weights,
                             cvt_tensor *out, totals *sum, cvt_error *error) {
     const unsigned char *storage = storage_of(c, layout)->data;

@@ -1,9 +1,10 @@
-/* torch_legacy.c - checkpoints of PyTorch before 1.6, still written on request: five pickles and then the storages.
+/* torch_legacy.c - checkpoints in the format of PyTorch before 1.6, which it still writes on request: five pickles,
+ * then the storages.
  *
  *     magic number | protocol version 1001 | system info | the object | list of storage keys | per key: count, elements
  *
- * without gaps to the end of the file; counts are signed 64-bit little-endian. The order of the data is that of the
- * list of keys. Source: torch/serialization.py (_legacy_save, _legacy_load). */
+ * There are no gaps up to the end of the file. Counts are signed 64-bit little-endian numbers. The data come in the
+ * order of the list of keys. Source: torch/serialization.py (_legacy_save, _legacy_load). */
 #include <string.h>
 
 #include "weights/container.h"
@@ -11,7 +12,7 @@
 
 enum { PROTOCOL = 1001, COUNT_SIZE = 8 };
 
-/* 0x1950a86a20f9469cfc6c */
+/* The number 0x1950a86a20f9469cfc6c. */
 static const unsigned char magic[] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 
 static bool is_magic(const cvt_pickle *p) {
@@ -31,7 +32,7 @@ static bool is_little_endian(const cvt_pickle *p) {
     return v && v->kind == CVT_PICKLE_BOOL && v->as.integer == 1;
 }
 
-/* Reads a pickle that says one thing. */
+/* Reads a pickle that must have one certain value. */
 static cvt_status expect(const cvt_file *file, size_t *at, bool (*is)(const cvt_pickle *), const char *otherwise,
                          cvt_error *error) {
     cvt_pickle pickle;
@@ -47,7 +48,7 @@ static cvt_status read_header(const cvt_file *file, size_t *at, cvt_error *error
     return expect(file, at, is_little_endian, "the checkpoint was written on a big-endian machine", error);
 }
 
-/* One count and its elements. */
+/* Reads one count and finds its elements. */
 static cvt_status read_storage(const cvt_torch_checkpoint *c, const cvt_pickle_value *key, size_t *at,
                                cvt_error *error) {
     const cvt_file *file = c->file;

@@ -1,6 +1,6 @@
-/* torch_values.c - storages and tensors as a checkpoint's pickle describes them: tuples, checked and turned into
- * structs. A tensor is a strided view: element (i, j, ...) is at offset + i * stride[0] + j * stride[1] + ... of its
- * storage. Source: torch/_utils.py (_rebuild_tensor_v2) and torch/serialization.py (persistent_id). */
+/* torch_values.c - checks the tuples by which a checkpoint's pickle describes storages and tensors, and turns them into
+ * structs. A tensor is a strided view: element (i, j, ...) is element offset + i * stride[0] + j * stride[1] + ... of
+ * its storage. Source: torch/_utils.py (_rebuild_tensor_v2) and torch/serialization.py (persistent_id). */
 #include <string.h>
 
 #include "base/num.h"
@@ -12,7 +12,7 @@ static const cvt_pickle_value *item(const cvt_pickle *p, uint32_t tuple, uint32_
     return &p->values[cvt_pickle_item(p, tuple, index)];
 }
 
-/* A count, offset, size or stride: an integer from 0 on. */
+/* Reads a count, offset, size or stride: an integer that is not negative. */
 static bool read_size(const cvt_pickle_value *value, size_t *out) {
     if (value->kind != CVT_PICKLE_INT || value->as.integer < 0) return false;
     *out = (size_t)value->as.integer;
@@ -67,7 +67,7 @@ static const char *read_shape(cvt_torch_layout *out, const cvt_pickle *p, uint32
     return NULL;
 }
 
-/* Whether the last element is within the slice. */
+/* Does the last element lie within the slice? */
 static bool fits(const cvt_torch_layout *t) {
     size_t last = t->offset;
     if (t->count == 0) return last <= t->storage.length;
@@ -99,7 +99,7 @@ const char *cvt_torch_layout_read(cvt_torch_layout *out, const cvt_pickle *p, ui
     cvt_pickle_kind hooks = item(p, tuple, 5)->kind;
     if (hooks != CVT_PICKLE_DICT && hooks != CVT_PICKLE_NONE) return "a tensor whose hooks are no dict";
     if (n == 6) return NULL;
-    /* a flag there may mean that the stored values are to be negated */
+    /* metadata may hold a flag which says that the stored values are to be negated */
     const cvt_pickle_value *metadata = item(p, tuple, 6);
     bool none = metadata->kind == CVT_PICKLE_NONE || (metadata->kind == CVT_PICKLE_DICT && metadata->count == 0);
     return none ? NULL : "a tensor with metadata: a conjugate or negative view";
@@ -117,11 +117,11 @@ bool cvt_torch_layout_is_dense(const cvt_torch_layout *t) {
 /* ---- gathering -------------------------------------------------------------------------------------------------- */
 
 typedef struct dimension {
-    size_t size, stride; /* stride in bytes */
+    size_t size, stride; /* the stride is in bytes */
 } dimension;
 
-/* The dimensions that matter, outermost first: those of size 1 are left out, neighbours that can be walked as one are
- * one. Returns how many. */
+/* Finds the dimensions to walk over, outermost first: those of size 1 are left out, and neighbours that can be walked
+ * as one are joined. Returns how many there are. */
 static int simplify(const cvt_torch_layout *t, dimension *dims) {
     int n = 0;
     for (int d = 0; d < t->rank; d++) {
@@ -135,7 +135,7 @@ static int simplify(const cvt_torch_layout *t, dimension *dims) {
     return n;
 }
 
-/* Copies n elements that lie `stride` bytes apart. The sizes are constants so that each loop is a plain one. */
+/* Copies n elements that lie `stride` bytes apart. Each size is a constant here, so that each loop is a simple one. */
 static void copy_row(unsigned char *to, const unsigned char *from, size_t n, size_t stride, size_t item_size) {
     switch (item_size) {
     case 1:

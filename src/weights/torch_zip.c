@@ -1,10 +1,10 @@
-/* torch_zip.c - checkpoints of PyTorch from 1.6 on: a zip archive of stored members under one folder.
+/* torch_zip.c - checkpoints in the format of PyTorch from 1.6 on: a zip archive of stored members in one folder.
  *
- *     ROOT/data.pkl    the object pickle
+ *     ROOT/data.pkl    the pickle of the saved object
  *     ROOT/data/KEY    the elements of one storage
  *     ROOT/version     "3\n";  ROOT/byteorder, if there: "little"
  *
- * and small ones of no use here. Source: torch/serialization.py (_save, _load). */
+ * Other members are small and of no use here. Source: torch/serialization.py (_save, _load). */
 #include <string.h>
 
 #include "base/str.h"
@@ -16,12 +16,12 @@ enum { MAX_VERSION = 10 };
 
 typedef struct archive {
     cvt_zip zip;
-    cvt_str name; /* scratch: the full name last looked for */
+    cvt_str name; /* scratch: the full name that was looked for last */
     const char *root;
-    size_t root_size; /* with the slash */
+    size_t root_size; /* bytes, with the slash */
 } archive;
 
-/* Looks up ROOT/folder/key; *out is NULL if it is not there. */
+/* Looks up ROOT/folder/key; *out is NULL if there is no such member. */
 static cvt_status find(archive *a, const char *folder, const char *key, size_t key_size, const cvt_zip_member **out,
                        cvt_error *error) {
     cvt_str_clear(&a->name);
@@ -33,7 +33,7 @@ static cvt_status find(archive *a, const char *folder, const char *key, size_t k
     return CVT_OK;
 }
 
-/* All members are in one folder. */
+/* Finds the folder in which all members are. */
 static cvt_status find_root(archive *a, cvt_error *error) {
     const cvt_zip_member *first = &a->zip.members[0];
     const char *slash = memchr(first->name, '/', first->name_size);
@@ -63,7 +63,7 @@ static cvt_status check_no_script(archive *a, cvt_error *error) {
     return CVT_OK;
 }
 
-/* Everything but the elements, which are checked where they are wanted. */
+/* Checks everything except the elements; those are checked where they are wanted. */
 static cvt_status check_small(archive *a, cvt_error *error) {
     for (size_t i = 0; i < a->zip.count; i++) {
         const cvt_zip_member *m = &a->zip.members[i];

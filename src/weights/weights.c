@@ -1,4 +1,4 @@
-/* weights.c - a set of named tensors: the table every reader fills, and opening a file by what it contains. */
+/* weights.c - a set of named tensors: the table that every reader fills, and opening a file by its content. */
 #include "weights/weights.h"
 
 #include <fnmatch.h>
@@ -30,13 +30,13 @@ struct cvt_weights {
     size_t metadata_count;
     cvt_tensor *tensors;
     size_t count, capacity;
-    cvt_table by_name; /* of tensors: their indices */
+    cvt_table by_name; /* the index of a tensor by its name */
     char remark[256];
 };
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
-/* Room for twice as many tensors; false without memory. */
+/* Makes room for twice as many tensors; false without memory. */
 static bool grow(cvt_weights *weights) {
     size_t capacity = weights->capacity ? 2 * weights->capacity : 256;
     cvt_tensor *tensors = realloc(weights->tensors, capacity * sizeof *tensors);
@@ -46,7 +46,7 @@ static bool grow(cvt_weights *weights) {
     return true;
 }
 
-/* A copy of the file's path, shared with the tensor before where that has the same. */
+/* Returns a copy of the file's path, or the copy of the tensor before where it has the same path. */
 static const char *copy_file(cvt_weights *weights, const char *file) {
     const char *last = weights->count ? weights->tensors[weights->count - 1].file : NULL;
     return last && strcmp(last, file) == 0 ? last : cvt_arena_copy(&weights->arena, file, strlen(file));
@@ -84,6 +84,12 @@ cvt_status cvt_weights_add_metadata(cvt_weights *weights, const char *key, const
     weights->metadata = entry;
     weights->metadata_count++;
     return CVT_OK;
+}
+
+const char *cvt_weights_file(const cvt_weights *weights, size_t index) {
+    const open_file *entry = weights->files;
+    while (entry && index-- > 0) entry = entry->next;
+    return entry ? entry->file.path : NULL;
 }
 
 const char *cvt_weights_path(const cvt_weights *weights) { return weights->path; }
@@ -145,7 +151,8 @@ static bool starts_with(const cvt_file *file, const char *bytes, size_t n) {
     return file->size >= n && memcmp(file->data, bytes, n) == 0;
 }
 
-/* JSON text has no NUL, and the length that a safetensors file begins with has one unless it lies. */
+/* Is this JSON? A safetensors file begins with a length, and one that is not absurd has zero bytes, which JSON has
+ * not. */
 static bool is_json(const cvt_file *file) {
     size_t i = 0;
     while (i < file->size && memchr(" \t\r\n", file->data[i], 4)) i++;
@@ -153,7 +160,7 @@ static bool is_json(const cvt_file *file) {
     return i < file->size && file->data[i] == '{' && !memchr(file->data, 0, head);
 }
 
-/* The name only chooses how a damaged file is refused. */
+/* Is this a safetensors file? The file's name only matters for how a damaged file is refused. */
 static bool is_safetensors(const cvt_file *file) {
     const char *dot = strrchr(file->path, '.');
     return (file->size > 8 && file->data[8] == '{') || (dot && strcmp(dot, ".safetensors") == 0);
@@ -181,7 +188,7 @@ static cvt_status read_by_content(cvt_weights *weights, const cvt_file *file, bo
     return fail_unknown(file, error);
 }
 
-/* Keeps the file, which is the weights' from here on, and reads it. */
+/* Reads a file, which belongs to the weights from here on. */
 static cvt_status read_file(cvt_weights *weights, cvt_file *file, bool in_index, cvt_error *error) {
     open_file *entry = cvt_arena_alloc(&weights->arena, sizeof *entry);
     if (!entry) {
@@ -205,7 +212,7 @@ cvt_status cvt_weights_fail_as(cvt_error *error, cvt_status status) {
     return CVT_WEIGHTS;
 }
 
-/* The weights of a file that stands alone are read from it, and it is theirs in any case; of a path with NULL. */
+/* Opens weights: those of the file `alone`, which belongs to them in any case, or with NULL those at `path`. */
 static cvt_status open_weights(cvt_weights **out, const char *path, cvt_file *alone, cvt_error *error) {
     *out = NULL;
     cvt_weights *weights = calloc(1, sizeof *weights);

@@ -1,8 +1,9 @@
-/* zip.c - the central directory of a stored-only zip archive. Source: PKWARE's APPNOTE.TXT 6.3, sections 4.3 and 4.5.
+/* zip.c - reads the central directory of a zip archive without compression. Source: PKWARE's APPNOTE.TXT 6.3, sections
+ * 4.3 and 4.5.
  *
- * Programs that read the same archive in different ways are how a checkpoint shows one content to a scanner and another
- * to a loader. So there is one reading here: the end record closes the file, the directory ends where it begins, and
- * whatever is written twice must agree. */
+ * If two programs read the same archive in different ways, a checkpoint can show one content to a scanner and another
+ * to a loader. So only one reading is accepted here: the end record is the end of the file, the directory ends where
+ * the end record begins, and things that are written twice must agree. */
 #include "weights/zip.h"
 
 #include <stdlib.h>
@@ -19,7 +20,7 @@ enum {
     CENTRAL_SIZE = 46,
     LOCAL_SIZE = 30,
     MAX_COMMENT = 65535,
-    FLAG_DESCRIPTOR = 1 << 3, /* CRC and sizes follow the data */
+    FLAG_DESCRIPTOR = 1 << 3, /* CRC and sizes come after the data */
     FLAG_UTF8 = 1 << 11,
     EXTRA_ZIP64 = 1,
     DEFLATED = 8, /* a compression method */
@@ -44,7 +45,8 @@ static cvt_status fail_end(const cvt_file *file, const char *fact, cvt_error *er
     return cvt_fail(error, CVT_WEIGHTS, "%s: zip archive: %s", file->path, fact);
 }
 
-/* The end record, whose comment reaches to the end of the file; the file's size if there is none. */
+/* Returns the offset of the end record, whose comment reaches to the end of the file; the file's size if there is
+ * none. */
 static size_t find_end(const cvt_file *file) {
     size_t n = file->size;
     for (size_t comment = 0; comment <= MAX_COMMENT && n >= END_SIZE && comment <= n - END_SIZE; comment++) {
@@ -54,7 +56,7 @@ static size_t find_end(const cvt_file *file) {
     return n;
 }
 
-/* Reads the ZIP64 end record, which is right before its locator; *at becomes its offset. */
+/* Reads the ZIP64 end record, which stands right before its locator; *at becomes its offset. */
 static cvt_status read_end64(const cvt_file *file, const unsigned char *locator, size_t *at, directory *out,
                              cvt_error *error) {
     size_t locator_at = (size_t)(locator - file->data);
@@ -71,13 +73,13 @@ static cvt_status read_end64(const cvt_file *file, const unsigned char *locator,
     return CVT_OK;
 }
 
-/* A field of the end record is its ZIP64 twin or stands for "see there". */
+/* A field of the end record must equal its ZIP64 twin, unless all its bits are 1, which means "see there". */
 static bool agree(uint64_t narrow, uint64_t all_ones, uint64_t wide) { return narrow == all_ones || narrow == wide; }
 
 static cvt_status find_directory(const cvt_file *file, directory *out, cvt_error *error) {
     size_t at = find_end(file);
     if (at == file->size)
-        return fail_end(file, "there is no end record: the file is cut off or something follows", error);
+        return fail_end(file, "there is no end record: the file ends early, or something follows it", error);
     const unsigned char *end = file->data + at;
     if (u16(end + 4) != 0 || u16(end + 6) != 0 || u16(end + 8) != u16(end + 10))
         return fail_end(file, "it is one of several parts", error);
@@ -98,7 +100,7 @@ static cvt_status find_directory(const cvt_file *file, directory *out, cvt_error
 
 /* ---- members ---------------------------------------------------------------------------------------------------- */
 
-/* A member's entry in the directory, and what remains to be said of it: for messages too. */
+/* A member's entry in the directory, with what messages need to report it. */
 typedef struct entry {
     const cvt_file *file;
     const unsigned char *bytes, *extra;
@@ -112,7 +114,7 @@ static cvt_status fail_member(const entry *e, const char *fact, cvt_error *error
                     e->member.name, fact);
 }
 
-/* A relative path of plain components, "a/b/c". */
+/* Is this a relative path of plain components, "a/b/c"? */
 static bool is_plain_name(const char *name, size_t n) {
     if (n == 0 || !cvt_utf8_valid(name, n)) return false;
     for (size_t i = 0; i < n; i++)
@@ -127,7 +129,7 @@ static bool is_plain_name(const char *name, size_t n) {
     return true;
 }
 
-/* The ZIP64 field of an extra area, or NULL; *size is its length. */
+/* Returns the ZIP64 field of an extra area, or NULL; *size becomes its length. */
 static const unsigned char *find_zip64(const unsigned char *extra, size_t n, size_t *size) {
     while (n >= 4) {
         size_t length = u16(extra + 2);
@@ -140,7 +142,7 @@ static const unsigned char *find_zip64(const unsigned char *extra, size_t n, siz
     return NULL;
 }
 
-/* Replaces the numbers of the entry that stand for "see the ZIP64 field": there they are, in this order. */
+/* Replaces those numbers of the entry that mean "see the ZIP64 field"; the field holds them in this order. */
 static cvt_status widen_entry(entry *e, cvt_error *error) {
     size_t left = 0;
     const unsigned char *field = find_zip64(e->extra, e->extra_size, &left);
@@ -155,7 +157,7 @@ static cvt_status widen_entry(entry *e, cvt_error *error) {
     return CVT_OK;
 }
 
-/* Reads the entry at bytes, of which `left` remain in the directory; *used is its length. */
+/* Reads the entry at e->bytes, of whose directory `left` bytes remain; *used becomes its length. */
 static cvt_status read_entry(entry *e, size_t left, size_t *used, cvt_error *error) {
     const unsigned char *b = e->bytes;
     if (left < CENTRAL_SIZE || !marked(b, central_mark))
@@ -182,7 +184,7 @@ static cvt_status read_entry(entry *e, size_t left, size_t *used, cvt_error *err
     return CVT_OK;
 }
 
-/* Whether the local header's CRC and sizes are those of the directory, or absent where a descriptor has them. */
+/* Are CRC and sizes in the local header those of the directory, or absent where a data descriptor has them? */
 static bool local_agrees(const entry *e, const unsigned char *local, const unsigned char *extra, size_t extra_size) {
     bool later = u16(local + 6) & FLAG_DESCRIPTOR;
     uint64_t crc = u32(local + 14), stored = u32(local + 18), size = u32(local + 22);
@@ -196,8 +198,8 @@ static bool local_agrees(const entry *e, const unsigned char *local, const unsig
            (stored == e->stored || (later && stored == 0));
 }
 
-/* Length of the data descriptor at b, of which n bytes remain, or 0 if none there says what the directory says.
- * Its mark is optional, its sizes have 4 or 8 bytes. */
+/* Returns the length of the data descriptor at b, of which n bytes remain, or 0 if none there agrees with the
+ * directory. Its signature is optional, and its sizes have 4 or 8 bytes. */
 static size_t descriptor_length(const entry *e, const unsigned char *b, size_t n) {
     size_t mark = n >= 4 && marked(b, descriptor_mark) ? 4 : 0;
     for (;; mark = 0) {
@@ -210,7 +212,7 @@ static size_t descriptor_length(const entry *e, const unsigned char *b, size_t n
     }
 }
 
-/* Finds the data behind the local header. `limit`: where the directory begins. */
+/* Finds the data behind the local header. The directory begins at `limit`. */
 static cvt_status read_local(entry *e, size_t limit, cvt_error *error) {
     if (e->offset > limit || limit - e->offset < LOCAL_SIZE)
         return fail_member(e, "it lies outside of the file", error);
@@ -222,7 +224,7 @@ static cvt_status read_local(entry *e, size_t limit, cvt_error *error) {
     left -= name_size + extra_size + (size_t)e->stored;
     const unsigned char *name = local + LOCAL_SIZE, *data = name + name_size + extra_size;
     bool same = name_size == e->member.name_size && memcmp(name, e->member.name, name_size) == 0 &&
-                memcmp(local + 6, e->bytes + 8, 4) == 0 /* flags and method */ &&
+                memcmp(local + 6, e->bytes + 8, 4) == 0 /* flags and method agree */ &&
                 local_agrees(e, local, name + name_size, extra_size);
     if (!same) return fail_member(e, "its local header says otherwise than the directory", error);
     e->member.data = data;
@@ -267,7 +269,7 @@ static int by_start(const void *left, const void *right) {
     return (a->start > b->start) - (a->start < b->start);
 }
 
-/* Leaves the members sorted by name. */
+/* Sorts the members by name and checks that no name is there twice and that members do not overlap. */
 static cvt_status check_members(cvt_zip *zip, cvt_error *error) {
     cvt_zip_member *m = zip->members;
     qsort(m, zip->count, sizeof *m, by_start);
@@ -288,7 +290,7 @@ cvt_status cvt_zip_open(cvt_zip *out, const cvt_file *file, cvt_error *error) {
     directory d = {0};
     TRY(find_directory(file, &d, error));
     if (d.count == 0) return fail_end(file, "it is empty", error);
-    out->members = calloc((size_t)d.count, sizeof *out->members); /* the directory has 46 bytes for each */
+    out->members = calloc((size_t)d.count, sizeof *out->members); /* the directory has at least 46 bytes for each */
     if (!out->members) return cvt_fail_memory(error);
     cvt_status status = read_members(out, &d, error);
     if (status == CVT_OK) status = check_members(out, error);

@@ -1,24 +1,25 @@
 /* dwconv.h - depth-wise convolution over [h, w, c]: 4 neighbouring outputs by one or two vectors of channels at a
- * time, so that a weight serves four. Where the kernel sticks out of the map the taps outside are left out: above and
- * below for a whole row of outputs, left and right for one output at a time, which takes more channels instead. */
+ * time, so that a weight serves four. Where the kernel sticks out of the map the positions outside are left out: above
+ * and below for a whole row of outputs, left and right for one output at a time, which takes more channels instead. */
 
 enum { PIXELS = 4 };
 
-/* Some neighbouring outputs of a row: where their sums start, x and weight at the first tap that lies inside for the
- * first output, and how many rows and columns of taps do. */
-typedef struct taps {
+/* Some neighbouring outputs of a row: where their sums start, x and weight at the first position that lies inside for
+ * the first output, and how many rows and columns of positions do. */
+typedef struct positions {
     const float *x, *weight;
     float *y;
     size_t rows, columns;
-} taps;
+} positions;
 
-/* How much is done at once: that many outputs, vectors of channels, lanes in each, and taps. Constants where it pays.
+/* How much is done at once: that many outputs, vectors of channels, lanes in each, and positions. Constants where it
+ * pays.
  */
 typedef struct block {
     size_t pixels, vectors, lanes, rows, columns, stride;
 } block;
 
-INLINE void dwconv_block(const cvt_dwconv *d, const taps *t, size_t c, block b) {
+INLINE void dwconv_block(const cvt_dwconv *d, const positions *t, size_t c, block b) {
     const size_t pixel = d->ldx, line = pixel * (size_t)d->w, channels = (size_t)d->c, ldy = d->ldy;
     const float *bias = d->bias ? d->bias + c : NULL, *x = t->x + c, *weight = t->weight + c;
     float *y = t->y + c;
@@ -45,7 +46,7 @@ INLINE void dwconv_block(const cvt_dwconv *d, const taps *t, size_t c, block b) 
 }
 
 /* All channels of `pixels` outputs, `vectors` vectors at a time: constants. */
-INLINE void dwconv_pixels(const cvt_dwconv *d, const taps *t, size_t pixels, size_t vectors) {
+INLINE void dwconv_pixels(const cvt_dwconv *d, const positions *t, size_t pixels, size_t vectors) {
     const size_t channels = (size_t)d->c, whole = channels - channels % VL, stride = (size_t)d->stride_w;
     size_t c = 0;
     if (pixels > 1 && t->rows == 3 && t->columns == 3 && stride == 1) /* neighbours share what they load */
@@ -60,9 +61,9 @@ INLINE void dwconv_pixels(const cvt_dwconv *d, const taps *t, size_t pixels, siz
 
 /* By value: a vector store may change anything whose address is known elsewhere, and all would be read again after it.
  */
-static void dwconv_one(cvt_dwconv d, taps t) { dwconv_pixels(&d, &t, 1, 4); }
+static void dwconv_one(cvt_dwconv d, positions t) { dwconv_pixels(&d, &t, 1, 4); }
 
-static void dwconv_four(cvt_dwconv d, taps t) { dwconv_pixels(&d, &t, PIXELS, 2); }
+static void dwconv_four(cvt_dwconv d, positions t) { dwconv_pixels(&d, &t, PIXELS, 2); }
 
 static void dwconv_row(const cvt_dwconv *d, int oy) {
     const int top = oy * d->stride_h - d->pad_top, u0 = cvt_max_int(0, -top), u1 = cvt_min_int(d->kh, d->h - top);
@@ -70,7 +71,7 @@ static void dwconv_row(const cvt_dwconv *d, int oy) {
         const int left = ox * d->stride_w - d->pad_left, right = left + (PIXELS - 1) * d->stride_w + d->kw;
         const int v0 = cvt_max_int(0, -left), v1 = cvt_min_int(d->kw, d->w - left);
         pixels = left >= 0 && right <= d->w && ox + PIXELS <= d->ow ? PIXELS : 1;
-        taps t = {.x = d->x, .weight = d->weight, .y = d->y + ((size_t)oy * (size_t)d->ow + (size_t)ox) * d->ldy};
+        positions t = {.x = d->x, .weight = d->weight, .y = d->y + ((size_t)oy * (size_t)d->ow + (size_t)ox) * d->ldy};
         if (u0 < u1 && v0 < v1) {
             t.x += ((size_t)(top + u0) * (size_t)d->w + (size_t)(left + v0)) * d->ldx;
             t.weight += ((size_t)u0 * (size_t)d->kw + (size_t)v0) * (size_t)d->c;

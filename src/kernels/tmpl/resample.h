@@ -33,8 +33,8 @@ static void resample_vertical(const cvt_resample_axis *a, uint8_t *to, size_t to
         const uint8_t *top = from + (size_t)a->first[o] * from_ld;
         const int32_t *weights = a->weights + (size_t)o * a->stride;
         size_t at = 0;
-        for (; at + LANES <= n; at += LANES) resample_lanes(to + at, top + at, from_ld, weights, a->taps[o]);
-        for (; at < n; at++) to[at] = resample_one(top + at, from_ld, weights, a->taps[o]);
+        for (; at + LANES <= n; at += LANES) resample_lanes(to + at, top + at, from_ld, weights, a->terms[o]);
+        for (; at < n; at++) to[at] = resample_one(top + at, from_ld, weights, a->terms[o]);
     }
 }
 
@@ -50,7 +50,7 @@ static void resample_horizontal(const cvt_resample_axis *a, uint8_t *to, size_t 
         for (size_t r = 0; r < n; r++) copy_pixels(scratch + r * PIXEL, LANES, in + r * from_ld, 3, width);
         for (size_t o = 0; o < count; o++)
             resample_lanes(results + o * LANES, scratch + (size_t)a->first[o] * LANES, LANES,
-                           a->weights + o * a->stride, a->taps[o]);
+                           a->weights + o * a->stride, a->terms[o]);
         for (size_t r = 0; r < n; r++) copy_pixels(out + r * to_ld, 3, results + r * PIXEL, LANES, count);
     }
 }

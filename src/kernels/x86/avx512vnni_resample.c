@@ -67,7 +67,7 @@ static void horizontal(const cvt_resample_axis *a, uint8_t *to, size_t to_ld, co
         const size_t n = (size_t)cvt_min_int(BAND, height - y);
         deal(scratch, in, from_ld, width, n);
         for (size_t o = 0; o < count; o++) {
-            const int first = a->first[o] / QUAD, end = (a->first[o] + a->taps[o] + QUAD - 1) / QUAD;
+            const int first = a->first[o] / QUAD, end = (a->first[o] + a->terms[o] + QUAD - 1) / QUAD;
             weigh(results + o * LANES, scratch + (size_t)first * LANES * QUAD, a->digits + o * line,
                   (size_t)(end - first));
         }

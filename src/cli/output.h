@@ -1,0 +1,30 @@
+/* output.h - whether a command may write the file that -o names: it must be none that the command reads, and must not
+ * take the place of something else. */
+#ifndef CVT_CLI_OUTPUT_H
+#define CVT_CLI_OUTPUT_H
+
+#include "cli/settings.h"
+
+/* What a file holds. */
+typedef enum cvt_output_kind {
+    CVT_OUTPUT_NPY,
+    CVT_OUTPUT_PNG,
+    CVT_OUTPUT_SAFETENSORS,
+    CVT_OUTPUT_NAMES
+} cvt_output_kind;
+
+/* CVT_USAGE, naming the path, where
+ * - the name has an ending that does not fit the kind;
+ * - it is standard output or a device, and that is a terminal (text of names may go there);
+ * - it is a file that the command reads: one of the operands (NULL-terminated, or NULL), of the files that options
+ * name, or of the model's (NULL: none). The file that is meant counts, not its name;
+ * - there is a file that is of another kind by what it holds, unless --force is given. An empty file is of any kind.
+ *   A text is one of names where its lines name files, or the .npy file beside it, `rows`, has as many rows as lines.
+ * Whether the file can be written at all shows when that is tried. */
+cvt_status cvt_output_check(const char *path, cvt_output_kind kind, const char *rows, const cvt_settings *settings,
+                            char *const *operands, const cvt_model *model, cvt_error *error);
+
+/* True if both paths lead to the same file. */
+bool cvt_output_is(const char *path, const char *other);
+
+#endif

@@ -1,0 +1,63 @@
+/* extent.c - where a picture ends in its file, found as far as the file has been read. What lies behind (another
+ * picture, a video, junk) need not be read, nor the data of a picture that is refused for its size. */
+#include <string.h>
+
+#include "image/image.h"
+
+static uint32_t big_endian(const uint8_t *bytes, int n) {
+    uint32_t value = 0;
+    for (int i = 0; i < n; i++) value = value << 8 | bytes[i];
+    return value;
+}
+
+static void note_size(cvt_extent *extent, uint32_t width, uint32_t height) {
+    const uint64_t limit = extent->max_pixels ? extent->max_pixels : CVT_MAX_PIXELS;
+    if ((uint64_t)width * height > limit) extent->refused = true;
+}
+
+/* Walks the markers as libjpeg does: it looks for 0xff with something behind it that is neither 0 nor 0xff, in the data
+ * of scans too, and steps over segments by their length. */
+static bool jpeg_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
+    enum { TEM = 0x01, SOF0 = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF15 = 0xcf, RST0 = 0xd0, SOI = 0xd8 };
+    enum { EOI = 0xd9, SOS = 0xda, HEADER = 4, SIZES = 9 };
+    if (extent->at < 2) extent->at = 2;
+    while (extent->at < size) {
+        const uint8_t *mark = memchr(bytes + extent->at, 0xff, size - extent->at);
+        extent->at = mark ? (size_t)(mark - bytes) : size;
+        if (size - extent->at < 2) return false;
+        const int code = mark[1];
+        if (code == EOI) return true;
+        if (code == 0 || code == 0xff || code == TEM || (code >= RST0 && code <= SOI)) {
+            extent->at += code == 0xff ? 1 : 2;
+            continue;
+        }
+        if (size - extent->at < SIZES) return false;
+        const size_t length = big_endian(mark + 2, 2);
+        if (length < 2) return true; /* damaged: libjpeg goes no further */
+        if (code >= SOF0 && code <= SOF15 && code != DHT && code != JPG && code != DAC)
+            note_size(extent, big_endian(mark + 7, 2), big_endian(mark + 5, 2));
+        if (code == SOS && extent->refused && size - extent->at >= 2 + length) return true;
+        if (code == SOS && extent->refused) return false;
+        extent->at += 2 + length;
+    }
+    return false;
+}
+
+/* Steps from chunk to chunk: length, type, data, checksum. */
+static bool png_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
+    enum { SIGNATURE = 8, HEADER = 16, AROUND = 12 };
+    if (extent->at < SIGNATURE) extent->at = SIGNATURE;
+    while (extent->at < size && size - extent->at >= HEADER) {
+        const uint8_t *chunk = bytes + extent->at;
+        if (memcmp(chunk + 4, "IHDR", 4) == 0) note_size(extent, big_endian(chunk + 8, 4), big_endian(chunk + 12, 4));
+        if (memcmp(chunk + 4, "IEND", 4) == 0) return true;
+        extent->at += AROUND + (size_t)big_endian(chunk, 4);
+        if (extent->refused) return size >= extent->at;
+    }
+    return false;
+}
+
+bool cvt_extent_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
+    if (size == 0) return false;
+    return bytes[0] == 0xff ? jpeg_ends(extent, bytes, size) : png_ends(extent, bytes, size);
+}

@@ -1,0 +1,278 @@
+#!/bin/sh
+# test_lost.sh - nothing lost, nothing silent: outputs that would destroy something, inputs that would vanish, lists and
+# pipes from other programs, and every exit status and error code of the contract. Prints "ok NAME", "not ok NAME: why"
+# or "skip NAME: why" a case.
+# CVT: the program; CVT_TEST_MODEL: a model.
+set -u
+tests=$(cd "$(dirname "$0")" && pwd)
+cvt=$(realpath "${CVT:-$tests/../cvt}")
+program=$cvt
+model=$(realpath "${CVT_TEST_MODEL:-$tests/data/cvt/tiny}")
+# shellcheck source=tests/case.sh
+. "$tests/case.sh"
+cd "$work" || exit 1
+make_pictures
+cat=$tests/data/cli/cat.jpg
+"$cvt" convert "$model" -o m.safetensors || exit 1
+
+# says STATUS TEXT COMMAND...: this status, nothing on standard output, and one line on standard error that holds the text
+says() {
+    refuses "$@" </dev/null || return 1
+    [ ! -s "$work/out" ] || { echo "on standard output: $(head -c 100 "$work/out")" && return 1; }
+}
+# kept FILE COMMAND...: the same of status 2, and the file stays as it is
+kept() {
+    file=$1
+    shift
+    sum=$(cksum <"$file")
+    says 2 "$file" "$@" || return 1
+    [ "$(cksum <"$file")" = "$sum" ] || { echo "$file has changed" && return 1; }
+}
+embed() { "$cvt" embed -m m.safetensors "$@"; }
+classify() { "$cvt" classify -m m.safetensors "$@"; }
+
+# ---- outputs ---------------------------------------------------------------------------------------------------------
+
+check 'convert: onto its input' kept m.safetensors "$cvt" convert m.safetensors -o m.safetensors
+ln -s m.safetensors link.safetensors
+ln m.safetensors hard.safetensors
+check 'convert: onto a link to its input' kept link.safetensors "$cvt" convert m.safetensors -o link.safetensors
+check 'convert: onto its input by another name' kept hard.safetensors "$cvt" convert m.safetensors -o hard.safetensors
+check 'convert: not even with --force' kept m.safetensors "$cvt" convert m.safetensors -o m.safetensors --force
+mkdir dir && cp "$model"/config.json dir && "$cvt" convert "$model" -o dir/weights.safetensors
+check 'convert: onto the weights of its directory' kept dir/weights.safetensors "$cvt" convert dir -o dir/weights.safetensors
+cp dir/config.json dir/config
+check 'convert: onto its config' kept dir/config "$cvt" convert dir -c dir/config -o dir/config --force
+seq -f 'class %.0f' 10 >words
+check 'convert: onto its labels' kept words "$cvt" convert dir --labels words -o words --force
+check 'preprocess: another ending' kept good/1.jpg "$cvt" preprocess -m dir good/1.jpg -o good/1.jpg
+cp good/1.jpg picture && cp good/1.jpg picture.npy
+check 'preprocess: onto its picture' kept picture "$cvt" preprocess -m dir picture -o picture --force
+check 'preprocess: onto a picture' kept picture.npy "$cvt" preprocess -m dir good/2.jpg -o picture.npy
+check 'preprocess --force: onto a picture' "$cvt" preprocess -m dir good/2.jpg -o picture.npy --force
+check 'preprocess: onto its like' "$cvt" preprocess -m dir good/3.jpg -o picture.npy
+cp good/1.jpg map.npy
+check 'attend: onto another kind' kept map.npy "$cvt" attend -m dir good/2.jpg -o map.npy --layer 0
+cp good/1.jpg map.png
+check 'attend: onto a picture of another kind' kept map.png "$cvt" attend -m dir good/2.jpg -o map.png
+mkdir values && "$cvt" preprocess -m dir good/1.jpg -o values/output.npy
+check 'run: onto its input' kept values/output.npy "$cvt" run -m dir -i values/output.npy -o values
+cp good/1.jpg good/a.npy
+check 'embed: the name of the output was forgotten' kept good/2.jpg embed good/1.jpg -o good/2.jpg
+check 'embed: onto a picture' kept good/a.npy embed good/1.jpg -o good/a.npy
+check 'embed: onto a picture that it reads' kept good/a.npy embed good -o good/a.npy --force
+rm good/a.npy
+echo 'buy milk' >notes.txt
+check 'embed: onto notes' kept notes.txt embed good -o notes.npy
+check 'embed: no rows without names' test ! -e notes.npy
+check 'embed --force: onto notes' embed good -o notes.npy --force
+check 'embed: onto its like' embed good/1.jpg -o notes.npy
+rm notes.npy
+check 'embed: names without rows are names' embed good -o notes.npy
+ls -d good/* >list.txt
+check 'embed: onto its list' kept list.txt embed --files-from list.txt -o list.npy --force
+check 'embed: to standard output' says 2 'two files' embed good -o -
+mkfifo pipe.npy
+cat pipe.npy >got.npy &
+check 'preprocess: into a FIFO' "$cvt" preprocess -m dir good/3.jpg -o pipe.npy
+wait $!
+same 'what comes out of it' picture.npy got.npy
+
+# on_terminal COMMAND: with a terminal for all streams, whose lines go to $work/seen
+on_terminal() { timeout 20 script -qec "$1" /dev/null </dev/null >"$work/seen" 2>&1; }
+if command -v script >/dev/null; then
+    on_terminal "'$cvt' preprocess -m dir good/1.jpg -o -"
+    equal 'binary to a terminal' "$? $(lines seen) $(grep -c 'a terminal' seen)" '2 1 1'
+    on_terminal "'$cvt' convert m.safetensors -o /dev/stdout"
+    equal 'binary to a terminal by another name' "$? $(lines seen) $(grep -c 'a terminal' seen)" '2 1 1'
+    on_terminal "'$cvt' classify -m m.safetensors -0 </dev/tty & sleep 1; kill %1"
+    equal '-0 on a terminal' "$(grep -c 'from the terminal' seen)" 1
+    mkdir bidi && cp "$cat" "bidi/$(printf 'a\342\200\256gpj.jpg')"
+    on_terminal "'$cvt' classify -m m.safetensors -k1 bidi"
+    equal 'direction controls on a terminal' "$(grep -c 'a.*gpj.jpg' seen) $(LC_ALL=C grep -c "$(printf '\342\200\256')" seen)" '1 0'
+    classify -k1 bidi >out
+    equal 'direction controls in a pipe' "$(LC_ALL=C grep -c "$(printf '\342\200\256')" out)" 1
+else
+    echo 'skip terminals: no script(1) here'
+fi
+
+# ---- inputs that would vanish ----------------------------------------------------------------------------------------
+
+mkdir plain && for i in 1 2 3 4 5 6 7 8 9; do cp "$cat" plain/$i; done
+# few N ARGUMENT...: cvt classify with so many descriptors
+few() {
+    n=$1
+    shift
+    # shellcheck disable=SC2016 # the inner shell expands it
+    timeout 60 sh -c 'exec 2>err >out; ulimit -n "$1" && shift && exec "$@"' - "$n" "$cvt" classify -m m.safetensors -f jsonl "$@"
+}
+few 7 -j1 plain
+equal 'few descriptors: every file has a record' "$? $(lines out) $(grep -c '"ok":true' out)" '0 9 9'
+few 5 -j1 plain
+equal 'too few descriptors: no silence' "$(($? != 0)) $(($(lines err) > 0))" '1 1'
+few 7 -j4 plain plain plain plain
+equal 'too few for many: failures have records' "$(lines out) $(grep -c '"ok":false' out)" "36 $(lines err)"
+
+mkdir web && for i in 1 2 3; do printf 'RIFF1234WEBPVP8 ' >web/$i.webp; done
+check 'a directory of other pictures' says 0 'cvt: web: no JPEG or PNG there; 3 other pictures skipped' classify web
+mkdir -p tree/a tree/b && cp "$cat" tree/a && cp "$cat" tree/b
+check 'a tree without -r' says 0 'cvt: tree: no JPEG or PNG there; -r takes its 2 directories' classify tree
+cp web/1.webp tree
+check 'both' says 0 'cvt: tree: no JPEG or PNG there; 1 other picture skipped, -r takes its 2 directories' classify tree
+mkdir empty
+check 'an empty directory' says 0 'cvt: empty: no JPEG or PNG there' classify empty
+check 'a tree with nothing in it' says 0 'cvt: web: no JPEG or PNG there; 3 other pictures skipped' classify -r web
+classify -r tree >out 2>err
+equal 'a tree' "$? $(lines err)" '0 0'
+check 'no operand' says 0 'no pictures are named' classify
+
+# ---- long tails ------------------------------------------------------------------------------------------------------
+
+# peak FILE ARGUMENT...: kilobytes of memory that reading the file takes at most
+peak() {
+    python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$cvt" classify -m m.safetensors -j1 "$@"
+}
+mkdir tails && cp good/1.jpg tails/1.jpg && cp good/9.png tails/9.png && cp "$tests/data/images/"*prog*.jpg tails 2>/dev/null
+for file in tails/*; do
+    classify -f csv "$file" >want
+    base=$(peak "$file")
+    truncate -s 300M "$file"
+    classify -f csv "$file" >out
+    same "$file with a tail of 300 MB" want out
+    if [ "${CVT_BUILD:-}" != sanitized ]; then
+        equal "$file with a tail: memory" "$(($(peak "$file") < base + 20000))" 1
+        equal "$file with a tail, refused: memory" "$(($(peak "$file" --max-pixels 10) < base + 20000))" 1
+    fi
+    check "$file with a tail, refused" refuses 1 '--max-pixels' "$cvt" classify -m m.safetensors "$file" --max-pixels 10
+done
+rm -r tails
+
+# ---- pictures that end early -----------------------------------------------------------------------------------------
+
+# What Pillow 13 makes of so many bytes of a progressive JPEG with LOAD_TRUNCATED_IMAGES: nothing, a picture, or a black
+# one where the end marker that it makes up is swallowed by a segment.
+for cut in 100:refused 206:refused 259:picture 312:picture 736:black 789:picture 1107:black 1160:black 1213:picture \
+    1531:black 1584:picture 2220:black 2962:black 3015:picture 3439:black 3492:picture 4658:picture; do
+    head -c "${cut%:*}" "$tests/data/images/jpeg_97x61_444_p_q75.jpg" >cut.jpg
+    if "$cvt" preprocess -m dir cut.jpg -o cut.npy --stop decode --allow-truncated 2>err; then
+        found=$(tail -c +129 cut.npy | tr -d '\000' | head -c 1 | wc -c)
+        got=$([ "$found" -eq 0 ] && echo black || echo picture)
+    else
+        got=refused
+    fi
+    equal "--allow-truncated: ${cut%:*} bytes of a progressive JPEG" "$got $(lines err)" "${cut#*:} 1"
+    check "without: ${cut%:*} bytes" says 1 'cut.jpg: ' "$cvt" preprocess -m dir cut.jpg -o no.npy
+done
+
+# ---- lists and pipes -------------------------------------------------------------------------------------------------
+
+classify -f jsonl good/1.jpg good/9.png >want
+printf '\357\273\277good/1.jpg\r\ngood/9.png\r\n' >windows
+classify -f jsonl --files-from windows >out 2>err
+same 'a list from Windows' want out
+echo good/1.jpg >one && echo good/9.png >two
+classify -f jsonl --files-from one --files-from two >out 2>err
+same 'two lists' want out
+printf '\377\376g\0o\0o\0d\0\n\0' >utf16
+check 'a list in UTF-16' says 2 'UTF-16' classify --files-from utf16
+check 'a list that is not there' says 2 'cvt: nowhere: No such file' classify --files-from nowhere good
+check 'a list that is a directory' says 2 'cvt: good: Is a directory' classify --files-from good
+check 'standard input as two lists' says 2 'already a list' classify --files-from - --files-from -
+classify -f csv -k1 good/1.jpg | sed -n 's/^[^,]*//; 2p' >want
+# of_pipe NAME: what came out is the record of good/1.jpg but for its path
+of_pipe() {
+    sed -n 's/^[^,]*//; 2p' out >got
+    same "$1" want got
+}
+classify -f csv -k1 /dev/stdin <good/1.jpg >out
+of_pipe '/dev/stdin'
+cat good/1.jpg | classify -f csv -k1 /dev/stdin >out
+of_pipe '/dev/stdin, a pipe'
+mkfifo fifo
+cat good/1.jpg >fifo &
+timeout 60 "$cvt" classify -m m.safetensors -f csv -k1 fifo >out
+wait $!
+of_pipe 'a FIFO'
+(sleep 1 && cat good/1.jpg >fifo) &
+timeout 60 "$cvt" classify -m m.safetensors -f csv -k1 fifo >out
+wait $!
+of_pipe 'a FIFO whose writer comes late'
+if command -v bash >/dev/null; then
+    bash -c '"$1" classify -m m.safetensors -f csv -k1 <(cat good/1.jpg)' - "$cvt" >out
+    of_pipe 'the output of a program'
+    bash -c '"$1" preprocess -m dir <(cat good/1.jpg) -o piped.npy' - "$cvt"
+    "$cvt" preprocess -m dir good/1.jpg -o named.npy
+    same 'preprocess of such' named.npy piped.npy
+else
+    echo 'skip the output of a program: no bash here'
+fi
+
+# ---- threads ---------------------------------------------------------------------------------------------------------
+
+# limited WHAT N ARGUMENT...: cvt classify under such a limit
+limited() {
+    # shellcheck disable=SC2016 # the inner shell expands it
+    timeout 60 sh -c 'exec 2>err >out; ulimit "$1" "$2" && shift 2 && exec "$@"' - "$1" "$2" "$cvt" classify -m m.safetensors \
+        -f jsonl "$3" "$4" good/1.jpg good/2.jpg
+}
+classify -f jsonl good/1.jpg good/2.jpg >want
+if [ "${CVT_BUILD:-}" = sanitized ]; then
+    echo 'skip threads with little memory: the sanitizer needs much'
+else
+    for room in 60000 80000 100000 150000 200000; do
+        for option in -t8 -t64 -j8; do
+            limited -v $room $option -b1
+            got=$?
+            case "$got $(lines err)" in
+            '0 0') same "$room kB, $option" want out ;;
+            [13]' '[12]) check "$room kB, $option: said" test -z "$(grep -v '^cvt: ' err)" ;;
+            *) fail "$room kB, $option" "status $got, $(cat err)" ;;
+            esac
+        done
+    done
+    limited -v 200000 -t8 -b1
+    equal 'fewer threads do it' "$? $(lines err)" '0 0'
+fi
+for value in abc 0 -1 1,x; do
+    OMP_NUM_THREADS=$value "$cvt" classify -m m.safetensors -f jsonl good/1.jpg good/2.jpg >out 2>err
+    equal "OMP_NUM_THREADS=$value: one line of ours" "$? $(lines err) $(grep -c "^cvt: OMP_NUM_THREADS: '$value'" err)" '0 1 1'
+    same "OMP_NUM_THREADS=$value: results" want out
+done
+for value in 2 '2,1' ' 3 ' ''; do
+    OMP_NUM_THREADS=$value "$cvt" classify -m m.safetensors -f jsonl good/1.jpg good/2.jpg >out 2>err
+    equal "OMP_NUM_THREADS=$value" "$? $(lines err)" '0 0'
+done
+
+# ---- options ---------------------------------------------------------------------------------------------------------
+
+classify -f jsonl good/1.jpg good/2.jpg >want
+classify --form jsonl good/1.jpg good/2.jpg >out
+same 'an abbreviated option' want out
+classify --form=jsonl --rec good/1.jpg good/2.jpg >out
+same 'abbreviated options' want out
+check 'an ambiguous option' says 2 "option '--f' may be any of --files-from, --format" classify --f=jsonl good/1.jpg
+check 'an option that no name begins with' says 2 "unknown option '--formt' (did you mean '--format'?)" classify --formt=jsonl
+check 'two outputs' says 2 "option '-o' is given twice: 'a.npy' and 'b.npy'" embed good -o a.npy -o b.npy
+check 'two models' says 2 "option '-m' is given twice" "$cvt" classify -m dir -m m.safetensors good
+check 'two configs' says 2 "option '--config' is given twice" "$cvt" summary -c dir/config.json --config dir/config.json
+check 'two files of labels' says 2 'is given twice' "$cvt" convert dir --labels words --labels words -o twice.safetensors
+classify -f csv -k3 -f jsonl -k5 good/1.jpg good/2.jpg >out
+same 'of other options the last one counts' want out
+
+# ---- signals ---------------------------------------------------------------------------------------------------------
+
+for signal in INT:130 TERM:143 HUP:129; do
+    (while :; do echo good/1.jpg; done) 2>/dev/null |
+        timeout --preserve-status -s "${signal%:*}" 1 "$cvt" classify -m m.safetensors -f json --files-from - >out 2>err
+    equal "${signal%:*} closes JSON" "$? $(tail -n 1 out)" "${signal#*:} ]"
+    mkfifo feed
+    (cat good/1.jpg && sleep 2) >feed 2>/dev/null &
+    timeout --preserve-status -s "${signal%:*}" 1 "$cvt" preprocess -m dir feed -o s.npy 2>err
+    equal "${signal%:*} in preprocess" "$? $(find . -name '.cvt-*')" "${signal#*:} "
+    wait $!
+    rm feed
+done
+
+exit $((failures > 0))
