@@ -86,10 +86,14 @@ static cvt_status read_processor(cvt_bundle *b, const char *directory, cvt_error
     return status;
 }
 
+static cvt_status read_preprocessor(cvt_bundle *b, const char *directory, cvt_error *error) {
+    TRY(read_processor(b, directory, error));
+    return read_optional(&b->preprocessor, &b->preprocessor_origin, directory, "preprocessor_config.json", error);
+}
+
 /* What goes with the weights and the config of a directory: how pictures are prepared, and labels. */
 static cvt_status read_companions(cvt_bundle *b, const char *directory, cvt_error *error) {
-    TRY(read_processor(b, directory, error));
-    TRY(read_optional(&b->preprocessor, &b->preprocessor_origin, directory, "preprocessor_config.json", error));
+    TRY(read_preprocessor(b, directory, error));
     return read_optional(&b->labels, &b->labels_origin, directory, "labels.txt", error);
 }
 
@@ -150,12 +154,13 @@ static cvt_status open_file(cvt_bundle *b, const cvt_place *place, cvt_error *er
     return take_metadata(&b->labels, &b->labels_origin, b->weights, CVT_META_LABELS, error);
 }
 
-/* A config, and what lies beside it. */
-static cvt_status open_config(cvt_bundle *b, const char *path, cvt_error *error) {
+/* A config, and what `companions` takes of what lies beside it. */
+static cvt_status open_config(cvt_bundle *b, const char *path,
+                              cvt_status (*companions)(cvt_bundle *, const char *, cvt_error *), cvt_error *error) {
     TRY(read_text(&b->config, &b->config_origin, path, error));
     char *directory = folder_of(path);
     if (!directory) return cvt_fail_memory(error);
-    cvt_status status = read_companions(b, directory, error);
+    cvt_status status = companions(b, directory, error);
     free(directory);
     return status;
 }
@@ -163,7 +168,7 @@ static cvt_status open_config(cvt_bundle *b, const char *path, cvt_error *error)
 cvt_status cvt_bundle_open(cvt_bundle *b, const cvt_place *place, const cvt_options *options, cvt_error *error) {
     const char *path = place->path;
     if (options->preprocess) TRY(read_text(&b->preprocessor, &b->preprocessor_origin, options->preprocess, error));
-    if (options->config) TRY(open_config(b, options->config, error));
+    if (options->config) TRY(open_config(b, options->config, read_companions, error));
     if (place->bytes || place->fd >= 0) return open_file(b, place, error);
     if (!path) return CVT_OK;
     if (strcmp(path, "-") != 0 && cvt_file_is_directory(path)) {
@@ -174,7 +179,9 @@ cvt_status cvt_bundle_open(cvt_bundle *b, const cvt_place *place, const cvt_opti
         return status;
     }
     bool config_only = (options->no_weights || options->random_weights) && !cvt_weights_named(path);
-    return config_only ? open_config(b, path, error) : open_file(b, place, error);
+    if (!config_only) return open_file(b, place, error);
+    if (options->random_weights) return read_text(&b->config, &b->config_origin, path, error);
+    return open_config(b, path, read_preprocessor, error);
 }
 
 void cvt_bundle_close(cvt_bundle *b) {
