@@ -21,12 +21,12 @@
  * the object they come from; those that come from no object live for ever.
  *
  * The process. The library never prints, never exits, installs no signal handlers and starts no threads but those of
- * OpenMP, for sessions that were made for several; in the first run of such a session as many threads are started and
- * ended before, to see whether OpenMP may ask for them, and a session that cannot have all runs with fewer. It reads the environment variable CVT_ISA. In one case it changes
- * more than its own memory: before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the
- * permission, which holds for the whole process and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only
- * models that run in f16 or int8 on the kernels called avx512amx use tiles; the permission is asked for when the first
- * of them is loaded.
+ * OpenMP, for sessions that were made for several. In the first run of such a session it starts and ends as many
+ * threads before, to see whether OpenMP may ask for them; a session that cannot have all of them runs with fewer. It
+ * reads the environment variable CVT_ISA. In one case it changes more than its own memory: before a model uses the
+ * AMX tiles of an x86 CPU for the first time, it asks Linux for the permission, which holds for the whole process
+ * and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only models that run in f16 or int8 on the kernels
+ * called avx512amx use tiles; the permission is asked for when the first of them is loaded.
  *
  * Numbers. Tensors are f32 in C order. An image is [C, H, W], several are [N, C, H, W] back to back.
  *

@@ -124,7 +124,7 @@ static cvt_status choose_taps(cvt_model *m, const cvt_options *options, cvt_erro
     }
     if (!options->embedding) return CVT_OK;
     if (m->graph->embedding == CVT_NO_VALUE)
-        return cvt_fail(error, CVT_USAGE, "the model has no last linear layer whose input could be retained");
+        return cvt_fail(error, CVT_UNSUPPORTED, "the model has no last linear layer whose input could be retained");
     m->retain[m->graph->embedding] = true;
     return CVT_OK;
 }

@@ -155,7 +155,7 @@ test_statuses() {
     expect 'status 3 no model at all' 3 '' "cvt: no model: name one with -m*make demo*" cvt classify cat.jpg
     expect 'status 3 config' 3 '' 'cvt: broken.json: byte 13 (line 1): *expected' cvt summary -c broken.json
     expect 'status 3 convert' 3 '' 'cvt: cat.jpg: neither safetensors, *' cvt convert cat.jpg -o out/x.safetensors
-    expect 'status 3 check' 3 '' 'cvt: cut.safetensors: *, in a file of 3000 *' cvt check -m cut.safetensors
+    expect 'status 3 check' 3 '' 'cvt: cut.safetensors: cut off: 3000 bytes, *' cvt check -m cut.safetensors
     expect 'status 4 npy' 4 '' 'cvt: nowhere/x.npy: cannot be written: No such file or directory' cvt preprocess -m cvt-13 cat.jpg -o nowhere/x.npy
     expect 'status 4 directory' 4 '' 'cvt: cat.jpg: File exists' cvt run -m cvt-13 -i x.npy -o cat.jpg
     expect 'status 4 no name' 4 '' 'cvt: : No such file or directory' cvt run -m cvt-13 -i x.npy -o ''
@@ -233,7 +233,7 @@ test_models() {
     expect 'models default script' 0 'ok: *' '' cvt check
     cp cut.safetensors models/efficientnet-lite0.safetensors
     expect 'models default efficientnet-lite0 first' 3 '' \
-        'cvt: models/efficientnet-lite0.safetensors: *, in a file of 3000 *' cvt check
+        'cvt: models/efficientnet-lite0.safetensors: cut off: 3000 bytes, *' cvt check
     rm models/*.safetensors
 }
 

@@ -136,7 +136,7 @@ static void test_grammar(void) {
         {"[1]//", "data after"},
         {"{\"a\":1,\"a\":2}", "two keys \"a\""},
         {"{\"a\":1,\"\\u0061\":2}", "two keys \"a\""},
-        {"[{},{\"b\":{\"c\":1,\"d\":2,\"c\":3}}]", "byte 9 (line 1)"},
+        {"[{},{\"b\":{\"c\":1,\"d\":2,\"c\":3}}]", "byte 22 (line 1)"},
         {"[1,\n2,\n3 4]", "byte 9 (line 3)"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) refuses(bad[i][0], bad[i][1]);

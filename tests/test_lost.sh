@@ -3,6 +3,7 @@
 # pipes from other programs, and every exit status and error code of the contract. Prints "ok NAME", "not ok NAME: why"
 # or "skip NAME: why" a case.
 # CVT: the program; CVT_TEST_MODEL: a model.
+# shellcheck disable=SC2317 # functions that check calls
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 cvt=$(realpath "${CVT:-$tests/../cvt}")
@@ -188,6 +189,7 @@ of_pipe() {
 }
 classify -f csv -k1 /dev/stdin <good/1.jpg >out
 of_pipe '/dev/stdin'
+# shellcheck disable=SC2002 # a pipe is wanted
 cat good/1.jpg | classify -f csv -k1 /dev/stdin >out
 of_pipe '/dev/stdin, a pipe'
 mkfifo fifo
@@ -244,6 +246,95 @@ for value in 2 '2,1' ' 3 ' ''; do
     OMP_NUM_THREADS=$value "$cvt" classify -m m.safetensors -f jsonl good/1.jpg good/2.jpg >out 2>err
     equal "OMP_NUM_THREADS=$value" "$? $(lines err)" '0 0'
 done
+
+# ---- messages --------------------------------------------------------------------------------------------------------
+
+size=$(wc -c <m.safetensors)
+head -c 60000 m.safetensors >cut.safetensors
+check 'weights that end early' says 3 "cut.safetensors: cut off: 60000 of $size bytes" "$cvt" check -m cut.safetensors
+head -c 1000 m.safetensors >cut.safetensors
+check 'weights that end in their header' says 3 'cut.safetensors: cut off: 1000 bytes, of ' "$cvt" check -m cut.safetensors
+check '-m with a config' says 3 'dir/config.json: a config, no weights' "$cvt" check -m dir/config.json
+check '-c with a picture' says 3 'good/9.png: a PNG picture, not a config' "$cvt" summary -c good/9.png
+printf '\n<!DOCTYPE html><html>' >page.safetensors
+check 'HTML instead of weights' says 3 'page.safetensors: a web page (HTML), not weights' "$cvt" check -m page.safetensors
+printf '<!DOCTYPE html><html>' >page.jpg
+check 'HTML instead of a picture' says 1 'page.jpg: a web page (HTML)' classify page.jpg
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n' >pointer.jpg
+check 'a pointer instead of a picture' says 1 'pointer.jpg: a Git LFS pointer, not the image: run "git lfs pull"' classify pointer.jpg
+printf '\211PNG\r\n\032\n\000\000\000\004CgBI\120\000\040\006\053\325\263\177\000\000\000\015IHDR' >phone.png
+check 'a PNG as iPhones have it' says 1 'CgBI' classify phone.png
+printf '{"arch": "cvt",\n "depth": 1,\n "depth": 2}' >twice.json
+check 'a key twice' says 3 'twice.json: byte 30 (line 3)' "$cvt" summary -c twice.json
+check 'a size out of range' says 2 'from 1 to 65535' classify --size 70000 good
+echo '{"model_type": "zzzzzzzzzzzz"}' >other.json
+check 'cvt list is named where it helps' says 3 'which is not known here' "$cvt" summary -c other.json
+equal 'and only there' "$(grep -c 'cvt list' err)" 0
+"$cvt" bench -m dir --images 1 >out
+equal 'bench does not begin like an error' "$(grep -c '^cvt: ' out)" 0
+"$cvt" summary -m dir --style torchsummary >out
+equal 'torchsummary: its four sizes' "$(grep -cE '^(Input size|Forward/backward pass size|Params size|Estimated Total Size) \(MB\): [0-9]+\.[0-9][0-9]$' out)" 4
+params=$(sed -n 's/,//g; s/^Total params: //p' out)
+equal 'torchsummary: the size of the parameters' "$(sed -n 's/^Params size (MB): //p' out)" \
+    "$(awk -v n="$params" 'BEGIN { printf "%.2f", n * 4 / 1048576 }')"
+
+check 'the config is at fault, not the weights' says 3 'cvt: gone.json: no such file' "$cvt" check -m m.safetensors -c gone.json
+echo '{"arch": "cvt", "foo": 1}' >foo.json
+check 'a key of the config is' says 3 'cvt: foo.json: unknown key "foo"' "$cvt" check -m dir -c foo.json
+check 'the labels are' says 3 'cvt: gone.txt: ' "$cvt" convert dir --labels gone.txt -o n.safetensors
+
+# ---- the contract's words and numbers --------------------------------------------------------------------------------
+
+# code NAME FILE ARGUMENT...: a record with this error.code, status 1, one line
+code() {
+    want=$1 file=$2
+    shift 2
+    classify -f jsonl "$file" "$@" >out 2>err
+    equal "error.code $want" "$? $(lines err) $(sed -n 's/.*"ok":false,"error":{"code":"\([a-z_]*\)".*/\1/p' out)" "1 1 $want"
+}
+mkdir odd && mkfifo odd/fifo.jpg && : >odd/empty.jpg && echo text >odd/text.jpg && head -c 400 good/1.jpg >odd/torn.jpg
+printf 'GIF89a' >odd/gif.jpg && cp "$tests/data/images/bad_png_crc_head.png" odd/corrupt.png
+code not_found odd/none.jpg
+mkdir odd/only && mv odd/fifo.jpg odd/only
+code unreadable odd/only
+code format odd/text.jpg
+code truncated odd/empty.jpg
+code truncated odd/torn.jpg
+code corrupt odd/corrupt.png
+code unsupported odd/gif.jpg
+code too_large good/1.jpg --max-pixels 10
+code too_large "$tests/data/images/bad_jpeg_over.jpg"
+# the last weights of the file become what is not finite
+size=$(wc -c <m.safetensors)
+head -c $((size - 40000)) m.safetensors >nan.safetensors
+head -c 40000 /dev/zero | tr '\000' '\377' >>nan.safetensors
+"$cvt" classify -m nan.safetensors -f jsonl good/1.jpg >out 2>err
+equal 'error.code non_finite' "$? $(lines err) $(grep -c '"code":"non_finite"' out)" '1 1 1'
+if [ "${CVT_BUILD:-}" = sanitized ]; then
+    echo 'skip error.code no_memory: the sanitizer needs much'
+else
+    limited -v 300000 -j1 "$tests/data/images/bad_jpeg_lie_p.jpg"
+    equal 'error.code no_memory' "$? $(lines err) $(grep -c '"code":"no_memory"' out)" '1 1 1'
+fi
+
+check 'status 2: an unknown option' says 2 'unknown option' classify --nothing
+on_no_isa() { CVT_ISA=none classify "$cat"; }
+check 'status 2: an instruction set that is not here' says 2 'none' on_no_isa
+check 'status 3: no such model' says 3 'no such model' "$cvt" classify -m nothing good/1.jpg
+check 'status 3: summary -c' says 3 'nothing.json' "$cvt" summary -c nothing.json
+check 'status 3: convert IN' says 3 'nothing' "$cvt" convert nothing -o n.safetensors
+check 'status 3: check' says 3 'no such model' "$cvt" check -m nothing
+two=$tests/data/blocks/cross
+for command in classify 'embed -o n.npy' 'preprocess -o n.npy' 'attend -o n.png'; do
+    # shellcheck disable=SC2086 # words are wanted
+    check "status 3: two inputs, $command" says 3 'model' "$cvt" $command -m "$two" good/1.jpg
+done
+if [ -e /dev/full ]; then
+    status 4 "$cvt" classify -m m.safetensors good/1.jpg >/dev/full 2>err
+    equal 'status 4: standard output' "$? $(lines err)" '0 1'
+    check 'status 4: a file' refuses 4 /dev/full "$cvt" preprocess -m dir good/1.jpg -o /dev/full
+fi
+check 'status 4: no such directory' says 4 'nowhere/n.npy' "$cvt" preprocess -m dir good/1.jpg -o nowhere/n.npy
 
 # ---- options ---------------------------------------------------------------------------------------------------------
 

@@ -156,8 +156,8 @@ static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_j
 static cvt_status unknown(const char *key, const cvt_nearest *nearest, const char *origin, cvt_error *error) {
     const char *what = nearest->wanted;
     if (!nearest->name)
-        return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here; `cvt list` shows what is",
-                        origin, key, what);
+        return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here%s", origin, key, what,
+                        strcmp(key, "arch") == 0 ? "; 'cvt list' shows what is" : "; docs/models.md names what is");
     return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" is \"%s\", which is not known here; did you mean \"%s\"?", origin,
                     key, what, nearest->name);
 }

@@ -188,6 +188,24 @@ static int compare_keys(const void *a, const void *b) {
     return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
+/* Where the object from `from` to `end`, which is whole, has that key for the second time. An object in which an escape
+ * hides one of the two is pointed at as a whole. */
+static const char *find_second(const char *from, const char *end, const char *key) {
+    int depth = 0, seen = 0;
+    size_t n = strlen(key);
+    for (const char *at = from; at < end; at++) {
+        depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+        if (*at != '"') continue;
+        const char *start = at++;
+        while (at < end && *at != '"') at += *at == '\\' ? 2 : 1;
+        const char *next = at + 1;
+        while (next < end && strchr(" \t\r\n", *next)) next++;
+        bool is_key = depth == 1 && next < end && *next == ':';
+        if (is_key && (size_t)(at - start) == n + 1 && memcmp(start + 1, key, n) == 0 && ++seen == 2) return start;
+    }
+    return from;
+}
+
 /* Refuses an object that has a key twice; as Python has it, the last one counts. Sorting takes n log n steps for any
  * keys; a hostile file could make a hash table slow. */
 static cvt_status settle_duplicates(parser *p, cJSON *object, const char *from) {
@@ -201,11 +219,12 @@ static cvt_status settle_duplicates(parser *p, cJSON *object, const char *from) 
     for (i = 1; i < n && status == CVT_OK; i++) {
         cJSON *before = members[i - 1].node;
         if (strcmp(before->string, members[i].node->string) != 0) continue;
+        const char *at = p->python ? NULL : find_second(from, p->at, before->string);
         if (p->python)
             cJSON_Delete(cJSON_DetachItemViaPointer(object, before));
         else
             status = cvt_fail(p->error, CVT_CONFIG, "%s: byte %zu (line %zu): an object with two keys \"%.200s\"",
-                              p->origin, (size_t)(from - p->start), line_of(p, from), before->string);
+                              p->origin, (size_t)(at - p->start), line_of(p, at), before->string);
     }
     free(members);
     return status;

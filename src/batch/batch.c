@@ -238,7 +238,7 @@ cvt_status cvt_batch_value(cvt_tensor_info *out, const cvt_model *model, const c
         return CVT_OK;
     }
     *out = options->embedding ? cvt_model_embedding(model) : cvt_model_output(model);
-    return out->name ? CVT_OK : cvt_fail(error, CVT_USAGE, "the model has no last linear layer");
+    return out->name ? CVT_OK : cvt_fail(error, CVT_UNSUPPORTED, "the model has no last linear layer");
 }
 
 cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batch_options *options, cvt_error *error) {
@@ -246,6 +246,7 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batc
     if (cvt_model_inputs(model) != 1)
         return cvt_fail(error, CVT_CONFIG, "the model reads %d inputs, not one image", cvt_model_inputs(model));
     cvt_tensor_info value;
+    TRY(cvt_model_reads_images(model, error));
     TRY(cvt_batch_value(&value, model, options, error));
     cvt_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return cvt_fail_memory(error);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "image/image.h"
 
 enum {
@@ -88,10 +89,11 @@ static cvt_status open_regular(int *fd, struct stat *about, const char *path, cv
 }
 
 bool cvt_input_is_stdin(const char *path, bool named) {
-    static const char *const names[] = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"};
-    for (size_t i = 0; named && i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(path, names[i]) == 0) return true;
-    return strcmp(path, "-") == 0;
+    struct stat link, there, ours;
+    if (strcmp(path, "-") == 0) return true;
+    if (!named || !cvt_file_is_of_streams(path) || lstat(path, &link) != 0 || !S_ISLNK(link.st_mode)) return false;
+    bool known = stat(path, &there) == 0 && fstat(STDIN_FILENO, &ours) == 0;
+    return known && there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
 }
 
 /* Waits until a FIFO has data or an end. While nobody has opened its other end, poll(2) tells nothing and read(2) an

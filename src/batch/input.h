@@ -16,7 +16,7 @@ typedef struct cvt_input {
     uint64_t max_pixels; /* of a larger picture little more than the headers is read; 0: CVT_MAX_PIXELS */
 } cvt_input;
 
-/* True for "-" and, of what was named on the command line, for the names that the system has for standard input. */
+/* True for "-" and, of what was named on the command line, for the links by which the system shows standard input. */
 bool cvt_input_is_stdin(const char *path, bool named);
 
 /* Reads a regular file whole, or standard input for "-"; if `named` on the command line, a FIFO too, and by its other

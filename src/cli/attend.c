@@ -20,6 +20,7 @@
 #include "cli/models.h"
 #include "cli/output.h"
 #include "cli/threads.h"
+#include "model/interleaved.h"
 #include "report/heat.h"
 #include "report/npy.h"
 
@@ -217,7 +218,10 @@ static int open_model(view *v) {
     char *const operands[] = {(char *)(uintptr_t)v->path, NULL};
     if (cvt_output_check(v->settings->output, kind, NULL, v->settings, operands, v->model, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
-    if (cvt_model_inputs(v->model) == 1) return CVT_EXIT_OK;
+    if (cvt_model_inputs(v->model) == 1) {
+        if (cvt_model_reads_images(v->model, &error) == CVT_OK) return CVT_EXIT_OK;
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    }
     cvt_fail(&error, CVT_CONFIG, "the model reads %d inputs, not one image", cvt_model_inputs(v->model));
     return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
 }

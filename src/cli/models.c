@@ -256,12 +256,22 @@ static bool prepares(const cvt_cli *cli) {
     return (cli->command->bit & READERS) != 0;
 }
 
+int cvt_models_fail(const cvt_settings *settings, const cvt_str *path, const cvt_error *error) {
+    const char *const others[] = {settings->config, settings->labels};
+    const char *blamed = path->size ? path->data : NULL;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        size_t n = others[i] ? strlen(others[i]) : 0;
+        if (n && strncmp(error->message, others[i], n) == 0 && error->message[n] == ':') blamed = NULL;
+    }
+    return cvt_cli_fail(blamed, error, CVT_EXIT_MODEL);
+}
+
 int cvt_models_open(const cvt_cli *cli, const cvt_settings *settings, const cvt_options *more, cvt_model **out) {
     cvt_str path = {0};
     cvt_error error;
     int exit_status = CVT_EXIT_OK;
     if (cvt_models_try(cli, settings, more, out, &path, &error) != CVT_OK)
-        exit_status = cvt_cli_fail(path.size ? path.data : NULL, &error, CVT_EXIT_MODEL);
+        exit_status = cvt_models_fail(settings, &path, &error);
     if (exit_status == CVT_EXIT_OK && settings->verbose) say_all(path.data, *out, cvt_model_remark);
     if (exit_status == CVT_EXIT_OK && prepares(cli)) say_all(path.data, *out, cvt_model_warning);
     cvt_str_free(&path);

@@ -14,6 +14,10 @@ int cvt_models_open(const cvt_cli *cli, const cvt_settings *settings, const cvt_
 cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, const cvt_options *more, cvt_model **out,
                           cvt_str *path, cvt_error *error);
 
+/* Says what error tells of the model at *path, if there is one, and returns the exit status. Where the message is of
+ * another file that the settings name, a config or labels, that file alone is named. */
+int cvt_models_fail(const cvt_settings *settings, const cvt_str *path, const cvt_error *error);
+
 /* Calls each(context, name, path) for every model that a name leads to, directory by directory as they are searched,
  * and in byte order inside each. */
 void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char *name, const char *path),

@@ -131,7 +131,8 @@ static cvt_status set_value(const cvt_option *row, void *settings, const char *t
                         (long long)row->min, (long long)row->max);
     case CVT_OPT_SIZE:
         if (read_size(text, to)) return CVT_OK;
-        return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a size such as 224 or 224x320", shown, text);
+        return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a size such as 224 or 224x320, from 1 to %d", shown,
+                        text, (int)LARGEST_SIZE);
     case CVT_OPT_CHOICE: return read_choice(row, text, shown, to, error);
     case CVT_OPT_WORDS:
     case CVT_OPT_FILES: return append(to, text, error);

@@ -5,6 +5,7 @@
 #include "batch/input.h"
 #include "cli/models.h"
 #include "cli/output.h"
+#include "model/interleaved.h"
 #include "report/npy.h"
 
 static cvt_image_stop stop_of(const char *step) {
@@ -66,7 +67,9 @@ int cvt_command_preprocess(cvt_cli *cli, const cvt_settings *settings, char **op
     int status = cvt_models_open(cli, settings, &options, &model);
     if (status != CVT_EXIT_OK) return status;
     cvt_error error;
-    if (cvt_output_check(settings->output, CVT_OUTPUT_NPY, NULL, settings, operands, model, &error) != CVT_OK)
+    if (cvt_model_reads_images(model, &error) != CVT_OK)
+        status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    else if (cvt_output_check(settings->output, CVT_OUTPUT_NPY, NULL, settings, operands, model, &error) != CVT_OK)
         status = cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     else
         status = preprocess(settings, model, operands[0]);

@@ -70,7 +70,7 @@ static int open_model(pass *p) {
         bool size = error.status != CVT_NO_MEMORY && error.status != CVT_USAGE &&
                     cvt_models_try(p->cli, p->settings, &plain, &p->model, &unused, NULL) == CVT_OK;
         status = size ? cvt_cli_fail(p->settings->inputs.items[0], &error, CVT_EXIT_INPUT)
-                      : cvt_cli_fail(path.size ? path.data : NULL, &error, CVT_EXIT_MODEL);
+                      : cvt_models_fail(p->settings, &path, &error);
     }
     cvt_str_free(&path);
     cvt_str_free(&unused);

@@ -181,6 +181,7 @@ static void write_torchsummary(cvt_str *to, const cvt_model *model) {
     static const char thick[] = "================================================================\n";
     int n = cvt_model_rows(model, CVT_ROWS_TORCHSUMMARY);
     int64_t total = 0;
+    double outputs = 0, input = 1;
     cvt_str_print(to, "%s%20s  %25s %15s\n%s", thin, "Layer (type)", "Output Shape", "Param #", thick);
     for (int i = 0; i < n; i++) {
         cvt_row row = cvt_model_row(model, CVT_ROWS_TORCHSUMMARY, i);
@@ -189,9 +190,21 @@ static void write_torchsummary(cvt_str *to, const cvt_model *model) {
         snprintf(shape, sizeof shape, "[-1%s%s]", row.rank ? ", " : "", join(row.rank, row.shape, ", ").text);
         cvt_str_print(to, "%20s  %25s %15s\n", layer, shape, group(row.parameters).text);
         total += row.parameters;
+        double size = 1;
+        for (int k = 0; k < row.rank; k++) size *= (double)row.shape[k];
+        outputs += size;
     }
     cvt_str_print(to, "%sTotal params: %s\nTrainable params: %s\nNon-trainable params: 0\n%s", thick, group(total).text,
                   group(total).text, thin);
+    for (int i = 0; i < cvt_model_inputs(model); i++) {
+        cvt_tensor_info in = cvt_model_input(model, i);
+        for (int k = 0; k < in.rank; k++) input *= (double)in.shape[k];
+    }
+    const double each = 4.0 / (1024 * 1024), in_mb = input * each, out_mb = 2 * outputs * each;
+    const double params_mb = (double)total * each;
+    cvt_str_print(to, "Input size (MB): %.2f\nForward/backward pass size (MB): %.2f\nParams size (MB): %.2f\n", in_mb,
+                  out_mb, params_mb);
+    cvt_str_print(to, "Estimated Total Size (MB): %.2f\n%s", params_mb + out_mb + in_mb, thin);
 }
 
 /* ---- for programs ---------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* decode.c - finds the format of a file by its first bytes. The table of signatures stands here and nowhere else. */
 #include <string.h>
+#include <strings.h>
 
 #include "image/image.h"
 
@@ -83,5 +84,14 @@ cvt_status cvt_image_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *b
             return cvt_fail(error, CVT_UNSUPPORTED, "%s images are not supported, only JPEG and PNG", s->name);
         return s->decode(out, info, bytes, size, options, error);
     }
+    static const struct {
+        const char *start, *what;
+    } others[] = {{"version https://git-lfs.github.com/", "a Git LFS pointer, not the image: run \"git lfs pull\""},
+                  {"<!doctype html", "a web page (HTML), not an image: fetch the image itself"},
+                  {"<html", "a web page (HTML), not an image: fetch the image itself"}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (size >= strlen(others[i].start) &&
+            strncasecmp((const char *)bytes, others[i].start, strlen(others[i].start)) == 0)
+            return cvt_fail(error, CVT_FORMAT, "%s", others[i].what);
     return cvt_fail(error, CVT_FORMAT, "not an image: neither JPEG nor PNG");
 }

@@ -80,11 +80,11 @@ static void on_error(j_common_ptr jpeg) {
     reader *r = jpeg->client_data;
     const cvt_status status = status_of(jpeg->err->msg_code);
     if (status == CVT_NO_MEMORY) leave(r, cvt_fail_memory(r->error));
-    char text[JMSG_LENGTH_MAX];
+    char text[JMSG_LENGTH_MAX], line[JMSG_LENGTH_MAX + 8];
     jpeg->err->format_message(jpeg, text);
-    cvt_fail(r->error, status, "JPEG: %s", text);
-    if (r->width && (status == CVT_CORRUPT || status == CVT_TRUNCATED)) leave_incomplete(r, r->error->message);
-    leave(r, status);
+    snprintf(line, sizeof line, "JPEG: %s", text);
+    if (r->width && (status == CVT_CORRUPT || status == CVT_TRUNCATED)) leave_incomplete(r, line);
+    leave(r, cvt_fail(r->error, status, "%s", line));
 }
 
 /* Keeps the first warning. A warning that means missing data ends the reading. */

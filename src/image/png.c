@@ -108,6 +108,9 @@ static uint32_t big_endian(const uint8_t *p) {
 /* Reads the size from IHDR, so that limits are checked before libpng allocates anything. */
 static cvt_status read_size(reader *r) {
     if (r->size < SIGNATURE + 16) return cvt_fail(r->error, CVT_TRUNCATED, "PNG data ends early");
+    if (memcmp(r->bytes + SIGNATURE + 4, "CgBI", 4) == 0)
+        return cvt_fail(r->error, CVT_UNSUPPORTED,
+                        "PNG in Apple's own form (CgBI), as programs for iPhones hold it: save it as a standard PNG");
     r->width = big_endian(r->bytes + SIGNATURE + 8);
     r->height = big_endian(r->bytes + SIGNATURE + 12);
     if (memcmp(r->bytes + SIGNATURE + 4, "IHDR", 4) != 0 || r->width == 0 || r->height == 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "image/image.h"
 #include "model/model.h"
 
 static const size_t document_limit = (size_t)16 << 20; /* the most bytes of a config or a list of labels */
@@ -14,6 +15,15 @@ static char *duplicate(const char *text) {
     size_t n = strlen(text) + 1;
     char *copy = malloc(n);
     return copy ? memcpy(copy, text, n) : NULL;
+}
+
+/* Says what a file is that should hold text. */
+static cvt_status fail_binary(const cvt_file *file, cvt_error *error) {
+    const char *format = cvt_image_format(file->data, file->size);
+    if (format) return cvt_fail(error, CVT_CONFIG, "%s: a %s picture, not a config", file->path, format);
+    if (file->size > 8 && file->data[8] == '{')
+        return cvt_fail(error, CVT_CONFIG, "%s: weights, not a config: name them with -m", file->path);
+    return cvt_fail(error, CVT_CONFIG, "%s: has NUL bytes, so it is not text", file->path);
 }
 
 /* Reads the whole of a small text file and ends it with 0. */
@@ -25,7 +35,7 @@ static cvt_status read_text(char **text, char **origin, const char *path, cvt_er
     if (!copy || !name) {
         status = cvt_fail_memory(error);
     } else if (file.size && memchr(file.data, 0, file.size)) {
-        status = cvt_fail(error, CVT_CONFIG, "%s: has NUL bytes", path);
+        status = fail_binary(&file, error);
     } else {
         if (file.size) memcpy(copy, file.data, file.size);
         copy[file.size] = 0;

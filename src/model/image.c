@@ -42,13 +42,17 @@ void cvt_image_free(cvt_image *image) {
     free(image);
 }
 
+cvt_status cvt_model_reads_images(const cvt_model *model, cvt_error *error) {
+    if (model->no_preprocess.status != CVT_OK && error) *error = model->no_preprocess;
+    return model->no_preprocess.status;
+}
+
 /* Forgets the image that was read before, and checks that the model takes images. */
 static cvt_status begin(cvt_image *image, const cvt_model *model, cvt_error *error) {
     image->pixels = NULL;
     image->whole = false;
     image->prepare->info.warning[0] = 0;
-    if (model->no_preprocess.status != CVT_OK && error) *error = model->no_preprocess;
-    return model->no_preprocess.status;
+    return cvt_model_reads_images(model, error);
 }
 
 static cvt_status end(cvt_image *image, const cvt_pixels *pixels, cvt_image_stop stop, cvt_status status) {

@@ -14,4 +14,7 @@ float *cvt_image_take(cvt_image *image, float *spare);
 /* Does what cvt_session_run does, on inputs of [n, H, W, C]. */
 cvt_status cvt_session_run_interleaved(cvt_session *session, const float *const *inputs, int n, cvt_error *error);
 
+/* CVT_UNSUPPORTED where the model reads no images (several inputs, other channels), whatever the image. */
+cvt_status cvt_model_reads_images(const cvt_model *model, cvt_error *error);
+
 #endif

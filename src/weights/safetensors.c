@@ -29,6 +29,9 @@ static cvt_status header_size(const cvt_file *file, size_t *size, cvt_error *err
         return cvt_fail(error, CVT_WEIGHTS, "%s: %zu bytes are too few for safetensors", file->path, file->size);
     uint64_t n;
     memcpy(&n, file->data, sizeof n);
+    if (n <= MAX_HEADER && n > file->size - PREFIX && file->size > PREFIX && file->data[PREFIX] == '{')
+        return cvt_fail(error, CVT_WEIGHTS, "%s: cut off: %zu bytes, of %llu of its header alone", file->path,
+                        file->size, (unsigned long long)n + PREFIX);
     if (n > MAX_HEADER || n > file->size - PREFIX)
         return cvt_fail(error, CVT_WEIGHTS, "%s: a safetensors header of %llu bytes, in a file of %zu (limit %d)",
                         file->path, (unsigned long long)n, file->size, (int)MAX_HEADER);
@@ -118,8 +121,12 @@ static int compare_ranges(const void *a, const void *b) {
 static cvt_status add_tensors(cvt_weights *weights, entry *entries, size_t count, const cvt_file *file, size_t size,
                               cvt_error *error) {
     const unsigned char *data = file->data + (file->size - size);
-    size_t covered = 0;
+    size_t covered = 0, whole = 0;
     qsort(entries, count, sizeof *entries, compare_ranges);
+    for (size_t i = 0; i < count; i++) whole = entries[i].end > whole ? entries[i].end : whole;
+    if (whole > size)
+        return cvt_fail(error, CVT_WEIGHTS, "%s: cut off: %zu of %zu bytes; fetch it again", file->path, file->size,
+                        file->size - size + whole);
     for (size_t i = 0; i < count; i++) {
         entry *e = &entries[i];
         if (e->begin != covered || e->end > size) {

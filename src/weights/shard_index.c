@@ -67,6 +67,12 @@ static cvt_status read_shards(cvt_weights *weights, const char *index, placed *p
     return CVT_OK;
 }
 
+/* Whether it describes an architecture, in any dialect. */
+static bool is_config(const cvt_json *root) {
+    return cvt_json_get(root, "arch") || cvt_json_get(root, "architecture") || cvt_json_get(root, "model_type") ||
+           cvt_json_get(root, "layers");
+}
+
 cvt_status cvt_shard_index_read(cvt_weights *weights, const cvt_file *file, cvt_error *error) {
     cvt_json_document *document;
     cvt_status status = cvt_json_parse(&document, (const char *)file->data, file->size, file->path, error);
@@ -74,7 +80,12 @@ cvt_status cvt_shard_index_read(cvt_weights *weights, const cvt_file *file, cvt_
     const cvt_json *map = cvt_json_get(cvt_json_root(document), "weight_map");
     placed *places = NULL;
     if (!map || cvt_json_kind_of(map) != CVT_JSON_OBJECT) {
-        status = cvt_fail(error, CVT_WEIGHTS, "%s: JSON without a weight_map, so no index of weights", file->path);
+        status =
+            is_config(cvt_json_root(document))
+                ? cvt_fail(error, CVT_WEIGHTS,
+                           "%s: a config, no weights: name its directory, or the weights with -m and it with -c",
+                           file->path)
+                : cvt_fail(error, CVT_WEIGHTS, "%s: JSON without a weight_map, so no index of weights", file->path);
     } else if (!(places = malloc((cvt_json_size(map) + 1) * sizeof *places))) {
         status = cvt_fail_memory(error);
     } else {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/num.h"
 #include "base/str.h"
@@ -175,12 +176,27 @@ static cvt_status fail_unknown(const cvt_file *file, cvt_error *error) {
                     file->path, seen);
 }
 
+static bool is_web_page(const cvt_file *file) {
+    static const char *const marks[] = {"<!doctype html", "<html"};
+    size_t i = 0;
+    while (i < file->size && memchr(" \t\r\n\xef\xbb\xbf", file->data[i], 7)) i++;
+    for (size_t k = 0; k < sizeof marks / sizeof marks[0]; k++)
+        if (file->size - i >= strlen(marks[k]) &&
+            strncasecmp((const char *)file->data + i, marks[k], strlen(marks[k])) == 0)
+            return true;
+    return false;
+}
+
 static cvt_status read_by_content(cvt_weights *weights, const cvt_file *file, bool in_index, cvt_error *error) {
     static const char lfs[] = "version https://git-lfs.github.com/spec/v1", zip[] = "PK\3\4",
                       legacy[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
     if (file->size == 0) return cvt_fail(error, CVT_WEIGHTS, "%s: an empty file", file->path);
     if (starts_with(file, lfs, sizeof lfs - 1))
         return cvt_fail(error, CVT_WEIGHTS, "%s: a Git LFS pointer, not the weights: run \"git lfs pull\"", file->path);
+    if (is_web_page(file))
+        return cvt_fail(error, CVT_WEIGHTS,
+                        "%s: a web page (HTML), not weights: fetch the file itself, not the page that shows it",
+                        file->path);
     if (starts_with(file, zip, sizeof zip - 1)) return cvt_torch_zip_read(weights, file, error);
     if (starts_with(file, legacy, sizeof legacy - 1)) return cvt_torch_legacy_read(weights, file, error);
     if (!in_index && is_json(file)) return cvt_shard_index_read(weights, file, error);
