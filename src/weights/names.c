@@ -13,14 +13,14 @@ static const char *pattern_rest(const char *native, const char *pattern) {
 
 /* Does the same for a name, which has numbers in place of {letters}. Returns what * stands for, "" without a *, NULL if
  * it is another name. */
-static const char *name_rest(const char *pattern, const char *prefix, const char *name) {
-    size_t n = prefix ? strlen(prefix) : 0;
+static const char *name_rest(const char *pattern, const char *filler, const char *name) {
+    size_t n = filler ? strlen(filler) : 0;
     for (; *pattern; pattern++) {
         if (*pattern == '*') return name;
         if (*pattern != '{') {
             if (*pattern != *name++) return NULL;
         } else if (pattern[1] == '}') {
-            if (n && strncmp(prefix, name, n) != 0) return NULL;
+            if (n && strncmp(filler, name, n) != 0) return NULL;
             name += n;
             pattern++;
         } else {
@@ -43,13 +43,13 @@ static bool append_index(cvt_str *to, const cvt_param *p, char letter) {
 }
 
 /* Appends the file's side of a row up to its *; false if the parameter has no number for a letter. */
-static bool append_file(cvt_str *to, const char *s, const char *prefix, const cvt_param *p) {
+static bool append_file(cvt_str *to, const char *s, const char *filler, const cvt_param *p) {
     for (size_t n = strcspn(s, "{*"); n || *s == '{'; n = strcspn(s, "{*")) {
         cvt_str_append(to, s, n);
         s += n;
         if (*s != '{') continue;
         if (s[1] == '}') {
-            if (prefix) cvt_str_append(to, prefix, strlen(prefix));
+            if (filler) cvt_str_append(to, filler, strlen(filler));
             s += 2;
         } else {
             if (!append_index(to, p, s[1])) return false;
@@ -61,15 +61,15 @@ static bool append_file(cvt_str *to, const char *s, const char *prefix, const cv
 
 /* Appends the name of a parameter, and returns the row it comes from. `pattern` is the part of the parameter's pattern
  * that is left to translate. */
-static const cvt_name_row *expand(cvt_str *to, const cvt_name_row *rows, const char *prefix, const char *pattern,
+static const cvt_name_row *expand(cvt_str *to, const cvt_name_row *rows, const char *filler, const char *pattern,
                                   const cvt_param *p) {
     size_t before = to->size;
     for (const cvt_name_row *row = rows; row->file; row++) {
         const char *rest = row->native ? pattern_rest(row->native, pattern) : NULL;
         if (!rest) continue;
-        if (!append_file(to, row->file, prefix, p)) return NULL;
+        if (!append_file(to, row->file, filler, p)) return NULL;
         if (row->rows) {
-            const cvt_name_row *found = expand(to, row->rows, prefix, rest, p);
+            const cvt_name_row *found = expand(to, row->rows, filler, rest, p);
             if (found || to->failed) return found;
             if (to->data) to->data[before] = 0;
             to->size = before;
@@ -83,7 +83,7 @@ static const cvt_name_row *expand(cvt_str *to, const cvt_name_row *rows, const c
 
 const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *p) {
     static const cvt_name_row as_it_is = {"*", "*"};
-    if (!cvt_dialect_is_native(dialect)) return expand(to, dialect->rows, dialect->prefix, p->pattern, p);
+    if (!cvt_dialect_is_native(dialect)) return expand(to, dialect->rows, dialect->filler, p->pattern, p);
     cvt_str_append(to, p->name, strlen(p->name));
     return to->failed ? NULL : &as_it_is;
 }
@@ -102,13 +102,13 @@ static int rank_of(const char *axes) {
 typedef enum name_side { IN_FILE, IN_GRAPH, UNREAD } name_side;
 
 /* Does a row cover this name of a tensor of `rank` dimensions? */
-static bool covers(const cvt_name_row *rows, const char *prefix, name_side side, const char *name, int rank) {
+static bool covers(const cvt_name_row *rows, const char *filler, name_side side, const char *name, int rank) {
     for (const cvt_name_row *row = rows; row->file; row++) {
         const char *pattern = side == IN_GRAPH ? row->native : row->file;
-        const char *rest = pattern ? name_rest(pattern, prefix, name) : NULL;
+        const char *rest = pattern ? name_rest(pattern, filler, name) : NULL;
         if (!rest) continue;
         if (row->rows) {
-            if (covers(row->rows, prefix, side, rest, rank)) return true;
+            if (covers(row->rows, filler, side, rest, rank)) return true;
         } else if (side == UNREAD) {
             if (!row->native) return true;
         } else if (side == IN_GRAPH || !row->axes || rank_of(row->axes) == rank) {
@@ -119,11 +119,11 @@ static bool covers(const cvt_name_row *rows, const char *prefix, name_side side,
 }
 
 bool cvt_name_unread(const cvt_dialect *dialect, const char *name) {
-    return !cvt_dialect_is_native(dialect) && covers(dialect->rows, dialect->prefix, UNREAD, name, 0);
+    return !cvt_dialect_is_native(dialect) && covers(dialect->rows, dialect->filler, UNREAD, name, 0);
 }
 
 bool cvt_dialect_covers(const cvt_dialect *dialects, const cvt_dialect *d, const char *name, int rank) {
-    if (!cvt_dialect_is_native(d)) return covers(d->rows, d->prefix, IN_FILE, name, rank);
+    if (!cvt_dialect_is_native(d)) return covers(d->rows, d->filler, IN_FILE, name, rank);
     for (const cvt_dialect *other = dialects; other->name; other++)
         if (!cvt_dialect_is_native(other) && covers(other->rows, NULL, IN_GRAPH, name, rank)) return true;
     return false;

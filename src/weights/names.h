@@ -8,7 +8,7 @@
  *         {"attn.q.*", "attention.attention.query.*"},      what * stands for is the same on both sides
  *         {"norm1.*", "layernorm_before.*"}, {NULL, NULL}};
  *     static const cvt_name_row hf[] = {
- *         {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},     the names behind are in another table
+ *         {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},     another table has what * stands for
  *         {"head.*", "classifier.*"}, {NULL, NULL}};
  *     static const cvt_name_row timm[] = {
  *         {"block{j}.attn.q.*", "blocks.{j}.attn.qkv.*", .part = 0, .parts = 3}, ...
@@ -16,7 +16,15 @@
  *         {"native"}, {"hf", hf, "vit."}, {"hf_bare", hf, ""}, {"timm", timm}, {NULL}};
  *
  * A row is {native, file}: the graph's pattern and the file's. {letter} stands for a number, a final * for the rest of
- * the name, {} on the file's side for the prefix of the dialect. The first row counts that has a name for a parameter.
+ * the name, {} on the file's side for the filler of the dialect, a text like "vit.".
+ *
+ * The order of rows matters: the first row that has a name for a parameter counts. The general row comes last:
+ *
+ *     {CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"), {"*", "*"}, {NULL, NULL}}
+ *
+ * finds attn.q.weight in the first third of attn.qkv.weight, and attn.proj.weight, which the first rows do not have,
+ * under its own name. With {"*", "*"} first, attn.q.weight would be looked for as "attn.q.weight".
+ *
  * With `rows` both sides end with *, and what follows is looked up in that table: if it is in none of its rows, the
  * next row is tried. {"*", "*", .rows = others} takes in all rows of another table.
  *
@@ -56,7 +64,7 @@ typedef struct cvt_name_row {
 typedef struct cvt_dialect {
     const char *name;
     const cvt_name_row *rows;
-    const char *prefix; /* what {} stands for; NULL: for nothing */
+    const char *filler; /* what {} stands for; NULL: for nothing */
 } cvt_dialect;
 static inline bool cvt_dialect_is_native(const cvt_dialect *dialect) { return !dialect->rows; }
 
