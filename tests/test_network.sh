@@ -150,7 +150,7 @@ check "a network without classes classifies nothing" unclassified
 listed() { # NAME: configs/NAME.json in torchsummary's style is the published text
     "$program" summary --style torchsummary -c "$tests/../configs/$1.json" >"$work/listing"
     head -n "$(lines "$tests/data/listings/$1.txt")" "$work/listing" | diff - "$tests/data/listings/$1.txt" || return 1
-    [ "$(tail -n 5 "$work/listing" | grep -c ' size (MB): [0-9]*\.[0-9][0-9]$')" -eq 4 ]
+    [ "$(tail -n 5 "$work/listing" | grep -ci ' size (MB): [0-9]*\.[0-9][0-9]$')" -eq 4 ]
 }
 true_count() { "$program" summary -c "$tests/../configs/$1.json" | grep -qx 'parameters  2,016'; }
 for config in self-32x80 cross-32x80-16x40; do
