@@ -16,7 +16,7 @@ int main(int argc, char **argv) {
     }
     if (error.status == CVT_OK) {
         cvt_score top[5];
-        int n = cvt_top_k(cvt_session_output(session), cvt_model_classes(model), top, 5);
+        int n = cvt_model_top_k(model, cvt_session_output(session), top, 5);
         for (int i = 0; i < n; i++) {
             const char *label = cvt_model_label(model, top[i].index);
             printf("%5.1f %%  %s\n", 100.0 * top[i].score, label ? label : "(no name)");

@@ -35,7 +35,7 @@ for name, result, arguments in [
     ("cvt_image_read", c_int, [OBJECT, OBJECT, c_char_p, c_int, ERROR]),
     ("cvt_image_tensor", POINTER(c_float), [OBJECT]),
     ("cvt_image_free", None, [OBJECT]),
-    ("cvt_top_k", c_int, [POINTER(c_float), c_int, POINTER(Score), c_int]),
+    ("cvt_model_top_k", c_int, [OBJECT, POINTER(c_float), POINTER(Score), c_int]),
 ]:
     function = getattr(cvt, name)
     function.restype, function.argtypes = result, arguments
@@ -67,7 +67,7 @@ class Classifier:
         inputs = (POINTER(c_float) * 1)(cvt.cvt_image_tensor(self.image))
         call(cvt.cvt_session_run, self.session, inputs, 1)
         top = (Score * k)()
-        n = cvt.cvt_top_k(cvt.cvt_session_output(self.session), cvt.cvt_model_classes(self.model), top, k)
+        n = cvt.cvt_model_top_k(self.model, cvt.cvt_session_output(self.session), top, k)
         labels = [cvt.cvt_model_label(self.model, score.index) for score in top[:n]]
         return [(s.index, label and label.decode(), s.score) for s, label in zip(top, labels)]
 

@@ -117,6 +117,11 @@ typedef struct cvt_options {
     bool random_weights;   /* with no file: draw weights from `seed` (tests, benchmarks) */
     bool reference;        /* run the nodes one by one on plain C kernels, whatever isa says: slow, for comparison */
     uint64_t seed;
+    const char *preprocess;    /* a preprocessor_config.json, or another document that says how pictures are prepared,
+                                  to use instead of the model's; or NULL */
+    const char *score;         /* what cvt_model_top_k gives, "softmax", "sigmoid", "none"; NULL: as the model says */
+    const char *const *ignore; /* shell patterns of names: tensors that are no error though no parameter takes them */
+    size_t n_ignore;
 } cvt_options;
 
 /* Sets all fields to 0 but `size`, which is sizeof(cvt_options) where the program was compiled. */
@@ -159,6 +164,10 @@ const char *cvt_model_precision(const cvt_model *model); /* that it runs in: "f3
 const char *cvt_model_isa(const cvt_model *model);       /* the kernels that it runs on; NULL before it is loaded */
 int cvt_model_classes(const cvt_model *model);           /* 0: the model gives no scores of classes */
 const char *cvt_model_label(const cvt_model *model, int class_index); /* NULL where there is none */
+/* A line that the user of the model should see, as that its pictures are prepared by a guess; NULL past the last. */
+const char *cvt_model_warning(const cvt_model *model, int index);
+/* A line on what the model was read from, for who wants to know; NULL past the last. */
+const char *cvt_model_remark(const cvt_model *model, int index);
 int cvt_model_inputs(const cvt_model *model);
 cvt_tensor_info cvt_model_input(const cvt_model *model, int index);
 cvt_tensor_info cvt_model_output(const cvt_model *model);
@@ -294,6 +303,18 @@ typedef struct cvt_score {
     float score;
 } cvt_score;
 int cvt_top_k(const float *logits, int classes, cvt_score *top, int k);
+
+/* What the scores of a model are. */
+typedef enum cvt_score_kind {
+    CVT_SCORE_SOFTMAX, /* probabilities of classes that exclude each other: their sum is 1 */
+    CVT_SCORE_SIGMOID, /* probabilities, each class by itself: several may hold, or none */
+    CVT_SCORE_NONE,    /* the output as it is: the number that a regression gives */
+} cvt_score_kind;
+/* As options.score says, else the model: CVT_SCORE_SIGMOID for a multi-label model and for one of a single class,
+ * CVT_SCORE_NONE for a regression, else CVT_SCORE_SOFTMAX. */
+cvt_score_kind cvt_model_score(const cvt_model *model);
+/* cvt_top_k of the output of one image, with scores of the model's kind. */
+int cvt_model_top_k(const cvt_model *model, const float *output, cvt_score *top, int k);
 
 /* ---- images ---------------------------------------------------------------------------------------------------- */
 

@@ -11,9 +11,11 @@
 
 /* Finds two dialects (whose names the weights have, see weights/names.h): that of this file, and that of the checkpoint
  * from which the file was converted. The defaults of the second one count. */
-static cvt_status find_names(cvt_model *m, cvt_error *error) {
+static cvt_status find_names(cvt_model *m, const cvt_options *options, cvt_error *error) {
     const cvt_dialect *dialects = m->config.arch->dialects;
     if (!m->files.weights) return CVT_OK;
+    TRY(cvt_prefixes_take_off(m->files.weights, dialects, NULL, error));
+    for (size_t i = 0; i < options->n_ignore; i++) cvt_weights_ignore(m->files.weights, options->ignore[i]);
     m->origin = m->names = cvt_dialect_detect(dialects, m->files.weights);
     const char *origin = cvt_weights_metadata(m->files.weights, CVT_META_ORIGIN);
     if (origin) m->origin = cvt_dialect_find(dialects, origin);
@@ -35,15 +37,12 @@ static cvt_status read_preprocess(cvt_model *m, cvt_error *error) {
     if (!m->files.preprocessor) return CVT_OK;
     cvt_json_document *document;
     const char *text = m->files.preprocessor, *origin = m->files.preprocessor_origin;
-    TRY(cvt_json_parse(&document, text, strlen(text), origin, error));
-    const cvt_json *root = cvt_json_root(document);
-    cvt_status status = cvt_json_kind_of(root) == CVT_JSON_OBJECT
-                            ? CVT_OK
-                            : cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
+    TRY(cvt_json_parse_python(&document, text, strlen(text), origin, error));
     const char *const *types = m->config.arch->hf_types;
     const char *type = m->config.model_type ? m->config.model_type : types ? types[0] : NULL;
     cvt_base *base = cvt_config_base(&m->config);
-    if (status == CVT_OK) status = cvt_preprocess_read_hf(&base->preprocess, root, type, base->channels, origin, error);
+    cvt_status status =
+        cvt_preprocess_read(&base->preprocess, cvt_json_root(document), type, base->channels, origin, error);
     cvt_json_free(document);
     return status;
 }
@@ -63,15 +62,21 @@ static void resolve_size(cvt_model *m, const cvt_options *options) {
 
 static cvt_status read_config(cvt_model *m, const cvt_options *options, cvt_error *error) {
     const char *origin = m->files.config_origin;
-    TRY(cvt_json_parse(&m->document, m->files.config, strlen(m->files.config), origin, error));
+    const size_t n = strlen(m->files.config);
+    TRY(cvt_json_parse_python(&m->document, m->files.config, n, origin, error));
+    if (cvt_json_get(cvt_json_root(m->document), "arch")) { /* the native dialect is strict */
+        cvt_json_free(m->document);
+        TRY(cvt_json_parse(&m->document, m->files.config, n, origin, error));
+    }
     TRY(cvt_config_open(&m->config, cvt_json_root(m->document), origin, &m->arena, error));
-    TRY(find_names(m, error));
+    TRY(find_names(m, options, error));
     count_classes(m);
     TRY(read_preprocess(m, error));
     cvt_hints hints = {m->config.dialect, m->config.model_type, m->origin, m->names, m->files.weights};
     cvt_status status = cvt_config_resolve(&m->config, &hints, error);
     if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
     resolve_size(m, options);
+    TRY(cvt_score_choose(m, options->score, error));
     return cvt_labels_read(m, options, error);
 }
 
@@ -80,7 +85,9 @@ static cvt_status build_graph(cvt_model *m, cvt_error *error) {
     if (!b) return cvt_fail_memory(error);
     cvt_value output = m->config.arch->build(b, m->config.values);
     cvt_status status = cvt_builder_finish(b, &m->graph, output, error);
-    return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", m->files.config_origin);
+    if (status != CVT_OK) return cvt_fail_in(error, status, "%s", m->files.config_origin);
+    bool by_graph = m->files.weights && !m->config.arch->dialects[1].name; /* there is no dialect but the native one */
+    return by_graph ? cvt_prefixes_take_off(m->files.weights, NULL, m->graph, error) : CVT_OK;
 }
 
 static cvt_status list_taps(cvt_model *m, cvt_error *error) {
@@ -184,7 +191,8 @@ static cvt_status choose_precision(cvt_model *m, const char *asked, cvt_error *e
 static cvt_status keep_options(cvt_model *m, const cvt_options *options, cvt_error *error) {
     m->options = *options;
     m->options.config = m->options.labels = m->options.default_labels = m->options.precision = m->options.isa = NULL;
-    m->options.taps = NULL;
+    m->options.preprocess = m->options.score = NULL;
+    m->options.taps = m->options.ignore = NULL;
     m->options.sizes = NULL;
     if (options->isa) m->isa = cvt_arena_copy(&m->arena, options->isa, strlen(options->isa));
     return m->isa || !options->isa ? CVT_OK : cvt_fail_memory(error);
@@ -200,6 +208,7 @@ static cvt_status open_model(cvt_model *m, const cvt_place *place, const cvt_opt
     TRY(choose_taps(m, options, error));
     TRY(choose_precision(m, options->precision, error));
     make_preprocess(m);
+    TRY(cvt_remarks_make(m, error));
     TRY(keep_options(m, options, error));
     return options->no_weights || options->weights_later ? CVT_OK : cvt_model_load(m, error);
 }

@@ -59,11 +59,11 @@ def load(file):
     return torch.load(HERE / file, weights_only=False, map_location='cpu')   # our own files
 
 
-def save(file, value, key=None, strip='', **options):
+def save(file, value, key=None, **options):
     torch.save(value, HERE / file, **options)
     state = load(file)
     for k in key.split('.') if key else []: state = state[k]
-    expect(file, {k.removeprefix(strip): v for k, v in state.items() if isinstance(v, torch.Tensor)})
+    expect(file, {k: v for k, v in state.items() if isinstance(v, torch.Tensor)})
 
 
 def good():
@@ -87,8 +87,7 @@ def good():
                                   'raw': b'\xff\0',
                                   'model': small}, 'model', **form)
         save(f'ema_{s}.pth', {'state_dict': {'module.w': w}, 'state_dict_ema': {'module.w': w + 1, 'module.b': b}},
-             'state_dict_ema',
-             'module.', **form)
+             'state_dict_ema', **form)
         save(f'half_prefix_{s}.pth', {'module.w': w, 'b': b}, **form)
         save(f'optimizer_{s}.pth', {'optimizer': torch.optim.SGD([torch.zeros(1)], lr=1), 'net': small}, 'net', **form)
     for protocol in (3, 4, 5): save(f'protocol{protocol}.pth', small, pickle_protocol=protocol)

@@ -144,7 +144,7 @@ static void append_list(cvt_str *s, int n, const char *value) {
 }
 
 static void probe_array(const char *format, const cvt_json *schema) {
-    double least = 0, most = 0;
+    double least = 0, most = -1; /* of no limit: nothing is too few or too many */
     const cvt_json *items = resolved(cvt_json_get(schema, "items"));
     number_at(schema, "minItems", &least);
     number_at(schema, "maxItems", &most);
@@ -154,10 +154,10 @@ static void probe_array(const char *format, const cvt_json *schema) {
     for (int i = 1; i < (int)least; i++) cvt_str_print(&inner, ", 1");
     cvt_str_print(&inner, "]%s", at + 2);
     probe_schema(inner.data, items);
-    append_list(&few, (int)least - 1, "1");
-    append_list(&many, (int)most + 1, "1");
-    probe(format, few.data, false);
-    probe(format, many.data, false);
+    if (least > 0) append_list(&few, (int)least - 1, "1");
+    if (most >= 0) append_list(&many, (int)most + 1, "1");
+    if (few.data) probe(format, few.data, false);
+    if (many.data) probe(format, many.data, false);
     probe(format, "{}", false);
     cvt_str_free(&inner);
     cvt_str_free(&few);

@@ -330,7 +330,7 @@ lite '"channel_multiplier" and "blocks" exclude each other' "\"channel_multiplie
 lite '"global_pool" is "max"' '"global_pool": "max"'
 wrong '"num_classes" = 0 is not in' '{"architecture": "tf_efficientnet_lite0", "num_classes": 0}'
 wrong '"bn_eps" must be a number' '{"architecture": "tf_efficientnet_lite0", "model_args": {"bn_eps": "x"}}'
-wrong '"crop_pct" = 2 is not in' '{"architecture": "tf_efficientnet_lite0", "pretrained_cfg": {"crop_pct": 2}}'
+wrong '"crop_pct" = 200 is not in' '{"architecture": "tf_efficientnet_lite0", "pretrained_cfg": {"crop_pct": 200}}'
 vit() { wrong "$1" "{\"arch\": \"vit\", $2}"; }
 vit '"heads" = 5 does not divide "dim" = 192' '"variant": "timm", "dim": 192, "heads": 5'
 wrong '"num_heads" = 5 does not divide "embed_dim" = 192' \
@@ -360,8 +360,7 @@ vit '"patch_size" = 0 is not in' '"patch_size": 0'
 vit '"dim" = -1 is not in' '"dim": -1'
 vit '"qkv_bias" must be true or false' '"qkv_bias": 1'
 vit 'did you mean "mlp_dim"?' '"mlp_dims": 7'
-wrong '"architectures" has "ViTForMaskedImageModeling"' \
-    '{"model_type": "vit", "architectures": ["ViTForMaskedImageModeling"]}'
+wrong '"architectures" must be a list' '{"model_type": "vit", "architectures": "ViTForImageClassification"}'
 wrong '"global_pool" is ""' '{"architecture": "vit_tiny_patch16_224", "global_pool": ""}'
 wrong '"reg_tokens" is set: that is not done here' '{"architecture": "vit_tiny_patch16_224", "model_args": {"reg_tokens": 4}}'
 wrong '"init_values" is set: that is not done here' '{"architecture": "vit_tiny_patch16_224", "model_args": {"init_values": 1e-5}}'

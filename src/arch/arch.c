@@ -98,6 +98,7 @@ static cvt_status read_native(cvt_config *c, const cvt_json *root, const char *o
 /* The size of id2label is the number of classes, unless num_labels says so. */
 static cvt_status read_hf(cvt_config *c, const cvt_json *root, const char *origin, cvt_error *error) {
     const cvt_json *labels = cvt_json_get(root, "id2label");
+    if (labels && cvt_json_kind_of(labels) == CVT_JSON_NULL) labels = NULL;
     if (labels && cvt_json_kind_of(labels) != CVT_JSON_OBJECT)
         return cvt_fail(error, CVT_CONFIG, "%s: \"id2label\" must be an object", origin);
     if (labels) cvt_config_base(c)->classes = (int)cvt_json_size(labels);
@@ -112,10 +113,11 @@ static cvt_status read_preset(cvt_config *c, const cvt_preset *preset, cvt_error
     return status;
 }
 
-/* A member that must be an object where it is there; *out is NULL where it is not. */
+/* A member that must be an object where it is there and not null; *out is NULL where it is not. */
 static cvt_status get_object(const cvt_json **out, const cvt_json *root, const char *key, const char *origin,
                              cvt_error *error) {
     *out = cvt_json_get(root, key);
+    if (*out && cvt_json_kind_of(*out) == CVT_JSON_NULL) *out = NULL;
     if (!*out || cvt_json_kind_of(*out) == CVT_JSON_OBJECT) return CVT_OK;
     return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" must be an object", origin, key);
 }
@@ -138,6 +140,7 @@ static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_j
                             cvt_error *error) {
     const cvt_json *args, *pretrained;
     TRY(read_preset(c, preset, error));
+    cvt_config_base(c)->preprocess.guessed = preset->name;
     TRY(get_object(&args, root, "model_args", origin, error));
     TRY(get_object(&pretrained, root, "pretrained_cfg", origin, error));
     cvt_base *base = cvt_config_base(c);
@@ -210,10 +213,11 @@ static cvt_status open_timm(cvt_config *c, const cvt_json *root, const char *ori
                             cvt_error *error) {
     const char *name = cvt_json_string(cvt_json_get(root, "architecture"));
     if (!name) return cvt_fail(error, CVT_CONFIG, "%s: \"architecture\" must be a string", origin);
+    const size_t n = strcspn(name, "."); /* a tag behind it names weights: "vit_tiny_patch16_224.augreg_in21k" */
     cvt_nearest nearest = cvt_nearest_to(name, NEAR);
     for (const cvt_preset *p = cvt_presets; p->name; p++) {
         cvt_nearest_try(&nearest, p->name);
-        if (strcmp(p->name, name) != 0) continue;
+        if (strlen(p->name) != n || strncmp(p->name, name, n) != 0) continue;
         TRY(prepare(c, find_family(p->arch), CVT_CONFIG_TIMM, arena, error));
         return read_timm(c, p, root, origin, error);
     }
@@ -224,6 +228,8 @@ cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *or
                            cvt_error *error) {
     if (cvt_json_kind_of(root) != CVT_JSON_OBJECT) return cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
     if (cvt_json_get(root, "arch")) return open_native(out, root, origin, arena, error);
+    const char *type = cvt_json_string(cvt_json_get(root, "model_type"));
+    if (type && strcmp(type, "timm_wrapper") == 0) return open_timm(out, root, origin, arena, error);
     if (cvt_json_get(root, "model_type")) return open_hf(out, root, origin, arena, error);
     if (cvt_json_get(root, "architecture")) return open_timm(out, root, origin, arena, error);
     return cvt_fail(error, CVT_CONFIG,
@@ -239,6 +245,7 @@ cvt_status cvt_config_resolve(const cvt_config *config, const cvt_hints *hints, 
     TRY(cvt_check_required(&base->given, error));
     if (arch->resolve) TRY(arch->resolve(config->values, hints, error));
     if (base->preprocess.given) return CVT_OK;
+    if (hints->config == CVT_CONFIG_HF && cvt_preprocess_guess(&base->preprocess, hints->model_type)) return CVT_OK;
     int size = arch->preprocess.size ? arch->preprocess.size : base->size[0];
     if (arch->preprocess_of) {
         base->preprocess = arch->preprocess_of(config->values, hints);

@@ -50,9 +50,7 @@ cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_
 
 cvt_value cvtb_conv_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps, const char *row) {
     cvtb_open(b, "embed", 0, 0, row);
-    map = cvtb_tap(b, cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", conv), "norm", eps), NULL);
-    cvtb_close(b);
-    return map;
+    return cvtb_end(b, cvtb_layer_norm(b, cvtb_conv2d(b, map, "proj", conv), "norm", eps));
 }
 
 cvt_value cvtb_class_token(cvt_builder *b, cvt_value tokens) {
@@ -81,6 +79,7 @@ cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
 const cvt_name_row cvt_common_names[] = {
     {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"}, {"norm.*", "norm.*"}, {"head.*", "head.*"}, {NULL, NULL}};
 
+/* The stacked rows come first: "*" has a name for attn.q.weight too, and the first row that has one counts. */
 const cvt_name_row cvt_timm_block[] = {CVT_STACKED_3("attn.", "q", "k", "v", "attn.qkv.*"), {"*", "*"}, {NULL, NULL}};
 
 const cvt_name_row cvt_vp_attention[] = {{"norm1.*", "0.norm.*"},

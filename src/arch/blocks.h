@@ -8,63 +8,67 @@
 #include "weights/names.h"
 
 /* q, k, v = linear(x) to heads * dim_head channels, y = proj(softmax(scale * q k^T) v).
- * Three linears whatever the file has: stacked qkv or kv is a matter of the dialect's rows (.part, .parts). */
+ * The graph always has three linear layers. If the file stacks them as qkv or kv, the dialect's rows say so (.part and
+ * .parts in names.h). */
 typedef struct cvt_attention_spec {
     int heads, dim_head;
     float scale; /* 0: dim_head^-0.5 */
     bool qkv_bias, out_bias;
-    bool no_out; /* y is what attention gives, without proj */
-    int groups;  /* runs of tokens that attend within themselves; 0: one */
+    bool no_out; /* there is no proj: y is softmax(scale * q k^T) v */
+    int groups;  /* the tokens are split into so many runs, and attend within their run; 0: one run */
 } cvt_attention_spec;
 
-/* In scope "attn"; taps: "attn" (the output), "attn.map". */
+/* Self-attention in a scope "attn". Taps: "attn" (the output) and "attn.map". */
 cvt_value cvtb_self_attention(cvt_builder *b, cvt_value x, const cvt_attention_spec *spec);
-/* Queries of x, keys and values of context; the output has the channels of x. */
+/* The same with queries of x, and keys and values of `context`. The output has as many channels as x. */
 cvt_value cvtb_cross_attention(cvt_builder *b, cvt_value x, cvt_value context, const cvt_attention_spec *spec);
 
-/* Fails where patches do not divide the input, both [height, width]; key: the patches'. */
+/* Fails unless patches divide the input; both sizes are [height, width]. key: the name of the patches' key. */
 void cvtb_check_patches(cvt_builder *b, const char *key, const int *patch, const int *size);
 
-/* fc2(act(fc1(x))), in scope "mlp"; tap: "mlp". */
+/* The feed-forward part fc2(act(fc1(x))), in a scope "mlp". Tap: "mlp". */
 cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias);
 
-/* x += attn(norm1(x)); x += mlp(norm2(x)): timm's Block, a layer of vit_pytorch's Transformer. */
+/* x += attn(norm1(x)); x += mlp(norm2(x)): a Block of timm, a layer of vit_pytorch's Transformer. */
 typedef struct cvt_vit_block {
     cvt_attention_spec attention;
-    int hidden; /* of the feed-forward part, whose linears have biases */
+    int hidden; /* channels within the feed-forward part, whose linear layers have biases */
     cvt_act act;
     float eps;
 } cvt_vit_block;
-/* In the scope that is open, without a tap. */
+/* The block in the scope that is open, without a tap. */
 cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *spec);
-/* In scope "block{j}" with j = index; tap: "block{j}". */
+/* The block in a scope "block{j}" with j = index. Tap: "block{j}". */
 cvt_value cvtb_vit_block(cvt_builder *b, cvt_value x, int index, const cvt_vit_block *spec);
-/* So many of them, from block0 on. */
+/* `depth` blocks, from block0 on. */
 cvt_value cvtb_vit_blocks(cvt_builder *b, cvt_value x, int depth, const cvt_vit_block *spec);
 
-/* A convolutional embedding: norm(proj(map)) in scope "embed"; tap: "embed". row: the class of its row in listings, or
- * NULL. */
+/* A convolutional embedding, norm(proj(map)), in a scope "embed". Tap: "embed". row: the class of its line in
+ * torchsummary listings; NULL: it has no line. */
 cvt_value cvtb_conv_embed(cvt_builder *b, cvt_value map, const cvt_conv *conv, float eps, const char *row);
 
-/* The parts of a ViT about its blocks. */
+/* ---- the parts of a ViT before and after its blocks ---- */
 
-/* The stored token "cls_token" above the tokens. */
+/* The tokens after the stored token "cls_token", which becomes the first. */
 cvt_value cvtb_class_token(cvt_builder *b, cvt_value tokens);
-/* tokens + the stored table "pos_embed"; tap: "tokens". The table has a row for each of `prefix` class tokens, then one
- * for each cell of the grid `table`, which are resized to the grid of the tokens; both grids are [height, width]. */
+/* tokens + the stored table "pos_embed". Tap: "tokens". The table has a row for each of `prefix` class tokens, then one
+ * for each cell of the grid `table`. The rows of cells are resized to `grid`, on which the tokens lie. Both grids are
+ * [height, width]. */
 cvt_value cvtb_add_positions(cvt_builder *b, cvt_value tokens, int prefix, const int *table, const int *grid,
                              cvt_interpolation resize);
-/* The token that is classified, [1, C]: the first one, or, if `mean`, the mean of those behind the first `prefix`. */
+/* The token that is classified, [1, C]: the first one, or, with `mean`, the mean of all but the first `prefix`. */
 cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int prefix);
-/* The last layer, "head": the logits of one token [1, C], which becomes the embedding. */
+/* The last layer, "head": the logits of one token [1, C]. That token becomes the graph's embedding. */
 cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes);
 
-/* Names about the blocks that most files have as the graph has them: cls_token, pos_embed, norm.*, head.*. */
+/* ---- tables of names ---- */
+
+/* Names outside the blocks that most files have as the graph has them: cls_token, pos_embed, norm.*, head.*. */
 extern const cvt_name_row cvt_common_names[];
 /* Names in a block of timm, which stacks queries, keys and values. */
 extern const cvt_name_row cvt_timm_block[];
-/* Names in a layer of vit_pytorch's Transformer; in the older ones norms are modules around the parts. Each table is
- * made of two: attention and feed-forward part. */
+/* Names in a layer of vit_pytorch's Transformer, in the older ones of which the norms are modules around the parts.
+ * Each table consists of two, which are also used alone: that of the attention and that of the feed-forward part. */
 extern const cvt_name_row cvt_vp_layer[], cvt_vp_attention[], cvt_vp_mlp[];
 extern const cvt_name_row cvt_vp_old_layer[], cvt_vp_old_attention[], cvt_vp_old_mlp[];
 

@@ -1,5 +1,5 @@
-/* config.c - JSON members into a struct by a table of keys: types, signs, ranges and lengths are checked here, what
- * keys mean together is checked by the family. */
+/* config.c - reads JSON members into a struct by a table of keys. It checks types, ranges and lengths; the family
+ * checks what keys mean together. */
 #include "arch/config.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 const cvt_key *cvt_key_row(const cvt_key *keys, const cvt_key *key) {
     if (!key->same) return key;
     const cvt_key *row = keys;
-    while (strcmp(row->name, key->same) != 0) row++; /* it is there: a test looks */
+    while (strcmp(row->name, key->same) != 0) row++; /* a test checks that it is there */
     return row;
 }
 
@@ -22,7 +22,7 @@ bool cvt_key_is_list(const cvt_key *key) {
            key->type == CVT_KEY_CHOICES;
 }
 
-/* ---- which keys a file gives ---- */
+/* ---- which keys a file has ---- */
 
 const char *cvt_given_as(const cvt_given *given, size_t offset) {
     for (int i = 0; i < given->n; i++)
@@ -30,7 +30,7 @@ const char *cvt_given_as(const cvt_given *given, size_t offset) {
     return NULL;
 }
 
-/* The first name of a field in one dialect. at: where the struct of these keys begins. */
+/* Returns the first name of a field in one dialect. at: the offset of the struct that these keys fill. */
 static const char *name_in(const cvt_key *keys, size_t at, size_t offset, cvt_config_dialect dialect) {
     for (const cvt_key *k = keys; k && k->name; k++) {
         const cvt_key *row = cvt_key_row(keys, k);
@@ -86,7 +86,7 @@ cvt_status cvt_check_required(const cvt_given *given, cvt_error *error) {
     return check_required(given, given->keys, 0, error);
 }
 
-/* The last name that gives a field counts, as its value does. */
+/* Notes that the file has a key. If it has two names of a field, the last counts, as its value does. */
 static cvt_status note(cvt_given *given, const char *name, const cvt_key *row, size_t offset, cvt_error *error) {
     int i = 0;
     while (i < given->n && given->of[i].offset != offset) i++;
@@ -149,7 +149,7 @@ static cvt_status read_choice(int *out, const cvt_key *key, const cvt_json *valu
     return status;
 }
 
-/* One entry of a list of ints, bools or choices. */
+/* Reads an entry of a list of ints, booleans or words. */
 static cvt_status read_entry(int *out, const cvt_key *key, const cvt_json *value, cvt_error *error) {
     if (key->type == CVT_KEY_BOOLS) return read_bool(out, value, error);
     return key->type == CVT_KEY_CHOICES ? read_choice(out, key, value, error) : read_int(out, key, value, error);
@@ -215,7 +215,7 @@ cvt_status cvt_config_read_off(void *field, const cvt_json *value, cvt_error *er
     return off ? CVT_OK : cvt_fail(error, CVT_CONFIG, "is set: that is not done here, it must be null, false or 0");
 }
 
-/* Room for a value of any type that is only checked. */
+/* Space for a value of any type that is only checked. */
 typedef union unused {
     int size[2];
     bool flag;
@@ -243,7 +243,7 @@ static cvt_status read_value(void *field, const cvt_key *key, const cvt_json *va
     }
 }
 
-/* A key of one stage: of a list the only entry. */
+/* Reads a key of a single stage: a list becomes one entry. */
 static cvt_status read_stage(void *field, const cvt_key *key, const cvt_json *value, cvt_error *error) {
     if (!cvt_key_is_list(key)) return read_value(field, key, value, error);
     cvt_ints *ints = field;
@@ -273,7 +273,7 @@ static cvt_status unknown(const cvt_reading *how, const char *name, cvt_error *e
 static cvt_status read_members(void *config, size_t at, const cvt_reading *how, const cvt_json *object,
                                cvt_error *error);
 
-/* An object within the object: messages carry the path to it. */
+/* Reads an object within the object. Messages have the path to it. */
 static cvt_status read_object(void *config, size_t at, const cvt_key *key, const cvt_reading *how,
                               const cvt_json *value, cvt_error *error) {
     cvt_str path = {0};
@@ -288,7 +288,7 @@ static cvt_status read_object(void *config, size_t at, const cvt_key *key, const
     return status;
 }
 
-/* at: where in the config the struct begins that the keys fill. */
+/* at: the offset, within the config, of the struct that the keys fill. */
 static cvt_status read_members(void *config, size_t at, const cvt_reading *how, const cvt_json *object,
                                cvt_error *error) {
     if (cvt_json_kind_of(object) != CVT_JSON_OBJECT)

@@ -1,10 +1,11 @@
-/* convit.c - ConViT (arXiv 2103.10697): blocks with gated positional self-attention over the patches, then the class
- * token joins and blocks with plain attention follow. Two programs, whose models cannot be turned into each other:
+/* convit.c - ConViT (arXiv 2103.10697): blocks with gated positional self-attention over the patches; then a class
+ * token is put before them, and blocks with plain attention follow. Two programs have it, with models that cannot be
+ * converted into each other:
  *
  *   fb      facebookresearch/convit and timm: convolution, positions added, pre-norm blocks, norm, linear head
- *   comvex  blakechi/ComVEX: linear embedding without a bias, no positions, norms behind the residual sums, a head of
- *           linear, activation, norm, linear. Its pre_norm passes on the normalised input: x = z + f(z), z = norm(x).
- *           Its releases 0.3.0 and 0.4.0 ignore ff_dim: the feed-forward part is as wide as the tokens. */
+ *   comvex  blakechi/ComVEX: linear embedding without a bias, no positions, norms after the residual sums, a head of
+ *           linear, activation, norm, linear. With pre_norm the residual is the normalised input: x = z + f(z), z =
+ *           norm(x). Its releases 0.3.0 and 0.4.0 ignore ff_dim: the feed-forward part is as wide as the tokens. */
 #include <math.h>
 
 #include "arch/blocks.h"
@@ -24,7 +25,7 @@ static const cvt_act acts[] = {CVT_ACT_RELU,       CVT_ACT_RELU6, CVT_ACT_GELU_E
 typedef struct config {
     cvt_base base;
     int variant;
-    int image_size[2]; /* the grid of the positions */
+    int image_size[2]; /* of the images that the table of positions is for */
     int patch_size, dim, embed_dim, heads, head_dim;
     int num_local_layers, num_nonlocal_layers, depth, local_up_to_layer;
     int ff_dim, ff_hidden;
@@ -36,13 +37,13 @@ typedef struct config {
 
 #define KEYS_OF config
 static const cvt_key keys[] = {
-    CHOICE("variant", variant, variants, NULL, "default: by the naming of the weights"),
+    CHOICE("variant", variant, variants, NULL, "default: as the names of the weights tell"),
     SIZE("image_size", image_size, 1, 65535, NULL,
-         "the size that the table of positions is for; default: by the weights, else the input size"),
+         "the size that the table of positions is for; default: as in the weights, else the input size"),
     SAME("img_size", "image_size", CVT_CONFIG_TIMM),
     INT("image_channel", base.channels, 1, 64, "3", NULL),
     SAME("in_chans", "image_channel", CVT_CONFIG_TIMM),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("patch_size", patch_size, 1, 1024, "16", "edge of a patch"),
     INT("dim", dim, 1, 65536, NULL, "default: 48 a head"),
     INT("embed_dim", embed_dim, 1, 65536, NULL, "fb: channels of a head", .only = CVT_ONLY(FB)),
@@ -55,13 +56,13 @@ static const cvt_key keys[] = {
     INT("local_up_to_layer", local_up_to_layer, 0, 1000, "10", "how many of them have gated attention"),
     INT("ff_dim", ff_dim, 1, 1000000, NULL, "comvex: the width that was asked for", .only = CVT_ONLY(COMVEX)),
     INT("ff_hidden", ff_hidden, 1, 1000000, NULL,
-        "the width of the feed-forward part as it is; default: by mlp_ratio for fb, by the weights for comvex, else "
+        "the width of the feed-forward part as it is; default: by mlp_ratio for fb, as in the weights for comvex, else "
         "dim"),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "fb: width of the feed-forward part as a multiple of dim",
         .only = CVT_ONLY(FB)),
     BOOL("pre_norm", pre_norm, "false", "comvex: the norms come first", .only = CVT_ONLY(COMVEX)),
-    BOOL("qkv_bias", qkv_bias, NULL, "default: by the weights, else false"),
-    BOOL("use_pos_embed", use_pos_embed, NULL, "fb: a table of positions; default: by the weights, else true",
+    BOOL("qkv_bias", qkv_bias, NULL, "default: as in the weights, else false"),
+    BOOL("use_pos_embed", use_pos_embed, NULL, "fb: a table of positions; default: as in the weights, else true",
          .only = CVT_ONLY(FB)),
     CHOICE("pred_act_fnc_name", pred_act, activations, "'ReLU'", "comvex: the activation in the head",
            .only = CVT_ONLY(COMVEX)),
@@ -79,69 +80,55 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {l} counts local blocks, {n} goes on counting the others, {m} counts those alone ---- */
 
-static const cvt_name_row timm[] = {
-    {"embed.*", "patch_embed.*"},
-    CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
-    {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
-    {"block{l}.*", "blocks.{l}.*"},
-    {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"embed.*", "patch_embed.*"},
+                                    CVT_STACKED_2("block{l}.attn.", "q", "k", "blocks.{l}.attn.qk.*"),
+                                    {"block{l}.attn.gate", "blocks.{l}.attn.gating_param"},
+                                    {"block{l}.*", "blocks.{l}.*"},
+                                    {"block{n}.*", "blocks.{n}.*", .rows = cvt_timm_block},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
-static const cvt_name_row comvex_attention[] = {
-    {"attn.q.*", "attention_block._fn._fn.Q.*"},
-    {"attn.k.*", "attention_block._fn._fn.K.*"},
-    {"attn.v.*", "attention_block._fn._fn.V.*"},
-    {"attn.proj.*", "attention_block._fn._fn.out_linear.*"},
-    {"attn.pos_proj.*", "attention_block._fn._fn.postion_proj.*"},
-    {"attn.gate", "attention_block._fn._fn.gates", .axes = "1a11"},
-    {"norm1.*", "attention_block._norm.*"},
-    {"norm2.*", "ff_block._norm.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex_block[] = {
-    {"mlp.fc1.*", "ff_block._fn._fn.ff_0.*"},
-    {"mlp.fc2.*", "ff_block._fn._fn.ff_1.*"},
-    {"*", "*", .rows = comvex_attention},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex[] = {
-    {"embed.proj.weight", "linear_proj.weight"},
-    {"cls_token", "CLS"},
-    {"block{l}.*", "local_layers.{l}.*", .rows = comvex_block},
-    {"block{n}.*", "nonlocal_layers.{m}.*", .rows = comvex_block},
-    {"proj_head.fc.*", "proj_head.head.0.*"},
-    {"proj_head.norm.*", "proj_head.head.3.*"},
-    {"head.*", "proj_head.head.4.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex_old_block[] = {
-    {"mlp.fc1.*", "ff_block._fn._fn._net.0.*"},
-    {"mlp.fc2.*", "ff_block._fn._fn._net.3.*"},
-    {"*", "*", .rows = comvex_attention},
-    {NULL, NULL},
-};
-static const cvt_name_row comvex_old[] = {
-    {"embed.proj.weight", "linear_proj.weight"},
-    {"cls_token", "CLS"},
-    {"block{l}.*", "{}local_layers.{l}.*", .rows = comvex_old_block},
-    {"block{n}.*", "{}nonlocal_layers.{m}.*", .rows = comvex_old_block},
-    {"proj_head.fc.*", "proj_head.head.0.*"},
-    {"proj_head.norm.*", "proj_head.head.2.*"},
-    {"head.*", "proj_head.head.3.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row comvex_attention[] = {{"attn.q.*", "attention_block._fn._fn.Q.*"},
+                                                {"attn.k.*", "attention_block._fn._fn.K.*"},
+                                                {"attn.v.*", "attention_block._fn._fn.V.*"},
+                                                {"attn.proj.*", "attention_block._fn._fn.out_linear.*"},
+                                                {"attn.pos_proj.*", "attention_block._fn._fn.postion_proj.*"},
+                                                {"attn.gate", "attention_block._fn._fn.gates", .axes = "1a11"},
+                                                {"norm1.*", "attention_block._norm.*"},
+                                                {"norm2.*", "ff_block._norm.*"},
+                                                {NULL, NULL}};
+static const cvt_name_row comvex_block[] = {{"mlp.fc1.*", "ff_block._fn._fn.ff_0.*"},
+                                            {"mlp.fc2.*", "ff_block._fn._fn.ff_1.*"},
+                                            {"*", "*", .rows = comvex_attention},
+                                            {NULL, NULL}};
+static const cvt_name_row comvex[] = {{"embed.proj.weight", "linear_proj.weight"},
+                                      {"cls_token", "CLS"},
+                                      {"block{l}.*", "local_layers.{l}.*", .rows = comvex_block},
+                                      {"block{n}.*", "nonlocal_layers.{m}.*", .rows = comvex_block},
+                                      {"proj_head.fc.*", "proj_head.head.0.*"},
+                                      {"proj_head.norm.*", "proj_head.head.3.*"},
+                                      {"head.*", "proj_head.head.4.*"},
+                                      {NULL, NULL}};
+static const cvt_name_row comvex_old_block[] = {{"mlp.fc1.*", "ff_block._fn._fn._net.0.*"},
+                                                {"mlp.fc2.*", "ff_block._fn._fn._net.3.*"},
+                                                {"*", "*", .rows = comvex_attention},
+                                                {NULL, NULL}};
+static const cvt_name_row comvex_old[] = {{"embed.proj.weight", "linear_proj.weight"},
+                                          {"cls_token", "CLS"},
+                                          {"block{l}.*", "{}local_layers.{l}.*", .rows = comvex_old_block},
+                                          {"block{n}.*", "{}nonlocal_layers.{m}.*", .rows = comvex_old_block},
+                                          {"proj_head.fc.*", "proj_head.head.0.*"},
+                                          {"proj_head.norm.*", "proj_head.head.2.*"},
+                                          {"head.*", "proj_head.head.3.*"},
+                                          {NULL, NULL}};
 
-/* A model of 0.1.0 says "backbone." where one of 0.2.3 says nothing. */
-static const cvt_dialect dialects[] = {
-    {"native"},
-    {"timm", timm},
-    {"comvex", comvex},
-    {"comvex_0.2.3", comvex_old, ""},
-    {"comvex_0.1.0", comvex_old, "backbone."},
-    {NULL},
-};
+/* In a model of 0.1.0 {} is "backbone."; in one of 0.2.3 it is nothing. */
+static const cvt_dialect dialects[] = {{"native"},
+                                       {"timm", timm},
+                                       {"comvex", comvex},
+                                       {"comvex_0.2.3", comvex_old, ""},
+                                       {"comvex_0.1.0", comvex_old, "backbone."},
+                                       {NULL}};
 
 /* ---- config ---- */
 
@@ -150,7 +137,8 @@ static bool is_comvex(const cvt_hints *hints) {
            cvt_hints_from(hints, "comvex_0.1.0");
 }
 
-/* num_local_layers and num_nonlocal_layers, or depth and local_up_to_layer. */
+/* Two keys say how many blocks there are of each kind: num_local_layers and num_nonlocal_layers, or depth and
+ * local_up_to_layer. */
 static cvt_status resolve_layers(config *c, cvt_error *error) {
     const char *counts = GIVEN(c, num_local_layers) ? GIVEN(c, num_local_layers) : GIVEN(c, num_nonlocal_layers);
     const char *depths = GIVEN(c, depth) ? GIVEN(c, depth) : GIVEN(c, local_up_to_layer);
@@ -165,7 +153,7 @@ static cvt_status resolve_layers(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-/* embed_dim is that of a head. */
+/* Finds channels and heads. embed_dim is the channels of a head. */
 static cvt_status resolve_dim(config *c, cvt_error *error) {
     const char *heads = NAMED(c, heads);
     if (c->embed_dim && c->dim)
@@ -186,8 +174,8 @@ static cvt_status resolve_dim(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-/* The width of comvex's feed-forward part. What it makes of ff_dim depends on its release, so ff_dim alone does not
- * tell: the weights do, and must not contradict it, or ff_hidden does. */
+/* Finds the width of comvex's feed-forward part. Only some releases obey ff_dim, so ff_dim alone does not tell the
+ * width. The weights tell it, and must not contradict ff_dim; ff_hidden overrides both. */
 static cvt_status resolve_comvex_width(config *c, const cvt_hints *hints, cvt_error *error) {
     bool older = cvt_hints_from(hints, "comvex_0.2.3") || cvt_hints_from(hints, "comvex_0.1.0");
     const cvt_tensor *t = cvt_hints_tensor(hints, "block{l}.mlp.fc1.weight", 0);
@@ -213,7 +201,8 @@ static cvt_status resolve_width(config *c, const cvt_hints *hints, cvt_error *er
     return cvt_check_hidden("mlp_ratio", c->mlp_ratio, c->ff_hidden, -1, error);
 }
 
-/* The grid of the positions: said, or a square of as many as the weights have, or that of the input. */
+/* The table of positions is for image_size; if the config does not say that, for the square that the weights have a
+ * table for; else for the input size. */
 static void resolve_grid(config *c, const cvt_hints *hints) {
     int side = cvt_square_side(cvt_hints_cells(hints, "pos_embed", 0));
     if (!c->image_size[0] && side && side <= 65535 / c->patch_size)
@@ -274,7 +263,7 @@ static cvt_value feed_forward(cvt_builder *b, const block_spec *s, cvt_value x) 
     return cvtb_mlp(b, x, s->hidden, CVT_ACT_GELU_ERF, true);
 }
 
-/* f with its norm and its residual sum. */
+/* f(x) with its norm and its residual sum. */
 static cvt_value sublayer(cvt_builder *b, const block_spec *s, cvt_value x, const char *norm,
                           cvt_value (*f)(cvt_builder *, const block_spec *, cvt_value)) {
     if (s->order == POST_NORM) return cvtb_layer_norm(b, cvtb_add(b, x, f(b, s, x)), norm, s->eps);
@@ -282,7 +271,7 @@ static cvt_value sublayer(cvt_builder *b, const block_spec *s, cvt_value x, cons
     return cvtb_add(b, s->order == PRE_NORM ? x : z, f(b, s, z));
 }
 
-/* In a scope of the caller's. */
+/* A block in the scope that is open. */
 static cvt_value block(cvt_builder *b, const block_spec *s, cvt_value x) {
     x = sublayer(b, s, x, "norm1", attention);
     return sublayer(b, s, x, "norm2", feed_forward);
@@ -299,7 +288,7 @@ static cvt_value nonlocal_block(cvt_builder *b, const block_spec *s, int index, 
     return cvtb_end(b, block(b, s, x));
 }
 
-/* Patches as tokens: of comvex by a linear layer, channels fastest, else by a convolution. */
+/* Makes patches tokens: comvex by a linear layer over patches with channels fastest, fb by a convolution. */
 static cvt_value embed(cvt_builder *b, const config *c, cvt_value map) {
     cvt_conv conv = cvt_conv_square(c->dim, c->patch_size, c->patch_size, 0, true);
     cvtb_open(b, "embed", 0, 0, "PatchEmbed");
@@ -396,7 +385,8 @@ static const cvt_key stage_keys[] = {
     {0},
 };
 
-/* The tokens that a layer reads and what its blocks are; gated attention wants every token on a grid. */
+/* Returns the tokens that a layer reads, and fills in what its blocks are. Gated attention needs a place on a grid for
+ * every token. */
 static cvt_value layer_tokens(cvt_builder *b, const layer_config *c, cvt_value v, block_spec *s) {
     cvt_grid grid;
     char text[48];
@@ -408,7 +398,7 @@ static cvt_value layer_tokens(cvt_builder *b, const layer_config *c, cvt_value v
         cvtb_fail(b, "\"num_heads\" = %d does not divide the channels of its input, %s", c->num_heads, text);
     if (c->gated && (grid.h < 1 || grid.prefix))
         cvtb_fail(b, "gated attention wants a place on a grid for every token of %s%s", text,
-                  grid.prefix ? ", which has class tokens: they join behind, or \"gated\" is false" : "");
+                  grid.prefix ? ", which has class tokens: add them after this layer, or set \"gated\" to false" : "");
     cvtb_check_hidden(b, c->mlp_ratio, (int)(dim * c->mlp_ratio));
     cvtb_grid(b, grid.prefix, grid.h, grid.w);
     *s = (block_spec){.heads = c->num_heads,

@@ -1,9 +1,9 @@
 /* cpvt.c - CPVT: conditional positional encodings for vision transformers (Chu et al. 2021): DeiT without a table of
- * positions. Its positions come from a depth-wise convolution of the patches, added to them (PEG), behind each of the
- * first num_pegs blocks; a class token passes untouched. Without one (GAP) the mean of all tokens is classified, behind
- * the final norm. Any input whose sides are multiples of the patch.
+ * positions. Positions come from a depth-wise convolution of the patches, which is added to them (PEG) after each of
+ * the first num_pegs blocks. A class token stays as it is. In a model without one (GAP) the mean of all tokens is
+ * classified, after the final norm. The sides of the input may be any multiples of the patch.
  *
- * The authors published no weights of it: names are those of timm's ViT and of pos_block in their Twins. */
+ * The authors published no weights. The names are those of timm's ViT, and of pos_block in the authors' Twins. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/pvt_blocks.h"
@@ -20,7 +20,7 @@ typedef struct config {
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     SIZE("img_size", image_size, 1, 65535, "224", "of the input, where nothing else says it"),
     INT("patch_size", patch_size, 1, 256, "16", "side of a patch"),
     INT("embed_dim", embed_dim, 1, 65536, "192", "channels of the tokens"),
@@ -28,20 +28,18 @@ static const cvt_key keys[] = {
     INT("num_heads", num_heads, 1, 4096, "3", "attention heads, which divide embed_dim"),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "hidden channels, as a multiple of embed_dim"),
     BOOL("qkv_bias", qkv_bias, "true", "bias of queries, keys and values"),
-    BOOL("gap", gap, NULL, "no class token: the mean is classified; default: by the weights, else false"),
-    INT("num_pegs", num_pegs, 0, 1000, NULL, "blocks with a PEG behind them; default: by the weights, else 1"),
-    INT("peg_kernel", peg_kernel, 1, 255, NULL, "kernel of a PEG, odd; default: by the weights, else 3"),
+    BOOL("gap", gap, NULL, "no class token: the mean is classified; default: as in the weights, else false"),
+    INT("num_pegs", num_pegs, 0, 1000, NULL, "blocks with a PEG after them; default: as in the weights, else 1"),
+    INT("peg_kernel", peg_kernel, 1, 255, NULL, "kernel of a PEG, odd; default: as in the weights, else 3"),
     NUM("layer_norm_eps", eps, 1e-12, 1, "1e-06", "of all norms"),
     {0},
 };
 
-static const cvt_name_row timm[] = {
-    {"embed.proj.*", "patch_embed.proj.*"},
-    {"peg{j}.*", "pos_block.{j}.proj.0.*"},
-    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"embed.proj.*", "patch_embed.proj.*"},
+                                    {"peg{j}.*", "pos_block.{j}.proj.0.*"},
+                                    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {NULL}};
 
@@ -49,7 +47,7 @@ static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {NULL}};
 
 static int hidden_of(const config *c) { return (int)(c->embed_dim * c->mlp_ratio); }
 
-/* Where the config does not say it: a class token, the PEGs and their kernel are what the weights have. */
+/* Class token, PEGs and their kernel are as in the weights if the config says nothing of them. */
 static void resolve_pegs(config *c, const cvt_hints *hints) {
     const char *peg = "peg{j}.weight";
     const cvt_tensor *first = cvt_hints_tensor(hints, peg, 0);

@@ -1,13 +1,14 @@
-/* crossvit.c - CrossViT of vit_pytorch (vit_pytorch/cross_vit.py): two branches see the same image in small and in
- * large patches, each with a class token, and the class tokens look at the other branch's patches.
+/* crossvit.c - CrossViT of vit_pytorch (vit_pytorch/cross_vit.py): two branches read the same image, one in small and
+ * one in large patches. Each has a class token, which attends to the other branch's patches.
  *
  *   sm, lg = embed(image)                                  each with its own class token and positions
  *   each stage: sm = norm(blocks(sm)), lg = norm(blocks(lg))
  *     each round: sm_cls += project_out(attn(norm(project_in(sm_cls)), lg_patches)), lg_cls likewise
  *   logits = head(norm(sm_cls)) + head(norm(lg_cls))
  *
- * The patches that are looked at are not normalised there; the class token is the first of keys and values. Where both
- * branches have the same channels the projections are not there. IBM's original is another function: crossvit_ibm.c. */
+ * The patches that a class token attends to are not normalised first, and the class token itself is the first of keys
+ * and values. If both branches have equally many channels, there are no projections. IBM's original computes something
+ * else: see crossvit_ibm.c. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/layer.h"
@@ -18,7 +19,7 @@ static const float eps = 1e-5f;
 enum { SM, LG, BRANCHES };
 static const char *const branch_names[] = {"sm", "lg"}, *const patch_keys[] = {"sm_patch_size", "lg_patch_size"};
 
-/* Layout a has no norms about the projection of the patches; b, c and d are one function. */
+/* Layout a has no norms before and after the projection of the patches. b, c and d compute the same. */
 enum { LAYOUT_A, LAYOUT_B, LAYOUT_C, LAYOUT_D };
 static const char *const layouts[] = {"a", "b", "c", "d", NULL};
 
@@ -33,12 +34,12 @@ typedef struct config {
     int cross_depth, cross_heads, cross_dim_head;
 } config;
 
-/* The defaults are those of the constructor, with the channels of its example. */
+/* The defaults are those of the original's constructor, with the channels of its example. */
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("image_size", image_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 240"),
     INT("channels", base.channels, 1, 64, "3", "of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("depth", depth, 1, 1000, "3", "stages"),
     INT("sm_dim", branches[SM].dim, 1, 65536, "192", "channels of small patches"),
     INT("sm_patch_size", branches[SM].patch_size, 1, 4096, "12", "side of a small patch"),
@@ -55,12 +56,12 @@ static const cvt_key keys[] = {
     INT("cross_attn_depth", cross_depth, 0, 1000, "2", "rounds of cross attention in a stage"),
     INT("cross_attn_heads", cross_heads, 1, 4096, "8", "heads of cross attention"),
     INT("cross_attn_dim_head", cross_dim_head, 1, 4096, "64", "channels of such a head"),
-    CHOICE("layout", layout, layouts, NULL, "which releases the weights are of; default: by their naming, else d"),
+    CHOICE("layout", layout, layouts, NULL, "which releases the weights are of; default: as their names tell, else d"),
     CVT_VIT_PYTORCH_DROPOUT_KEYS,
     {0},
 };
 
-/* ---- names of weights: {} is "fn." in a and b, where norms are modules around the parts ---- */
+/* ---- names of weights: {} is "fn." in layouts a and b, where norms are modules around the parts ---- */
 
 static const cvt_name_row attention[] = {{"attn.q.*", "{}to_q.*"},
                                          CVT_STACKED_2("attn.", "k", "v", "{}to_kv.*"),
@@ -87,38 +88,31 @@ static const cvt_name_row common[] = {
     {"stage{i}.lg.*", "multi_scale_encoder.layers.{i}.1.*", .rows = encoder},
     {"stage{i}.cross{k}.sm.*", "multi_scale_encoder.layers.{i}.2.layers.{k}.0.*", .rows = cross_attention},
     {"stage{i}.cross{k}.lg.*", "multi_scale_encoder.layers.{i}.2.layers.{k}.1.*", .rows = cross_attention},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 /* The feed-forward parts, and the projections of the patches. */
 static const cvt_name_row old_mlps[] = {
     {"stage{i}.sm.block{j}.*", "multi_scale_encoder.layers.{i}.0.layers.{j}.*", .rows = cvt_vp_old_mlp},
     {"stage{i}.lg.block{j}.*", "multi_scale_encoder.layers.{i}.1.layers.{j}.*", .rows = cvt_vp_old_mlp},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row new_mlps[] = {
     {"stage{i}.sm.block{j}.*", "multi_scale_encoder.layers.{i}.0.layers.{j}.*", .rows = cvt_vp_mlp},
     {"stage{i}.lg.block{j}.*", "multi_scale_encoder.layers.{i}.1.layers.{j}.*", .rows = cvt_vp_mlp},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row normed_embed[] = {{"norm1.*", "1.*"}, {"proj.*", "2.*"}, {"norm2.*", "3.*"}, {NULL, NULL}};
-static const cvt_name_row embeds[] = {
-    {"sm.embed.*", "sm_image_embedder.to_patch_embedding.*", .rows = normed_embed},
-    {"lg.embed.*", "lg_image_embedder.to_patch_embedding.*", .rows = normed_embed},
-    {NULL, NULL},
-};
-static const cvt_name_row layout_a[] = {
-    {"sm.embed.*", "sm_image_embedder.to_patch_embedding.1.*"},
-    {"lg.embed.*", "lg_image_embedder.to_patch_embedding.1.*"},
-    {"*", "*", .rows = common},
-    {"*", "*", .rows = old_mlps},
-    {NULL, NULL},
-};
+static const cvt_name_row embeds[] = {{"sm.embed.*", "sm_image_embedder.to_patch_embedding.*", .rows = normed_embed},
+                                      {"lg.embed.*", "lg_image_embedder.to_patch_embedding.*", .rows = normed_embed},
+                                      {NULL, NULL}};
+static const cvt_name_row layout_a[] = {{"sm.embed.*", "sm_image_embedder.to_patch_embedding.1.*"},
+                                        {"lg.embed.*", "lg_image_embedder.to_patch_embedding.1.*"},
+                                        {"*", "*", .rows = common},
+                                        {"*", "*", .rows = old_mlps},
+                                        {NULL, NULL}};
 static const cvt_name_row layout_b[] = {
     {"*", "*", .rows = embeds}, {"*", "*", .rows = common}, {"*", "*", .rows = old_mlps}, {NULL, NULL}};
 static const cvt_name_row layout_c[] = {
     {"*", "*", .rows = embeds}, {"*", "*", .rows = common}, {"*", "*", .rows = new_mlps}, {NULL, NULL}};
 
-/* d has the names of c; a before b, whose rows cover a's tensors too. */
+/* Layout d has the names of c. Layout a stands before b, whose rows cover a's tensors too: the first counts. */
 static const cvt_dialect dialects[] = {
     {"native"}, {"vit_pytorch_c", layout_c}, {"vit_pytorch_a", layout_a, "fn."}, {"vit_pytorch_b", layout_b, "fn."},
     {NULL},
@@ -139,7 +133,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* A branch's tokens, class token first, and the grid of the others. */
+/* A branch's tokens, the first of which is the class token, and the grid of the others. */
 typedef struct stream {
     cvt_value tokens;
     int grid[2];
@@ -153,7 +147,7 @@ static cvt_value project_patches(cvt_builder *b, const config *c, const branch *
     return cvtb_end(b, cvtb_layer_norm(b, x, "norm2", eps));
 }
 
-/* Images smaller than image_size get the first rows of the positions, as they come. */
+/* An image smaller than image_size gets the first rows of the positions: the table is not resized. */
 static stream embed(cvt_builder *b, const config *c, int i, cvt_value image) {
     const branch *k = &c->branches[i];
     int size = k->patch_size, patch[] = {size, size}, side = c->image_size / size, table[] = {side, side};
@@ -176,7 +170,7 @@ static void encode(cvt_builder *b, const config *c, int i, stream *s) {
     cvtb_close(b);
 }
 
-/* A class token after a look at the patches of another branch, whose channels attention has. */
+/* A class token that attends to the patches of another branch. The attention has the channels of those. */
 static cvt_value cross_attend(cvt_builder *b, cvt_value cls, cvt_value patches, int heads, int dim_head) {
     int dim = cvt_shape_cols(cvtb_shape(b, cls)), inner = cvt_shape_cols(cvtb_shape(b, patches));
     cvt_attention_spec spec = {.heads = heads, .dim_head = dim_head, .out_bias = true};
@@ -187,7 +181,7 @@ static cvt_value cross_attend(cvt_builder *b, cvt_value cls, cvt_value patches, 
     return cvtb_add(b, cls, x);
 }
 
-/* The class tokens of both branches in turn, each with the patches of the other. */
+/* In each round the class token of each branch attends to the patches of the other. */
 static void cross(cvt_builder *b, const config *c, stream *s) {
     cvt_value cls[BRANCHES], patches[BRANCHES];
     for (int i = 0; i < BRANCHES; i++) cls[i] = cvtb_slice(b, s[i].tokens, 0, 1);
@@ -266,7 +260,7 @@ static const cvt_key cross_keys[] = {
     {0},
 };
 
-/* The patches of both stay as they are, so one direction needs nothing of the other. */
+/* One direction alone: the patches of both branches stay as they are, so it needs nothing of the other direction. */
 static cvt_value cross_build(cvt_builder *b, const void *p, const cvt_value *in) {
     const cross_config *c = p;
     for (int i = 0; i < BRANCHES; i++) cvtb_check_class_token(b, in[i]);

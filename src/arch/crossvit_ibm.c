@@ -1,17 +1,17 @@
-/* crossvit_ibm.c - CrossViT of IBM (IBM/CrossViT, models/crossvit.py; timm/models/crossvit.py): two branches see the
- * image at two sizes, in small and in large patches.
+/* crossvit_ibm.c - CrossViT of IBM (IBM/CrossViT, models/crossvit.py; timm/models/crossvit.py): two branches read
+ * the image at two sizes, one in small and one in large patches.
  *
  *   tokens = [cls ; patches of the image at the branch's size] + pos_embed
  *   each stage, for a branch and the other one:
  *     e = blocks(tokens)
- *     c = proj(e's class token)                               to the other's channels
+ *     c = proj(e's class token)                               with the other branch's channels
  *     y = c + attn(q of norm1(c), k and v of norm1([c ; the other's e without its class token]))
  *     tokens = [revert(y) ; e without its class token]
  *   logits = the mean of both heads, each of the normalised class token
  *
- * proj and revert are norm, GELU and a linear layer; the class token that goes in is not added to what comes out. The
- * second image is torch's bicubic without antialias of the normalised first one, or a crop. vit_pytorch's CrossViT is
- * another function: crossvit.c. */
+ * proj and revert are norm, GELU and a linear layer, without a residual sum. The smaller image is the normalised first
+ * one, resized as torch does it (bicubic, without antialias), or a crop of it. vit_pytorch's CrossViT computes
+ * something else: see crossvit.c. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/layer.h"
@@ -21,7 +21,7 @@ static const float eps = 1e-6f;
 
 enum { SM, LG, BRANCHES };
 static const char *const branch_names[] = {"sm", "lg"};
-enum { FUSIONS = BRANCHES, DEPTHS }; /* an entry of depth: blocks of both branches, fusions */
+enum { FUSIONS = BRANCHES, DEPTHS }; /* an entry of depth: the blocks of each branch, the fusions */
 enum { TOKEN, AVG };                 /* global_pool */
 static const char *const pools[] = {"token", "avg", NULL};
 
@@ -44,7 +44,7 @@ static const cvt_key keys[] = {
          .entries = BRANCHES),
     INTS("patch_size", patch_size, 1, 256, "[12, 16]", "side of a patch", .entries = BRANCHES),
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INTS("embed_dim", embed_dim, 1, 65536, "[192, 384]", "channels of the tokens", .entries = BRANCHES),
     LISTS("depth", depth, DEPTHS, 0, 1000, "[[1, 4, 0], [1, 4, 0], [1, 4, 0]]",
           "a stage: blocks of the first branch, of the second, fusions; 0 fusions: one without a number in its name"),
@@ -63,33 +63,30 @@ static const cvt_key keys[] = {
 /* ---- names of weights: {} is "_" in timm, "." at IBM ---- */
 
 static const cvt_name_row projection[] = {{"norm.*", "0.*"}, {"linear.*", "2.*"}, {NULL, NULL}};
-static const cvt_name_row attention[] = {
-    {"norm1.*", "norm1.*"},    {"attn.q.*", "attn.wq.*"},      {"attn.k.*", "attn.wk.*"},
-    {"attn.v.*", "attn.wv.*"}, {"attn.proj.*", "attn.proj.*"}, {NULL, NULL},
-};
-static const cvt_name_row names[] = {
-    {"sm.cls_token", "cls_token{}0"},
-    {"sm.pos_embed", "pos_embed{}0"},
-    {"sm.embed.*", "patch_embed.0.proj.*"},
-    {"stage{i}.sm.block{j}.*", "blocks.{i}.blocks.0.{j}.*", .rows = cvt_timm_block},
-    {"stage{i}.sm.proj.*", "blocks.{i}.projs.0.*", .rows = projection},
-    {"stage{i}.sm.fusion.*", "blocks.{i}.fusion.0.*", .rows = attention},
-    {"stage{i}.sm.fusion{k}.*", "blocks.{i}.fusion.0.{k}.*", .rows = attention},
-    {"stage{i}.sm.revert.*", "blocks.{i}.revert_projs.0.*", .rows = projection},
-    {"sm.norm.*", "norm.0.*"},
-    {"sm.head.*", "head.0.*"},
-    {"lg.cls_token", "cls_token{}1"},
-    {"lg.pos_embed", "pos_embed{}1"},
-    {"lg.embed.*", "patch_embed.1.proj.*"},
-    {"stage{i}.lg.block{j}.*", "blocks.{i}.blocks.1.{j}.*", .rows = cvt_timm_block},
-    {"stage{i}.lg.proj.*", "blocks.{i}.projs.1.*", .rows = projection},
-    {"stage{i}.lg.fusion.*", "blocks.{i}.fusion.1.*", .rows = attention},
-    {"stage{i}.lg.fusion{k}.*", "blocks.{i}.fusion.1.{k}.*", .rows = attention},
-    {"stage{i}.lg.revert.*", "blocks.{i}.revert_projs.1.*", .rows = projection},
-    {"lg.norm.*", "norm.1.*"},
-    {"lg.head.*", "head.1.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row attention[] = {{"norm1.*", "norm1.*"},         {"attn.q.*", "attn.wq.*"},
+                                         {"attn.k.*", "attn.wk.*"},      {"attn.v.*", "attn.wv.*"},
+                                         {"attn.proj.*", "attn.proj.*"}, {NULL, NULL}};
+static const cvt_name_row names[] = {{"sm.cls_token", "cls_token{}0"},
+                                     {"sm.pos_embed", "pos_embed{}0"},
+                                     {"sm.embed.*", "patch_embed.0.proj.*"},
+                                     {"stage{i}.sm.block{j}.*", "blocks.{i}.blocks.0.{j}.*", .rows = cvt_timm_block},
+                                     {"stage{i}.sm.proj.*", "blocks.{i}.projs.0.*", .rows = projection},
+                                     {"stage{i}.sm.fusion.*", "blocks.{i}.fusion.0.*", .rows = attention},
+                                     {"stage{i}.sm.fusion{k}.*", "blocks.{i}.fusion.0.{k}.*", .rows = attention},
+                                     {"stage{i}.sm.revert.*", "blocks.{i}.revert_projs.0.*", .rows = projection},
+                                     {"sm.norm.*", "norm.0.*"},
+                                     {"sm.head.*", "head.0.*"},
+                                     {"lg.cls_token", "cls_token{}1"},
+                                     {"lg.pos_embed", "pos_embed{}1"},
+                                     {"lg.embed.*", "patch_embed.1.proj.*"},
+                                     {"stage{i}.lg.block{j}.*", "blocks.{i}.blocks.1.{j}.*", .rows = cvt_timm_block},
+                                     {"stage{i}.lg.proj.*", "blocks.{i}.projs.1.*", .rows = projection},
+                                     {"stage{i}.lg.fusion.*", "blocks.{i}.fusion.1.*", .rows = attention},
+                                     {"stage{i}.lg.fusion{k}.*", "blocks.{i}.fusion.1.{k}.*", .rows = attention},
+                                     {"stage{i}.lg.revert.*", "blocks.{i}.revert_projs.1.*", .rows = projection},
+                                     {"lg.norm.*", "norm.1.*"},
+                                     {"lg.head.*", "head.1.*"},
+                                     {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", names, "_"}, {"ibm", names, "."}, {NULL}};
 
@@ -97,7 +94,7 @@ static const cvt_dialect dialects[] = {{"native"}, {"timm", names, "_"}, {"ibm",
 
 static int hidden_of(const config *c, int i) { return (int)(c->embed_dim.v[i] * c->mlp_ratio.v[i]); }
 
-/* A side of the image as branch i sees it: rounded down, in the arithmetic of Python's int(side * scale). */
+/* A side of the image as branch i reads it, rounded down like Python's int(side * scale). */
 static int scaled(const config *c, int i, int side) { return (int)(c->img_size[side] * c->img_scale.v[i]); }
 
 static cvt_status check_branch(const config *c, int i, cvt_error *error) {
@@ -134,13 +131,13 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* A branch's tokens, class token first, and the grid of the others. */
+/* A branch's tokens, the first of which is the class token, and the grid of the others. */
 typedef struct stream {
     cvt_value tokens;
     int grid[2];
 } stream;
 
-/* Half of an excess, halves rounded to even. */
+/* Half of an excess, rounded to the nearest; a half goes to the even number. */
 static int margin(int excess) { return excess / 2 + (excess % 2 && excess / 2 % 2); }
 
 static cvt_value scale_image(cvt_builder *b, const config *c, int i, cvt_value image) {
@@ -149,7 +146,7 @@ static cvt_value scale_image(cvt_builder *b, const config *c, int i, cvt_value i
     return cvtb_resize(b, image, h, w, CVT_INTERPOLATE_BICUBIC);
 }
 
-/* The stem of the dagger models: three convolutions in place of one. */
+/* The embedding of the paper's dagger models: three convolutions in place of one. */
 static cvt_value multi_conv(cvt_builder *b, cvt_value x, int patch, int dim) {
     bool small = patch == 12;
     cvt_conv first = cvt_conv_square(dim / 4, 7, 4, 3, true);
@@ -193,15 +190,16 @@ static cvt_value reproject(cvt_builder *b, const char *name, cvt_value x, int di
     return cvtb_end(b, cvtb_linear(b, x, "linear", dim, true));
 }
 
-/* The class token of a sequence after a look at all of it. */
+/* The class token of a sequence, after it has attended to the whole sequence. */
 static cvt_value fusion(cvt_builder *b, const cvt_attention_spec *spec, cvt_value tokens) {
     cvt_value x = cvtb_layer_norm(b, tokens, "norm1", eps);
     x = cvtb_cross_attention(b, cvtb_slice(b, x, 0, 1), x, spec);
     return cvtb_add(b, cvtb_slice(b, tokens, 0, 1), x);
 }
 
-/* Tokens after their class token's look at those of another branch, whose channels attention has. From the second
- * fusion on there is one token only. depth 0: one fusion, without a number in its name. */
+/* A branch's tokens, after the class token has attended to the patches of the other branch. The attention has the
+ * channels of the other branch. From the second fusion on the class token is the only token of the sequence. depth 0:
+ * one fusion, without a number in its name. */
 static cvt_value fuse(cvt_builder *b, const cvt_attention_spec *spec, int depth, cvt_value own, cvt_value other) {
     cvt_shape s = cvtb_shape(b, own), t = cvtb_shape(b, other);
     cvt_value x = reproject(b, "proj", cvtb_slice(b, own, 0, 1), cvt_shape_cols(t));
@@ -232,7 +230,7 @@ static void stage(cvt_builder *b, const config *c, int k, stream *s) {
     cvtb_close(b);
 }
 
-/* What a branch's head reads. */
+/* The features that a branch's head reads. */
 static cvt_value features(cvt_builder *b, const config *c, int i, cvt_value tokens) {
     cvt_value x = cvtb_tap(b, cvtb_alias(b, tokens), branch_names[i]);
     cvtb_open(b, branch_names[i], 0, 0, NULL);

@@ -1,10 +1,11 @@
-/* cvt.c - CvT: convolutional vision transformer of microsoft/CvT (lib/models/cls_cvt.py) and Hugging Face's
+/* cvt.c - CvT: the convolutional vision transformer of microsoft/CvT (lib/models/cls_cvt.py) and Hugging Face's
  * CvtForImageClassification.
  *
  * A stage is a convolutional embedding, then blocks of attention whose queries, keys and values come from depth-wise
- * convolutions of the map. The scale is embed_dim^-0.5, not that of a head; every norm has eps 1e-5, whatever the
- * config says. A class token of the last stage skips the convolutions. GELU is erf under Hugging Face names, QuickGELU
- * under microsoft names: the published accuracies belong to the latter. */
+ * convolutions of the map. The scale is embed_dim^-0.5, not that of a head. Every norm has eps 1e-5,
+ * whatever the config says. The class token of the last stage skips the convolutions. In files with Hugging Face's
+ * names GELU is by erf. In files with microsoft's names it is QuickGELU, with which the published accuracies were
+ * measured. */
 #include <math.h>
 
 #include "arch/blocks.h"
@@ -27,11 +28,11 @@ typedef struct config {
     int activation;
 } config;
 
-/* The defaults are CvT-13, as Hugging Face's CvtConfig; those of a stage alone its second one. */
+/* The defaults are CvT-13, as in Hugging Face's CvtConfig. Those of the layer cvt_stage are CvT-13's second stage. */
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("num_channels", base.channels, 1, 64, "3", NULL),
-    INT("num_labels", base.classes, 1, 1000000, NULL, "default: by the weights, 1000 without"),
+    INT("num_labels", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INTS("patch_sizes", patch_sizes, 1, 256, "[7, 3, 3]", "kernel of the convolutional embedding", .stage = true),
     INTS("patch_stride", patch_stride, 1, 256, "[4, 2, 2]", "its stride", .stage = true),
     INTS("patch_padding", patch_padding, 0, 256, "[2, 1, 1]", "its padding", .stage = true),
@@ -48,9 +49,9 @@ static const cvt_key keys[] = {
     INTS("stride_kv", stride_kv, 1, 256, "[2, 2, 2]", "its stride for keys and values", .stage = true),
     INTS("padding_q", padding_q, 0, 256, "[1, 1, 1]", "its padding for queries", .stage = true),
     INTS("stride_q", stride_q, 1, 256, "[1, 1, 1]", "its stride for queries", .stage = true),
-    CHOICE("activation", activation, activations, NULL, "default: by the naming of the weights", .stage = true,
+    CHOICE("activation", activation, activations, NULL, "default: as the names of the weights tell", .stage = true,
            .stage_initial = "'gelu_erf'"),
-    UNUSED_NUM("layer_norm_eps", 0, 1, "without effect, as upstream"),
+    UNUSED_NUM("layer_norm_eps", 0, 1, "without effect, as in the original"),
     UNUSED_NUMS("drop_rate", 0, 1, "without effect"),
     UNUSED_NUMS("attention_drop_rate", 0, 1, "without effect"),
     UNUSED_NUMS("drop_path_rate", 0, 1, "without effect"),
@@ -58,11 +59,9 @@ static const cvt_key keys[] = {
     {0},
 };
 
-static const cvt_name_row hf_convolution[] = {
-    {"conv.*", "convolution_projection.convolution.*"},
-    {"bn.*", "convolution_projection.normalization.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf_convolution[] = {{"conv.*", "convolution_projection.convolution.*"},
+                                              {"bn.*", "convolution_projection.normalization.*"},
+                                              {NULL, NULL}};
 static const cvt_name_row hf_layer[] = {
     {"attn.conv_q.*", "attention.attention.convolution_projection_query.*", .rows = hf_convolution},
     {"attn.conv_k.*", "attention.attention.convolution_projection_key.*", .rows = hf_convolution},
@@ -75,41 +74,32 @@ static const cvt_name_row hf_layer[] = {
     {"mlp.fc2.*", "output.dense.*"},
     {"norm1.*", "layernorm_before.*"},
     {"norm2.*", "layernorm_after.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf_stage[] = {
-    {"cls_token", "cls_token"},
-    {"embed.proj.*", "embedding.convolution_embeddings.projection.*"},
-    {"embed.norm.*", "embedding.convolution_embeddings.normalization.*"},
-    {"block{j}.*", "layers.{j}.*", .rows = hf_layer},
-    {NULL, NULL},
-};
-static const cvt_name_row hf[] = {
-    {"stage{i}.*", "{}encoder.stages.{i}.*", .rows = hf_stage},
-    {"norm.*", "layernorm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
+static const cvt_name_row hf_stage[] = {{"cls_token", "cls_token"},
+                                        {"embed.proj.*", "embedding.convolution_embeddings.projection.*"},
+                                        {"embed.norm.*", "embedding.convolution_embeddings.normalization.*"},
+                                        {"block{j}.*", "layers.{j}.*", .rows = hf_layer},
+                                        {NULL, NULL}};
+static const cvt_name_row hf[] = {{"stage{i}.*", "{}encoder.stages.{i}.*", .rows = hf_stage},
+                                  {"norm.*", "layernorm.*"},
+                                  {"head.*", "classifier.*"},
+                                  {NULL, NULL}};
 
-static const cvt_name_row microsoft_block[] = {
-    {"attn.conv_q.*", "attn.conv_proj_q.*"},
-    {"attn.conv_k.*", "attn.conv_proj_k.*"},
-    {"attn.conv_v.*", "attn.conv_proj_v.*"},
-    {"attn.q.*", "attn.proj_q.*"},
-    {"attn.k.*", "attn.proj_k.*"},
-    {"attn.v.*", "attn.proj_v.*"},
-    {"*", "*"},
-    {NULL, NULL},
-};
-static const cvt_name_row microsoft[] = {
-    {"stage{i}.cls_token", "stage{i}.cls_token"},
-    {"stage{i}.embed.*", "stage{i}.patch_embed.*"},
-    {"stage{i}.block{j}.*", "stage{i}.blocks.{j}.*", .rows = microsoft_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row microsoft_block[] = {{"attn.conv_q.*", "attn.conv_proj_q.*"},
+                                               {"attn.conv_k.*", "attn.conv_proj_k.*"},
+                                               {"attn.conv_v.*", "attn.conv_proj_v.*"},
+                                               {"attn.q.*", "attn.proj_q.*"},
+                                               {"attn.k.*", "attn.proj_k.*"},
+                                               {"attn.v.*", "attn.proj_v.*"},
+                                               {"*", "*"},
+                                               {NULL, NULL}};
+static const cvt_name_row microsoft[] = {{"stage{i}.cls_token", "stage{i}.cls_token"},
+                                         {"stage{i}.embed.*", "stage{i}.patch_embed.*"},
+                                         {"stage{i}.block{j}.*", "stage{i}.blocks.{j}.*", .rows = microsoft_block},
+                                         {"*", "*", .rows = cvt_common_names},
+                                         {NULL, NULL}};
 
-/* A classifier's file says "cvt." where one that was saved from the bare CvtModel says nothing. */
+/* In a classifier's file {} is "cvt."; in a file that was saved from the bare CvtModel it is nothing. */
 static const cvt_dialect dialects[] = {
     {"native"}, {"hf", hf, "cvt."}, {"hf_bare", hf, ""}, {"microsoft", microsoft}, {NULL}};
 
@@ -129,8 +119,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* The tokens that one of q, k, v is projected from: the map through its convolution, under the untouched class token.
- */
+/* One of q, k, v: the map goes through its convolution, then class token and pixels through the linear layer. */
 static cvt_value project(cvt_builder *b, const config *c, int i, cvt_value cls, cvt_value map, char which) {
     bool query = which == 'q';
     int kernel = c->kernel_qkv.v[i], stride = query ? c->stride_q.v[i] : c->stride_kv.v[i];
@@ -144,7 +133,7 @@ static cvt_value project(cvt_builder *b, const config *c, int i, cvt_value cls, 
     } else if (method == AVG && !query) {
         map = cvtb_tap(b, cvtb_avg_pool(b, map, kernel, stride, padding), scope);
     }
-    cvt_shape grid = cvtb_shape(b, map); /* of the keys, in the end: v comes last */
+    cvt_shape grid = cvtb_shape(b, map); /* v comes last, so in the end this is the grid of the keys */
     cvtb_grid(b, cls != CVT_NO_VALUE, grid.d[1], grid.d[2]);
     cvt_value tokens = cvtb_tokens(b, map);
     if (cls != CVT_NO_VALUE) tokens = cvtb_concat(b, cls, tokens);
@@ -234,7 +223,7 @@ const cvt_arch cvt_arch_cvt = {
     .build = build,
 };
 
-/* ---- a stage as a layer of networks: the same keys, one value each ---- */
+/* ---- a stage as a layer of networks: its keys are those of the family, with one value each ---- */
 
 static cvt_value stage_build(cvt_builder *b, const void *p, const cvt_value *in) {
     const config *c = p;

@@ -1,5 +1,5 @@
 /* cvt_blocks.c - the self-attention and the cross-attention block of russellgeum/Convolutions-to-Vision-Transformers
- * (model_layer.py at 764eb71), as layers of networks. Maps in, a map out; names are those of its state_dict.
+ * (model_layer.py at 764eb71), as layers of networks. Maps in, a map out. The names are those of its state_dict.
  *
  *   SepConv2D   pointwise(batch norm(depth-wise k x k)), all with biases; q, k, v have one each
  *   self        t = LN(tokens(x));  depth times: t += FFN(attention(LN(t)));  t += MLP(LN(t))
@@ -7,8 +7,8 @@
  *               queries of u1 as a map, resized to that of x2 (bilinear, align_corners), keys and values of u2;
  *               t = MLP(LN2(t2 + FFN(attention))): no residual round the MLP
  *
- * The base of the residual is what the first norm gives. FFN, the projection behind the attention, is missing where one
- * head has as many channels as the map. The scale is dim_head^-0.5. */
+ * The residual sums begin with the output of the first norm. FFN, the projection after the attention, is missing where
+ * there is one head with as many channels as the map. The scale is dim_head^-0.5. */
 #include <math.h>
 
 #include "arch/keys.h"
@@ -19,7 +19,7 @@ static const float eps = 1e-5f;
 
 typedef struct config {
     int in_channels, heads, dim_head, dim_mlp, depth, kernel_size;
-    int self_size[2], cross_size[2]; /* 0: the file does not give them; only checked */
+    int self_size[2], cross_size[2]; /* only checked; 0: the file does not have them */
 } config;
 
 #define KEYS_OF config
@@ -58,7 +58,7 @@ static void check_size(cvt_builder *b, cvt_value map, const char *key, const int
 
 /* ---- parts ---- */
 
-/* Views that the original makes with functions, not with modules: no rows in listings. */
+/* These two have no lines in listings: the original calls functions for them, not modules. */
 static cvt_value as_map(cvt_builder *b, cvt_value tokens, cvt_shape like) {
     cvtb_in_summary(b, false);
     cvt_value map = cvtb_map(b, tokens, like.d[1], like.d[2]);
@@ -73,14 +73,13 @@ static cvt_value as_tokens(cvt_builder *b, cvt_value map) {
     return tokens;
 }
 
-/* Tokens of one of Q, K, V. */
+/* The tokens of one of Q, K, V. */
 static cvt_value separable(cvt_builder *b, const config *c, cvt_value map, const char *name) {
     cvt_conv depth_wise = cvt_conv_square(0, c->kernel_size, 1, (c->kernel_size - 1) / 2, true);
     cvt_conv pointwise = cvt_conv_square(c->heads * c->dim_head, 1, 1, 0, true);
     cvtb_open(b, name, 0, 0, "SepConv2D");
     map = cvtb_batch_norm(b, cvtb_dwconv2d(b, map, "depth_wise", &depth_wise), "batchnorm", eps);
-    map = cvtb_tap(b, cvtb_conv2d(b, map, "pointwise", &pointwise), NULL);
-    cvtb_close(b);
+    map = cvtb_end(b, cvtb_conv2d(b, map, "pointwise", &pointwise));
     return as_tokens(b, map);
 }
 
@@ -97,9 +96,7 @@ static cvt_value attention(cvt_builder *b, const config *c, cvt_value queries, c
     } else {
         y = cvtb_linear(b, y, "FFN.0", s.d[0], true);
     }
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, y);
 }
 
 /* MLP(LN(t)) */
@@ -108,9 +105,7 @@ static cvt_value feed_forward(cvt_builder *b, const config *c, cvt_value t) {
     t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", eps), "norm");
     cvtb_open(b, "function", 0, 0, "FeedFoward");
     t = cvtb_activation(b, cvtb_linear(b, t, "net.0", c->dim_mlp, true), CVT_ACT_GELU_ERF);
-    t = cvtb_tap(b, cvtb_linear(b, t, "net.2", channels, true), NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, cvtb_linear(b, t, "net.2", channels, true));
 }
 
 /* ---- the two blocks ---- */
@@ -133,8 +128,7 @@ static cvt_value build_self(cvt_builder *b, const void *p, const cvt_value *in) 
         cvtb_open(b, "1", 0, 0, "SelfPreNorm");
         u = feed_forward(b, c, t);
         cvtb_close(b);
-        t = cvtb_tap(b, cvtb_add(b, t, u), NULL);
-        cvtb_close(b);
+        t = cvtb_end(b, cvtb_add(b, t, u));
     }
     return cvtb_map(b, t, s.d[1], s.d[2]);
 }

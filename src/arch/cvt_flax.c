@@ -1,14 +1,14 @@
-/* cvt_flax.c - the CvT of conceptofmind/CvT-flax, and that of vit_pytorch (cvt.CvT), its parent.
+/* cvt_flax.c - the CvT of conceptofmind/CvT-flax, and that of vit_pytorch (cvt.CvT), from which it was made.
  *
  *   stage   convolution, layer norm; blocks; the map goes on
  *   block   m += proj(attention(q, k, v)) of u = norm(m): q from one depth-wise convolution and batch norm of u, k and
  *           v from another that they share;  m += fc2(gelu(fc1(norm(m))))
  *   head    linear(mean of the map), without a last norm
  *
- * The scale is dim_head^-0.5, every eps 1e-5. Flax: SAME padding, GELU by tanh, norms with a scale only, no biases
- * behind attention and in the MLP, and batch norm with the statistics of the pass, always. vit_pytorch: kernel / 2 on
- * all sides, GELU by erf, biases, running statistics. Which of the two is what the names of the weights say; keys
- * override. */
+ * The scale is dim_head^-0.5, every eps is 1e-5. The two differ: Flax has SAME padding, GELU by tanh, norms with a
+ * scale only, no biases after attention and in the MLP, and a batch norm that always takes the statistics of the pass.
+ * vit_pytorch pads kernel / 2 on all sides and has GELU by erf, biases, and running statistics. The names of the
+ * weights tell which of the two a model is; keys of the config override that. */
 #include <math.h>
 
 #include "arch/arch.h"
@@ -38,11 +38,11 @@ typedef struct config {
     bool norm_bias, out_bias;
 } config;
 
-/* The defaults are those of both originals. */
+/* Both originals have these defaults. */
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("channels", base.channels, 1, 64, "3", "of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("s1_emb_dim", s[0].emb_dim, 1, 65536, "64", "channels of stage 1"),
     INT("s1_emb_kernel", s[0].emb_kernel, 1, 256, "7", "kernel of its embedding"),
     INT("s1_emb_stride", s[0].emb_stride, 1, 256, "4", "its stride"),
@@ -68,11 +68,11 @@ static const cvt_key keys[] = {
     INT("s3_depth", s[2].depth, 1, 1000, "10", "blocks"),
     INT("s3_mlp_mult", s[2].mlp_mult, 1, 64, "4", "hidden channels, as a multiple"),
     INT("dim_head", dim_head, 1, 4096, "64", "channels of a head"),
-    CHOICE("dialect", dialect, sources, NULL, "default: by the naming of the weights; the keys below follow it"),
+    CHOICE("dialect", dialect, sources, NULL, "default: as the names of the weights tell; the keys below follow it"),
     CHOICE("padding", padding, paddings, NULL, "of convolutions"),
     CHOICE("activation", activation, activations, NULL, "of the feed-forward part"),
     BOOL("norm_bias", norm_bias, NULL, "bias of the norms in blocks"),
-    BOOL("out_bias", out_bias, NULL, "biases behind attention and in the feed-forward part"),
+    BOOL("out_bias", out_bias, NULL, "biases after attention and in the feed-forward part"),
     CHOICE("batch_norm_mode", batch_norm_mode, modes, NULL, "statistics of the pass, or the stored ones"),
     CVT_DROPOUT_KEY("dropout"),
     {0},
@@ -80,7 +80,7 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {m} = 2 {j}, {n} = 2 {j} + 1 ---- */
 
-/* The flattened tree, joined by "/"; kernels are HWIO. */
+/* The names of the parameter tree, joined by "/". Kernels are HWIO. */
 static const cvt_name_row flax_conv[] = {{"conv.weight", "Conv_0/kernel", .axes = "cdba"},
                                          {"bn.weight", "BatchNorm_0/scale"},
                                          {"bn.bias", "BatchNorm_0/bias"},
@@ -100,13 +100,11 @@ static const cvt_name_row flax_block[] = {
     {"norm2.weight", "PreNorm_{n}/LayerNorm_0/scale"},
     {"mlp.fc1.weight", "FeedForward_{j}/Conv_0/kernel", .axes = "11ba"},
     {"mlp.fc2.weight", "FeedForward_{j}/Conv_1/kernel", .axes = "11ba"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row flax_block_statistics[] = {
     {"attn.conv_q.*", "Attention_{j}/DepthWiseConv2d_0/*", .rows = flax_statistics},
     {"attn.conv_kv.*", "Attention_{j}/DepthWiseConv2d_1/*", .rows = flax_statistics},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 static const cvt_name_row flax[] = {
     {"stage{i}.embed.proj.weight", "params/Conv_{i}/kernel", .axes = "cdba"},
     {"stage{i}.embed.proj.bias", "params/Conv_{i}/bias"},
@@ -116,61 +114,53 @@ static const cvt_name_row flax[] = {
     {"stage{i}.block{j}.*", "batch_stats/Transformer_{i}/*", .rows = flax_block_statistics},
     {"head.weight", "params/Dense_0/kernel", .axes = "ba"},
     {"head.bias", "params/Dense_0/bias"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 /* A linear layer that is stored as a convolution of 1 x 1. */
 static const cvt_name_row pointwise[] = {{"weight", "weight", .axes = "ab11"}, {"bias", "bias"}, {NULL, NULL}};
 
 static const cvt_name_row vit_pytorch_norm[] = {
     {"weight", "g", .axes = "1a11"}, {"bias", "b", .axes = "1a11"}, {NULL, NULL}};
-static const cvt_name_row vit_pytorch_block[] = {
-    {"norm1.*", "0.norm.*", .rows = vit_pytorch_norm},
-    {"attn.conv_q.conv.*", "0.to_q.net.0.*"},
-    {"attn.conv_q.bn.*", "0.to_q.net.1.*"},
-    {"attn.q.*", "0.to_q.net.2.*", .rows = pointwise},
-    {"attn.conv_kv.conv.*", "0.to_kv.net.0.*"},
-    {"attn.conv_kv.bn.*", "0.to_kv.net.1.*"},
-    {"attn.k.weight", "0.to_kv.net.2.weight", "ab11", 0, 2},
-    {"attn.v.weight", "0.to_kv.net.2.weight", "ab11", 1, 2},
-    {"attn.proj.*", "0.to_out.0.*", .rows = pointwise},
-    {"norm2.*", "1.net.0.*", .rows = vit_pytorch_norm},
-    {"mlp.fc1.*", "1.net.1.*", .rows = pointwise},
-    {"mlp.fc2.*", "1.net.4.*", .rows = pointwise},
-    {NULL, NULL},
-};
+static const cvt_name_row vit_pytorch_block[] = {{"norm1.*", "0.norm.*", .rows = vit_pytorch_norm},
+                                                 {"attn.conv_q.conv.*", "0.to_q.net.0.*"},
+                                                 {"attn.conv_q.bn.*", "0.to_q.net.1.*"},
+                                                 {"attn.q.*", "0.to_q.net.2.*", .rows = pointwise},
+                                                 {"attn.conv_kv.conv.*", "0.to_kv.net.0.*"},
+                                                 {"attn.conv_kv.bn.*", "0.to_kv.net.1.*"},
+                                                 {"attn.k.weight", "0.to_kv.net.2.weight", "ab11", 0, 2},
+                                                 {"attn.v.weight", "0.to_kv.net.2.weight", "ab11", 1, 2},
+                                                 {"attn.proj.*", "0.to_out.0.*", .rows = pointwise},
+                                                 {"norm2.*", "1.net.0.*", .rows = vit_pytorch_norm},
+                                                 {"mlp.fc1.*", "1.net.1.*", .rows = pointwise},
+                                                 {"mlp.fc2.*", "1.net.4.*", .rows = pointwise},
+                                                 {NULL, NULL}};
 static const cvt_name_row vit_pytorch[] = {
     {"stage{i}.embed.proj.*", "layers.{i}.0.*"},
     {"stage{i}.embed.norm.*", "layers.{i}.1.*", .rows = vit_pytorch_norm},
     {"stage{i}.block{j}.*", "layers.{i}.2.layers.{j}.*", .rows = vit_pytorch_block},
     {"head.*", "to_logits.2.*"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
-/* The same as Flax, as a PyTorch module has it: OIHW. */
-static const cvt_name_row torch_block[] = {
-    {"norm1.weight", "0.norm.g"},
-    {"attn.conv_q.conv.*", "0.to_q.dw.*"},
-    {"attn.conv_q.bn.*", "0.to_q.bn.*"},
-    {"attn.q.*", "0.to_q.pw.*", .rows = pointwise},
-    {"attn.conv_kv.conv.*", "0.to_kv.dw.*"},
-    {"attn.conv_kv.bn.*", "0.to_kv.bn.*"},
-    {"attn.k.weight", "0.to_kv.pw.weight", "ab11", 0, 2},
-    {"attn.v.weight", "0.to_kv.pw.weight", "ab11", 1, 2},
-    {"attn.proj.*", "0.to_out.*", .rows = pointwise},
-    {"norm2.weight", "1.norm.g"},
-    {"mlp.fc1.*", "1.fc1.*", .rows = pointwise},
-    {"mlp.fc2.*", "1.fc2.*", .rows = pointwise},
-    {NULL, NULL},
-};
-static const cvt_name_row flax_torch[] = {
-    {"stage{i}.embed.proj.*", "stages.{i}.embed.*"},
-    {"stage{i}.embed.norm.weight", "stages.{i}.norm.g"},
-    {"stage{i}.embed.norm.bias", "stages.{i}.norm.b"},
-    {"stage{i}.block{j}.*", "stages.{i}.blocks.{j}.*", .rows = torch_block},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
+/* The model of Flax as a PyTorch module: kernels are OIHW. */
+static const cvt_name_row torch_block[] = {{"norm1.weight", "0.norm.g"},
+                                           {"attn.conv_q.conv.*", "0.to_q.dw.*"},
+                                           {"attn.conv_q.bn.*", "0.to_q.bn.*"},
+                                           {"attn.q.*", "0.to_q.pw.*", .rows = pointwise},
+                                           {"attn.conv_kv.conv.*", "0.to_kv.dw.*"},
+                                           {"attn.conv_kv.bn.*", "0.to_kv.bn.*"},
+                                           {"attn.k.weight", "0.to_kv.pw.weight", "ab11", 0, 2},
+                                           {"attn.v.weight", "0.to_kv.pw.weight", "ab11", 1, 2},
+                                           {"attn.proj.*", "0.to_out.*", .rows = pointwise},
+                                           {"norm2.weight", "1.norm.g"},
+                                           {"mlp.fc1.*", "1.fc1.*", .rows = pointwise},
+                                           {"mlp.fc2.*", "1.fc2.*", .rows = pointwise},
+                                           {NULL, NULL}};
+static const cvt_name_row flax_torch[] = {{"stage{i}.embed.proj.*", "stages.{i}.embed.*"},
+                                          {"stage{i}.embed.norm.weight", "stages.{i}.norm.g"},
+                                          {"stage{i}.embed.norm.bias", "stages.{i}.norm.b"},
+                                          {"stage{i}.block{j}.*", "stages.{i}.blocks.{j}.*", .rows = torch_block},
+                                          {"head.*", "head.*"},
+                                          {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {
     {"native"}, {"flax", flax}, {"vit_pytorch", vit_pytorch}, {"flax_torch", flax_torch}, {NULL}};
@@ -207,7 +197,7 @@ static cvt_value norm(cvt_builder *b, const config *c, cvt_value t, const char *
     return c->norm_bias ? cvtb_layer_norm(b, t, name, eps) : cvtb_layer_norm_scale(b, t, name, eps);
 }
 
-/* Tokens of a map through its depth-wise convolution and batch norm. */
+/* The map goes through its depth-wise convolution and batch norm, and becomes tokens. */
 static cvt_value convolve(cvt_builder *b, const config *c, cvt_value map, const char *name, int kernel, int stride) {
     cvt_conv conv = conv_of(b, c, map, 0, kernel, stride, false);
     cvtb_open(b, name, 0, 0, NULL);
@@ -215,7 +205,7 @@ static cvt_value convolve(cvt_builder *b, const config *c, cvt_value map, const 
     map = c->batch_norm_mode == BATCH ? cvtb_pass_norm(b, map, "bn", eps) : cvtb_batch_norm(b, map, "bn", eps);
     cvtb_end(b, map);
     cvt_shape s = cvtb_shape(b, map);
-    cvtb_grid(b, 0, s.d[1], s.d[2]); /* of the keys, in the end: they come last */
+    cvtb_grid(b, 0, s.d[1], s.d[2]); /* keys come last, so in the end this is their grid */
     return cvtb_tokens(b, map);
 }
 

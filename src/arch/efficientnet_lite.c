@@ -6,9 +6,10 @@
  *             1x1 projection                               -> batch norm, + input where neither stride nor width change
  *   head      1x1                                          -> batch norm -> relu6 -> mean -> classifier
  *
- * Files of the same shapes differ in padding and eps, which no tensor tells: SAME and 1e-3 in TensorFlow and its ports
- * (lukemelas; timm's tf_efficientnet_lite*), symmetric and 1e-3 in RangiLyu/EfficientNet-Lite, symmetric and 1e-5 in
- * timm's efficientnet_lite*. Keys and the rules for rounding and padding are those of timm (models/efficientnet.py). */
+ * Files with the same shapes belong to different paddings and eps, which no tensor tells: SAME and 1e-3 in TensorFlow
+ * and its ports (lukemelas; timm's tf_efficientnet_lite*), symmetric and 1e-3 in RangiLyu/EfficientNet-Lite, symmetric
+ * and 1e-5 in timm's efficientnet_lite*. Keys and the rules for rounding and padding are those of timm
+ * (models/efficientnet.py). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,7 @@ typedef struct blocks {
 
 typedef struct config {
     cvt_base base;
-    double channel_multiplier, depth_multiplier; /* they make the standard blocks where "blocks" is absent */
+    double channel_multiplier, depth_multiplier; /* they scale the standard blocks, if "blocks" is absent */
     int stem_size, num_features;
     blocks blocks;
     cvt_ints stage_repeats;
@@ -71,7 +72,7 @@ static cvt_status read_blocks(void *field, const cvt_json *value, cvt_error *err
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     NUM("channel_multiplier", channel_multiplier, 0.1, 10, "1", "scales the channels of the standard blocks"),
     NUM("depth_multiplier", depth_multiplier, 0.1, 10, "1", "scales the number of the standard blocks"),
     INT("stem_size", stem_size, 1, 65536, "32", "channels of the first convolution"),
@@ -79,7 +80,7 @@ static const cvt_key keys[] = {
     READER("blocks", blocks, read_blocks, "'type': 'array', 'minItems': 1, 'maxItems': 256",
            "all blocks in order, in place of the standard ones", .keys = block_keys),
     INTS("stage_repeats", stage_repeats, 1, MAX_BLOCKS, NULL, "how many of \"blocks\" each stage has"),
-    CHOICE("pad_type", pad_type, paddings, NULL, "default: by the naming of the weights"),
+    CHOICE("pad_type", pad_type, paddings, NULL, "default: as the names of the weights tell"),
     NUM("bn_eps", bn_eps, 1e-12, 1, "0.001", "eps of the batch norms"),
     CHOICE("act_layer", act_layer, activations, "'relu6'", "the activation"),
     CHOICE("global_pool", global_pool, pools, "'avg'", "how the last map becomes a vector"),
@@ -88,69 +89,57 @@ static const cvt_key keys[] = {
     {0},
 };
 
-/* ---- names of weights: {j} counts blocks that expand, {d} those that do not, both within their stage; {f} all ---- */
+/* ---- names of weights: {j} is the number of a block that expands, {d} that of one that does not, both within their
+ * stage; {f} is its number among all blocks ---- */
 
-/* The names within a block are those of lukemelas/EfficientNet-PyTorch in both ports. */
-static const cvt_name_row port_block[] = {
-    {"expand.conv.*", "_expand_conv.*"},
-    {"expand.bn.*", "_bn0.*"},
-    {"depthwise.conv.*", "_depthwise_conv.*"},
-    {"depthwise.bn.*", "_bn1.*"},
-    {"project.conv.*", "_project_conv.*"},
-    {"project.bn.*", "_bn2.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row rangilyu[] = {
-    {"stem.conv.*", "stem.0.*"},
-    {"stem.bn.*", "stem.1.*"},
-    {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = port_block},
-    {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = port_block},
-    {"head.conv.*", "head.0.*"},
-    {"head.bn.*", "head.1.*"},
-    {"classifier.*", "fc.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row lukemelas[] = {
-    {"stem.conv.*", "_conv_stem.*"},
-    {"stem.bn.*", "_bn0.*"},
-    {"stage{s}.block{j}.*", "_blocks.{f}.*", .rows = port_block},
-    {"stage{s}.block{d}.*", "_blocks.{f}.*", .rows = port_block},
-    {"head.conv.*", "_conv_head.*"},
-    {"head.bn.*", "_bn1.*"},
-    {"classifier.*", "_fc.*"},
-    {NULL, NULL},
-};
+/* Both ports have the names of lukemelas/EfficientNet-PyTorch within a block. */
+static const cvt_name_row port_block[] = {{"expand.conv.*", "_expand_conv.*"},
+                                          {"expand.bn.*", "_bn0.*"},
+                                          {"depthwise.conv.*", "_depthwise_conv.*"},
+                                          {"depthwise.bn.*", "_bn1.*"},
+                                          {"project.conv.*", "_project_conv.*"},
+                                          {"project.bn.*", "_bn2.*"},
+                                          {NULL, NULL}};
+static const cvt_name_row rangilyu[] = {{"stem.conv.*", "stem.0.*"},
+                                        {"stem.bn.*", "stem.1.*"},
+                                        {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = port_block},
+                                        {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = port_block},
+                                        {"head.conv.*", "head.0.*"},
+                                        {"head.bn.*", "head.1.*"},
+                                        {"classifier.*", "fc.*"},
+                                        {NULL, NULL}};
+static const cvt_name_row lukemelas[] = {{"stem.conv.*", "_conv_stem.*"},
+                                         {"stem.bn.*", "_bn0.*"},
+                                         {"stage{s}.block{j}.*", "_blocks.{f}.*", .rows = port_block},
+                                         {"stage{s}.block{d}.*", "_blocks.{f}.*", .rows = port_block},
+                                         {"head.conv.*", "_conv_head.*"},
+                                         {"head.bn.*", "_bn1.*"},
+                                         {"classifier.*", "_fc.*"},
+                                         {NULL, NULL}};
 
-static const cvt_name_row timm_expanding[] = {
-    {"expand.conv.*", "conv_pw.*"},
-    {"expand.bn.*", "bn1.*"},
-    {"depthwise.conv.*", "conv_dw.*"},
-    {"depthwise.bn.*", "bn2.*"},
-    {"project.conv.*", "conv_pwl.*"},
-    {"project.bn.*", "bn3.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row timm_plain[] = {
-    {"depthwise.conv.*", "conv_dw.*"},
-    {"depthwise.bn.*", "bn1.*"},
-    {"project.conv.*", "conv_pw.*"},
-    {"project.bn.*", "bn2.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row timm[] = {
-    {"stem.conv.*", "conv_stem.*"},
-    {"stem.bn.*", "bn1.*"},
-    {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = timm_expanding},
-    {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = timm_plain},
-    {"head.conv.*", "conv_head.*"},
-    {"head.bn.*", "bn2.*"},
-    {"classifier.*", "classifier.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row timm_expanding[] = {{"expand.conv.*", "conv_pw.*"},
+                                              {"expand.bn.*", "bn1.*"},
+                                              {"depthwise.conv.*", "conv_dw.*"},
+                                              {"depthwise.bn.*", "bn2.*"},
+                                              {"project.conv.*", "conv_pwl.*"},
+                                              {"project.bn.*", "bn3.*"},
+                                              {NULL, NULL}};
+static const cvt_name_row timm_plain[] = {{"depthwise.conv.*", "conv_dw.*"},
+                                          {"depthwise.bn.*", "bn1.*"},
+                                          {"project.conv.*", "conv_pw.*"},
+                                          {"project.bn.*", "bn2.*"},
+                                          {NULL, NULL}};
+static const cvt_name_row timm[] = {{"stem.conv.*", "conv_stem.*"},
+                                    {"stem.bn.*", "bn1.*"},
+                                    {"stage{s}.block{j}.*", "blocks.{s}.{j}.*", .rows = timm_expanding},
+                                    {"stage{s}.block{d}.*", "blocks.{s}.{d}.*", .rows = timm_plain},
+                                    {"head.conv.*", "conv_head.*"},
+                                    {"head.bn.*", "bn2.*"},
+                                    {"classifier.*", "classifier.*"},
+                                    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {
-    {"native"}, {"rangilyu", rangilyu}, {"lukemelas", lukemelas}, {"timm", timm}, {NULL},
-};
+    {"native"}, {"rangilyu", rangilyu}, {"lukemelas", lukemelas}, {"timm", timm}, {NULL}};
 
 /* ---- the published sizes ---- */
 
@@ -169,13 +158,13 @@ static const variant variants[] = {
 
 /* ---- config ---- */
 
-/* The multiple of 8 next to v, not more than a tenth below it. */
+/* The multiple of 8 nearest to v, at least 8; the next one if that is less than 0.9 v. */
 static int divisible(double v) {
     int n = (int)fmax(8, (int)(v + 4) / 8 * 8);
     return n < 0.9 * v ? n + 8 : n;
 }
 
-/* EfficientNet-Lite0, scaled: all widths, and the repeats of all stages but the first and the last. */
+/* Makes the blocks of EfficientNet-Lite0, scaled: all widths, and the repeats of all stages but the first and last. */
 static void make_blocks(config *c) {
     static const struct {
         int repeats;
@@ -199,7 +188,7 @@ static void make_blocks(config *c) {
     }
 }
 
-/* The standard blocks, or those that "blocks" and "stage_repeats" say together. */
+/* The blocks are the standard ones, or those that "blocks" and "stage_repeats" say together. */
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     const char *scale = GIVEN(c, channel_multiplier) ? GIVEN(c, channel_multiplier) : GIVEN(c, depth_multiplier);
@@ -225,7 +214,7 @@ static const variant *variant_of(const config *c) {
     return &variants[0];
 }
 
-/* What each port feeds its weights: a resize to the input size + 32, but for timm's. */
+/* How each port prepares images: all but timm resize to the input size + 32, then crop. */
 static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
     const config *c = p;
     const variant *v = variant_of(c);
@@ -243,8 +232,8 @@ static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) 
 
 /* ---- the forward pass ---- */
 
-/* A convolution and its norm; out 0: a depth-wise one. It is padded as the config says, symmetrically by timm's rule,
- * which is (k - 1) / 2 for strides 1 and 2. */
+/* A convolution and its norm. out 0: a depth-wise one. Symmetric padding is by timm's rule, which makes (k - 1) / 2 for
+ * strides 1 and 2. */
 static cvt_value convolve(cvt_builder *b, const config *c, cvt_value x, const char *name, int out, int kernel,
                           int stride) {
     cvt_shape s = cvtb_shape(b, x);
@@ -261,7 +250,7 @@ static cvt_value active(cvt_builder *b, const config *c, cvt_value x) {
     return cvtb_activation(b, x, acts[c->act_layer]);
 }
 
-/* index: within the stage; flat: within the network. */
+/* index: the block's number within its stage; flat: its number among all blocks. */
 static cvt_value block(cvt_builder *b, const config *c, cvt_value x, int index, int flat) {
     const block_config *k = &c->blocks.v[flat];
     int channels = cvtb_shape(b, x).d[0];
@@ -273,9 +262,7 @@ static cvt_value block(cvt_builder *b, const config *c, cvt_value x, int index, 
     y = active(b, c, convolve(b, c, y, "depthwise", 0, k->kernel_size, k->stride));
     y = convolve(b, c, y, "project", k->out_chs, 1, 1);
     if (k->stride == 1 && channels == k->out_chs) y = cvtb_add(b, x, y);
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, y);
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {
@@ -286,8 +273,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     for (int s = 0; s < c->stage_repeats.n; s++) {
         cvtb_open(b, "stage{s}", 's', s, NULL);
         for (int j = 0; j < c->stage_repeats.v[s]; j++) x = block(b, c, x, j, flat++);
-        x = cvtb_tap(b, cvtb_alias(b, x), NULL);
-        cvtb_close(b);
+        x = cvtb_end(b, cvtb_alias(b, x));
     }
     x = cvtb_tap(b, active(b, c, convolve(b, c, x, "head", c->num_features, 1, 1)), "head");
     x = cvtb_tap(b, cvtb_flatten(b, cvtb_mean(b, x)), "pool");

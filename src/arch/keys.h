@@ -1,8 +1,13 @@
-/* keys.h - short names for the rows of a table of keys: see the example in config.h. Only for the .c files that have
- * such a table, which say first whose fields the rows fill: #define KEYS_OF config.
+/* keys.h - short names for the rows of a table of keys: see the example in config.h. Only .c files that have such a
+ * table include it. First they name the struct whose fields the rows fill:
  *
- * The last argument is `about`; further fields may follow it: INT("depth", depth, 1, 1000, "12", "blocks", .stage = 1).
- */
+ *     #define KEYS_OF config
+ *
+ * For a second table, of another struct, they write #undef KEYS_OF, then #define KEYS_OF again. GIVEN and NAMED belong
+ * to the struct that KEYS_OF names where they stand.
+ *
+ * The last argument of a row is `about`; further fields may follow it: INT("depth", depth, 1, 1000, "12", "blocks",
+ * .stage = true). Rows that fill no field, CVT_DROPOUT_KEY and CVT_OFF_KEY, are in config.h. */
 #ifndef CVT_ARCH_KEYS_H
 #define CVT_ARCH_KEYS_H
 
@@ -27,27 +32,27 @@
     {KEY_ROW(key, CVT_KEY_SIZE, field, default_, __VA_ARGS__), .min = least, .max = most}
 #define BOOL(key, field, default_, ...) {KEY_ROW(key, CVT_KEY_BOOL, field, default_, __VA_ARGS__)}
 #define BOOLS(key, field, default_, ...) {KEY_ROW(key, CVT_KEY_BOOLS, field, default_, __VA_ARGS__)}
-/* list: the words, ending with NULL; the field becomes the index of one */
+/* list: the words; it ends with NULL. The field becomes the index of the word. */
 #define CHOICE(key, field, list, default_, ...) \
     {KEY_ROW(key, CVT_KEY_CHOICE, field, default_, __VA_ARGS__), .choices = list}
 #define CHOICES(key, field, list, default_, ...) \
     {KEY_ROW(key, CVT_KEY_CHOICES, field, default_, __VA_ARGS__), .choices = list}
-/* table: the keys of the object, whose struct is the field */
+/* table: the keys of the object. The field is its struct. */
 #define OBJECT(key, field, table, ...) {KEY_ROW(key, CVT_KEY_OBJECT, field, NULL, __VA_ARGS__), .keys = table}
-/* reader: fills the field; schema_: members of the schema of what it takes */
+/* reader: the function that fills the field. schema_: members of the schema of what it reads. */
 #define READER(key, field, reader, schema_, ...) \
     {KEY_ROW(key, CVT_KEY_READER, field, NULL, __VA_ARGS__), .read = reader, .schema = schema_}
-/* Another name for the key `row`, as `whose` files (a cvt_config_dialect) have it. */
+/* A second name of the key called `row`: files of the dialect `whose` (a cvt_config_dialect) use it. */
 #define SAME(key, row, whose) {.name = key, .same = row, .dialect = whose}
-/* Keys that are checked and without effect. */
+/* Keys whose values are checked and not stored. */
 #define UNUSED_NUM(key, least, most, ...) \
     {.name = key, .type = CVT_KEY_NUMBER, .min = least, .max = most, .ignored = true, .about = __VA_ARGS__}
 #define UNUSED_NUMS(key, least, most, ...) \
     {.name = key, .type = CVT_KEY_NUMBERS, .min = least, .max = most, .ignored = true, .about = __VA_ARGS__}
 /* clang-format on */
 
-/* Of the config c, which begins with a cvt_base: the name under which the file gives a field, or NULL; and the name
- * that messages use for it. */
+/* For a config c, which begins with a cvt_base. GIVEN is the name of the key by which the file fills a field, or NULL
+ * if it does not. NAMED is the name that messages use for that key. */
 #define GIVEN(c, field) cvt_given_as(&(c)->base.given, KEY_AT(field))
 #define NAMED(c, field) cvt_key_named(&(c)->base.given, KEY_AT(field))
 

@@ -1,4 +1,4 @@
-/* layer.c - the kinds of layers, and maps and tokens turned into each other between them. */
+/* layer.c - lists the kinds of layers, and turns maps and tokens into each other between them. */
 #include "arch/layer.h"
 
 #include "ops/ops.h"
@@ -18,7 +18,7 @@ const cvt_layer *cvt_layer_at(int index) {
     return index >= 0 && index < n ? layers[index] : NULL;
 }
 
-/* Features are neither. */
+/* Fails if v is neither a map nor tokens: features are neither. */
 static void check_layout(cvt_builder *b, cvt_value v) {
     char text[48];
     cvt_shape s = cvtb_shape(b, v);

@@ -1,5 +1,5 @@
 /* layers_basic.c - layers of networks that belong to no family: convolution, activation, norm, linear, sum, resizing,
- * tokens and maps, class token, table of positions, pooling, classifier. Keys are called as PyTorch's modules do. */
+ * tokens and maps, class token, table of positions, pooling, classifier. Keys have the names of PyTorch's arguments. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/layer.h"
@@ -15,7 +15,7 @@ const char *const cvt_layer_activations[] = {
 static const char *const interpolations[] = {"none",    "bilinear_corners",  "bilinear",
                                              "bicubic", "bicubic_antialias", NULL};
 
-/* What the layers here have for keys, each some of them. 0 where there is no default. */
+/* The keys of all layers here; each layer has some of them. A field without a default begins as 0. */
 typedef struct config {
     int channels; /* of the output */
     int kernel_size[2], stride[2], padding[2], pad_type;
@@ -253,7 +253,7 @@ const cvt_layer cvt_layer_pool = CVT_LAYER("pool", 1, "features: the mean of tok
 /* ---- head: weight, bias ---- */
 
 static const cvt_key head_keys[] = {
-    INT("num_classes", classes, 1, 1000000, NULL, "default: by the weights"),
+    INT("num_classes", classes, 1, 1000000, NULL, "default: as in the weights"),
     BOOL("bias", bias, "true", NULL),
     {0},
 };

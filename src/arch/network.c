@@ -1,10 +1,10 @@
 /* network.c - networks that people lay out themselves: a list of layers (layers.def) between named inputs and one
  * output.
  *
- * "inputs" names the tensors that are fed, "layers" the kinds of layers with what each reads; they may stand in any
- * order. Every value has a name: an input its own, a layer's output that of "output", else of "name". All are resolved
- * to indices by resolve(), inputs first. A network of one layer without a name has weights without a prefix: a file of
- * the block alone fits. */
+ * "inputs" names the tensors that are fed. "layers" says of each layer its kind and what it reads; layers may stand in
+ * any order. Every value has a name: an input its own, a layer's output that in "output", else that in "name".
+ * resolve() makes indices of the names, first those of inputs. If the only layer of a network has no name, names of
+ * weights begin with nothing, so that a file of the block alone fits. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,12 +24,12 @@ typedef struct input_config {
 
 typedef struct layer_config {
     const cvt_layer *kind;
-    const char *name, *output; /* NULL: not said */
+    const char *name, *output; /* NULL: the file does not have it */
     const char *reads[MAX_READ];
     int n_reads;
-    void *values;       /* of the kind's own keys */
+    void *values;       /* the config of the kind's own keys */
     cvt_given *given;   /* which of these the file has */
-    int from[MAX_READ]; /* values that it reads */
+    int from[MAX_READ]; /* the values that it reads */
 } layer_config;
 
 typedef struct config {
@@ -38,7 +38,7 @@ typedef struct config {
     input_config inputs[CVT_MAX_INPUTS];
     layer_config *layers;
     const char *output;
-    int *order; /* in which layers are built */
+    int *order; /* the order in which layers are built */
     int result; /* the value that is the output */
 } config;
 
@@ -103,7 +103,7 @@ static cvt_status fail_kind(const char *type, cvt_error *error) {
     return cvt_fail(error, CVT_CONFIG, "unknown \"type\" \"%s\"; did you mean \"%s\"?", type, nearest.name);
 }
 
-/* A name, or a list of names. */
+/* Reads a name, or a list of names. */
 static cvt_status read_reads(layer_config *l, const config *c, const cvt_json *value, cvt_error *error) {
     if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) {
         l->n_reads = 1;
@@ -168,7 +168,7 @@ static cvt_status read_output(void *p, const cvt_json *value, cvt_error *error) 
     return c->output ? CVT_OK : cvt_fail_memory(error);
 }
 
-/* These readers fill more than a field: they get the whole config, of which `base` is the first field. */
+/* These readers fill more than one field. The field `base` is the first, so its address is that of the whole config. */
 #undef KEYS_OF
 #define KEYS_OF config
 static const cvt_key keys[] = {
@@ -187,7 +187,7 @@ static const cvt_dialect dialects[] = {{"native"}, {NULL}};
 
 /* ---- who reads what ---- */
 
-/* An error of layer i. */
+/* Fails with a message that names layer i. */
 __attribute__((format(printf, 4, 5))) static cvt_status fail_layer(cvt_error *error, const config *c, int i,
                                                                    const char *format, ...) {
     char text[CVT_MESSAGE_MAX];
@@ -212,7 +212,8 @@ static int find_value(const config *c, const char *name) {
     return -1;
 }
 
-/* Does one name go on where the other ends? Then their weights and taps could be called alike. */
+/* Returns whether one name begins with the other and a dot, or equals it. Weights and taps of two such layers could
+ * have the same names. */
 static bool continues(const char *longer, const char *name) {
     size_t n = strlen(name);
     return strncmp(longer, name, n) == 0 && (longer[n] == '.' || longer[n] == 0);
@@ -283,21 +284,21 @@ static bool reads(const layer_config *l, int value) {
     return false;
 }
 
-/* A value that layer i waits for. */
+/* A value that layer i reads and that is not made yet. */
 static int waits_for(const config *c, const bool *made, int i) {
     int k = 0;
     while (made[c->layers[i].from[k]]) k++;
     return c->layers[i].from[k];
 }
 
-/* Back from layer to layer: after as many steps as there are layers, one is on a cycle. */
+/* Goes from a layer to one that it waits for. After as many steps as there are layers, it is on a cycle. */
 static cvt_status fail_cycle(const config *c, const bool *made, int waiting, cvt_error *error) {
     for (int step = 0; step < c->n_layers; step++) waiting = waits_for(c, made, waiting) - c->n_inputs;
     return fail_layer(error, c, waiting, "\"inputs\" makes a cycle: it reads \"%s\", which depends on it",
                       name_of(c, waits_for(c, made, waiting)));
 }
 
-/* A layer is built once all that it reads is. In the list's own order where that can be. */
+/* A layer is built after all that it reads, otherwise in the order of the list. */
 static cvt_status resolve_order(config *c, cvt_error *error) {
     bool made[CVT_MAX_INPUTS + MAX_LAYERS] = {false};
     for (int v = 0; v < c->n_inputs; v++) made[v] = true;
@@ -318,7 +319,7 @@ static cvt_status resolve_order(config *c, cvt_error *error) {
     return CVT_OK;
 }
 
-/* The one value that nobody reads, or the one that "output" names; every other one must be read. */
+/* The output is the value that "output" names, else the only one that no layer reads. All others must be read. */
 static cvt_status resolve_output(config *c, cvt_error *error) {
     c->result = c->output ? find_value(c, c->output) : -1;
     if (c->output && c->result < c->n_inputs)
@@ -346,7 +347,7 @@ static int *classes_of(const config *c, int i) {
     return l->kind->classes ? l->kind->classes(l->values) : NULL;
 }
 
-/* A classifier that does not say how many classes there are leaves it to the rows of its weight. */
+/* If a classifier's config does not have the number of classes, it is the number of rows of its weight. */
 static cvt_status resolve_classes(config *c, const cvt_hints *hints, cvt_error *error) {
     cvt_str name = {0};
     for (int i = 0; i < c->n_layers; i++) {
@@ -381,7 +382,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* Input v is as large as the caller wants, else as its own "size" says, else as the model's "input_size". */
+/* Input v is as large as the caller wants, else as its own "size" says, else as "input_size" of the config says. */
 static cvt_value build_input(cvt_builder *b, const config *c, int v) {
     int size[2];
     for (int i = 0; i < 2; i++) {
@@ -405,11 +406,7 @@ static cvt_value build_layer(cvt_builder *b, const layer_config *l, const cvt_va
         cvt_grid place = cvtb_placed(b, out);
         out = cvtb_place(b, cvtb_alias(b, out), place);
     }
-    if (named) {
-        cvtb_tap(b, out, NULL);
-        cvtb_close(b);
-    }
-    return out;
+    return named ? cvtb_end(b, out) : out;
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {

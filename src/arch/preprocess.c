@@ -5,12 +5,14 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "arch/config.h"
 #include "base/num.h"
 
 static const double imagenet_mean[3] = {0.485, 0.456, 0.406}, imagenet_std[3] = {0.229, 0.224, 0.225},
-                    half[3] = {0.5, 0.5, 0.5};
+                    half[3] = {0.5, 0.5, 0.5}, clip_mean[3] = {0.48145466, 0.4578275, 0.40821073},
+                    clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
 
 static void set_norm(cvt_preprocess_spec *spec, const double *mean, const double *std) {
     memcpy(spec->mean, mean, sizeof spec->mean);
@@ -71,7 +73,7 @@ static cvt_status read_size(void *field, const cvt_json *value, cvt_error *error
 }
 
 static bool is_shortest(const cvt_json *size) {
-    return size && cvt_json_kind_of(size) == CVT_JSON_OBJECT && member(size, "shortest_edge");
+    return cvt_json_kind_of(size) == CVT_JSON_OBJECT && member(size, "shortest_edge");
 }
 
 /* A number a channel, or one that stands for all. Pictures have 3; of a model of more, which reads none, the number of
@@ -116,15 +118,28 @@ static cvt_status read_std(void *field, const cvt_json *value, cvt_error *error)
 
 /* ---- Hugging Face ---- */
 
-/* Pillow's numbers of its filters. */
-static const cvt_filter pil_filters[] = {CVT_FILTER_NEAREST, CVT_FILTER_LANCZOS, CVT_FILTER_BILINEAR,
-                                         CVT_FILTER_BICUBIC, CVT_FILTER_BOX,     CVT_FILTER_HAMMING};
+/* Pillow's filters: their place is their number. */
+static const struct {
+    const char *name;
+    cvt_filter filter;
+} pil_filters[] = {{"nearest", CVT_FILTER_NEAREST}, {"lanczos", CVT_FILTER_LANCZOS}, {"bilinear", CVT_FILTER_BILINEAR},
+                   {"bicubic", CVT_FILTER_BICUBIC}, {"box", CVT_FILTER_BOX},         {"hamming", CVT_FILTER_HAMMING}};
 
+/* Its number, or its name: "bicubic", "BICUBIC", "PIL.Image.BICUBIC". */
 static cvt_status read_resample(void *field, const cvt_json *value, cvt_error *error) {
+    const int n = (int)(sizeof pil_filters / sizeof pil_filters[0]);
+    const char *text = cvt_json_string(value), *dot = text ? strrchr(text, '.') : NULL;
     int64_t i;
-    if (!cvt_json_integer(value, &i) || i < 0 || i > 5)
-        return cvt_fail(error, CVT_CONFIG, "must be the number of a Pillow filter, 0 to 5");
-    *(int *)field = (int)pil_filters[i];
+    if (text) {
+        for (i = 0; i < n && strcasecmp(pil_filters[i].name, dot ? dot + 1 : text) != 0;) i++;
+    } else if (!cvt_json_integer(value, &i)) {
+        i = -1;
+    }
+    if (i < 0 || i >= n)
+        return cvt_fail(error, CVT_CONFIG,
+                        "must be a Pillow filter, by its number from 0 to 5 or as nearest, lanczos, bilinear, bicubic, "
+                        "box, hamming");
+    *(int *)field = (int)pil_filters[i].filter;
     return CVT_OK;
 }
 
@@ -138,7 +153,7 @@ static cvt_status read_resample(void *field, const cvt_json *value, cvt_error *e
     { .name = key, .type = CVT_KEY_NUMBER, .nullable = true, .offset = at, .min = least, .max = most }
 static const cvt_key hf_keys[] = {
     READER("size", AT(size), read_size),
-    NUMBER("crop_pct", AT(crop_pct), 0.01, 1),
+    NUMBER("crop_pct", AT(crop_pct), 0.01, 100),
     READER("resample", AT(filter), read_resample),
     SWITCH("do_resize", AT(do_resize)),
     SWITCH("do_center_crop", AT(do_crop)),
@@ -147,6 +162,12 @@ static const cvt_key hf_keys[] = {
     SWITCH("do_normalize", AT(do_normalize)),
     READER("image_mean", 0, read_mean),
     READER("image_std", 0, read_std),
+    {0},
+};
+/* of EfficientNet alone */
+static const cvt_key hf_efficientnet_keys[] = {
+    SWITCH("rescale_offset", AT(minus_one)),
+    SWITCH("include_top", AT(divide_again)),
     {0},
 };
 static const cvt_key hf_crop_keys[] = {
@@ -158,20 +179,59 @@ static const cvt_key hf_resize_keys[] = {
     {0},
 };
 
+/* An image processor of transformers, and what it does where a file does not say it. */
 typedef struct processor {
-    const char *name, *model_type;
+    const char *name;
     cvt_preprocess_kind kind;
-    int size, resize;
+    int size, resize; /* of the tensor; what pictures are resized to where they are cropped then */
     cvt_filter filter;
     const double *mean, *std;
+    bool shortest;     /* a number for "size" is the shortest edge */
+    bool no_crop;      /* it crops only where the file says so */
+    bool levit;        /* the shortest edge becomes 256/224 of what is said */
+    bool efficientnet; /* it has further keys */
 } processor;
 
 static const processor processors[] = {
-    {"ConvNext", "cvt", CVT_PREPROCESS_CONVNEXT, 384, 0, CVT_FILTER_BICUBIC, half, half},
-    {"ViT", "vit", CVT_PREPROCESS_SQUASH, 224, 0, CVT_FILTER_BILINEAR, half, half},
-    {"DeiT", "deit", CVT_PREPROCESS_SQUASH_CROP, 224, 256, CVT_FILTER_BICUBIC, half, half},
-    {"Pvt", "pvt", CVT_PREPROCESS_SQUASH, 224, 0, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std},
-    {"Pvt", "pvt_v2", CVT_PREPROCESS_SQUASH, 224, 0, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std},
+    {"ConvNext", CVT_PREPROCESS_CONVNEXT, 384, 0, CVT_FILTER_BICUBIC, half, half},
+    {"ViT", CVT_PREPROCESS_SQUASH, 224, 0, CVT_FILTER_BILINEAR, half, half},
+    {"DeiT", CVT_PREPROCESS_SQUASH_CROP, 224, 256, CVT_FILTER_BICUBIC, half, half},
+    {"Pvt", CVT_PREPROCESS_SQUASH, 224, 0, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std},
+    {"Bit", CVT_PREPROCESS_SQUASH_CROP, 224, 224, CVT_FILTER_BICUBIC, clip_mean, clip_std, .shortest = true},
+    {"CLIP", CVT_PREPROCESS_SQUASH_CROP, 224, 224, CVT_FILTER_BICUBIC, clip_mean, clip_std, .shortest = true},
+    {"ChineseCLIP", CVT_PREPROCESS_SQUASH_CROP, 224, 224, CVT_FILTER_BICUBIC, clip_mean, clip_std, .shortest = true},
+    {"Siglip", CVT_PREPROCESS_SQUASH, 224, 0, CVT_FILTER_BICUBIC, half, half, .shortest = true},
+    {"Blip", CVT_PREPROCESS_SQUASH, 384, 0, CVT_FILTER_BICUBIC, clip_mean, clip_std},
+    {"Beit", CVT_PREPROCESS_SQUASH_CROP, 224, 224, CVT_FILTER_BICUBIC, half, half, .no_crop = true},
+    {"EfficientNet", CVT_PREPROCESS_SQUASH_CROP, 289, 346, CVT_FILTER_BICUBIC, half, half, .no_crop = true,
+     .efficientnet = true},
+    {"Levit", CVT_PREPROCESS_SQUASH_CROP, 224, 224, CVT_FILTER_BICUBIC, imagenet_mean, imagenet_std, .shortest = true,
+     .levit = true},
+    {"MobileNetV1", CVT_PREPROCESS_SQUASH_CROP, 224, 256, CVT_FILTER_BILINEAR, half, half, .shortest = true},
+    {"MobileNetV2", CVT_PREPROCESS_SQUASH_CROP, 224, 256, CVT_FILTER_BILINEAR, half, half, .shortest = true},
+};
+
+/* The class that goes with a model_type. */
+static const struct {
+    const char *model_type, *named;
+} usual[] = {
+    {"cvt", "ConvNextImageProcessor"},
+    {"vit", "ViTImageProcessor"},
+    {"vit_msn", "ViTImageProcessor"},
+    {"deit", "DeiTImageProcessor"},
+    {"pvt", "PvtImageProcessor"},
+    {"pvt_v2", "PvtImageProcessor"},
+    {"dinov2", "BitImageProcessor"},
+    {"clip", "CLIPImageProcessor"},
+    {"siglip", "SiglipImageProcessor"},
+    {"beit", "BeitImageProcessor"},
+    {"swin", "ViTImageProcessor"},
+    {"swinv2", "ViTImageProcessor"},
+    {"resnet", "ConvNextImageProcessor"},
+    {"convnext", "ConvNextImageProcessor"},
+    {"convnextv2", "ConvNextImageProcessor"},
+    {"levit", "LevitImageProcessor"},
+    {"efficientnet", "EfficientNetImageProcessor"},
 };
 
 /* "ConvNextImageProcessorFast" is "ConvNext" followed by one of the endings that all mean the same class. */
@@ -190,15 +250,53 @@ static bool wants_crop(const cvt_json *object) {
     return cvt_json_bool(cvt_json_get(object, "do_center_crop"), &crop) && crop;
 }
 
-static const processor *find_processor(const cvt_json *object, const char *model_type, const char **named) {
-    const char *text = cvt_json_string(cvt_json_get(object, "image_processor_type"));
-    if (!text) text = cvt_json_string(cvt_json_get(object, "feature_extractor_type"));
-    *named = text;
-    for (size_t i = 0; i < sizeof processors / sizeof processors[0]; i++) {
-        const processor *p = &processors[i];
-        if (text ? is_processor(text, p->name) : model_type && strcmp(model_type, p->model_type) == 0) return p;
-    }
+static const processor *find_class(const char *named) {
+    for (size_t i = 0; named && i < sizeof processors / sizeof processors[0]; i++)
+        if (is_processor(named, processors[i].name)) return &processors[i];
     return NULL;
+}
+
+static const char *usual_class(const char *model_type) {
+    for (size_t i = 0; model_type && i < sizeof usual / sizeof usual[0]; i++)
+        if (strcmp(model_type, usual[i].model_type) == 0) return usual[i].named;
+    return NULL;
+}
+
+static const processor *find_processor(const cvt_json *object, const char *model_type, const char **named) {
+    *named = cvt_json_string(cvt_json_get(object, "image_processor_type"));
+    if (!*named) *named = cvt_json_string(cvt_json_get(object, "feature_extractor_type"));
+    return find_class(*named ? *named : usual_class(model_type));
+}
+
+static cvt_preprocess_spec defaults_of(const processor *p) {
+    cvt_preprocess_spec spec = cvt_preprocess_default(p->kind, p->size, 0.875);
+    spec.half_even = false;
+    spec.filter = (int)p->filter;
+    spec.resize[0] = spec.resize[1] = p->resize ? p->resize : p->size;
+    spec.shortest = p->shortest && p->kind == CVT_PREPROCESS_SQUASH_CROP;
+    spec.do_crop = !p->no_crop;
+    spec.divide_again = p->efficientnet;
+    set_norm(&spec, p->mean, p->std);
+    return spec;
+}
+
+/* What is settled when all keys are read. */
+static void settle(cvt_preprocess_spec *spec, const processor *p) {
+    for (int i = 0; p->levit && spec->shortest && i < 2; i++) spec->resize[i] = (int)(256.0 / 224 * spec->resize[i]);
+    if (spec->kind != CVT_PREPROCESS_SQUASH_CROP || spec->do_crop) return;
+    spec->kind = CVT_PREPROCESS_SQUASH;
+    memcpy(spec->size, spec->resize, sizeof spec->size);
+}
+
+bool cvt_preprocess_guess(cvt_preprocess_spec *spec, const char *model_type) {
+    const char *named = usual_class(model_type);
+    const processor *p = find_class(named);
+    if (!p) return false;
+    *spec = defaults_of(p);
+    settle(spec, p);
+    if (p->kind == CVT_PREPROCESS_CONVNEXT) spec->size[0] = spec->size[1] = 0; /* it follows that of the model */
+    spec->guessed = named;
+    return true;
 }
 
 /* Switches that would leave pictures of many sizes, or ask for what is not done here. */
@@ -213,16 +311,6 @@ static cvt_status check_switches(const cvt_preprocess_spec *spec, const cvt_json
     return CVT_OK;
 }
 
-/* "size" is what pictures are resized to, "crop_size" what is cut out of them. */
-static cvt_status read_crop(cvt_preprocess_spec *spec, const cvt_json *object, const char *origin, cvt_error *error) {
-    TRY(cvt_config_read(spec, &(cvt_reading){.keys = hf_resize_keys, .origin = origin}, object, error));
-    TRY(cvt_config_read(spec, &(cvt_reading){.keys = hf_crop_keys, .origin = origin}, object, error));
-    if (spec->do_crop) return CVT_OK;
-    spec->kind = CVT_PREPROCESS_SQUASH;
-    memcpy(spec->size, spec->resize, sizeof spec->size);
-    return CVT_OK;
-}
-
 cvt_status cvt_preprocess_read_hf(cvt_preprocess_spec *spec, const cvt_json *object, const char *model_type,
                                   int channels, const char *origin, cvt_error *error) {
     const char *named;
@@ -231,23 +319,30 @@ cvt_status cvt_preprocess_read_hf(cvt_preprocess_spec *spec, const cvt_json *obj
         return cvt_fail(error, CVT_CONFIG, "%s: \"image_processor_type\" is \"%s\", which is not known here", origin,
                         named);
     if (!p) return cvt_fail(error, CVT_CONFIG, "%s: names no \"image_processor_type\"", origin);
+    *spec = defaults_of(p);
+    spec->given = true;
+    const cvt_json *size = member(object, "size");
     bool added = p->kind == CVT_PREPROCESS_SQUASH && wants_crop(object); /* any of these classes crops where told to */
     if (added && !member(object, "crop_size"))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_center_crop\" is true, but there is no \"crop_size\"", origin);
-    *spec = cvt_preprocess_default(added ? CVT_PREPROCESS_SQUASH_CROP : p->kind, p->size, 0.875);
-    spec->given = true;
-    spec->half_even = false;
-    spec->filter = (int)p->filter;
-    spec->resize[0] = spec->resize[1] = p->resize ? p->resize : p->size;
-    spec->shortest = p->kind != CVT_PREPROCESS_CONVNEXT && is_shortest(member(object, "size"));
-    set_norm(spec, p->mean, p->std);
-    static const char *const size[] = {"size", NULL};
-    bool crops = spec->kind == CVT_PREPROCESS_SQUASH_CROP;
-    TRY(cvt_config_read(spec, &(cvt_reading){.keys = hf_keys, .except = crops ? size : NULL, .origin = origin}, object,
-                        error));
+    if (added) spec->kind = CVT_PREPROCESS_SQUASH_CROP;
+    if (size && p->kind != CVT_PREPROCESS_CONVNEXT)
+        spec->shortest = cvt_json_kind_of(size) == CVT_JSON_NUMBER ? p->shortest : is_shortest(size);
+    const bool crops = spec->kind == CVT_PREPROCESS_SQUASH_CROP; /* "size" is before the crop then, "crop_size" after */
+    static const char *const size_key[] = {"size", NULL};
+    cvt_reading how = {.keys = hf_keys, .except = crops ? size_key : NULL, .origin = origin};
+    TRY(cvt_config_read(spec, &how, object, error));
+    how.except = NULL;
+    how.keys = hf_efficientnet_keys;
+    if (p->efficientnet) TRY(cvt_config_read(spec, &how, object, error));
     TRY(check_entries(spec, channels, "image_mean", "image_std", origin, error));
     TRY(check_switches(spec, object, crops, origin, error));
-    return crops ? read_crop(spec, object, origin, error) : CVT_OK;
+    how.keys = hf_resize_keys;
+    if (crops) TRY(cvt_config_read(spec, &how, object, error));
+    how.keys = hf_crop_keys;
+    if (crops) TRY(cvt_config_read(spec, &how, object, error));
+    settle(spec, p);
+    return CVT_OK;
 }
 
 /* ---- timm ---- */
@@ -291,7 +386,7 @@ static cvt_status read_rounding(void *field, const cvt_json *value, cvt_error *e
 
 static const cvt_key timm_keys[] = {
     READER("input_size", AT(size), read_input_size),
-    NUMBER("crop_pct", AT(crop_pct), 0.01, 1),
+    NUMBER("crop_pct", AT(crop_pct), 0.01, 100),
     READER("crop_mode", AT(kind), read_crop_mode),
     READER("crop_rounding", AT(half_even), read_rounding),
     {.name = "interpolation",
@@ -312,6 +407,39 @@ cvt_status cvt_preprocess_read_timm(cvt_preprocess_spec *spec, const cvt_json *o
     return check_entries(spec, channels, "mean", "std", origin, error);
 }
 
+/* ---- any of them ---- */
+
+static bool has_one_of(const cvt_json *object, const char *const *keys) {
+    for (; *keys; keys++)
+        if (member(object, *keys)) return true;
+    return false;
+}
+
+cvt_status cvt_preprocess_read(cvt_preprocess_spec *spec, const cvt_json *object, const char *model_type, int channels,
+                               const char *origin, cvt_error *error) {
+    static const char *const hf[] = {"image_processor_type",
+                                     "feature_extractor_type",
+                                     "image_mean",
+                                     "image_std",
+                                     "do_resize",
+                                     "do_normalize",
+                                     "resample",
+                                     "size",
+                                     NULL};
+    static const char *const timm[] = {"input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std", NULL};
+    if (cvt_json_kind_of(object) != CVT_JSON_OBJECT)
+        return cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
+    const cvt_json *inner = member(object, "image_processor");
+    if (inner && cvt_json_kind_of(inner) == CVT_JSON_OBJECT) object = inner;
+    inner = member(object, "pretrained_cfg");
+    if (inner) return cvt_preprocess_read_timm(spec, inner, channels, false, origin, error);
+    inner = member(object, "preprocess");
+    if (inner) return cvt_preprocess_read_timm(spec, inner, channels, true, origin, error);
+    if (!has_one_of(object, hf) && has_one_of(object, timm))
+        return cvt_preprocess_read_timm(spec, object, channels, false, origin, error);
+    return cvt_preprocess_read_hf(spec, object, model_type, channels, origin, error);
+}
+
 /* ---- for one input size ---- */
 
 static void set_resize(cvt_preprocess *r, cvt_resize how, int height, int width) {
@@ -330,10 +458,15 @@ cvt_status cvt_preprocess_resolve(cvt_preprocess *out, const cvt_preprocess_spec
                         .rescale = spec->do_rescale,
                         .rescale_factor = spec->rescale_factor,
                         .normalize = spec->do_normalize};
+    r.minus_one = spec->minus_one;
+    r.divide_again = spec->divide_again;
     memcpy(r.mean, spec->mean, sizeof r.mean);
     memcpy(r.std, spec->std, sizeof r.std);
     int scaled_h = (int)((double)height / spec->crop_pct), scaled_w = (int)((double)width / spec->crop_pct);
     bool square = height == width, crop = true;
+    if (scaled_h < 1 || scaled_w < 1)
+        return cvt_fail(error, CVT_UNSUPPORTED, "\"crop_pct\" = %g leaves nothing of %d x %d", spec->crop_pct, height,
+                        width);
     switch (spec->kind) {
     case CVT_PREPROCESS_CONVNEXT:
         crop = cvt_min_int(height, width) < 384;

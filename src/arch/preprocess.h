@@ -25,12 +25,22 @@ typedef struct cvt_preprocess_spec {
     double crop_pct;
     int filter; /* a cvt_filter */
     bool half_even, do_resize, do_crop, do_rescale, do_normalize;
+    bool minus_one, divide_again; /* as in cvt_preprocess */
+    const char *guessed;          /* no document says so: whose default it is; else NULL */
     double rescale_factor, mean[3], std[3];
 } cvt_preprocess_spec;
 
 /* ImageNet mean and std, bicubic, everything on. */
 cvt_preprocess_spec cvt_preprocess_default(cvt_preprocess_kind kind, int size, double crop_pct);
 
+/* What the processor does by default that goes with this model_type, of which spec->guessed then has the class; false
+ * if none is known. */
+bool cvt_preprocess_guess(cvt_preprocess_spec *spec, const char *model_type);
+
+/* A document of its own, in any of these forms: preprocessor_config.json; processor_config.json, where it is the
+ * "image_processor"; timm's pretrained_cfg, alone or in its config; "preprocess" of a native config. */
+cvt_status cvt_preprocess_read(cvt_preprocess_spec *spec, const cvt_json *object, const char *model_type, int channels,
+                               const char *origin, cvt_error *error);
 /* Hugging Face: absent keys are the defaults of the processor's class, an absent class follows from model_type (may be
  * NULL). channels: the model's. CVT_CONFIG, naming origin and key. */
 cvt_status cvt_preprocess_read_hf(cvt_preprocess_spec *spec, const cvt_json *object, const char *model_type,

@@ -1,10 +1,10 @@
-/* pvt.c - PVT: pyramid vision transformer of whai362/PVT (classification/pvt.py; timm once had the same names) and of
- * Hugging Face's PvtForImageClassification.
+/* pvt.c - PVT: the pyramid vision transformer of whai362/PVT (classification/pvt.py; timm once had the same names) and
+ * of Hugging Face's PvtForImageClassification.
  *
  * A stage is a patch embedding without overlap, a table of positions and blocks of spatial-reduction attention; there
- * is no norm between stages. The last stage begins with a class token, which alone is classified, so that stage reduces
- * nothing. For another input size the authors resize the tables, bilinearly; Hugging Face's program then stops, here it
- * is done alike. */
+ * is no norm between stages. The last stage has a class token, which alone is classified; therefore this stage does not
+ * reduce its map. For another input size the authors resize the tables, bilinearly. Hugging Face's program refuses
+ * another size; here its models are resized too. */
 #include <stdio.h>
 
 #include "arch/blocks.h"
@@ -14,10 +14,11 @@
 
 enum { MOST = 16384 }; /* of the image size: a table's cells are counted in ints */
 
-/* The defaults are PVT-Tiny. Upstream "patch_sizes" are the strides and "strides" the kernels. */
+/* The defaults are PVT-Tiny. In the original "patch_sizes" are the strides and "strides" the kernels. */
 #define KEYS_OF cvt_pyramid
 static const cvt_key keys[] = {
-    SIZE("img_size", image_size, 1, MOST, NULL, "that the tables of positions are for; default: by the weights, 224"),
+    SIZE("img_size", image_size, 1, MOST, NULL,
+         "that the tables of positions are for; default: as in the weights, else 224"),
     INT("patch_size", patch_size, 1, 256, "4", "kernel and stride of the first embedding; the others have 2"),
     CVT_PYRAMID_KEYS("[64, 128, 320, 512]", "[2, 2, 2, 2]"),
     CVT_PYRAMID_HF_KEYS,
@@ -29,44 +30,36 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {i} counts stages from 0, {n} from 1 ---- */
 
-static const cvt_name_row whai362[] = {
-    {"stage{i}.embed.*", "patch_embed{n}.*"},
-    {"stage{i}.cls_token", "cls_token"},
-    {"stage{i}.pos_embed", "pos_embed{n}"},
-    CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "block{n}.{j}.attn.kv.*"),
-    {"stage{i}.block{j}.*", "block{n}.{j}.*"},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row whai362[] = {{"stage{i}.embed.*", "patch_embed{n}.*"},
+                                       {"stage{i}.cls_token", "cls_token"},
+                                       {"stage{i}.pos_embed", "pos_embed{n}"},
+                                       CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "block{n}.{j}.attn.kv.*"),
+                                       {"stage{i}.block{j}.*", "block{n}.{j}.*"},
+                                       {"norm.*", "norm.*"},
+                                       {"head.*", "head.*"},
+                                       {NULL, NULL}};
 
-static const cvt_name_row hf_embed[] = {
-    {"embed.proj.*", "projection.*"},
-    {"embed.norm.*", "layer_norm.*"},
-    {"cls_token", "cls_token"},
-    {"pos_embed", "position_embeddings"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf_block[] = {
-    {"norm1.*", "layer_norm_1.*"},
-    {"norm2.*", "layer_norm_2.*"},
-    {"attn.q.*", "attention.self.query.*"},
-    {"attn.k.*", "attention.self.key.*"},
-    {"attn.v.*", "attention.self.value.*"},
-    {"attn.sr.*", "attention.self.sequence_reduction.*"},
-    {"attn.norm.*", "attention.self.layer_norm.*"},
-    {"attn.proj.*", "attention.output.dense.*"},
-    {"mlp.fc1.*", "mlp.dense1.*"},
-    {"mlp.fc2.*", "mlp.dense2.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf[] = {
-    {"stage{i}.block{j}.*", "pvt.encoder.block.{i}.{j}.*", .rows = hf_block},
-    {"stage{i}.*", "pvt.encoder.patch_embeddings.{i}.*", .rows = hf_embed},
-    {"norm.*", "pvt.encoder.layer_norm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf_embed[] = {{"embed.proj.*", "projection.*"},
+                                        {"embed.norm.*", "layer_norm.*"},
+                                        {"cls_token", "cls_token"},
+                                        {"pos_embed", "position_embeddings"},
+                                        {NULL, NULL}};
+static const cvt_name_row hf_block[] = {{"norm1.*", "layer_norm_1.*"},
+                                        {"norm2.*", "layer_norm_2.*"},
+                                        {"attn.q.*", "attention.self.query.*"},
+                                        {"attn.k.*", "attention.self.key.*"},
+                                        {"attn.v.*", "attention.self.value.*"},
+                                        {"attn.sr.*", "attention.self.sequence_reduction.*"},
+                                        {"attn.norm.*", "attention.self.layer_norm.*"},
+                                        {"attn.proj.*", "attention.output.dense.*"},
+                                        {"mlp.fc1.*", "mlp.dense1.*"},
+                                        {"mlp.fc2.*", "mlp.dense2.*"},
+                                        {NULL, NULL}};
+static const cvt_name_row hf[] = {{"stage{i}.block{j}.*", "pvt.encoder.block.{i}.{j}.*", .rows = hf_block},
+                                  {"stage{i}.*", "pvt.encoder.patch_embeddings.{i}.*", .rows = hf_embed},
+                                  {"norm.*", "pvt.encoder.layer_norm.*"},
+                                  {"head.*", "classifier.*"},
+                                  {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"hf", hf}, {NULL}};
 
@@ -74,7 +67,7 @@ static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"hf", 
 
 static bool is_last(const cvt_pyramid *c, int i) { return i == c->depths.n - 1; }
 
-/* Cells of stage i's table in the weights; 0: not known. */
+/* How many cells stage i's table has in the weights; 0: that is not known. */
 static int64_t stored_cells(const cvt_pyramid *c, const cvt_hints *hints, int i) {
     char name[48];
     snprintf(name, sizeof name, "stage%d.pos_embed", i);
@@ -84,13 +77,13 @@ static int64_t stored_cells(const cvt_pyramid *c, const cvt_hints *hints, int i)
     return t && t->rank == 3 && t->shape[1] > is_last(c, i) ? t->shape[1] - is_last(c, i) : 0;
 }
 
-/* One side of stage i's table, as the authors and Hugging Face count it. */
+/* A side of stage i's table by the rule of the authors and Hugging Face, for an image of this side. */
 static int table_side(const cvt_pyramid *c, int side, int i) {
     return (i ? (int)((int64_t)side >> (i + 1)) : side) / c->strides.v[i];
 }
 
-/* The image size that the tables are for: where the config does not say, what the weights have. Weights whose tables
- * are square with another side count before the config. */
+/* Finds the image size that the tables are for, from the weights if the config does not say it, and the grid of each
+ * table. If a table in the weights is a square of another size than the config's, it counts. */
 static cvt_status resolve_tables(cvt_pyramid *c, const cvt_hints *hints, cvt_error *error) {
     int stored = cvt_square_side(stored_cells(c, hints, 0)) * c->strides.v[0];
     bool said = c->image_size[0] > 0;
@@ -125,7 +118,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* Map in; the stage's tokens, as a map unless it is the last. */
+/* Map in, map out; the last stage gives tokens. */
 static cvt_value stage(cvt_builder *b, const cvt_pyramid *c, int i, cvt_value map) {
     bool last = is_last(c, i);
     cvt_pvt_stage s = cvt_pyramid_stage(c, i);
@@ -136,9 +129,7 @@ static cvt_value stage(cvt_builder *b, const cvt_pyramid *c, int i, cvt_value ma
     cvtb_open(b, "stage{i}", 'i', i, "PvtStage");
     cvtb_index(b, 'n', i + 1);
     cvt_value t = cvt_pvt_blocks(b, &s, cvt_pvt_embed(b, &s, map), &grid);
-    map = cvtb_map(b, last ? cvtb_slice(b, t, 1, grid.h * grid.w) : t, grid.h, grid.w);
-    cvtb_tap(b, map, NULL);
-    cvtb_close(b);
+    map = cvtb_end(b, cvtb_map(b, last ? cvtb_slice(b, t, 1, grid.h * grid.w) : t, grid.h, grid.w));
     return last ? t : map;
 }
 

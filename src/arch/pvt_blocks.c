@@ -1,4 +1,4 @@
-/* pvt_blocks.c - the blocks of pyramids and their keys; formulas in pvt_blocks.h. Sources: whai362/PVT
+/* pvt_blocks.c - the blocks of pyramids and their keys. The formulas are in pvt_blocks.h. Sources: whai362/PVT
  * (classification/pvt.py, pvt_v2.py), Meituan-AutoML/Twins (gvt.py), timm (pvt_v2.py, twins.py), transformers (pvt,
  * pvt_v2). */
 #include "arch/pvt_blocks.h"
@@ -20,7 +20,7 @@ cvt_value cvt_pvt_embed(cvt_builder *b, const cvt_pvt_stage *s, cvt_value map) {
     return cvtb_conv_embed(b, map, &conv, s->embed_eps, "PatchEmbed");
 }
 
-/* What keys and values are made of, and where these lie. */
+/* Returns the tokens that keys and values are made of, and says where these lie. */
 static cvt_value reduce(cvt_builder *b, const cvt_pvt_block *k, cvt_value z, int prefix, int h, int w) {
     int dim = cvtb_shape(b, z).d[1], ratio = k->linear ? 1 : k->ratio;
     if (!k->linear && ratio == 1) {
@@ -56,9 +56,7 @@ static cvt_value conv_mlp(cvt_builder *b, const cvt_pvt_block *k, cvt_value z, i
     cvt_value y = cvtb_linear(b, z, "fc1", k->hidden, true);
     if (k->linear) y = cvtb_activation(b, y, CVT_ACT_RELU);
     y = cvtb_activation(b, cvtb_dwconv2d(b, cvtb_map(b, y, h, w), "dwconv", &conv), k->act);
-    y = cvtb_tap(b, cvtb_linear(b, cvtb_tokens(b, y), "fc2", dim, true), NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, cvtb_linear(b, cvtb_tokens(b, y), "fc2", dim, true));
 }
 
 static cvt_value block(cvt_builder *b, const cvt_pvt_block *k, cvt_value t, int j, int prefix, int h, int w) {
@@ -66,9 +64,7 @@ static cvt_value block(cvt_builder *b, const cvt_pvt_block *k, cvt_value t, int 
     t = cvtb_add(b, t, attention(b, k, cvtb_layer_norm(b, t, "norm1", k->eps), prefix, h, w));
     cvt_value z = cvtb_layer_norm(b, t, "norm2", k->eps);
     z = k->conv_mlp ? conv_mlp(b, k, z, h, w) : cvtb_mlp(b, z, k->hidden, k->act, true);
-    t = cvtb_tap(b, cvtb_add(b, t, z), NULL);
-    cvtb_close(b);
-    return t;
+    return cvtb_end(b, cvtb_add(b, t, z));
 }
 
 cvt_value cvt_pvt_blocks(cvt_builder *b, const cvt_pvt_stage *s, cvt_value map, cvt_grid *grid) {
@@ -82,8 +78,7 @@ cvt_value cvt_pvt_blocks(cvt_builder *b, const cvt_pvt_stage *s, cvt_value map, 
         t = block(b, &s->block, t, j, prefix, h, w);
         if (j || !s->peg_kernel) continue;
         cvtb_open(b, "peg", 0, 0, "PosConv");
-        t = cvtb_tap(b, cvt_peg(b, t, prefix, h, w, s->peg_kernel), NULL);
-        cvtb_close(b);
+        t = cvtb_end(b, cvt_peg(b, t, prefix, h, w, s->peg_kernel));
     }
     return t;
 }

@@ -1,5 +1,5 @@
-/* pvt_layers.c - the stages of PVT, Twins-PCPVT and PVT v2, and PEG, as layers of networks. Keys as the families', one
- * value each. */
+/* pvt_layers.c - the stages of PVT, Twins-PCPVT and PVT v2, and PEG, as layers of networks. The keys of a stage are
+ * those of its family, with one value each. */
 #include "arch/keys.h"
 #include "arch/layer.h"
 #include "arch/pvt_blocks.h"
@@ -13,7 +13,8 @@ typedef struct stage_config {
     bool cls_token;
 } stage_config;
 
-/* The defaults are the second stage of PVT-Tiny, and that of PVT v2 B1. */
+/* The defaults are the second stage of PVT-Tiny and that of PVT v2 B1. The rows that both have are a macro because the
+ * default of patch_size differs. */
 #define KEYS_OF stage_config
 #define SHARED_KEYS(patch)                                                                                           \
     INTS("patch_size", pyramid.kernels, 1, 256, patch, "kernel of the embedding", .stage = true),                    \
@@ -27,7 +28,7 @@ typedef struct stage_config {
         CHOICE("hidden_act", pyramid.hidden_act, cvt_pyramid_acts, "'gelu'", "activation of the feed-forward parts", \
                .stage = true),                                                                                       \
         NUM("layer_norm_eps", pyramid.eps, 1e-12, 1, "1e-6", NULL, .stage = true),                                   \
-        NUM("embed_norm_eps", pyramid.embed_eps, 1e-12, 1, "1e-5", "of the norms behind embedding and reduction",    \
+        NUM("embed_norm_eps", pyramid.embed_eps, 1e-12, 1, "1e-5", "of the norms after embedding and reduction",     \
             .stage = true)
 
 static const cvt_key pvt_keys[] = {

@@ -1,15 +1,15 @@
 /* pvt_v2.c - PVT v2 of whai362/PVT (classification/pvt_v2.py), timm (pvt_v2_*) and Hugging Face's
  * PvtV2ForImageClassification.
  *
- * Stages of overlapping convolutional embeddings, blocks whose feed-forward part has a depth-wise convolution in place
- * of positions, and a norm behind every stage; the mean of the last stage's tokens is classified. Any input size.
- * Linear: keys and values come from 7 x 7 means of the map in every stage, whatever sr_ratios says. */
+ * A stage is an overlapping convolutional embedding, blocks whose feed-forward part has a depth-wise convolution in
+ * place of positions, and a norm. The mean of the last stage's tokens is classified. The input may have any size. In a
+ * linear model keys and values come from 7 x 7 means of the map in every stage, whatever sr_ratios says. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/pvt_blocks.h"
 #include "arch/resolve.h"
 
-/* The defaults are B0, as Hugging Face's PvtV2Config. */
+/* The defaults are B0, as in Hugging Face's PvtV2Config. */
 #define KEYS_OF cvt_pyramid
 static const cvt_key keys[] = {
     SIZE("img_size", image_size, 1, 65535, NULL, "the input size where nothing else says one"),
@@ -29,16 +29,14 @@ static const cvt_key keys[] = {
 /* ---- names of weights: {i} counts stages from 0, {n} from 1; {z} is the first stage, whose embedding timm has
  * elsewhere ---- */
 
-static const cvt_name_row whai362[] = {
-    {"stage{z}.embed.*", "patch_embed{n}.*"},
-    {"stage{i}.embed.*", "patch_embed{n}.*"},
-    CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "block{n}.{j}.attn.kv.*"),
-    {"stage{i}.block{j}.mlp.dwconv.*", "block{n}.{j}.mlp.dwconv.dwconv.*"},
-    {"stage{i}.block{j}.*", "block{n}.{j}.*"},
-    {"stage{i}.norm.*", "norm{n}.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row whai362[] = {{"stage{z}.embed.*", "patch_embed{n}.*"},
+                                       {"stage{i}.embed.*", "patch_embed{n}.*"},
+                                       CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "block{n}.{j}.attn.kv.*"),
+                                       {"stage{i}.block{j}.mlp.dwconv.*", "block{n}.{j}.mlp.dwconv.dwconv.*"},
+                                       {"stage{i}.block{j}.*", "block{n}.{j}.*"},
+                                       {"stage{i}.norm.*", "norm{n}.*"},
+                                       {"head.*", "head.*"},
+                                       {NULL, NULL}};
 
 static const cvt_name_row timm[] = {
     {"stage{z}.embed.*", "patch_embed.*"},
@@ -47,32 +45,27 @@ static const cvt_name_row timm[] = {
     {"stage{i}.block{j}.*", "stages.{i}.blocks.{j}.*"},
     {"stage{i}.norm.*", "stages.{i}.norm.*"},
     {"head.*", "head.*"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 static const cvt_name_row hf_embed[] = {{"proj.*", "proj.*"}, {"norm.*", "layer_norm.*"}, {NULL, NULL}};
-static const cvt_name_row hf_block[] = {
-    {"norm1.*", "layer_norm_1.*"},
-    {"norm2.*", "layer_norm_2.*"},
-    {"attn.q.*", "attention.query.*"},
-    {"attn.k.*", "attention.key.*"},
-    {"attn.v.*", "attention.value.*"},
-    {"attn.sr.*", "attention.spatial_reduction.*"},
-    {"attn.norm.*", "attention.layer_norm.*"},
-    {"attn.proj.*", "attention.proj.*"},
-    {"mlp.fc1.*", "mlp.dense1.*"},
-    {"mlp.dwconv.*", "mlp.dwconv.dwconv.*"},
-    {"mlp.fc2.*", "mlp.dense2.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf[] = {
-    {"stage{z}.embed.*", "pvt_v2.encoder.layers.{z}.patch_embedding.*", .rows = hf_embed},
-    {"stage{i}.embed.*", "pvt_v2.encoder.layers.{i}.patch_embedding.*", .rows = hf_embed},
-    {"stage{i}.block{j}.*", "pvt_v2.encoder.layers.{i}.blocks.{j}.*", .rows = hf_block},
-    {"stage{i}.norm.*", "pvt_v2.encoder.layers.{i}.layer_norm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf_block[] = {{"norm1.*", "layer_norm_1.*"},
+                                        {"norm2.*", "layer_norm_2.*"},
+                                        {"attn.q.*", "attention.query.*"},
+                                        {"attn.k.*", "attention.key.*"},
+                                        {"attn.v.*", "attention.value.*"},
+                                        {"attn.sr.*", "attention.spatial_reduction.*"},
+                                        {"attn.norm.*", "attention.layer_norm.*"},
+                                        {"attn.proj.*", "attention.proj.*"},
+                                        {"mlp.fc1.*", "mlp.dense1.*"},
+                                        {"mlp.dwconv.*", "mlp.dwconv.dwconv.*"},
+                                        {"mlp.fc2.*", "mlp.dense2.*"},
+                                        {NULL, NULL}};
+static const cvt_name_row hf[] = {{"stage{z}.embed.*", "pvt_v2.encoder.layers.{z}.patch_embedding.*", .rows = hf_embed},
+                                  {"stage{i}.embed.*", "pvt_v2.encoder.layers.{i}.patch_embedding.*", .rows = hf_embed},
+                                  {"stage{i}.block{j}.*", "pvt_v2.encoder.layers.{i}.blocks.{j}.*", .rows = hf_block},
+                                  {"stage{i}.norm.*", "pvt_v2.encoder.layers.{i}.layer_norm.*"},
+                                  {"head.*", "classifier.*"},
+                                  {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"whai362", whai362}, {"timm", timm}, {"hf", hf}, {NULL}};
 
@@ -99,9 +92,7 @@ static cvt_value stage(cvt_builder *b, const cvt_pyramid *c, int i, cvt_value ma
     cvtb_open(b, "stage{i}", 'i', i, "PvtV2EncoderLayer");
     cvtb_index(b, 'n', i + 1);
     cvt_value t = cvtb_layer_norm(b, cvt_pvt_blocks(b, &s, map, &grid), "norm", s.block.eps);
-    map = cvtb_tap(b, cvtb_map(b, cvtb_tap(b, t, "norm"), grid.h, grid.w), NULL);
-    cvtb_close(b);
-    return map;
+    return cvtb_end(b, cvtb_map(b, cvtb_tap(b, t, "norm"), grid.h, grid.w));
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {

@@ -1,4 +1,4 @@
-/* resolve.c - checks, sizes and grids that families resolve alike. */
+/* resolve.c - the checks, sizes and grids that several families resolve alike. */
 #include "arch/resolve.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* schema.c - the JSON schema of configs: what is in no table of keys as text, the rest from the rows. */
+/* schema.c - prints the JSON schema of configs. What no table of keys has is a text here. */
 #include "arch/schema.h"
 
 #include <string.h>
@@ -6,12 +6,12 @@
 #include "arch/arch.h"
 #include "arch/layer.h"
 
-/* JSON in which ' stands for ", as in the tables. */
+/* Appends JSON in which ' stands for ", as in the tables. */
 static void append_text(cvt_str *to, const char *text) {
     for (; *text; text++) cvt_str_append(to, *text == '\'' ? "\"" : text, 1);
 }
 
-/* Words as a JSON string. */
+/* Appends words as a JSON string. */
 static void append_string(cvt_str *to, const char *words) {
     cvt_str_append(to, "\"", 1);
     for (; *words; words++) {
@@ -21,7 +21,7 @@ static void append_string(cvt_str *to, const char *words) {
     cvt_str_append(to, "\"", 1);
 }
 
-/* What the tables do not say: how pictures are prepared is read by preprocess.c, names by network.c. */
+/* What no table of keys has: preprocess.c reads how images are prepared, network.c reads names. */
 static const char definitions[] =
     "    'input_size': {\n"
     "      'description': 'height and width; one number stands for both',\n"
@@ -50,13 +50,13 @@ static const char definitions[] =
     "      ]\n"
     "    },\n"
     "    'preprocess': {\n"
-    "      'description': 'how pictures become the input, in the terms of pretrained_cfg of timm',\n"
+    "      'description': 'how images become the input, in the terms of pretrained_cfg of timm',\n"
     "      'type': 'object',\n"
     "      'additionalProperties': false,\n"
     "      'properties': {\n"
     "        'input_size': {'description': '[channels, height, width]', 'type': 'array', 'items': {'type': 'integer', "
     "'minimum': 1, 'maximum': 65535}, 'minItems': 3, 'maxItems': 3},\n"
-    "        'crop_pct': {'type': 'number', 'minimum': 0.01, 'maximum': 1, 'default': 0.875},\n"
+    "        'crop_pct': {'type': 'number', 'minimum': 0.01, 'maximum': 100, 'default': 0.875},\n"
     "        'crop_mode': {'enum': ['center', 'squash', 'border'], 'default': 'center'},\n"
     "        'crop_rounding': {'enum': ['floor', 'half_even'], 'default': 'half_even'},\n"
     "        'interpolation': {'enum': ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos'], 'default': "
@@ -93,7 +93,7 @@ static void append_list(cvt_str *to, const char *const *words) {
 
 static void append_properties(cvt_str *to, const cvt_key *keys, bool stage, const char *indent);
 
-/* What one value of a key may be. */
+/* Appends what one value of a key may be. */
 static void append_type(cvt_str *to, const cvt_key *row) {
     switch (row->type) {
     case CVT_KEY_INT:
@@ -132,7 +132,7 @@ static void append_type(cvt_str *to, const cvt_key *row) {
     }
 }
 
-/* The entries of a list of a stage alone: its default is the second entry of the family's. */
+/* Appends the default. For a single stage, that of a list is the second entry of the family's. */
 static void append_default(cvt_str *to, const cvt_key *row, bool stage) {
     const char *text = stage && row->stage_initial ? row->stage_initial : row->initial;
     if (!text) return;
@@ -172,7 +172,7 @@ static void append_key(cvt_str *to, const cvt_key *keys, const cvt_key *key, boo
     cvt_str_print(to, "}");
 }
 
-/* The keys of an object, and which of them must be there. */
+/* Appends the keys of an object, and which of them must be there. */
 static void append_properties(cvt_str *to, const cvt_key *keys, bool stage, const char *indent) {
     bool required = false;
     for (const cvt_key *k = keys; k && k->name; k++) {
@@ -192,7 +192,7 @@ static void append_properties(cvt_str *to, const cvt_key *keys, bool stage, cons
     cvt_str_print(to, "}");
 }
 
-/* An object of a family or a layer. frame: the members that all have. */
+/* Appends the object of a family or a layer. frame: the members that all have. */
 static void append_object(cvt_str *to, const char *prefix, const char *name, const char *about, const char *more,
                           const char *frame, const cvt_key *keys, bool stage) {
     cvt_str_print(to, ",\n    \"%s%s\": {\n      \"description\": ", prefix, name);
@@ -211,7 +211,7 @@ static void append_object(cvt_str *to, const char *prefix, const char *name, con
     cvt_str_free(&properties);
 }
 
-/* Which definition counts, by the value of a member. */
+/* Appends which definition counts for each value of a member. */
 static void append_cases(cvt_str *to, const char *member, const char *prefix, const char *const *names, size_t n) {
     for (size_t i = 0; i < n; i++)
         cvt_str_print(to,

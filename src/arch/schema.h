@@ -1,4 +1,4 @@
-/* schema.h - the JSON schema of configs in the native dialect, made from the tables of keys. */
+/* schema.h - the JSON schema of configs in the native dialect. It is made from the tables of keys. */
 #ifndef CVT_ARCH_SCHEMA_H
 #define CVT_ARCH_SCHEMA_H
 

@@ -1,16 +1,16 @@
 /* t2t_vit.c - T2T-ViT: "Tokens-to-Token ViT" (Yuan et al. 2021), in the form of its authors (yitu-opensource/T2T-ViT)
  * and in that of vit_pytorch (t2t.py).
  *
- * Overlapping windows of a map become tokens, a small transformer mixes them, and they are a map again, a smaller one;
- * after the last windows a linear layer makes the tokens of an ordinary transformer with a class token.
+ * Overlapping windows of a map become tokens, a small transformer mixes these, and they become a smaller map. This is
+ * repeated. After the last windows a linear layer makes the tokens of an ordinary transformer with a class token.
  *
  *   authors      windows 7/4/2, 3/2/1, 3/2/1 (kernel, stride, padding); in between token modules to token_dim channels:
  *                y = v + proj(attention(k, q, v of norm1(x))), y += mlp(norm2(y)), the attention either linear, by
  *                stored random features (performer), or softmax(q k^T / sqrt(channels of x)) v (transformer)
- *   vit_pytorch  windows k, s, s / 2 as listed; in between transformers of one block, with a norm behind it, as wide as
+ *   vit_pytorch  windows k, s, s / 2 as listed; in between transformers of one block, with a norm after it, as wide as
  *                the windows
  *
- * Which of the two: by the naming of the weights, or by keys that only vit_pytorch has. All norms have eps 1e-5. */
+ * The names of the weights tell which of the two a model is, or keys that only vit_pytorch has. Every eps is 1e-5. */
 #include <math.h>
 
 #include "arch/blocks.h"
@@ -29,13 +29,13 @@ static const char *const pools[] = {"cls", "mean", NULL};
 
 typedef struct config {
     cvt_base base;
-    int img_size[2]; /* that the positions are stored for */
+    int img_size[2]; /* of the images that the stored positions are for */
     int embed_dim, depth, num_heads, dim_head, mlp_dim, tokens_type, token_dim, pool;
     double mlp_ratio, qk_scale;
     cvt_lists windows; /* kernel, stride */
     /* resolved */
-    int variant, grid[2]; /* grid: of the stored positions */
-    bool computed;        /* no positions are stored */
+    int variant, grid[2]; /* grid: that of the stored positions */
+    bool computed;        /* positions are computed, not stored */
 } config;
 
 /* The authors' defaults are T2T-ViT-14. */
@@ -43,7 +43,7 @@ typedef struct config {
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
     SAME("channels", "in_chans", CVT_CONFIG_NATIVE),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     SIZE("img_size", img_size, 1, 65535, NULL, "the size that the positions are for; default: the input's, 224"),
     SAME("image_size", "img_size", CVT_CONFIG_NATIVE),
     INT("embed_dim", embed_dim, 1, 65536, "384", "channels of the tokens; vit_pytorch's has no default"),
@@ -51,7 +51,7 @@ static const cvt_key keys[] = {
     INT("depth", depth, 1, 1000, "14", "blocks; vit_pytorch's has no default"),
     INT("num_heads", num_heads, 1, 4096, "6", "attention heads; vit_pytorch's has no default"),
     SAME("heads", "num_heads", CVT_CONFIG_NATIVE),
-    CHOICE("tokens_type", tokens_type, token_types, NULL, "attention of token modules; default: by the weights",
+    CHOICE("tokens_type", tokens_type, token_types, NULL, "attention of token modules; default: as in the weights",
            .only = CVT_ONLY(AUTHORS)),
     INT("token_dim", token_dim, 2, 65536, "64", "channels of token modules", .only = CVT_ONLY(AUTHORS)),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "3", "hidden channels, as a multiple", .only = CVT_ONLY(AUTHORS)),
@@ -68,22 +68,19 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights: {a} is {i} + 1, {s} 4 {i} + 3, {l} 4 times the number of stages ---- */
 
-static const cvt_name_row yitu_performer[] = {
-    CVT_STACKED_3("attn.", "k", "q", "v", "kqv.*"),
-    {"attn.*", "*"}, /* w, proj */
-    {"mlp.fc1.*", "mlp.0.*"},
-    {"mlp.fc2.*", "mlp.2.*"},
-    {"*", "*"},
-    {NULL, NULL},
-};
+static const cvt_name_row yitu_performer[] = {CVT_STACKED_3("attn.", "k", "q", "v", "kqv.*"),
+                                              {"attn.*", "*"}, /* w, proj */
+                                              {"mlp.fc1.*", "mlp.0.*"},
+                                              {"mlp.fc2.*", "mlp.2.*"},
+                                              {"*", "*"},
+                                              {NULL, NULL}};
 static const cvt_name_row yitu[] = {
     {"stage{i}.performer.*", "tokens_to_token.attention{a}.*", .rows = yitu_performer},
     {"stage{i}.transformer.*", "tokens_to_token.attention{a}.*", .rows = cvt_timm_block},
     {"project.*", "tokens_to_token.project.*"},
     {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
     {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 static const cvt_name_row vit_pytorch[] = {
     {"stage{i}.block{j}.*", "to_patch_embedding.{s}.layers.{j}.*", .rows = cvt_vp_layer},
@@ -94,8 +91,7 @@ static const cvt_name_row vit_pytorch[] = {
     {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
     {"norm.*", "transformer.norm.*"},
     {"head.*", "mlp_head.*"},
-    {NULL, NULL},
-};
+    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"yitu", yitu}, {"vit_pytorch", vit_pytorch}, {NULL}};
 
@@ -162,7 +158,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* The attention of a token module to e channels: its residual is v, for x has other channels. */
+/* The attention of a token module, with e channels. It is added to v, because x has another number of channels. */
 static cvt_value token_attention(cvt_builder *b, cvt_value x, bool performer, int e) {
     float scale = (float)(1 / sqrt(cvt_shape_cols(cvtb_shape(b, x)))), epsilon = 1e-8f;
     cvtb_open(b, "attn", 0, 0, "Attention");
@@ -182,7 +178,7 @@ static cvt_value token_module(cvt_builder *b, cvt_value x, bool performer, int e
     return x;
 }
 
-/* One block as wide as the windows, of one head without a projection behind it, and a norm. */
+/* One block as wide as the windows, with one head and no projection after it, then a norm. */
 static cvt_value window_transformer(cvt_builder *b, cvt_value x) {
     int width = cvt_shape_cols(cvtb_shape(b, x));
     cvt_vit_block spec = {.attention = {.heads = 1, .dim_head = width, .no_out = true},
@@ -192,7 +188,7 @@ static cvt_value window_transformer(cvt_builder *b, cvt_value x) {
     return cvtb_layer_norm(b, cvtb_vit_block(b, x, 0, &spec), "norm", eps);
 }
 
-/* Windows of the image down to those of the last map: tokens of *grid. */
+/* From the image to the windows of the last map, as tokens. *grid becomes where they lie. */
 static cvt_value tokens_to_token(cvt_builder *b, const config *c, cvt_value map, cvt_grid *grid) {
     for (int i = 0; !cvtb_failed(b); i++) {
         cvt_unfold unfold = unfold_of(c->windows.v[i]);

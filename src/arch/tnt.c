@@ -1,17 +1,18 @@
 /* tnt.c - TNT: "Transformer in Transformer" (Han et al. 2021), huawei-noah/Efficient-AI-Backbones (tnt_pytorch) and
  * timm's models/tnt.py.
  *
- * The image is cut into patches, a patch into words: n patches of w words. Words are tokens of inner_dim channels that
- * attend within their patch, patches are tokens of embed_dim channels; in every block a patch's words, side by side,
- * are projected and added to its token.
+ * The image is cut into n patches, each patch into w words. Words are tokens of inner_dim channels that attend within
+ * their patch. Patches are tokens of embed_dim channels. In every block the words of a patch, side by side, are
+ * projected and added to the patch's token.
  *
  *   words     7x7 convolution of every patch by itself (zeros around the patch) + a position for each word of a patch
- *   patches   norm(proj(norm(words of a patch))) under a class token, + positions
+ *   patches   [cls ; norm(proj(norm(words of a patch)))] + positions
  *   block     words += attn(norm(words)), += mlp(norm(words));  patches += what became of their words;
  *             patches += attn(norm(patches)), += mlp(norm(patches))
  *
- * Two kinds of weights, told apart by their names: in the older ones ("legacy" in timm) the convolution goes over the
- * whole image, words are normed one by one and projected with a bias and no second norm. All norms have eps 1e-5. */
+ * There are two kinds of weights, which their names tell apart. In the older kind ("legacy" in timm) the convolution
+ * goes over the whole image, each word is normed by itself, and the projection has a bias and no norm after it. All
+ * norms have eps 1e-5. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/resolve.h"
@@ -23,7 +24,7 @@ static const char *const pools[] = {"token", "avg", NULL};
 
 typedef struct config {
     cvt_base base;
-    int img_size[2]; /* whose grid patch_pos is stored for */
+    int img_size[2]; /* of the images that the stored positions are for */
     int patch_size[2], embed_dim, inner_dim, depth, num_heads_inner, num_heads_outer, first_stride, global_pool;
     bool qkv_bias, legacy;
     double mlp_ratio;
@@ -36,7 +37,7 @@ typedef struct config {
 #define KEYS_OF config
 static const cvt_key keys[] = {
     INT("in_chans", base.channels, 1, 64, "3", "channels of the input"),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     SIZE("img_size", img_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 224"),
     SIZE("patch_size", patch_size, 1, 256, "16", "of a patch"),
     INT("embed_dim", embed_dim, 1, 65536, "384", "channels of a patch"),
@@ -51,7 +52,7 @@ static const cvt_key keys[] = {
     BOOL("qkv_bias", qkv_bias, "false", "bias of queries, keys and values"),
     INT("first_stride", first_stride, 1, 256, "4", "stride of the convolution that makes words"),
     SAME("inner_stride", "first_stride", CVT_CONFIG_NATIVE),
-    BOOL("legacy", legacy, NULL, "the older kind of model; default: by the weights, else false"),
+    BOOL("legacy", legacy, NULL, "the older kind of model; default: as in the weights, else false"),
     CHOICE("global_pool", global_pool, pools, "'token'", "what is classified"),
     CVT_TIMM_DROPOUT_KEYS,
     {0},
@@ -64,58 +65,50 @@ static const cvt_name_row attention[] = {
 
 static const cvt_name_row timm_patch[] = {
     {"norm1.*", "norm1_proj.*"}, {"proj.*", "proj.*"}, {"norm2.*", "norm2_proj.*"}, {NULL, NULL}};
-static const cvt_name_row timm_block[] = {
-    {"inner.norm1.*", "norm_in.*"},
-    {"inner.attn.*", "attn_in.*", .rows = attention},
-    {"inner.norm2.*", "norm_mlp_in.*"},
-    {"inner.mlp.*", "mlp_in.*"},
-    {"patch.*", "*", .rows = timm_patch},
-    {"norm1.*", "norm_out.*"},
-    {"attn.*", "attn_out.*", .rows = attention},
-    {"norm2.*", "norm_mlp.*"},
-    {"mlp.*", "mlp.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row timm[] = {
-    {"embed.conv.*", "pixel_embed.proj.*"},
-    {"embed.pos", "pixel_pos", .axes = "1cab"},
-    {"patch.*", "*", .rows = timm_patch},
-    {"pos_embed", "patch_pos"},
-    {"block{j}.*", "blocks.{j}.*", .rows = timm_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm_block[] = {{"inner.norm1.*", "norm_in.*"},
+                                          {"inner.attn.*", "attn_in.*", .rows = attention},
+                                          {"inner.norm2.*", "norm_mlp_in.*"},
+                                          {"inner.mlp.*", "mlp_in.*"},
+                                          {"patch.*", "*", .rows = timm_patch},
+                                          {"norm1.*", "norm_out.*"},
+                                          {"attn.*", "attn_out.*", .rows = attention},
+                                          {"norm2.*", "norm_mlp.*"},
+                                          {"mlp.*", "mlp.*"},
+                                          {NULL, NULL}};
+static const cvt_name_row timm[] = {{"embed.conv.*", "pixel_embed.proj.*"},
+                                    {"embed.pos", "pixel_pos", .axes = "1cab"},
+                                    {"patch.*", "*", .rows = timm_patch},
+                                    {"pos_embed", "patch_pos"},
+                                    {"block{j}.*", "blocks.{j}.*", .rows = timm_block},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
 static const cvt_name_row huawei_patch[] = {
     {"norm1.*", "proj_norm1.*"}, {"proj.*", "proj.*"}, {"norm2.*", "proj_norm2.*"}, {NULL, NULL}};
-static const cvt_name_row huawei_block[] = {
-    {"inner.norm1.*", "inner_norm1.*"},
-    {"inner.attn.*", "inner_attn.*", .rows = attention},
-    {"inner.norm2.*", "inner_norm2.*"},
-    {"inner.mlp.*", "inner_mlp.*"},
-    {"patch.*", "*", .rows = huawei_patch},
-    {"norm1.*", "outer_norm1.*"},
-    {"attn.*", "outer_attn.*", .rows = attention},
-    {"norm2.*", "outer_norm2.*"},
-    {"mlp.*", "outer_mlp.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row huawei[] = {
-    {"embed.conv.*", "patch_embed.proj.*"},
-    {"embed.pos", "inner_pos", .axes = "1(ab)c"},
-    {"patch.*", "*", .rows = huawei_patch},
-    {"pos_embed", "outer_pos"},
-    {NULL, "outer_tokens"}, /* zeros */
-    {"block{j}.*", "blocks.{j}.*", .rows = huawei_block},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row huawei_block[] = {{"inner.norm1.*", "inner_norm1.*"},
+                                            {"inner.attn.*", "inner_attn.*", .rows = attention},
+                                            {"inner.norm2.*", "inner_norm2.*"},
+                                            {"inner.mlp.*", "inner_mlp.*"},
+                                            {"patch.*", "*", .rows = huawei_patch},
+                                            {"norm1.*", "outer_norm1.*"},
+                                            {"attn.*", "outer_attn.*", .rows = attention},
+                                            {"norm2.*", "outer_norm2.*"},
+                                            {"mlp.*", "outer_mlp.*"},
+                                            {NULL, NULL}};
+static const cvt_name_row huawei[] = {{"embed.conv.*", "patch_embed.proj.*"},
+                                      {"embed.pos", "inner_pos", .axes = "1(ab)c"},
+                                      {"patch.*", "*", .rows = huawei_patch},
+                                      {"pos_embed", "outer_pos"},
+                                      {NULL, "outer_tokens"}, /* zeros */
+                                      {"block{j}.*", "blocks.{j}.*", .rows = huawei_block},
+                                      {"*", "*", .rows = cvt_common_names},
+                                      {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {"huawei", huawei}, {NULL}};
 
 /* ---- config ---- */
 
-/* The grid of the stored positions: that of img_size, unless the weights' is another one, a square. */
+/* The grid of the stored positions is that of img_size, unless the weights have another one that is a square. */
 static cvt_status resolve_grid(config *c, const cvt_hints *hints, cvt_error *error) {
     for (int i = 0; i < 2; i++) {
         TRY(cvt_check_divides("patch_size", c->patch_size[i], "img_size", c->img_size[i], -1, error));
@@ -125,7 +118,8 @@ static cvt_status resolve_grid(config *c, const cvt_hints *hints, cvt_error *err
     return CVT_OK;
 }
 
-/* timm makes the words' feed-forward part 4 times as wide as the words, huawei mlp_ratio times: weights know which. */
+/* In timm the words' feed-forward part is 4 times as wide as the words, in huawei's program mlp_ratio times. The
+ * weights tell which. */
 static int inner_hidden(const config *c, const cvt_hints *hints) {
     const cvt_tensor *fc1 = cvt_hints_tensor(hints, "block{j}.inner.mlp.fc1.weight", 0);
     int by_ratio = (int)(c->inner_dim * c->mlp_ratio);
@@ -148,7 +142,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* Words along an axis of a patch. */
+/* How many words a patch has along an axis. */
 static int words(const config *c, int axis) { return (c->patch_size[axis] - 1) / c->first_stride + 1; }
 
 /* The words of all patches, patch by patch: tokens [n * w, inner_dim]. */
@@ -167,8 +161,8 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
     return cvtb_end(b, cvtb_position(b, t, "pos", &position));
 }
 
-/* Patches [n, embed_dim] made of their words. one_by_one, of legacy blocks: the first norm is over a word instead of
- * all words of a patch, and there is no second one. */
+/* The patches [n, embed_dim], made of their words. one_by_one, for legacy blocks: the first norm is over each word, not
+ * over all words of a patch, and there is no second norm. */
 static cvt_value project(cvt_builder *b, const config *c, cvt_value t, int patches, bool bias, bool one_by_one) {
     int all = cvt_shape_rows(cvtb_shape(b, t)) / patches * c->inner_dim;
     cvtb_open(b, "patch", 0, 0, NULL);
@@ -178,7 +172,7 @@ static cvt_value project(cvt_builder *b, const config *c, cvt_value t, int patch
     return cvtb_end(b, t);
 }
 
-/* Attention among tokens, then the feed-forward part; words attend within the groups that are patches. */
+/* Attention among tokens, then the feed-forward part. For words a group is a patch, within which they attend. */
 static cvt_value mix(cvt_builder *b, const config *c, cvt_value t, int heads, int hidden, int groups) {
     int dim_head = cvt_shape_cols(cvtb_shape(b, t)) / heads;
     cvt_vit_block spec = {{heads, dim_head, .qkv_bias = c->qkv_bias, .out_bias = true, .groups = groups},
@@ -188,7 +182,7 @@ static cvt_value mix(cvt_builder *b, const config *c, cvt_value t, int heads, in
     return cvtb_pre_norm(b, t, &spec);
 }
 
-/* *t: the words; y: the patches under their class token. */
+/* *t is the words; y is the class token and the patches. */
 static cvt_value block(cvt_builder *b, const config *c, int j, cvt_value *t, cvt_value y, int patches) {
     cvtb_open(b, "block{j}", 'j', j, "Block");
     cvtb_open(b, "inner", 0, 0, NULL);

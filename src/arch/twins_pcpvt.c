@@ -1,6 +1,7 @@
-/* twins_pcpvt.c - Twins-PCPVT of Meituan-AutoML/Twins (gvt.py: PCPVT, "CPVTV2") and timm (twins_pcpvt_*): the stages of
- * PVT with positions from a depth-wise convolution (PEG) behind the first block of each in place of tables; no class
- * token, one norm at the end, and the mean of its tokens is classified. Any input size. */
+/* twins_pcpvt.c - Twins-PCPVT of Meituan-AutoML/Twins (gvt.py: PCPVT, "CPVTV2") and timm (twins_pcpvt_*). Its stages
+ * are those of PVT, but positions come from a depth-wise convolution (PEG) after the first block of each stage, not
+ * from tables. There is no class token: after a norm at the end the mean of the tokens is classified. The input may
+ * have any size. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/pvt_blocks.h"
@@ -20,15 +21,13 @@ static const cvt_key keys[] = {
     {0},
 };
 
-static const cvt_name_row timm[] = {
-    {"stage{i}.embed.*", "patch_embeds.{i}.*"},
-    {"stage{i}.peg.*", "pos_block.{i}.proj.0.*"},
-    CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "blocks.{i}.{j}.attn.kv.*"),
-    {"stage{i}.block{j}.*", "blocks.{i}.{j}.*"},
-    {"norm.*", "norm.*"},
-    {"head.*", "head.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"stage{i}.embed.*", "patch_embeds.{i}.*"},
+                                    {"stage{i}.peg.*", "pos_block.{i}.proj.0.*"},
+                                    CVT_STACKED_2("stage{i}.block{j}.attn.", "k", "v", "blocks.{i}.{j}.attn.kv.*"),
+                                    {"stage{i}.block{j}.*", "blocks.{i}.{j}.*"},
+                                    {"norm.*", "norm.*"},
+                                    {"head.*", "head.*"},
+                                    {NULL, NULL}};
 
 static const cvt_dialect dialects[] = {{"native"}, {"timm", timm}, {NULL}};
 
@@ -52,9 +51,7 @@ static cvt_value stage(cvt_builder *b, const cvt_pyramid *c, int i, cvt_value ma
     s.peg_kernel = 3;
     cvtb_open(b, "stage{i}", 'i', i, "TwinsStage");
     cvt_value t = cvt_pvt_blocks(b, &s, cvt_pvt_embed(b, &s, map), &grid);
-    map = cvtb_tap(b, cvtb_map(b, t, grid.h, grid.w), NULL);
-    cvtb_close(b);
-    return map;
+    return cvtb_end(b, cvtb_map(b, t, grid.h, grid.w));
 }
 
 static cvt_value build(cvt_builder *b, const void *p) {

@@ -1,32 +1,33 @@
 /* vit.c - ViT and DeiT: a transformer over patches, of vit_pytorch, timm (and facebook/deit) and Hugging Face.
  *
- *   tokens  patches -> linear, under a class token (and a distillation token), + positions
+ *   tokens  [cls ; (distillation token) ; linear(patches)] + positions
  *   blocks  x += attn(norm x); x += mlp(norm x)
  *   head    norm, pool, linear; a distilled model has a head for each of its two tokens and gives their mean
  *
- * vit_pytorch (vit.py) exists in four layouts of weights, which are four functions too:
+ * vit_pytorch (vit.py) has had four layouts of weights, which compute four different things:
  *
- *   a, b    no norm behind the blocks, the head has one behind the pooling;   c, d  a norm behind the blocks
- *   b - d   a norm before and behind the embedding's linear;                  a     none
- *   a - c   a class token always, the mean takes it in;                       d     none where the mean is taken
+ *   norm after the blocks                       a, b: none, but one after the pooling;   c, d: yes
+ *   norms around the linear of the embedding    a: none;                                 b - d: one before, one after
+ *   class token                                 a - c: always, the mean includes it;     d: none if the mean is taken
  *
- * There patches are flattened channels last, heads * dim_head need not be dim, queries, keys and values have no bias,
- * eps is 1e-5, and a smaller image gets the first rows of the table of positions. In timm (vision_transformer.py,
- * deit.py; eps 1e-6) and Hugging Face (models/vit, models/deit; eps as layer_norm_eps says) the table is resized. */
+ * In vit_pytorch the patches are flattened with channels last, heads * dim_head may differ from dim, queries, keys and
+ * values have no bias, eps is 1e-5, and a smaller image gets the first rows of the table of positions. In timm
+ * (vision_transformer.py, deit.py; eps 1e-6) and Hugging Face (models/vit, models/deit; eps as layer_norm_eps says) the
+ * table is resized. */
 #include <string.h>
 
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/resolve.h"
 
-enum { VIT_PYTORCH, TIMM }; /* variant; Hugging Face's is timm's */
+enum { VIT_PYTORCH, TIMM }; /* variant; a model of Hugging Face's is timm's variant */
 static const char *const variants[] = {"vit_pytorch", "timm", NULL};
 enum { LAYOUT_A, LAYOUT_B, LAYOUT_C, LAYOUT_D };
 static const char *const layouts[] = {"a", "b", "c", "d", NULL};
 enum { POOL_TOKEN, POOL_MEAN };
 static const char *const pools[] = {"cls", "mean", NULL}, *const timm_pools[] = {"token", "avg", NULL};
 
-/* All names that a published config may call its activation by. */
+/* All the names that published configs have for activations. */
 #define ACTIVATIONS(X)                \
     X("gelu", GELU_ERF)               \
     X("gelu_erf", GELU_ERF)           \
@@ -50,11 +51,11 @@ static const char *const pools[] = {"cls", "mean", NULL}, *const timm_pools[] = 
 static const char *const activations[] = {ACTIVATIONS(NAME) NULL};
 static const cvt_act acts[] = {ACTIVATIONS(ACT)};
 
-/* What stands behind the transformer. */
+/* What comes after the transformer. */
 typedef enum head {
-    HEAD_TOKEN,    /* the class token's, though a distillation token may be there */
-    HEAD_BOTH,     /* the mean of the class token's and the distillation token's */
-    HEAD_FEATURES, /* none: what a classifier would read is the output */
+    HEAD_TOKEN,    /* the head of the class token, even if there is a distillation token */
+    HEAD_BOTH,     /* the mean of the head of the class token and that of the distillation token */
+    HEAD_FEATURES, /* no head: the output is what a classifier would read */
 } head;
 static const struct {
     const char *name;
@@ -72,13 +73,13 @@ enum { ARCHITECTURES = sizeof architectures / sizeof architectures[0] };
 typedef struct config {
     cvt_base base;
     int variant, layout;
-    int architecture;                 /* an index from 1 on; 0: none is named */
-    int image_size[2], patch_size[2]; /* image_size: whose patches the table of positions is for */
+    int architecture;                 /* an index from 1 on; 0: the file names none */
+    int image_size[2], patch_size[2]; /* image_size: of the images that the table of positions is for */
     int dim, depth, heads, dim_head, mlp_dim;
     double mlp_ratio, eps;
     int pool, activation;
     bool qkv_bias, class_token, distilled, fc_norm;
-    bool pool_prefix; /* the mean takes the class token in */
+    bool pool_prefix; /* the mean includes the class token */
     head head;
     int table[2]; /* cells of the table of positions */
     cvt_interpolation resize;
@@ -86,32 +87,30 @@ typedef struct config {
 
 static cvt_status read_architectures(void *field, const cvt_json *value, cvt_error *error) {
     if (cvt_json_kind_of(value) == CVT_JSON_NULL) return CVT_OK; /* saved from a config alone */
-    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY || cvt_json_size(value) != 1)
-        return cvt_fail(error, CVT_CONFIG, "must be a list of one string");
+    if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_CONFIG, "must be a list of strings");
+    if (cvt_json_size(value) == 0) return CVT_OK;
     const char *text = cvt_json_string(cvt_json_first(value));
-    for (int i = 0; text && i < ARCHITECTURES; i++) {
+    if (!text) return cvt_fail(error, CVT_CONFIG, "must be a list of strings");
+    for (int i = 0; i < ARCHITECTURES; i++) {
         if (strcmp(architectures[i].name, text) != 0) continue;
         *(int *)field = i + 1;
         return CVT_OK;
     }
-    return cvt_fail(error, CVT_CONFIG,
-                    "has \"%s\", must be ViT or DeiT followed by Model or ForImageClassification, or "
-                    "DeiTForImageClassificationWithTeacher",
-                    text ? text : "no string");
+    return CVT_OK; /* a class of one's own: the weights tell */
 }
 
 #define KEYS_OF config
 static const cvt_key keys[] = {
-    CHOICE("variant", variant, variants, NULL, "default: by the naming of the weights", .nullable = true),
-    CHOICE("layout", layout, layouts, NULL, "of vit_pytorch; default: by the naming of the weights", .nullable = true,
-           .only = CVT_ONLY(VIT_PYTORCH)),
+    CHOICE("variant", variant, variants, NULL, "default: as the names of the weights tell", .nullable = true),
+    CHOICE("layout", layout, layouts, NULL, "of vit_pytorch; default: as the names of the weights tell",
+           .nullable = true, .only = CVT_ONLY(VIT_PYTORCH)),
     SIZE("image_size", image_size, 1, 65535, NULL, "whose patches the positions are for; default: the input's, 224"),
     SAME("img_size", "image_size", CVT_CONFIG_TIMM),
     SIZE("patch_size", patch_size, 1, 65535, "16", "of a patch"),
     INT("channels", base.channels, 1, 64, "3", "of the input"),
     SAME("in_chans", "channels", CVT_CONFIG_TIMM),
     SAME("num_channels", "channels", CVT_CONFIG_HF),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     SAME("num_labels", "num_classes", CVT_CONFIG_HF),
     INT("dim", dim, 1, 65536, "768", "channels of the tokens"),
     SAME("embed_dim", "dim", CVT_CONFIG_TIMM),
@@ -125,22 +124,20 @@ static const cvt_key keys[] = {
     INT("mlp_dim", mlp_dim, 1, 1 << 22, NULL, "default: dim * mlp_ratio"),
     SAME("intermediate_size", "mlp_dim", CVT_CONFIG_HF),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "hidden channels, as a multiple of dim"),
-    CHOICE("pool", pool, pools, NULL, "what is classified; default: by the weights, else cls", .nullable = true),
+    CHOICE("pool", pool, pools, NULL, "what is classified; default: as in the weights, else cls", .nullable = true),
     CHOICE("global_pool", pool, timm_pools, NULL, "pool, as timm says it", .nullable = true,
            .dialect = CVT_CONFIG_TIMM),
     BOOL("class_token", class_token, NULL, "default: true, false for layout d with the mean", .nullable = true),
     BOOL("distilled", distilled, NULL, "default: false", .nullable = true),
-    BOOL("fc_norm", fc_norm, NULL, "default: true where the norm comes behind the mean", .nullable = true),
-    BOOL("pool_include_prefix", pool_prefix, "false", "timm: the mean takes the class token in", .nullable = true),
+    BOOL("fc_norm", fc_norm, NULL, "default: true where the norm comes after the mean", .nullable = true),
+    BOOL("pool_include_prefix", pool_prefix, "false", "timm: the mean includes the class token", .nullable = true),
     BOOL("qkv_bias", qkv_bias, NULL, "default: false for vit_pytorch, else true", .nullable = true),
     CHOICE("activation", activation, activations, "'gelu'", "of the feed-forward parts", .nullable = true),
     SAME("act_layer", "activation", CVT_CONFIG_TIMM),
     SAME("hidden_act", "activation", CVT_CONFIG_HF),
     NUM("layer_norm_eps", eps, 0, 1, NULL, "default: 1e-5 for vit_pytorch, 1e-6 for timm, 1e-12 for Hugging Face"),
-    READER("architectures", architecture, read_architectures,
-           "'type': 'array', 'minItems': 1, 'maxItems': 1, 'items': {'enum': ['ViTForImageClassification', "
-           "'DeiTForImageClassification', 'DeiTForImageClassificationWithTeacher', 'ViTModel', 'DeiTModel']}",
-           "what stands behind the transformer, as Hugging Face has it"),
+    READER("architectures", architecture, read_architectures, "'type': 'array', 'items': {'type': 'string'}",
+           "the model's class, as Hugging Face has it: what stands after the transformer"),
     CVT_OFF_KEY("init_values"),
     CVT_OFF_KEY("reg_tokens"),
     CVT_OFF_KEY("qk_norm"),
@@ -156,131 +153,105 @@ static const cvt_key keys[] = {
 
 /* ---- names of weights ---- */
 
-static const cvt_name_row timm[] = {
-    {"dist_token", "dist_token"},
-    {"embed.proj.*", "patch_embed.proj.*"},
-    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
-    {"fc_norm.*", "fc_norm.*"},
-    {"head_dist.*", "head_dist.*"},
-    {"*", "*", .rows = cvt_common_names},
-    {NULL, NULL},
-};
+static const cvt_name_row timm[] = {{"dist_token", "dist_token"},
+                                    {"embed.proj.*", "patch_embed.proj.*"},
+                                    {"block{j}.*", "blocks.{j}.*", .rows = cvt_timm_block},
+                                    {"fc_norm.*", "fc_norm.*"},
+                                    {"head_dist.*", "head_dist.*"},
+                                    {"*", "*", .rows = cvt_common_names},
+                                    {NULL, NULL}};
 
-static const cvt_name_row vp_embed[] = {
-    {"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},
-    {"embed.norm1.bias", "to_patch_embedding.1.bias"},
-    {"embed.linear.*", "to_patch_embedding.2.*"},
-    {"embed.norm2.*", "to_patch_embedding.3.*"},
-    {NULL, NULL},
-};
-/* Tokens, blocks and head of layouts a and b, and of c and d. */
-static const cvt_name_row vp_old[] = {
-    {"cls_token", "cls_token", .axes = "abc"},
-    {"pos_embed", "pos_embedding", .axes = "abc"},
-    {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_old_layer},
-    {"norm.*", "mlp_head.0.*"},
-    {"fc_norm.*", "mlp_head.0.*"},
-    {"head.*", "mlp_head.1.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row vp_new[] = {
-    {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
-    {"norm.*", "transformer.norm.*"},
-    {"head.*", "mlp_head.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row layout_a[] = {
-    {"embed.linear.weight", "to_patch_embedding.1.weight", .axes = "ab"},
-    {"embed.linear.bias", "to_patch_embedding.1.bias"},
-    {"*", "*", .rows = vp_old},
-    {NULL, NULL},
-};
+static const cvt_name_row vp_embed[] = {{"embed.norm1.weight", "to_patch_embedding.1.weight", .axes = "a"},
+                                        {"embed.norm1.bias", "to_patch_embedding.1.bias"},
+                                        {"embed.linear.*", "to_patch_embedding.2.*"},
+                                        {"embed.norm2.*", "to_patch_embedding.3.*"},
+                                        {NULL, NULL}};
+/* Tokens, blocks and head of layouts a and b; then blocks and head of c and d. */
+static const cvt_name_row vp_old[] = {{"cls_token", "cls_token", .axes = "abc"},
+                                      {"pos_embed", "pos_embedding", .axes = "abc"},
+                                      {"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_old_layer},
+                                      {"norm.*", "mlp_head.0.*"},
+                                      {"fc_norm.*", "mlp_head.0.*"},
+                                      {"head.*", "mlp_head.1.*"},
+                                      {NULL, NULL}};
+static const cvt_name_row vp_new[] = {{"block{j}.*", "transformer.layers.{j}.*", .rows = cvt_vp_layer},
+                                      {"norm.*", "transformer.norm.*"},
+                                      {"head.*", "mlp_head.*"},
+                                      {NULL, NULL}};
+static const cvt_name_row layout_a[] = {{"embed.linear.weight", "to_patch_embedding.1.weight", .axes = "ab"},
+                                        {"embed.linear.bias", "to_patch_embedding.1.bias"},
+                                        {"*", "*", .rows = vp_old},
+                                        {NULL, NULL}};
 static const cvt_name_row layout_b[] = {{"*", "*", .rows = vp_embed}, {"*", "*", .rows = vp_old}, {NULL, NULL}};
-static const cvt_name_row layout_c[] = {
-    {"cls_token", "cls_token", .axes = "abc"},
-    {"pos_embed", "pos_embedding", .axes = "abc"},
-    {"*", "*", .rows = vp_embed},
-    {"*", "*", .rows = vp_new},
-    {NULL, NULL},
-};
+static const cvt_name_row layout_c[] = {{"cls_token", "cls_token", .axes = "abc"},
+                                        {"pos_embed", "pos_embedding", .axes = "abc"},
+                                        {"*", "*", .rows = vp_embed},
+                                        {"*", "*", .rows = vp_new},
+                                        {NULL, NULL}};
 static const cvt_name_row layout_d[] = {
-    {"cls_token", "cls_token", .axes = "bc"}, /* the leading 1 of the shapes is left away */
+    {"cls_token", "cls_token", .axes = "bc"}, /* the shapes have no leading 1 */
     {"pos_embed", "pos_embedding", .axes = "bc"},
     {"*", "*", .rows = vp_embed},
     {"*", "*", .rows = vp_new},
-    {NULL, "cls_token"}, /* without a class token upstream keeps an empty one: [0, dim] */
-    {NULL, NULL},
-};
+    {NULL, "cls_token"}, /* a model without a class token stores an empty one: [0, dim] */
+    {NULL, NULL}};
 
-static const cvt_name_row hf_layer[] = {
-    {"norm1.*", "layernorm_before.*"},
-    {"attn.q.*", "attention.attention.query.*"},
-    {"attn.k.*", "attention.attention.key.*"},
-    {"attn.v.*", "attention.attention.value.*"},
-    {"attn.proj.*", "attention.output.dense.*"},
-    {"norm2.*", "layernorm_after.*"},
-    {"mlp.fc1.*", "intermediate.dense.*"},
-    {"mlp.fc2.*", "output.dense.*"},
-    {NULL, NULL},
-};
-static const cvt_name_row hf[] = {
-    {"cls_token", "{}embeddings.cls_token"},
-    {"pos_embed", "{}embeddings.position_embeddings"},
-    {"embed.proj.*", "{}embeddings.patch_embeddings.projection.*"},
-    {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},
-    {"norm.*", "{}layernorm.*"},
-    {"head.*", "classifier.*"},
-    {NULL, "{}embeddings.mask_token"},
-    {NULL, "{}pooler.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row hf_layer[] = {{"norm1.*", "layernorm_before.*"},
+                                        {"attn.q.*", "attention.attention.query.*"},
+                                        {"attn.k.*", "attention.attention.key.*"},
+                                        {"attn.v.*", "attention.attention.value.*"},
+                                        {"attn.proj.*", "attention.output.dense.*"},
+                                        {"norm2.*", "layernorm_after.*"},
+                                        {"mlp.fc1.*", "intermediate.dense.*"},
+                                        {"mlp.fc2.*", "output.dense.*"},
+                                        {NULL, NULL}};
+static const cvt_name_row hf[] = {{"cls_token", "{}embeddings.cls_token"},
+                                  {"pos_embed", "{}embeddings.position_embeddings"},
+                                  {"embed.proj.*", "{}embeddings.patch_embeddings.projection.*"},
+                                  {"block{j}.*", "{}encoder.layer.{j}.*", .rows = hf_layer},
+                                  {"norm.*", "{}layernorm.*"},
+                                  {"head.*", "classifier.*"},
+                                  {NULL, "{}embeddings.mask_token"},
+                                  {NULL, "{}pooler.*"},
+                                  {NULL, NULL}};
 static const cvt_name_row hf_deit[] = {
-    {"dist_token", "{}embeddings.distillation_token"},
-    {"*", "*", .rows = hf},
-    {NULL, NULL},
-};
-static const cvt_name_row hf_teacher[] = {
-    {"head.*", "cls_classifier.*"},
-    {"head_dist.*", "distillation_classifier.*"},
-    {"*", "*", .rows = hf_deit},
-    {NULL, NULL},
-};
+    {"dist_token", "{}embeddings.distillation_token"}, {"*", "*", .rows = hf}, {NULL, NULL}};
+static const cvt_name_row hf_teacher[] = {{"head.*", "cls_classifier.*"},
+                                          {"head_dist.*", "distillation_classifier.*"},
+                                          {"*", "*", .rows = hf_deit},
+                                          {NULL, NULL}};
 
-/* The names that transformers 5 has in memory, which torch.save writes; on disk it has those above. */
-static const cvt_name_row hf5_layer[] = {
-    {"norm1.*", "layernorm_before.*"},
-    {"attn.q.*", "attention.q_proj.*"},
-    {"attn.k.*", "attention.k_proj.*"},
-    {"attn.v.*", "attention.v_proj.*"},
-    {"attn.proj.*", "attention.o_proj.*"},
-    {"norm2.*", "layernorm_after.*"},
-    {"mlp.*", "mlp.*"},
-    {NULL, NULL},
-};
+/* The names that transformers 5 has in memory, which torch.save writes. save_pretrained writes those above. */
+static const cvt_name_row hf5_layer[] = {{"norm1.*", "layernorm_before.*"},
+                                         {"attn.q.*", "attention.q_proj.*"},
+                                         {"attn.k.*", "attention.k_proj.*"},
+                                         {"attn.v.*", "attention.v_proj.*"},
+                                         {"attn.proj.*", "attention.o_proj.*"},
+                                         {"norm2.*", "layernorm_after.*"},
+                                         {"mlp.*", "mlp.*"},
+                                         {NULL, NULL}};
 #define HF5_BLOCKS \
     { "block{j}.*", "{}layers.{j}.*", .rows = hf5_layer }
 static const cvt_name_row hf5[] = {HF5_BLOCKS, {"*", "*", .rows = hf}, {NULL, NULL}};
 static const cvt_name_row hf5_deit[] = {HF5_BLOCKS, {"*", "*", .rows = hf_deit}, {NULL, NULL}};
 static const cvt_name_row hf5_teacher[] = {HF5_BLOCKS, {"*", "*", .rows = hf_teacher}, {NULL, NULL}};
 
-/* A file of the bare model has no prefix. */
-static const cvt_dialect dialects[] = {
-    {"native"},
-    {"vit_pytorch_a", layout_a},
-    {"vit_pytorch_b", layout_b},
-    {"vit_pytorch_c", layout_c},
-    {"vit_pytorch_d", layout_d},
-    {"timm", timm},
-    {"hf", hf, "vit."},
-    {"hf_deit", hf_deit, "deit."},
-    {"hf_deit_teacher", hf_teacher, "deit."},
-    {"hf_bare", hf_deit, ""},
-    {"hf5", hf5, "vit."},
-    {"hf5_deit", hf5_deit, "deit."},
-    {"hf5_deit_teacher", hf5_teacher, "deit."},
-    {"hf5_bare", hf5_deit, ""},
-    {NULL},
-};
+/* In the file of a bare model {} is nothing. */
+static const cvt_dialect dialects[] = {{"native"},
+                                       {"vit_pytorch_a", layout_a},
+                                       {"vit_pytorch_b", layout_b},
+                                       {"vit_pytorch_c", layout_c},
+                                       {"vit_pytorch_d", layout_d},
+                                       {"timm", timm},
+                                       {"hf", hf, "vit."},
+                                       {"hf_deit", hf_deit, "deit."},
+                                       {"hf_deit_teacher", hf_teacher, "deit."},
+                                       {"hf_bare", hf_deit, ""},
+                                       {"hf5", hf5, "vit."},
+                                       {"hf5_deit", hf5_deit, "deit."},
+                                       {"hf5_deit_teacher", hf5_teacher, "deit."},
+                                       {"hf5_bare", hf5_deit, ""},
+                                       {NULL}};
 
 /* ---- config ---- */
 
@@ -292,7 +263,8 @@ static bool from_hf(const cvt_hints *hints) {
     return hints->config == CVT_CONFIG_HF || (hints->origin && strncmp(hints->origin->name, "hf", 2) == 0);
 }
 
-/* Which program's model it is: what the config says, else the naming of the weights, else vit_pytorch's current one. */
+/* Which program's model it is: the config says it, else the names of the weights tell, else it is vit_pytorch's current
+ * one. */
 static cvt_status resolve_variant(config *c, const cvt_hints *hints, cvt_error *error) {
     bool timm_names = cvt_hints_from(hints, "timm") || from_hf(hints) || hints->config != CVT_CONFIG_NATIVE;
     if (!GIVEN(c, variant)) c->variant = timm_names && !GIVEN(c, layout) ? TIMM : VIT_PYTORCH;
@@ -300,14 +272,14 @@ static cvt_status resolve_variant(config *c, const cvt_hints *hints, cvt_error *
     return cvt_check_only(&c->base.given, c->variant, "variant", variants, error);
 }
 
-/* Is the mean what is classified, going by the weights? */
+/* Do the weights tell that the mean is classified? */
 static bool has_mean(const config *c, const cvt_hints *hints) {
     if (!hints->weights) return GIVEN(c, class_token) && !c->class_token;
     const cvt_tensor *cls = cvt_hints_tensor(hints, "cls_token", 0);
     return (cvt_hints_tensor(hints, "fc_norm.weight", 0) && c->variant == TIMM) || !cls || cls->bytes == 0;
 }
 
-/* Tokens, head and norm where the config leaves them open. */
+/* Finds tokens, head and norms that the config does not say. */
 static void resolve_head(config *c, const cvt_hints *hints) {
     bool hf_deit_type = hints->model_type && strcmp(hints->model_type, "deit") == 0;
     int named = c->architecture;
@@ -353,7 +325,8 @@ static cvt_status resolve_sizes(config *c, const cvt_hints *hints, cvt_error *er
     return CVT_OK;
 }
 
-/* The grid of the table of positions. timm resizes a table of another size when it loads it: to image_size. */
+/* Finds the grid of the table of positions. When timm loads a table of another size, it resizes it to image_size; here
+ * the grid becomes that of the weights, and the table is resized for each input size. */
 static cvt_status resolve_table(config *c, const cvt_hints *hints, cvt_error *error) {
     bool vp = c->variant == VIT_PYTORCH, hf_config = hints->config == CVT_CONFIG_HF;
     const char *key = NAMED(c, image_size);
@@ -377,7 +350,7 @@ static cvt_status resolve_table(config *c, const cvt_hints *hints, cvt_error *er
     return CVT_OK;
 }
 
-/* The image processors' defaults; timm's for a ViT; nobody says for vit_pytorch. */
+/* The defaults of Hugging Face's image processors, or timm's for a ViT. vit_pytorch says nothing of preprocessing. */
 static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) {
     const config *c = p;
     bool deit = c->distilled, is_hf = from_hf(hints), vp = c->variant == VIT_PYTORCH;
@@ -405,7 +378,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-/* Patches to tokens [h * w, dim]. */
+/* Makes patches tokens [h * w, dim]. */
 static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
     cvt_value t;
     cvtb_open(b, "embed", 0, 0, "PatchEmbed");
@@ -426,7 +399,8 @@ static cvt_value embed(cvt_builder *b, const config *c, cvt_value image) {
     return cvtb_end(b, t);
 }
 
-/* The patches under a class token and, where there is one, a distillation token, plus their positions. */
+/* Puts the class token, and after it the distillation token of a distilled model, before the patches, and adds the
+ * positions. */
 static cvt_value tokens(cvt_builder *b, const config *c, cvt_value t, const int *grid) {
     if (c->class_token) {
         cvt_value first = cvtb_token(b, "cls_token", c->dim);

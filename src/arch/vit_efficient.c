@@ -1,12 +1,13 @@
-/* vit_efficient.c - vit_pytorch.efficient.ViT: patches, class token and positions around a transformer of one's choice.
+/* vit_efficient.c - vit_pytorch.efficient.ViT: patches, class token and positions before a transformer of one's choice.
  *
  *   nystrom         Nystromformer of the package nystrom-attention (arXiv:2102.03902), the landmark attention of the
- *                   "D2F" example: tokens are padded in front with zeros to a multiple of the landmarks and attend to
- *                   them; A1 Z (A3 v) is computed from the right, so that no matrix of tokens by landmarks is kept
- *   x_transformers  Encoder of the package x-transformers, pre-norm; scores of a layer may be added to those of the
- *                   next, the feed-forward part may be gated
+ *                   "D2F" example: zeros are padded before the tokens, to a multiple of the number of landmarks; tokens
+ *                   attend to the landmarks; A1 Z (A3 v) is computed from the right, so no [tokens, landmarks] is kept
+ *   x_transformers  Encoder of the package x-transformers, with the norms first; the scores of a layer may be added to
+ *                   those of the next, the feed-forward part may be gated
  *
- * Layout a of the wrapper has a linear layer for patches, layout b (vit-pytorch 1.0.2) a norm before and behind it. */
+ * Layout a of vit_pytorch's part has a linear layer for patches, layout b (vit-pytorch 1.0.2) a norm before it and one
+ * after it too. */
 #include <math.h>
 
 #include "arch/blocks.h"
@@ -46,18 +47,18 @@ static const cvt_key transformer_keys[] = {
     INT("dim_head", dim_head, 1, 65536, "64", "channels of a head", .only = CVT_ONLY(NYSTROM)),
     INT("num_landmarks", num_landmarks, 1, 65536, "256", "means of runs of tokens", .only = CVT_ONLY(NYSTROM)),
     INT("pinv_iterations", pinv_iterations, 0, 100, "6", "steps towards the pseudo-inverse", .only = CVT_ONLY(NYSTROM)),
-    BOOL("attn_values_residual", values_residual, NULL, "default: by the weights, else true",
+    BOOL("attn_values_residual", values_residual, NULL, "default: as in the weights, else true",
          .only = CVT_ONLY(NYSTROM)),
     INT("attn_values_residual_conv_kernel", conv_kernel, 1, 1023, "33", "odd", .only = CVT_ONLY(NYSTROM)),
     INT("attn_dim_head", attn_dim_head, 1, 65536, "64", "channels of a head", .only = CVT_ONLY(X_TRANSFORMERS)),
-    BOOL("attn_project_out", project_out, NULL, "a linear layer behind the heads; default: by the weights",
+    BOOL("attn_project_out", project_out, NULL, "a linear layer after the heads; default: as in the weights",
          .only = CVT_ONLY(X_TRANSFORMERS)),
-    BOOL("ff_glu", ff_glu, NULL, "a gated feed-forward part; default: by the weights, else false",
+    BOOL("ff_glu", ff_glu, NULL, "a gated feed-forward part; default: as in the weights, else false",
          .only = CVT_ONLY(X_TRANSFORMERS)),
     BOOL("residual_attn", residual_attn, "false", "the scores are added to those of the next layer",
          .only = CVT_ONLY(X_TRANSFORMERS)),
-    BOOL("norm_bias", norm_bias, NULL, "default: by the weights, else false", .only = CVT_ONLY(X_TRANSFORMERS)),
-    BOOL("final_norm", final_norm, NULL, "default: by the weights, else true", .only = CVT_ONLY(X_TRANSFORMERS)),
+    BOOL("norm_bias", norm_bias, NULL, "default: as in the weights, else false", .only = CVT_ONLY(X_TRANSFORMERS)),
+    BOOL("final_norm", final_norm, NULL, "default: as in the weights, else true", .only = CVT_ONLY(X_TRANSFORMERS)),
     CVT_DROPOUT_KEY("attn_dropout"),
     CVT_DROPOUT_KEY("ff_dropout"),
     {0},
@@ -68,11 +69,11 @@ static const cvt_key transformer_keys[] = {
 static const cvt_key keys[] = {
     SIZE("image_size", image_size, 1, 65535, NULL, "that the table of positions is for; default: input_size"),
     INT("patch_size", patch_size, 1, 4096, NULL, "edge of a patch", .required = true),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: by the weights, else 1000"),
+    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
     INT("dim", dim, 1, 65536, "512", "channels of the tokens"),
     CHOICE("pool", pool, pools, "'cls'", "what is classified"),
     INT("channels", base.channels, 1, 64, "3", "of the input"),
-    CHOICE("layout", layout, layouts, NULL, "default: by the weights, else b"),
+    CHOICE("layout", layout, layouts, NULL, "default: as in the weights, else b"),
     OBJECT("transformer", transformer, transformer_keys, "what the tokens go through"),
     {0},
 };
@@ -80,76 +81,60 @@ static const cvt_key keys[] = {
 /* ---- names of weights: blocks are {i} in a Nystromformer, {j} in an Encoder, whose layers are {a} and {f}; {p} is the
  * linear layer of the patches ---- */
 
-static const cvt_name_row wrapper[] = {
-    {"embed.proj.*", "to_patch_embedding.{p}.*"},
-    {"embed.norm1.*", "to_patch_embedding.1.*"},
-    {"embed.norm2.*", "to_patch_embedding.3.*"},
-    {"cls_token", "cls_token"},
-    {"pos_embed", "pos_embedding"},
-    {"head_norm.*", "mlp_head.0.*"},
-    {"head.*", "mlp_head.1.*"},
-    {NULL, NULL},
-};
+static const cvt_name_row wrapper[] = {{"embed.proj.*", "to_patch_embedding.{p}.*"},
+                                       {"embed.norm1.*", "to_patch_embedding.1.*"},
+                                       {"embed.norm2.*", "to_patch_embedding.3.*"},
+                                       {"cls_token", "cls_token"},
+                                       {"pos_embed", "pos_embedding"},
+                                       {"head_norm.*", "mlp_head.0.*"},
+                                       {"head.*", "mlp_head.1.*"},
+                                       {NULL, NULL}};
 
-static const cvt_name_row nystrom[] = {
-    {"block{i}.*", "transformer.layers.{i}.*", .rows = cvt_vp_old_layer},
-    {"block{i}.attn.conv.*", "transformer.layers.{i}.0.fn.res_conv.*"},
-    {"*", "*", .rows = wrapper},
-    {NULL, NULL},
-};
+static const cvt_name_row nystrom[] = {{"block{i}.*", "transformer.layers.{i}.*", .rows = cvt_vp_old_layer},
+                                       {"block{i}.attn.conv.*", "transformer.layers.{i}.0.fn.res_conv.*"},
+                                       {"*", "*", .rows = wrapper},
+                                       {NULL, NULL}};
 
-/* {} is the module of the feed-forward part. */
+/* {} is the name of the feed-forward part's module. */
 static const cvt_name_row x_attention[] = {
     {"attn.q.*", "to_q.*"}, {"attn.k.*", "to_k.*"}, {"attn.v.*", "to_v.*"}, {"attn.proj.*", "to_out.*"}, {NULL, NULL}};
 static const cvt_name_row x_mlp[] = {
     CVT_STACKED_2("mlp.", "value", "gate", "0.proj.*"), {"mlp.fc1.*", "0.0.*"}, {NULL, NULL}};
-static const cvt_name_row x_parts[] = {
-    {"block{j}.*", "transformer.layers.{a}.1.*", .rows = x_attention},
-    {"block{j}.*", "transformer.layers.{f}.1.{}.*", .rows = x_mlp},
-    {"*", "*", .rows = wrapper},
-    {NULL, NULL},
-};
-static const cvt_name_row x_norms[] = {
-    {"block{j}.norm1.*", "transformer.layers.{a}.0.0.*"},
-    {"block{j}.norm2.*", "transformer.layers.{f}.0.0.*"},
-    {"norm.*", "transformer.final_norm.*"},
-    {NULL, NULL},
-};
-/* x-transformers 1.32 and later: norms without bias, which store their distance from 1 */
-static const cvt_name_row x_gamma[] = {
-    {"block{j}.norm1.weight", "transformer.layers.{a}.0.0.gamma", .plus = 1},
-    {"block{j}.norm2.weight", "transformer.layers.{f}.0.0.gamma", .plus = 1},
-    {"norm.weight", "transformer.final_norm.gamma", .plus = 1},
-    {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.2.*"},
-    {"*", "*", .rows = x_parts},
-    {NULL, NULL},
-};
-static const cvt_name_row x_119[] = {
-    {"*", "*", .rows = x_norms},
-    {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.2.*"},
-    {"*", "*", .rows = x_parts},
-    {NULL, NULL},
-};
-static const cvt_name_row x_100[] = {
-    {"*", "*", .rows = x_norms},
-    {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.3.*"},
-    {"*", "*", .rows = x_parts},
-    {NULL, NULL},
-};
+static const cvt_name_row x_parts[] = {{"block{j}.*", "transformer.layers.{a}.1.*", .rows = x_attention},
+                                       {"block{j}.*", "transformer.layers.{f}.1.{}.*", .rows = x_mlp},
+                                       {"*", "*", .rows = wrapper},
+                                       {NULL, NULL}};
+static const cvt_name_row x_norms[] = {{"block{j}.norm1.*", "transformer.layers.{a}.0.0.*"},
+                                       {"block{j}.norm2.*", "transformer.layers.{f}.0.0.*"},
+                                       {"norm.*", "transformer.final_norm.*"},
+                                       {NULL, NULL}};
+/* x-transformers 1.32 and later: norms have no bias, and store their scale minus 1. */
+static const cvt_name_row x_gamma[] = {{"block{j}.norm1.weight", "transformer.layers.{a}.0.0.gamma", .plus = 1},
+                                       {"block{j}.norm2.weight", "transformer.layers.{f}.0.0.gamma", .plus = 1},
+                                       {"norm.weight", "transformer.final_norm.gamma", .plus = 1},
+                                       {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.2.*"},
+                                       {"*", "*", .rows = x_parts},
+                                       {NULL, NULL}};
+static const cvt_name_row x_119[] = {{"*", "*", .rows = x_norms},
+                                     {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.2.*"},
+                                     {"*", "*", .rows = x_parts},
+                                     {NULL, NULL}};
+static const cvt_name_row x_100[] = {{"*", "*", .rows = x_norms},
+                                     {"block{j}.mlp.fc2.*", "transformer.layers.{f}.1.{}.3.*"},
+                                     {"*", "*", .rows = x_parts},
+                                     {NULL, NULL}};
 
-static const cvt_dialect dialects[] = {
-    {"native"},
-    {"vit_pytorch_nystrom", nystrom},
-    {"vit_pytorch_xt", x_gamma, "ff"},
-    {"vit_pytorch_xt_1.19", x_119, "ff"}, /* to 1.30 */
-    {"vit_pytorch_xt_1.0", x_100, "ff"},
-    {"vit_pytorch_xt_0.31", x_100, "net"},
-    {NULL},
-};
+static const cvt_dialect dialects[] = {{"native"},
+                                       {"vit_pytorch_nystrom", nystrom},
+                                       {"vit_pytorch_xt", x_gamma, "ff"},
+                                       {"vit_pytorch_xt_1.19", x_119, "ff"}, /* to 1.30 */
+                                       {"vit_pytorch_xt_1.0", x_100, "ff"},
+                                       {"vit_pytorch_xt_0.31", x_100, "net"},
+                                       {NULL}};
 
 /* ---- config ---- */
 
-/* Have the weights the parameter, whose name is that of the first block? */
+/* Do the weights have the parameter? The name is that of the first block. */
 static bool stored(const cvt_hints *hints, const char *name, const char *pattern, bool without_weights) {
     const cvt_param first = {
         .name = name, .pattern = pattern, .indices = {{'i', 0}, {'j', 0}, {'a', 0}, {'f', 1}}, .n_indices = 4};
@@ -174,8 +159,8 @@ static cvt_status resolve_encoder(config *c, const cvt_hints *hints, cvt_error *
     if (!GIVEN(c, transformer.norm_bias))
         t->norm_bias = stored(hints, "block0.norm1.bias", "block{j}.norm1.bias", false);
     if (!GIVEN(c, transformer.final_norm)) t->final_norm = stored(hints, "norm.weight", "norm.weight", true);
-    /* x-transformers with scale-only norms leaves the projection of a single head out, which had better fit then */
-    int inner = t->heads * t->attn_dim_head; /* heads, attn_dim_head: at most 2^12 and 2^16 */
+    /* x-transformers with norms without bias has no projection of a single head; its channels must then be dim */
+    int inner = t->heads * t->attn_dim_head; /* at most 2^12 times 2^16 */
     if (!GIVEN(c, transformer.project_out))
         t->project_out = inner != c->dim || stored(hints, "block0.attn.proj.weight", "block{j}.attn.proj.weight",
                                                    t->heads > 1 || t->norm_bias);
@@ -218,7 +203,7 @@ static cvt_preprocess_spec preprocess_of(const void *p, const cvt_hints *hints) 
 
 /* ---- the forward pass ---- */
 
-/* Tokens of the patches, under a class token, with their positions; grid: [height, width] of the patches. */
+/* The class token and the patches as tokens, with positions added. grid: [height, width] of the patches. */
 static cvt_value embed(cvt_builder *b, const config *c, const int *grid) {
     int p = c->patch_size, patch[] = {p, p}, table[] = {c->image_size[0] / p, c->image_size[1] / p};
     cvtb_check_patches(b, "patch_size", patch, c->base.size);
@@ -229,8 +214,7 @@ static cvt_value embed(cvt_builder *b, const config *c, const int *grid) {
     if (c->layout == LAYOUT_B) x = cvtb_layer_norm(b, x, "norm1", eps);
     x = cvtb_linear(b, x, "proj", c->dim, true);
     if (c->layout == LAYOUT_B) x = cvtb_layer_norm(b, x, "norm2", eps);
-    cvtb_tap(b, x, NULL);
-    cvtb_close(b);
+    cvtb_end(b, x);
     return cvtb_add_positions(b, cvtb_class_token(b, x), 1, table, grid, CVT_INTERPOLATE_NONE);
 }
 
@@ -258,9 +242,7 @@ static cvt_value landmark_attention(cvt_builder *b, const transformer *t, cvt_va
     if (t->values_residual) y = cvtb_add(b, y, cvtb_token_conv(b, v, "conv", t->heads, t->conv_kernel));
     y = cvtb_linear(b, y, "proj", s.d[1], true);
     if (pad) y = cvtb_slice(b, y, pad, n);
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, y);
 }
 
 static cvt_value nystromformer(cvt_builder *b, const config *c, cvt_value x, const int *grid) {
@@ -268,10 +250,8 @@ static cvt_value nystromformer(cvt_builder *b, const config *c, cvt_value x, con
     for (int i = 0; i < t->depth && !cvtb_failed(b); i++) {
         cvtb_open(b, "block{i}", 'i', i, "Block");
         x = cvtb_add(b, x, landmark_attention(b, t, cvtb_layer_norm(b, x, "norm1", eps), grid));
-        x = cvtb_add(b, x,
-                     cvtb_mlp(b, cvtb_layer_norm(b, x, "norm2", eps), c->dim * t->ff_mult, CVT_ACT_GELU_ERF, true));
-        cvtb_tap(b, x, NULL);
-        cvtb_close(b);
+        cvt_value z = cvtb_layer_norm(b, x, "norm2", eps);
+        x = cvtb_end(b, cvtb_add(b, x, cvtb_mlp(b, z, c->dim * t->ff_mult, CVT_ACT_GELU_ERF, true)));
     }
     return x;
 }
@@ -282,7 +262,7 @@ static cvt_value norm(cvt_builder *b, const transformer *t, cvt_value x, const c
     return t->norm_bias ? cvtb_layer_norm(b, x, name, eps) : cvtb_layer_norm_scale(b, x, name, eps);
 }
 
-/* *scores: of the layer before, or none; becomes this layer's. */
+/* *scores is those of the layer before, or CVT_NO_VALUE; it becomes those of this layer. */
 static cvt_value scored_attention(cvt_builder *b, const transformer *t, cvt_value x, cvt_value *scores) {
     int inner = t->heads * t->attn_dim_head, dim = cvtb_shape(b, x).d[1];
     float scale = (float)(1 / sqrt(t->attn_dim_head));
@@ -292,9 +272,7 @@ static cvt_value scored_attention(cvt_builder *b, const transformer *t, cvt_valu
     cvt_value v = cvtb_linear(b, x, "v", inner, false);
     cvt_value y = cvtb_attention_scores(b, q, k, v, t->heads, scale, scores);
     if (t->project_out) y = cvtb_linear(b, y, "proj", dim, false);
-    cvtb_tap(b, y, NULL);
-    cvtb_close(b);
-    return y;
+    return cvtb_end(b, y);
 }
 
 static cvt_value feed_forward(cvt_builder *b, const transformer *t, cvt_value x) {
@@ -303,9 +281,7 @@ static cvt_value feed_forward(cvt_builder *b, const transformer *t, cvt_value x)
     cvtb_open(b, "mlp", 0, 0, "FeedForward");
     cvt_value value = cvtb_linear(b, x, "value", hidden, true);
     cvt_value gate = cvtb_activation(b, cvtb_linear(b, x, "gate", hidden, true), CVT_ACT_GELU_ERF);
-    x = cvtb_tap(b, cvtb_linear(b, cvtb_multiply(b, value, gate), "fc2", dim, true), NULL);
-    cvtb_close(b);
-    return x;
+    return cvtb_end(b, cvtb_linear(b, cvtb_multiply(b, value, gate), "fc2", dim, true));
 }
 
 static cvt_value encoder(cvt_builder *b, const config *c, cvt_value x, const int *grid) {
@@ -319,8 +295,7 @@ static cvt_value encoder(cvt_builder *b, const config *c, cvt_value x, const int
         x = cvtb_add(b, x, scored_attention(b, t, norm(b, t, x, "norm1"), &scores));
         x = cvtb_add(b, x, feed_forward(b, t, norm(b, t, x, "norm2")));
         if (!t->residual_attn) scores = CVT_NO_VALUE;
-        cvtb_tap(b, x, NULL);
-        cvtb_close(b);
+        cvtb_end(b, x);
     }
     return t->final_norm ? cvtb_tap(b, norm(b, t, x, "norm"), "norm") : x;
 }

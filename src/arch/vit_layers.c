@@ -1,10 +1,10 @@
-/* vit_layers.c - what ViT gives to networks of layers: patches to a map, and a transformer's blocks. */
+/* vit_layers.c - the parts of ViT as layers of networks: patch embedding, and the blocks of a transformer. */
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/layer.h"
 
 typedef struct config {
-    int dim, patch_size[2]; /* patch_embed; a transformer finds dim in its input: 0 */
+    int dim, patch_size[2]; /* both of patch_embed; a transformer only checks dim, unless it is 0 */
     int depth, heads, dim_head, mlp_dim, activation;
     double mlp_ratio, eps;
     bool qkv_bias;

@@ -30,6 +30,11 @@ bool cvt_file_is_directory(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool cvt_file_is_dangling(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && !cvt_file_exists(path);
+}
+
 /* Fails with the message "PATH: FACT: what errno says". */
 static cvt_status fail_system(cvt_error *error, cvt_status status, const char *path, const char *fact) {
     int number = errno;

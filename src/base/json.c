@@ -27,6 +27,7 @@ struct cvt_json_document {
 typedef struct parser {
     const char *start, *at, *end;
     const char *origin;
+    bool python; /* as cvt_json_parse_python says */
     cvt_error *error;
     size_t values, string_bytes;
     int depth;
@@ -176,8 +177,15 @@ static cvt_status read_string(parser *p) {
 
 /* ---- the tree -------------------------------------------------------------------------------------------------- */
 
+typedef struct entry {
+    cJSON *node;
+    size_t place;
+} entry;
+
 static int compare_keys(const void *a, const void *b) {
-    return strcmp((*(const cJSON *const *)a)->string, (*(const cJSON *const *)b)->string);
+    const entry *x = a, *y = b;
+    int order = strcmp(x->node->string, y->node->string);
+    return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
 /* Where the object from `from` to `end`, which is whole, has that key for the second time. An object in which an escape
@@ -198,23 +206,29 @@ static const char *find_second(const char *from, const char *end, const char *ke
     return from;
 }
 
-/* Refuses an object that has a key twice. Sorting takes n log n steps for any keys; a hostile file could make a hash
- * table slow. */
-static cvt_status refuse_duplicates(parser *p, const cJSON *object, const char *from) {
+/* Refuses an object that has a key twice; as Python has it, the last one counts. Sorting takes n log n steps for any
+ * keys; a hostile file could make a hash table slow. */
+static cvt_status check_duplicates(parser *p, cJSON *object, const char *from) {
     size_t n = (size_t)cJSON_GetArraySize(object), i = 0;
     if (n < 2) return CVT_OK;
-    const cJSON **members = malloc(n * sizeof *members), *member;
+    entry *members = malloc(n * sizeof *members);
     if (!members) return cvt_fail_memory(p->error);
-    cJSON_ArrayForEach(member, object) members[i++] = member;
+    for (cJSON *node = object->child; node; node = node->next, i++) members[i] = (entry){node, i};
     qsort(members, n, sizeof *members, compare_keys);
-    const char *twice = NULL;
-    for (i = 1; i < n && !twice; i++)
-        if (compare_keys(&members[i - 1], &members[i]) == 0) twice = members[i]->string;
+    cvt_status status = CVT_OK;
+    for (i = 1; i < n && status == CVT_OK; i++) {
+        cJSON *before = members[i - 1].node;
+        if (strcmp(before->string, members[i].node->string) != 0) continue;
+        if (p->python) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(object, before));
+            continue;
+        }
+        const char *at = find_second(from, p->at, before->string);
+        status = cvt_fail(p->error, CVT_CONFIG, "%s: byte %zu (line %zu): an object with two keys \"%.200s\"",
+                          p->origin, (size_t)(at - p->start), line_of(p, at), before->string);
+    }
     free(members);
-    if (!twice) return CVT_OK;
-    const char *at = find_second(from, p->at, twice);
-    return cvt_fail(p->error, CVT_CONFIG, "%s: byte %zu (line %zu): an object with two keys \"%.200s\"", p->origin,
-                    (size_t)(at - p->start), line_of(p, at), twice);
+    return status;
 }
 
 static cvt_status read_value(parser *p, cJSON **out);
@@ -258,7 +272,7 @@ static cvt_status read_members(parser *p, cJSON *object) {
     for (;;) {
         TRY(read_member(p, object));
         skip_space(p);
-        if (take(p, '}')) return refuse_duplicates(p, object, from);
+        if (take(p, '}')) return check_duplicates(p, object, from);
         if (!take(p, ',')) return fail(p, "',' or '}' is expected");
     }
 }
@@ -283,6 +297,22 @@ static cvt_status read_container(parser *p, cJSON **out) {
     return status;
 }
 
+/* The words that Python has for what JSON has no number for. */
+static bool read_python_number(parser *p, double *number) {
+    static const struct {
+        const char *word;
+        double number;
+    } words[] = {{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t n = strlen(words[i].word);
+        if ((size_t)(p->end - p->at) < n || memcmp(p->at, words[i].word, n) != 0) continue;
+        p->at += n;
+        *number = words[i].number;
+        return true;
+    }
+    return false;
+}
+
 static cvt_status read_scalar(parser *p, cJSON **out) {
     static const char *const words[] = {"null", "false", "true"};
     int c = peek(p);
@@ -290,9 +320,14 @@ static cvt_status read_scalar(parser *p, cJSON **out) {
         TRY(read_string(p));
         return made(p, out, cJSON_CreateString(p->text.data));
     }
+    double number;
+    bool whole;
+    if (p->python && read_python_number(p, &number)) {
+        TRY(made(p, out, cJSON_CreateNumber(0))); /* cJSON would make an int of the number, and has none for these */
+        (*out)->valuedouble = number;
+        return CVT_OK;
+    }
     if (c == '-' || (c >= '0' && c <= '9')) {
-        double number;
-        bool whole;
         TRY(read_number(p, &number, &whole));
         TRY(made(p, out, cJSON_CreateNumber(number)));
         (*out)->valueint = whole; /* our own mark; nobody reads cJSON's valueint, which saturates */
@@ -320,8 +355,8 @@ static cvt_status read_text(parser *p, cJSON **out) {
     return p->at == p->end ? CVT_OK : fail(p, "data after the value");
 }
 
-cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size, const char *origin,
-                          cvt_error *error) {
+static cvt_status parse(cvt_json_document **out, const char *text, size_t size, bool python, const char *origin,
+                        cvt_error *error) {
     *out = NULL;
     if (size == 0) return cvt_fail(error, CVT_CONFIG, "%s: empty, not JSON", origin);
     if (size > MAX_TEXT) return cvt_fail(error, CVT_CONFIG, "%s: more than 100000000 bytes of JSON", origin);
@@ -329,7 +364,7 @@ cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size
     locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0); /* strtod must read '.' in every locale */
     cvt_status status = CVT_NO_MEMORY;
     if (document && plain) {
-        parser p = {.start = text, .at = text, .end = text + size, .origin = origin, .error = error};
+        parser p = {.start = text, .at = text, .end = text + size, .origin = origin, .error = error, .python = python};
         locale_t before = uselocale(plain);
         status = read_text(&p, &document->root);
         uselocale(before);
@@ -343,6 +378,16 @@ cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size
     else
         cvt_json_free(document);
     return status;
+}
+
+cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size, const char *origin,
+                          cvt_error *error) {
+    return parse(out, text, size, false, origin, error);
+}
+
+cvt_status cvt_json_parse_python(cvt_json_document **out, const char *text, size_t size, const char *origin,
+                                 cvt_error *error) {
+    return parse(out, text, size, true, origin, error);
 }
 
 void cvt_json_free(cvt_json_document *document) {

@@ -26,6 +26,10 @@ typedef enum cvt_json_kind {
 /* Parses a text. Every message begins with `origin`, a file name. Malformed text is CVT_CONFIG, and *out is then
  * NULL. */
 cvt_status cvt_json_parse(cvt_json_document **out, const char *text, size_t size, const char *origin, cvt_error *error);
+/* The same as Python's json takes it: of two equal keys of an object the last one counts, and NaN, Infinity and
+ * -Infinity are numbers. For documents of the hubs, which Python wrote. */
+cvt_status cvt_json_parse_python(cvt_json_document **out, const char *text, size_t size, const char *origin,
+                                 cvt_error *error);
 void cvt_json_free(cvt_json_document *document);
 const cvt_json *cvt_json_root(const cvt_json_document *document);
 

@@ -31,13 +31,14 @@ static bool add_result(void *context, const cvt_batch_result *result) {
     run *r = context;
     cvt_record record = {.path = result->path, .status = result->status, .message = result->message};
     if (result->status == CVT_OK) {
-        cvt_top_k(result->output, cvt_model_classes(r->model), r->scores, r->k);
+        cvt_model_top_k(r->model, result->output, r->scores, r->k);
         for (int i = 0; i < r->k; i++) {
             int class_index = r->scores[i].index;
             r->ranks[i] = (cvt_rank){class_index, cvt_model_label(r->model, class_index), r->scores[i].score};
         }
         record.ranks = r->ranks;
         record.n = r->k;
+        record.kind = cvt_model_score(r->model);
     }
     cvt_records_add(&r->records, &record, &r->text);
     bool written = write_text(r);

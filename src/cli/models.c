@@ -1,6 +1,7 @@
 /* models.c - finds models by name. It searches the directories of $CVT_MODEL_PATH, then ./models, models beside the
  * program, and share/cvt/models of the prefix in whose bin the program lies. In each of them a model X is the directory
- * X or the file X.safetensors. */
+ * X or the file X.safetensors. At last X.safetensors in the working directory is looked for. ORG/NAME is a model in the
+ * cache of the hub (hub.c). */
 #include "cli/models.h"
 
 #include <dirent.h>
@@ -12,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/nearest.h"
+#include "cli/hub.h"
 
 static const char suffix[] = ".safetensors";
 
@@ -74,6 +76,11 @@ static bool search(const cvt_cli *cli, const char *name, cvt_str *path) {
         found = !path->failed && cvt_file_is_directory(path->data);
         if (found) break;
         cvt_str_print(path, "%s", suffix);
+        found = !path->failed && cvt_file_exists(path->data);
+    }
+    if (!found) {
+        cvt_str_clear(path);
+        cvt_str_print(path, "%s%s", name, suffix);
         found = !path->failed && cvt_file_exists(path->data);
     }
     if (!found) cvt_str_clear(path);
@@ -144,13 +151,33 @@ static void compare(void *context, const char *name, const char *path) {
     best->nearest.name = best->name.data;
 }
 
+/* "models, /usr/local/share/cvt/models": the directories that are searched. */
+static void append_searched(const cvt_cli *cli, cvt_str *to) {
+    cvt_str folder = {0};
+    bool any = false;
+    for (size_t i = 0; search_folder(cli, i, &folder); i++) {
+        if (!folder.size) continue;
+        cvt_str_print(to, "%s%s", any ? ", " : "", folder.data);
+        any = true;
+    }
+    cvt_str_free(&folder);
+}
+
 static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *error) {
     choice best = {.nearest = cvt_nearest_to(name, 4)};
+    cvt_str searched = {0};
     cvt_models_list(cli, compare, &best);
+    append_searched(cli, &searched);
     cvt_status status =
-        best.name.data ? cvt_fail(error, CVT_NOT_FOUND, "%s: no such model (did you mean '%s'?)", name, best.name.data)
-                       : cvt_fail(error, CVT_NOT_FOUND, "%s: no such model; 'cvt list' shows which there are", name);
+        best.name.data
+            ? cvt_fail(error, CVT_NOT_FOUND, "%s: no such model (did you mean '%s'?)", name, best.name.data)
+            : cvt_fail(
+                  error, CVT_NOT_FOUND,
+                  "%s: no such model in %s, nor %s%s here; a directory as git clone of a hub's repository leaves it "
+                  "is one, by its path",
+                  name, searched.data ? searched.data : "", name, suffix);
     cvt_str_free(&best.name);
+    cvt_str_free(&searched);
     return status;
 }
 
@@ -159,6 +186,7 @@ static cvt_status resolve(const cvt_cli *cli, const char *name, cvt_str *path, c
     if (!*name) return fail_missing(cli, name, error);
     if (!cvt_file_exists(name) && !strchr(name, '/'))
         return search(cli, name, path) ? CVT_OK : fail_missing(cli, name, error);
+    if (!cvt_file_exists(name) && cvt_hub_is_name(name)) return cvt_hub_find(name, path, error);
     cvt_str_print(path, "%s", name);
     return path->failed ? cvt_fail_memory(error) : CVT_OK;
 }
@@ -196,6 +224,10 @@ cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, cons
     cvt_options options = more ? *more : (cvt_options){0};
     options.size = sizeof options;
     options.labels = settings->labels;
+    options.preprocess = settings->preprocess;
+    options.score = settings->score;
+    options.ignore = settings->ignore.items;
+    options.n_ignore = settings->ignore.n;
     options.precision = settings->precision;
     if (settings->size.height) {
         options.height = settings->size.height;
@@ -212,7 +244,7 @@ cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, cons
 }
 
 int cvt_models_fail(const cvt_settings *settings, const cvt_str *path, const cvt_error *error) {
-    const char *const others[] = {settings->config, settings->labels};
+    const char *const others[] = {settings->config, settings->labels, settings->preprocess};
     const char *blamed = path->size ? path->data : NULL;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         size_t n = others[i] ? strlen(others[i]) : 0;
@@ -221,12 +253,27 @@ int cvt_models_fail(const cvt_settings *settings, const cvt_str *path, const cvt
     return cvt_cli_fail(blamed, error, CVT_EXIT_MODEL);
 }
 
+static void say_all(const char *path, const cvt_model *model, const char *(*line)(const cvt_model *, int)) {
+    for (int i = 0; line(model, i); i++) cvt_cli_say(path, line(model, i));
+}
+
+/* Does the command read pictures for the model, or keep how it wants them? */
+static bool prepares(const cvt_cli *cli) {
+    enum {
+        READERS =
+            CVT_CMD_CLASSIFY | CVT_CMD_PREPROCESS | CVT_CMD_EMBED | CVT_CMD_ATTEND | CVT_CMD_CHECK | CVT_CMD_CONVERT
+    };
+    return (cli->command->bit & READERS) != 0;
+}
+
 int cvt_models_open(const cvt_cli *cli, const cvt_settings *settings, const cvt_options *more, cvt_model **out) {
     cvt_str path = {0};
     cvt_error error;
     int exit_status = CVT_EXIT_OK;
     if (cvt_models_try(cli, settings, more, out, &path, &error) != CVT_OK)
         exit_status = cvt_models_fail(settings, &path, &error);
+    if (exit_status == CVT_EXIT_OK && settings->verbose) say_all(path.data, *out, cvt_model_remark);
+    if (exit_status == CVT_EXIT_OK && prepares(cli)) say_all(path.data, *out, cvt_model_warning);
     cvt_str_free(&path);
     return exit_status;
 }

@@ -10,6 +10,7 @@ enum {
     WITH_SIZE = WITH_IMAGES | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
     WITH_MODEL = WITH_SIZE | CVT_CMD_RUN,
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
+    WITH_RECIPE = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT,
     WITH_THREADS = WITH_LIST | CVT_CMD_RUN | CVT_CMD_ATTEND | CVT_CMD_BENCH,
     WITH_OUTPUT = CVT_CMD_EMBED | CVT_CMD_PREPROCESS | CVT_CMD_ATTEND | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT,
     WITH_BATCH = WITH_LIST | CVT_CMD_BENCH,
@@ -30,7 +31,19 @@ const cvt_option cvt_settings_rows[] = {
      .target = FIELD(config), .argument = "CONFIG", .help = "the config of the model"},
     {.commands = CVT_CMD_CLASSIFY | CVT_CMD_CONVERT | CVT_CMD_INIT, .name = "labels", .kind = CVT_OPT_FILE,
      .target = FIELD(labels), .argument = "FILE",
-     .help = "take the names of the classes from FILE, a line each, instead of the model's"},
+     .help = "take the names of the classes from FILE, a line each or JSON, instead of the model's"},
+    {.commands = WITH_RECIPE, .name = "preprocess", .kind = CVT_OPT_FILE, .target = FIELD(preprocess),
+     .argument = "FILE", .help = "how to prepare pictures, instead of as the model says: a preprocessor_config.json, "
+     "or what timm writes as pretrained_cfg"},
+    {.commands = CVT_CMD_CLASSIFY | CVT_CMD_CONVERT | CVT_CMD_INIT, .name = "score", .kind = CVT_OPT_CHOICE,
+     .target = FIELD(score), .argument = "softmax|sigmoid|none", .choices = CHOICES("softmax", "sigmoid", "none"),
+     .help = "what scores are, instead of what the model says: shares of one, each class by itself, or the output as "
+     "it is"},
+    {.commands = WITH_CONFIG & ~(unsigned)CVT_CMD_INIT, .name = "ignore-unexpected", .kind = CVT_OPT_WORDS,
+     .target = FIELD(ignore), .argument = "PATTERN", .help = "pass over tensors of such names that the model has no "
+     "place for, as 'criterion.*'; may be given again"},
+    {.commands = WITH_CONFIG, .letter = 'v', .name = "verbose", .kind = CVT_OPT_FLAG, .target = FIELD(verbose),
+     .help = "say which files the model is read from"},
     {.commands = WITH_SIZE, .name = "size", .kind = CVT_OPT_SIZE, .target = FIELD(size), .argument = "H[xW]",
      .help = "build the model for an input of this height and width (default: what its config says)"},
     {.commands = CVT_CMD_CONVERT, .name = "dtype", .kind = CVT_OPT_CHOICE, .target = FIELD(dtype), .argument = "TYPE",
@@ -163,6 +176,8 @@ const cvt_variable cvt_settings_environment[] = {
      "either, a thread for each CPU that this process may use"},
     {"CVT_ISA", WITH_THREADS | CVT_CMD_CONVERT, "the kernels (loops written for one kind of CPU) to use, such as avx2, "
      "instead of the fastest"},
+    {"HF_HUB_CACHE", WITH_CONFIG, "the cache of the Hugging Face hub, in which models called ORG/NAME are looked for; "
+     "without it HF_HOME/hub, else ~/.cache/huggingface/hub"},
     {"COLUMNS", CVT_CMD_SUMMARY | CVT_CMD_LIST, "the width of a terminal that does not tell its own"},
     {.name = NULL},
 };

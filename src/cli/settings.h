@@ -30,7 +30,9 @@ typedef struct cvt_settings {
     bool help, version;
 
     /* the model */
-    const char *model, *config, *labels, *precision;
+    const char *model, *config, *labels, *preprocess, *score, *precision;
+    cvt_opt_list ignore;
+    bool verbose;
     cvt_opt_size size;
 
     /* threads; 0: not given */

@@ -135,7 +135,7 @@ void cvtb_close(cvt_builder *b);
  * functions that are not modules. At first the answer is yes. */
 void cvtb_in_summary(cvt_builder *b, bool in_summary);
 
-/* Gives a value its name as a tap: the path of the current scope, and ".name" behind it if name is not NULL.
+/* Gives a value its name as a tap: the path of the current scope, and ".name" after it if name is not NULL.
  * Returns v. */
 cvt_value cvtb_tap(cvt_builder *b, cvt_value v, const char *name);
 /* Closes the current scope, whose path becomes the name of v as a tap. Returns v. */

@@ -47,7 +47,9 @@ typedef struct cvt_preprocess {
     int channels;                /* 3, or 1 for grey (Pillow's mode L) */
     bool rescale;                /* multiply by rescale_factor */
     double rescale_factor;       /* 1/255 */
+    bool minus_one;              /* then 1 is subtracted */
     bool normalize;
+    bool divide_again; /* then by std once more, as EfficientNetImageProcessor does */
     double mean[3], std[3];
 } cvt_preprocess;
 

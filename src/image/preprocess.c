@@ -110,7 +110,9 @@ static void fill_table(float table[256], const cvt_preprocess *preprocess, int c
     const float mean = (float)preprocess->mean[channel], std = (float)preprocess->std[channel];
     for (int v = 0; v < 256; v++) {
         table[v] = preprocess->rescale ? (float)(v * preprocess->rescale_factor) : (float)v;
+        if (preprocess->minus_one) table[v] -= 1;
         if (preprocess->normalize) table[v] = (table[v] - mean) / std;
+        if (preprocess->divide_again) table[v] /= std;
     }
 }
 

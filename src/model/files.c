@@ -1,6 +1,6 @@
-/* files.c - finds the parts of a model: in a directory as a clone of a hub repository leaves it, or in one file, which
- * may also lie in memory or behind a descriptor. */
-#include <dirent.h>
+/* files.c - what belongs to a model: the documents and the weights of a directory as a clone of a hub repository leaves
+ * it, or those of one file and of the directory that it lies in; the file may also lie in memory or behind a
+ * descriptor. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +10,6 @@
 #include "model/model.h"
 
 static const size_t document_limit = (size_t)16 << 20; /* the most bytes of a config or a list of labels */
-
-static char *join(const char *directory, const char *name) {
-    cvt_str s = {0};
-    size_t n = strlen(directory);
-    cvt_str_print(&s, "%s%s%s", directory, n && directory[n - 1] == '/' ? "" : "/", name);
-    if (s.failed) cvt_str_free(&s);
-    return s.data;
-}
 
 static char *duplicate(const char *text) {
     size_t n = strlen(text) + 1;
@@ -59,70 +51,69 @@ static cvt_status read_text(char **text, char **origin, const char *path, cvt_er
     return CVT_OK;
 }
 
+/* The directory that a file lies in: "." for a name alone. */
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    cvt_str s = {0};
+    if (slash)
+        cvt_str_append(&s, path, slash == path ? 1 : (size_t)(slash - path));
+    else
+        cvt_str_append(&s, ".", 1);
+    if (s.failed) cvt_str_free(&s);
+    return s.data;
+}
+
+/* A document of a directory; *text stays as it is where there is none, or where there is one already. */
 static cvt_status read_optional(char **text, char **origin, const char *directory, const char *name, cvt_error *error) {
-    char *path = join(directory, name);
+    if (*text) return CVT_OK;
+    char *path = cvt_path_join(directory, name);
     if (!path) return cvt_fail_memory(error);
-    cvt_status status = cvt_file_exists(path) ? read_text(text, origin, path, error) : CVT_OK;
+    cvt_status status = CVT_OK;
+    if (cvt_file_exists(path))
+        status = read_text(text, origin, path, error);
+    else if (cvt_file_is_dangling(path))
+        status = cvt_fail(error, CVT_NOT_FOUND, "%s: a link to nothing: half downloaded, fetch it again", path);
     free(path);
     return status;
 }
 
-static bool has_ending(const char *name, const char *ending) {
-    size_t n = strlen(name), k = strlen(ending);
-    return n > k && strcmp(name + n - k, ending) == 0;
-}
-
-/* Finds the only *.pth or *.pt file of a directory; *path stays NULL if there is none. */
-static cvt_status find_checkpoint(char **path, const char *directory, cvt_error *error) {
-    DIR *dir = opendir(directory);
-    if (!dir) return cvt_fail(error, CVT_UNREADABLE, "%s: cannot be read", directory);
-    cvt_status status = CVT_OK;
-    for (struct dirent *entry; status == CVT_OK && (entry = readdir(dir));) {
-        if (entry->d_name[0] == '.' || !(has_ending(entry->d_name, ".pth") || has_ending(entry->d_name, ".pt")))
-            continue;
-        if (*path)
-            status = cvt_fail(error, CVT_WEIGHTS, "%s: holds several checkpoints (*.pth, *.pt); name the one to use",
-                              directory);
-        else if (!(*path = join(directory, entry->d_name)))
-            status = cvt_fail_memory(error);
+/* processor_config.json counts where it has an image processor; one of a tokenizer alone does not. */
+static cvt_status read_processor(cvt_bundle *b, const char *directory, cvt_error *error) {
+    char *text = NULL, *origin = NULL;
+    cvt_json_document *document = NULL;
+    if (b->preprocessor) return CVT_OK;
+    cvt_status status = read_optional(&text, &origin, directory, "processor_config.json", error);
+    if (status == CVT_OK && text) status = cvt_json_parse_python(&document, text, strlen(text), origin, error);
+    const cvt_json *inner = document ? cvt_json_get(cvt_json_root(document), "image_processor") : NULL;
+    if (inner && cvt_json_kind_of(inner) == CVT_JSON_OBJECT) {
+        b->preprocessor = text;
+        b->preprocessor_origin = origin;
+    } else {
+        free(text);
+        free(origin);
     }
-    closedir(dir);
+    cvt_json_free(document);
     return status;
 }
 
-static cvt_status find_weights(char **path, const char *directory, cvt_error *error) {
-    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "weights.safetensors",
-                                        "pytorch_model.bin", "pytorch_model.bin.index.json"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char *candidate = join(directory, names[i]);
-        if (!candidate) return cvt_fail_memory(error);
-        if (cvt_file_exists(candidate)) {
-            *path = candidate;
-            return CVT_OK;
-        }
-        free(candidate);
-    }
-    cvt_status status = find_checkpoint(path, directory, error);
-    if (status == CVT_OK && !*path)
-        status = cvt_fail(error, CVT_NOT_FOUND,
-                          "%s: has no weights (model.safetensors, weights.safetensors, pytorch_model.bin, *.pth)",
-                          directory);
-    return status;
+static cvt_status read_preprocessor(cvt_bundle *b, const char *directory, cvt_error *error) {
+    TRY(read_processor(b, directory, error));
+    return read_optional(&b->preprocessor, &b->preprocessor_origin, directory, "preprocessor_config.json", error);
+}
+
+/* What goes with the weights and the config of a directory: how pictures are prepared, and labels. */
+static cvt_status read_companions(cvt_bundle *b, const char *directory, cvt_error *error) {
+    TRY(read_preprocessor(b, directory, error));
+    return read_optional(&b->labels, &b->labels_origin, directory, "labels.txt", error);
 }
 
 static cvt_status open_directory(cvt_bundle *b, const char *path, const cvt_options *options, cvt_error *error) {
-    if (!options->config) {
-        char *config = join(path, "config.json");
-        if (!config) return cvt_fail_memory(error);
-        cvt_status status = read_text(&b->config, &b->config_origin, config, error);
-        free(config);
-        TRY(status);
-    }
-    TRY(read_optional(&b->preprocessor, &b->preprocessor_origin, path, "preprocessor_config.json", error));
-    TRY(read_optional(&b->labels, &b->labels_origin, path, "labels.txt", error));
+    if (!b->config) TRY(read_optional(&b->config, &b->config_origin, path, "config.json", error));
+    if (!b->config) return cvt_fail_without(path, "config.json", error);
+    TRY(read_companions(b, path, error));
     if (options->no_weights || options->random_weights) return CVT_OK;
     char *weights = NULL;
-    cvt_status status = find_weights(&weights, path, error);
+    cvt_status status = cvt_weights_locate(&weights, path, error);
     if (status == CVT_OK) status = cvt_weights_open(&b->weights, weights, error);
     free(weights);
     return status;
@@ -148,26 +139,59 @@ static cvt_status open_weights(cvt_bundle *b, const cvt_place *place, cvt_error 
     return cvt_weights_open_fd(&b->weights, place->fd, name, error);
 }
 
-/* Opens a file that carries everything that belongs to the model, except for a config that the options name. */
+/* Weights without documents in them: those of the file's own directory go with them. */
+static cvt_status open_bare(cvt_bundle *b, const char *path, cvt_error *error) {
+    if (path) {
+        char *directory = folder_of(path);
+        if (!directory) return cvt_fail_memory(error);
+        cvt_status status =
+            b->config ? CVT_OK : read_optional(&b->config, &b->config_origin, directory, "config.json", error);
+        if (status == CVT_OK && b->config) status = read_companions(b, directory, error);
+        free(directory);
+        TRY(status);
+    }
+    if (b->config) return CVT_OK;
+    return cvt_fail(error, CVT_CONFIG, "%s: carries no config%s; name one with -c, or convert it with one",
+                    cvt_weights_path(b->weights), path ? ", and no config.json lies beside it" : "");
+}
+
 static cvt_status open_file(cvt_bundle *b, const cvt_place *place, cvt_error *error) {
     TRY(open_weights(b, place, error));
+    b->converted = cvt_weights_metadata(b->weights, CVT_META_CONFIG) != NULL;
+    if (!b->converted) return open_bare(b, place->path, error);
     TRY(take_metadata(&b->config, &b->config_origin, b->weights, CVT_META_CONFIG, error));
     TRY(take_metadata(&b->preprocessor, &b->preprocessor_origin, b->weights, CVT_META_PREPROCESSOR, error));
-    TRY(take_metadata(&b->labels, &b->labels_origin, b->weights, CVT_META_LABELS, error));
-    b->labels_first = b->labels != NULL;
-    if (b->config) return CVT_OK;
-    return cvt_fail(error, CVT_CONFIG, "%s: carries no config; name one with -c, or convert it with one",
-                    cvt_weights_path(b->weights));
+    return take_metadata(&b->labels, &b->labels_origin, b->weights, CVT_META_LABELS, error);
+}
+
+/* A config, and what `companions` takes of what lies beside it. */
+static cvt_status open_config(cvt_bundle *b, const char *path,
+                              cvt_status (*companions)(cvt_bundle *, const char *, cvt_error *), cvt_error *error) {
+    TRY(read_text(&b->config, &b->config_origin, path, error));
+    char *directory = folder_of(path);
+    if (!directory) return cvt_fail_memory(error);
+    cvt_status status = companions(b, directory, error);
+    free(directory);
+    return status;
 }
 
 cvt_status cvt_bundle_open(cvt_bundle *b, const cvt_place *place, const cvt_options *options, cvt_error *error) {
     const char *path = place->path;
-    if (options->config) TRY(read_text(&b->config, &b->config_origin, options->config, error));
+    if (options->preprocess) TRY(read_text(&b->preprocessor, &b->preprocessor_origin, options->preprocess, error));
+    if (options->config) TRY(open_config(b, options->config, read_companions, error));
     if (place->bytes || place->fd >= 0) return open_file(b, place, error);
     if (!path) return CVT_OK;
-    if (strcmp(path, "-") != 0 && cvt_file_is_directory(path)) return open_directory(b, path, options, error);
-    bool config_only = (options->no_weights || options->random_weights) && !has_ending(path, ".safetensors");
-    return config_only ? read_text(&b->config, &b->config_origin, path, error) : open_file(b, place, error);
+    if (strcmp(path, "-") != 0 && cvt_file_is_directory(path)) {
+        char *snapshot = NULL;
+        TRY(cvt_snapshot_of(&snapshot, path, error));
+        cvt_status status = open_directory(b, snapshot ? snapshot : path, options, error);
+        free(snapshot);
+        return status;
+    }
+    bool config_only = (options->no_weights || options->random_weights) && !cvt_weights_named(path);
+    if (!config_only) return open_file(b, place, error);
+    if (options->random_weights) return read_text(&b->config, &b->config_origin, path, error);
+    return open_config(b, path, read_preprocessor, error);
 }
 
 void cvt_bundle_close(cvt_bundle *b) {

@@ -12,8 +12,8 @@ typedef struct cvt_bundle {
     char *config, *preprocessor;               /* JSON texts; preprocessor NULL: none */
     char *config_origin, *preprocessor_origin; /* for messages */
     char *labels, *labels_origin;              /* a label on each line; NULL: none */
-    bool labels_first;                         /* labels of a converted file count before those of its config */
-    cvt_weights *weights;                      /* NULL where none were asked for */
+    bool converted;       /* one file, as cvt convert writes it: its labels count before those of its config */
+    cvt_weights *weights; /* NULL where none were asked for */
 } cvt_bundle;
 
 struct cvt_model {
@@ -36,6 +36,10 @@ struct cvt_model {
     int64_t *line_parameters;   /* the parameters of each line that no earlier line has counted */
     const char **labels;
     int n_labels;
+    const char *labels_from; /* the document that has them */
+    cvt_score_kind score;
+    const char *remarks[8]; /* cvt_model_remark; ends with NULL */
+    const char *warning;    /* cvt_model_warning, or NULL */
     cvt_preprocess preprocess;
     cvt_error no_preprocess; /* why there is no preprocessing; CVT_OK if there is one */
 };
@@ -57,9 +61,29 @@ typedef struct cvt_place {
 cvt_status cvt_bundle_open(cvt_bundle *bundle, const cvt_place *place, const cvt_options *options, cvt_error *error);
 void cvt_bundle_close(cvt_bundle *bundle);
 
+/* locate.c. *path: NULL before; the caller's to free, also after a failure. */
+/* DIRECTORY/NAME; NULL without memory. */
+char *cvt_path_join(const char *directory, const char *name);
+/* Is a file of this name one of weights? */
+bool cvt_weights_named(const char *path);
+/* The file of a directory that holds the weights. */
+cvt_status cvt_weights_locate(char **path, const char *directory, cvt_error *error);
+/* The snapshot of a repository in the hub's cache, "models--org--name"; *path stays NULL where it is none. */
+cvt_status cvt_snapshot_of(char **path, const char *directory, cvt_error *error);
+/* CVT_NOT_FOUND: the directory has none of these; perhaps it is not downloaded yet. */
+cvt_status cvt_fail_without(const char *directory, const char *what, cvt_error *error);
+
 /* labels.c: reads the labels from the first of these that is there: options.labels, id2label or label_names of the
  * config, labels.txt, and options.default_labels for models of 1000 classes. */
 cvt_status cvt_labels_read(cvt_model *model, const cvt_options *options, cvt_error *error);
+
+/* scores.c: what scores are, as asked, else as a converted file keeps it, else by the config. CVT_USAGE, CVT_CONFIG. */
+cvt_status cvt_score_choose(cvt_model *model, const char *asked, cvt_error *error);
+/* What a converted file has to keep of it; NULL: nothing, the config says it. */
+const char *cvt_score_kept(const cvt_model *model);
+
+/* remarks.c: what the model was read from, and whether its preprocessing is a guess. */
+cvt_status cvt_remarks_make(cvt_model *model, cvt_error *error);
 
 /* describe.c: makes the listing CVT_ROWS_CVT. */
 cvt_status cvt_listing_make(cvt_model *model, cvt_error *error);
@@ -84,6 +108,7 @@ cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape);
 #define CVT_META_CONFIG "cvt.config"
 #define CVT_META_PREPROCESSOR "cvt.preprocessor"
 #define CVT_META_LABELS "cvt.labels"
+#define CVT_META_SCORE "cvt.score" /* where it is not what the config says */
 #define CVT_META_ORIGIN "cvt.origin"
 #define CVT_META_PRECISION "cvt.precision" /* "int8": weights of products may be I8, and names are native */
 #define CVT_META_PACKED "cvt.packed"       /* the layouts of panels that stand in place of weights */

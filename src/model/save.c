@@ -171,10 +171,12 @@ static cvt_status save_one(saving *s, int p, cvt_error *error) {
 
 static cvt_status join_labels(cvt_str *text, const cvt_model *m, cvt_error *error) {
     for (int i = 0; i < m->n_labels; i++) {
-        const char *label = m->labels[i] ? m->labels[i] : "";
-        if (strchr(label, '\n'))
+        if (m->labels[i] && strchr(m->labels[i], '\n'))
             return cvt_fail(error, CVT_CONFIG, "label %d holds a line break and cannot be saved", i);
-        cvt_str_print(text, "%s\n", label);
+        if (m->labels[i])
+            cvt_str_print(text, "%s\n", m->labels[i]);
+        else
+            cvt_str_print(text, "%d\n", i);
     }
     return text->failed ? cvt_fail_memory(error) : CVT_OK;
 }
@@ -192,7 +194,7 @@ static const char *choose_precision(const saving *s) {
 static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     const cvt_model *m = s->model;
     cvt_str labels = {0}, layout = {0};
-    cvt_metadata metadata[8] = {{"format", "pt"}, {CVT_META_CONFIG, m->files.config}};
+    cvt_metadata metadata[9] = {{"format", "pt"}, {CVT_META_CONFIG, m->files.config}};
     size_t n = 2;
     cvt_status status = join_labels(&labels, m, error);
     if (s->pack) cvt_packed_layout(&layout, m->plan->kernels, m->precision);
@@ -202,6 +204,7 @@ static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     if (precision) metadata[n++] = (cvt_metadata){CVT_META_PRECISION, precision};
     if (m->origin) metadata[n++] = (cvt_metadata){CVT_META_ORIGIN, m->origin->name};
     if (m->files.preprocessor) metadata[n++] = (cvt_metadata){CVT_META_PREPROCESSOR, m->files.preprocessor};
+    if (cvt_score_kept(m)) metadata[n++] = (cvt_metadata){CVT_META_SCORE, cvt_score_kept(m)};
     if (m->n_labels) metadata[n++] = (cvt_metadata){CVT_META_LABELS, labels.data};
     if (status == CVT_OK) status = cvt_safetensors_write(path, s->tensors, s->n_tensors, metadata, n, error);
     cvt_str_free(&labels);

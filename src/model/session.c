@@ -175,22 +175,3 @@ cvt_op_time cvt_session_op_time(const cvt_session *s, int index) {
 }
 
 /* ---- scores ---- */
-
-int cvt_top_k(const float *logits, int classes, cvt_score *top, int k) {
-    for (int i = classes > 0 ? classes : 0; i < k; i++) top[i] = (cvt_score){.index = -1};
-    if (k > classes) k = classes;
-    if (k < 1) return 0;
-    float highest = logits[0];
-    for (int i = 1; i < classes; i++) highest = logits[i] > highest ? logits[i] : highest;
-    double sum = 0;
-    for (int i = 0; i < classes; i++) sum += exp((double)logits[i] - highest);
-    int n = 0; /* entries filled so far, best first; a later equal one comes after */
-    for (int i = 0; i < classes; i++) {
-        if (n == k && !(logits[i] > logits[top[k - 1].index])) continue;
-        int at = n < k ? n++ : k - 1;
-        for (; at > 0 && logits[i] > logits[top[at - 1].index]; at--) top[at] = top[at - 1];
-        top[at].index = i;
-    }
-    for (int i = 0; i < n; i++) top[i].score = (float)(exp((double)logits[top[i].index] - highest) / sum);
-    return n;
-}

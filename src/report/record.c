@@ -41,7 +41,15 @@ static const char *label_of(const cvt_rank *rank, char number[16]) {
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
-static void append_percent(cvt_str *to, int width, float score) {
+/* What is behind the path of a picture whose scores are no shares of a whole. */
+static const char *const kind_words[] = {
+    [CVT_SCORE_SOFTMAX] = "", [CVT_SCORE_SIGMOID] = "each class by itself", [CVT_SCORE_NONE] = "not a probability"};
+
+static void append_score(cvt_str *to, int width, float score, cvt_score_kind kind) {
+    if (kind == CVT_SCORE_NONE) {
+        cvt_json_out_number(to, (double)score);
+        return;
+    }
     int hundredths = (int)lround(10000.0 * (double)score);
     cvt_str_print(to, "%*d.%02d%%", width, hundredths / 100, hundredths % 100);
 }
@@ -53,16 +61,18 @@ static void text_record(cvt_str *to, const cvt_record *record, bool first) {
         append(to, ": ");
         cvt_record_escape(to, label_of(record->ranks, number));
         append(to, " (");
-        append_percent(to, 0, record->ranks->score);
+        append_score(to, 0, record->ranks->score, record->kind);
+        if (record->kind != CVT_SCORE_SOFTMAX) cvt_str_print(to, ", %s", kind_words[record->kind]);
         append(to, ")\n");
         return;
     }
     if (!first) append(to, "\n");
     cvt_record_escape(to, record->path);
+    if (record->kind != CVT_SCORE_SOFTMAX) cvt_str_print(to, " (%s)", kind_words[record->kind]);
     append(to, "\n");
     for (int i = 0; i < record->n; i++) {
         append(to, "  ");
-        append_percent(to, 3, record->ranks[i].score);
+        append_score(to, 3, record->ranks[i].score, record->kind);
         append(to, "  ");
         cvt_record_escape(to, label_of(&record->ranks[i], number));
         append(to, "\n");

@@ -17,6 +17,7 @@ typedef struct cvt_record {
     const char *message;   /* else why there are none */
     const cvt_rank *ranks; /* best first */
     int n;
+    cvt_score_kind kind; /* what the scores are */
 } cvt_record;
 
 /* A format, a row of the table in record.c: what is written before, between and after the records. */

@@ -17,14 +17,23 @@ typedef struct binding {
     const cvt_stored_form *forms; /* how the file may hold every parameter */
 } binding;
 
-static bool ignored(const cvt_dialect *dialect, const char *name) {
-    if (cvt_name_unread(dialect, name)) return true;
-    static const char *const endings[] = {"num_batches_tracked", "relative_position_index"};
-    size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        size_t k = strlen(endings[i]);
-        if (n >= k && strcmp(name + n - k, endings[i]) == 0 && (n == k || name[n - k - 1] == '.')) return true;
-    }
+/* Tensors that carry nothing for inference: their names, or what stands behind the last dot of them. */
+static const char *const inert[] = {
+    "num_batches_tracked", /* of batch norms */
+    "n_averaged",          /* of torch's AveragedModel */
+    "total_ops",
+    "total_params", /* of the profiler thop */
+    "relative_position_index",
+    "relative_coords_table",
+    "attn_mask",    /* which a Swin computes */
+    "position_ids", /* 0, 1, 2, ... */
+};
+
+static bool ignored(const cvt_dialect *dialect, const cvt_tensor *t) {
+    if (t->unneeded || cvt_name_unread(dialect, t->name)) return true;
+    const char *dot = strrchr(t->name, '.'), *last = dot ? dot + 1 : t->name;
+    for (size_t i = 0; i < sizeof inert / sizeof inert[0]; i++)
+        if (strcmp(last, inert[i]) == 0) return true;
     return false;
 }
 
@@ -39,10 +48,14 @@ enum { FAR = 64 }; /* names that differ by more edits are no likely slip */
 /* Returns the name of the tensor that no parameter has and whose name is nearest; of all tensors if all are taken. */
 static const char *nearest_tensor(const binding *b, const char *name) {
     cvt_nearest nearest = cvt_nearest_to(name, FAR);
+    const char *stored = NULL;
     for (int any = 0; any < 2 && !nearest.name; any++)
-        for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
-            if (any || !b->used[i]) cvt_nearest_try(&nearest, cvt_weights_at(b->weights, i)->name);
-    return nearest.name;
+        for (size_t i = 0; i < cvt_weights_count(b->weights); i++) {
+            const cvt_tensor *t = cvt_weights_at(b->weights, i);
+            if (any || !b->used[i]) cvt_nearest_try(&nearest, t->name);
+            if (nearest.name == t->name) stored = t->stored;
+        }
+    return stored;
 }
 
 static const char *nearest_param(const binding *b, const char *name) {
@@ -53,7 +66,47 @@ static const char *nearest_param(const binding *b, const char *name) {
     return nearest.name;
 }
 
+/* torch's weight_norm and its like keep two factors of a weight in place of it. NULL: there is none of them. */
+static const cvt_tensor *find_parametrized(const cvt_weights *weights) {
+    for (size_t i = 0; i < cvt_weights_count(weights); i++) {
+        const cvt_tensor *t = cvt_weights_at(weights, i);
+        size_t n = strlen(t->name);
+        if (strstr(t->name, "parametrizations.") || (n > 9 && strcmp(t->name + n - 9, ".weight_g") == 0)) return t;
+    }
+    return NULL;
+}
+
+/* No tensor has a name of this model: what there is, so that one can see whose it is. */
+static cvt_status nothing_fits(const binding *b, cvt_error *error) {
+    enum { SHOWN = 5 };
+    const size_t n = cvt_weights_count(b->weights);
+    cvt_str list = {0};
+    for (size_t i = 0; i < n && i < SHOWN; i++) {
+        const cvt_tensor *t = cvt_weights_at(b->weights, i);
+        cvt_str_print(&list, "%s\"%.80s\" ", i ? ", " : "", t->stored);
+        append_shape(&list, t->rank, t->shape);
+    }
+    if (n > SHOWN) cvt_str_print(&list, " and %zu more", n - SHOWN);
+    int p = 0;
+    while (p + 1 < b->graph->n_params && b->graph->params[p].ignored) p++;
+    cvt_status status =
+        list.failed ? cvt_fail_memory(error)
+                    : cvt_fail(error, CVT_WEIGHTS,
+                               "%s: no tensor has a name of this model, as \"%s\" of the dialect \"%s\" is; there %s%s",
+                               cvt_weights_path(b->weights), b->names[p], b->dialect->name, n ? "are " : "is none",
+                               n ? list.data : "");
+    cvt_str_free(&list);
+    return status;
+}
+
 static cvt_status missing(const binding *b, const char *name, cvt_error *error) {
+    const cvt_tensor *factor = find_parametrized(b->weights);
+    if (factor)
+        return cvt_fail(error, CVT_WEIGHTS,
+                        "%s: tensor \"%s\" is missing, and \"%s\" is one of two factors that weight_norm makes of a "
+                        "weight: take it off before saving, by "
+                        "torch.nn.utils.parametrize.remove_parametrizations(module, \"weight\")",
+                        cvt_weights_path(b->weights), name, factor->stored);
     const char *nearest = nearest_tensor(b, name), *path = cvt_weights_path(b->weights);
     if (!nearest) return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is missing", path, name);
     return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is missing; the nearest name there is \"%s\"", path, name,
@@ -63,17 +116,22 @@ static cvt_status missing(const binding *b, const char *name, cvt_error *error) 
 static cvt_status unexpected(const binding *b, const cvt_tensor *t, cvt_error *error) {
     const char *nearest = nearest_param(b, t->name);
     return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is not expected; the nearest expected name is \"%s\"",
-                    t->file, t->name, nearest ? nearest : "");
+                    t->file, t->stored, nearest ? nearest : "");
 }
 
 static cvt_status misshapen(const cvt_tensor *t, const cvt_tensor_form *form, cvt_error *error) {
+    if (t->bytes == 0 && form->count > 0)
+        return cvt_fail(error, CVT_WEIGHTS,
+                        "%s: tensor \"%s\" is empty: DeepSpeed ZeRO-3 keeps the values elsewhere; its zero_to_fp32.py "
+                        "makes a whole checkpoint of them",
+                        t->file, t->stored);
     cvt_str has = {0}, needs = {0};
     append_shape(&has, t->rank, t->shape);
     append_shape(&needs, form->rank, form->shape);
     cvt_status status = has.failed || needs.failed
                             ? cvt_fail_memory(error)
                             : cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%s\" is %s, the model needs %s", t->file,
-                                       t->name, has.data, needs.data);
+                                       t->stored, has.data, needs.data);
     cvt_str_free(&has);
     cvt_str_free(&needs);
     return status;
@@ -180,15 +238,18 @@ static cvt_status find_scales(binding *b, int index, cvt_error *error) {
 }
 
 static cvt_status bind_all(binding *b, cvt_error *error) {
+    bool found = false;
     for (int p = 0; p < b->graph->n_params; p++) {
         b->tensors[p] = cvt_weights_find(b->weights, b->names[p]);
         if (!b->tensors[p]) continue;
+        found = true;
         b->used[index_of(b->weights, b->tensors[p])] = true;
         if (b->forms[p].int8 && b->tensors[p]->dtype == CVT_I8) TRY(find_scales(b, p, error));
     }
+    if (!found && b->graph->n_params > 0 && !find_parametrized(b->weights)) return nothing_fits(b, error);
     for (int p = 0; p < b->graph->n_params; p++) TRY(bind_one(b, p, error));
     for (size_t i = 0; i < cvt_weights_count(b->weights); i++)
-        if (!b->used[i] && !ignored(b->dialect, cvt_weights_at(b->weights, i)->name))
+        if (!b->used[i] && !ignored(b->dialect, cvt_weights_at(b->weights, i)))
             return unexpected(b, cvt_weights_at(b->weights, i), error);
     return CVT_OK;
 }

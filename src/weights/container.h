@@ -19,6 +19,11 @@ cvt_arena *cvt_weights_arena(cvt_weights *weights);
 /* Adds an entry of metadata; both strings are copied. The first value of a key stays, since shards repeat their
  * metadata. */
 cvt_status cvt_weights_add_metadata(cvt_weights *weights, const char *key, const char *value, cvt_error *error);
+/* Keeps one line for cvt_weights_remark; cut where it is too long, the first one stays. */
+__attribute__((format(printf, 2, 3))) void cvt_weights_remark_on(cvt_weights *weights, const char *format, ...);
+/* Gives every tensor another name: names[i] lives as long as the weights. false, and nothing has changed: two of them
+ * are the same, or there is no memory. */
+bool cvt_weights_rename(cvt_weights *weights, const char *const *names);
 /* Maps a file, which belongs to the weights from then on, and reads it by its content. in_index: the file is named by
  * an index of shards, so it may not be such an index itself. */
 cvt_status cvt_weights_read_file(cvt_weights *weights, const char *path, bool in_index, cvt_error *error);

@@ -122,10 +122,10 @@ bool cvt_name_unread(const cvt_dialect *dialect, const char *name) {
     return !cvt_dialect_is_native(dialect) && covers(dialect->rows, dialect->prefix, UNREAD, name, 0);
 }
 
-static bool dialect_covers(const cvt_dialect *dialects, const cvt_dialect *d, const cvt_tensor *t) {
-    if (!cvt_dialect_is_native(d)) return covers(d->rows, d->prefix, IN_FILE, t->name, t->rank);
+bool cvt_dialect_covers(const cvt_dialect *dialects, const cvt_dialect *d, const char *name, int rank) {
+    if (!cvt_dialect_is_native(d)) return covers(d->rows, d->prefix, IN_FILE, name, rank);
     for (const cvt_dialect *other = dialects; other->name; other++)
-        if (!cvt_dialect_is_native(other) && covers(other->rows, NULL, IN_GRAPH, t->name, t->rank)) return true;
+        if (!cvt_dialect_is_native(other) && covers(other->rows, NULL, IN_GRAPH, name, rank)) return true;
     return false;
 }
 
@@ -134,7 +134,10 @@ const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_wei
     size_t max = 0, n = cvt_weights_count(weights);
     for (const cvt_dialect *d = dialects; d->name; d++) {
         size_t matches = 0;
-        for (size_t i = 0; i < n; i++) matches += dialect_covers(dialects, d, cvt_weights_at(weights, i));
+        for (size_t i = 0; i < n; i++) {
+            const cvt_tensor *t = cvt_weights_at(weights, i);
+            matches += cvt_dialect_covers(dialects, d, t->name, t->rank);
+        }
         if (matches > max) {
             max = matches;
             best = d;

@@ -73,6 +73,15 @@ bool cvt_name_unread(const cvt_dialect *dialect, const char *name);
 const cvt_dialect *cvt_dialect_detect(const cvt_dialect *dialects, const cvt_weights *weights);
 const cvt_dialect *cvt_dialect_find(const cvt_dialect *dialects, const char *name);
 
+/* Does a dialect of the list have a name for such a tensor, of this rank? */
+bool cvt_dialect_covers(const cvt_dialect *dialects, const cvt_dialect *dialect, const char *name, int rank);
+
+/* prefixes.c: takes off the names of the tensors what wrappers (DataParallel, torch.compile, Lightning ...) have put in
+ * front of them, where the dialects cover more of them then; with a graph, where it has more of the names.
+ * Errors: CVT_NO_MEMORY. */
+cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialects, const cvt_graph *graph,
+                                 cvt_error *error);
+
 /* ---- layouts.c: a parameter within a file's tensor ---- */
 
 /* The tensor that the file must hold, and where in it the parameter lies: element (i0, i1, i2, i3) of the parameter is

@@ -311,8 +311,10 @@ static cvt_status set_items(machine *m, uint32_t first) {
 static cvt_status push_global(machine *m, const char *module, size_t module_size, const char *name, size_t name_size) {
     cvt_global global = cvt_global_find(module, module_size, name, name_size);
     if (global.role == CVT_GLOBAL_REFUSED)
-        return refuse(m, "refers to %.*s.%.*s, which is not allowed in a data file", (int)module_size, module,
-                      (int)name_size, name);
+        return refuse(m,
+                      "refers to %.*s.%.*s, which is not allowed in a data file: save the weights alone, by "
+                      "torch.save(model.state_dict(), FILE) or as safetensors",
+                      (int)module_size, module, (int)name_size, name);
     return push_new(m, (cvt_pickle_value){.kind = CVT_PICKLE_GLOBAL, .as.global = global});
 }
 

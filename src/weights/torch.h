@@ -4,6 +4,7 @@
 #define CVT_WEIGHTS_TORCH_H
 
 #include "base/file.h"
+#include "base/str.h"
 #include "weights/pickle.h"
 #include "weights/weights.h"
 
@@ -55,6 +56,7 @@ typedef struct cvt_torch_checkpoint {
     const cvt_pickle_value *state; /* the state dict: the dict of the network's tensors */
     cvt_torch_storage *storages;   /* every storage that the pickle mentions, sorted by key */
     size_t n_storages;
+    cvt_str remark; /* which of several state dicts it is, or nothing */
 } cvt_torch_checkpoint;
 
 /* Reads the pickle of the saved object (as cvt_pickle_read does), finds the state dict in it, and lists the

@@ -1,8 +1,8 @@
 /* torch_checkpoint.c - finds the state dict in the pickle of a checkpoint's object, lists the storages behind it, and
  * adds its tensors to the weights.
  *
- * The state dict is the dict of tensors under the first of the usual keys of training checkpoints, else the top level
- * itself. Whatever else a dict holds (epochs, arguments, optimizers) is passed over. */
+ * The state dict is the dict of tensors under the first of the keys below that has one, else the top level itself, else
+ * what such a key holds within such a key. What else a dict holds (epochs, arguments, optimizers) is passed over. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,9 +16,10 @@
  * need memory of their own may only be as large as it. */
 enum { MAX_SHARING = 8 };
 
-static const char *const wrappers[] = {"state_dict_ema", "state_dict", "model", "model_state_dict", "net"};
-static const char prefix[] = "module."; /* DataParallel puts it before every name */
-enum { PREFIX_SIZE = sizeof prefix - 1 };
+/* timm looks for the first four, in this order; the others are those of DeepSpeed, DINO, and further trainers. */
+static const char *const wrappers[] = {"state_dict_ema",   "model_ema", "state_dict", "model",  "module", "teacher",
+                                       "model_state_dict", "ema",       "params_ema", "params", "net"};
+enum { WRAPPERS = sizeof wrappers / sizeof wrappers[0] };
 
 /* A walk over the tensors of a dict. */
 typedef struct tensor_walk {
@@ -49,18 +50,75 @@ static bool holds_tensors(const cvt_pickle *pickle, const cvt_pickle_value *valu
     return next_tensor(&walk) != NULL;
 }
 
-static cvt_status find_state(cvt_torch_checkpoint *c, cvt_error *error) {
-    const cvt_pickle_value *root = &c->pickle.values[c->pickle.root];
-    for (size_t i = 0; root->kind == CVT_PICKLE_DICT && i < sizeof wrappers / sizeof wrappers[0]; i++) {
-        c->state = cvt_pickle_get(&c->pickle, root, wrappers[i]);
-        if (holds_tensors(&c->pickle, c->state)) return CVT_OK;
+static const cvt_pickle_value *wrapped(const cvt_pickle *pickle, const cvt_pickle_value *value, int wrapper) {
+    return value && value->kind == CVT_PICKLE_DICT ? cvt_pickle_get(pickle, value, wrappers[wrapper]) : NULL;
+}
+
+/* The dict of tensors under the first wrapper that holds one. also: the names of the others that do. */
+static const cvt_pickle_value *find_wrapped(const cvt_pickle *pickle, const cvt_pickle_value *value, int *first,
+                                            cvt_str *also) {
+    const cvt_pickle_value *found = NULL;
+    for (int i = 0; i < WRAPPERS; i++) {
+        const cvt_pickle_value *candidate = wrapped(pickle, value, i);
+        if (!holds_tensors(pickle, candidate)) continue;
+        if (found && also) cvt_str_print(also, "%s%s", also->size ? ", " : "", wrappers[i]);
+        if (found) continue;
+        found = candidate;
+        *first = i;
     }
+    return found;
+}
+
+/* Is it the state of an exponential moving average that keeps a list of tensors without names? */
+static bool is_shadow(const cvt_pickle *pickle, const cvt_pickle_value *value) {
+    const cvt_pickle_value *list =
+        value && value->kind == CVT_PICKLE_DICT ? cvt_pickle_get(pickle, value, "shadow_params") : NULL;
+    return list && list->kind == CVT_PICKLE_LIST;
+}
+
+static cvt_status fail_stateless(const cvt_torch_checkpoint *c, const cvt_pickle_value *root, cvt_error *error) {
+    bool shadow = is_shadow(&c->pickle, root);
+    for (int i = 0; i < WRAPPERS; i++) shadow = shadow || is_shadow(&c->pickle, wrapped(&c->pickle, root, i));
+    if (shadow)
+        return cvt_fail(error, CVT_WEIGHTS,
+                        "%s: \"shadow_params\" is a list of tensors without names: load it in Python "
+                        "(ema.copy_to(model.parameters())) and save torch.save(model.state_dict(), FILE)",
+                        c->file->path);
+    cvt_str keys = {0};
+    enum { MOST_KEYS = 12 };
+    if (root->kind == CVT_PICKLE_DICT && root->count > 0) {
+        uint32_t cell = root->as.cells.first;
+        for (uint32_t i = 0; i < root->count && i < MOST_KEYS; i++, cell = c->pickle.cells[cell].next) {
+            const cvt_pickle_value *key = &c->pickle.values[c->pickle.cells[cell].key];
+            if (key->kind != CVT_PICKLE_TEXT) continue;
+            int n = key->count < 40 ? (int)key->count : 40;
+            cvt_str_print(&keys, "%s\"%.*s\"", keys.size ? ", " : "; it has ", n, key->as.bytes);
+        }
+    }
+    cvt_fail(
+        error, CVT_WEIGHTS,
+        "%s: there is no dict of tensors at the top of the checkpoint, nor under one of state_dict_ema, model_ema, "
+        "state_dict, model, module, teacher, model_state_dict, ema, params_ema, params, net%s%s",
+        c->file->path, keys.data ? keys.data : "", keys.data && root->count > MOST_KEYS ? " and more" : "");
+    cvt_str_free(&keys);
+    return CVT_WEIGHTS;
+}
+
+static cvt_status find_state(cvt_torch_checkpoint *c, cvt_str *remark, cvt_error *error) {
+    const cvt_pickle_value *root = &c->pickle.values[c->pickle.root];
+    cvt_str also = {0};
+    int first = 0;
+    c->state = find_wrapped(&c->pickle, root, &first, &also);
+    if (c->state && also.size) cvt_str_print(remark, "its \"%s\" is taken, not %s", wrappers[first], also.data);
+    cvt_str_free(&also);
+    if (c->state) return CVT_OK;
     c->state = root;
     if (holds_tensors(&c->pickle, root)) return CVT_OK;
-    return cvt_fail(error, CVT_WEIGHTS,
-                    "%s: there is no dict of tensors at the top of the checkpoint, nor under one of "
-                    "state_dict_ema, state_dict, model, model_state_dict, net",
-                    c->file->path);
+    for (int i = 0; i < WRAPPERS; i++) {
+        c->state = find_wrapped(&c->pickle, wrapped(&c->pickle, root, i), &first, NULL);
+        if (c->state) return CVT_OK;
+    }
+    return fail_stateless(c, root, error);
 }
 
 /* ---- storages --------------------------------------------------------------------------------------------------- */
@@ -139,7 +197,7 @@ cvt_status cvt_torch_open(cvt_torch_checkpoint *out, const cvt_file *file, const
                           size_t start, size_t *end, const char *origin, cvt_error *error) {
     *out = (cvt_torch_checkpoint){.file = file};
     TRY(cvt_pickle_read(&out->pickle, bytes, size, start, end, origin, error));
-    TRY(find_state(out, error));
+    TRY(find_state(out, &out->remark, error));
     TRY(list_storages(out, error));
     tensor_walk walk = tensors_of(&out->pickle, out->state);
     for (const cvt_pickle_cell *tensor; (tensor = next_tensor(&walk));) {
@@ -152,6 +210,7 @@ cvt_status cvt_torch_open(cvt_torch_checkpoint *out, const cvt_file *file, const
 void cvt_torch_close(cvt_torch_checkpoint *c) {
     cvt_pickle_free(&c->pickle);
     free(c->storages);
+    cvt_str_free(&c->remark);
     *c = (cvt_torch_checkpoint){0};
 }
 
@@ -187,14 +246,14 @@ static cvt_status find_data(const cvt_torch_checkpoint *c, const cvt_torch_layou
     return CVT_OK;
 }
 
-/* Sets *out to the name without the common prefix, ending with 0. */
-static cvt_status read_name(const cvt_torch_checkpoint *c, const cvt_pickle_cell *tensor, size_t skip, cvt_str *out,
+/* The name, terminated, in *out. */
+static cvt_status read_name(const cvt_torch_checkpoint *c, const cvt_pickle_cell *tensor, cvt_str *out,
                             cvt_error *error) {
     const cvt_pickle_value *key = &c->pickle.values[tensor->key];
     if (key->kind != CVT_PICKLE_TEXT || key->count == 0 || memchr(key->as.bytes, 0, key->count))
         return cvt_fail(error, CVT_WEIGHTS, "%s: a tensor whose name is no plain text", c->file->path);
     cvt_str_clear(out);
-    cvt_str_append(out, key->as.bytes + skip, key->count - skip);
+    cvt_str_append(out, key->as.bytes, key->count);
     return out->failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
@@ -208,25 +267,14 @@ static cvt_status deliver(const cvt_torch_checkpoint *c, const cvt_pickle_cell *
     return cvt_weights_add(weights, &t, error);
 }
 
-/* Returns the length of the prefix that all names have in common. */
-static size_t common_prefix(const cvt_torch_checkpoint *c) {
-    tensor_walk walk = tensors_of(&c->pickle, c->state);
-    for (const cvt_pickle_cell *tensor; (tensor = next_tensor(&walk));) {
-        const cvt_pickle_value *key = &c->pickle.values[tensor->key];
-        if (key->kind != CVT_PICKLE_TEXT || key->count <= PREFIX_SIZE) return 0;
-        if (memcmp(key->as.bytes, prefix, PREFIX_SIZE) != 0) return 0;
-    }
-    return PREFIX_SIZE;
-}
-
 cvt_status cvt_torch_deliver(const cvt_torch_checkpoint *c, cvt_weights *weights, cvt_error *error) {
-    size_t skip = common_prefix(c);
     cvt_str name = {0};
     totals sum = {0};
     cvt_status status = CVT_OK;
+    if (c->remark.data) cvt_weights_remark_on(weights, "%s: %s", c->file->path, c->remark.data);
     tensor_walk walk = tensors_of(&c->pickle, c->state);
     for (const cvt_pickle_cell *tensor; status == CVT_OK && (tensor = next_tensor(&walk));) {
-        status = read_name(c, tensor, skip, &name, error);
+        status = read_name(c, tensor, &name, error);
         if (status == CVT_OK) status = deliver(c, tensor, name.data, weights, &sum, error);
     }
     cvt_str_free(&name);

@@ -1,6 +1,9 @@
 /* weights.c - a set of named tensors: the table that every reader fills, and opening a file by its content. */
 #include "weights/weights.h"
 
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -29,6 +32,7 @@ struct cvt_weights {
     cvt_tensor *tensors;
     size_t count, capacity;
     cvt_table by_name; /* the index of a tensor by its name */
+    char remark[256];
 };
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
@@ -57,6 +61,7 @@ cvt_status cvt_weights_add(cvt_weights *weights, const cvt_tensor *tensor, cvt_e
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%.200s\" is there twice", tensor->file, tensor->name);
     cvt_tensor copy = *tensor;
     copy.name = cvt_arena_copy(&weights->arena, tensor->name, strlen(tensor->name));
+    copy.stored = copy.name;
     copy.file = copy_file(weights, tensor->file);
     if (!copy.name || !copy.file || !cvt_table_add(&weights->by_name, copy.name, weights->count))
         return cvt_fail_memory(error);
@@ -101,6 +106,39 @@ const char *cvt_weights_metadata(const cvt_weights *weights, const char *key) {
     for (const metadata *entry = weights->metadata; entry; entry = entry->next)
         if (strcmp(entry->key, key) == 0) return entry->value;
     return NULL;
+}
+
+const char *cvt_weights_remark(const cvt_weights *weights) { return weights->remark[0] ? weights->remark : NULL; }
+
+void cvt_weights_remark_on(cvt_weights *weights, const char *format, ...) {
+    va_list args;
+    if (weights->remark[0]) return;
+    va_start(args, format);
+    vsnprintf(weights->remark, sizeof weights->remark, format, args);
+    va_end(args);
+}
+
+bool cvt_weights_rename(cvt_weights *weights, const char *const *names) {
+    cvt_table table = {0};
+    size_t done = 0;
+    while (done < weights->count && !cvt_table_find(&table, names[done]) && cvt_table_add(&table, names[done], done))
+        done++;
+    cvt_table_free(&table);
+    if (done < weights->count) return false;
+    /* A table stays where it is: its names are added anew. */
+    cvt_table_free(&weights->by_name);
+    for (size_t i = 0; i < weights->count; i++) {
+        weights->tensors[i].name = names[i];
+        if (!cvt_table_add(&weights->by_name, names[i], i)) return false;
+    }
+    return true;
+}
+
+void cvt_weights_ignore(cvt_weights *weights, const char *pattern) {
+    for (size_t i = 0; i < weights->count; i++) {
+        cvt_tensor *t = &weights->tensors[i];
+        if (fnmatch(pattern, t->name, 0) == 0 || fnmatch(pattern, t->stored, 0) == 0) t->unneeded = true;
+    }
 }
 
 void cvt_weights_drop(const cvt_weights *weights, const cvt_tensor *tensor) {

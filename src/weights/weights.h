@@ -16,6 +16,8 @@ enum { CVT_MAX_RANK = 8 };
  * gives 0 bytes. */
 typedef struct cvt_tensor {
     const char *name;
+    const char *stored; /* its name in the file, for messages: `name` may have lost a prefix (prefixes.c) */
+    bool unneeded;      /* no error where no parameter takes it */
     cvt_dtype dtype;
     int rank;
     int64_t shape[CVT_MAX_RANK];
@@ -45,6 +47,11 @@ const cvt_tensor *cvt_weights_at(const cvt_weights *weights, size_t index);     
 const cvt_tensor *cvt_weights_find(const cvt_weights *weights, const char *name); /* NULL if absent; O(1) */
 /* Returns a string from the __metadata__ of the safetensors header, or NULL. */
 const char *cvt_weights_metadata(const cvt_weights *weights, const char *key);
+
+/* One line on how the file was read where there was a choice: which of several state dicts was taken; else NULL. */
+const char *cvt_weights_remark(const cvt_weights *weights);
+/* Marks as unneeded the tensors whose name, in the file or without its prefixes, is of this shell pattern (fnmatch). */
+void cvt_weights_ignore(cvt_weights *weights, const char *pattern);
 
 /* Tells the system that the mapped bytes of a tensor need not stay in memory. They can still be read. */
 void cvt_weights_drop(const cvt_weights *weights, const cvt_tensor *tensor);
