@@ -150,6 +150,7 @@ static boolean fill_source(j_decompress_ptr jpeg) {
     r->source.bytes_in_buffer = r->ended ? 0 : sizeof end;
     bool filled = !r->ended;
     r->ended = true;
+    if (!r->info->warning[0]) snprintf(r->info->warning, sizeof r->info->warning, "%s", early);
     return filled;
 }
 
