@@ -6,7 +6,7 @@
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 top=$(dirname "$tests")
-program=${CVT:-$top/cvt}
+program=$(realpath "${CVT:-$top/cvt}")
 # shellcheck source=tests/case.sh
 . "$tests/case.sh"
 
