@@ -186,7 +186,8 @@ RENAME   = $(if $(filter cvt,$(NAME)),,-e 's/^\.TH CVT /.TH $(TITLE) /' -e 's/^c
 # by ldconfig, others must be named.
 LINKER_HINT = if PATH="$$PATH:/sbin:/usr/sbin" ldconfig -XNv 2>/dev/null | grep -q '^$(LIBDIR):'; then \
 	echo "Programs that use the library find it after: sudo ldconfig"; else \
-	echo "Programs that use the library find it with: LD_LIBRARY_PATH=$(LIBDIR) PKG_CONFIG_PATH=$(LIBDIR)/pkgconfig"; fi
+	echo "Programs that use the library find it with:"; \
+	echo "  PKG_CONFIG_PATH=$(LIBDIR)/pkgconfig LD_LIBRARY_PATH=$(LIBDIR)"; fi
 
 install: all
 	$(Q)install -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(DATADIR)/cvt/configs \
@@ -209,15 +210,16 @@ install: all
 	$(Q)$(D)$(BINDIR)/$(NAME) completion bash > $(D)$(BASHDIR)/$(NAME)
 	$(Q)$(D)$(BINDIR)/$(NAME) completion zsh > $(D)$(ZSHDIR)/_$(NAME)
 	$(Q)$(D)$(BINDIR)/$(NAME) completion fish > $(D)$(FISHDIR)/$(NAME).fish
-	@$(if $(silent),,echo "installed: $(D)$(BINDIR)/$(NAME), libcvt, manual pages, completions, $(words $(CONFIGS)) configs,")
-	@$(if $(silent),,echo "in $(D)$(DATADIR)/cvt/models: $(notdir $(MODELS)) (no folders of models/)")
+	@$(if $(silent),,echo "installed $(D)$(BINDIR)/$(NAME), libcvt, manual pages, completions, configs,")
+	@$(if $(silent),,echo "and in $(D)$(DATADIR)/cvt/models: $(notdir $(MODELS)) (no folders of models/)")
 	@$(if $(silent)$(D),,$(LINKER_HINT))
 
 # removes what `make install` with the same variables put there, and its own folders if they are empty then
 uninstall:
 	$(Q)rm -f $(INSTALLED:%=$(D)%)
 	@rmdir $(D)$(DATADIR)/cvt/configs $(D)$(DATADIR)/cvt/models $(D)$(DATADIR)/cvt 2>/dev/null || \
-		! [ -d $(D)$(DATADIR)/cvt ] || echo "left, as make install did not put it there: $$(find $(D)$(DATADIR)/cvt ! -type d)"
+		! [ -d $(D)$(DATADIR)/cvt ] || { echo "these are left, as they may not be of make install:" && \
+		find $(D)$(DATADIR)/cvt ! -type d; }
 
 help:
 	@echo "make              ./cvt, build/libcvt.a, build/libcvt.so (CC=clang, V=1, SAN=address,undefined)"
