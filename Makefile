@@ -171,7 +171,8 @@ REMOVABLE  := $(sort $(MODELS) models/efficientnet-lite0.safetensors)
 CONFIGS    := $(sort $(wildcard configs/*.json))
 INSTALLED   = $(BINDIR)/$(NAME) $(INCLUDEDIR)/cvt.h $(LIBDIR)/libcvt.a $(LIBDIR)/libcvt.so $(LIBDIR)/$(SONAME) \
 	$(LIBDIR)/pkgconfig/cvt.pc $(CONFIGS:%=$(DATADIR)/cvt/%) $(REMOVABLE:%=$(DATADIR)/cvt/%) \
-	$(MANDIR)/man1/$(NAME).1 $(MANDIR)/man3/libcvt.3 $(MANDIR)/man5/cvt-config.5 $(BASHDIR)/$(NAME) $(ZSHDIR)/_$(NAME) $(FISHDIR)/$(NAME).fish
+	$(MANDIR)/man1/$(NAME).1 $(MANDIR)/man3/libcvt.3 $(MANDIR)/man5/cvt-config.5 $(BASHDIR)/$(NAME) \
+	$(ZSHDIR)/_$(NAME) $(FISHDIR)/$(NAME).fish
 
 # in manual pages: the program's name where it is called, its page where that is named
 TITLE    = $(shell echo "$(hyphened)" | tr a-z A-Z)

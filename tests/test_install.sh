@@ -109,7 +109,9 @@ int main(void) {
 }
 END
 if command -v pkg-config >/dev/null 2>&1; then
-    make -s install PREFIX="$work/at" DESTDIR= >/dev/null 2>&1
+    make install PREFIX="$work/at" DESTDIR= >"$work/said" 2>&1
+    check "make install says how programs find the library" \
+        grep -qF "PKG_CONFIG_PATH=$work/at/lib/pkgconfig LD_LIBRARY_PATH=$work/at/lib" "$work/said"
     use_at() { PKG_CONFIG_PATH="$work/at/lib/pkgconfig" pkg-config "$@" cvt; }
     equal "cvt.pc has the version" "$(use_at --modversion)" "$version"
     # shellcheck disable=SC2046,SC2086  # lists of words
