@@ -27,7 +27,8 @@ endif
 
 # `CC src/x.o` for each command; whole lines with V=1, nothing with -s
 Q        := $(if $(filter-out 0,$(V)),,@)
-say       = $(if $(Q),$(if $(findstring s,$(filter-out -% %=%,$(firstword $(MAKEFLAGS)))),,@echo "$1 $(@:build/%=%)"))
+silent   := $(findstring s,$(filter-out -% %=%,$(firstword $(MAKEFLAGS))))
+say       = $(if $(Q),$(if $(silent),,@echo "$1 $(@:build/%=%)"))
 
 # file names in the program do not say in which directory it was built: the same sources give the same bytes anywhere
 BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) \
@@ -165,10 +166,13 @@ ZSHDIR     ?= $(DATADIR)/zsh/site-functions
 FISHDIR    ?= $(DATADIR)/fish/vendor_completions.d
 D          := $(DESTDIR)
 MODELS     := models/imagenet-1k.txt $(sort $(wildcard models/*.safetensors))
+# `make uninstall` removes the starter by its name, as it may be gone from models/ by then
+REMOVABLE  := $(sort $(MODELS) models/efficientnet-lite0.safetensors)
 CONFIGS    := $(sort $(wildcard configs/*.json))
 INSTALLED   = $(BINDIR)/$(NAME) $(INCLUDEDIR)/cvt.h $(LIBDIR)/libcvt.a $(LIBDIR)/libcvt.so $(LIBDIR)/$(SONAME) \
-	$(LIBDIR)/pkgconfig/cvt.pc $(CONFIGS:%=$(DATADIR)/cvt/%) $(MODELS:%=$(DATADIR)/cvt/%) $(MANDIR)/man1/$(NAME).1 \
-	$(MANDIR)/man3/libcvt.3 $(MANDIR)/man5/cvt-config.5 $(BASHDIR)/$(NAME) $(ZSHDIR)/_$(NAME) $(FISHDIR)/$(NAME).fish
+	$(LIBDIR)/pkgconfig/cvt.pc $(CONFIGS:%=$(DATADIR)/cvt/%) $(REMOVABLE:%=$(DATADIR)/cvt/%) \
+	$(MANDIR)/man1/$(NAME).1 $(MANDIR)/man3/libcvt.3 $(MANDIR)/man5/cvt-config.5 $(BASHDIR)/$(NAME) \
+	$(ZSHDIR)/_$(NAME) $(FISHDIR)/$(NAME).fish
 
 # in manual pages: the program's name where it is called, its page where that is named
 TITLE    = $(shell echo "$(hyphened)" | tr a-z A-Z)
@@ -176,34 +180,47 @@ hyphened = $(subst -,\\-,$(NAME))
 RENAME   = $(if $(filter cvt,$(NAME)),,-e 's/^\.TH CVT /.TH $(TITLE) /' -e 's/^cvt \\-/$(hyphened) \\-/' \
 	-e 's/\\fBcvt\\fR/\\fB$(hyphened)\\fR/g' -e 's/\\fBcvt /\\fB$(hyphened) /g' \
 	-e 's/^    cvt /    $(NAME) /;s/| cvt /| $(NAME) /' -e 's/^\.BR cvt (1)/.BR $(hyphened) (1)/' \
-	-e 's/^\.Xr cvt 1/.Xr $(NAME) 1/' -e 's/^\.Ql cvt /.Ql $(NAME) /')
+	-e 's/^\.Xr cvt 1/.Xr $(NAME) 1/' -e 's/^\.\(Ql\|Dl\) cvt /.\1 $(NAME) /' \
+	-e 's/^cvt \([a-z]\)/$(NAME) \1/' -e 's|PREFIX/bin/cvt|PREFIX/bin/$(hyphened)|')
+
+# How other programs find libcvt.so ($(NAME) itself has the library within it): the system's linker knows some folders
+# by ldconfig, others must be named.
+LINKER_HINT = if PATH="$$PATH:/sbin:/usr/sbin" ldconfig -XNv 2>/dev/null | grep -q '^$(LIBDIR):'; then \
+	echo "Programs that use the library find it after: sudo ldconfig"; else \
+	echo "Programs that use the library find it with:"; \
+	echo "  PKG_CONFIG_PATH=$(LIBDIR)/pkgconfig LD_LIBRARY_PATH=$(LIBDIR)"; fi
 
 install: all
-	install -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(DATADIR)/cvt/configs \
+	$(Q)install -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(DATADIR)/cvt/configs \
 		$(D)$(DATADIR)/cvt/models $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man3 $(D)$(MANDIR)/man5 $(D)$(BASHDIR) \
 		$(D)$(ZSHDIR) $(D)$(FISHDIR)
-	install -m 755 $(PROGRAM) $(D)$(BINDIR)/$(NAME)
-	install -m 755 $(B)/libcvt.so $(D)$(LIBDIR)/$(SONAME)
-	$(STRIP) $(D)$(BINDIR)/$(NAME) $(D)$(LIBDIR)/$(SONAME)
-	ln -sf $(SONAME) $(D)$(LIBDIR)/libcvt.so
-	install -m 644 $(B)/libcvt.a $(D)$(LIBDIR)/libcvt.a
-	install -m 644 src/cvt.h $(D)$(INCLUDEDIR)/cvt.h
-	printf '%s\n' 'Name: cvt' 'Description: convolutional vision transformers' 'Version: $(VERSION)' \
+	$(Q)install -m 755 $(PROGRAM) $(D)$(BINDIR)/$(NAME)
+	$(Q)install -m 755 $(B)/libcvt.so $(D)$(LIBDIR)/$(SONAME)
+	$(Q)$(STRIP) $(D)$(BINDIR)/$(NAME) $(D)$(LIBDIR)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(D)$(LIBDIR)/libcvt.so
+	$(Q)install -m 644 $(B)/libcvt.a $(D)$(LIBDIR)/libcvt.a
+	$(Q)install -m 644 src/cvt.h $(D)$(INCLUDEDIR)/cvt.h
+	$(Q)printf '%s\n' 'Name: cvt' 'Description: convolutional vision transformers' 'Version: $(VERSION)' \
 		'Cflags: -I$(INCLUDEDIR)' 'Libs: -L$(LIBDIR) -lcvt' 'Requires.private: $(PACKAGES)' \
 		'Libs.private: $(OPENMP) -lm -lpthread' > $(D)$(LIBDIR)/pkgconfig/cvt.pc
-	install -m 644 $(CONFIGS) $(D)$(DATADIR)/cvt/configs
-	install -m 644 $(MODELS) $(D)$(DATADIR)/cvt/models
-	sed -e '' $(RENAME) man/cvt.1 > $(D)$(MANDIR)/man1/$(NAME).1
-	sed -e '' $(RENAME) man/libcvt.3 > $(D)$(MANDIR)/man3/libcvt.3
-	sed -e '' $(RENAME) man/cvt-config.5 > $(D)$(MANDIR)/man5/cvt-config.5
-	$(D)$(BINDIR)/$(NAME) completion bash > $(D)$(BASHDIR)/$(NAME)
-	$(D)$(BINDIR)/$(NAME) completion zsh > $(D)$(ZSHDIR)/_$(NAME)
-	$(D)$(BINDIR)/$(NAME) completion fish > $(D)$(FISHDIR)/$(NAME).fish
+	$(Q)install -m 644 $(CONFIGS) $(D)$(DATADIR)/cvt/configs
+	$(Q)install -m 644 $(MODELS) $(D)$(DATADIR)/cvt/models
+	$(Q)sed -e '' $(RENAME) man/cvt.1 > $(D)$(MANDIR)/man1/$(NAME).1
+	$(Q)sed -e '' $(RENAME) man/libcvt.3 > $(D)$(MANDIR)/man3/libcvt.3
+	$(Q)sed -e '' $(RENAME) man/cvt-config.5 > $(D)$(MANDIR)/man5/cvt-config.5
+	$(Q)$(D)$(BINDIR)/$(NAME) completion bash > $(D)$(BASHDIR)/$(NAME)
+	$(Q)$(D)$(BINDIR)/$(NAME) completion zsh > $(D)$(ZSHDIR)/_$(NAME)
+	$(Q)$(D)$(BINDIR)/$(NAME) completion fish > $(D)$(FISHDIR)/$(NAME).fish
+	@$(if $(silent),,echo "installed $(D)$(BINDIR)/$(NAME), libcvt, manual pages, completions, configs,")
+	@$(if $(silent),,echo "and in $(D)$(DATADIR)/cvt/models: $(notdir $(MODELS)) (no folders of models/)")
+	@$(if $(silent)$(D),,$(LINKER_HINT))
 
 # removes what `make install` with the same variables put there, and its own folders if they are empty then
 uninstall:
-	rm -f $(INSTALLED:%=$(D)%)
-	-rmdir $(D)$(DATADIR)/cvt/configs $(D)$(DATADIR)/cvt/models $(D)$(DATADIR)/cvt
+	$(Q)rm -f $(INSTALLED:%=$(D)%)
+	@rmdir $(D)$(DATADIR)/cvt/configs $(D)$(DATADIR)/cvt/models $(D)$(DATADIR)/cvt 2>/dev/null || \
+		! [ -d $(D)$(DATADIR)/cvt ] || { echo "these are left, as they may not be of make install:" && \
+		find $(D)$(DATADIR)/cvt ! -type d; }
 
 help:
 	@echo "make              ./cvt, build/libcvt.a, build/libcvt.so (CC=clang, V=1, SAN=address,undefined)"

@@ -17,7 +17,10 @@ class Score(ctypes.Structure):  # cvt_score
     _fields_ = [("index", c_int), ("score", c_float)]
 
 
-cvt = ctypes.CDLL(os.environ.get("CVT_LIBRARY") or ctypes.util.find_library("cvt") or "libcvt.so.0")
+try:
+    cvt = ctypes.CDLL(os.environ.get("CVT_LIBRARY") or ctypes.util.find_library("cvt") or "libcvt.so.0")
+except OSError as error:
+    sys.exit(f"the library cannot be loaded ({error}): CVT_LIBRARY may name its file")
 
 # what the functions take and return, as cvt.h has it
 OUT, OBJECT, ERROR = POINTER(c_void_p), c_void_p, POINTER(Error)

@@ -39,7 +39,14 @@ if ! has apt-get; then
 fi
 echo "installing:$missing"
 sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
+if [ "$(id -u)" != 0 ]; then
+    if ! has sudo; then
+        echo "this needs sudo, which is not here. Type: su -c 'apt-get install$missing', then start again" >&2
+        exit 1
+    fi
+    sudo=sudo
+    echo "sudo may ask for your password"
+fi
 $sudo apt-get update -qq
 # shellcheck disable=SC2086  # a list of package names
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing

@@ -7,6 +7,7 @@ set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$tests")
 program=$(realpath "${CVT:-$root/cvt}")
+model=${CVT_TEST_MODEL:+$(realpath -m "$CVT_TEST_MODEL")}
 library=$(realpath -m "${CVT_BIN:-$root/build}/libcvt.a")
 # shellcheck source=tests/case.sh
 . "$tests/case.sh"
@@ -58,8 +59,9 @@ head -c 900 cat.jpg >torn.jpg
 torn='cvt: torn.jpg: JPEG data ends early'
 ln -s "$root/configs" configs
 tiny=$tests/data/cli/tiny.json
-if [ -e "${CVT_TEST_MODEL:-}" ]; then
-    ln -s "$(realpath "$CVT_TEST_MODEL")" cvt-13
+if [ -n "$model" ]; then
+    [ -e "$model" ] || { fail "CVT_TEST_MODEL" "$model: no such file" && exit 1; }
+    ln -s "$model" cvt-13
 else
     mkdir cvt-13 && cp "$tiny" cvt-13/config.json
     expect 'init' 0 '' '' cvt init -c "$tiny" --seed=1 -o cvt-13/model.safetensors
@@ -297,7 +299,8 @@ test_preprocess() {
     cvt preprocess -m cvt-13 - -o - <cat.jpg >piped.npy
     same 'preprocess streams' x.npy piped.npy
     expect 'preprocess --max-pixels' 1 '' 'cvt: cat.jpg: *--max-pixels*' cvt preprocess -m cvt-13 cat.jpg -o y.npy --max-pixels=1199
-    cvt preprocess -m cvt-13 torn.jpg -o y.npy --allow-truncated
+    expect 'preprocess --allow-truncated says what is wrong' 0 '' 'cvt: torn.jpg: JPEG: *remature end*' \
+        cvt preprocess -m cvt-13 torn.jpg -o y.npy --allow-truncated
     expect_header 'preprocess --allow-truncated' y.npy '*<f4*(1, 3, *'
     rm -f y.npy && cvt preprocess -c "$tiny" cat.jpg -o y.npy
     expect_header 'preprocess from a config alone' y.npy '*<f4*(1, 3, *'

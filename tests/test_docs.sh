@@ -1,7 +1,7 @@
 #!/bin/sh
 # test_docs.sh - tests what the pages say of the program: the numbers in the tables of docs/models.md are those that cvt
 # summary counts, every config has its row, timm's names are known, docs/design.md names files, functions and ranks as
-# they are, and links lead to files.
+# they are, tests/README.md has every test, and links lead to files.
 # Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program.
 set -u
@@ -88,12 +88,18 @@ done <"$work/walks"
 # shellcheck disable=SC2016
 lost() { for path in $(grep -oE '`(src|tests|docs|configs)/[a-z0-9_./-]*`' "$1" | tr -d '`'); do [ -e "$root/$path" ] || echo "$path"; done; }
 equal "design.md names files that are there" "$(lost "$design")" ""
-# "RANK FOLDER" a line, as the test of the house has them: a folder uses those in lines above its own
+# "RANK FOLDER" a line, as the test of the house has them: a folder uses those of a lower rank
 awk '/<<.END/ {inside = 1; next} /^END/ {exit} inside {for (i = 1; i <= NF; i++) if ($i != "cvt.h") print n, $i; n++}' \
     "$tests/test_house.sh" | sort >"$work/ranks"
 # shellcheck disable=SC2016
 sed -n -E 's/^\| ([0-9]) \| `src\/([a-z]*)`.*/\1 \2/p' "$design" | sort >"$work/told"
 same "design.md has the ranks of the house" "$work/ranks" "$work/told"
+
+# ---- tests/README.md ----
+
+for test in "$tests"/test_*.c "$tests"/test_*.sh; do basename "$test"; done | sort >"$work/present"
+grep '^|' "$tests/README.md" | grep -oE '\btest_[a-z0-9_]+\.(c|sh)\b' | sort -u >"$work/named"
+same "the table of tests has every test, and no other" "$work/named" "$work/present"
 
 # ---- links ----
 
@@ -103,7 +109,7 @@ broken_links() {
         [ -z "$link" ] || [ -e "$(dirname "$1")/$link" ] || echo "$link"
     done
 }
-for page in "$root"/*.md "$root"/docs/*.md "$root"/tests/*.md "$root"/bench/*.md; do
+for page in "$root"/*.md "$root"/docs/*.md "$root"/tests/*.md "$root"/bench/*.md "$root"/examples/*.md; do
     equal "links of ${page#"$root"/}" "$(broken_links "$page")" ""
 done
 

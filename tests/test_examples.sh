@@ -6,7 +6,7 @@
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 top=$(dirname "$tests")
-program=${CVT:-$top/cvt}
+program=$(realpath "${CVT:-$top/cvt}")
 # shellcheck source=tests/case.sh
 . "$tests/case.sh"
 
@@ -60,6 +60,13 @@ if [ "${CVT_BUILD:-release}" = release ]; then
     snake "classify.py classifies a JPEG" classified "$cat" python3 "$examples/classify.py"
     snake "classify.py classifies a PNG" classified "$dog" python3 "$examples/classify.py"
     snake "classify.py names a file that is not there" refused python3 "$examples/classify.py"
+    lost() { # where there is no library: one line that names it, status 1
+        CVT_LIBRARY=$work/none.so python3 "$examples/classify.py" "$model" "$cat" >out 2>err
+        [ $? -eq 1 ] && [ "$(lines err)" -eq 1 ] && grep -q "cannot be loaded.*$work/none.so" err && return 0
+        cat err
+        return 1
+    }
+    snake "classify.py names a library that is not there" lost
     unset LD_LIBRARY_PATH CVT_LIBRARY
 fi
 

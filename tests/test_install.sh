@@ -64,7 +64,16 @@ check "the installed program runs" "$named/usr/bin/cvt-classify" --version
 page=$named/usr/share/man/man1/cvt-classify.1
 equal "NAME= the page's name" "$(sed -n '3p' "$page")" \
     'cvt\-classify \- convolutional vision transformers from the command line'
-equal "NAME= no command of the page is cvt" "$(sed -n 's/\\fB//g; s/\\fR//g; /^ *cvt [a-z]/p; /| cvt /p' "$page")" ""
+# called PAGE: the lines of it that call the program cvt
+called() {
+    sed -e 's/\\fB//g; s/\\fR//g' "$1" | grep -E '^(\.(Dl|Ql|Xr|BR) +| *)cvt [a-z(1]|[|$;] *cvt [a-z]|/bin/cvt([^-\]|$)'
+}
+for file in man/cvt.1 man/cvt-config.5; do
+    check "$file calls cvt" test "$(called "$file" | wc -l)" -gt 3
+done
+for file in man1/cvt-classify.1 man3/libcvt.3 man5/cvt-config.5; do
+    equal "NAME= no command of $file is cvt" "$(called "$named/usr/share/man/$file")" ""
+done
 equal "NAME= other pages refer to it" "$(grep -hE '^\.(BR|Xr) cvt \(?1' "$named"/usr/share/man/man[35]/*)" ""
 equal "NAME=cvt leaves the pages as they are" "$(cmp man/cvt.1 "$plain/usr/share/man/man1/cvt.1" 2>&1)" ""
 if command -v mandoc >/dev/null 2>&1; then
@@ -100,7 +109,9 @@ int main(void) {
 }
 END
 if command -v pkg-config >/dev/null 2>&1; then
-    make -s install PREFIX="$work/at" DESTDIR= >/dev/null 2>&1
+    make install PREFIX="$work/at" DESTDIR= >"$work/said" 2>&1
+    check "make install says how programs find the library" \
+        grep -qF "PKG_CONFIG_PATH=$work/at/lib/pkgconfig LD_LIBRARY_PATH=$work/at/lib" "$work/said"
     use_at() { PKG_CONFIG_PATH="$work/at/lib/pkgconfig" pkg-config "$@" cvt; }
     equal "cvt.pc has the version" "$(use_at --modversion)" "$version"
     # shellcheck disable=SC2046,SC2086  # lists of words
@@ -115,6 +126,8 @@ fi
 
 # ---- uninstall ----
 
+# the starter was installed and has gone from models/ since
+echo "the starter" >"$plain/usr/share/cvt/models/efficientnet-lite0.safetensors"
 echo "of somebody else" >"$named/usr/share/cvt/models/mine.safetensors"
 check "make uninstall" make -s uninstall PREFIX=/usr DESTDIR="$plain"
 equal "uninstall leaves nothing" "$(contents "$plain")" ""

@@ -1,4 +1,4 @@
-/* preprocess.c - preprocessing recipes as checkpoints write them. Defaults of the Hugging Face classes:
+/* preprocess.c - how an image becomes the model's input, as checkpoints write it. Defaults of the Hugging Face classes:
  * transformers 5.23.
  */
 #include "arch/preprocess.h"

@@ -1,5 +1,5 @@
-/* neon.c - all kernels for Advanced SIMD, which every AArch64 has; the finer levels share them, with products of
- * their own. */
+/* neon.c - all kernels for Advanced SIMD, which every AArch64 has; the levels with extensions share them,
+ * with products of their own. */
 #include <arm_neon.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* avx512.c - all kernels for AVX-512 F, VL, BW and DQ; the finer levels share them, with products of their own. */
+/* avx512.c - all kernels for AVX-512 F, VL, BW and DQ; the levels with extensions share them, with
+ * products of their own. */
 #include <immintrin.h>
 #include <string.h>
 
