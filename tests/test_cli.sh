@@ -553,7 +553,7 @@ test_examples() {
     check 'examples libcvt.3 compiles' "${CC:-cc}" -std=c17 -Wall -Wextra -Werror -I"$root/src" example.c "$library" -o example \
         $(pkg-config --libs libpng libjpeg libcjson zlib) -fopenmp -lm -lpthread
     expect 'examples libcvt.3' 0 '*(*%)' '' ./example cvt-13 cat.jpg
-    expect 'examples libcvt.3 failure' 1 '' 'JPEG data ends early' ./example cvt-13 torn.jpg
+    expect 'examples libcvt.3 failure' 1 '' 'torn.jpg: JPEG data ends early' ./example cvt-13 torn.jpg
 }
 
 # What the cases above use
