@@ -111,6 +111,24 @@ test_usage() {
     expect 'usage control bytes are escaped' 2 '' "cvt: *\\\\x1b*" cvt "$(printf 'a\033b')"
 }
 
+# A program of another name calls itself by it.
+test_name() {
+    ln -s "$work/bin/cvt" cvt-classify
+    usage 'another name: unknown command' "unknown command 'serve'; 'cvt-classify help' lists them" ./cvt-classify serve
+    expect 'another name: unknown model' 3 '' "cvt: xyz: no such model; 'cvt-classify list' shows*" ./cvt-classify check -m xyz
+    for command in $(commands); do cvt help "$command"; done >ours
+    for command in $(commands); do ./cvt-classify help "$command"; done >theirs
+    { cvt help && cvt help 2>&1; } >>ours
+    { ./cvt-classify help && ./cvt-classify 2>&1; } >>theirs
+    words() { tr -s ' ' '\n' <"$1"; }
+    words ours >want
+    words theirs | sed 's/cvt-classify/cvt/g' >got
+    check 'another name: usage' grep -q '^usage: cvt-classify summary' theirs
+    check 'another name: examples' grep -q '^  cvt-classify check -m cvt-13' theirs
+    check 'another name: texts' grep -q "'cvt-classify help COMMAND'.*'man cvt-classify'" theirs
+    same 'another name: nothing else differs' want got
+}
+
 # Every form of the same options gives the same records.
 test_forms() {
     cvt classify -m cvt-13 -k 3 -f jsonl -r photos cat.jpg >reference
@@ -274,9 +292,18 @@ assert m["folder"]["bytes"] > s["bytes"] and s["classes"] == e["rows"][-1]["shap
     fits 'list on a terminal that does not know its width' 0 'COLUMNS=90 cvt list' 90
     fits 'list on a terminal of which nothing is known' 0 'unset COLUMNS; cvt list' 80
     check 'list into a pipe: whole lines' grep -q '^family  crossvit  *CrossViT (vit_pytorch): two branches .* each other' list.txt
-    # digits of a line of the table, however it is cut
-    on_terminal 44 'CVT_MODEL_PATH=at.hand cvt list' | grep '^model  *small' >narrow.txt
-    check 'list never shortens a number' grep -q '^model   small  *[0-9]*  3 x .* kB  at[.a-z]*\.\.\.' narrow.txt
+    cp small.safetensors at.hand/a-name-that-is-far-too-long-to-stand-in-a-table-of-80-columns.safetensors
+    for columns in 44 60 74 80; do
+        on_terminal $columns 'CVT_MODEL_PATH=at.hand cvt list' >narrow.txt
+        cp narrow.txt narrow.txt.$columns
+        sed -n '/^model  *small/,$p' narrow.txt >entry.txt
+        check "list at $columns: names are whole" grep -qx 'model *a-name-that-is-far-too-long-to-stand-in-a-table-of-80-columns' narrow.txt
+        check "list at $columns: sizes are whole" grep -qx '  bytes: [0-9.]* kB' entry.txt
+        check "list at $columns: paths are whole" grep -qx '  path: at.hand/small.safetensors' entry.txt
+        check "list at $columns: what cannot be opened" grep -qx '  input: cannot be opened' narrow.txt
+    done
+    check 'list at 60: traits are lines' grep -qx '  hierarchical: .*' narrow.txt.60
+    check 'list at 80: traits are a table' status 1 grep -qx '  hierarchical: .*' narrow.txt
 }
 
 # ---- commands --------------------------------------------------------------------------------------------------------
@@ -564,5 +591,5 @@ expect 'convert' 0 '' '' cvt convert cvt-13 -o small.safetensors --dtype=f16
 expect 'check' 0 'ok: *' '' cvt check -m cvt-13
 head -c 3000 small.safetensors >cut.safetensors
 
-for part in usage forms statuses streams signals models list preprocess run convert summary bench help tables bash examples; do "test_$part"; done
+for part in usage name forms statuses streams signals models list preprocess run convert summary bench help tables bash examples; do "test_$part"; done
 [ "$failures" -eq 0 ]

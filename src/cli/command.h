@@ -26,6 +26,10 @@ typedef struct cvt_cli {
     int output_errno; /* the errno of the first failure of standard output; 0: none */
 } cvt_cli;
 
+/* Returns the name by which this program was called, since an installation may have given it another name than cvt. A
+ * name that shells would have to quote is not used: then it is "cvt". */
+const char *cvt_cli_name(const cvt_cli *cli);
+
 /* An example: a line to type, and what it gives, a phrase without a full stop. */
 typedef struct cvt_example {
     const char *line, *gives;
@@ -72,7 +76,7 @@ int cvt_help_all(cvt_cli *cli);
 int cvt_help_command(cvt_cli *cli, const cvt_command *command);
 int cvt_help_version(cvt_cli *cli);
 /* Prints the help to standard error when no command is named. Returns CVT_EXIT_USAGE. */
-int cvt_help_missing(void);
+int cvt_help_missing(const cvt_cli *cli);
 
 /* ---- standard output ------------------------------------------------------------------------------------------- */
 

@@ -164,5 +164,5 @@ static const char *next_command(const void *commands, size_t i) { return ((const
 int cvt_command_unknown(const cvt_cli *cli, const char *name) {
     const char *nearest = cvt_opt_nearest(name, next_command, cvt_commands);
     if (nearest) return cvt_cli_usage(cli, "unknown command '%s' (did you mean '%s'?)", name, nearest);
-    return cvt_cli_usage(cli, "unknown command '%s'; 'cvt help' lists them", name);
+    return cvt_cli_usage(cli, "unknown command '%s'; '%s help' lists them", name, cvt_cli_name(cli));
 }

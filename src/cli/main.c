@@ -88,7 +88,7 @@ static int run_without_command(cvt_cli *cli, char **words, int n) {
         return cvt_cli_usage(cli, "%s", error.message);
     if (settings.help) return cvt_help_all(cli);
     if (settings.version) return cvt_help_version(cli);
-    return cvt_help_missing();
+    return cvt_help_missing(cli);
 }
 
 static int dispatch(cvt_cli *cli, int argc, char **argv) {

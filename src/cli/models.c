@@ -149,7 +149,8 @@ static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *
     cvt_models_list(cli, compare, &best);
     cvt_status status =
         best.name.data ? cvt_fail(error, CVT_NOT_FOUND, "%s: no such model (did you mean '%s'?)", name, best.name.data)
-                       : cvt_fail(error, CVT_NOT_FOUND, "%s: no such model; 'cvt list' shows which there are", name);
+                       : cvt_fail(error, CVT_NOT_FOUND, "%s: no such model; '%s list' shows which there are", name,
+                                  cvt_cli_name(cli));
     cvt_str_free(&best.name);
     return status;
 }
