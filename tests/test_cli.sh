@@ -98,6 +98,15 @@ test_usage() {
     usage 'missing option' "run: option '-i FILE' is missing" cvt run -o out
     usage 'missing operand' 'preprocess: an operand is missing: IMAGE' cvt preprocess -o x.npy
     usage 'extra operand' "summary: unexpected operand 'x'" cvt summary x
+    usage 'model for an operand' "check: unexpected operand 'cvt-13' (did you mean '-m cvt-13'?)" cvt check cvt-13
+    usage 'model for an operand: a path' "summary: unexpected operand './cvt-13' (did you mean '-m ./cvt-13'?)" cvt summary ./cvt-13
+    usage 'operand that is no model' "check: unexpected operand 'cat.jpg'" cvt check cat.jpg
+    usage 'convert -m' "convert: unknown option '-m' (the model's name or path stands without it)" cvt convert -m cvt-13
+    usage 'classify -o' "classify: unknown option '-o' (the results go to standard output: > FILE)" cvt classify -o x.tsv cat.jpg
+    usage 'classify --output' "classify: unknown option '--output' (the results go to standard output: > FILE)" \
+        cvt classify --output=x.tsv cat.jpg
+    usage 'image for a command' "unknown command 'photos/a.jpg' (to classify it: cvt classify photos/a.jpg)" cvt photos/a.jpg
+    usage 'model for a command' "unknown command 'cvt-13'; 'cvt help' lists them" cvt cvt-13
     usage 'unknown shell' "completion: unknown shell 'bsh' (did you mean 'bash'?)" cvt completion bsh
     usage 'precision' "bench: option '--precision': unknown value 'int4' (did you mean 'int8'?)" \
         cvt bench -c cvt-13/config.json --precision int4
@@ -247,6 +256,8 @@ test_models() {
     expect 'models did you mean' 3 '' "cvt: locl: no such model (did you mean 'local'?)" cvt check -m locl
     expect 'models list' 0 '*family  cvt*model   folder * models/folder*model   local * models/local.safetensors*' '' cvt list
     check 'models list: what is none' lists_no_other
+    cp "$program" prefix/bin/cvt && prefix/bin/cvt list >listed
+    check 'models list: the path of the prefix' grep -q '  [^ ]*/prefix/share/cvt/models/shared.safetensors$' listed
     cp small.safetensors models/script.safetensors
     expect 'models default script' 0 'ok: *' '' cvt check
     cp cut.safetensors models/efficientnet-lite0.safetensors
@@ -404,6 +415,12 @@ assert len(rows) < len(more) == sum(r.get("layers", 1) for r in rows) and d["byt
     done
     expect 'summary --depth in csv' 0 '*stage1,scope,784x192,1013568,815711232*' '' cvt summary -c configs/cvt-13.json --depth 1 -f csv
     usage 'depth of torchsummary' 'summary: --depth folds *' cvt summary -c "$tiny" --depth 1 --style torchsummary
+    expect 'summary bytes without weights' 0 '*(of the weights, if they were stored in f32)' '' cvt summary -c "$tiny"
+    expect 'summary bytes with weights' 0 '*(of the stored weights)' '' cvt summary -m cvt-13
+    counters=$tests/data/lite/timm # its weights lack the counters of batches, of which its config alone tells
+    expect 'summary buffers that are stored' 0 '*buffers     1,376 *' '' cvt summary -m "$counters"
+    expect 'summary buffers of a config' 0 '*buffers     1,398 *' '' cvt summary -c "$counters/config.json"
+    expect 'check counts what is stored' 0 '* 1376 buffer values, all finite' '' cvt check -m "$counters"
     cvt summary -m small.safetensors -f json >small.json
     check 'summary bytes are those of the file' \
         grep -q "\"bytes\":$(($(wc -c <small.safetensors) - 8 - $(od -An -tu8 -N8 small.safetensors)))," small.json
@@ -588,7 +605,7 @@ printf '{"arch":"cvt"' >broken.json
 expect 'preprocess' 0 '' '' cvt preprocess -m cvt-13 cat.jpg -o x.npy
 expect 'preprocess --stop' 0 '' '' cvt preprocess -m cvt-13 cat.jpg -o decoded.npy --stop=decode
 expect 'convert' 0 '' '' cvt convert cvt-13 -o small.safetensors --dtype=f16
-expect 'check' 0 'ok: *' '' cvt check -m cvt-13
+expect 'check' 0 'ok: cvt with * names, * parameters and * buffer values, all finite' '' cvt check -m cvt-13
 head -c 3000 small.safetensors >cut.safetensors
 
 for part in usage name forms statuses streams signals models list preprocess run convert summary bench help tables bash examples; do "test_$part"; done

@@ -53,8 +53,11 @@ struct cvt_command {
 /* commands.c: the commands in the order of the help; the last row has no name. */
 extern const cvt_command cvt_commands[];
 const cvt_command *cvt_command_find(const char *name);
-/* Reports that there is no command of this name, and which one may be meant. Returns CVT_EXIT_USAGE. */
+/* Reports that there is no command of this name, and which one may be meant; where it is the path of something that is
+ * no model, that cvt classify reads it. Returns CVT_EXIT_USAGE. */
 int cvt_command_unknown(const cvt_cli *cli, const char *name);
+/* Is this the name or the path of a model that can be opened? */
+bool cvt_command_is_model(const cvt_cli *cli, const char *name);
 
 int cvt_command_attend(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_bench(cvt_cli *cli, const cvt_settings *settings, char **operands);
