@@ -113,3 +113,32 @@ refused() {
     refuses 3 "$1" "$program" summary -c "$work/wrong.json" || return 1
     [ ! -s "$work/out" ] || { echo "something on standard output" && return 1; }
 }
+
+matches() { # TEXT PATTERN
+    # shellcheck disable=SC2254 # a pattern is wanted
+    case $1 in $2) return 0 ;; *) return 1 ;; esac
+}
+
+# verdict NAME STATUS OUT ERR GOT: what a command has left in $work/out and $work/err against patterns
+verdict() {
+    out=$(tr -d '\0' <"$work/out") err=$(cat "$work/err")
+    if [ "$5" -ne "$2" ]; then
+        fail "$1" "status $5 instead of $2, $err"
+    elif ! matches "$out" "$3"; then
+        fail "$1" "standard output is '$(echo "$out" | head -c 300)'"
+    elif ! matches "$err" "$4"; then
+        fail "$1" "standard error is '$err'"
+    elif [ "$2" -ne 0 ] && [ "$(wc -l <"$work/err")" -gt 1 ]; then
+        fail "$1" "more than one line on standard error"
+    else
+        pass "$1"
+    fi
+}
+
+# expect NAME STATUS OUT ERR COMMAND...: exit status and patterns for the two streams
+expect() {
+    expected_name=$1 expected_status=$2 expected_out=$3 expected_err=$4
+    shift 4
+    "$@" </dev/null >"$work/out" 2>"$work/err"
+    verdict "$expected_name" "$expected_status" "$expected_out" "$expected_err" $?
+}

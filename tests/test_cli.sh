@@ -12,35 +12,6 @@ library=$(realpath -m "${CVT_BIN:-$root/build}/libcvt.a")
 # shellcheck source=tests/case.sh
 . "$tests/case.sh"
 
-matches() { # TEXT PATTERN
-    # shellcheck disable=SC2254 # a pattern is wanted
-    case $1 in $2) return 0 ;; *) return 1 ;; esac
-}
-
-# verdict NAME STATUS OUT ERR GOT: what a command has left in $work/out and $work/err against patterns
-verdict() {
-    out=$(tr -d '\0' <"$work/out") err=$(cat "$work/err")
-    if [ "$5" -ne "$2" ]; then
-        fail "$1" "status $5 instead of $2, $err"
-    elif ! matches "$out" "$3"; then
-        fail "$1" "standard output is '$(echo "$out" | head -c 300)'"
-    elif ! matches "$err" "$4"; then
-        fail "$1" "standard error is '$err'"
-    elif [ "$2" -ne 0 ] && [ "$(wc -l <"$work/err")" -gt 1 ]; then
-        fail "$1" "more than one line on standard error"
-    else
-        pass "$1"
-    fi
-}
-
-# expect NAME STATUS OUT ERR COMMAND...: exit status and patterns for the two streams
-expect() {
-    expected_name=$1 expected_status=$2 expected_out=$3 expected_err=$4
-    shift 4
-    "$@" </dev/null >"$work/out" 2>"$work/err"
-    verdict "$expected_name" "$expected_status" "$expected_out" "$expected_err" $?
-}
-
 # usage NAME ERR COMMAND...: wrong use is status 2, one line, and nothing on standard output
 usage() {
     usage_name=$1 usage_err=$2
@@ -100,6 +71,15 @@ test_usage() {
     usage 'missing option' "run: option '-i FILE' is missing" cvt run -o out
     usage 'missing operand' 'preprocess: an operand is missing: IMAGE' cvt preprocess -o x.npy
     usage 'extra operand' "summary: unexpected operand 'x'" cvt summary x
+    usage 'model for an operand' "check: unexpected operand 'cvt-13' (did you mean '-m cvt-13'?)" cvt check cvt-13
+    usage 'model for an operand: a path' "summary: unexpected operand './cvt-13' (did you mean '-m ./cvt-13'?)" cvt summary ./cvt-13
+    usage 'operand that is no model' "check: unexpected operand 'cat.jpg'" cvt check cat.jpg
+    usage 'convert -m' "convert: unknown option '-m' (the model's name or path stands without it)" cvt convert -m cvt-13
+    usage 'classify -o' "classify: unknown option '-o' (the results go to standard output: > FILE)" cvt classify -o x.tsv cat.jpg
+    usage 'classify --output' "classify: unknown option '--output' (the results go to standard output: > FILE)" \
+        cvt classify --output=x.tsv cat.jpg
+    usage 'image for a command' "unknown command 'photos/a.jpg' (to classify it: cvt classify photos/a.jpg)" cvt photos/a.jpg
+    usage 'model for a command' "unknown command 'cvt-13'; 'cvt help' lists them" cvt cvt-13
     usage 'unknown shell' "completion: unknown shell 'bsh' (did you mean 'bash'?)" cvt completion bsh
     usage 'precision' "bench: option '--precision': unknown value 'int4' (did you mean 'int8'?)" \
         cvt bench -c cvt-13/config.json --precision int4
@@ -111,6 +91,24 @@ test_usage() {
     usage 'tap' '*: no tap is called "nothing"; the nearest is "*"' cvt run -m cvt-13 -i x.npy -o out --tap=nothing
     usage 'too many inputs' 'run: the model has 1 input, not 2' cvt run -m cvt-13 -i x.npy -i x.npy -o out
     expect 'usage control bytes are escaped' 2 '' "cvt: *\\\\x1b*" cvt "$(printf 'a\033b')"
+}
+
+# A program of another name calls itself by it.
+test_name() {
+    ln -s "$work/bin/cvt" cvt-classify
+    usage 'another name: unknown command' "unknown command 'serve'; 'cvt-classify help' lists them" ./cvt-classify serve
+    expect 'another name: unknown model' 3 '' 'cvt: xyz: no such model in *' ./cvt-classify check -m xyz
+    for command in $(commands); do cvt help "$command"; done >ours
+    for command in $(commands); do ./cvt-classify help "$command"; done >theirs
+    { cvt help && cvt help 2>&1; } >>ours
+    { ./cvt-classify help && ./cvt-classify 2>&1; } >>theirs
+    words() { tr -s ' ' '\n' <"$1"; }
+    words ours >want
+    words theirs | sed 's/cvt-classify/cvt/g' >got
+    check 'another name: usage' grep -q '^usage: cvt-classify summary' theirs
+    check 'another name: examples' grep -q '^  cvt-classify check -m cvt-13' theirs
+    check 'another name: texts' grep -q "'cvt-classify help COMMAND'.*'man cvt-classify'" theirs
+    same 'another name: nothing else differs' want got
 }
 
 # Every form of the same options gives the same records.
@@ -231,6 +229,8 @@ test_models() {
     expect 'models did you mean' 3 '' "cvt: locl: no such model (did you mean 'local'?)" cvt check -m locl
     expect 'models list' 0 '*family  cvt*model   folder * models/folder*model   local * models/local.safetensors*' '' cvt list
     check 'models list: what is none' lists_no_other
+    cp "$program" prefix/bin/cvt && prefix/bin/cvt list >listed
+    check 'models list: the path of the prefix' grep -q '  [^ ]*/prefix/share/cvt/models/shared.safetensors$' listed
     cp small.safetensors models/script.safetensors
     expect 'models default script' 0 'ok: *' '' cvt check
     cp cut.safetensors models/efficientnet-lite0.safetensors
@@ -276,9 +276,18 @@ assert m["folder"]["bytes"] > s["bytes"] and s["classes"] == e["rows"][-1]["shap
     fits 'list on a terminal that does not know its width' 0 'COLUMNS=90 cvt list' 90
     fits 'list on a terminal of which nothing is known' 0 'unset COLUMNS; cvt list' 80
     check 'list into a pipe: whole lines' grep -q '^family  crossvit  *CrossViT (vit_pytorch): two branches .* each other' list.txt
-    # digits of a line of the table, however it is cut
-    on_terminal 44 'CVT_MODEL_PATH=at.hand cvt list' | grep '^model  *small' >narrow.txt
-    check 'list never shortens a number' grep -q '^model   small  *[0-9]*  3 x .* kB  at[.a-z]*\.\.\.' narrow.txt
+    cp small.safetensors at.hand/a-name-that-is-far-too-long-to-stand-in-a-table-of-80-columns.safetensors
+    for columns in 44 60 74 80; do
+        on_terminal $columns 'CVT_MODEL_PATH=at.hand cvt list' >narrow.txt
+        cp narrow.txt narrow.txt.$columns
+        sed -n '/^model  *small/,$p' narrow.txt >entry.txt
+        check "list at $columns: names are whole" grep -qx 'model *a-name-that-is-far-too-long-to-stand-in-a-table-of-80-columns' narrow.txt
+        check "list at $columns: sizes are whole" grep -qx '  bytes: [0-9.]* kB' entry.txt
+        check "list at $columns: paths are whole" grep -qx '  path: at.hand/small.safetensors' entry.txt
+        check "list at $columns: what cannot be opened" grep -qx '  input: cannot be opened' narrow.txt
+    done
+    check 'list at 60: traits are lines' grep -qx '  hierarchical: .*' narrow.txt.60
+    check 'list at 80: traits are a table' status 1 grep -qx '  hierarchical: .*' narrow.txt
 }
 
 # ---- commands --------------------------------------------------------------------------------------------------------
@@ -299,7 +308,7 @@ test_preprocess() {
     cvt preprocess -m cvt-13 - -o - <cat.jpg >piped.npy
     same 'preprocess streams' x.npy piped.npy
     expect 'preprocess --max-pixels' 1 '' 'cvt: cat.jpg: *--max-pixels*' cvt preprocess -m cvt-13 cat.jpg -o y.npy --max-pixels=1199
-    expect 'preprocess --allow-truncated says what is wrong' 0 '' 'cvt: torn.jpg: JPEG: *remature end*' \
+    expect 'preprocess --allow-truncated says what is wrong' 0 '' 'cvt: torn.jpg: JPEG data ends early' \
         cvt preprocess -m cvt-13 torn.jpg -o y.npy --allow-truncated
     expect_header 'preprocess --allow-truncated' y.npy '*<f4*(1, 3, *'
     rm -f y.npy && cvt preprocess -c "$tiny" cat.jpg -o y.npy
@@ -380,6 +389,12 @@ assert len(rows) < len(more) == sum(r.get("layers", 1) for r in rows) and d["byt
     done
     expect 'summary --depth in csv' 0 '*stage1,scope,784x192,1013568,815711232*' '' cvt summary -c configs/cvt-13.json --depth 1 -f csv
     usage 'depth of torchsummary' 'summary: --depth folds *' cvt summary -c "$tiny" --depth 1 --style torchsummary
+    expect 'summary bytes without weights' 0 '*(of the weights, if they were stored in f32)' '' cvt summary -c "$tiny"
+    expect 'summary bytes with weights' 0 '*(of the stored weights)' '' cvt summary -m cvt-13
+    counters=$tests/data/lite/timm # its weights lack the counters of batches, of which its config alone tells
+    expect 'summary buffers that are stored' 0 '*buffers     1,376 *' '' cvt summary -m "$counters"
+    expect 'summary buffers of a config' 0 '*buffers     1,398 *' '' cvt summary -c "$counters/config.json"
+    expect 'check counts what is stored' 0 '* 1376 buffer values, all finite' '' cvt check -m "$counters"
     cvt summary -m small.safetensors -f json >small.json
     check 'summary bytes are those of the file' \
         grep -q "\"bytes\":$(($(wc -c <small.safetensors) - 8 - $(od -An -tu8 -N8 small.safetensors)))," small.json
@@ -556,7 +571,7 @@ test_examples() {
     check 'examples libcvt.3 compiles' "${CC:-cc}" -std=c17 -Wall -Wextra -Werror -I"$root/src" example.c "$library" -o example \
         $(pkg-config --libs libpng libjpeg libcjson zlib) -fopenmp -lm -lpthread
     expect 'examples libcvt.3' 0 '*(*%)' '' ./example cvt-13 cat.jpg
-    expect 'examples libcvt.3 failure' 1 '' 'JPEG data ends early' ./example cvt-13 torn.jpg
+    expect 'examples libcvt.3 failure' 1 '' 'torn.jpg: JPEG data ends early' ./example cvt-13 torn.jpg
 }
 
 # What the cases above use
@@ -564,8 +579,8 @@ printf '{"arch":"cvt"' >broken.json
 expect 'preprocess' 0 '' '' cvt preprocess -m cvt-13 cat.jpg -o x.npy
 expect 'preprocess --stop' 0 '' '' cvt preprocess -m cvt-13 cat.jpg -o decoded.npy --stop=decode
 expect 'convert' 0 '' '' cvt convert cvt-13 -o small.safetensors --dtype=f16
-expect 'check' 0 'ok: *' '' cvt check -m cvt-13
+expect 'check' 0 'ok: cvt with * names, * parameters and * buffer values, all finite' '' cvt check -m cvt-13
 head -c 3000 small.safetensors >cut.safetensors
 
-for part in usage forms statuses streams signals models list preprocess run convert summary bench help tables bash examples; do "test_$part"; done
+for part in usage name forms statuses streams signals models list preprocess run convert summary bench help tables bash examples; do "test_$part"; done
 [ "$failures" -eq 0 ]

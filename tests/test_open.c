@@ -335,6 +335,30 @@ static void test_pixels(void) {
     cvt_image_free(image);
 }
 
+/* Tests that a read of a file fails with the line "PATH: WHY", in which the path stands once. */
+static void refuse_file(cvt_image *image, const cvt_model *model, const char *path, const char *why) {
+    char line[256];
+    cvt_error error = {0};
+    cvt_status status = cvt_image_read(image, model, path, CVT_STOP_NONE, &error);
+    snprintf(line, sizeof line, "%s: %s", path, why);
+    test_case(status != CVT_OK && error.status == status && strcmp(error.message, line) == 0,
+              "an image that cannot be read is named", "%s", error.message);
+    test_case(cvt_image_read(image, model, path, CVT_STOP_NONE, NULL) == status, "the same without an error", "%s",
+              path);
+}
+
+static void test_unreadable(void) {
+    cvt_options bare = {.size = sizeof bare, .no_weights = true};
+    cvt_model *model = NULL;
+    cvt_image *image = NULL;
+    require(cvt_image_new(&image, NULL, NULL) == CVT_OK && cvt_model_open(&model, MODEL, &bare, NULL) == CVT_OK,
+            "an image and a model");
+    refuse_file(image, model, "tests/test_open.c", "not an image: neither JPEG nor PNG");
+    refuse_file(image, model, "tests/nothing.jpg", "no such file");
+    cvt_model_free(model);
+    cvt_image_free(image);
+}
+
 /* ---- the whole ---- */
 
 static bool save(const char *path, const cvt_options *options, const char *dtype, bool pack) {
@@ -358,6 +382,7 @@ int main(void) {
         test_descriptor();
         test_strings();
         test_pixels();
+        test_unreadable();
     }
     char labels[64];
     snprintf(labels, sizeof labels, "%s/labels.txt", folder);

@@ -11,7 +11,7 @@ int cvt_command_check(cvt_cli *cli, const cvt_settings *settings, char **operand
         status = cvt_cli_fail(settings->model, &error, CVT_EXIT_MODEL);
     } else {
         cvt_str text = {0};
-        cvt_str_print(&text, "ok: %s, names of %s, %lld parameters, %lld buffer values, all finite\n",
+        cvt_str_print(&text, "ok: %s with %s names, %lld parameters and %lld buffer values, all finite\n",
                       cvt_model_arch(model), cvt_model_dialect(model), (long long)cvt_model_parameters(model),
                       (long long)cvt_model_buffers(model));
         cvt_cli_write_str(cli, &text);

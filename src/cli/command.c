@@ -13,6 +13,15 @@
 
 #include "report/record.h"
 
+/* ---- the program's name ---------------------------------------------------------------------------------------- */
+
+const char *cvt_cli_name(const cvt_cli *cli) {
+    const char *slash = strrchr(cli->program, '/'), *name = slash ? slash + 1 : cli->program;
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    bool usable = *name && *name != '-' && name[strspn(name, plain)] == 0;
+    return usable ? name : "cvt";
+}
+
 /* ---- terminals ------------------------------------------------------------------------------------------------- */
 
 /* The bytes of a character that turns the direction of the text behind it, or 0. Such a character in a name could make

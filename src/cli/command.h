@@ -26,6 +26,10 @@ typedef struct cvt_cli {
     int output_errno; /* the errno of the first failure of standard output; 0: none */
 } cvt_cli;
 
+/* Returns the name by which this program was called, since an installation may have given it another name than cvt. A
+ * name that shells would have to quote is not used: then it is "cvt". */
+const char *cvt_cli_name(const cvt_cli *cli);
+
 /* An example: a line to type, and what it gives, a phrase without a full stop. */
 typedef struct cvt_example {
     const char *line, *gives;
@@ -49,8 +53,11 @@ struct cvt_command {
 /* commands.c: the commands in the order of the help; the last row has no name. */
 extern const cvt_command cvt_commands[];
 const cvt_command *cvt_command_find(const char *name);
-/* Reports that there is no command of this name, and which one may be meant. Returns CVT_EXIT_USAGE. */
+/* Reports that there is no command of this name, and which one may be meant; where it is the path of something that is
+ * no model, that cvt classify reads it. Returns CVT_EXIT_USAGE. */
 int cvt_command_unknown(const cvt_cli *cli, const char *name);
+/* Is this the name or the path of a model that can be opened? */
+bool cvt_command_is_model(const cvt_cli *cli, const char *name);
 
 int cvt_command_attend(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_bench(cvt_cli *cli, const cvt_settings *settings, char **operands);
@@ -72,7 +79,7 @@ int cvt_help_all(cvt_cli *cli);
 int cvt_help_command(cvt_cli *cli, const cvt_command *command);
 int cvt_help_version(cvt_cli *cli);
 /* Prints the help to standard error when no command is named. Returns CVT_EXIT_USAGE. */
-int cvt_help_missing(void);
+int cvt_help_missing(const cvt_cli *cli);
 
 /* ---- standard output ------------------------------------------------------------------------------------------- */
 

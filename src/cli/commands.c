@@ -1,7 +1,9 @@
-/* commands.c - the table of the commands: their names, operands and functions, and what the help says of them. */
+/* commands.c - the table of the commands: their names, operands and functions, and what the help says of them; and what
+ * is said of a word that is none of them. */
 #include <string.h>
 
-#include "cli/command.h"
+#include "base/file.h"
+#include "cli/models.h"
 
 #define EXAMPLES(...) ((const cvt_example[]){__VA_ARGS__, {NULL, NULL}})
 
@@ -89,7 +91,9 @@ const cvt_command cvt_commands[] = {
      .purpose = "show where in an image a model looks",
      .about =
          {"IMAGE is a JPEG or PNG file, or - for standard input. A .png file gets the image with a heat map over it, a "
-          ".npy file the numbers of the map.",
+          ".npy file the numbers of the map. Where the model's preprocessing cuts off the edges of the image, the map "
+          "covers "
+          "the part that the model sees, and the rest of the picture has no colours.",
           "For a model with attention, the map tells how a layer shares its attention among the places of the image. "
           "For a model without attention, or with --class, it is the class activation map, which tells how much each "
           "place of the image speaks for a class."},
@@ -161,8 +165,23 @@ const cvt_command *cvt_command_find(const char *name) {
 
 static const char *next_command(const void *commands, size_t i) { return ((const cvt_command *)commands)[i].name; }
 
+bool cvt_command_is_model(const cvt_cli *cli, const char *name) {
+    const cvt_settings settings = {.model = name};
+    const cvt_options options = {.weights_later = true};
+    cvt_str path = {0};
+    cvt_model *model = NULL;
+    cvt_error error;
+    const bool is = cvt_models_try(cli, &settings, &options, &model, &path, &error) == CVT_OK;
+    if (is) cvt_model_free(model);
+    cvt_str_free(&path);
+    return is;
+}
+
 int cvt_command_unknown(const cvt_cli *cli, const char *name) {
+    if (cvt_file_exists(name) && !cvt_command_is_model(cli, name))
+        return cvt_cli_usage(cli, "unknown command '%s' (to classify it: %s classify %s)", name, cvt_cli_name(cli),
+                             name);
     const char *nearest = cvt_opt_nearest(name, next_command, cvt_commands);
     if (nearest) return cvt_cli_usage(cli, "unknown command '%s' (did you mean '%s'?)", name, nearest);
-    return cvt_cli_usage(cli, "unknown command '%s'; 'cvt help' lists them", name);
+    return cvt_cli_usage(cli, "unknown command '%s'; '%s help' lists them", name, cvt_cli_name(cli));
 }

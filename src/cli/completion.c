@@ -3,15 +3,6 @@
 
 #include "cli/command.h"
 
-/* Returns the name that the scripts complete: the one by which this program was called, since an installation may have
- * given it another name than cvt. A name that shells would have to quote is not used. */
-static const char *completed_name(const char *program) {
-    const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    bool usable = *name && *name != '-' && name[strspn(name, plain)] == 0;
-    return usable ? name : "cvt";
-}
-
 /* Appends the command with which the scripts get the names of models. */
 static void append_model_names(cvt_str *to, const char *name) {
     cvt_str_print(to, "%s list 2>/dev/null | sed -n \"s/^model *\\([^ ]*\\).*/\\1/p\"", name);
@@ -279,7 +270,7 @@ int cvt_command_completion(cvt_cli *cli, const cvt_settings *settings, char **op
     for (const struct shell *shell = shells; shell->name; shell++)
         if (strcmp(shell->name, operands[0]) == 0) {
             cvt_str text = {0};
-            shell->write(&text, completed_name(cli->program));
+            shell->write(&text, cvt_cli_name(cli));
             cvt_cli_write_str(cli, &text);
             return CVT_EXIT_OK;
         }

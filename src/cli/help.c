@@ -1,8 +1,33 @@
-/* help.c - cvt help. Everything that it says of commands, options and variables comes from their tables. */
+/* help.c - cvt help. Everything that it says of commands, options and variables comes from their tables, which call the
+ * program "cvt"; the help calls it by its name. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/command.h"
+
+/* Appends the text with the program's name in place of each word "cvt". It is no such word in "cvt-13" or "./cvt". */
+static void add_named(cvt_str *to, const char *text, const char *name) {
+    static const char word[] = "cvt", before[] = " \n'", after[] = " \n'";
+    const size_t n = sizeof word - 1;
+    for (const char *at = text; *at;) {
+        const bool begins = (at == text || strchr(before, at[-1])) && strncmp(at, word, n) == 0;
+        const bool named = begins && (!at[n] || strchr(after, at[n]));
+        if (named)
+            cvt_str_print(to, "%s", name);
+        else
+            cvt_str_append(to, at, 1);
+        at += named ? n : 1;
+    }
+}
+
+/* Puts the program's name into a help text. */
+static void name_program(cvt_str *text, const cvt_cli *cli) {
+    cvt_str named = {0};
+    if (text->data) add_named(&named, text->data, cvt_cli_name(cli));
+    named.failed = named.failed || text->failed;
+    cvt_str_free(text);
+    *text = named;
+}
 
 static void add_examples(cvt_str *to, const cvt_example *examples) {
     if (!examples) return;
@@ -45,13 +70,15 @@ static void add_all(cvt_str *to) {
 int cvt_help_all(cvt_cli *cli) {
     cvt_str text = {0};
     add_all(&text);
+    name_program(&text, cli);
     cvt_cli_write_str(cli, &text);
     return CVT_EXIT_OK;
 }
 
-int cvt_help_missing(void) {
+int cvt_help_missing(const cvt_cli *cli) {
     cvt_str text = {0};
     add_all(&text);
+    name_program(&text, cli);
     if (!text.failed) fputs(text.data, stderr);
     cvt_str_free(&text);
     return CVT_EXIT_USAGE;
@@ -70,6 +97,7 @@ int cvt_help_command(cvt_cli *cli, const cvt_command *command) {
     add_examples(&text, command->examples);
     cvt_opt_help(cvt_settings_rows, command->bit, &text);
     add_environment(&text, command->bit);
+    name_program(&text, cli);
     cvt_cli_write_str(cli, &text);
     return CVT_EXIT_OK;
 }

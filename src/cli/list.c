@@ -35,6 +35,8 @@ static void each_model(void *context, const char *name, const char *path) {
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
+enum { LIST_BELOW = 75 }; /* a terminal of fewer columns gets lists in place of the tables that have titles */
+
 static void add_families(cvt_str *to, int width) {
     static const cvt_column columns[] = {{"", CVT_CELL_FIXED}, {"", CVT_CELL_FIXED}, {"", CVT_CELL_WORDS}};
     cvt_text_table table = {.columns = columns, .n_columns = sizeof columns / sizeof columns[0]};
@@ -52,7 +54,8 @@ static void add_traits(cvt_str *to, int width) {
                                          {"token embedding", CVT_CELL_WORDS},
                                          {"attention projection", CVT_CELL_WORDS},
                                          {"hierarchical", CVT_CELL_WORDS}};
-    cvt_text_table table = {.columns = columns, .n_columns = sizeof columns / sizeof columns[0]};
+    cvt_text_table table = {
+        .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .list_below = LIST_BELOW};
     for (int i = 0; cvt_arch_name(i); i++) {
         const cvt_arch_traits traits = cvt_arch_compare(i);
         cvt_text_table_add(&table, "%s", cvt_arch_name(i));
@@ -98,11 +101,12 @@ static void text_model(void *context, const found *f) {
 }
 
 static void write_text(const cvt_cli *cli, cvt_str *to) {
-    static const cvt_column columns[] = {{"", CVT_CELL_FIXED},         {"", CVT_CELL_NAME},
+    static const cvt_column columns[] = {{"", CVT_CELL_FIXED},         {"", CVT_CELL_FIXED},
                                          {"classes", CVT_CELL_NUMBER}, {"input", CVT_CELL_FIXED},
                                          {"bytes", CVT_CELL_NUMBER},   {"path", CVT_CELL_NAME}};
     const int width = cvt_terminal_width();
-    cvt_text_table table = {.columns = columns, .n_columns = sizeof columns / sizeof columns[0]};
+    cvt_text_table table = {
+        .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .list_below = LIST_BELOW};
     listing models = {cli, text_model, &table};
     add_families(to, width);
     add_traits(to, width);
@@ -111,7 +115,7 @@ static void write_text(const cvt_cli *cli, cvt_str *to) {
     if (table.n_cells)
         cvt_text_table_print(&table, width, to);
     else
-        cvt_str_print(to, "no models; 'cvt help list' tells where they are looked for\n");
+        cvt_str_print(to, "no models; '%s help list' tells where they are looked for\n", cvt_cli_name(cli));
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */

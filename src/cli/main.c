@@ -56,6 +56,19 @@ static void say_wrong_number(const cvt_command *command, const cvt_settings *set
 
 /* ---- commands -------------------------------------------------------------------------------------------------- */
 
+static bool takes_model(const cvt_command *command) {
+    const cvt_option *row = cvt_settings_rows;
+    while (row->name && !(row->kind == CVT_OPT_MODEL && (row->commands & command->bit))) row++;
+    return row->name != NULL;
+}
+
+/* Fails for the first operand that is too many. Where it is the name or path of a model, -m was forgotten. */
+static int refuse_operand(const cvt_cli *cli, const cvt_command *command, const char *operand) {
+    if (takes_model(command) && cvt_command_is_model(cli, operand))
+        return cvt_cli_usage(cli, "unexpected operand '%s' (did you mean '-m %s'?)", operand, operand);
+    return cvt_cli_usage(cli, "unexpected operand '%s'", operand);
+}
+
 /* Runs the command on words[0 .. n-1], which come after its name; words[n] is NULL. */
 static int run_command(cvt_cli *cli, const cvt_command *command, char **words, int n) {
     cvt_settings settings = {0};
@@ -69,7 +82,7 @@ static int run_command(cvt_cli *cli, const cvt_command *command, char **words, i
     else if (operands < command->min)
         status = cvt_cli_usage(cli, "an operand is missing: %s", command->operands);
     else if (command->max >= 0 && operands > command->max)
-        status = cvt_cli_usage(cli, "unexpected operand '%s'", words[command->max]);
+        status = refuse_operand(cli, command, words[command->max]);
     else {
         words[operands] = NULL;
         say_wrong_number(command, &settings);
@@ -88,7 +101,7 @@ static int run_without_command(cvt_cli *cli, char **words, int n) {
         return cvt_cli_usage(cli, "%s", error.message);
     if (settings.help) return cvt_help_all(cli);
     if (settings.version) return cvt_help_version(cli);
-    return cvt_help_missing();
+    return cvt_help_missing(cli);
 }
 
 static int dispatch(cvt_cli *cli, int argc, char **argv) {

@@ -47,7 +47,13 @@ static bool search_folder(const cvt_cli *cli, size_t i, cvt_str *to) {
     }
     if (i == 0) cvt_str_print(to, "models");
     if (i == 1 && append_program_folder(cli, to)) cvt_str_print(to, "/models");
-    if (i == 2 && append_program_folder(cli, to)) cvt_str_print(to, "/../share/cvt/models");
+    if (i == 2 && append_program_folder(cli, to)) {
+        static const char bin[] = "/bin", below[] = "/share/cvt/models";
+        size_t n = sizeof bin - 1;
+        bool in_bin = to->size > n && strcmp(to->data + to->size - n, bin) == 0;
+        if (in_bin) to->size -= n; /* PREFIX/share, not PREFIX/bin/../share */
+        cvt_str_print(to, "%s%s", in_bin ? "" : "/..", below);
+    }
     return i < BESIDE;
 }
 

@@ -47,7 +47,18 @@ static const char *next_option(const void *context, size_t i) {
 
 static const char *next_choice(const void *context, size_t i) { return ((const char *const *)context)[i]; }
 
+/* Returns what the command is told to do instead of an option that it lacks, or NULL. The option has this letter, or
+ * this name if `name` is not NULL. */
+static const char *find_instead(const parser *p, char letter, const char *name) {
+    for (const cvt_option *row = p->rows; row->name; row++)
+        if ((row->lacking & p->command) && (name ? strcmp(row->name, name) == 0 : row->letter == letter))
+            return row->instead;
+    return NULL;
+}
+
 static cvt_status fail_unknown_name(const parser *p, const char *name) {
+    const char *instead = find_instead(p, 0, name);
+    if (instead) return cvt_fail(p->error, CVT_USAGE, "unknown option '--%s' (%s)", name, instead);
     const char *nearest = cvt_opt_nearest(name, next_option, p);
     if (!nearest) return cvt_fail(p->error, CVT_USAGE, "unknown option '--%s'", name);
     return cvt_fail(p->error, CVT_USAGE, "unknown option '--%s' (did you mean '--%s'?)", name, nearest);
@@ -208,6 +219,8 @@ static cvt_status parse_letters(parser *p, const char *word) {
         const cvt_option *row = find_letter(p, *letter);
         if (!row) {
             size_t n = cvt_utf8_length(letter, strlen(letter));
+            const char *instead = find_instead(p, *letter, NULL);
+            if (instead) return cvt_fail(p->error, CVT_USAGE, "unknown option '-%c' (%s)", *letter, instead);
             return cvt_fail(p->error, CVT_USAGE, "unknown option '-%.*s'", (int)(n ? n : 1), letter);
         }
         if (row->kind != CVT_OPT_FLAG)

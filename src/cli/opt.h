@@ -46,6 +46,8 @@ typedef struct cvt_option {
     int64_t min, max;
     const char *initial; /* the value when it is not given, as text, or NULL */
     const char *help;    /* a phrase without a full stop */
+    unsigned lacking;    /* the bits of the commands that do not take it where people may expect it, ... */
+    const char *instead; /* ... and what they are told to do instead, a phrase */
 } cvt_option;
 
 /* Fills `settings` (zeroed by the caller) from words[0 .. n-1], which come after the command's name, and moves the

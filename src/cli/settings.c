@@ -13,6 +13,7 @@ enum {
     WITH_RECIPE = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT,
     WITH_THREADS = WITH_LIST | CVT_CMD_RUN | CVT_CMD_ATTEND | CVT_CMD_BENCH,
     WITH_OUTPUT = CVT_CMD_EMBED | CVT_CMD_PREPROCESS | CVT_CMD_ATTEND | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT,
+    WITH_TEXT = CVT_CMD_CLASSIFY | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH | CVT_CMD_LIST,
     WITH_BATCH = WITH_LIST | CVT_CMD_BENCH,
     MAX_IMAGES = 1000000,
 };
@@ -23,7 +24,8 @@ const cvt_option cvt_settings_rows[] = {
      .commands = WITH_MODEL, .letter = 'm', .name = "model", .kind = CVT_OPT_MODEL, .target = FIELD(model),
      .argument = "MODEL", .help = "a directory with config.json and weights, as a clone from a hub leaves it; a "
      ".safetensors file, as cvt convert makes it; or a name that cvt list shows (default: CVT_MODEL, else "
-     "efficientnet-lite0)"},
+     "efficientnet-lite0)",
+     .lacking = CVT_CMD_CONVERT, .instead = "the model's name or path stands without it"},
     {.commands = WITH_CONFIG & ~(unsigned)CVT_CMD_INIT, .letter = 'c', .name = "config", .kind = CVT_OPT_FILE,
      .target = FIELD(config), .argument = "CONFIG",
      .help = "use this config instead of the one that the model carries"},
@@ -97,7 +99,8 @@ const cvt_option cvt_settings_rows[] = {
      .target = FIELD(output), .argument = "FILE", .help = "the .png or .npy file to write"},
     {.commands = CVT_CMD_CONVERT | CVT_CMD_INIT, .required = CVT_CMD_CONVERT | CVT_CMD_INIT, .letter = 'o',
      .name = "output", .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
-     .help = "the .safetensors file to write"},
+     .help = "the .safetensors file to write",
+     .lacking = WITH_TEXT, .instead = "the results go to standard output: > FILE"},
     {.commands = WITH_OUTPUT, .name = "force", .kind = CVT_OPT_FLAG, .target = FIELD(force),
      .help = "write the output even where a file of another kind has its name"},
     {.commands = CVT_CMD_RUN, .name = "tap", .kind = CVT_OPT_WORDS, .target = FIELD(taps), .argument = "NAME",

@@ -160,7 +160,8 @@ static void add_total(cvt_str *to, int width, const char *name, int64_t value, c
     cvt_str_print(to, "\n");
 }
 
-static void write_text(cvt_str *to, const cvt_model *model, const entries *rows, const entries *stages) {
+/* stored: the model has weights, and is not made from a config alone. */
+static void write_text(cvt_str *to, const cvt_model *model, const entries *rows, const entries *stages, bool stored) {
     const int width = cvt_terminal_width();
     add_layers(to, rows, width);
     add_stages(to, model, stages, width);
@@ -172,7 +173,8 @@ static void write_text(cvt_str *to, const cvt_model *model, const entries *rows,
     cvt_str_print(to, "\nparameters  %s\n", group(cvt_model_parameters(model)).text);
     add_total(to, width, "buffers", cvt_model_buffers(model), "(stored numbers that are not learned)");
     add_total(to, width, "MACs", cvt_model_macs(model), "(multiply-adds for one image)");
-    add_total(to, width, "bytes", cvt_model_bytes(model), "(of the stored weights)");
+    add_total(to, width, "bytes", cvt_model_bytes(model),
+              stored ? "(of the stored weights)" : "(of the weights, if they were stored in f32)");
 }
 
 /* Writes the listing as torchsummary 1.5 does. Its totals add up what each call shows. */
@@ -271,9 +273,12 @@ static void write_json(cvt_str *to, const cvt_model *model, const entries *rows,
 
 /* ---------------------------------------------------------------------------------------------------------------- */
 
+static bool has_config_only(const cvt_settings *settings) { return settings->config && !settings->model; }
+
 static void write_summary(cvt_str *to, const cvt_model *model, const cvt_settings *settings) {
     const bool torchsummary = cvt_opt_is(settings->style, "torchsummary");
     const cvt_row_style style = torchsummary ? CVT_ROWS_TORCHSUMMARY : CVT_ROWS_CVT;
+    const bool stored = !has_config_only(settings);
     entries rows = {0}, stages = {0};
     if (!make_entries(&rows, model, style, settings->depth) || !make_entries(&stages, model, CVT_ROWS_CVT, 1))
         to->failed = true;
@@ -284,14 +289,14 @@ static void write_summary(cvt_str *to, const cvt_model *model, const cvt_setting
     else if (torchsummary)
         write_torchsummary(to, model);
     else
-        write_text(to, model, &rows, &stages);
+        write_text(to, model, &rows, &stages, stored);
     free_entries(&rows);
     free_entries(&stages);
 }
 
 int cvt_command_summary(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     (void)operands;
-    cvt_options options = {.no_weights = settings->config && !settings->model};
+    cvt_options options = {.no_weights = has_config_only(settings)};
     cvt_model *model = NULL;
     if (settings->depth && cvt_opt_is(settings->style, "torchsummary"))
         return cvt_cli_usage(cli, "--depth folds the rows of --style=cvt: those of torchsummary are as that program "

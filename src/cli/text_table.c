@@ -12,7 +12,7 @@
 #include "base/num.h"
 #include "report/record.h"
 
-enum { MAX_WIDTH = 10000, NO_TERMINAL_SAYS = 80, NAME_WELL = 16 };
+enum { MAX_WIDTH = 10000, NO_TERMINAL_SAYS = 80, NAME_WELL = 16, LIST_INDENT = 2 };
 
 int cvt_terminal_width(void) {
     struct winsize size;
@@ -137,10 +137,15 @@ static widths measure(const cvt_text_table *t) {
     return w;
 }
 
-/* Makes the widest column that can shrink narrower, until all columns fit or none can shrink. */
-static void shrink(widths *w, const int *min, int n, int width) {
+static int width_of(const widths *w, int n) {
     int all = CVT_TEXT_TABLE_GAP * (n - 1);
     for (int i = 0; i < n; i++) all += w->now[i];
+    return all;
+}
+
+/* Makes the widest column that can shrink narrower, until all columns fit or none can shrink. */
+static void shrink(widths *w, const int *min, int n, int width) {
+    int all = width_of(w, n);
     while (all > width) {
         int widest = -1;
         for (int i = 0; i < n; i++)
@@ -175,22 +180,60 @@ static bool print_line(cvt_str *to, const cvt_text_table *t, const widths *w, co
     return left;
 }
 
-void cvt_text_table_print(cvt_text_table *t, int width, cvt_str *to) {
+static void print_rows(cvt_str *to, const cvt_text_table *t, const widths *w) {
     const char *rest[CVT_TEXT_TABLE_COLUMNS], *cell = t->cells.data;
+    for (int i = 0; i < t->n_columns; i++) rest[i] = t->columns[i].title;
+    while (w->titled && print_line(to, t, w, rest, true) && !to->failed) {
+    }
+    for (size_t row = 0; row < t->n_cells && !to->failed; row += (size_t)t->n_columns) {
+        for (int i = 0; i < t->n_columns; i++, cell += strlen(cell) + 1) rest[i] = cell;
+        while (print_line(to, t, w, rest, false) && !to->failed) {
+        }
+    }
+}
+
+/* ---- a list ---------------------------------------------------------------------------------------------------- */
+
+/* Prints "  title: cell". Words that do not fit go on in the next line, further to the right. */
+static void print_member(cvt_str *to, const cvt_column *column, const char *cell, int width) {
+    const int further = 2 * LIST_INDENT, title = LIST_INDENT + count(column->title, strlen(column->title)) + 2;
+    int room = column->kind == CVT_CELL_WORDS ? width - title : MAX_WIDTH;
+    cvt_str_print(to, "%*s%s: ", LIST_INDENT, "", column->title);
+    while (*cell) {
+        const size_t n = first_line(cell, cvt_max_int(room, CVT_TEXT_TABLE_MIN));
+        cvt_str_append(to, cell, n);
+        cell += n + strspn(cell + n, " ");
+        if (*cell) cvt_str_print(to, "\n%*s", further, "");
+        if (column->kind == CVT_CELL_WORDS) room = width - further;
+    }
+    cvt_str_print(to, "\n");
+}
+
+static void print_list(cvt_str *to, const cvt_text_table *t, int width) {
+    const char *cell = t->cells.data;
+    for (size_t row = 0; row < t->n_cells && !to->failed; row += (size_t)t->n_columns) {
+        int untitled = 0;
+        for (; untitled < t->n_columns && !*t->columns[untitled].title; untitled++, cell += strlen(cell) + 1)
+            cvt_str_print(to, "%*s%s", untitled ? CVT_TEXT_TABLE_GAP : 0, "", cell);
+        cvt_str_print(to, "\n");
+        for (int i = untitled; i < t->n_columns; i++, cell += strlen(cell) + 1)
+            print_member(to, &t->columns[i], cell, width);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- */
+
+void cvt_text_table_print(cvt_text_table *t, int width, cvt_str *to) {
     if (t->cells.failed) to->failed = true;
     if (!to->failed) {
         widths w = measure(t);
         if (width > 0) shrink(&w, w.well, t->n_columns, width);
         if (width > 0) shrink(&w, w.min, t->n_columns, width);
-        for (int i = 0; i < t->n_columns; i++) rest[i] = t->columns[i].title;
-        while (w.titled && print_line(to, t, &w, rest, true) && !to->failed) {
-        }
-        for (size_t row = 0; row < t->n_cells && !to->failed; row += (size_t)t->n_columns) {
-            for (int i = 0; i < t->n_columns; i++, cell += strlen(cell) + 1) rest[i] = cell;
-            while (print_line(to, t, &w, rest, false) && !to->failed) {
-            }
-        }
+        if (t->list_below && width > 0 && (width < t->list_below || width_of(&w, t->n_columns) > width))
+            print_list(to, t, width);
+        else
+            print_rows(to, t, &w);
     }
     cvt_str_free(&t->cells);
-    *t = (cvt_text_table){.columns = t->columns, .n_columns = t->n_columns};
+    *t = (cvt_text_table){.columns = t->columns, .n_columns = t->n_columns, .list_below = t->list_below};
 }

@@ -1,5 +1,5 @@
 /* text_table.h - tables for people: each column is as wide as its widest cell, or narrower where the terminal is too
- * narrow. */
+ * narrow. On a terminal that is narrower still, a table can become a list. */
 #ifndef CVT_CLI_TEXT_TABLE_H
 #define CVT_CLI_TEXT_TABLE_H
 
@@ -23,10 +23,13 @@ typedef struct cvt_column {
     cvt_cell_kind kind;
 } cvt_column;
 
-/* A table. Zero-initialise it, set `columns` and `n_columns`, and add cell after cell, row after row. */
+/* A table. Zero-initialise it, set `columns` and `n_columns`, and add cell after cell, row after row. On a terminal of
+ * fewer columns than `list_below`, and on one that is too narrow for the narrowest form of the table, the table becomes
+ * a list if `list_below` is not 0: the cells that have no title stand on a line, and below them each other cell on a
+ * line "  title: cell". Names are whole there. */
 typedef struct cvt_text_table {
     const cvt_column *columns;
-    int n_columns;
+    int n_columns, list_below;
     size_t n_cells;
     cvt_str cells; /* each ends with a 0 */
 } cvt_text_table;

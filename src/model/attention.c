@@ -118,8 +118,8 @@ static cvt_status require_own_keys(const walk *w, int tap) {
     char shape[48];
     if (map->shape.d[1] != map->shape.d[2])
         return cvt_fail(w->error, CVT_USAGE,
-                        "no rollout: \"%s\" is %s, and layers can be multiplied only where keys and queries are the "
-                        "same tokens",
+                        "no rollout: \"%s\" is %s (heads, queries, keys), and the maps of layers can be multiplied "
+                        "only where the keys are as many as the queries",
                         map->tap, cvt_shape_text(map->shape, shape));
     cvt_value own = node->in[0], before;
     while (!is_sum(w, own) && (before = step_back(w, own)) != CVT_NO_VALUE) own = before;

@@ -46,10 +46,15 @@ cvt_tensor_info cvt_model_embedding(const cvt_model *m) {
     return v == CVT_NO_VALUE ? (cvt_tensor_info){0} : cvt_value_describe("embedding", m->graph->values[v].shape);
 }
 
+/* A counter of batches that the weights lack is not stored. */
+static bool is_stored(const cvt_model *m, int p) {
+    return !m->graph->params[p].ignored || !m->tensors || m->tensors[p];
+}
+
 static int64_t count_stored(const cvt_model *m, bool buffers) {
     int64_t n = 0;
     for (int i = 0; i < m->graph->n_params; i++)
-        if (m->graph->params[i].buffer == buffers) n += (int64_t)m->graph->params[i].count;
+        if (m->graph->params[i].buffer == buffers && is_stored(m, i)) n += (int64_t)m->graph->params[i].count;
     return n;
 }
 

@@ -86,6 +86,7 @@ cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *
     TRY(begin(image, model, error));
     TRY(cvt_file_read(&file, path, CVT_IMAGE_LIMIT, error));
     cvt_status status = cvt_image_read_memory(image, model, file.data, file.size, stop, error);
+    if (status != CVT_OK) status = cvt_fail_in(error, status, "%s", file.path);
     cvt_file_close(&file);
     return status;
 }
