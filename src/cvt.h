@@ -117,7 +117,7 @@ typedef struct cvt_options {
     bool random_weights;   /* with no file: draw weights from `seed` (tests, benchmarks) */
     bool reference;        /* run the nodes one by one on plain C kernels, whatever isa says: slow, for comparison */
     uint64_t seed;
-    const char *preprocess;    /* a preprocessor_config.json, or another document that says how pictures are prepared,
+    const char *preprocess;    /* a preprocessor_config.json, or another document that says how images are prepared,
                                   to use instead of the model's; or NULL */
     const char *score;         /* what cvt_model_top_k gives, "softmax", "sigmoid", "none"; NULL: as the model says */
     const char *const *ignore; /* shell patterns of names: tensors that are no error though no parameter takes them */
@@ -164,7 +164,7 @@ const char *cvt_model_precision(const cvt_model *model); /* that it runs in: "f3
 const char *cvt_model_isa(const cvt_model *model);       /* the kernels that it runs on; NULL before it is loaded */
 int cvt_model_classes(const cvt_model *model);           /* 0: the model gives no scores of classes */
 const char *cvt_model_label(const cvt_model *model, int class_index); /* NULL where there is none */
-/* A line that the user of the model should see, as that its pictures are prepared by a guess; NULL past the last. */
+/* A line that the user of the model should see, as that its images are prepared by a guess; NULL past the last. */
 const char *cvt_model_warning(const cvt_model *model, int index);
 /* A line on what the model was read from, for who wants to know; NULL past the last. */
 const char *cvt_model_remark(const cvt_model *model, int index);

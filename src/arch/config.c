@@ -155,19 +155,19 @@ static cvt_status read_entry(int *out, const cvt_key *key, const cvt_json *value
     return key->type == CVT_KEY_CHOICES ? read_choice(out, key, value, error) : read_int(out, key, value, error);
 }
 
-cvt_status cvt_config_check_list(const cvt_json *value, const char *what, int least, int most, cvt_error *error) {
+cvt_status cvt_config_check_list(const cvt_json *value, const char *what, int min, int max, cvt_error *error) {
     size_t n = cvt_json_size(value);
     if (cvt_json_kind_of(value) != CVT_JSON_ARRAY) return wrong_kind(value, what, error);
-    if (n >= (size_t)least && n <= (size_t)most) return CVT_OK;
-    if (least == most) return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have %d", n, most);
-    return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have %d to %d", n, least, most);
+    if (n >= (size_t)min && n <= (size_t)max) return CVT_OK;
+    if (min == max) return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have %d", n, max);
+    return cvt_fail(error, CVT_CONFIG, "has %zu entries, must have %d to %d", n, min, max);
 }
 
 static cvt_status read_list(void *field, const cvt_key *key, const cvt_json *value, cvt_error *error) {
     cvt_ints *ints = field;
     cvt_numbers *numbers = field;
-    int least = key->entries ? key->entries : 1, most = key->entries ? key->entries : CVT_MAX_LIST;
-    TRY(cvt_config_check_list(value, "a list", least, most, error));
+    int min = key->entries ? key->entries : 1, max = key->entries ? key->entries : CVT_MAX_LIST;
+    TRY(cvt_config_check_list(value, "a list", min, max, error));
     int i = 0;
     for (const cvt_json *entry = cvt_json_first(value); entry; entry = cvt_json_next(entry), i++) {
         bool is_number = key->type == CVT_KEY_NUMBERS;

@@ -159,7 +159,7 @@ cvt_status cvt_config_read(void *config, const cvt_reading *how, const cvt_json 
 cvt_status cvt_config_fill(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error);
 /* Checks, for a reader, that a value is a list of `least` to `most` entries. CVT_CONFIG: must be a list of objects, not
  * a number (`what` is "a list of objects"); or: has 0 entries, must have 1 to 8. */
-cvt_status cvt_config_check_list(const cvt_json *value, const char *what, int least, int most, cvt_error *error);
+cvt_status cvt_config_check_list(const cvt_json *value, const char *what, int min, int max, cvt_error *error);
 /* Fills in the defaults of a table, or, with `stage`, those of the layer that is one stage. */
 cvt_status cvt_config_defaults(void *config, const cvt_key *keys, bool stage, cvt_error *error);
 /* Parses a JSON text of a table, in which ' stands for ". */

@@ -18,18 +18,18 @@
 /* clang-format off */
 #define KEY_ROW(key, kind, field, default_, ...) \
     .name = key, .type = kind, .offset = KEY_AT(field), .initial = default_, .about = __VA_ARGS__
-#define INT(key, field, least, most, default_, ...) \
-    {KEY_ROW(key, CVT_KEY_INT, field, default_, __VA_ARGS__), .min = least, .max = most}
-#define INTS(key, field, least, most, default_, ...) \
-    {KEY_ROW(key, CVT_KEY_INTS, field, default_, __VA_ARGS__), .min = least, .max = most}
-#define NUM(key, field, least, most, default_, ...) \
-    {KEY_ROW(key, CVT_KEY_NUMBER, field, default_, __VA_ARGS__), .min = least, .max = most}
-#define NUMS(key, field, least, most, default_, ...) \
-    {KEY_ROW(key, CVT_KEY_NUMBERS, field, default_, __VA_ARGS__), .min = least, .max = most}
-#define LISTS(key, field, length, least, most, default_, ...) \
-    {KEY_ROW(key, CVT_KEY_LISTS, field, default_, __VA_ARGS__), .entries = length, .min = least, .max = most}
-#define SIZE(key, field, least, most, default_, ...) \
-    {KEY_ROW(key, CVT_KEY_SIZE, field, default_, __VA_ARGS__), .min = least, .max = most}
+#define INT(key, field, low, high, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_INT, field, default_, __VA_ARGS__), .min = low, .max = high}
+#define INTS(key, field, low, high, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_INTS, field, default_, __VA_ARGS__), .min = low, .max = high}
+#define NUM(key, field, low, high, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_NUMBER, field, default_, __VA_ARGS__), .min = low, .max = high}
+#define NUMS(key, field, low, high, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_NUMBERS, field, default_, __VA_ARGS__), .min = low, .max = high}
+#define LISTS(key, field, length, low, high, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_LISTS, field, default_, __VA_ARGS__), .entries = length, .min = low, .max = high}
+#define SIZE(key, field, low, high, default_, ...) \
+    {KEY_ROW(key, CVT_KEY_SIZE, field, default_, __VA_ARGS__), .min = low, .max = high}
 #define BOOL(key, field, default_, ...) {KEY_ROW(key, CVT_KEY_BOOL, field, default_, __VA_ARGS__)}
 #define BOOLS(key, field, default_, ...) {KEY_ROW(key, CVT_KEY_BOOLS, field, default_, __VA_ARGS__)}
 /* list: the words; it ends with NULL. The field becomes the index of the word. */
@@ -45,10 +45,10 @@
 /* A second name of the key called `row`: files of the dialect `whose` (a cvt_config_dialect) use it. */
 #define SAME(key, row, whose) {.name = key, .same = row, .dialect = whose}
 /* Keys whose values are checked and not stored. */
-#define UNUSED_NUM(key, least, most, ...) \
-    {.name = key, .type = CVT_KEY_NUMBER, .min = least, .max = most, .ignored = true, .about = __VA_ARGS__}
-#define UNUSED_NUMS(key, least, most, ...) \
-    {.name = key, .type = CVT_KEY_NUMBERS, .min = least, .max = most, .ignored = true, .about = __VA_ARGS__}
+#define UNUSED_NUM(key, low, high, ...) \
+    {.name = key, .type = CVT_KEY_NUMBER, .min = low, .max = high, .ignored = true, .about = __VA_ARGS__}
+#define UNUSED_NUMS(key, low, high, ...) \
+    {.name = key, .type = CVT_KEY_NUMBERS, .min = low, .max = high, .ignored = true, .about = __VA_ARGS__}
 /* clang-format on */
 
 /* For a config c, which begins with a cvt_base. GIVEN is the name of the key by which the file fills a field, or NULL

@@ -78,14 +78,14 @@ static bool is_shortest(const cvt_json *size) {
 
 /* A number a channel, or one that stands for all. Pictures have 3; of a model of more, which reads none, the number of
  * entries is kept to be checked. */
-static cvt_status read_channels(double *out, int *entries, const cvt_json *value, double least, cvt_error *error) {
+static cvt_status read_channels(double *out, int *entries, const cvt_json *value, double min, cvt_error *error) {
     size_t n = cvt_json_kind_of(value) == CVT_JSON_ARRAY ? cvt_json_size(value) : 1;
     const cvt_json *entry = cvt_json_kind_of(value) == CVT_JSON_ARRAY ? cvt_json_first(value) : value;
     if (n < 1 || n > 64) return cvt_fail(error, CVT_CONFIG, "must be one number or a list of one a channel");
     for (size_t i = 0; i < n || i < 3; i++) {
         double number;
         if (!cvt_json_number(entry, &number)) return cvt_fail(error, CVT_CONFIG, "must be numbers");
-        if (!(number > least && fabs(number) < 1e6))
+        if (!(number > min && fabs(number) < 1e6))
             return cvt_fail(error, CVT_CONFIG, "has a value out of range: %g", number);
         if (i < 3) out[i] = number;
         if (i + 1 < n) entry = cvt_json_next(entry);
@@ -94,7 +94,7 @@ static cvt_status read_channels(double *out, int *entries, const cvt_json *value
     return CVT_OK;
 }
 
-/* Lists have an entry a channel; of a model of other channels than a picture's 3, whose program may have left 3 there,
+/* Lists have an entry a channel; of a model of other channels than an image's 3, whose program may have left 3 there,
  * nothing reads them. */
 static cvt_status check_entries(const cvt_preprocess_spec *spec, int channels, const char *mean, const char *std,
                                 const char *origin, cvt_error *error) {
@@ -149,8 +149,8 @@ static cvt_status read_resample(void *field, const cvt_json *value, cvt_error *e
     { .name = key, .type = CVT_KEY_READER, .nullable = true, .offset = at, .read = reader }
 #define SWITCH(key, at) \
     { .name = key, .type = CVT_KEY_BOOL, .nullable = true, .offset = at }
-#define NUMBER(key, at, least, most) \
-    { .name = key, .type = CVT_KEY_NUMBER, .nullable = true, .offset = at, .min = least, .max = most }
+#define NUMBER(key, at, low, high) \
+    { .name = key, .type = CVT_KEY_NUMBER, .nullable = true, .offset = at, .min = low, .max = high }
 static const cvt_key hf_keys[] = {
     READER("size", AT(size), read_size),
     NUMBER("crop_pct", AT(crop_pct), 0.01, 100),
@@ -183,7 +183,7 @@ static const cvt_key hf_resize_keys[] = {
 typedef struct processor {
     const char *name;
     cvt_preprocess_kind kind;
-    int size, resize; /* of the tensor; what pictures are resized to where they are cropped then */
+    int size, resize; /* of the tensor; what images are resized to where they are cropped then */
     cvt_filter filter;
     const double *mean, *std;
     bool shortest;     /* a number for "size" is the shortest edge */
@@ -299,7 +299,7 @@ bool cvt_preprocess_guess(cvt_preprocess_spec *spec, const char *model_type) {
     return true;
 }
 
-/* Switches that would leave pictures of many sizes, or ask for what is not done here. */
+/* Switches that would leave images of many sizes, or ask for what is not done here. */
 static cvt_status check_switches(const cvt_preprocess_spec *spec, const cvt_json *object, bool crops,
                                  const char *origin, cvt_error *error) {
     if (!spec->do_resize && !(crops && spec->do_crop))

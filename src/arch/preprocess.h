@@ -1,4 +1,4 @@
-/* preprocess.h - how a checkpoint wants its pictures prepared: read from preprocessor_config.json (Hugging Face),
+/* preprocess.h - how a checkpoint wants its images prepared: read from preprocessor_config.json (Hugging Face),
  * pretrained_cfg (timm) or "preprocess" (native), then resolved for the input size in use into what image/ does. */
 #ifndef CVT_ARCH_PREPROCESS_H
 #define CVT_ARCH_PREPROCESS_H

@@ -13,7 +13,7 @@
 typedef struct cvt_input {
     unsigned char *data;
     size_t size, capacity;
-    uint64_t max_pixels; /* of a larger picture little more than the headers is read; 0: CVT_MAX_PIXELS */
+    uint64_t max_pixels; /* of a larger image little more than the headers is read; 0: CVT_MAX_PIXELS */
 } cvt_input;
 
 /* True for "-" and, of what was named on the command line, for the links by which the system shows standard input. */

@@ -34,7 +34,7 @@ struct cvt_list {
     cvt_list_kind kind;              /* of what was given last */
     level *level;                    /* the directory being walked */
     cvt_str top;                     /* the operand or name that it is, or lies in */
-    size_t given, pictures, folders; /* of it: inputs, pictures of formats that are not read, directories passed by */
+    size_t given, pictures, folders; /* of it: inputs, images of formats that are not read, directories passed by */
     int *fds;                        /* of the lists of names */
     size_t list;                     /* the one in hand */
     bool begun;                      /* a name of it has been read */
@@ -216,9 +216,9 @@ static bool enter_directory(cvt_list *list, const char *path, cvt_error *problem
     return true;
 }
 
-/* Whether an entry that is not named as a picture is an input: it begins as one, or its beginning cannot be read, which
+/* Whether an entry that is not named as an image is an input: it begins as one, or its beginning cannot be read, which
  * fills problem. What has gone meanwhile, or is no file any more, is none. */
-static bool is_picture(cvt_list *list, const char *path, cvt_error *problem) {
+static bool begins_as_image(cvt_list *list, const char *path, cvt_error *problem) {
     bool known = false;
     const char *format = NULL;
     if (cvt_input_look(path, &known, &format, problem) == CVT_OK) {
@@ -249,7 +249,7 @@ static bool next_entry(cvt_list *list, cvt_str *path, cvt_error *problem) {
         return true;
     }
     if (folder) return !enter_directory(list, path->data, problem);
-    return named_as_image(name) || is_picture(list, path->data, problem);
+    return named_as_image(name) || begins_as_image(list, path->data, problem);
 }
 
 /* Says of the directory that has been walked that it gave no input: "no JPEG or PNG there; 12 other pictures skipped,

@@ -93,7 +93,7 @@ const cvt_command cvt_commands[] = {
          {"IMAGE is a JPEG or PNG file, or - for standard input. A .png file gets the image with a heat map over it, a "
           ".npy file the numbers of the map. Where the model's preprocessing cuts off the edges of the image, the map "
           "covers "
-          "the part that the model sees, and the rest of the picture has no colours.",
+          "the part that the model sees, and the rest of the image has no colours.",
           "For a model with attention, the map tells how a layer shares its attention among the places of the image. "
           "For a model without attention, or with --class, it is the class activation map, which tells how much each "
           "place of the image speaks for a class."},

@@ -28,7 +28,7 @@ static cvt_status add_row(run *r, const cvt_batch_result *result) {
     return cvt_out_write(&r->names, "\n", 1, &r->error);
 }
 
-/* A picture that was found in a directory or in a list may turn out to be what is to be written over. */
+/* An image that was found in a directory or in a list may turn out to be what is to be written over. */
 static cvt_status check_input(run *r, const char *path) {
     if (!cvt_output_is(r->path, path) && !cvt_output_is(r->names_path.data, path)) return CVT_OK;
     return cvt_fail(&r->error, CVT_USAGE, "%s: this file is read here: choose another name for the output", path);

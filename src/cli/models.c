@@ -263,7 +263,7 @@ static void say_all(const char *path, const cvt_model *model, const char *(*line
     for (int i = 0; line(model, i); i++) cvt_cli_say(path, line(model, i));
 }
 
-/* Does the command read pictures for the model, or keep how it wants them? */
+/* Does the command read images for the model, or keep how it wants them? */
 static bool prepares(const cvt_cli *cli) {
     enum {
         READERS =

@@ -10,7 +10,7 @@ enum {
     WITH_SIZE = WITH_IMAGES | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
     WITH_MODEL = WITH_SIZE | CVT_CMD_RUN,
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
-    WITH_RECIPE = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT,
+    WITH_PREPROCESS = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT,
     WITH_THREADS = WITH_LIST | CVT_CMD_RUN | CVT_CMD_ATTEND | CVT_CMD_BENCH,
     WITH_OUTPUT = CVT_CMD_EMBED | CVT_CMD_PREPROCESS | CVT_CMD_ATTEND | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT,
     WITH_TEXT = CVT_CMD_CLASSIFY | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH | CVT_CMD_LIST,
@@ -34,8 +34,8 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = CVT_CMD_CLASSIFY | CVT_CMD_CONVERT | CVT_CMD_INIT, .name = "labels", .kind = CVT_OPT_FILE,
      .target = FIELD(labels), .argument = "FILE",
      .help = "take the names of the classes from FILE, a line each or JSON, instead of the model's"},
-    {.commands = WITH_RECIPE, .name = "preprocess", .kind = CVT_OPT_FILE, .target = FIELD(preprocess),
-     .argument = "FILE", .help = "how to prepare pictures, instead of as the model says: a preprocessor_config.json, "
+    {.commands = WITH_PREPROCESS, .name = "preprocess", .kind = CVT_OPT_FILE, .target = FIELD(preprocess),
+     .argument = "FILE", .help = "how to prepare images, instead of as the model says: a preprocessor_config.json, "
      "or what timm writes as pretrained_cfg"},
     {.commands = CVT_CMD_CLASSIFY | CVT_CMD_CONVERT | CVT_CMD_INIT, .name = "score", .kind = CVT_OPT_CHOICE,
      .target = FIELD(score), .argument = "softmax|sigmoid|none", .choices = CHOICES("softmax", "sigmoid", "none"),

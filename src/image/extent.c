@@ -1,5 +1,5 @@
-/* extent.c - where a picture ends in its file, found as far as the file has been read. What lies behind (another
- * picture, a video, junk) need not be read, nor the data of a picture that is refused for its size. */
+/* extent.c - where an image ends in its file, found as far as the file has been read. What lies behind (another
+ * image, a video, junk) need not be read, nor the data of an image that is refused for its size. */
 #include <string.h>
 
 #include "image/image.h"

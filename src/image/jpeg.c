@@ -6,7 +6,7 @@
  * Stricter than Pillow: a segment or a file that ends early is an error unless allow_truncated. With that it is as with
  * Pillow's LOAD_TRUNCATED_IMAGES: behind the data one end marker is made up, which a segment that is cut may swallow;
  * where libjpeg then wants more, or finds damage, the rows that it has given stay and the others are black (white where
- * the picture is CMYK), all of them if it is progressive.
+ * the image is CMYK), all of them if it is progressive.
  * libjpeg leaves through error_exit or emit_message, which must not return: they jump back to guarded(). */
 #include <limits.h>
 #include <setjmp.h>
@@ -24,8 +24,8 @@ typedef struct reader {
     struct jpeg_progress_mgr progress;
     struct jpeg_source_mgr source; /* with allow_truncated */
     bool ended;                    /* the end marker has been made up */
-    int width, height, components; /* with allow_truncated: of a picture that Pillow would open; else 0 */
-    bool sized;                    /* out has the picture's size */
+    int width, height, components; /* with allow_truncated: of an image that Pillow would open; else 0 */
+    bool sized;                    /* out has the image's size */
     jmp_buf leave;
     const cvt_decode_options *options;
     cvt_pixels *out;
@@ -43,7 +43,7 @@ static _Noreturn void leave(reader *r, cvt_status status) {
     longjmp(r->leave, 1);
 }
 
-/* Leaves with what rows there are, the others blank; fails where the picture may not be so large. */
+/* Leaves with what rows there are, the others blank; fails where the image may not be so large. */
 static _Noreturn void leave_incomplete(reader *r, const char *text) {
     if (!r->sized) {
         cvt_status status = cvt_pixels_limit((uint64_t)r->width, (uint64_t)r->height, r->options, r->error);
@@ -179,7 +179,7 @@ static void set_source(reader *r, const uint8_t *bytes, size_t size) {
 }
 
 /* Notes the size where all segments in front of the data of the first scan are there, as Pillow wants them to open a
- * picture. */
+ * image. */
 static void look_ahead(reader *r, const uint8_t *bytes, size_t size) {
     enum { SOF0 = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF15 = 0xcf, SOS = 0xda, EOI = 0xd9 };
     int width = 0, height = 0, components = 0;

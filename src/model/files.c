@@ -101,7 +101,7 @@ static cvt_status read_preprocessor(cvt_bundle *b, const char *directory, cvt_er
     return read_optional(&b->preprocessor, &b->preprocessor_origin, directory, "preprocessor_config.json", error);
 }
 
-/* What goes with the weights and the config of a directory: how pictures are prepared, and labels. */
+/* What goes with the weights and the config of a directory: how images are prepared, and labels. */
 static cvt_status read_companions(cvt_bundle *b, const char *directory, cvt_error *error) {
     TRY(read_preprocessor(b, directory, error));
     return read_optional(&b->labels, &b->labels_origin, directory, "labels.txt", error);

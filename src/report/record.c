@@ -41,7 +41,7 @@ static const char *label_of(const cvt_rank *rank, char number[16]) {
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
-/* What is behind the path of a picture whose scores are no shares of a whole. */
+/* What stands after the path of an image whose scores are no shares of a whole. */
 static const char *const kind_words[] = {
     [CVT_SCORE_SOFTMAX] = "", [CVT_SCORE_SIGMOID] = "each class by itself", [CVT_SCORE_NONE] = "not a probability"};
 
