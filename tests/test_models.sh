@@ -361,7 +361,7 @@ check "the shortest edge keeps the aspect" alike \
     '{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 32}, "crop_pct": 0.8}' \
     "{$deit, \"size\": {\"shortest_edge\": 40}, \"crop_size\": 32}"
 many_sizes() {
-    status 1 prepared "{$vit, \"size\": {\"shortest_edge\": 32}}" 2>"$work/err" || return 1
+    status 3 prepared "{$vit, \"size\": {\"shortest_edge\": 32}}" 2>"$work/err" || return 1
     grep -qF '"shortest_edge", which leaves pictures of many sizes' "$work/err" && "$program" check -m "$work/processed"
 }
 check "the shortest edge alone is refused of pictures" many_sizes
@@ -379,10 +379,12 @@ check "a mean an entry a channel" satellite
 misfit() { refuses 3 "$@"; } # TEXT COMMAND...
 sed 's/"num_labels": 10/"num_labels": 11/' "$data/cvt/tiny/config.json" >"$work/eleven.json"
 misshapen='tensor "classifier.weight" is [10, 20], the model needs [11, 20]'
-for command in check classify summary; do
+for command in check summary; do
     check "$command refuses weights that do not fit" misfit "$misshapen" \
         "$program" "$command" -m "$data/cvt/tiny" -c "$work/eleven.json"
 done
+check "classify refuses weights that do not fit" misfit "$misshapen" \
+    "$program" classify -m "$data/cvt/tiny" -c "$work/eleven.json" "$tests/data/cli/cat.jpg"
 check "run refuses weights that do not fit" misfit "$misshapen" \
     "$program" run -m "$data/cvt/tiny" -c "$work/eleven.json" -i "$data/cvt/tiny/x.npy" -o "$work/no"
 check "convert refuses weights that do not fit" misfit "$misshapen" \

@@ -178,7 +178,7 @@ if command -v python3 >/dev/null 2>&1; then
         bad "panels in $file that say they are I8" "$panel" $file.safetensors dtype I8
         bad "NaN in panels in $file" "$panels has a value that is not finite" $file.safetensors nan 8
         check "NaN in panels in $file runs" survives
-        bad "a packed file in $file that ends early" "of the data, which has" $file.safetensors cut 100000
+        bad "a packed file in $file that ends early" "cut off: 100000 of" $file.safetensors cut 100000
     done
 else
     echo "skip packed files that are not as they must be: no python3 here"
