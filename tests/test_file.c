@@ -35,6 +35,11 @@ static bool holds(const char *path, const char *text) {
     return same;
 }
 
+static void test_name(void) {
+    test_case(!strcmp(cvt_file_name("a/b.c/d.e"), "d.e") && !strcmp(cvt_file_name("x"), "x") && !*cvt_file_name("a/"),
+              "the last part of a path", "another");
+}
+
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
 /* Tests that neither way of opening accepts the path, and that neither waits for it. */
@@ -252,6 +257,7 @@ static void test_full(void) {
 
 int main(void) {
     if (!mkdtemp(folder)) return 2;
+    test_name();
     test_kinds();
     test_reading();
     test_drop();

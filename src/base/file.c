@@ -25,6 +25,11 @@ bool cvt_file_exists(const char *path) {
     return stat(path, &info) == 0;
 }
 
+const char *cvt_file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 bool cvt_file_is_directory(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);

@@ -9,6 +9,8 @@
 /* Does anything exist at `path`, and is it a directory? Links are followed. */
 bool cvt_file_exists(const char *path);
 bool cvt_file_is_directory(const char *path);
+/* The last part of a path, what follows its last slash: a place within `path`. */
+const char *cvt_file_name(const char *path);
 /* Is it a link that leads to nothing? */
 bool cvt_file_is_dangling(const char *path);
 /* Does the path lie where links show a process its own streams, below /dev or /proc? What such a link leads to was

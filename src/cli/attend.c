@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/num.h"
 #include "batch/input.h"
 #include "cli/classes.h"
@@ -61,8 +62,7 @@ static int fail_memory(void) {
 
 /* Chooses the form of the output by the ending of its name. */
 static int choose_form(view *v) {
-    const char *name = v->settings->output, *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-    const char *dot = strrchr(base, '.');
+    const char *name = v->settings->output, *base = cvt_file_name(name), *dot = strrchr(base, '.');
     bool png = cvt_opt_is(dot, ".png"), npy = cvt_opt_is(dot, ".npy");
     if (dot && dot > base && !png && !npy)
         return cvt_cli_usage(v->cli, "'%s': the name must end with .png or .npy", name);

@@ -11,12 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "report/record.h"
 
 /* ---- the program's name ---------------------------------------------------------------------------------------- */
 
 const char *cvt_cli_name(const cvt_cli *cli) {
-    const char *slash = strrchr(cli->program, '/'), *name = slash ? slash + 1 : cli->program;
+    const char *name = cvt_file_name(cli->program);
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     bool usable = *name && *name != '-' && name[strspn(name, plain)] == 0;
     return usable ? name : "cvt";

@@ -90,7 +90,7 @@ static const struct {
 
 /* A name without an ending fits all kinds. */
 static bool name_fits(const char *path, cvt_output_kind kind) {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    const char *base = cvt_file_name(path), *dot = strrchr(base, '.');
     return !dot || dot == base || !dot[1] || strcasecmp(dot, kinds[kind].ending) == 0;
 }
 

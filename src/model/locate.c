@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "model/model.h"
 
@@ -32,7 +33,7 @@ static bool is_of(const char *name, const char *const *patterns) {
 }
 
 bool cvt_weights_named(const char *path) {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *name = cvt_file_name(path);
     return is_of(name, safetensors) || is_of(name, pickles) || is_of(name, indices);
 }
 
