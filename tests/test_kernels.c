@@ -88,14 +88,14 @@ static matrix panels_of(const cvt_kernels *kernels, const matrix *b) {
 /* ---- matrix product -------------------------------------------------------------------------------------------- */
 
 typedef struct epilogue {
-    cvt_act act;
+    cvt_act act, last;
     bool bias, residual, in_place;
 } epilogue;
 
 static void check_gemm(const cvt_kernels *kernels, report *r, size_t m, size_t n, size_t k, epilogue e) {
     char what[100];
-    snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s", m, n, k, cvt_act_name(e.act), e.bias ? " bias" : "",
-             e.residual ? " residual" : "");
+    snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s %s", m, n, k, cvt_act_name(e.act), e.bias ? " bias" : "",
+             e.residual ? " residual" : "", cvt_act_name(e.last));
     matrix a = matrix_new(m, k), b = matrix_new(k, n), c = matrix_new(m, n), other = matrix_new(m, n),
            bias = matrix_new(1, n);
     matrix packed = panels_of(kernels, &b), before = matrix_copy(e.in_place ? &c : &other);
@@ -112,7 +112,8 @@ static void check_gemm(const cvt_kernels *kernels, report *r, size_t m, size_t n
                                                           .bias = e.bias ? bias.at : NULL,
                                                           .act = e.act,
                                                           .residual = e.residual ? residual->at : NULL,
-                                                          .ldr = residual->ld});
+                                                          .ldr = residual->ld,
+                                                          .last = e.last});
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
             float sum = 0;
@@ -120,7 +121,7 @@ static void check_gemm(const cvt_kernels *kernels, report *r, size_t m, size_t n
             if (e.bias) sum += *value(&bias, 0, j);
             sum = act_one(kernels, sum, e.act);
             if (e.residual) sum += *value(&before, i, j);
-            expect(r, *value(&c, i, j), sum, what, i, j);
+            expect(r, *value(&c, i, j), act_one(kernels, sum, e.last), what, i, j);
         }
     }
     matrix *all[] = {&a, &b, &c, &other, &bias, &packed, &before};
@@ -135,15 +136,19 @@ static void test_gemm(const cvt_kernels *kernels, report *r) {
     for (size_t m = 1; m <= 20; m++) {
         for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
             for (size_t j = 0; j < sizeof depths / sizeof *depths; j++, turn++) {
-                epilogue e = {(cvt_act)(turn % CVT_ACT_COUNT), turn % 3, turn % 5 > 1, turn % 5 > 3};
+                epilogue e = {(cvt_act)(turn % CVT_ACT_COUNT), CVT_ACT_NONE, turn % 3, turn % 5 > 1, turn % 5 > 3};
+                check_gemm(kernels, r, m, widths[i], depths[j], e);
+                if (!e.residual) continue; /* then sums with an activation, of which ReLU has a way of its own */
+                e.last = turn % 2 ? CVT_ACT_RELU : (cvt_act)(turn / 3 % CVT_ACT_COUNT);
+                if (turn % 4) e.act = CVT_ACT_NONE;
                 check_gemm(kernels, r, m, widths[i], depths[j], e);
             }
         }
     }
     /* rows in blocks, several panels, k beyond caches */
-    check_gemm(kernels, r, 197, 100, 384, (epilogue){CVT_ACT_NONE, true, true, true});
-    check_gemm(kernels, r, 50, 2 * nr, 1728, (epilogue){CVT_ACT_GELU_ERF, true, false, false});
-    check_gemm(kernels, r, 1100, nr + 5, 64, (epilogue){CVT_ACT_NONE, false, true, false});
+    check_gemm(kernels, r, 197, 100, 384, (epilogue){CVT_ACT_NONE, CVT_ACT_RELU, true, true, true});
+    check_gemm(kernels, r, 50, 2 * nr, 1728, (epilogue){CVT_ACT_GELU_ERF, CVT_ACT_NONE, true, false, false});
+    check_gemm(kernels, r, 1100, nr + 5, 64, (epilogue){CVT_ACT_NONE, CVT_ACT_NONE, false, true, false});
     matrix c = matrix_new(0, 4);
     kernels->product[CVT_PRECISION_F32]->gemm(&(cvt_gemm){.m = 0, .n = 4, .k = 4, .c = c.at, .ldc = c.ld});
     release(r, &c, "no rows");

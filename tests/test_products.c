@@ -19,6 +19,7 @@ static bool signed_rows(const cvt_kernels *kernels) {
 typedef struct how {
     cvt_act act;
     bool bias, residual, scale, stored, odd, huge;
+    cvt_act last;
 } how;
 
 /* Computes one element of a product before the activation: row i of a times row j of w, which is scaled by `scale`. */
@@ -178,8 +179,9 @@ static void make_odd(matrix *a, matrix *w, how h) {
 
 static void check(const cvt_kernels *kernels, cvt_precision precision, report *r, size_t m, size_t n, size_t k, how h) {
     char what[120];
-    snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s%s%s%s", m, n, k, cvt_act_name(h.act), h.bias ? " bias" : "",
-             h.residual ? " residual" : "", h.scale ? " scale" : "", h.stored ? " stored" : "", h.huge ? " huge" : "");
+    snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s%s%s%s %s", m, n, k, cvt_act_name(h.act), h.bias ? " bias" : "",
+             h.residual ? " residual" : "", h.scale ? " scale" : "", h.stored ? " stored" : "", h.huge ? " huge" : "",
+             cvt_act_name(h.last));
     const cvt_product_kernels *p = kernels->product[precision];
     result *expected = precision == CVT_PRECISION_F16 ? f16_result : int8_result;
     matrix a = matrix_new(m, k), w = matrix_new(n, k), c = matrix_new(m, n), other = matrix_new(m, n),
@@ -198,14 +200,15 @@ static void check(const cvt_kernels *kernels, cvt_precision precision, report *r
                         .bias = h.bias ? bias.at : NULL,
                         .act = h.act,
                         .residual = h.residual ? other.at : NULL,
-                        .ldr = other.ld});
+                        .ldr = other.ld,
+                        .last = h.last});
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
             float y = expected(kernels, &a, i, &w, j, h.scale ? value(&scale, 0, j) : NULL,
                                h.bias ? value(&bias, 0, j) : NULL);
             y = act_one(kernels, y, h.act);
             if (h.residual) y += *value(&other, i, j);
-            expect(r, *value(&c, i, j), y, what, i, j);
+            expect(r, *value(&c, i, j), act_one(kernels, y, h.last), what, i, j);
         }
     }
     matrix *all[] = {&a, &w, &c, &other, &bias, &scale};
@@ -224,9 +227,15 @@ static void test_table(const cvt_kernels *kernels, cvt_precision precision) {
         for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
             for (size_t j = 0; j < sizeof depths / sizeof *depths; j++, turn++) {
                 if (f16 && (turn + m) % 3) continue; /* the emulation is slow */
-                check(kernels, precision, &r, m, widths[i], depths[j],
-                      (how){(cvt_act)(turn % CVT_ACT_COUNT), turn % 3, turn % 5 > 2, turn % 7 > 3, turn % 2,
-                            turn % 11 == 0, f16 && turn % 13 == 0});
+                how h = {(cvt_act)(turn % CVT_ACT_COUNT),
+                         turn % 3,
+                         turn % 5 > 2,
+                         turn % 7 > 3,
+                         turn % 2,
+                         turn % 11 == 0,
+                         f16 && turn % 13 == 0};
+                if (h.residual && turn % 4) h.last = (cvt_act)(turn / 4 % CVT_ACT_COUNT);
+                check(kernels, precision, &r, m, widths[i], depths[j], h);
             }
     check(kernels, precision, &r, 50, 2 * nr, 384, (how){.act = CVT_ACT_GELU_ERF, .bias = true});
     check(kernels, precision, &r, f16 ? 62 : 197, nr + 5, 96, (how){.bias = true, .residual = true, .scale = true});

@@ -5,9 +5,9 @@
  *
  * Bit-identity: what one output element comes to depends on its own row and column and on k, never on m, on the tile it
  * falls in, on alignment or on the neighbours. A product is one chain of multiply-adds (fma where the ISA has it) in
- * order of k, from 0; then + bias, then the activation, then + residual, each rounded as if stored between. Elementwise
- * and row kernels run the same vector code on a tail, under a mask or through a padded copy. No pointer needs
- * alignment. Matrices are row-major; "ld" is the distance of rows in elements. */
+ * order of k, from 0; then + bias, then the activation, then + residual, then the last activation, each rounded as if
+ * stored between. Elementwise and row kernels run the same vector code on a tail, under a mask or through a padded
+ * copy. No pointer needs alignment. Matrices are row-major; "ld" is the distance of rows in elements. */
 #ifndef CVT_KERNELS_KERNELS_H
 #define CVT_KERNELS_KERNELS_H
 
@@ -36,7 +36,7 @@ typedef enum cvt_precision {
     CVT_PRECISION_COUNT
 } cvt_precision;
 
-/* C[m,n] = act(A[m,k] B[k,n] + bias[n]) + residual[m,n]
+/* C[m,n] = last(act(A[m,k] B[k,n] + bias[n]) + residual[m,n])
  * b: ceil(n / nr) panels: in f32 each [k][nr], made by product.pack_b or pack_kn. a: in f32 rows that are lda floats
  * apart, else packed A, of product.pack_a. bias, residual may be NULL; residual may be c. */
 typedef struct cvt_gemm {
@@ -50,6 +50,7 @@ typedef struct cvt_gemm {
     cvt_act act;
     const float *residual;
     size_t ldr;
+    cvt_act last; /* the activation of the sum with the residual; CVT_ACT_NONE where there is no residual */
 } cvt_gemm;
 
 /* Products in one precision. a is a row of A, w a row of weights (a column of B).

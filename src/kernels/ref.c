@@ -112,13 +112,13 @@ static void dot_panel(float sum[NR], const float *row, const float *panel, int k
         for (int j = 0; j < NR; j++) sum[j] += row[kk] * panel[j];
 }
 
-/* Bias, activation and residual of some elements of a row, and their way to C. */
+/* Bias, activations and residual of some elements of a row, and their way to C. */
 static void finish(const cvt_gemm *g, size_t row, int n0, int columns, float *sum) {
     for (int j = 0; j < columns; j++) {
         if (g->bias) sum[j] += g->bias[n0 + j];
         sum[j] = activation(sum[j], g->act);
         if (g->residual) sum[j] += g->residual[row * g->ldr + (size_t)(n0 + j)];
-        g->c[row * g->ldc + (size_t)(n0 + j)] = sum[j];
+        g->c[row * g->ldc + (size_t)(n0 + j)] = activation(sum[j], g->last);
     }
 }
 

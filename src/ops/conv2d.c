@@ -75,7 +75,7 @@ typedef struct args {
     const cvt_product_kernels *kernels;
     const void *packed;
     const float *bias;
-    cvt_act act;
+    cvt_act act, last;
     cvt_ref in, out, residual;
 } args;
 
@@ -114,6 +114,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
         .act = a->act,
         .residual = add ? cvt_at(x, a->residual, t.image) + first : NULL,
         .ldr = n,
+        .last = a->last,
     };
     a->kernels->gemm(&g);
 }
@@ -146,6 +147,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
         .packed = cvt_pack_param(l, kernels, weight, k, c->out, c->kh * c->kw, fold.scale),
         .bias = fold.shift,
         .act = w->act,
+        .last = w->last,
         .in = l->refs[w->node->in[0]],
         .out = l->refs[w->out],
         .residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual],

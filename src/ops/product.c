@@ -27,7 +27,7 @@ typedef struct product {
     const float *scale, *bias;
     int rows, k, n;           /* the sizes of the product of one image */
     int row_block, col_block; /* rows and columns of a tile */
-    cvt_act act;
+    cvt_act act, last;
     cvt_ref in, out, residual;
 } product;
 
@@ -62,6 +62,7 @@ static void multiply(const product *a, const cvt_context *x, int image, int row,
         .act = a->act,
         .residual = add ? cvt_at(x, a->residual, image) + r * ldc + c : NULL,
         .ldr = ldc,
+        .last = a->last,
     };
     a->kernels->gemm(&g);
 }
@@ -126,7 +127,9 @@ static void cut_packed(product *a, const cvt_kernels *kernels) {
 
 void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int k, int n, const float *bias) {
     cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
-    product a = {.weight = l->sources[weight], .scale = fold.scale, .bias = fold.shift, .k = k, .n = n, .act = w->act};
+    product a = {.weight = l->sources[weight], .scale = fold.scale, .bias = fold.shift, .k = k, .n = n};
+    a.act = w->act;
+    a.last = w->last;
     a.kernels = l->kernels->product[w->precision];
     a.panel = a.kernels->panel_size(k);
     a.row = a.kernels->packed_row_size(k);

@@ -1,7 +1,7 @@
 /* passes.c - the two plan passes, which walk over the plan's nodes before they get their places: fusion, and the choice
  * of precision. Fusion folds a node into the plan node that makes its input if three things hold: that node's op can
- * take it; nothing is folded in there that comes later in the order norm, activation, residual; and nobody else reads
- * the value between them. */
+ * take it; nothing is folded in there that comes later in the order norm, activation, residual, last activation; and
+ * nobody else reads the value between them. */
 #include "ops/ops.h"
 #include "ops/precision.h"
 #include "plan/plan.h"
@@ -17,7 +17,7 @@ static cvt_plan_node *producer(const state *s, cvt_value v, int fuses) {
     int i = s->nodes->producer[v];
     cvt_plan_node *p = i < 0 ? NULL : &s->nodes->node[i];
     bool alone = s->uses[v] == 1 && !s->retain[v];
-    return p && alone && (p->node->op->fuses & fuses) && p->residual == CVT_NO_VALUE ? p : NULL;
+    return p && alone && (p->node->op->fuses & fuses) ? p : NULL;
 }
 
 /* Removes plan node i; p makes its result from now on. */
@@ -38,8 +38,10 @@ static void fold_norm(const state *s, int i) {
 static void fold_activation(const state *s, int i) {
     const cvt_node *node = s->nodes->node[i].node;
     cvt_plan_node *p = producer(s, node->in[0], CVT_FUSES_ACT);
-    if (!p || p->act != CVT_ACT_NONE) return;
-    p->act = cvt_op_activation_act(node);
+    if (!p) return;
+    cvt_act *act = p->residual == CVT_NO_VALUE ? &p->act : &p->last;
+    if (*act != CVT_ACT_NONE) return;
+    *act = cvt_op_activation_act(node);
     absorb(s, p, i);
 }
 
@@ -49,7 +51,7 @@ static void fold_residual(const state *s, int i) {
     for (int side = 1; side >= 0; side--) {
         cvt_value other = node->in[1 - side];
         cvt_plan_node *p = other == node->in[side] ? NULL : producer(s, node->in[side], CVT_FUSES_RESIDUAL);
-        if (!p) continue;
+        if (!p || p->residual != CVT_NO_VALUE) continue;
         cvt_plan_node moved = *p;
         moved.residual = other;
         moved.out = s->nodes->node[i].out;
@@ -67,6 +69,7 @@ void cvt_plan_fuse(cvt_plan_nodes *nodes, const int *uses, const bool *retain) {
         {&cvt_op_batch_norm, fold_norm},
         {&cvt_op_activation, fold_activation},
         {&cvt_op_add, fold_residual},
+        {&cvt_op_activation, fold_activation}, /* those of sums */
     };
     state s = {nodes, uses, retain};
     for (size_t k = 0; k < sizeof passes / sizeof passes[0]; k++)

@@ -25,8 +25,7 @@ static bool make_tables(tables *t, const cvt_graph *g) {
     t->nodes.n = g->n_nodes;
     for (int i = 0; i < g->n_nodes; i++) {
         const cvt_node *node = &g->nodes[i];
-        t->nodes.node[i] =
-            (cvt_plan_node){.node = node, .out = node->out[0], .act = CVT_ACT_NONE, .residual = CVT_NO_VALUE};
+        t->nodes.node[i] = (cvt_plan_node){.node = node, .out = node->out[0], .residual = CVT_NO_VALUE};
         for (int k = 0; k < node->n_in; k++) t->uses[node->in[k]]++;
         for (int k = 0; k < node->n_out; k++) t->nodes.producer[node->out[k]] = i;
     }

@@ -6,8 +6,8 @@
  * panel, while the next is prefetched into L2, spread over the tiles; the caller chooses as many rows as stay in cache
  * meanwhile. Rows are split evenly into tiles, 197 into 32 of 6 and one of 5, not into full ones and a rest. */
 
-/* c[i][j] = (sum a[i][kk] b[kk][j]) * scale[i] + bias[j] + residual[i][j], columns of whole vectors; NULL leaves a step
- * out. */
+/* c[i][j] = relu((sum a[i][kk] b[kk][j]) * scale[i] + bias[j] + residual[i][j]), columns of whole vectors; NULL or
+ * false leaves a step out. */
 typedef struct tile {
     size_t k;
     const float *a;
@@ -17,6 +17,7 @@ typedef struct tile {
     size_t ldc;
     const float *scale, *bias, *residual;
     size_t ldr;
+    bool relu;
     const float *ahead; /* what to prefetch */
     size_t step;        /* by how much at a time: AHEAD floats, or 0 to stay */
 } tile;
@@ -57,6 +58,7 @@ INLINE void multiply_tile(const tile *t, size_t rows, size_t across) {
     if (t->scale) EACH(i, MR, rows) EACH(j, NV, across) c[i][j] *= v_set(t->scale[i]);
     if (t->bias) EACH(i, MR, rows) EACH(j, NV, across) c[i][j] += v_load(t->bias + j * VL);
     if (t->residual) EACH(i, MR, rows) EACH(j, NV, across) c[i][j] += v_load(t->residual + i * t->ldr + j * VL);
+    if (t->relu) EACH(i, MR, rows) EACH(j, NV, across) c[i][j] = v_max(v_set(0), c[i][j]);
     EACH(i, MR, rows) EACH(j, NV, across) v_store(t->c + i * t->ldc + j * VL, c[i][j]);
 }
 
@@ -71,31 +73,41 @@ static void run_tile(const tile *t, size_t rows, size_t vectors) {
     tiles[(vectors - 1) * MR + rows - 1](t);
 }
 
-/* A tile that cannot go straight to C, because an activation follows or the last vector is not full, goes through a
- * buffer. */
-static void run_tile_aside(const tile *t, size_t rows, size_t columns, cvt_act act) {
+/* A tile that cannot go straight to C, because an activation other than ReLU follows or the last vector is not full,
+ * goes through a buffer. */
+static void run_tile_aside(const tile *t, size_t rows, size_t columns, const cvt_gemm *g, size_t top, size_t left) {
     _Alignas(64) float aside[(MR + 1) * NR];
     const size_t vectors = (columns + VL - 1) / VL;
     tile raw = *t;
     raw.c = aside;
     raw.ldc = vectors * VL;
     raw.residual = NULL;
+    raw.relu = false;
     run_tile(&raw, rows, vectors);
-    finish_tile(aside, vectors, rows, columns, act, t->c, t->ldc, t->residual, t->ldr);
+    finish_tile(aside, vectors, rows, columns, g, top, left);
 }
 
-/* Multiplies all m rows, as `tiles` tiles, by one panel that is `columns` wide. t describes the tile at row 0; next is
- * the panel that follows, or NULL. */
-static void run_panel(tile t, size_t m, size_t tiles, size_t columns, cvt_act act, const float *next) {
-    const size_t each = t.k / 4 * AHEAD, panel = t.k * NR;
-    for (size_t i = 0, fetched = 0; i < tiles; i++, fetched += each) {
+/* Can the activations be done in registers? They are none, or one ReLU that comes last. */
+static bool is_straight(const cvt_gemm *g) {
+    if (g->residual) return g->act == CVT_ACT_NONE && (g->last == CVT_ACT_NONE || g->last == CVT_ACT_RELU);
+    return g->act == CVT_ACT_NONE || g->act == CVT_ACT_RELU;
+}
+
+/* Multiplies all m rows, as `tiles` tiles, by one panel, of the columns from `left` on. t describes the tile at row 0;
+ * next is the panel that follows, or NULL. */
+static void run_panel(tile t, const cvt_gemm *g, size_t tiles, size_t left, const float *next) {
+    const size_t each = t.k / 4 * AHEAD, panel = t.k * NR, m = (size_t)g->m, n = (size_t)g->n;
+    const size_t columns = n - left < NR ? n - left : NR;
+    const bool straight = is_straight(g) && columns % VL == 0;
+    for (size_t i = 0, fetched = 0, top = 0; i < tiles; i++, fetched += each) {
         const size_t rows = m / tiles + (i < m % tiles);
         t.step = next && fetched < panel ? AHEAD : 0;
         t.ahead = t.step ? next + fetched : t.b;
-        if (act == CVT_ACT_NONE && columns % VL == 0)
+        if (straight)
             run_tile(&t, rows, columns / VL);
         else
-            run_tile_aside(&t, rows, columns, act);
+            run_tile_aside(&t, rows, columns, g, top, left);
+        top += rows;
         t.a += rows * t.lda;
         t.c += rows * t.ldc;
         if (t.scale) t.scale += rows;
@@ -116,14 +128,15 @@ static void multiply(const cvt_gemm *g, const float *scale) {
               .ldc = g->ldc,
               .scale = scale,
               .residual = g->residual,
-              .ldr = g->ldr};
+              .ldr = g->ldr,
+              .relu = (g->residual ? g->last : g->act) == CVT_ACT_RELU};
     for (size_t j = 0; j < n; j += NR) {
         const size_t columns = n - j;
         t.b = b + j * k;
         t.c = g->c + j;
         if (g->residual) t.residual = g->residual + j;
         if (g->bias) t.bias = columns < NR ? last_bias : g->bias + j;
-        run_panel(t, m, tiles, columns < NR ? columns : NR, g->act, columns > NR ? t.b + k * NR : g->next);
+        run_panel(t, g, tiles, j, columns > NR ? t.b + k * NR : g->next);
     }
 }
 

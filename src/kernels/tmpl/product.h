@@ -27,12 +27,34 @@
 #define TILE_SIZES(X) TILE_ROWS_BY(X, 1) TILE_ROWS_BY(X, 2)
 #endif
 
-/* Activation, residual, and the way to C of a tile in a buffer: rows of `vectors` vectors, with room for NR more
- * floats. */
-static void finish_tile(float *aside, size_t vectors, size_t rows, size_t columns, cvt_act act, float *c, size_t ldc,
-                        const float *residual, size_t ldr) {
-    const size_t all = rows * vectors;
+/* Adds the residual to act(x) of a tile in a buffer. */
+static void add_residual(float *aside, size_t vectors, size_t rows, size_t columns, cvt_act act, const float *residual,
+                         size_t ldr) {
+    for (size_t first = 0; first < rows * vectors; first += WAYS) {
+        vf x[WAYS];
+        for (size_t i = 0; i < WAYS; i++) x[i] = v_load(aside + (first + i) * VL);
+        act_of(x, act);
+        for (size_t i = 0; i < WAYS; i++) v_store(aside + (first + i) * VL, x[i]);
+    }
+    for (size_t i = 0; i < rows; i++, aside += vectors * VL, residual += ldr)
+        for (size_t j = 0; j < columns; j += VL)
+            v_store(aside + j, v_load(aside + j) + v_load_n(residual + j, columns - j));
+}
+
+/* Activations, residual, and the way to C of a tile in a buffer: rows of `vectors` vectors, with room for NR more
+ * floats. In C the tile begins in row `top`, column `left`. */
+static void finish_tile(float *aside, size_t vectors, size_t rows, size_t columns, const cvt_gemm *g, size_t top,
+                        size_t left) {
+    const size_t all = rows * vectors, ldc = g->ldc, ldr = g->ldr;
+    const float *residual = g->residual ? g->residual + top * ldr + left : NULL;
+    float *c = g->c + top * ldc + left;
+    cvt_act act = g->act;
     for (size_t j = 0; j < NR; j += VL) v_store(aside + all * VL + j, v_set(0)); /* the last group may read them */
+    if (g->last != CVT_ACT_NONE) { /* what is left to be done then is an activation without a residual */
+        add_residual(aside, vectors, rows, columns, act, residual, ldr);
+        act = g->last;
+        residual = NULL;
+    }
     for (size_t first = 0, row = 0, j = 0; first < all; first += WAYS) {
         vf x[WAYS];
         for (size_t i = 0; i < WAYS; i++) x[i] = v_load(aside + (first + i) * VL);

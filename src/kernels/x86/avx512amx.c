@@ -79,11 +79,10 @@ INLINE void finish_row(const cvt_gemm *g, const int32_t *sums, const cvt_int8_ro
     }
     act_of(x, g->act);
     float *c = g->c + i * g->ldc + j;
-    for (size_t v = 0; v < NV && v * VL < columns; v++) {
-        const size_t lanes = columns - v * VL;
-        if (g->residual) x[v] += v_load_n(g->residual + i * g->ldr + j + v * VL, lanes);
-        v_store_n(c + v * VL, x[v], lanes);
-    }
+    for (size_t v = 0; v < NV && v * VL < columns && g->residual; v++)
+        x[v] += v_load_n(g->residual + i * g->ldr + j + v * VL, columns - v * VL);
+    act_of(x, g->last);
+    for (size_t v = 0; v < NV && v * VL < columns; v++) v_store_n(c + v * VL, x[v], columns - v * VL);
 }
 
 static void amx_gemm(const cvt_gemm *g) {
