@@ -71,7 +71,8 @@ cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int pref
 }
 
 cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
-    return cvtb_linear(b, cvtb_embedding(b, cvtb_flatten(b, token)), "head", classes, true);
+    token = cvtb_embedding(b, cvtb_flatten(b, token));
+    return classes ? cvtb_linear(b, token, "head", classes, true) : token;
 }
 
 /* ---- names of timm and vit_pytorch ---- */

@@ -58,7 +58,8 @@ cvt_value cvtb_add_positions(cvt_builder *b, cvt_value tokens, int prefix, const
                              cvt_interpolation resize);
 /* The token that is classified, [1, C]: the first one, or, with `mean`, the mean of all but the first `prefix`. */
 cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int prefix);
-/* The last layer, "head": the logits of one token [1, C]. That token becomes the graph's embedding. */
+/* The last layer, "head": the logits of one token [1, C]. That token becomes the graph's embedding. Of a model without
+ * a classifier, which has 0 classes, it is the output too. */
 cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes);
 
 /* ---- tables of names ---- */

@@ -44,6 +44,12 @@ void cvt_resolve_input(cvt_base *base, const int *image) {
     for (int i = 0; i < 2 && !sized; i++) base->size[i] = image[i];
 }
 
+void cvt_resolve_head(cvt_base *base, const cvt_hints *hints, const char *classifier) {
+    bool bare = hints->config == CVT_CONFIG_HF && hints->weights && !cvt_hints_tensor(hints, classifier, 0);
+    if (bare) base->headless = true;
+    if (base->headless) base->classes = 0;
+}
+
 int64_t cvt_hints_cells(const cvt_hints *hints, const char *pattern, int prefix) {
     const cvt_tensor *t = cvt_hints_tensor(hints, pattern, 0);
     return t && t->rank == 3 && t->shape[1] > prefix ? t->shape[1] - prefix : 0;

@@ -26,6 +26,10 @@ void cvt_resolve_image(int *image, cvt_base *base, int otherwise);
  * unless the config's "input_size" or the preprocessing says another one. */
 void cvt_resolve_input(cvt_base *base, const int *image);
 
+/* For a family that runs without its classifier, whose weight has the pattern `classifier`: the model has 0 classes if
+ * the config says so, or if it is Hugging Face's and the weights have no classifier, which are of a bare model then. */
+void cvt_resolve_head(cvt_base *base, const cvt_hints *hints, const char *classifier);
+
 /* Returns how many cells the stored table of positions [1, prefix + cells, C] has; 0 if there is no table. */
 int64_t cvt_hints_cells(const cvt_hints *hints, const char *pattern, int prefix);
 /* Returns the side of a square of so many cells; 0 if they make no square. */

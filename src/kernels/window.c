@@ -48,6 +48,22 @@ void cvt_avg_pool(float *y, const float *x, const cvt_window_args *a, int first,
     }
 }
 
+void cvt_max_pool(float *y, const float *x, const cvt_window_args *a, int first, int count) {
+    size_t c = (size_t)a->c;
+    for (int i = first; i < first + count; i++, y += c) {
+        int y0 = i / a->ow * a->stride_h - a->pad_top, x0 = i % a->ow * a->stride_w - a->pad_left;
+        int y1 = cvt_min_int(y0 + a->kh, a->h), x1 = cvt_min_int(x0 + a->kw, a->w);
+        y0 = cvt_max_int(y0, 0);
+        x0 = cvt_max_int(x0, 0);
+        memcpy(y, x + ((size_t)y0 * (size_t)a->w + (size_t)x0) * c, c * sizeof *y);
+        for (int v = y0; v < y1; v++)
+            for (int u = x0; u < x1; u++) {
+                const float *p = x + ((size_t)v * (size_t)a->w + (size_t)u) * c;
+                for (size_t j = 0; j < c; j++) y[j] = p[j] > y[j] || p[j] != p[j] ? p[j] : y[j];
+            }
+    }
+}
+
 /* Bin i of m over n pixels begins at i n / m rounded down, and ends where the next one begins, rounded up. */
 static int bin_start(int i, int m, int n) { return (int)((int64_t)i * n / m); }
 static int bin_end(int i, int m, int n) { return (int)(((int64_t)(i + 1) * n + m - 1) / m); }

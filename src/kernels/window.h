@@ -1,5 +1,5 @@
 /* window.h - kernels over windows of a map [h, w, c] that need no instruction set of their own: gathering the rows of a
- * convolution's product, and average pooling. */
+ * convolution's product, and pooling. */
 #ifndef CVT_KERNELS_WINDOW_H
 #define CVT_KERNELS_WINDOW_H
 
@@ -17,6 +17,10 @@ void cvt_im2col(float *rows, const float *x, const cvt_window_args *a, int first
  * window clipped to the padded map (torch's ceil_mode with count_include_pad). pad on all four sides is pad_top,
  * pad_left. */
 void cvt_avg_pool(float *y, const float *x, const cvt_window_args *a, int first, int count);
+
+/* MaxPool2d, output pixels [first, first + count): the largest of what lies inside the map; NaN where one of them is.
+ * Each window must have a pixel inside. */
+void cvt_max_pool(float *y, const float *x, const cvt_window_args *a, int first, int count);
 
 /* AdaptiveAvgPool2d, row `row` of the output [oh, ow, c]: the mean of each bin. */
 typedef struct cvt_bins_args {

@@ -151,6 +151,8 @@ cvt_value cvtb_mean_runs(cvt_builder *b, cvt_value tokens, int run);
 /* AvgPool2d(kernel, stride, padding, ceil_mode=True): pixels of the padding count in the divisor, pixels beyond it do
  * not. */
 cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding);
+/* MaxPool2d(kernel, stride, padding): the padding never wins. It is at most half of the kernel. */
+cvt_value cvtb_max_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding);
 /* AdaptiveAvgPool2d((h, w)): the mean of each of h x w bins; bin j of m along a side of n pixels is
  * [floor(j n / m), ceil((j + 1) n / m)), so bins overlap, and repeat pixels where m > n. */
 cvt_value cvtb_adaptive_avg_pool(cvt_builder *b, cvt_value map, int h, int w);

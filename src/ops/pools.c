@@ -1,4 +1,5 @@
-/* pools.c - the mean over all tokens or over runs of them, average pooling of a map, and adaptive average pooling. */
+/* pools.c - the mean over all tokens or over runs of them, average and maximum pooling of a map, and adaptive average
+ * pooling. */
 #include "base/num.h"
 #include "kernels/window.h"
 #include "ops/lowering.h"
@@ -56,22 +57,20 @@ cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens) {
     return cvtb_mean_runs(b, tokens, cvt_shape_rows(cvtb_shape(b, tokens)));
 }
 
-/* ---- average pooling ---- */
+/* ---- pooling by windows ---- */
 
 typedef struct pool_attr {
     int kernel, stride, padding;
+    bool max; /* the maximum: windows that begin inside, but do not end there, are left out */
 } pool_attr;
 
-static const char *pool_type(const void *attr) {
-    (void)attr;
-    return "AvgPool2d";
-}
+static const char *pool_type(const void *attr) { return ((const pool_attr *)attr)->max ? "MaxPool2d" : "AvgPool2d"; }
 
 /* Returns the output size along one axis. The last window must begin inside the map or in its leading padding. */
 static int pooled(int n, const pool_attr *a) {
-    int room = n + 2 * a->padding - a->kernel;
+    int room = n + 2 * a->padding - a->kernel + (a->max ? 0 : a->stride - 1);
     if (room < 0) return 0;
-    int out = (room + a->stride - 1) / a->stride + 1;
+    int out = room / a->stride + 1;
     return (out - 1) * a->stride >= n + a->padding ? out - 1 : out;
 }
 
@@ -87,6 +86,7 @@ static void describe_pool(cvt_describe *d) {
 typedef struct pool_args {
     cvt_rows pixels;
     cvt_window_args window;
+    void (*pool)(float *y, const float *x, const cvt_window_args *a, int first, int count);
     cvt_ref in, out;
 } pool_args;
 
@@ -96,7 +96,7 @@ static void pool_run(const void *p, const cvt_context *x, int tile) {
     const pool_args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->pixels, tile);
     float *out = cvt_at(x, a->out, t.image) + (size_t)t.first * (size_t)a->window.c;
-    cvt_avg_pool(out, cvt_at(x, a->in, t.image), &a->window, t.first, t.count);
+    a->pool(out, cvt_at(x, a->in, t.image), &a->window, t.first, t.count);
 }
 
 static void pool_lower(cvt_lowering *l, const cvt_plan_node *w) {
@@ -104,6 +104,7 @@ static void pool_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
     pool_args a = {
         .pixels = cvt_rows_of(out),
+        .pool = p->max ? cvt_max_pool : cvt_avg_pool,
         .in = l->refs[w->node->in[0]],
         .out = l->refs[w->out],
         .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], p->kernel, p->kernel, p->stride, p->stride,
@@ -112,15 +113,17 @@ static void pool_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lowering_step(l, w, &a, sizeof a, pool_tiles, pool_run);
 }
 
-static const cvt_op op_avg_pool = {.name = "avg_pool",
-                                   .attr_size = sizeof(pool_attr),
-                                   .type = pool_type,
-                                   .describe = describe_pool,
-                                   .lower = pool_lower};
+static const cvt_op op_pool = {
+    .name = "pool", .attr_size = sizeof(pool_attr), .type = pool_type, .describe = describe_pool, .lower = pool_lower};
 
 cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding) {
-    pool_attr a = {kernel, stride, padding};
-    return cvt_graph_add(b, &op_avg_pool, NULL, &a, &map, 1);
+    pool_attr a = {kernel, stride, padding, false};
+    return cvt_graph_add(b, &op_pool, NULL, &a, &map, 1);
+}
+
+cvt_value cvtb_max_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding) {
+    pool_attr a = {kernel, stride, padding, true};
+    return cvt_graph_add(b, &op_pool, NULL, &a, &map, 1);
 }
 
 /* ---- adaptive average pooling ---- */
