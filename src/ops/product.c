@@ -125,7 +125,7 @@ static void cut_packed(product *a, const cvt_kernels *kernels) {
 }
 
 void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int k, int n, const float *bias) {
-    cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
+    cvt_fold fold = cvt_fold_affine(l, w->affine, bias);
     product a = {.weight = l->sources[weight], .scale = fold.scale, .bias = fold.shift, .k = k, .n = n, .act = w->act};
     a.kernels = l->kernels->product[w->precision];
     a.panel = a.kernels->panel_size(k);
