@@ -149,8 +149,8 @@ built() { make "$1" && "$1"; }
 # ---- the pages ----
 
 follow adding-an-op
-check "an op that is wrong is seen" broken src/ops/channel_scale.c 's/a->gamma, NULL/NULL, NULL/' \
-    built build/test_channel_scale
+check "an op that is wrong is seen" broken src/ops/channel_affine.c 's/a->alpha, a->beta/a->alpha, NULL/' \
+    built build/test_channel_affine
 
 # The copy's own program is there from the first page on.
 program=$PWD/cvt

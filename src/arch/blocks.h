@@ -1,6 +1,6 @@
 /* blocks.h - parts that several families of transformers share: attention with its projections, the feed-forward part,
  * and the pre-norm block made of the two. Each opens the scope of its name, so that weights and taps are called
- * attn.{q,k,v,proj}, mlp.{fc1,fc2}, block{j}.{norm1,attn,norm2,mlp} in every family. Tokens in, tokens out. */
+ * attn.{q,k,v,proj}, mlp.{fc1,fc2}, block{j}.{norm1,attn,ls1,norm2,mlp,ls2} in every family. Tokens in, tokens out. */
 #ifndef CVT_ARCH_BLOCKS_H
 #define CVT_ARCH_BLOCKS_H
 
@@ -14,8 +14,11 @@ typedef struct cvt_attention_spec {
     int heads, dim_head;
     float scale; /* 0: dim_head^-0.5 */
     bool qkv_bias, out_bias;
-    bool no_out; /* there is no proj: y is softmax(scale * q k^T) v */
-    int groups;  /* the tokens are split into so many runs, and attend within their run; 0: one run */
+    bool no_k_bias; /* keys have no bias, even with qkv_bias */
+    bool no_out;    /* there is no proj: y is softmax(scale * q k^T) v */
+    bool qk_norm; /* layer norms "q_norm" and "k_norm" over the channels of each head; all heads share their weights */
+    float qk_eps; /* of these norms */
+    int groups;   /* the tokens are split into so many runs, and attend within their run; 0: one run */
 } cvt_attention_spec;
 
 /* Self-attention in a scope "attn". Taps: "attn" (the output) and "attn.map". */
@@ -28,13 +31,26 @@ void cvtb_check_patches(cvt_builder *b, const char *key, const int *patch, const
 
 /* The feed-forward part fc2(act(fc1(x))), in a scope "mlp". Tap: "mlp". */
 cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias);
+/* The gated feed-forward part: fc1 gives two halves of `hidden` channels, fc1a and fc1b in the graph, and fc2 reads
+ * act(fc1a(x)) * fc1b(x) where the first half is the gate, fc1a(x) * act(fc1b(x)) where the second is. A file that
+ * stacks the halves as fc1 has cvt_stacked_mlp for a table of names. */
+typedef enum cvt_gate {
+    CVT_GATE_NONE,   /* not gated */
+    CVT_GATE_FIRST,  /* timm's SwiGLUPacked, Hugging Face's weights_in */
+    CVT_GATE_SECOND, /* timm's GluMlp */
+} cvt_gate;
+cvt_value cvtb_gated_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias, cvt_gate gate);
 
-/* x += attn(norm1(x)); x += mlp(norm2(x)): a Block of timm, a layer of vit_pytorch's Transformer. */
+/* x += attn(norm1(x)); x += mlp(norm2(x)): a Block of timm, a layer of vit_pytorch's Transformer. With layer_scale both
+ * summands are multiplied by stored factors first: x += ls1(attn(norm1(x))); x += ls2(mlp(norm2(x))). Parameters of
+ * these: ls1.gamma and ls2.gamma; the taps "attn" and "mlp" come after them, since they are folded into the weights. */
 typedef struct cvt_vit_block {
     cvt_attention_spec attention;
     int hidden; /* channels within the feed-forward part, whose linear layers have biases */
     cvt_act act;
     float eps;
+    cvt_gate gate;
+    bool layer_scale;
 } cvt_vit_block;
 /* The block in the scope that is open, without a tap. */
 cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *spec);
@@ -58,6 +74,10 @@ cvt_value cvtb_add_positions(cvt_builder *b, cvt_value tokens, int prefix, const
                              cvt_interpolation resize);
 /* The token that is classified, [1, C]: the first one, or, with `mean`, the mean of all but the first `prefix`. */
 cvt_value cvtb_pool_tokens(cvt_builder *b, cvt_value tokens, bool mean, int prefix);
+/* Attention pooling, [T, C] -> [1, C], in a scope "pool": one stored token, "latent", attends to all tokens, y =
+ * attn(latent, tokens), then y += mlp(norm(y)). Of the spec the norms before and LayerScale do not count. The tokens
+ * lie on `grid`, [height, width]. Taps: "pool", "pool.attn", "pool.attn.map", "pool.mlp". */
+cvt_value cvtb_attention_pool(cvt_builder *b, cvt_value tokens, const int *grid, const cvt_vit_block *spec);
 /* The last layer, "head": the logits of one token [1, C]. That token becomes the graph's embedding. Of a model without
  * a classifier, which has 0 classes, it is the output too. */
 cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes);
@@ -68,6 +88,11 @@ cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes);
 extern const cvt_name_row cvt_common_names[];
 /* Names in a block of timm, which stacks queries, keys and values. */
 extern const cvt_name_row cvt_timm_block[];
+/* For what follows a scope of a file that stacks the two halves of a gated feed-forward part: "fc1a.*" and "fc1b.*" are
+ * rows of "fc1.*". */
+extern const cvt_name_row cvt_stacked_mlp[];
+/* For what follows a scope of attention pooling: timm's names (latent, q, kv, proj, norm, mlp). */
+extern const cvt_name_row cvt_timm_pool[];
 /* Names in a layer of vit_pytorch's Transformer, in the older ones of which the norms are modules around the parts.
  * Each table consists of two, which are also used alone: that of the attention and that of the feed-forward part. */
 extern const cvt_name_row cvt_vp_layer[], cvt_vp_attention[], cvt_vp_mlp[];

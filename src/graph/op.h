@@ -26,14 +26,16 @@ cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape);
 typedef enum cvt_param_kind { CVT_PARAMETER, CVT_BUFFER, CVT_IGNORED } cvt_param_kind;
 void cvt_describe_param(cvt_describe *d, const char *name, cvt_param_kind kind, int rank, const int64_t *shape);
 
-/* What ops see when a plan is made. ops/lowering.h and kernels/kernels.h define these types. */
+/* What ops see when a plan is made. ops/lowering.h, ops/fold.h and kernels/kernels.h define these
+ * types. */
 typedef struct cvt_lowering cvt_lowering;
 typedef struct cvt_plan_node cvt_plan_node;
+typedef struct cvt_fold cvt_fold;
 typedef struct cvt_kernels cvt_kernels;
 
 /* ---- the row ---------------------------------------------------------------------------------------------------- */
 
-enum { CVT_FUSES_NORM = 1, CVT_FUSES_ACT = 2, CVT_FUSES_RESIDUAL = 4 };
+enum { CVT_FUSES_AFFINE = 1, CVT_FUSES_ACT = 2, CVT_FUSES_RESIDUAL = 4 };
 
 struct cvt_op {
     const char *name;
@@ -49,6 +51,9 @@ struct cvt_op {
     /* How many floats of workspace an image needs while the node runs; NULL: none. */
     size_t (*workspace)(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels);
     void (*lower)(cvt_lowering *l, const cvt_plan_node *w);
+    /* For an op that multiplies each channel by a stored factor and adds a stored number: what it and the bias (or
+     * NULL) before it come to, so that it can be folded into a product (CVT_FUSES_AFFINE). NULL for other ops. */
+    cvt_fold (*fold)(cvt_lowering *l, const cvt_node *node, const float *bias);
     bool (*positive)(const cvt_node *node); /* are its results never negative? NULL: they may be */
     int fuses;                              /* the kinds of nodes that fusion (plan/passes.c) may fold in behind it */
     bool product;         /* multiplies by parameter 0, [out, ...], whose rows may be stored rounded */

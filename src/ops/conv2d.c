@@ -135,7 +135,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
         cvt_lower_product(l, w, weight, k, c->out, bias);
         return;
     }
-    cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
+    cvt_fold fold = cvt_fold_affine(l, w->affine, bias);
     const cvt_product_kernels *kernels = l->kernels->product[w->precision];
     int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MAX_PIXELS);
     args a = {
@@ -162,7 +162,7 @@ static const cvt_op op_conv2d = {.name = "conv2d",
                                  .type = type,
                                  .describe = describe,
                                  .lower = lower,
-                                 .fuses = CVT_FUSES_NORM | CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
+                                 .fuses = CVT_FUSES_AFFINE | CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
 
 cvt_value cvtb_conv2d(cvt_builder *b, cvt_value map, const char *name, const cvt_conv *conv) {
     attr a = {.conv = *conv};

@@ -53,7 +53,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const cvt_conv *c = w->node->attr;
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
     const float *bias = c->bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
-    cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
+    cvt_fold fold = cvt_fold_affine(l, w->affine, bias);
     size_t channels = (size_t)in.d[0], positions = (size_t)c->kh * (size_t)c->kw;
     const float *stored = cvt_lowering_param(l, w->node->params[0]);
     float *weight = cvt_lowering_floats(l, positions * channels);
@@ -88,7 +88,7 @@ static const cvt_op op_dwconv2d = {.name = "dwconv2d",
                                    .type = type,
                                    .describe = describe,
                                    .lower = lower,
-                                   .fuses = CVT_FUSES_NORM | CVT_FUSES_ACT};
+                                   .fuses = CVT_FUSES_AFFINE | CVT_FUSES_ACT};
 
 cvt_value cvtb_dwconv2d(cvt_builder *b, cvt_value map, const char *name, const cvt_conv *conv) {
     return cvt_graph_add(b, &op_dwconv2d, name, conv, &map, 1);

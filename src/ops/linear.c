@@ -39,7 +39,7 @@ const cvt_op cvt_op_linear = {.name = "linear",
                               .type = type,
                               .describe = describe,
                               .lower = lower,
-                              .fuses = CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
+                              .fuses = CVT_FUSES_AFFINE | CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
 
 cvt_value cvtb_linear(cvt_builder *b, cvt_value x, const char *name, int out, bool bias) {
     attr a = {out, bias};

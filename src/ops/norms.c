@@ -47,8 +47,8 @@ static void describe_batch(cvt_describe *d) {
     cvt_describe_output(d, d->shapes[0]);
 }
 
-cvt_fold cvt_fold_norm(cvt_lowering *l, const cvt_node *norm, const float *bias) {
-    if (!norm) return (cvt_fold){NULL, bias};
+/* scale = weight / sqrt(running_var + eps), shift = (the bias before it - running_mean) * scale + bias, in double. */
+static cvt_fold batch_fold(cvt_lowering *l, const cvt_node *norm, const float *bias) {
     const float *weight = cvt_lowering_param(l, norm->params[0]), *offset = cvt_lowering_param(l, norm->params[1]);
     const float *mean = cvt_lowering_param(l, norm->params[2]), *var = cvt_lowering_param(l, norm->params[3]);
     double eps = ((const norm_attr *)norm->attr)->eps;
@@ -72,7 +72,7 @@ static void batch_run(const void *p, const cvt_context *x, int tile) {
 }
 
 static void batch_lower(cvt_lowering *l, const cvt_plan_node *w) {
-    cvt_fold fold = cvt_fold_norm(l, w->node, NULL);
+    cvt_fold fold = batch_fold(l, w->node, NULL);
     norm_args a = make_args(l, w, fold.scale, fold.shift);
     cvt_lowering_step(l, w, &a, sizeof a, norm_tiles, batch_run);
 }
@@ -82,6 +82,7 @@ const cvt_op cvt_op_batch_norm = {.name = "batch_norm",
                                   .type = batch_type,
                                   .describe = describe_batch,
                                   .lower = batch_lower,
+                                  .fold = batch_fold,
                                   .fuses = CVT_FUSES_ACT,
                                   .in_place = true};
 

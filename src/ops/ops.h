@@ -45,6 +45,9 @@ cvt_value cvtb_activation(cvt_builder *b, cvt_value x, cvt_act act);
 cvt_value cvtb_add(cvt_builder *b, cvt_value x, cvt_value y);
 cvt_value cvtb_multiply(cvt_builder *b, cvt_value x, cvt_value y); /* element by element */
 cvt_value cvtb_scale(cvt_builder *b, cvt_value x, float factor);
+/* LayerScale: x * gamma, a stored factor for each channel. Parameter: gamma [C]. It is folded into the product before
+ * it, so no tap goes between the two. */
+cvt_value cvtb_layer_scale(cvt_builder *b, cvt_value x, const char *name);
 
 /* These only look at their input differently: [C,H,W] -> [H*W,C] and back, a run of tokens, [1,C] -> [C], [T,C] -> [T *
  * C / c, c]. */
@@ -58,6 +61,8 @@ cvt_value cvtb_alias(cvt_builder *b, cvt_value x);
 
 /* A stored token of c channels, [1, c], the same for every image. Its parameter, [1, 1, c], is called `name`. */
 cvt_value cvtb_token(cvt_builder *b, const char *name, int c);
+/* Several of them, [rows, c], stored as [1, rows, c]: register tokens. */
+cvt_value cvtb_stored_tokens(cvt_builder *b, const char *name, int rows, int c);
 /* Concatenation: tokens [T1 + T2, C], those of x first; features [C1 + C2]. */
 cvt_value cvtb_concat(cvt_builder *b, cvt_value x, cvt_value y);
 
@@ -158,7 +163,7 @@ cvt_value cvtb_max_pool(cvt_builder *b, cvt_value map, int kernel, int stride, i
 cvt_value cvtb_adaptive_avg_pool(cvt_builder *b, cvt_value map, int h, int w);
 
 /* The ops themselves, by which fusion and walks along the tokens of a graph know the nodes that they look for. */
-extern const cvt_op cvt_op_batch_norm, cvt_op_activation, cvt_op_add, cvt_op_input, cvt_op_concat, cvt_op_slice,
+extern const cvt_op cvt_op_activation, cvt_op_add, cvt_op_input, cvt_op_concat, cvt_op_slice,
     cvt_op_linear, cvt_op_mean;
 cvt_act cvt_op_activation_act(const cvt_node *node);
 

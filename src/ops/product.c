@@ -126,7 +126,7 @@ static void cut_packed(product *a, const cvt_kernels *kernels) {
 }
 
 void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int k, int n, const float *bias) {
-    cvt_fold fold = cvt_fold_norm(l, w->norm, bias);
+    cvt_fold fold = cvt_fold_affine(l, w->affine, bias);
     product a = {.weight = l->sources[weight], .scale = fold.scale, .bias = fold.shift, .k = k, .n = n};
     a.act = w->act;
     a.last = w->last;

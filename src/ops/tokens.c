@@ -1,4 +1,4 @@
-/* tokens.c - a stored token that is the same for every image, and concatenation of tokens. */
+/* tokens.c - stored tokens that are the same for every image, and concatenation of tokens. */
 #include <string.h>
 
 #include "ops/lowering.h"
@@ -9,22 +9,22 @@ static int one_per_image(const void *p, int n) {
     return n;
 }
 
-/* ---- token: parameter [1, 1, C] -> [1, C] ---- */
+/* ---- stored tokens: parameter [1, T, C] -> [T, C] ---- */
 
 typedef struct token_attr {
     const char *name;
-    int c;
+    int rows, c;
 } token_attr;
 
 static void describe_token(cvt_describe *d) {
     const token_attr *a = d->attr;
-    int64_t shape[] = {1, 1, a->c};
+    int64_t shape[] = {1, a->rows, a->c};
     cvt_describe_param(d, a->name, CVT_PARAMETER, 3, shape);
-    cvt_describe_output(d, cvt_shape_tokens(1, a->c));
+    cvt_describe_output(d, cvt_shape_tokens(a->rows, a->c));
 }
 
 typedef struct copy_args {
-    const float *from; /* a stored token; NULL: the tokens come from `in` */
+    const float *from; /* stored tokens; NULL: the tokens come from `in` */
     cvt_ref in, out;
     size_t count;
 } copy_args;
@@ -36,17 +36,21 @@ static void copy_run(const void *p, const cvt_context *x, int image) {
 
 static void token_lower(cvt_lowering *l, const cvt_plan_node *w) {
     const token_attr *t = w->node->attr;
-    copy_args a = {.from = cvt_lowering_param(l, w->node->params[0]), .out = l->refs[w->out], .count = (size_t)t->c};
+    copy_args a = {.from = cvt_lowering_param(l, w->node->params[0]),
+                   .out = l->refs[w->out],
+                   .count = (size_t)t->rows * (size_t)t->c};
     cvt_lowering_step(l, w, &a, sizeof a, one_per_image, copy_run);
 }
 
 static const cvt_op op_token = {
     .name = "token", .attr_size = sizeof(token_attr), .describe = describe_token, .lower = token_lower};
 
-cvt_value cvtb_token(cvt_builder *b, const char *name, int c) {
-    token_attr a = {name, c};
+cvt_value cvtb_stored_tokens(cvt_builder *b, const char *name, int rows, int c) {
+    token_attr a = {name, rows, c};
     return cvt_graph_add(b, &op_token, NULL, &a, NULL, 0);
 }
+
+cvt_value cvtb_token(cvt_builder *b, const char *name, int c) { return cvtb_stored_tokens(b, name, 1, c); }
 
 /* ---- concat: an input that the plan could not put in place is copied ---- */
 

@@ -1,7 +1,7 @@
 /* passes.c - the two plan passes, which walk over the plan's nodes before they get their places: fusion, and the choice
  * of precision. Fusion folds a node into the plan node that makes its input if three things hold: that node's op can
- * take it; nothing is folded in there that comes later in the order norm, activation, residual, last activation; and
- * nobody else reads the value between them. */
+ * take it; nothing is folded in there that comes later in the order affine (batch norm, LayerScale), activation,
+ * residual, last activation; and nobody else reads the value between them. */
 #include "ops/ops.h"
 #include "ops/precision.h"
 #include "plan/plan.h"
@@ -27,11 +27,11 @@ static void absorb(const state *s, cvt_plan_node *p, int i) {
     s->nodes->node[i].node = NULL;
 }
 
-static void fold_norm(const state *s, int i) {
+static void fold_affine(const state *s, int i) {
     const cvt_node *node = s->nodes->node[i].node;
-    cvt_plan_node *p = producer(s, node->in[0], CVT_FUSES_NORM);
-    if (!p || p->norm || p->act != CVT_ACT_NONE) return;
-    p->norm = node;
+    cvt_plan_node *p = producer(s, node->in[0], CVT_FUSES_AFFINE);
+    if (!p || p->affine || p->act != CVT_ACT_NONE) return;
+    p->affine = node;
     absorb(s, p, i);
 }
 
@@ -61,20 +61,24 @@ static void fold_residual(const state *s, int i) {
     }
 }
 
+static bool is_affine(const cvt_op *op) { return op->fold != NULL; }
+static bool is_activation(const cvt_op *op) { return op == &cvt_op_activation; }
+static bool is_sum(const cvt_op *op) { return op == &cvt_op_add; }
+
 void cvt_plan_fuse(cvt_plan_nodes *nodes, const int *uses, const bool *retain) {
     const struct {
-        const cvt_op *op;
+        bool (*takes)(const cvt_op *);
         void (*fold)(const state *, int);
     } passes[] = {
-        {&cvt_op_batch_norm, fold_norm},
-        {&cvt_op_activation, fold_activation},
-        {&cvt_op_add, fold_residual},
-        {&cvt_op_activation, fold_activation}, /* those of sums */
+        {is_affine, fold_affine},
+        {is_activation, fold_activation},
+        {is_sum, fold_residual},
+        {is_activation, fold_activation}, /* those of sums */
     };
     state s = {nodes, uses, retain};
     for (size_t k = 0; k < sizeof passes / sizeof passes[0]; k++)
         for (int i = 0; i < nodes->n; i++)
-            if (nodes->node[i].node && nodes->node[i].node->op == passes[k].op) passes[k].fold(&s, i);
+            if (nodes->node[i].node && passes[k].takes(nodes->node[i].node->op)) passes[k].fold(&s, i);
 }
 
 void cvt_plan_choose_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision) {
