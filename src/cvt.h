@@ -25,7 +25,7 @@
  * threads before, to see whether OpenMP may ask for them; a session that cannot have all of them runs with fewer. It
  * reads the environment variable CVT_ISA. In one case it changes more than its own memory: before a model uses the
  * AMX tiles of an x86 CPU for the first time, it asks Linux for the permission, which holds for the whole process
- * and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only models that run in f16 or int8 on the kernels
+ * and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only models that run in bf16 or int8 on the kernels
  * called avx512amx use tiles; the permission is asked for when the first of them is loaded.
  *
  * Numbers. Tensors are f32 in C order. An image is [C, H, W], several are [N, C, H, W] back to back.
@@ -112,7 +112,7 @@ typedef struct cvt_options {
     int images;            /* images expected in the model's life: decides whether packing weights ahead pays */
     bool no_weights;       /* build the graph from the config alone: enough for listings, not for sessions */
     bool weights_later;    /* stop where images can be read for the model; cvt_model_load does the rest */
-    const char *precision; /* "f32", "f16", "int8": of products with weights; NULL: int8 for int8 weights, else f32 */
+    const char *precision; /* "f32", "f16", "bf16", "int8": of products with weights; NULL: int8 for int8 weights, else f32 */
     const char *isa;       /* the kernels to run on, "avx2", ...; NULL: what CVT_ISA says, else the best ones here */
     bool random_weights;   /* with no file: draw weights from `seed` (tests, benchmarks) */
     bool reference;        /* run the nodes one by one on plain C kernels, whatever isa says: slow, for comparison */
@@ -160,7 +160,7 @@ typedef struct cvt_tensor_info {
 const char *cvt_model_arch(const cvt_model *model); /* the family: "cvt", ... */
 /* Whose names the weights have: "hf", "microsoft", ...; "" without weights. */
 const char *cvt_model_dialect(const cvt_model *model);
-const char *cvt_model_precision(const cvt_model *model); /* that it runs in: "f32", ... */
+const char *cvt_model_precision(const cvt_model *model); /* that products run in here: "f32", ... */
 const char *cvt_model_isa(const cvt_model *model);       /* the kernels that it runs on; NULL before it is loaded */
 int cvt_model_classes(const cvt_model *model);           /* 0: the model gives no scores of classes */
 const char *cvt_model_label(const cvt_model *model, int class_index); /* NULL where there is none */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# agreement.sh [PYTHON] - counts how often the starter model gives the same answer in f16 and int8 as in f32, over crops
+# agreement.sh [PYTHON] - counts how often the starter model gives the same answer in less than f32 as in f32, over crops
 # of real photos (tests/make_crops.py). The photos are those in the packages scikit-image, scikit-learn and ultralytics,
 # which pip fetches. Run `make demo` first. PYTHON (python3) needs Pillow. `make agreement` runs this.
 #   COUNT=1216  crops    MODEL=models/efficientnet-lite0.safetensors    CVT=./cvt
@@ -24,7 +24,7 @@ set -- "$photos/astronaut.png" "$photos/brick.png" "$photos/camera.png" "$photos
     "$china" "$(dirname "$china")/flower.jpg" "$bus" "$(dirname "$bus")/zidane.jpg"
 rm -rf "$out"
 "$python" tests/make_crops.py "$out/crops" "${COUNT:-1216}" "$@"
-for precision in f32 f16 int8; do
+for precision in f32 f16 bf16 int8; do
     "$program" classify -m "$model" -f jsonl -k 5 --precision "$precision" -r "$out/crops" >"$out/$precision.jsonl"
 done
-"$python" tests/agreement.py "$out/f32.jsonl" "$out/f16.jsonl" "$out/int8.jsonl"
+"$python" tests/agreement.py "$out/f32.jsonl" "$out/f16.jsonl" "$out/bf16.jsonl" "$out/int8.jsonl"

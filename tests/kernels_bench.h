@@ -145,12 +145,12 @@ static timing bench_product(const cvt_kernels *kernels, cvt_precision precision,
 static double products_rate(const cvt_kernels *kernels, cvt_precision precision) {
     static const struct {
         const char *table;
-        double f16, int8;
-    } rates[] = {{"avx2vnni", 1, 4},   {"avx512vnni", 1, 4}, {"avx512fp16", 2, 4},
-                 {"avx512amx", 2, 32}, {"neondot", 1, 4},    {"neonfp16", 2, 4}};
+        double rate[CVT_PRECISION_COUNT]; /* f32, f16, bf16, int8 */
+    } rates[] = {{"avx2vnni", {1, 1, 1, 4}},   {"avx512vnni", {1, 1, 1, 4}},  {"avx512bf16", {1, 1, 2, 4}},
+                 {"avx512fp16", {1, 2, 2, 4}}, {"avx512amx", {1, 2, 16, 32}}, {"neondot", {1, 1, 1, 4}},
+                 {"neonfp16", {1, 2, 1, 4}}};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
-        if (!strcmp(rates[i].table, kernels->name))
-            return precision == CVT_PRECISION_F16 ? rates[i].f16 : precision == CVT_PRECISION_INT8 ? rates[i].int8 : 1;
+        if (!strcmp(rates[i].table, kernels->name)) return rates[i].rate[precision];
     return 1; /* int8 elsewhere: twice as many an instruction, and one to add them */
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_precision.sh - tests products in f16 and int8 from outside: every committed case of every family, and models made
+# test_precision.sh - tests products in f16, bf16 and int8 from outside: every committed case of every family, and models made
 # here that are wide enough for every kind of product to be rounded, on every instruction set that can run here.
 # test_rounded.c tests int8 weights that are not as they must be. Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program; CVT_BIN: the folder of test_npydiff. CVT_BUILD=sanitized: fewer
@@ -15,14 +15,16 @@ data=$tests/data
 cd "$work" || exit 1
 
 # How far a result may be from f32's, as a share of its norm. Rounding to 8 bits errs by about 0.5 % of each factor of a
-# product, to f16 by 0.02 %; a few products in a row, of which later ones see the errors of earlier ones, make at most
+# product, to f16 by 0.02 %, to bf16 by 0.2 %; a few products in a row, of which later ones see the errors of earlier ones, make at most
 # three times that here. In flax, norms divide by what small batches vary, which can be little: errors grow with it.
 bound() { # CASE PRECISION
     case $1-$2 in
     */flax/*-int8) echo 0.15 ;;
     */flax/*-f16) echo 0.03 ;;
+    */flax/*-bf16) echo 0.08 ;;
     *-int8) echo 0.04 ;;
     *-f16) echo 0.006 ;;
+    *-bf16) echo 0.015 ;;
     *) echo 0 ;; # nothing is as near as that
     esac
 }
@@ -31,10 +33,11 @@ bound() { # CASE PRECISION
 stored() {
     "$program" convert "$1" --dtype int8 -o int8.safetensors && "$program" check -m int8.safetensors >/dev/null &&
         result_of "$1" "$2" f32 && result_of int8.safetensors "$2" int8 && result_of int8.safetensors "$2" wide --precision f32 &&
-        result_of "$1" "$2" f16 --precision f16 || return 1
+        result_of "$1" "$2" f16 --precision f16 && result_of "$1" "$2" bf16 --precision bf16 || return 1
     "$diff" near "$(bound "$2" int8)" f32/output.npy int8/output.npy &&
         "$diff" near "$(bound "$2" int8)" f32/output.npy wide/output.npy &&
-        "$diff" near "$(bound "$2" f16)" f32/output.npy f16/output.npy || return 1
+        "$diff" near "$(bound "$2" f16)" f32/output.npy f16/output.npy &&
+        "$diff" near "$(bound "$2" bf16)" f32/output.npy bf16/output.npy || return 1
     "$program" convert int8.safetensors -o again.safetensors && cmp int8.safetensors again.safetensors &&
         "$program" convert int8.safetensors --dtype int8 -o again.safetensors &&
         cmp int8.safetensors again.safetensors || return 1
@@ -47,7 +50,7 @@ stored() {
 # MODEL CASE: the same bytes from the file and from the original, for any number of threads, with taps and without
 steady() {
     "$program" convert "$1" --dtype int8 -o steady.safetensors || return 1
-    for p in int8 f16; do
+    for p in int8 f16 bf16; do
         result_of "$1" "$2" one -t 1 --precision $p --tap all && result_of "$1" "$2" three -t 3 --precision $p --tap all &&
             diff -r one three && result_of "$1" "$2" two -t 2 --precision $p && bytes one two || return 1
     done
@@ -56,7 +59,7 @@ steady() {
 
 # MODEL CASE: three images at once and one by one
 alone() {
-    for p in int8 f16; do
+    for p in int8 f16 bf16; do
         result_of "$1" "$2" all --precision $p --tap all || return 1
         for i in 0 1 2; do
             rm -rf image$i && "$diff" slice "$2/x.npy" $i x$i.npy &&
@@ -71,8 +74,8 @@ alone() {
 find_cases
 for model in $cases; do
     case=$(basename "$(dirname "$model")")/$(basename "$model")
-    check "$case in f16 and int8, stored and not" stored "$model" "$model"
-    check "$case in f16 and int8 does not depend on threads and taps" steady "$model" "$model"
+    check "$case in less than f32, stored and not" stored "$model" "$model"
+    check "$case in less than f32 does not depend on threads and taps" steady "$model" "$model"
 done
 
 # ---- models of the same configs, but wide enough for every kind of product to be rounded ----
@@ -95,7 +98,7 @@ model vit vit/timm 's/"dim": 24/"dim": 96/'
 model pvt pvt/whai362 's/8, 16, 20, 24/48, 64, 80, 96/'
 model lite lite/rangilyu 's/"out_chs": [0-9]+/"out_chs": 56/g; s/6, "out_chs"/8, "out_chs"/g'
 for pair in $wides; do
-    check "a wide ${pair%:*} in f16 and int8, stored and not" stored "${pair%:*}.safetensors" "$data/${pair#*:}"
+    check "a wide ${pair%:*} in less than f32, stored and not" stored "${pair%:*}.safetensors" "$data/${pair#*:}"
 done
 find_isas
 if [ "${CVT_BUILD:-}" = sanitized ]; then isas=${isas##* }; fi
@@ -103,8 +106,8 @@ for isa in $isas; do
     export CVT_ISA="$isa"
     for pair in $wides; do
         case=$data/${pair#*:} model=$work/${pair%:*}.safetensors
-        check "a wide ${pair%:*} on $isa in f16 and int8 does not depend on threads and taps" steady "$model" "$case"
-        check "a batch of 3 of a wide ${pair%:*} on $isa in f16 and int8 is bit for bit each alone" alone "$model" "$case"
+        check "a wide ${pair%:*} on $isa in less than f32 does not depend on threads and taps" steady "$model" "$case"
+        check "a batch of 3 of a wide ${pair%:*} on $isa in less than f32 is bit for bit each alone" alone "$model" "$case"
     done
 done
 unset CVT_ISA
@@ -122,6 +125,7 @@ pictures() { # PRECISION
 }
 check "pictures in int8 have the same bytes however they are run" pictures int8
 check "pictures in f16 have the same bytes however they are run" pictures f16
+check "pictures in bf16 have the same bytes however they are run" pictures bf16
 
 # ---- what is refused ----
 

@@ -1,6 +1,8 @@
 /* test_products.c - tests products with constant weights in less than f32, on every table of kernels that runs here,
  * against the contract in kernels.h: every rounding is fixed, so results must be equal bit for bit. Sizes leave
  * remainders, and all epilogues (bias, activation, residual) and unusual values in rows and weights are tried. */
+#include <float.h>
+
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels_matrix.h"
@@ -130,6 +132,41 @@ static float f16_result(const cvt_kernels *kernels, const matrix *a, size_t i, c
     return multiply_add(kernels, sum, factor, bias ? *bias : 0);
 }
 
+/* ---- bf16, as kernels.h says it -------------------------------------------------------------------------------- */
+
+static float flushed(float x) { return fabsf(x) < FLT_MIN ? 0 : x; }
+
+/* Returns the nearest bfloat16, of even ones from halfway: a float without its last 16 bits. */
+static float bfloat(float x) {
+    if (!isfinite(x)) return x;
+    int exponent;
+    frexpf(x, &exponent);
+    return fabsf(x) < FLT_MIN ? 0 : (float)ldexp(nearbyint(ldexp((double)x, 8 - exponent)), exponent - 8);
+}
+
+/* By tiles, and in the reference, two chains in each run of 32; by vectors one chain, the odd place of a pair first. */
+static float bf16_result(const cvt_kernels *kernels, const matrix *a, size_t i, const matrix *w, size_t j,
+                         const float *scale, const float *bias) {
+    static float row[2016], column[2016];
+    const size_t k = a->columns, padded = (k + 31) / 32 * 32;
+    const bool vectors = !strcmp(kernels->name, "avx512bf16") || !strcmp(kernels->name, "avx512fp16");
+    for (size_t kk = 0; kk < padded; kk++) {
+        row[kk] = kk < k ? bfloat(*value(a, i, kk)) : 0;
+        column[kk] = kk < k ? bfloat(*value(w, j, kk) * (scale ? *scale : 1)) : 0;
+    }
+    float sum = 0;
+    for (size_t first = 0; first < padded; first += 32) {
+        float chains[2] = {0, 0};
+        for (size_t kk = first; kk < first + 32; kk++) {
+            const size_t odd = kk % 2, at = vectors ? kk ^ 1 : kk;
+            float *chain = vectors ? &sum : &chains[odd];
+            *chain = flushed(fmaf(row[at], column[at], *chain));
+        }
+        if (!vectors) sum = flushed(sum + flushed(chains[0] + chains[1]));
+    }
+    return bias ? sum + *bias : sum;
+}
+
 /* ---- any precision --------------------------------------------------------------------------------------------- */
 
 /* Packs weights [n, k]; with `stored` they are rounded first, as a file holds them. */
@@ -139,12 +176,13 @@ static void *pack_all(const cvt_kernels *kernels, cvt_precision precision, matri
     char *panels = aligned((n + nr - 1) / nr * size);
     int8_t *v = aligned(n * k);
     uint16_t *halves = aligned(n * k * sizeof *halves);
+    const bool f16 = precision == CVT_PRECISION_F16;
     float *t = aligned(n * sizeof *t);
     for (size_t j = 0; j < n; j++) {
         t[j] = cvt_int8_round(v + j * k, value(w, j, 0), CVT_F32, k) * (scale ? scale[j] : 1);
-        for (size_t i = 0; i < k && stored && precision == CVT_PRECISION_F16; i++) {
-            halves[j * k + i] = cvt_f32_to_f16(*value(w, j, i));
-            *value(w, j, i) = cvt_f16_to_f32(halves[j * k + i]);
+        for (size_t i = 0; i < k && stored && precision != CVT_PRECISION_INT8; i++) {
+            halves[j * k + i] = f16 ? cvt_f32_to_f16(*value(w, j, i)) : cvt_f32_to_bf16(*value(w, j, i));
+            *value(w, j, i) = f16 ? cvt_f16_to_f32(halves[j * k + i]) : cvt_bf16_to_f32(halves[j * k + i]);
         }
     }
     for (size_t j = 0; j < n; j += nr) {
@@ -155,7 +193,7 @@ static void *pack_all(const cvt_kernels *kernels, cvt_precision precision, matri
         else if (precision == CVT_PRECISION_INT8)
             p->pack_b(panel, v + j * k, CVT_I8, k, (int)k, columns, t + j);
         else
-            p->pack_b(panel, halves + j * k, CVT_F16, k, (int)k, columns, scale ? scale + j : NULL);
+            p->pack_b(panel, halves + j * k, f16 ? CVT_F16 : CVT_BF16, k, (int)k, columns, scale ? scale + j : NULL);
     }
     free(v), free(halves), free(t);
     return panels;
@@ -183,7 +221,7 @@ static void check(const cvt_kernels *kernels, cvt_precision precision, report *r
              h.residual ? " residual" : "", h.scale ? " scale" : "", h.stored ? " stored" : "", h.huge ? " huge" : "",
              cvt_act_name(h.last));
     const cvt_product_kernels *p = kernels->product[precision];
-    result *expected = precision == CVT_PRECISION_F16 ? f16_result : int8_result;
+    result *const results[] = {NULL, f16_result, bf16_result, int8_result}, *expected = results[precision];
     matrix a = matrix_new(m, k), w = matrix_new(n, k), c = matrix_new(m, n), other = matrix_new(m, n),
            bias = matrix_new(1, n), scale = matrix_new(1, n);
     make_odd(&a, &w, h);
@@ -220,27 +258,23 @@ static void check(const cvt_kernels *kernels, cvt_precision precision, report *r
 static void test_table(const cvt_kernels *kernels, cvt_precision precision) {
     static const size_t depths[] = {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 130};
     const size_t nr = (size_t)kernels->nr, widths[] = {1, nr / 2 + 1, nr - 1, nr, nr + 1, 2 * nr, 2 * nr + 3};
-    const bool f16 = precision == CVT_PRECISION_F16;
+    const bool f16 = precision == CVT_PRECISION_F16, halves = f16 || precision == CVT_PRECISION_BF16;
     report r = {0};
     unsigned turn = 0;
     for (size_t m = 1; m <= 14; m++)
         for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
             for (size_t j = 0; j < sizeof depths / sizeof *depths; j++, turn++) {
                 if (f16 && (turn + m) % 3) continue; /* the emulation is slow */
-                how h = {(cvt_act)(turn % CVT_ACT_COUNT),
-                         turn % 3,
-                         turn % 5 > 2,
-                         turn % 7 > 3,
-                         turn % 2,
-                         turn % 11 == 0,
-                         f16 && turn % 13 == 0};
+                how h = {
+                    (cvt_act)(turn % CVT_ACT_COUNT), turn % 3, turn % 5 > 2, turn % 7 > 3, turn % 2, turn % 11 == 0,
+                    halves && turn % 13 == 0};
                 if (h.residual && turn % 4) h.last = (cvt_act)(turn / 4 % CVT_ACT_COUNT);
                 check(kernels, precision, &r, m, widths[i], depths[j], h);
             }
     check(kernels, precision, &r, 50, 2 * nr, 384, (how){.act = CVT_ACT_GELU_ERF, .bias = true});
     check(kernels, precision, &r, f16 ? 62 : 197, nr + 5, 96, (how){.bias = true, .residual = true, .scale = true});
     check(kernels, precision, &r, 33, nr, 1728, (how){.residual = true, .stored = true});
-    if (f16) {
+    if (halves) {
         for (size_t k = 30; k < 264; k += k % 32 == 0   ? 1
                                           : k % 32 == 1 ? 30
                                                         : 1) /* around the ends of runs and blocks */
@@ -327,8 +361,8 @@ static void test_weights(void) {
 int main(void) {
     const cvt_kernels *kernels;
     for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
-        if (kernels->product[CVT_PRECISION_F16]->pack_a) test_table(kernels, CVT_PRECISION_F16);
-        test_table(kernels, CVT_PRECISION_INT8);
+        for (cvt_precision p = CVT_PRECISION_F16; p < CVT_PRECISION_COUNT; p++)
+            if (kernels->product[p]->pack_a) test_table(kernels, p);
         test_panels(kernels);
     }
     test_weights();

@@ -143,9 +143,13 @@ static figures summarise(const bench *b) {
 static double op_ms(const bench *b, const cvt_op_time *op) { return op->ms / b->profiled / b->batch; }
 
 static void write_text(cvt_str *to, const bench *b, const figures *f) {
+    const char *precision = cvt_model_precision(b->model);
     cvt_str_print(to, "%.2f ms an image (p90 %.2f, p99 %.2f) over %lld images: %s, %d thread%s, batch %d, %s\n", f->p50,
                   f->p90, f->p99, f->images, cvt_model_arch(b->model), b->threads, b->threads == 1 ? "" : "s", b->batch,
-                  cvt_model_precision(b->model));
+                  precision);
+    if (b->settings->precision && strcmp(b->settings->precision, precision) != 0)
+        cvt_str_print(to, "%s asked for: the kernels of this CPU, %s, would gain nothing from it\n",
+                      b->settings->precision, cvt_model_isa(b->model));
     cvt_str_print(to, "%.1f GMAC/s, %.0f %% of the measured peak\n", f->gmac_per_s, 100 * f->peak_share);
     if (!b->settings->profile) return;
     cvt_str_print(to, "\n%-20s %6s %10s %7s %10s\n", "operation", "steps", "ms", "share", "GMAC/s");

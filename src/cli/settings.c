@@ -153,9 +153,9 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_BATCH, .letter = 'b', .name = "batch", .kind = CVT_OPT_INTEGER, .target = FIELD(batch),
      .argument = "N", .min = 1, .max = 4096, .initial = "1", .help = "put this many images into one forward pass"},
     {.commands = WITH_THREADS, .name = "precision", .kind = CVT_OPT_CHOICE, .target = FIELD(precision),
-     .argument = "f32|f16|int8", .choices = CHOICES("f32", "f16", "int8"),
-     .help = "numbers in which matrix products are computed; f16 and int8 can be faster, and are less exact (default: "
-     "int8 if the weights are, else f32)"},
+     .argument = "f32|f16|bf16|int8", .choices = CHOICES("f32", "f16", "bf16", "int8"),
+     .help = "numbers in which matrix products are computed; f16, bf16 and int8 can be faster, and are less exact "
+     "(default: int8 if the weights are, else f32)"},
     {.commands = CVT_CMD_BENCH, .name = "seconds", .kind = CVT_OPT_NUMBER, .target = FIELD(seconds),
      .argument = "SECONDS", .min = 0, .max = 86400, .initial = "3", .help = "measure for at least this long"},
     {.commands = CVT_CMD_BENCH, .name = "images", .kind = CVT_OPT_INTEGER, .target = FIELD(images), .argument = "N",

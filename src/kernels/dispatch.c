@@ -47,6 +47,11 @@ static bool has_avxvnni(void) {
     return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
 }
 
+static bool has_bf16(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 5 & 1);
+}
+
 static bool has_fp16(void) {
     unsigned eax, ebx, ecx, edx;
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 23 & 1);
@@ -70,9 +75,8 @@ static bool request_tiles(void) { return false; }
 /* Tiles with products of int8 and of bfloat16. */
 static bool has_amx(void) {
     unsigned eax, ebx, ecx, edx;
-    const unsigned tiles = 1u << 24 | 1u << 25 | 1u << 22, vectors = 1u << 5;
+    const unsigned tiles = 1u << 24 | 1u << 25 | 1u << 22;
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & tiles) != tiles) return false;
-    if (!__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) || (eax & vectors) == 0) return false;
     return system_has_tiles();
 }
 #else

@@ -60,6 +60,10 @@ typedef struct cvt_gemm {
  *       rounded to f16, where all of the following stays below 2^16: along k, runs of CVT_F16_RUN are chains of
  *       multiply-adds in f16 from 0; the sums of the runs of a block of CVT_F16_BLOCK are added up in f16, those of
  *       blocks in f32, in order. Then scaled back, + bias, and so on. A row that is not finite gives NaN.
+ * bf16: rows of a and of w, already multiplied by its scale, are rounded to bfloat16, subnormal numbers to 0. Along k,
+ * runs of CVT_BF16_RUN are two chains of multiply-adds in f32 from 0, one over even and one over odd places; the two
+ * are added, and that sum to those of the runs before, in order. All results below the normal range are 0. Then + bias,
+ *       and so on.
  * int8: w[j,:] ~ t_j v[j,:], v = round(w / t_j) in [-127, 127], t_j = max |w[j,:]| / 127;
  *       a[i,:] ~ s_i (q[i,:] - z_i), q in [0, 255], s_i = (high - low) / 255 of the row and 0, z_i = round(-low / s_i).
  *       The sum of (q - z) v is exact, then in f32: (sum q v) s_i - z_i s_i (sum v), times t_j, + bias, and so on. A
@@ -78,7 +82,7 @@ typedef struct cvt_product_kernels {
     bool tiles; /* gemm uses tiles: see cvt_kernels_for */
 } cvt_product_kernels;
 
-enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128 };
+enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128, CVT_BF16_RUN = 32 };
 /* Up to that k the sum of a product stays below 2^31, and the sum of a column of weights below 2^24. */
 enum { CVT_INT8_MAX_K = 65536 };
 

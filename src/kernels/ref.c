@@ -229,14 +229,14 @@ static double round_f16(double x) {
     return (x + shifter) - shifter;
 }
 
-/* a b + c of half floats, rounded once. The product is exact in double. If the sum is not, its last bit is made odd, so
- * that the second rounding cannot take it for a value halfway between two half floats. */
-static double fma_f16(double a, double b, double c) {
+/* a b + c of numbers whose product is exact in double, to be rounded to fewer bits than 52. If the sum is not exact,
+ * its last bit is made odd, so that rounding it cannot take it for a value halfway between two results. */
+static double fma_odd(double a, double b, double c) {
     const double product = a * b, sum = product + c, part = sum - product;
     const double lost = (product - (sum - part)) + (c - part);
     uint64_t bits = bits_of(sum);
-    if (lost != 0 && !(bits & 1)) bits = (lost > 0) == (sum > 0) ? bits + 1 : bits - 1;
-    return round_f16(double_of(bits));
+    if ((lost > 0 || lost < 0) && !(bits & 1)) bits = (lost > 0) == (sum > 0) ? bits + 1 : bits - 1;
+    return double_of(bits);
 }
 
 /* Panel: the factors that scale columns back, [k][NR] values; row: k values, and at its end that factor. */
@@ -278,7 +278,7 @@ static float f16_dot(const float *row, const float *column, int k) {
     for (int first = 0; first < k; first += CVT_F16_RUN) {
         const int end = cvt_min_int(first + CVT_F16_RUN, k);
         double run = 0;
-        for (int kk = first; kk < end; kk++) run = fma_f16(row[kk], column[kk * NR], run);
+        for (int kk = first; kk < end; kk++) run = round_f16(fma_odd(row[kk], column[kk * NR], run));
         block = first % CVT_F16_BLOCK ? round_f16(block + run) : run;
         if (end % CVT_F16_BLOCK == 0 || end == k) sum += (float)block;
     }
@@ -305,6 +305,63 @@ static const cvt_product_kernels product_f16 = {.layout = "f16 ref",
                                                 .packed_row_size = f16_row_size,
                                                 .pack_a = f16_pack_a,
                                                 .gemm = f16_gemm};
+
+/* ---- product in bf16 ------------------------------------------------------------------------------------------- */
+
+/* Instructions for bfloat16 take and give 0 for what is below the normal range. */
+static float flush(float x) { return x < 0x1p-126f && x > -0x1p-126f ? 0 : x; }
+
+static float round_bf16(float x) { return cvt_bf16_to_f32(cvt_f32_to_bf16(flush(x))); }
+
+/* Panels are those of f32, rounded; so are rows. */
+static size_t bf16_panel_size(int k) { return ((size_t)k * NR * sizeof(float) + 63) / 64 * 64; }
+static size_t bf16_row_size(int k) { return ((size_t)k * sizeof(float) + 63) / 64 * 64; }
+
+static void bf16_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                        const float *scale) {
+    float *values = panel;
+    pack_b(values, w, dtype, ldw, k, columns, scale);
+    for (size_t i = 0; i < (size_t)k * NR; i++) values[i] = round_bf16(values[i]);
+}
+
+static void bf16_pack_a(void *to, const float *a, size_t lda, int m, int k) {
+    const size_t size = bf16_row_size(k);
+    for (size_t i = 0; i < (size_t)m; i++)
+        for (size_t kk = 0; kk < (size_t)k; kk++)
+            ((float *)(void *)((char *)to + i * size))[kk] = round_bf16(a[i * lda + kk]);
+}
+
+static float bf16_dot(const float *row, const float *column, int k) {
+    float sum = 0;
+    for (int first = 0; first < k; first += CVT_BF16_RUN) {
+        const int end = cvt_min_int(first + CVT_BF16_RUN, k);
+        float chains[2] = {0, 0};
+        for (int kk = first; kk < end; kk++)
+            chains[kk % 2] = flush((float)fma_odd(row[kk], column[kk * NR], chains[kk % 2]));
+        sum = flush(sum + flush(chains[0] + chains[1]));
+    }
+    return sum;
+}
+
+static void bf16_gemm(const cvt_gemm *g) {
+    const size_t size = bf16_row_size(g->k), panel_size = bf16_panel_size(g->k);
+    for (int n0 = 0; n0 < g->n; n0 += NR) {
+        const float *panel = (const float *)(const void *)((const char *)g->b + (size_t)(n0 / NR) * panel_size);
+        for (size_t i = 0; i < (size_t)g->m; i++) {
+            float result[NR];
+            for (int j = 0; j < NR; j++)
+                result[j] = bf16_dot((const float *)(const void *)((const char *)g->a + i * size), panel + j, g->k);
+            finish(g, i, n0, cvt_min_int(g->n - n0, NR), result);
+        }
+    }
+}
+
+static const cvt_product_kernels product_bf16 = {.layout = "bf16 ref",
+                                                 .panel_size = bf16_panel_size,
+                                                 .pack_b = bf16_pack_b,
+                                                 .packed_row_size = bf16_row_size,
+                                                 .pack_a = bf16_pack_a,
+                                                 .gemm = bf16_gemm};
 
 /* ---- softmax and attention ------------------------------------------------------------------------------------- */
 
@@ -463,8 +520,8 @@ const cvt_kernels cvt_kernels_ref = {
     .mr = 1,
     .nr = NR,
     .pack_kn = pack_kn,
-    .product = {&product_f32, &product_f16, &product_int8},
-    .attention = {&attention_f32, &attention_f32, &attention_f32},
+    .product = {&product_f32, &product_f16, &product_bf16, &product_int8},
+    .attention = {&attention_f32, &attention_f32, &attention_f32, &attention_f32},
     .resample = &resample,
     .dwconv = dwconv,
     .layer_norm = layer_norm,

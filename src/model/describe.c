@@ -59,7 +59,14 @@ static int64_t count_stored(const cvt_model *m, bool buffers) {
 }
 
 const char *cvt_model_isa(const cvt_model *m) { return m->plan ? m->plan->kernels->name : NULL; }
-const char *cvt_model_precision(const cvt_model *m) { return cvt_precision_name(m->precision); }
+
+/* Where a CPU gains nothing from a precision, its kernels are those of f32. */
+const char *cvt_model_precision(const cvt_model *m) {
+    const cvt_kernels *kernels = m->plan ? m->plan->kernels : NULL;
+    const bool f32 = kernels && kernels->product[m->precision] == kernels->product[CVT_PRECISION_F32];
+    return cvt_precision_name(f32 ? CVT_PRECISION_F32 : m->precision);
+}
+
 int64_t cvt_model_parameters(const cvt_model *m) { return count_stored(m, false); }
 int64_t cvt_model_buffers(const cvt_model *m) { return count_stored(m, true); }
 

@@ -4,7 +4,12 @@
  * A tile of rows x NR outputs, or fewer vectors across in a last panel, stays in registers for one pass over all of k:
  * a row of a panel of B times scalars broadcast from the rows of A, which need no packing. All rows are taken by one
  * panel, while the next is prefetched into L2, spread over the tiles; the caller chooses as many rows as stay in cache
- * meanwhile. Rows are split evenly into tiles, 197 into 32 of 6 and one of 5, not into full ones and a rest. */
+ * meanwhile. Rows are split evenly into tiles, 197 into 32 of 6 and one of 5, not into full ones and a rest.
+ *
+ * A file may define V_STEP(a, b, c), what a step of k makes of c in place of a multiply-add. */
+#ifndef V_STEP
+#define V_STEP v_fma
+#endif
 
 /* c[i][j] = relu((sum a[i][kk] b[kk][j]) * scale[i] + bias[j] + residual[i][j]), columns of whole vectors; NULL or
  * false leaves a step out. */
@@ -32,7 +37,7 @@ INLINE void tile_step(vf c[MR][NV], const float *const a[MR], size_t kk, const f
     EACH(i, MR, rows) {
         const vf x = v_set(a[i][kk]);
         EACH(j, NV, across) {
-            c[i][j] = v_fma(x, v[j], c[i][j]);
+            c[i][j] = V_STEP(x, v[j], c[i][j]);
             V_KEEP(c[i][j]);
         }
     }

@@ -1,0 +1,124 @@
+/* amx_product.h - the loops of products by AMX, for factors of any type: up to 32 rows by 32 columns are summed at a
+ * time. Tiles 0 to 3 hold the sums, 4 and 5 rows, 6 and 7 columns. The sums are stored, and end as vectors; the tiles
+ * multiply by themselves, so while they make the sums of a block of rows, the vectors finish those of the block before.
+ * The including file defines
+ *
+ *   sum_t                 a sum, of 4 bytes
+ *   TILE_DOT              the instruction; a word of 4 bytes holds neighbours along k
+ *   TILE_ROW_SIZE(k), TILE_PANEL_SIZE(k)
+ *                         bytes of a packed row and of a panel
+ *   TILE_STEPS(k)         steps of 64 bytes along k, to which both are padded
+ *   TILE_COLUMNS(panel)   where the columns of a panel begin, in lines of NR words
+ *   row_of(x, sums, a, size, panel, bias)
+ *                         NR sums of a row, packed in `size` bytes at a, as x[NV], with the bias */
+
+enum { BLOCK = 2 * TILE, LINE = NR * 4, STEP = TILE * LINE, DEPTH = 64 };
+
+/* A block of rows by the columns of one panel. */
+typedef struct block {
+    const cvt_gemm *g;
+    const char *a, *panel;        /* packed rows, `size` bytes apart */
+    size_t size, row, rows, done; /* its first row in C, its rows, and how many of them are finished */
+    size_t column, columns;
+    _Alignas(64) float bias[NR];
+    _Alignas(64) sum_t sums[BLOCK * NR];
+} block;
+
+/* Finishes some more rows of a block: bias, activations, residual, and their way to C. */
+_Static_assert(WAYS == NV, "a row of a panel is one group of vectors");
+INLINE void finish_rows(block *b, size_t rows) {
+    const cvt_gemm *g = b->g;
+    for (; rows && b->done < b->rows; rows--, b->done++) {
+        const size_t row = b->row + b->done;
+        vf x[WAYS];
+        row_of(x, b->sums + b->done * NR, b->a + b->done * b->size, b->size, b->panel, b->bias);
+        act_of(x, g->act);
+        for (size_t v = 0; v * VL < b->columns && g->residual; v++)
+            x[v] += v_load_n(g->residual + row * g->ldr + b->column + v * VL, b->columns - v * VL);
+        act_of(x, g->last);
+        float *c = g->c + row * g->ldc + b->column;
+        for (size_t v = 0; v * VL < b->columns; v++) v_store_n(c + v * VL, x[v], b->columns - v * VL);
+    }
+}
+
+/* Rows of A: `upper` of them, then `lower`; which columns of the panel; what to prefetch, `ahead_step` bytes a step. */
+typedef struct share {
+    size_t upper, lower, steps;
+    const char *columns, *ahead;
+    size_t ahead_step;
+} share;
+
+/* Sums 32 columns of a block into `sums`, and finishes `each` rows of the block before in each step. */
+static void sum_32_columns(const share *s, const block *b, sum_t *sums, block *before, size_t each) {
+    const char *upper = b->a, *lower = b->a + s->upper * b->size, *columns = s->columns, *ahead = s->ahead;
+    _tile_zero(0);
+    _tile_zero(1);
+    if (s->lower) {
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (size_t k = 0; k < s->steps; k++, columns += STEP, ahead += s->ahead_step) {
+        _tile_loadd(6, columns, LINE);
+        _tile_loadd(4, upper + k * DEPTH, b->size);
+        TILE_DOT(0, 4, 6);
+        _tile_loadd(7, columns + TILE * 4, LINE);
+        TILE_DOT(1, 4, 7);
+        if (s->lower) {
+            _tile_loadd(5, lower + k * DEPTH, b->size);
+            TILE_DOT(2, 5, 6);
+            TILE_DOT(3, 5, 7);
+        }
+        for (size_t i = 0; i < s->ahead_step; i += 64) __builtin_prefetch(ahead + i, 0, 2);
+        finish_rows(before, each);
+    }
+    _tile_stored(0, sums, NR * sizeof(sum_t));
+    _tile_stored(1, sums + TILE, NR * sizeof(sum_t));
+    if (s->lower) {
+        _tile_stored(2, sums + s->upper * NR, NR * sizeof(sum_t));
+        _tile_stored(3, sums + s->upper * NR + TILE, NR * sizeof(sum_t));
+    }
+}
+
+static void amx_gemm(const cvt_gemm *g) {
+    const size_t m = (size_t)g->m, n = (size_t)g->n, size = TILE_ROW_SIZE(g->k), panel_size = TILE_PANEL_SIZE(g->k);
+    const size_t blocks = (m + BLOCK - 1) / BLOCK, steps = TILE_STEPS(g->k);
+    block both[2], *now = &both[0], *before = &both[1];
+    before->rows = before->done = 0;
+    share s = {.steps = 0};
+    for (size_t j = 0; j < n; j += NR) {
+        const char *panel = (const char *)g->b + j / NR * panel_size;
+        const char *next = j + NR < n ? panel + panel_size : g->next;
+        for (size_t i = 0, row = 0; i < blocks; i++) {
+            const size_t rows = m / blocks + (i < m % blocks), upper = rows < TILE ? rows : (rows + 1) / 2;
+            const size_t columns = n - j < NR ? n - j : NR, halves = columns > BLOCK ? 2 : 1;
+            const size_t piece = (panel_size / blocks / steps / 2 + 63) / 64 * 64;
+            if (s.upper != upper || s.lower != rows - upper) set_tiles(s.upper = upper, s.lower = rows - upper);
+            s.steps = steps;
+            now->g = g;
+            now->a = (const char *)g->a + row * size;
+            now->panel = panel;
+            now->size = size;
+            now->row = row;
+            now->rows = rows;
+            now->done = 0;
+            now->column = j;
+            now->columns = columns;
+            if (columns < NR || !g->bias) memset(now->bias, 0, sizeof now->bias);
+            if (g->bias) memcpy(now->bias, g->bias + j, columns * sizeof *now->bias);
+            const size_t each = (before->rows + halves * steps - 1) / (halves * steps);
+            for (size_t half = 0; half < halves; half++) {
+                s.columns = TILE_COLUMNS(panel) + half * BLOCK * 4;
+                s.ahead_step = next ? piece : 0;
+                s.ahead = next ? next + (2 * i + half) * piece * steps : panel;
+                sum_32_columns(&s, now, now->sums + half * BLOCK, before, each);
+            }
+            finish_rows(before, BLOCK);
+            block *swap = before;
+            before = now;
+            now = swap;
+            row += rows;
+        }
+    }
+    finish_rows(before, BLOCK);
+    _tile_release();
+}
