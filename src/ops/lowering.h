@@ -59,7 +59,7 @@ struct cvt_plan_node {
     const cvt_node *node;
     cvt_value out;           /* where the result goes: the output of the last node that was folded in */
     const cvt_node *affine;  /* a batch norm or LayerScale that is folded into the weights, or NULL */
-    cvt_act act;             /* the activation after the product and the norm */
+    cvt_act act;             /* the activation after the product and that */
     cvt_value residual;      /* a value that is added then, or CVT_NO_VALUE */
     cvt_act last;            /* the activation of the sum with the residual */
     cvt_precision precision; /* what the product with its weight, or its attention, runs in */

@@ -38,6 +38,8 @@ cvt_value cvtb_batch_norm(cvt_builder *b, cvt_value map, const char *name, float
 cvt_value cvtb_pass_norm(cvt_builder *b, cvt_value map, const char *name, float eps);
 /* Layer norm over the channels of each token or pixel, with the biased variance. Parameters: weight [C], bias [C]. */
 cvt_value cvtb_layer_norm(cvt_builder *b, cvt_value x, const char *name, float eps);
+/* Global response norm over all pixels or tokens of an image (response_norm.c). Parameters: weight [C], bias [C]. */
+cvt_value cvtb_response_norm(cvt_builder *b, cvt_value x, const char *name, float eps);
 /* Layer norm without a bias. */
 cvt_value cvtb_layer_norm_scale(cvt_builder *b, cvt_value x, const char *name, float eps);
 
