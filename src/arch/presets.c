@@ -147,6 +147,108 @@ const cvt_preset cvt_presets[] = {
      "'pad_type': '', 'bn_eps': 1e-5, 'preprocess': {'input_size': [3, 300, 300], 'crop_pct': 0.904}}"},
     {"efficientnet_lite", "efficientnet_lite4", "{'channel_multiplier': 1.4, 'depth_multiplier': 1.8, "
      "'pad_type': '', 'bn_eps': 1e-5, 'preprocess': {'input_size': [3, 380, 380], 'crop_pct': 0.922}}"},
+    {"resnet", "resnet10t", "{'depths': [1, 1, 1, 1], 'layer_type': 'basic', 'stem_type': 'deep_tiered', "
+     "'stem_width': 32, 'avg_down': true, 'preprocess': {'input_size': [3, 176, 176], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet14t", "{'depths': [1, 1, 1, 1], 'stem_type': 'deep_tiered', 'stem_width': 32, 'avg_down': "
+     "true, 'preprocess': {'input_size': [3, 176, 176], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet18", "{'depths': [2, 2, 2, 2], 'layer_type': 'basic', 'preprocess': {'input_size': [3, 224, "
+     "224], 'crop_pct': 0.95}}"},
+    {"resnet", "resnet18d", "{'depths': [2, 2, 2, 2], 'layer_type': 'basic', 'stem_type': 'deep', 'stem_width': 32, "
+     "'avg_down': true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet26", "{'depths': [2, 2, 2, 2], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet26d", "{'depths': [2, 2, 2, 2], 'stem_type': 'deep', 'stem_width': 32, 'avg_down': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet26t", "{'depths': [2, 2, 2, 2], 'stem_type': 'deep_tiered', 'stem_width': 32, 'avg_down': "
+     "true, 'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.94}}"},
+    {"resnet", "resnet34", "{'depths': [3, 4, 6, 3], 'layer_type': 'basic', 'preprocess': {'input_size': [3, 224, "
+     "224], 'crop_pct': 0.95}}"},
+    {"resnet", "resnet34d", "{'depths': [3, 4, 6, 3], 'layer_type': 'basic', 'stem_type': 'deep', 'stem_width': 32, "
+     "'avg_down': true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet50", "{'depths': [3, 4, 6, 3], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.95}}"},
+    {"resnet", "resnet50c", "{'depths': [3, 4, 6, 3], 'stem_type': 'deep', 'stem_width': 32, 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet50d", "{'depths': [3, 4, 6, 3], 'stem_type': 'deep', 'stem_width': 32, 'avg_down': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet50s", "{'depths': [3, 4, 6, 3], 'stem_type': 'deep', 'stem_width': 64, 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet50t", "{'depths': [3, 4, 6, 3], 'stem_type': 'deep_tiered', 'stem_width': 32, 'avg_down': "
+     "true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet101", "{'depths': [3, 4, 23, 3], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': "
+     "0.95}}"},
+    {"resnet", "resnet101c", "{'depths': [3, 4, 23, 3], 'stem_type': 'deep', 'stem_width': 32, 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet101d", "{'depths': [3, 4, 23, 3], 'stem_type': 'deep', 'stem_width': 32, 'avg_down': true, "
+     "'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.95}}"},
+    {"resnet", "resnet101s", "{'depths': [3, 4, 23, 3], 'stem_type': 'deep', 'stem_width': 64, 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet152", "{'depths': [3, 8, 36, 3], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': "
+     "0.95}}"},
+    {"resnet", "resnet152c", "{'depths': [3, 8, 36, 3], 'stem_type': 'deep', 'stem_width': 32, 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet152d", "{'depths': [3, 8, 36, 3], 'stem_type': 'deep', 'stem_width': 32, 'avg_down': true, "
+     "'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.95}}"},
+    {"resnet", "resnet152s", "{'depths': [3, 8, 36, 3], 'stem_type': 'deep', 'stem_width': 64, 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "resnet200", "{'depths': [3, 24, 36, 3], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': "
+     "0.875}}"},
+    {"resnet", "resnet200d", "{'depths': [3, 24, 36, 3], 'stem_type': 'deep', 'stem_width': 32, 'avg_down': true, "
+     "'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.95}}"},
+    {"resnet", "wide_resnet50_2", "{'depths': [3, 4, 6, 3], 'base_width': 128, 'preprocess': {'input_size': [3, "
+     "224, 224], 'crop_pct': 0.875}}"},
+    {"resnet", "wide_resnet101_2", "{'depths': [3, 4, 23, 3], 'base_width': 128, 'preprocess': {'input_size': [3, "
+     "224, 224], 'crop_pct': 0.875, 'interpolation': 'bilinear'}}"},
+    {"convnext", "convnext_atto", "{'depths': [2, 2, 6, 2], 'dims': [40, 80, 160, 320], 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnext_atto_ols", "{'depths': [2, 2, 6, 2], 'dims': [40, 80, 160, 320], 'stem_type': "
+     "'overlap_tiered', 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnext_femto", "{'depths': [2, 2, 6, 2], 'dims': [48, 96, 192, 384], 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnext_femto_ols", "{'depths': [2, 2, 6, 2], 'dims': [48, 96, 192, 384], 'stem_type': "
+     "'overlap_tiered', 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnext_pico", "{'depths': [2, 2, 6, 2], 'dims': [64, 128, 256, 512], 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnext_pico_ols", "{'depths': [2, 2, 6, 2], 'dims': [64, 128, 256, 512], 'stem_type': "
+     "'overlap_tiered', 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.95}}"},
+    {"convnext", "convnext_nano", "{'depths': [2, 2, 8, 2], 'dims': [80, 160, 320, 640], 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.95}}"},
+    {"convnext", "convnext_nano_ols", "{'depths': [2, 2, 8, 2], 'dims': [80, 160, 320, 640], 'stem_type': "
+     "'overlap', 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.95}}"},
+    {"convnext", "convnext_tiny_hnf", "{'depths': [3, 3, 9, 3], 'dims': [96, 192, 384, 768], 'head_norm_first': "
+     "true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.95}}"},
+    {"convnext", "convnext_tiny", "{'depths': [3, 3, 9, 3], 'dims': [96, 192, 384, 768], 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.95}}"},
+    {"convnext", "convnext_small", "{'depths': [3, 3, 27, 3], 'dims': [96, 192, 384, 768], 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.95}}"},
+    {"convnext", "convnext_base", "{'depths': [3, 3, 27, 3], 'dims': [128, 256, 512, 1024], 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnext_large", "{'depths': [3, 3, 27, 3], 'dims': [192, 384, 768, 1536], 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnext_large_mlp", "{'depths': [3, 3, 27, 3], 'dims': [192, 384, 768, 1536], "
+     "'head_hidden_size': 1536, 'preprocess': {'input_size': [3, 320, 320], 'crop_pct': 1, 'mean': [0.48145466, "
+     "0.4578275, 0.40821073], 'std': [0.26862954, 0.26130258, 0.27577711]}}"},
+    {"convnext", "convnext_xlarge", "{'depths': [3, 3, 27, 3], 'dims': [256, 512, 1024, 2048], 'preprocess': "
+     "{'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnext_xxlarge", "{'depths': [3, 4, 30, 3], 'dims': [384, 768, 1536, 3072], 'norm_eps': 1e-05, "
+     "'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 1, 'mean': [0.48145466, 0.4578275, 0.40821073], "
+     "'std': [0.26862954, 0.26130258, 0.27577711]}}"},
+    {"convnext", "convnextv2_atto", "{'depths': [2, 2, 6, 2], 'dims': [40, 80, 160, 320], 'use_grn': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnextv2_femto", "{'depths': [2, 2, 6, 2], 'dims': [48, 96, 192, 384], 'use_grn': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnextv2_pico", "{'depths': [2, 2, 6, 2], 'dims': [64, 128, 256, 512], 'use_grn': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnextv2_nano", "{'depths': [2, 2, 8, 2], 'dims': [80, 160, 320, 640], 'use_grn': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnextv2_tiny", "{'depths': [3, 3, 9, 3], 'dims': [96, 192, 384, 768], 'use_grn': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnextv2_small", "{'depths': [3, 3, 27, 3], 'dims': [96, 192, 384, 768], 'use_grn': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnextv2_base", "{'depths': [3, 3, 27, 3], 'dims': [128, 256, 512, 1024], 'use_grn': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnextv2_large", "{'depths': [3, 3, 27, 3], 'dims': [192, 384, 768, 1536], 'use_grn': true, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
+    {"convnext", "convnextv2_huge", "{'depths': [3, 3, 27, 3], 'dims': [352, 704, 1408, 2816], 'use_grn': true, "
+     "'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'crop_mode': 'squash'}}"},
     {NULL, NULL, NULL},
 };
 /* clang-format on */
