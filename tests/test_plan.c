@@ -50,6 +50,17 @@ static const char *const configs[] = {
     "{\"arch\":\"pvt_v2\",\"num_classes\":7,\"embed_dims\":[12,20],\"num_heads\":[1,2],\"depths\":[1,1],\"sr_ratios\":["
     "2,1],"
     "\"mlp_ratios\":[2,2],\"linear\":true,\"input_size\":[45,70]}",
+    /* relu of sums, a maximum over windows, an average of windows that end outside; no activation but ReLU, then GELU
+     */
+    "{\"arch\":\"resnet\",\"num_classes\":7,\"depths\":[2,1],\"hidden_sizes\":[20,36],\"stem_type\":\"deep\",\"stem_"
+    "width\":5,"
+    "\"avg_down\":true,\"input_size\":[45,38]}",
+    "{\"arch\":\"resnet\",\"num_classes\":7,\"depths\":[1,2],\"hidden_sizes\":[18,33],\"layer_type\":\"basic\","
+    "\"hidden_act\":\"gelu\",\"input_size\":[33,50]}",
+    /* LayerScale, then global response norm */
+    "{\"arch\":\"convnext\",\"num_classes\":7,\"depths\":[1,1],\"dims\":[10,19],\"input_size\":[45,38]}",
+    "{\"arch\":\"convnext\",\"num_classes\":7,\"depths\":[1,1],\"dims\":[10,19],\"use_grn\":true,"
+    "\"head_hidden_size\":9,\"input_size\":[45,38]}",
     /* two branches, one of a cropped image */
     "{\"arch\":\"crossvit_ibm\",\"num_classes\":7,\"img_size\":48,\"img_scale\":[1,0.6666666667],\"patch_size\":[12,16]"
     ","
