@@ -112,7 +112,7 @@ typedef struct cvt_options {
     int images;            /* images expected in the model's life: decides whether packing weights ahead pays */
     bool no_weights;       /* build the graph from the config alone: enough for listings, not for sessions */
     bool weights_later;    /* stop where images can be read for the model; cvt_model_load does the rest */
-    const char *precision; /* "f32", "f16", "bf16", "int8": of products with weights; NULL: int8 for int8 weights, else f32 */
+    const char *precision; /* of products: "f32", "f16", "bf16", "int8"; NULL: as the weights are, int8 or f32 */
     const char *isa;       /* the kernels to run on, "avx2", ...; NULL: what CVT_ISA says, else the best ones here */
     bool random_weights;   /* with no file: draw weights from `seed` (tests, benchmarks) */
     bool reference;        /* run the nodes one by one on plain C kernels, whatever isa says: slow, for comparison */
