@@ -165,6 +165,10 @@ typedef struct cvt_attention_form {
 cvt_value cvtb_attention_bias(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, cvt_value bias,
                               const cvt_attention_form *form);
 
+/* For cosine attention: the channels of each head divided by their length, x / max(|x|, 1e-12), and times exp(min(s, ln
+ * 100)) if s, a parameter [heads, 1, 1], has a name. */
+cvt_value cvtb_unit_rows(cvt_builder *b, cvt_value tokens, int heads, const char *scale);
+
 /* Attention whose scores can be read: scale * q_h k_h^T, plus *scores, those of a layer before, if that is a value. On
  * return *scores is the new ones, [heads, T, S], with the tap "scores". They are stored only where they are tapped or
  * read. */

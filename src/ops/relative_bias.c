@@ -117,6 +117,7 @@ static void describe_continuous(cvt_describe *d) {
     cvt_describe_param(d, "fc1.bias", CVT_PARAMETER, 1, &bias);
     cvt_describe_param(d, "fc2.weight", CVT_PARAMETER, 2, second);
     describe_bias(d, c->heads, (int64_t)c->h * c->w);
+    d->macs = offsets(c->h, c->w) * HIDDEN * (2 + c->heads); /* the originals make the table for every image */
 }
 
 /* Returns the coordinate of a distance along a side. Both originals divide 0 by 0 for a side of 1. */
