@@ -342,14 +342,15 @@ static void merge(cvt_builder *b, const config *c, stream *s) {
     for (int k = 0; k < 2; k++) s->sides[k] = c->variant == HF ? s->sides[k] / 2 : (s->sides[k] + 1) / 2;
 }
 
-static void stage(cvt_builder *b, const config *c, int i, stream *s) {
+/* Returns the map after the stage. */
+static cvt_value stage(cvt_builder *b, const config *c, int i, stream *s) {
     cvtb_open(b, "stage{i}", 'i', i, "SwinTransformerStage");
     cvtb_index(b, 'p', i - 1);
     if (i) merge(b, c, s);
     if (!c->dynamic && c->variant == TIMM) s->sides[0] = s->h, s->sides[1] = s->w;
     if (s->sides[0] < 1 || s->sides[1] < 1) cvtb_fail(b, "\"image_size\" is too small for so many stages");
     for (int j = 0; j < c->depths.v[i] && !cvtb_failed(b); j++) s->tokens = block(b, c, i, j, s);
-    cvtb_end(b, cvtb_map(b, s->tokens, s->h, s->w));
+    return cvtb_end(b, cvtb_map(b, s->tokens, s->h, s->w));
 }
 
 /* The patches as a map. Hugging Face fills up the last ones with zeros. */
@@ -376,8 +377,9 @@ static cvt_value build(cvt_builder *b, const void *p) {
     const config *c = p;
     stream s;
     s.tokens = embed(b, c, &s, cvtb_input(b, c->base.channels, c->base.size[0], c->base.size[1]));
-    for (int i = 0; i < c->depths.n && !cvtb_failed(b); i++) stage(b, c, i, &s);
-    cvt_value x = cvtb_place(b, cvtb_layer_norm(b, s.tokens, "norm", (float)c->eps), (cvt_grid){0, s.h, s.w});
+    cvt_value x = CVT_NO_VALUE;
+    for (int i = 0; i < c->depths.n && !cvtb_failed(b); i++) x = stage(b, c, i, &s);
+    x = cvtb_tokens(b, cvtb_layer_norm(b, x, "norm", (float)c->eps));
     x = cvtb_mean(b, cvtb_tap(b, x, "norm"));
     return c->base.headless ? cvtb_embedding(b, cvtb_flatten(b, x)) : cvtb_classify(b, x, c->base.classes);
 }
