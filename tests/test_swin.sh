@@ -111,3 +111,5 @@ check "windows have no place on the image" refuses 2 "'stage0.block0.attn.map' l
     "$program" attend -m "$work/small.safetensors" "$work/dog.png" -o "$work/a.npy" --force --layer 0
 check "class activation maps" shape 7 7 --class 1
 check "a map that no window covers is shown by class" shape 14 14 --size 112
+
+[ "$failures" -eq 0 ]
