@@ -224,7 +224,7 @@ typedef union unused {
     cvt_numbers numbers;
 } unused;
 
-static cvt_status read_value(void *field, const cvt_key *key, const cvt_json *value, cvt_error *error) {
+cvt_status cvt_config_read_value(void *field, const cvt_key *key, const cvt_json *value, cvt_error *error) {
     unused nowhere;
     int flag = 0;
     if (key->ignored) field = &nowhere;
@@ -245,7 +245,7 @@ static cvt_status read_value(void *field, const cvt_key *key, const cvt_json *va
 
 /* Reads a key of a single stage: a list becomes one entry. */
 static cvt_status read_stage(void *field, const cvt_key *key, const cvt_json *value, cvt_error *error) {
-    if (!cvt_key_is_list(key)) return read_value(field, key, value, error);
+    if (!cvt_key_is_list(key)) return cvt_config_read_value(field, key, value, error);
     cvt_ints *ints = field;
     cvt_numbers *numbers = field;
     if (key->type == CVT_KEY_NUMBERS) {
@@ -308,7 +308,8 @@ static cvt_status read_members(void *config, size_t at, const cvt_reading *how, 
         }
         void *field = (char *)config + at + row->offset;
         cvt_error inner;
-        cvt_status status = how->stage ? read_stage(field, row, m, &inner) : read_value(field, row, m, &inner);
+        cvt_status status =
+            how->stage ? read_stage(field, row, m, &inner) : cvt_config_read_value(field, row, m, &inner);
         if (status == CVT_OK && how->given && !row->ignored)
             status = note(how->given, key->name, row, at + row->offset, &inner);
         if (status != CVT_OK) return cvt_fail(error, status, "%s: \"%s\" %s", how->origin, name, inner.message);
@@ -341,7 +342,7 @@ static cvt_status read_default(void *field, const cvt_key *row, bool stage, cvt_
     const cvt_json *value = cvt_json_root(document);
     if (stage && !row->stage_initial && cvt_json_kind_of(value) == CVT_JSON_ARRAY)
         value = cvt_json_next(cvt_json_first(value));
-    cvt_status status = stage ? read_stage(field, row, value, error) : read_value(field, row, value, error);
+    cvt_status status = stage ? read_stage(field, row, value, error) : cvt_config_read_value(field, row, value, error);
     cvt_json_free(document);
     return status;
 }

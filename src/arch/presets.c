@@ -249,6 +249,52 @@ const cvt_preset cvt_presets[] = {
      "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.875}}"},
     {"convnext", "convnextv2_huge", "{'depths': [3, 3, 27, 3], 'dims': [352, 704, 1408, 2816], 'use_grn': true, "
      "'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'crop_mode': 'squash'}}"},
+    {"swin", "swin_tiny_patch4_window7_224", "{'embed_dim': 96, 'depths': [2, 2, 6, 2], "
+     "'num_heads': [3, 6, 12, 24], 'window_size': 7, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"swin", "swin_small_patch4_window7_224", "{'embed_dim': 96, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [3, 6, 12, 24], 'window_size': 7, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"swin", "swin_base_patch4_window7_224", "{'embed_dim': 128, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [4, 8, 16, 32], 'window_size': 7, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"swin", "swin_base_patch4_window12_384", "{'embed_dim': 128, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [4, 8, 16, 32], 'window_size': 12, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1}}"},
+    {"swin", "swin_large_patch4_window7_224", "{'embed_dim': 192, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [6, 12, 24, 48], 'window_size': 7, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"swin", "swin_large_patch4_window12_384", "{'embed_dim': 192, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [6, 12, 24, 48], 'window_size': 12, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1}}"},
+    {"swin", "swin_s3_tiny_224", "{'embed_dim': 96, 'depths': [2, 2, 6, 2], 'num_heads': [3, 6, 12, 24], "
+     "'window_size': [7, 7, 14, 7], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"swin", "swin_s3_small_224", "{'embed_dim': 96, 'depths': [2, 2, 18, 2], 'num_heads': [3, 6, 12, 24], "
+     "'window_size': [14, 14, 14, 7], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"swin", "swin_s3_base_224", "{'embed_dim': 96, 'depths': [2, 2, 30, 2], 'num_heads': [3, 6, 12, 24], "
+     "'window_size': [7, 7, 14, 7], 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_tiny_window8_256", "{'version': 2, 'embed_dim': 96, 'depths': [2, 2, 6, 2], "
+     "'num_heads': [3, 6, 12, 24], 'window_size': 8, 'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_tiny_window16_256", "{'version': 2, 'embed_dim': 96, 'depths': [2, 2, 6, 2], "
+     "'num_heads': [3, 6, 12, 24], 'window_size': 16, 'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_small_window8_256", "{'version': 2, 'embed_dim': 96, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [3, 6, 12, 24], 'window_size': 8, 'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_small_window16_256", "{'version': 2, 'embed_dim': 96, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [3, 6, 12, 24], 'window_size': 16, 'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_base_window8_256", "{'version': 2, 'embed_dim': 128, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [4, 8, 16, 32], 'window_size': 8, 'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_base_window16_256", "{'version': 2, 'embed_dim': 128, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [4, 8, 16, 32], 'window_size': 16, 'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_base_window12_192", "{'version': 2, 'embed_dim': 128, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [4, 8, 16, 32], 'window_size': 12, 'preprocess': {'input_size': [3, 192, 192], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_base_window12to16_192to256", "{'version': 2, 'embed_dim': 128, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [4, 8, 16, 32], 'window_size': 16, 'pretrained_window_sizes': [12, 12, 12, 6], "
+     "'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_base_window12to24_192to384", "{'version': 2, 'embed_dim': 128, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [4, 8, 16, 32], 'window_size': 24, 'pretrained_window_sizes': [12, 12, 12, 6], "
+     "'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1}}"},
+    {"swin", "swinv2_large_window12_192", "{'version': 2, 'embed_dim': 192, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [6, 12, 24, 48], 'window_size': 12, 'preprocess': {'input_size': [3, 192, 192], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_large_window12to16_192to256", "{'version': 2, 'embed_dim': 192, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [6, 12, 24, 48], 'window_size': 16, 'pretrained_window_sizes': [12, 12, 12, 6], "
+     "'preprocess': {'input_size': [3, 256, 256], 'crop_pct': 0.9}}"},
+    {"swin", "swinv2_large_window12to24_192to384", "{'version': 2, 'embed_dim': 192, 'depths': [2, 2, 18, 2], "
+     "'num_heads': [6, 12, 24, 48], 'window_size': 24, 'pretrained_window_sizes': [12, 12, 12, 6], "
+     "'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1}}"},
     {NULL, NULL, NULL},
 };
 /* clang-format on */

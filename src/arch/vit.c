@@ -16,6 +16,7 @@
  * table is resized. */
 #include <string.h>
 
+#include "arch/act_names.h"
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/resolve.h"
@@ -26,30 +27,6 @@ enum { LAYOUT_A, LAYOUT_B, LAYOUT_C, LAYOUT_D };
 static const char *const layouts[] = {"a", "b", "c", "d", NULL};
 enum { POOL_TOKEN, POOL_MEAN };
 static const char *const pools[] = {"cls", "mean", NULL}, *const timm_pools[] = {"token", "avg", NULL};
-
-/* All the names that published configs have for activations. */
-#define ACTIVATIONS(X)                \
-    X("gelu", GELU_ERF)               \
-    X("gelu_erf", GELU_ERF)           \
-    X("gelu_python", GELU_ERF)        \
-    X("gelu_tanh", GELU_TANH)         \
-    X("gelu_new", GELU_TANH)          \
-    X("gelu_pytorch_tanh", GELU_TANH) \
-    X("gelu_python_tanh", GELU_TANH)  \
-    X("gelu_fast", GELU_TANH)         \
-    X("gelu_accurate", GELU_TANH)     \
-    X("quick_gelu", QUICK_GELU)       \
-    X("relu", RELU)                   \
-    X("relu6", RELU6)                 \
-    X("silu", SILU)                   \
-    X("swish", SILU)                  \
-    X("tanh", TANH)                   \
-    X("sigmoid", SIGMOID)             \
-    X("linear", NONE)
-#define NAME(name, id) name,
-#define ACT(name, id) CVT_ACT_##id,
-static const char *const activations[] = {ACTIVATIONS(NAME) NULL};
-static const cvt_act acts[] = {ACTIVATIONS(ACT)};
 
 /* What comes after the transformer. */
 typedef enum head {
@@ -132,7 +109,7 @@ static const cvt_key keys[] = {
     BOOL("fc_norm", fc_norm, NULL, "default: true where the norm comes after the mean", .nullable = true),
     BOOL("pool_include_prefix", pool_prefix, "false", "timm: the mean includes the class token", .nullable = true),
     BOOL("qkv_bias", qkv_bias, NULL, "default: false for vit_pytorch, else true", .nullable = true),
-    CHOICE("activation", activation, activations, "'gelu'", "of the feed-forward parts", .nullable = true),
+    CHOICE("activation", activation, cvt_act_names, "'gelu'", "of the feed-forward parts", .nullable = true),
     SAME("act_layer", "activation", CVT_CONFIG_TIMM),
     SAME("hidden_act", "activation", CVT_CONFIG_HF),
     NUM("layer_norm_eps", eps, 0, 1, NULL, "default: 1e-5 for vit_pytorch, 1e-6 for timm, 1e-12 for Hugging Face"),
@@ -431,7 +408,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
                       .out_bias = true,
                       .no_out = c->variant == VIT_PYTORCH && c->heads == 1 && c->dim_head == c->dim},
         .hidden = c->mlp_dim,
-        .act = acts[c->activation],
+        .act = cvt_acts_named[c->activation],
         .eps = (float)c->eps,
     };
     if (c->variant == VIT_PYTORCH) cvtb_check_patches(b, "patch_size", c->patch_size, size);

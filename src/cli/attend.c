@@ -184,21 +184,24 @@ static int choose_class_map(view *v) {
     return cvt_cli_usage(v->cli, "%s", error.message);
 }
 
-/* Chooses attention where the model has any and no class is named, else the class activation map. */
+/* Chooses attention where the model has any that has a place on the image and no class is named, else the class
+ * activation map. */
 static int choose_kind(view *v) {
     const cvt_settings *s = v->settings;
     const bool of_attention = s->layer || s->head || s->rollout;
     int maps;
     find_map(v->model, 0, &maps);
+    const bool placed = maps && cvt_model_attention(v->model, find_default(v->model)).height;
+    const bool has_class_map = cvt_model_class_map(v->model).rank;
     if (s->class_name && of_attention)
         return cvt_cli_usage(v->cli, "--class takes no --layer, --head or --rollout beside it: those are of attention");
-    v->by_class = s->class_name || !maps;
+    v->by_class = s->class_name || !maps || (!placed && !of_attention && has_class_map);
     if (!v->by_class) return choose_attention(v);
     cvt_error error;
     if (of_attention)
         cvt_fail(&error, CVT_UNSUPPORTED,
                  "the model has no attention maps that --layer, --head or --rollout could show");
-    else if (!maps && !cvt_model_class_map(v->model).rank)
+    else if (!maps && !has_class_map)
         cvt_fail(&error, CVT_UNSUPPORTED,
                  "the model has no attention maps, nor class activation maps: its classifier "
                  "does not read the mean of a map");

@@ -25,9 +25,10 @@ static const char *name_rest(const char *pattern, const char *filler, const char
             pattern++;
         } else {
             size_t digits = strspn(name, "0123456789");
-            if (!digits) return NULL;
+            bool positive = pattern[1] == '+';
+            if (!digits || (positive && *name == '0')) return NULL;
             name += digits;
-            pattern += 2;
+            pattern += positive ? 3 : 2;
         }
     }
     return *name ? NULL : name;
@@ -52,8 +53,9 @@ static bool append_file(cvt_str *to, const char *s, const char *filler, const cv
             if (filler) cvt_str_append(to, filler, strlen(filler));
             s += 2;
         } else {
-            if (!append_index(to, p, s[1])) return false;
-            s += 3;
+            size_t letter = s[1] == '+' ? 2 : 1;
+            if (!append_index(to, p, s[letter])) return false;
+            s += letter + 2;
         }
     }
     return true;

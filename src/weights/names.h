@@ -16,7 +16,8 @@
  *         {"native"}, {"hf", hf, "vit."}, {"hf_bare", hf, ""}, {"timm", timm}, {NULL}};
  *
  * A row is {native, file}: the graph's pattern and the file's. {letter} stands for a number, a final * for the rest of
- * the name, {} on the file's side for the filler of the dialect, a text like "vit.".
+ * the name. On the file's side {} stands for the filler of the dialect, a text like "vit.", and {+letter} for a number
+ * from 1 on.
  *
  * The order of rows matters: the first row that has a name for a parameter counts. The general row comes last:
  *
