@@ -1,5 +1,5 @@
-/* pools.c - the mean over all tokens or over runs of them, the maximum over all tokens, average and maximum pooling of a
- * map, and adaptive average pooling. */
+/* pools.c - the mean over all tokens or over runs of them, the maximum over all tokens, average and maximum pooling of
+ * a map, and adaptive average pooling. */
 #include "base/num.h"
 #include "kernels/window.h"
 #include "ops/lowering.h"
