@@ -75,7 +75,7 @@ for isa in $isas; do
     export CVT_ISA="$isa"
     for model in cvt/tiny lite/rangilyu convit/comvex crossvit/b_same_dim cpvt/cls twins_pcpvt/timm pvt/whai362 \
         pvt_v2/timm tnt/huawei t2t_vit/performer vit_efficient/nystrom_batch vit_efficient/xt vit/timm \
-        resnet/hf_v1 convnext/timm_v2; do
+        vit/dinov2_reg4 resnet/hf_v1 convnext/timm_v2; do
         check "a batch of 3 of $model on $isa is bit for bit each alone" alone "$data/$model"
     done
 done
