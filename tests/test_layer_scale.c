@@ -17,7 +17,7 @@ typedef struct subject {
 } subject;
 
 static const double tolerances[] = {
-    [CVT_PRECISION_F32] = 1e-5, [CVT_PRECISION_F16] = 4e-3, [CVT_PRECISION_INT8] = 4e-2};
+    [CVT_PRECISION_F32] = 1e-5, [CVT_PRECISION_F16] = 4e-3, [CVT_PRECISION_BF16] = 2e-2, [CVT_PRECISION_INT8] = 4e-2};
 
 /* What one output element is, from the values that the layers read. */
 static double expected(const subject *s, const cvt_source *params, const float *row, int c) {

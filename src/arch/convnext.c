@@ -49,7 +49,7 @@ static cvt_status read_hf_scale(void *field, const cvt_json *value, cvt_error *e
 static const cvt_key keys[] = {
     INT("num_channels", base.channels, 1, 64, "3", "channels of the input"),
     SAME("in_chans", "num_channels", CVT_CONFIG_TIMM),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
+    INT("num_classes", base.classes, 0, 1000000, NULL, "default: as in the weights, else 1000"),
     SAME("num_labels", "num_classes", CVT_CONFIG_HF),
     SIZE("image_size", image_size, 1, 65535, NULL, "the size of the input, if nothing else says it"),
     INTS("depths", depths, 1, 1000, "[3, 3, 9, 3]", "blocks of each stage"),

@@ -33,7 +33,7 @@ typedef struct config {
 static const cvt_key keys[] = {
     INT("num_channels", base.channels, 1, 64, "3", "channels of the input"),
     SAME("in_chans", "num_channels", CVT_CONFIG_TIMM),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
+    INT("num_classes", base.classes, 0, 1000000, NULL, "default: as in the weights, else 1000"),
     SAME("num_labels", "num_classes", CVT_CONFIG_HF),
     INTS("depths", depths, 1, 1000, "[3, 4, 6, 3]", "blocks of each stage"),
     SAME("layers", "depths", CVT_CONFIG_TIMM),

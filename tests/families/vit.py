@@ -1,10 +1,24 @@
-"""ViT and DeiT: vit_pytorch in four layouts (vit/vit_vp.py), timm (vit/timm_vit.py); Hugging Face and timm hub
-directories (hub)."""
+"""ViT and DeiT: vit_pytorch in four layouts (vit/vit_vp.py), timm (vit/timm_vit.py; modern/vit_timm.py with all
+arguments of its constructor); Hugging Face and timm hub directories (hub)."""
 from .case import Refused, renamed
+
+
+def timm(case):
+    """A case of modern/vit_timm.py, whose config has the constructor's arguments as they are."""
+    c = {k: v for k, v in case.config.items() if k not in ("dialect", "num_parameters", "architecture")}
+    if "norm_eps" in c:
+        c["layer_norm_eps"] = c.pop("norm_eps")
+    config = {**c, "arch": "vit", "variant": "timm", "input_size": list(case.x.shape[2:])}
+    token = r"(fc_norm|pool)"  # [N, C] there, one token here
+    return config, renamed(case, {"embed": "norm_pre" if c.get("pre_norm") else "tokens", "norm": "norm",
+                                  r"tokens_0*(\d+)": r"block\1", r"attn_0*(\d+)": r"block\1.attn.map",
+                                  token: lambda m, data, file: (m[1].replace("fc_norm", "norm"), data[:, None])})
 
 
 def vit(case):
     c = case.config
+    if c.get("dialect") == "timm":
+        return timm(case)
     variant = case.need("variant")["variant"]
     if variant not in ("vit_pytorch", "timm"):
         raise Refused(f"{case.path}: variant is {variant!r}; the native family has vit_pytorch and timm")
@@ -30,6 +44,15 @@ def vit(case):
 
 
 ARCHS = {"vit": vit}
+MODERN = {
+    "dinov2": "dinov2", "dinov2_giant": "dinov2_giant", "clip": "clip --batch 2", "siglip": "siglip", "qknorm": "qknorm",
+    "avg_cls": "avg_cls", "avgmax": "avgmax", "features": "features", "reg4_gap": "reg4_gap --batch 2",
+    "dinov2_reg4": "dinov2_reg4 --batch 3", "clip_quickgelu": "clip_quickgelu", "siglip_tanh": "siglip_tanh",
+    "siglip_gap": "siglip_gap", "so150m_map": "so150m_map", "deit3": "deit3", "glu": "glu", "swiglu": "swiglu",
+    "all": "all", "pad": "pad --size 27x38", "dinov2_48x24": "dinov2 --size 48x24",
+    "dinov2_reg4_16x40": "dinov2_reg4 --size 16x40", "deit3_pos6": "deit3 --pos-from 6", "clip_pos3": "clip --pos-from 3",
+    "eps_dinov2": "dinov2 --shrink 0.02", "eps_clip": "clip --shrink 0.02",
+}
 FIXTURES = {
     "a": "vit/vit_vp.py --seed 11 --version 0.35.8 --smaller-input",
     "b_mean": "vit/vit_vp.py --seed 13 --version 1.0.2 --pool mean",
@@ -39,6 +62,7 @@ FIXTURES = {
     "d_mean": "vit/vit_vp.py --seed 17 --version current --pool mean --nonsquare --smaller-input",
     "timm": "vit/timm_vit.py --seed 18 --model small_vit --batch 3",
     "distilled": "vit/timm_vit.py --seed 19 --model small_deit_distilled",
+    **{name: f"modern/vit_timm.py --seed {100 + i} --model {options}" for i, (name, options) in enumerate(MODERN.items())},
 }
 VERSIONS = ("0.35.8", "1.0.2", "1.4.5", "current")
 PRESETS = {
@@ -54,6 +78,9 @@ FULL = {
     "vit_tiny_patch16_224": "vit/timm_vit.py --seed 1 --model vit_tiny_patch16_224",
     "vit_base_patch32_224": "vit/timm_vit.py --seed 1 --model vit_base_patch32_224",
     "deit_tiny_distilled_patch16_224": "vit/timm_vit.py --seed 1 --model deit_tiny_distilled_patch16_224",
+    **{name: f"modern/vit_timm.py --seed 1 --model {name}" for name in (
+        "vit_small_patch14_dinov2", "vit_small_patch14_reg4_dinov2", "vit_base_patch32_clip_quickgelu_224",
+        "vit_base_patch16_siglip_224", "deit3_small_patch16_224", "vit_little_patch16_reg4_gap_256")},
 }
 
 
@@ -132,3 +159,90 @@ def hub(out, seed):
         x = image(3, 56, 24)
         with torch.no_grad():
             finish(path, x, model.double()(x.double()))
+
+    # timm's VisionTransformer under the names of other programs: what timm's own loading filter makes of them
+    from functools import partial
+
+    from timm.models.vision_transformer import checkpoint_filter_fn
+
+    def spelled(name, arch, spell, form, adapt_layer_scale=False, classes=6, side=28, **more):
+        path = folder(name)
+        model_args = dict(img_size=side, embed_dim=12, depth=2, num_heads=3, mlp_ratio=2, **more)
+        model = randomise(timm.create_model(arch, num_classes=classes, **model_args), seed)
+        stored = spell({k: v.clone() for k, v in model.state_dict().items()})
+        found = checkpoint_filter_fn(dict(stored), model, adapt_layer_scale=adapt_layer_scale)
+        model.load_state_dict({k: v for k, v in found.items() if k in model.state_dict()})
+        save_for_hf(model, path, model_args=model_args, safe_serialization=True)
+        os.remove(os.path.join(path, "model.safetensors"))
+        if form == "model":
+            torch.save({"model": stored, "epoch": 3}, os.path.join(path, "checkpoint.pth"))
+        elif form == "pth":
+            torch.save(stored, os.path.join(path, "weights.pth"))
+        else:
+            from safetensors.torch import save_file
+            save_file({k: v.contiguous() for k, v in stored.items()}, os.path.join(path, "open_clip_model.safetensors"))
+        x = image(3, side, side)
+        with torch.no_grad():
+            finish(path, x, model.double()(x.double()))
+
+    def renamed_by(swaps, sd):
+        out = {}
+        for k, v in sd.items():
+            for a, b in swaps:
+                k = k.replace(a, b)
+            out[k] = v
+        return out
+
+    text = {"positional_embedding": torch.ones(7, 4), "transformer.resblocks.0.ln_1.weight": torch.ones(4),
+            "token_embedding.weight": torch.ones(9, 4), "ln_final.bias": torch.ones(4),
+            "text_projection": torch.ones(4, 6), "logit_scale": torch.ones(())}
+
+    def openai(sd):
+        del sd["head.bias"]
+        sd["cls_token"], sd["pos_embed"] = sd["cls_token"][0, 0], sd["pos_embed"][0]
+        sd["head.weight"] = sd["head.weight"].T
+        names = [("patch_embed.proj", "conv1"), ("pos_embed", "positional_embedding"), ("cls_token", "class_embedding"),
+                 ("norm_pre", "ln_pre"), ("blocks.", "transformer.resblocks."), ("norm1", "ln_1"), ("norm2", "ln_2"),
+                 ("attn.qkv.", "attn.in_proj_"), ("attn.proj", "attn.out_proj"), ("mlp.fc1", "mlp.c_fc"),
+                 ("mlp.fc2", "mlp.c_proj"), ("head.weight", "proj")]
+        tower = renamed_by(names, sd)
+        tower = {("ln_post" + k[4:] if k.startswith("norm.") else k): v for k, v in tower.items()}
+        return {**{"visual." + k: v for k, v in tower.items()}, **text}
+
+    def trunk(sd):
+        head, _ = sd.pop("head.weight"), sd.pop("head.bias")
+        return {**{"visual.trunk." + k: v for k, v in sd.items()}, "visual.head.proj.weight": head, **text}
+
+    def registers(sd):
+        sd["mask_token"], sd["register_tokens"] = torch.ones(1, 12), sd.pop("reg_token")
+        sd["pos_embed"] = torch.cat([sd["cls_token"] * 0.25, sd["pos_embed"]], 1)
+        return sd
+
+    def giant(sd):
+        return {"mask_token": torch.ones(1, 12), **renamed_by([("mlp.fc1", "mlp.w12"), ("mlp.fc2", "mlp.w3")], sd)}
+
+    def flat(sd):
+        sd["patch_embed.proj.weight"] = sd["patch_embed.proj.weight"].flatten(1)
+        return {**sd, "pre_logits.fc.weight": torch.ones(3, 3)}
+
+    gammas = partial(renamed_by, [(f"ls{i}.gamma", f"gamma_{i}") for i in (1, 2)])
+    spelled("openai", "vit_base_patch32_clip_quickgelu_224", openai, "safetensors", patch_size=7)
+    spelled("trunk", "vit_base_patch16_clip_224", trunk, "safetensors", patch_size=7)
+    spelled("dinov2_registers", "vit_small_patch14_reg4_dinov2", registers, "pth", classes=0, patch_size=7)
+    spelled("dinov2_giant", "vit_giant_patch14_dinov2", giant, "pth", classes=0, patch_size=7)
+    spelled("deit3", "deit3_small_patch16_224", gammas, "model", True, patch_size=7)
+    spelled("flat", "vit_tiny_patch16_224", flat, "model", patch_size=7)
+
+    # as transformers' save_pretrained writes timm's models, and in bf16
+    for name, arch, dtype, more in (("wrapper", "vit_base_patch16_siglip_224", torch.float32, {}),
+                                    ("wrapper_bf16", "vit_little_patch16_reg4_gap_256", torch.bfloat16, {})):
+        path = folder(name)
+        args = dict(img_size=28, patch_size=7, embed_dim=12, depth=2, num_heads=3, mlp_ratio=2)
+        config = t.TimmWrapperConfig.from_dict(dict(architecture=arch, num_classes=5, model_args=args,
+                                                    label_names=[f"class {i}" for i in range(5)],
+                                                    pretrained_cfg=dict(input_size=[3, 28, 28], crop_pct=0.9)))
+        model = randomise(t.TimmWrapperForImageClassification(config), seed).to(dtype)
+        model.save_pretrained(path, max_shard_size="6KB" if name == "wrapper" else "1GB")
+        x = image(3, 28, 28)
+        with torch.no_grad():
+            finish(path, x, model.double()(x.double()).logits)
