@@ -68,7 +68,7 @@ static const cvt_key keys[] = {
     INT("channels", base.channels, 1, 64, "3", "of the input"),
     SAME("in_chans", "channels", CVT_CONFIG_TIMM),
     SAME("num_channels", "channels", CVT_CONFIG_HF),
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),
+    INT("num_classes", base.classes, 0, 1000000, NULL, "default: as in the weights, else 1000"),
     SAME("num_labels", "num_classes", CVT_CONFIG_HF),
     INT("embed_dim", dim, 1, 65536, "96", "channels of the first stage, which double with each stage"),
     INTS("depths", depths, 1, 1000, "[2, 2, 6, 2]", "blocks of each stage"),
