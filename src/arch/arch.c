@@ -65,9 +65,6 @@ bool cvt_hints_from(const cvt_hints *hints, const char *dialect) {
 
 enum { NEAR = 8 }; /* edits from a name that somebody may have meant */
 
-/* Keys that every dialect knows beside the family's own. */
-static const char *const native_frame[] = {"arch", "input_size", "preprocess", "labels", "comment", NULL};
-
 static const cvt_key native_keys[] = {
     {.name = "input_size", .type = CVT_KEY_SIZE, .offset = offsetof(cvt_base, size), .min = 1, .max = 65535},
     {0},
@@ -84,10 +81,21 @@ static cvt_status read_keys(cvt_config *c, const cvt_json *object, bool strict, 
     return cvt_config_read(c->values, &how, object, error);
 }
 
+/* A model without a classifier has 0 classes. */
+static bool is_headless(const cvt_config *c, const cvt_json *object) {
+    int64_t classes;
+    return c->arch->headless && cvt_json_integer(cvt_json_get(object, "num_classes"), &classes) && classes == 0;
+}
+
 static cvt_status read_native(cvt_config *c, const cvt_json *root, const char *origin, cvt_error *error) {
     cvt_reading how = {.keys = native_keys, .origin = origin};
     TRY(cvt_config_read(c->values, &how, root, error));
-    TRY(read_keys(c, root, true, native_frame, origin, error));
+    cvt_config_base(c)->headless = is_headless(c, root);
+    /* what every config knows beside the family's own keys */
+    const char *const frame[] = {"arch",   "input_size", "preprocess",
+                                 "labels", "comment",    cvt_config_base(c)->headless ? "num_classes" : NULL,
+                                 NULL};
+    TRY(read_keys(c, root, true, frame, origin, error));
     const cvt_json *document = cvt_json_get(root, "preprocess");
     if (!document) return CVT_OK;
     cvt_preprocess_spec *preprocess = &cvt_config_base(c)->preprocess;
@@ -130,12 +138,14 @@ static bool is_flat(const cvt_json *root) {
     return false;
 }
 
-/* Exports without a classifier have 0 classes. */
-static bool is_headless(const cvt_config *c, const cvt_json *root) {
-    int64_t classes;
-    return c->arch->headless && cvt_json_integer(cvt_json_get(root, "num_classes"), &classes) && classes == 0;
-}
+/* Arguments of timm's create_model and of its constructors that change nothing of what a model computes. */
+#define TIMM_INERT                                                                                           \
+    "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "scriptable",  \
+        "exportable", "no_jit", "weight_init", "fix_init", "strict_img_size", "drop_rate", "drop_path_rate", \
+        "drop_block_rate", "attn_drop_rate", "proj_drop_rate", "pos_drop_rate", "patch_drop_rate"
 
+/* The arguments of the constructor, in "model_args", count before the members of the document. There every name must be
+ * known: one that is not would change the result, and nobody would see it. */
 static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_json *root, const char *origin,
                             cvt_error *error) {
     const cvt_json *args, *pretrained;
@@ -144,9 +154,13 @@ static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_j
     TRY(get_object(&args, root, "model_args", origin, error));
     TRY(get_object(&pretrained, root, "pretrained_cfg", origin, error));
     cvt_base *base = cvt_config_base(c);
-    base->headless = is_headless(c, root);
-    const char *const except[] = {base->headless ? "num_classes" : NULL, NULL};
-    if (args) TRY(read_keys(c, args, false, except, origin, error));
+    const cvt_json *classes = cvt_json_get(root, "num_classes") ? root : args;
+    if (classes && cvt_json_get(classes, "num_classes")) base->headless = is_headless(c, classes);
+    const char *const except[] = {TIMM_INERT, base->headless ? "num_classes" : NULL, NULL};
+    if (args) {
+        cvt_status status = read_keys(c, args, true, except, "\"model_args\"", error);
+        if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
+    }
     TRY(read_keys(c, root, false, except, origin, error));
     if (!pretrained && is_flat(root)) pretrained = root;
     if (!pretrained) return CVT_OK;

@@ -71,7 +71,7 @@ cvt_value cvtb_pre_norm(cvt_builder *b, cvt_value x, const cvt_vit_block *s) {
     y = attention(b, y, y, &s->attention);
     if (s->layer_scale) y = cvtb_layer_scale(b, y, "ls1");
     x = cvtb_add(b, x, cvtb_tap(b, y, "attn"));
-    y = mlp(b, cvtb_layer_norm(b, x, "norm2", s->eps), s->hidden, s->act, true, s->gate);
+    y = mlp(b, cvtb_layer_norm(b, x, "norm2", s->eps), s->hidden, s->act, !s->no_mlp_bias, s->gate);
     if (s->layer_scale) y = cvtb_layer_scale(b, y, "ls2");
     return cvtb_add(b, x, cvtb_tap(b, y, "mlp"));
 }

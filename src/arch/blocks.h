@@ -50,6 +50,7 @@ typedef struct cvt_vit_block {
     cvt_act act;
     float eps;
     cvt_gate gate;
+    bool no_mlp_bias; /* its linear layers have none after all */
     bool layer_scale;
 } cvt_vit_block;
 /* The block in the scope that is open, without a tap. */

@@ -3,6 +3,56 @@
 #include "arch/arch.h"
 
 /* clang-format off */
+/* ---- the words of presets_vit.def ---- */
+
+#define V(name, size, patch, arguments, image, crop, preparing)                                                 \
+    {"vit", name, "{'variant': 'timm', 'patch_size': " #patch ", " size arguments ", 'preprocess': {"           \
+     "'input_size': [3, " #image ", " #image "], 'crop_pct': " #crop preparing "}}"},
+#define SIZE(dim, depth, heads) "'embed_dim': " #dim ", 'depth': " #depth ", 'num_heads': " #heads
+#define TINY SIZE(192, 12, 3)
+#define XSMALL SIZE(256, 10, 4)
+#define WEE SIZE(256, 14, 4)
+#define LITTLE SIZE(320, 14, 5)
+#define SMALL SIZE(384, 12, 6)
+#define MEDIUM SIZE(512, 12, 8)
+#define MEDIUMD SIZE(512, 20, 8)
+#define BETWIXT SIZE(640, 12, 10)
+#define BASE SIZE(768, 12, 12)
+#define SO150M2 SIZE(832, 21, 13)
+#define SO150M SIZE(896, 18, 14)
+#define PLUS SIZE(896, 12, 14)
+#define LARGE SIZE(1024, 24, 16)
+#define SO400M SIZE(1152, 27, 16)
+#define HUGE SIZE(1280, 32, 16)
+#define GIANT SIZE(1408, 40, 16)
+#define GIANTOPT SIZE(1536, 40, 16)
+#define GIANT2 SIZE(1536, 40, 24)
+#define GIGANTIC SIZE(1664, 48, 16)
+#define PLAIN ""
+#define PRE_NORM ", 'pre_norm': true, 'layer_norm_eps': 1e-5"
+#define SCALED ", 'init_values': 1e-5"
+#define REGISTERS(n) ", 'reg_tokens': " #n
+#define NO_CLASS_POS ", 'no_embed_class': true"
+#define MAP ", 'class_token': false, 'global_pool': 'map'"
+#define AVG ", 'class_token': false, 'global_pool': 'avg'"
+#define CLASS_AVG ", 'global_pool': 'avg'"
+#define NO_FC_NORM ", 'fc_norm': false"
+#define WITH_PREFIX ", 'pool_include_prefix': true"
+#define RATIO(n) ", 'mlp_ratio': " #n
+#define SWIGLU ", 'mlp_layer': 'SwiGLUPacked', 'act_layer': 'silu'"
+#define QUICK ", 'act_layer': 'quick_gelu'"
+#define TANH ", 'act_layer': 'gelu_tanh'"
+#define NO_QKV_BIAS ", 'qkv_bias': false"
+#define DISTILLED ", 'distilled': true"
+#define FLEXI ", 'pos_interpolation': 'bilinear'"
+#define BILINEAR ", 'interpolation': 'bilinear'"
+#define FEATURES ", 'num_classes': 0"
+#define IMAGENET ""
+#define HALF ", 'mean': 0.5, 'std': 0.5"
+#define RAW ", 'mean': 0, 'std': 1"
+#define CLIP ", 'mean': [0.48145466, 0.4578275, 0.40821073], 'std': [0.26862954, 0.26130258, 0.27577711]"
+#define SQUASH ", 'crop_mode': 'squash'"
+
 const cvt_preset cvt_presets[] = {
     {"convit", "convit_tiny", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 4, 'local_up_to_layer': 10, "
      "'preprocess': {'input_size': [3, 224, 224]}}"},
@@ -10,56 +60,7 @@ const cvt_preset cvt_presets[] = {
      "'preprocess': {'input_size': [3, 224, 224]}}"},
     {"convit", "convit_base", "{'variant': 'fb', 'embed_dim': 48, 'num_heads': 16, 'local_up_to_layer': 10, "
      "'preprocess': {'input_size': [3, 224, 224]}}"},
-    {"vit", "vit_tiny_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 192, 'depth': 12, "
-     "'num_heads': 3, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_tiny_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 192, 'depth': 12, "
-     "'num_heads': 3, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_small_patch32_224", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 384, 'depth': 12, "
-     "'num_heads': 6, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_small_patch32_384", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 384, 'depth': 12, "
-     "'num_heads': 6, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_small_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 384, 'depth': 12, "
-     "'num_heads': 6, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_small_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 384, 'depth': 12, "
-     "'num_heads': 6, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_base_patch32_224", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 768, 'depth': 12, "
-     "'num_heads': 12, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_base_patch32_384", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 768, 'depth': 12, "
-     "'num_heads': 12, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_base_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
-     "'num_heads': 12, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_base_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
-     "'num_heads': 12, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_base_patch8_224", "{'variant': 'timm', 'patch_size': 8, 'embed_dim': 768, 'depth': 12, "
-     "'num_heads': 12, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_large_patch32_224", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 1024, 'depth': 24, "
-     "'num_heads': 16, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_large_patch32_384", "{'variant': 'timm', 'patch_size': 32, 'embed_dim': 1024, 'depth': 24, "
-     "'num_heads': 16, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_large_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
-     "'num_heads': 16, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_large_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
-     "'num_heads': 16, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_large_patch14_224", "{'variant': 'timm', 'patch_size': 14, 'embed_dim': 1024, 'depth': 24, "
-     "'num_heads': 16, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "vit_huge_patch14_224", "{'variant': 'timm', 'patch_size': 14, 'embed_dim': 1280, 'depth': 32, "
-     "'num_heads': 16, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
-    {"vit", "deit_tiny_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 192, 'depth': 12, "
-     "'num_heads': 3, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
-    {"vit", "deit_small_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 384, 'depth': 12, "
-     "'num_heads': 6, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
-    {"vit", "deit_base_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
-     "'num_heads': 12, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
-    {"vit", "deit_base_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
-     "'num_heads': 12, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1}}"},
-    {"vit", "deit_tiny_distilled_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 192, 'depth': 12, "
-     "'num_heads': 3, 'distilled': true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
-    {"vit", "deit_small_distilled_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 384, "
-     "'depth': 12, 'num_heads': 6, 'distilled': true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
-    {"vit", "deit_base_distilled_patch16_224", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
-     "'num_heads': 12, 'distilled': true, 'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
-    {"vit", "deit_base_distilled_patch16_384", "{'variant': 'timm', 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
-     "'num_heads': 12, 'distilled': true, 'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1}}"},
+#include "arch/presets_vit.def"
     {"crossvit_ibm", "crossvit_tiny_240", "{'embed_dim': [96, 192], 'num_heads': [3, 3], 'mlp_ratio': [4, 4, 1], "
      "'depth': [[1, 4, 0], [1, 4, 0], [1, 4, 0]], 'img_scale': [1.0, 0.93333333333333335], "
      "'preprocess': {'input_size': [3, 240, 240], 'crop_pct': 0.875}}"},

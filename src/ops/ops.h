@@ -151,6 +151,8 @@ cvt_value cvtb_landmarks(cvt_builder *b, cvt_value q, cvt_value k, cvt_value w, 
 
 /* The mean over all tokens, [T, C] -> [1, C]. */
 cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens);
+/* The largest number of each channel over all tokens, [T, C] -> [1, C]. */
+cvt_value cvtb_max(cvt_builder *b, cvt_value tokens);
 /* The mean over each run of `run` tokens, [T, C] -> [T / run, C]. */
 cvt_value cvtb_mean_runs(cvt_builder *b, cvt_value tokens, int run);
 /* AvgPool2d(kernel, stride, padding, ceil_mode=True): pixels of the padding count in the divisor, pixels beyond it do

@@ -1,5 +1,5 @@
-/* pools.c - the mean over all tokens or over runs of them, average and maximum pooling of a map, and adaptive average
- * pooling. */
+/* pools.c - the mean over all tokens or over runs of them, the maximum over all tokens, average and maximum pooling of a
+ * map, and adaptive average pooling. */
 #include "base/num.h"
 #include "kernels/window.h"
 #include "ops/lowering.h"
@@ -56,6 +56,42 @@ cvt_value cvtb_mean_runs(cvt_builder *b, cvt_value tokens, int run) {
 cvt_value cvtb_mean(cvt_builder *b, cvt_value tokens) {
     return cvtb_mean_runs(b, tokens, cvt_shape_rows(cvtb_shape(b, tokens)));
 }
+
+/* ---- the maximum over tokens: NaN wins, as in torch ---- */
+
+static void describe_max(cvt_describe *d) { cvt_describe_output(d, cvt_shape_tokens(1, cvt_shape_cols(d->shapes[0]))); }
+
+typedef struct max_args {
+    size_t rows, c;
+    cvt_ref in, out;
+} max_args;
+
+static int max_tiles(const void *p, int n) {
+    (void)p;
+    return n;
+}
+
+static void max_run(const void *p, const cvt_context *x, int image) {
+    const max_args *a = p;
+    const float *in = cvt_at(x, a->in, image);
+    float *out = cvt_at(x, a->out, image);
+    for (size_t j = 0; j < a->c; j++) out[j] = in[j];
+    for (size_t i = 1; i < a->rows; i++)
+        for (size_t j = 0; j < a->c; j++) {
+            float value = in[i * a->c + j];
+            if (value > out[j] || value != value) out[j] = value;
+        }
+}
+
+static void max_lower(cvt_lowering *l, const cvt_plan_node *w) {
+    cvt_shape s = l->graph->values[w->node->in[0]].shape;
+    max_args a = {(size_t)cvt_shape_rows(s), (size_t)cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->out]};
+    cvt_lowering_step(l, w, &a, sizeof a, max_tiles, max_run);
+}
+
+static const cvt_op op_max = {.name = "max", .describe = describe_max, .lower = max_lower};
+
+cvt_value cvtb_max(cvt_builder *b, cvt_value tokens) { return cvt_graph_add(b, &op_max, NULL, NULL, &tokens, 1); }
 
 /* ---- pooling by windows ---- */
 

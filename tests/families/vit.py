@@ -1,10 +1,24 @@
-"""ViT and DeiT: vit_pytorch in four layouts (vit/vit_vp.py), timm (vit/timm_vit.py); Hugging Face and timm hub
-directories (hub)."""
+"""ViT and DeiT: vit_pytorch in four layouts (vit/vit_vp.py), timm (vit/timm_vit.py; modern/vit_timm.py with all
+arguments of its constructor); Hugging Face and timm hub directories (hub)."""
 from .case import Refused, renamed
+
+
+def timm(case):
+    """A case of modern/vit_timm.py, whose config has the constructor's arguments as they are."""
+    c = {k: v for k, v in case.config.items() if k not in ("dialect", "num_parameters", "architecture")}
+    if "norm_eps" in c:
+        c["layer_norm_eps"] = c.pop("norm_eps")
+    config = {**c, "arch": "vit", "variant": "timm", "input_size": list(case.x.shape[2:])}
+    token = r"(fc_norm|pool)"  # [N, C] there, one token here
+    return config, renamed(case, {"embed": "norm_pre" if c.get("pre_norm") else "tokens", "norm": "norm",
+                                  r"tokens_0*(\d+)": r"block\1", r"attn_0*(\d+)": r"block\1.attn.map",
+                                  token: lambda m, data, file: (m[1].replace("fc_norm", "norm"), data[:, None])})
 
 
 def vit(case):
     c = case.config
+    if c.get("dialect") == "timm":
+        return timm(case)
     variant = case.need("variant")["variant"]
     if variant not in ("vit_pytorch", "timm"):
         raise Refused(f"{case.path}: variant is {variant!r}; the native family has vit_pytorch and timm")
@@ -30,6 +44,15 @@ def vit(case):
 
 
 ARCHS = {"vit": vit}
+MODERN = {
+    "dinov2": "dinov2", "dinov2_giant": "dinov2_giant", "clip": "clip --batch 2", "siglip": "siglip", "qknorm": "qknorm",
+    "avg_cls": "avg_cls", "avgmax": "avgmax", "features": "features", "reg4_gap": "reg4_gap --batch 2",
+    "dinov2_reg4": "dinov2_reg4 --batch 3", "clip_quickgelu": "clip_quickgelu", "siglip_tanh": "siglip_tanh",
+    "siglip_gap": "siglip_gap", "so150m_map": "so150m_map", "deit3": "deit3", "glu": "glu", "swiglu": "swiglu",
+    "all": "all", "pad": "pad --size 27x38", "dinov2_48x24": "dinov2 --size 48x24",
+    "dinov2_reg4_16x40": "dinov2_reg4 --size 16x40", "deit3_pos6": "deit3 --pos-from 6", "clip_pos3": "clip --pos-from 3",
+    "eps_dinov2": "dinov2 --shrink 0.02", "eps_clip": "clip --shrink 0.02",
+}
 FIXTURES = {
     "a": "vit/vit_vp.py --seed 11 --version 0.35.8 --smaller-input",
     "b_mean": "vit/vit_vp.py --seed 13 --version 1.0.2 --pool mean",
@@ -39,6 +62,7 @@ FIXTURES = {
     "d_mean": "vit/vit_vp.py --seed 17 --version current --pool mean --nonsquare --smaller-input",
     "timm": "vit/timm_vit.py --seed 18 --model small_vit --batch 3",
     "distilled": "vit/timm_vit.py --seed 19 --model small_deit_distilled",
+    **{name: f"modern/vit_timm.py --seed {100 + i} --model {options}" for i, (name, options) in enumerate(MODERN.items())},
 }
 VERSIONS = ("0.35.8", "1.0.2", "1.4.5", "current")
 PRESETS = {
@@ -54,6 +78,9 @@ FULL = {
     "vit_tiny_patch16_224": "vit/timm_vit.py --seed 1 --model vit_tiny_patch16_224",
     "vit_base_patch32_224": "vit/timm_vit.py --seed 1 --model vit_base_patch32_224",
     "deit_tiny_distilled_patch16_224": "vit/timm_vit.py --seed 1 --model deit_tiny_distilled_patch16_224",
+    **{name: f"modern/vit_timm.py --seed 1 --model {name}" for name in (
+        "vit_small_patch14_dinov2", "vit_small_patch14_reg4_dinov2", "vit_base_patch32_clip_quickgelu_224",
+        "vit_base_patch16_siglip_224", "deit3_small_patch16_224", "vit_little_patch16_reg4_gap_256")},
 }
 
 
