@@ -159,3 +159,90 @@ def hub(out, seed):
         x = image(3, 56, 24)
         with torch.no_grad():
             finish(path, x, model.double()(x.double()))
+
+    # timm's VisionTransformer under the names of other programs: what timm's own loading filter makes of them
+    from functools import partial
+
+    from timm.models.vision_transformer import checkpoint_filter_fn
+
+    def spelled(name, arch, spell, form, adapt_layer_scale=False, classes=6, side=28, **more):
+        path = folder(name)
+        model_args = dict(img_size=side, embed_dim=12, depth=2, num_heads=3, mlp_ratio=2, **more)
+        model = randomise(timm.create_model(arch, num_classes=classes, **model_args), seed)
+        stored = spell({k: v.clone() for k, v in model.state_dict().items()})
+        found = checkpoint_filter_fn(dict(stored), model, adapt_layer_scale=adapt_layer_scale)
+        model.load_state_dict({k: v for k, v in found.items() if k in model.state_dict()})
+        save_for_hf(model, path, model_args=model_args, safe_serialization=True)
+        os.remove(os.path.join(path, "model.safetensors"))
+        if form == "model":
+            torch.save({"model": stored, "epoch": 3}, os.path.join(path, "checkpoint.pth"))
+        elif form == "pth":
+            torch.save(stored, os.path.join(path, "weights.pth"))
+        else:
+            from safetensors.torch import save_file
+            save_file({k: v.contiguous() for k, v in stored.items()}, os.path.join(path, "open_clip_model.safetensors"))
+        x = image(3, side, side)
+        with torch.no_grad():
+            finish(path, x, model.double()(x.double()))
+
+    def renamed_by(swaps, sd):
+        out = {}
+        for k, v in sd.items():
+            for a, b in swaps:
+                k = k.replace(a, b)
+            out[k] = v
+        return out
+
+    text = {"positional_embedding": torch.ones(7, 4), "transformer.resblocks.0.ln_1.weight": torch.ones(4),
+            "token_embedding.weight": torch.ones(9, 4), "ln_final.bias": torch.ones(4),
+            "text_projection": torch.ones(4, 6), "logit_scale": torch.ones(())}
+
+    def openai(sd):
+        del sd["head.bias"]
+        sd["cls_token"], sd["pos_embed"] = sd["cls_token"][0, 0], sd["pos_embed"][0]
+        sd["head.weight"] = sd["head.weight"].T
+        names = [("patch_embed.proj", "conv1"), ("pos_embed", "positional_embedding"), ("cls_token", "class_embedding"),
+                 ("norm_pre", "ln_pre"), ("blocks.", "transformer.resblocks."), ("norm1", "ln_1"), ("norm2", "ln_2"),
+                 ("attn.qkv.", "attn.in_proj_"), ("attn.proj", "attn.out_proj"), ("mlp.fc1", "mlp.c_fc"),
+                 ("mlp.fc2", "mlp.c_proj"), ("head.weight", "proj")]
+        tower = renamed_by(names, sd)
+        tower = {("ln_post" + k[4:] if k.startswith("norm.") else k): v for k, v in tower.items()}
+        return {**{"visual." + k: v for k, v in tower.items()}, **text}
+
+    def trunk(sd):
+        head, _ = sd.pop("head.weight"), sd.pop("head.bias")
+        return {**{"visual.trunk." + k: v for k, v in sd.items()}, "visual.head.proj.weight": head, **text}
+
+    def registers(sd):
+        sd["mask_token"], sd["register_tokens"] = torch.ones(1, 12), sd.pop("reg_token")
+        sd["pos_embed"] = torch.cat([sd["cls_token"] * 0.25, sd["pos_embed"]], 1)
+        return sd
+
+    def giant(sd):
+        return {"mask_token": torch.ones(1, 12), **renamed_by([("mlp.fc1", "mlp.w12"), ("mlp.fc2", "mlp.w3")], sd)}
+
+    def flat(sd):
+        sd["patch_embed.proj.weight"] = sd["patch_embed.proj.weight"].flatten(1)
+        return {**sd, "pre_logits.fc.weight": torch.ones(3, 3)}
+
+    gammas = partial(renamed_by, [(f"ls{i}.gamma", f"gamma_{i}") for i in (1, 2)])
+    spelled("openai", "vit_base_patch32_clip_quickgelu_224", openai, "safetensors", patch_size=7)
+    spelled("trunk", "vit_base_patch16_clip_224", trunk, "safetensors", patch_size=7)
+    spelled("dinov2_registers", "vit_small_patch14_reg4_dinov2", registers, "pth", classes=0, patch_size=7)
+    spelled("dinov2_giant", "vit_giant_patch14_dinov2", giant, "pth", classes=0, patch_size=7)
+    spelled("deit3", "deit3_small_patch16_224", gammas, "model", True, patch_size=7)
+    spelled("flat", "vit_tiny_patch16_224", flat, "model", patch_size=7)
+
+    # as transformers' save_pretrained writes timm's models, and in bf16
+    for name, arch, dtype, more in (("wrapper", "vit_base_patch16_siglip_224", torch.float32, {}),
+                                    ("wrapper_bf16", "vit_little_patch16_reg4_gap_256", torch.bfloat16, {})):
+        path = folder(name)
+        args = dict(img_size=28, patch_size=7, embed_dim=12, depth=2, num_heads=3, mlp_ratio=2)
+        config = t.TimmWrapperConfig.from_dict(dict(architecture=arch, num_classes=5, model_args=args,
+                                                    label_names=[f"class {i}" for i in range(5)],
+                                                    pretrained_cfg=dict(input_size=[3, 28, 28], crop_pct=0.9)))
+        model = randomise(t.TimmWrapperForImageClassification(config), seed).to(dtype)
+        model.save_pretrained(path, max_shard_size="6KB" if name == "wrapper" else "1GB")
+        x = image(3, 28, 28)
+        with torch.no_grad():
+            finish(path, x, model.double()(x.double()).logits)
