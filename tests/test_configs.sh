@@ -89,6 +89,21 @@ deit-base         86567656  0      17563828224
 deit-tiny-distilled 5910800 0      1261003776
 deit-small-distilled 22436432 0    4624140288
 deit-base-distilled 87338192 0     17656811520
+vit-small-patch14-dinov2 22056192 0 46696739328
+vit-base-patch14-dinov2 86579712 0 151573718016
+vit-large-patch14-dinov2 304367616 0 506803826688
+vit-small-patch14-reg4-dinov2 22057344 0 46882828800
+vit-base-patch14-reg4-dinov2 86582016 0 152115766272
+vit-base-patch32-clip-224 88225000 0 4409186304
+vit-base-patch16-clip-224 86568424 0 17563828224
+vit-base-patch32-clip-quickgelu-224 87849728 0 4408811520
+vit-base-patch16-clip-quickgelu-224 86193152 0 17563453440
+vit-large-patch14-clip-quickgelu-224 303966976 0 81012768768
+vit-base-patch16-siglip-224 92884224 0 17708292096
+deit3-small-patch16-224 22059496 0 4598882304
+deit3-base-patch16-224 86585320 0 17563828224
+deit3-large-patch16-224 304374760 0 61554712576
+vit-large-patch16-224 304326632 0 61554712576
 t2t-vit-7         4310222   0      1146863616
 t2t-vit-10        5889230   0      1516328448
 t2t-vit-12        6941902   0      1762638336
@@ -351,8 +366,8 @@ vit '"class_token" is false' '"variant": "timm", "class_token": false, "global_p
 vit '"distilled" is false, but "architectures" names' \
     '"variant": "timm", "distilled": false, "architectures": ["DeiTForImageClassificationWithTeacher"]'
 vit 'pools its two tokens' '"variant": "timm", "distilled": true, "global_pool": "avg"'
-vit '"global_pool" is "max", must be one of "token", "avg"' '"global_pool": "max"'
-vit '"pool" is "max"' '"pool": "max"'
+vit '"global_pool" is "last", must be one of "token", "avg", "max"' '"global_pool": "last"'
+vit '"pool" is "last"' '"pool": "last"'
 vit '"hidden_act" is "mish"' '"hidden_act": "mish"'
 vit '"depth" = 0 is not in' '"depth": 0'
 vit '"heads" = 0 is not in' '"heads": 0'
@@ -361,9 +376,27 @@ vit '"dim" = -1 is not in' '"dim": -1'
 vit '"qkv_bias" must be true or false' '"qkv_bias": 1'
 vit 'did you mean "mlp_dim"?' '"mlp_dims": 7'
 wrong '"architectures" must be a list' '{"model_type": "vit", "architectures": "ViTForImageClassification"}'
-wrong '"global_pool" is ""' '{"architecture": "vit_tiny_patch16_224", "global_pool": ""}'
-wrong '"reg_tokens" is set: that is not done here' '{"architecture": "vit_tiny_patch16_224", "model_args": {"reg_tokens": 4}}'
-wrong '"init_values" is set: that is not done here' '{"architecture": "vit_tiny_patch16_224", "model_args": {"init_values": 1e-5}}'
+wrong '"global_pool" leaves all tokens, of which none is classified: "num_classes" must be 0' \
+    '{"architecture": "vit_tiny_patch16_224", "global_pool": ""}'
+wrong '"global_pool" is "prr", must be one of' '{"architecture": "vit_tiny_patch16_224", "global_pool": "prr"}'
+wrong '"model_args": unknown key "embed_dimm"; did you mean "embed_dim"?' \
+    '{"architecture": "vit_tiny_patch16_224", "model_args": {"embed_dimm": 4}}'
+for key in block_fn attn_layer embed_layer scale_attn_norm; do
+    wrong "\"$key\" is set: that is not done here" \
+        "{\"architecture\": \"vit_tiny_patch16_224\", \"model_args\": {\"$key\": \"another\"}}"
+done
+wrong '"norm_layer" is "rmsnorm", must be one of' \
+    '{"architecture": "vit_tiny_patch16_224", "model_args": {"norm_layer": "rmsnorm"}}'
+wrong '"mlp_layer" needs two halves, but 5 hidden channels have none' \
+    '{"arch": "vit", "variant": "timm", "mlp_layer": "GluMlp", "mlp_dim": 5}'
+wrong 'a distilled model has no "reg_tokens"' '{"arch": "vit", "variant": "timm", "distilled": true, "reg_tokens": 3}'
+wrong '"mlp_layer" is a key of "variant": "timm"' '{"arch": "vit", "mlp_layer": "Mlp"}'
+for key in qk_norm pre_norm no_embed_class; do
+    wrong "\"$key\" needs \"variant\" timm" "{\"arch\": \"vit\", \"$key\": true}"
+done
+wrong '"reg_tokens" needs "variant" timm' '{"arch": "vit", "reg_tokens": 1}'
+wrong '"init_values" needs "variant" timm' '{"arch": "vit", "init_values": 0.1}'
+wrong '"pool" needs "variant" timm' '{"arch": "vit", "pool": "map"}'
 wrong '"layer_norm_eps" = 2 is not in' '{"model_type": "vit", "layer_norm_eps": 2}'
 tnt '"num_heads_inner" = 5 does not divide "inner_dim" = 24' '"num_heads_inner": 5'
 tnt '"outer_num_heads" = 7 does not divide "embed_dim" = 384' '"outer_num_heads": 7'
@@ -483,7 +516,11 @@ wrong '"num_classes" = 0 is not in' '{"architecture": "pvt_v2_b0", "num_classes"
 
 echo '{"architecture": "vit_tiny_patch16_224", "num_classes": 0}' >"$work/headless.json"
 check "timm's ViT without a classifier" counts "5524416 0 1253491200" -c "$work/headless.json"
-wrong '"num_classes" = 0 is not in' '{"arch": "vit", "num_classes": 0}'
+echo '{"arch": "vit", "variant": "timm", "num_classes": 0, "depth": 1, "dim": 64, "heads": 2}' >"$work/headless.json"
+# 14 * 14 patches of 768 numbers; a block of 12 * 64^2 weights and two products of 197 * 197 scores for 64 channels
+check "a native config without a classifier" counts "$((768 * 64 + 64 + 198 * 64 + 12 * 64 * 64 + 13 * 64 + 2 * 64)) 0 \
+$((196 * 768 * 64 + 197 * 12 * 64 * 64 + 2 * 197 * 197 * 64))" -c "$work/headless.json"
+wrong '"num_classes" = 0 is not in' '{"arch": "cvt_flax", "num_classes": 0}'
 wrong '"num_classes" is 0, but a distilled' '{"architecture": "deit_tiny_distilled_patch16_224", "num_classes": 0}'
 echo '{"architecture": "vit_tiny_patch16_224", "model_args": {"fc_norm": null, "act_layer": null, "init_values": null, "qk_norm": false, "reg_tokens": 0}}' >"$work/nulls.json"
 check "null for what timm leaves open" counts "5717416 0 1253683200" -c "$work/nulls.json"

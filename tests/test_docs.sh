@@ -66,7 +66,8 @@ awk -F ' *[|] *' '{print $2}' "$work/configs" | sort >"$work/named"
 for config in "$root"/configs/*.json; do basename "$config" .json; done | grep -v '^schema$' | sort >"$work/present"
 same "every config has a row, once" "$work/named" "$work/present"
 
-sed -n -E 's/^ *\{"[a-z0-9_]+", "([a-z0-9_]+)", .*/\1/p' "$root/src/arch/presets.c" | sort >"$work/known"
+sed -n -E 's/^( *\{"[a-z0-9_]+", |V\()"([a-z0-9_]+)", .*/\2/p' "$root/src/arch/presets.c" "$root/src/arch/presets_vit.def" |
+    sort >"$work/known"
 {
     awk -F ' *[|] *' '{print $8}' "$work/configs" | tr -d , | tr ' ' '\n' | grep .
     awk -F ' *[|] *' '{print $2}' "$work/presets"

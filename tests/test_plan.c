@@ -50,6 +50,16 @@ static const char *const configs[] = {
     "{\"arch\":\"pvt_v2\",\"num_classes\":7,\"embed_dims\":[12,20],\"num_heads\":[1,2],\"depths\":[1,1],\"sr_ratios\":["
     "2,1],"
     "\"mlp_ratios\":[2,2],\"linear\":true,\"input_size\":[45,70]}",
+    /* LayerScale, norms of queries and keys, registers, a gate, attention pooling */
+    "{\"arch\":\"vit\",\"variant\":\"timm\",\"num_classes\":7,\"img_size\":32,\"patch_size\":8,\"embed_dim\":60,"
+    "\"depth\":2,"
+    "\"num_heads\":3,\"mlp_ratio\":2,\"init_values\":1,\"reg_tokens\":3,\"qk_norm\":true,\"mlp_layer\":"
+    "\"SwiGLUPacked\","
+    "\"act_layer\":\"silu\",\"pre_norm\":true,\"no_embed_class\":true,\"global_pool\":\"map\",\"input_size\":[40,24]}",
+    /* the maximum of tokens */
+    "{\"arch\":\"vit\",\"variant\":\"timm\",\"num_classes\":7,\"img_size\":32,\"patch_size\":8,\"embed_dim\":60,"
+    "\"depth\":1,"
+    "\"num_heads\":3,\"mlp_layer\":\"GluMlp\",\"class_token\":false,\"global_pool\":\"avgmax\"}",
     /* two branches, one of a cropped image */
     "{\"arch\":\"crossvit_ibm\",\"num_classes\":7,\"img_size\":48,\"img_scale\":[1,0.6666666667],\"patch_size\":[12,16]"
     ","

@@ -75,6 +75,7 @@ static cvt_status read_keys(cvt_config *c, const cvt_json *object, bool strict, 
                             const char *origin, cvt_error *error) {
     cvt_reading how = {.keys = c->arch->keys,
                        .strict = strict,
+                       .nulls = c->dialect != CVT_CONFIG_NATIVE,
                        .except = except,
                        .origin = origin,
                        .given = &cvt_config_base(c)->given};

@@ -76,7 +76,8 @@ typedef struct cvt_key {
                                  * does not have; NULL: the second entry of `initial` */
     bool ignored;               /* the value is checked and not stored: it has an effect in the original only */
     bool required;              /* the file must have it */
-    bool nullable;              /* null is read like a key that is absent, unless the reading is strict */
+    bool nullable;              /* null is read like a key that is absent, unless the reading is strict
+                                 * and has no nulls */
     const char *const *choices; /* the words; ends with NULL */
     const struct cvt_key *keys; /* the keys of CVT_KEY_OBJECT, or of each object in the list that `read` reads; their
                                  * offsets are within the object's struct */
@@ -146,6 +147,7 @@ cvt_status cvt_check_required(const cvt_given *given, cvt_error *error);
 typedef struct cvt_reading {
     const cvt_key *keys;       /* the table; it ends with name NULL */
     bool strict;               /* a key that is in no row is an error that names the nearest; else it is skipped */
+    bool nulls;                /* a strict reading, in which keys may be null all the same */
     bool stage;                /* only keys marked .stage count, and a single value stands for a list of one entry */
     const char *const *except; /* members that are skipped; the list ends with NULL; NULL: none */
     const char *origin;        /* the file, or the place in it, for messages */

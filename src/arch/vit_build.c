@@ -111,6 +111,7 @@ cvt_value cvt_vit_build(cvt_builder *b, const void *p) {
     cvt_value t = embed(b, c, cvtb_input(b, c->base.channels, size[0], size[1]), grid);
     t = tokens(b, c, t, grid);
     cvtb_grid(b, cvt_vit_prefix(c), grid[0], grid[1]);
+    if (!c->class_token) cvtb_no_class_token(b);
     if (c->pre_norm) t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm_pre", eps), "norm_pre");
     t = cvtb_vit_blocks(b, t, c->depth, &block);
     if (norm_first) t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", eps), "norm");

@@ -71,7 +71,8 @@ static void resolve_head(cvt_vit *c, const cvt_hints *hints) {
     bool mean = c->pool == CVT_VIT_MEAN, reduces = mean || c->pool == CVT_VIT_MAX || c->pool == CVT_VIT_AVGMAX;
     if (vp) c->pool_prefix = true;
     if (!GIVEN(c, class_token))
-        c->class_token = vp ? !(c->layout == CVT_VIT_D && mean) : !stored || has(hints, "cls_token");
+        c->class_token =
+            vp ? !(c->layout == CVT_VIT_D && mean) : c->pool == CVT_VIT_TOKEN || !stored || has(hints, "cls_token");
     if (!GIVEN(c, fc_norm) && vp) c->fc_norm = mean && c->layout <= CVT_VIT_B;
     if (!GIVEN(c, fc_norm) && !vp) c->fc_norm = has(hints, "fc_norm.weight") || (reduces && !has(hints, "norm.weight"));
     if (!GIVEN(c, qkv_bias)) c->qkv_bias = !vp;

@@ -208,7 +208,9 @@ cvt_value cvtb_embedding(cvt_builder *b, cvt_value v) {
     return v;
 }
 
-void cvtb_grid(cvt_builder *b, int prefix, int h, int w) { b->grid = (cvt_grid){prefix, h, w}; }
+void cvtb_grid(cvt_builder *b, int prefix, int h, int w) { b->grid = (cvt_grid){prefix, h, w, false}; }
+
+void cvtb_no_class_token(cvt_builder *b) { b->grid.classless = true; }
 
 cvt_value cvtb_place(cvt_builder *b, cvt_value v, cvt_grid grid) {
     if (!b->failed) b->graph->values[v].place = grid;
@@ -216,9 +218,9 @@ cvt_value cvtb_place(cvt_builder *b, cvt_value v, cvt_grid grid) {
 }
 
 cvt_grid cvtb_placed(const cvt_builder *b, cvt_value v) {
-    if (b->failed || v < 0) return (cvt_grid){0, 0, 0};
+    if (b->failed || v < 0) return (cvt_grid){0};
     cvt_shape s = b->graph->values[v].shape;
-    return s.layout == CVT_MAP ? (cvt_grid){0, s.d[1], s.d[2]} : b->graph->values[v].place;
+    return s.layout == CVT_MAP ? (cvt_grid){0, s.d[1], s.d[2], false} : b->graph->values[v].place;
 }
 
 void cvtb_name_input(cvt_builder *b, cvt_value v, const char *name) {

@@ -70,6 +70,7 @@ typedef struct cvt_param {
  * cover the image, row by row. h is 0 where the places are not known. */
 typedef struct cvt_grid {
     int prefix, h, w;
+    bool classless; /* none of the first tokens is a class token: all are registers */
 } cvt_grid;
 
 typedef struct cvt_value_info {
@@ -147,6 +148,8 @@ cvt_value cvtb_embedding(cvt_builder *b, cvt_value v);
 /* Says where the keys of the attentions that follow in this scope lie on the image. An attention with another number of
  * keys stays without places. */
 void cvtb_grid(cvt_builder *b, int prefix, int h, int w);
+/* Says, after cvtb_grid, that none of the first tokens is a class token. */
+void cvtb_no_class_token(cvt_builder *b);
 /* cvtb_place says where tokens lie, and returns v. cvtb_placed returns where they lie: for a map its own grid, for
  * tokens what was said, else a grid with h 0. */
 cvt_value cvtb_place(cvt_builder *b, cvt_value v, cvt_grid grid);

@@ -50,7 +50,8 @@ cvt_attention_info cvt_model_attention(const cvt_model *m, int tap) {
     if (v->shape.layout != CVT_SCORES) return (cvt_attention_info){0};
     cvt_attention_info info = {.heads = v->shape.d[0], .queries = v->shape.d[1], .map = is_map(v->tap)};
     set_keys(&info, v);
-    info.class_query = info.prefix > 0 && !is_called(v->tap, "gather") ? 0 : -1;
+    bool asks = info.prefix > 0 && !v->keys.classless;
+    info.class_query = asks && !is_called(v->tap, "gather") ? 0 : -1;
     info.factors[0] = info.factors[1] = -1;
     if (!is_called(v->tap, "scatter")) return info;
     int inverse = find_beside(m, tap, "landmarks_inverse"), gather = find_beside(m, tap, "gather");
