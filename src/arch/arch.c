@@ -104,6 +104,15 @@ static cvt_status read_native(cvt_config *c, const cvt_json *root, const char *o
     return status == CVT_OK ? CVT_OK : cvt_fail_in(error, status, "%s", origin);
 }
 
+/* A member that must be an object where it is there and not null; *out is NULL where it is not. */
+static cvt_status get_object(const cvt_json **out, const cvt_json *root, const char *key, const char *origin,
+                             cvt_error *error) {
+    *out = cvt_json_get(root, key);
+    if (*out && cvt_json_kind_of(*out) == CVT_JSON_NULL) *out = NULL;
+    if (!*out || cvt_json_kind_of(*out) == CVT_JSON_OBJECT) return CVT_OK;
+    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" must be an object", origin, key);
+}
+
 /* The size of id2label is the number of classes, unless num_labels says so. */
 static cvt_status read_hf(cvt_config *c, const cvt_json *root, const char *origin, cvt_error *error) {
     const cvt_json *labels = cvt_json_get(root, "id2label");
@@ -111,6 +120,14 @@ static cvt_status read_hf(cvt_config *c, const cvt_json *root, const char *origi
     if (labels && cvt_json_kind_of(labels) != CVT_JSON_OBJECT)
         return cvt_fail(error, CVT_CONFIG, "%s: \"id2label\" must be an object", origin);
     if (labels) cvt_config_base(c)->classes = (int)cvt_json_size(labels);
+    const cvt_json *classes = cvt_json_get(root, "architectures");
+    if (cvt_json_kind_of(classes) == CVT_JSON_ARRAY) c->class_name = cvt_json_string(cvt_json_first(classes));
+    for (const char *const *part = c->arch->hf_parts; part && *part; part++) {
+        static const char *const except[] = {"num_labels", NULL}; /* those of the whole count */
+        const cvt_json *object;
+        TRY(get_object(&object, root, *part, origin, error));
+        if (object) TRY(read_keys(c, object, false, except, *part, error));
+    }
     return read_keys(c, root, false, NULL, origin, error);
 }
 
@@ -120,15 +137,6 @@ static cvt_status read_preset(cvt_config *c, const cvt_preset *preset, cvt_error
     cvt_status status = read_native(c, cvt_json_root(document), preset->name, error);
     cvt_json_free(document);
     return status;
-}
-
-/* A member that must be an object where it is there and not null; *out is NULL where it is not. */
-static cvt_status get_object(const cvt_json **out, const cvt_json *root, const char *key, const char *origin,
-                             cvt_error *error) {
-    *out = cvt_json_get(root, key);
-    if (*out && cvt_json_kind_of(*out) == CVT_JSON_NULL) *out = NULL;
-    if (!*out || cvt_json_kind_of(*out) == CVT_JSON_OBJECT) return CVT_OK;
-    return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" must be an object", origin, key);
 }
 
 /* Older exports have the members of pretrained_cfg at the root. */
@@ -269,6 +277,8 @@ cvt_status cvt_config_resolve(const cvt_config *config, const cvt_hints *hints, 
         double *mean = base->preprocess.mean, *std = base->preprocess.std, all = arch->preprocess.mean_std;
         for (int i = 0; i < 3 && all > 0; i++) mean[i] = std[i] = all;
         if (arch->preprocess.floor) base->preprocess.half_even = false;
+    } else if (arch->preprocess.like && cvt_preprocess_guess(&base->preprocess, arch->preprocess.like)) {
+        base->preprocess.guessed = NULL;
     }
     return CVT_OK;
 }

@@ -41,6 +41,7 @@ typedef struct cvt_hints {
     const cvt_dialect *names;   /* the dialect that the file's names are in, which a conversion may have made another
                                  * one than the origin's; NULL: there are no weights */
     const cvt_weights *weights; /* NULL: there are none */
+    const char *class_name;     /* the first of "architectures" in a Hugging Face config, else NULL */
 } cvt_hints;
 
 /* Returns the tensor that holds the parameter of this native pattern, in which `index` stands for the {letter} if there
@@ -62,17 +63,22 @@ typedef struct cvt_arch {
     size_t config_size;
     const cvt_key *keys;         /* of all config dialects */
     const char *const *hf_types; /* values of Hugging Face's model_type, ends with NULL; or NULL */
-    int classes;                 /* their number where neither config nor weights tell; 0: resolve() finds it */
-    int hf_classes;              /* the same for a Hugging Face config; 0: as classes */
+    /* Members of a Hugging Face config that are objects and hold the family's keys, because the model is a part of
+     * another one, as the image tower of CLIP is. Each counts before the next, and all before the config's own keys.
+     * Ends with NULL; NULL: there are none. */
+    const char *const *hf_parts;
+    int classes;    /* their number where neither config nor weights tell; 0: resolve() finds it */
+    int hf_classes; /* the same for a Hugging Face config; 0: as classes */
     /* How images are prepared where no file says so: as the function says, or, where that is NULL, as the members of
-     * `preprocess` say. Where both are absent (crop_pct 0), resolve() fills in base.preprocess. */
+     * `preprocess` say. Where both are absent (crop_pct 0, no `like`), resolve() fills in base.preprocess. */
     cvt_preprocess_spec (*preprocess_of)(const void *config, const cvt_hints *hints);
     struct {
         cvt_preprocess_kind kind;
         int size; /* 0: that of the input */
         double crop_pct;
-        double mean_std; /* mean and standard deviation of every channel; 0: those of ImageNet */
-        bool floor;      /* offsets of a crop are rounded down */
+        double mean_std;  /* mean and standard deviation of every channel; 0: those of ImageNet */
+        bool floor;       /* offsets of a crop are rounded down */
+        const char *like; /* as the image processor of this model_type of Hugging Face does by default */
     } preprocess;
     const cvt_dialect *dialects; /* of the weights; the native one is first; the list ends with name NULL */
     const char *schema;          /* further members of the family's object in the schema; NULL: none */
@@ -94,6 +100,7 @@ typedef struct cvt_config {
     cvt_config_dialect dialect;
     void *values;           /* the family's struct; begins with cvt_base */
     const char *model_type; /* that of a Hugging Face config, else NULL */
+    const char *class_name; /* the first of its "architectures", a string of the document; else NULL */
 } cvt_config;
 /* Reads a document, whose values will be in the arena. CVT_CONFIG, with a message that names origin and key. */
 cvt_status cvt_config_open(cvt_config *out, const cvt_json *root, const char *origin, cvt_arena *arena,

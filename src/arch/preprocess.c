@@ -211,7 +211,8 @@ static const processor processors[] = {
     {"MobileNetV2", CVT_PREPROCESS_SQUASH_CROP, 224, 256, CVT_FILTER_BILINEAR, half, half, .shortest = true},
 };
 
-/* The class that goes with a model_type. */
+/* The class that goes with a model_type. Of those marked "none" transformers does not say one. */
+/* clang-format off */
 static const struct {
     const char *model_type, *named;
 } usual[] = {
@@ -222,8 +223,11 @@ static const struct {
     {"pvt", "PvtImageProcessor"},
     {"pvt_v2", "PvtImageProcessor"},
     {"dinov2", "BitImageProcessor"},
+    {"dinov2_with_registers", "BitImageProcessor"}, /* none */
     {"clip", "CLIPImageProcessor"},
+    {"clip_vision_model", "CLIPImageProcessor"}, /* none */
     {"siglip", "SiglipImageProcessor"},
+    {"siglip_vision_model", "SiglipImageProcessor"}, /* none */
     {"beit", "BeitImageProcessor"},
     {"swin", "ViTImageProcessor"},
     {"swinv2", "ViTImageProcessor"},
@@ -233,6 +237,7 @@ static const struct {
     {"levit", "LevitImageProcessor"},
     {"efficientnet", "EfficientNetImageProcessor"},
 };
+/* clang-format on */
 
 /* "ConvNextImageProcessorFast" is "ConvNext" followed by one of the endings that all mean the same class. */
 static bool is_processor(const char *text, const char *name) {
