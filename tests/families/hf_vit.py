@@ -1,0 +1,100 @@
+"""CLIP, SigLIP, DINOv2, ViTMSN and BEiT of Hugging Face (modern/vit_hf.py). The config stays Hugging Face's."""
+from .case import Refused, renamed
+
+VISION = ("hidden_size", "intermediate_size", "projection_dim", "num_hidden_layers", "num_attention_heads",
+          "num_channels", "image_size", "patch_size", "hidden_act", "layer_norm_eps", "vision_use_head")
+OWN = ("arch", "dialect", "input_size", "num_parameters")  # of the oracle
+START = {"clip": "norm_pre", "clip_vision_model": "norm_pre", "dinov2_with_registers": "registers"}
+
+
+def hf_vit(case):
+    config = {k: v for k, v in case.config.items() if k not in OWN}
+    if "vision_config" in config:
+        config["vision_config"] = {k: v for k, v in config["vision_config"].items() if k in VISION}
+    if case.x.shape[1] != 3:
+        raise Refused(f"{case.path}: the images have {case.x.shape[1]} channels")
+    of_token = config["architectures"][0].startswith("CLIPVision")
+
+    def norm(_, data, __):
+        return "norm", data[:, None] if of_token else data
+
+    taps = renamed(case, {"embed": START.get(config["model_type"], "tokens"), r"tokens_0*(\d+)": r"block\1",
+                          r"attn_0*(\d+)": r"block\1.attn.map", "norm": norm})
+    if config["architectures"] == ["CLIPForImageClassification"]:
+        del taps["norm"]  # which only the unused output of the class token has
+    return config, taps
+
+
+ARCHS = {name: hf_vit for name in ("clip", "clip_vision_model", "siglip", "siglip_vision_model")}
+FIXTURES = {
+    "clip_projection": "modern/vit_hf.py --seed 201 --model clip_projection --batch 3",
+    "clip_classify": "modern/vit_hf.py --seed 202 --model clip_classify",
+    "clip_48": "modern/vit_hf.py --seed 203 --model clip_projection --size 48x40",
+    "clip_eps": "modern/vit_hf.py --seed 204 --model clip_projection --shrink 0.02",
+    "siglip_classify": "modern/vit_hf.py --seed 205 --model siglip_classify",
+    "siglip_vision": "modern/vit_hf.py --seed 206 --model siglip_vision --batch 3",
+    "siglip_48": "modern/vit_hf.py --seed 207 --model siglip_vision --size 48",
+}
+
+
+# ---- as the hub has them ---------------------------------------------------------------------------------------------
+
+TEXT = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, vocab_size=16)
+TOWER = dict(hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, image_size=32,
+             patch_size=8)
+
+
+def hub(out, seed):
+    """Tiny models as save_pretrained and torch.save write them, in f32, bf16, shards and pickles; results in float64."""
+    import os
+    import shutil
+
+    import numpy as np
+    import torch
+    import transformers as t
+
+    def save(name, model, processor, answer, how="", size=(32, 32)):
+        """how: "bf16", "shards", or "pickle", whose names are those in memory"""
+        path = os.path.join(out, "hub_" + name)
+        shutil.rmtree(path, ignore_errors=True)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for p in model.parameters():
+                centre = 1 if p.ndim == 1 and p.mean() == 1 else 0
+                spread = 1.2 / p[0].numel() ** 0.5 if p.ndim > 1 else 0.2
+                p.copy_(centre + torch.randn(p.shape, generator=generator) * spread)
+        model = model.to(torch.bfloat16 if how == "bf16" else torch.float32).eval()
+        model.save_pretrained(path, max_shard_size="12KB" if how == "shards" else "1GB")
+        if how == "pickle":
+            os.remove(os.path.join(path, "model.safetensors"))
+            torch.save(model.state_dict(), os.path.join(path, "pytorch_model.bin"))
+        if processor:
+            processor.save_pretrained(path)
+        x = torch.randn(1, 3, *size, generator=generator)
+        with torch.no_grad():
+            y = answer(model.double(), x.double())
+        np.save(os.path.join(path, "x.npy"), x.numpy())
+        np.save(os.path.join(path, "expected64.npy"), y.numpy())
+        print(f"{path}: {', '.join(sorted(os.listdir(path)))}")
+
+    def logits(m, x):
+        return m(x).logits
+
+    def pooled(m, x):
+        return m(x).pooler_output
+
+    def features(m, x):
+        y = m.get_image_features(x)
+        return y if torch.is_tensor(y) else y.pooler_output
+
+    for kind, model, processor in (
+            ("clip", t.CLIPModel, t.CLIPImageProcessorPil(size=dict(shortest_edge=32), crop_size=32)),
+            ("siglip", t.SiglipModel, t.SiglipImageProcessorPil(size=dict(height=32, width=32)))):
+        name = model.__name__[:-len("Model")]
+        tower, whole = getattr(t, name + "VisionConfig"), getattr(t, name + "Config")
+        both = dict(text_config=TEXT, vision_config=TOWER)
+        more = dict(projection_dim=10) if kind == "clip" else {}
+        save(kind, model(whole(**both, **more)), processor, features, "shards")
+        classify = getattr(t, name + "ForImageClassification")
+        save(kind + "_classify", classify(whole(**both, num_labels=5)), processor, logits, "pickle")
+        save(kind + "_tower", getattr(t, name + "VisionModel")(tower(**TOWER)), None, pooled, "bf16")
