@@ -293,6 +293,14 @@ check "vit/c under the names of layout d" converted "$data/vit/c" vit_pytorch_d
 for case in hf_vit/clip_projection hf_vit/clip_classify hf_vit/siglip_vision hf_vit/hub_siglip; do
     for names in native hf hf_bare; do check "$case under $names names" converted "$data/$case" "$names"; done
 done
+for case in hf_vit/dinov2_reg_24x40 hf_vit/dinov2_eps hf_vit/hub_dinov2_reg_bare; do
+    for names in native hf hf_registers hf_bare hf5; do check "$case under $names names" converted "$data/$case" "$names"; done
+done
+for case in hf_vit/dinov2_swiglu hf_vit/hub_dinov2_swiglu; do
+    for names in native hf_swiglu hf_bare_swiglu hf5_registers_swiglu; do
+        check "$case under $names names" converted "$data/$case" "$names"
+    done
+done
 for case in vit/timm vit/distilled vit/hub_vit vit/hub_teacher vit/hub_bare vit/hub_timm; do
     for names in native timm hf hf5; do check "$case under $names names" converted "$data/$case" "$names"; done
 done

@@ -70,14 +70,6 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
 
 /* ---- the forward pass ---- */
 
-static cvt_value pool(cvt_builder *b, const cvt_vit_block *block, cvt_value t) {
-    cvtb_open(b, "pool", 0, 0, "AttentionPool");
-    cvt_value y = cvtb_token(b, "latent", cvt_shape_cols(cvtb_shape(b, t)));
-    y = cvtb_cross_attention(b, y, t, &block->attention);
-    y = cvtb_add(b, y, cvtb_mlp(b, cvtb_layer_norm(b, y, "norm", block->eps), block->hidden, block->act, true));
-    return cvtb_end(b, y);
-}
-
 static cvt_value build(cvt_builder *b, const void *p) {
     const config *c = p;
     const cvt_hf_vit *v = &c->vit;
@@ -90,7 +82,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     t = cvtb_vit_blocks(b, t, v->depth, &block);
     t = cvtb_tap(b, cvtb_layer_norm(b, t, "norm", block.eps), "norm");
     if (v->head == CVT_HF_CLASSES) return cvtb_classify(b, cvtb_pool_tokens(b, t, true, 0), c->base.classes);
-    return cvtb_embedding(b, cvtb_flatten(b, pool(b, &block, t)));
+    return cvtb_embedding(b, cvtb_flatten(b, cvtb_attention_pool(b, t, grid, &block)));
 }
 
 const cvt_arch cvt_arch_siglip = {

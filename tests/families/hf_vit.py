@@ -25,7 +25,8 @@ def hf_vit(case):
     return config, taps
 
 
-ARCHS = {name: hf_vit for name in ("clip", "clip_vision_model", "siglip", "siglip_vision_model")}
+ARCHS = {name: hf_vit for name in ("clip", "clip_vision_model", "siglip", "siglip_vision_model", "dinov2",
+                                    "dinov2_with_registers")}
 FIXTURES = {
     "clip_projection": "modern/vit_hf.py --seed 201 --model clip_projection --batch 3",
     "clip_classify": "modern/vit_hf.py --seed 202 --model clip_classify",
@@ -34,6 +35,12 @@ FIXTURES = {
     "siglip_classify": "modern/vit_hf.py --seed 205 --model siglip_classify",
     "siglip_vision": "modern/vit_hf.py --seed 206 --model siglip_vision --batch 3",
     "siglip_48": "modern/vit_hf.py --seed 207 --model siglip_vision --size 48",
+    "dinov2_48x24": "modern/vit_hf.py --seed 208 --model dinov2 --size 48x24 --batch 3",
+    "dinov2_37": "modern/vit_hf.py --seed 209 --model dinov2 --size 37",
+    "dinov2_eps": "modern/vit_hf.py --seed 210 --model dinov2 --shrink 0.02",
+    "dinov2_swiglu": "modern/vit_hf.py --seed 211 --model dinov2_swiglu",
+    "dinov2_model": "modern/vit_hf.py --seed 212 --model dinov2_model",
+    "dinov2_reg_24x40": "modern/vit_hf.py --seed 213 --model dinov2_reg --size 24x40",
 }
 
 
@@ -98,3 +105,12 @@ def hub(out, seed):
         classify = getattr(t, name + "ForImageClassification")
         save(kind + "_classify", classify(whole(**both, num_labels=5)), processor, logits, "pickle")
         save(kind + "_tower", getattr(t, name + "VisionModel")(tower(**TOWER)), None, pooled, "bf16")
+
+    plain = {k: v for k, v in TOWER.items() if k != "intermediate_size"}
+    bit = t.BitImageProcessorPil(size=dict(shortest_edge=40), crop_size=dict(height=32, width=24))
+    dinov2, registers = t.Dinov2Config, t.Dinov2WithRegistersConfig
+    save("dinov2", t.Dinov2ForImageClassification(dinov2(**plain, num_labels=5)), bit, logits, "pickle", (32, 24))
+    save("dinov2_swiglu", t.Dinov2Model(dinov2(**plain, use_swiglu_ffn=True)), bit, pooled, "pickle", (32, 24))
+    save("dinov2_reg", t.Dinov2WithRegistersForImageClassification(registers(**plain, num_labels=5, qkv_bias=False)),
+         bit, logits, "shards", (32, 24))
+    save("dinov2_reg_bare", t.Dinov2WithRegistersModel(registers(**plain)), None, pooled, "bf16", (48, 32))
