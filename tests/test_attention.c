@@ -15,13 +15,13 @@ typedef struct size {
     float scale;
 } size;
 
-/* Computes the probabilities of one query in double. */
-static void exact(double *p, const matrix *q, const matrix *k, size_t i, size z) {
+/* Computes the probabilities of one query in double; bias may be NULL. */
+static void exact(double *p, const matrix *q, const matrix *k, const matrix *bias, size_t i, size z) {
     double most = -INFINITY, sum = 0;
     for (size_t s = 0; s < z.s; s++) {
         p[s] = 0;
         for (size_t d = 0; d < z.d; d++) p[s] += (double)*value(q, i, d) * (double)*value(k, s, d);
-        p[s] *= (double)z.scale;
+        p[s] = p[s] * (double)z.scale + (bias ? (double)*value(bias, i, s) : 0);
         most = fmax(most, p[s]);
     }
     for (size_t s = 0; s < z.s; s++) sum += p[s] = exp(p[s] - most);
@@ -30,9 +30,11 @@ static void exact(double *p, const matrix *q, const matrix *k, size_t i, size z)
 
 static void check(const cvt_attention_kernels *kernels, report *r, size z, bool more) {
     char what[100];
-    snprintf(what, sizeof what, "%zu x %zu, %zu and %zu%s", z.t, z.s, z.d, z.dv, more ? " with residual and map" : "");
+    snprintf(what, sizeof what, "%zu x %zu, %zu and %zu%s", z.t, z.s, z.d, z.dv,
+             more ? " with bias, residual and map" : "");
     matrix q = matrix_new(z.t, z.d), k = matrix_new(z.s, z.d), v = matrix_new(z.s, z.dv), out = matrix_new(z.t, z.dv);
     matrix map = matrix_new(z.t, z.s), before = matrix_copy(&out);
+    matrix bias = matrix_new(z.t, cvt_bias_floats(z.s));
     size_t n_panels = kernels->panels((int)z.s, (int)z.d, (int)z.dv),
            n_scratch = kernels->scratch((int)z.t, (int)z.s, (int)z.d);
     float *panels = aligned_alloc(64, (n_panels / 16 + 1) * 64),
@@ -52,6 +54,8 @@ static void check(const cvt_attention_kernels *kernels, report *r, size z, bool 
                                   .panels = panels,
                                   .scale = z.scale,
                                   .weight = weight,
+                                  .bias = more ? bias.at : NULL,
+                                  .ldb = bias.ld,
                                   .residual = more ? out.at : NULL,
                                   .ldr = out.ld,
                                   .out = out.at,
@@ -62,7 +66,7 @@ static void check(const cvt_attention_kernels *kernels, report *r, size z, bool 
     /* |q| and |k| are below 1, so a score is off by at most 2 * 2^-9 scale sum |q k|, and p by that times p */
     const double score = 2 * 0x1p-9 * (double)z.scale * (double)z.d / 2, rounding = 2 * 0x1p-9, exponentials = 2e-4;
     for (size_t i = 0; i < z.t; i++) {
-        exact(p, &q, &k, i, z);
+        exact(p, &q, &k, more ? &bias : NULL, i, z);
         for (size_t j = 0; j < z.dv; j++) {
             double sum = 0;
             for (size_t s = 0; s < z.s; s++) sum += p[s] * (double)*value(&v, s, j);
@@ -73,7 +77,7 @@ static void check(const cvt_attention_kernels *kernels, report *r, size z, bool 
             near(r, (double)*value(&map, i, s), p[s], p[s] * (2 * score + exponentials) + 1e-6, what, i, s);
     }
     free(panels), free(scratch), free(p);
-    matrix *all[] = {&q, &k, &v, &out, &map, &before};
+    matrix *all[] = {&q, &k, &v, &out, &map, &before, &bias};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (!matrix_free(all[i])) wrong(r, "%s: written outside", what);
 }

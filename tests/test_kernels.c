@@ -157,12 +157,12 @@ static void test_gemm(const cvt_kernels *kernels, report *r) {
 /* ---- attention ------------------------------------------------------------------------------------------------- */
 
 /* Computes the probabilities of one query in double. */
-static void attend(double *p, const float *q, const matrix *k, double scale) {
+static void attend(double *p, const float *q, const matrix *k, double scale, const float *bias) {
     double largest = -INFINITY, sum = 0;
     for (size_t s = 0; s < k->rows; s++) {
         p[s] = 0;
         for (size_t i = 0; i < k->columns; i++) p[s] += (double)q[i] * (double)*value(k, s, i);
-        p[s] *= scale;
+        p[s] = p[s] * scale + (bias ? (double)bias[s] : 0);
         if (p[s] > largest) largest = p[s];
     }
     for (size_t s = 0; s < k->rows; s++) sum += p[s] = exp(p[s] - largest);
@@ -176,6 +176,8 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
     matrix q = matrix_new(t, d), k = matrix_new(s, d), v = matrix_new(s, dv), out = matrix_new(t, dv),
            alone = matrix_new(1, dv);
     matrix map = matrix_new(t, s), residual = matrix_new(t, dv);
+    matrix bias = matrix_new(t, cvt_bias_floats(s));
+    const bool biased = (t + s) % 3 == 0;
     matrix scratch = matrix_with_gap(1, kernels->attention[0]->scratch((int)t, (int)s, (int)d), 0);
     matrix panels = matrix_with_gap(1, kernels->attention[0]->panels((int)s, (int)d, (int)dv), 0);
     const float weight = t % 2 ? 1 : 0.75f;
@@ -188,6 +190,8 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
                        .panels = panels.at,
                        .scale = scale,
                        .weight = weight,
+                       .bias = biased ? bias.at : NULL,
+                       .ldb = bias.ld,
                        .residual = t % 2 ? NULL : residual.at,
                        .ldr = residual.ld,
                        .out = out.at,
@@ -201,7 +205,7 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
     const double tolerance = 1e-6 + 1e-7 * (double)scale * (double)d; /* of a score, and so of a probability */
     if (!p) abort();
     for (size_t i = 0; i < t; i++) {
-        attend(p, value(&q, i, 0), &k, (double)scale);
+        attend(p, value(&q, i, 0), &k, (double)scale, biased ? value(&bias, i, 0) : NULL);
         for (size_t j = 0; j < s; j++) near(r, *value(&map, i, j), p[j], tolerance, "map", i, j);
         for (size_t j = 0; j < dv; j++) {
             double sum = 0;
@@ -211,6 +215,7 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
         }
         a.t = 1;
         a.q = value(&q, i, 0);
+        if (biased) a.bias = value(&bias, i, 0);
         if (a.residual) a.residual = value(&residual, i, 0);
         a.out = alone.at;
         a.map = NULL;
@@ -218,7 +223,7 @@ static void check_attention(const cvt_kernels *kernels, report *r, size_t t, siz
         for (size_t j = 0; j < dv; j++) expect(r, *value(&out, i, j), *value(&alone, 0, j), "a query alone", i, j);
     }
     free(p);
-    matrix *all[] = {&q, &k, &v, &out, &alone, &map, &residual, &scratch, &panels};
+    matrix *all[] = {&q, &k, &v, &out, &alone, &map, &bias, &residual, &scratch, &panels};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) release(r, all[i], what);
 }
 

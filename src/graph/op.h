@@ -60,6 +60,10 @@ struct cvt_op {
     bool attends;         /* its products of queries, keys and values may run in less than f32 */
     bool in_place;        /* its output may overwrite input 0 (or the residual) */
     bool batch_dependent; /* the result of an image depends on the others of its pass */
+    /* Its one output depends on the weights alone. `lower` computes it into the plan's memory and tells where in
+     * constants of ops/lowering.h; it has no step and no place among the values of an image, so that only ops that look
+     * there can read it. */
+    bool constant;
 };
 
 #endif

@@ -86,15 +86,20 @@ enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128, CVT_BF16_RUN = 32 };
 /* Up to that k the sum of a product stays below 2^31, and the sum of a column of weights below 2^24. */
 enum { CVT_INT8_MAX_K = 65536 };
 
-/* One head, a block of query rows: out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:]) v[s,:] + residual[t,:].
- * panels: k and v, packed by pack. residual may be NULL, or the same as out. map may be NULL; else it gets the
+/* One head, a block of query rows:
+ * out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:] + bias[t,s]) v[s,:] + residual[t,:].
+ * panels: k and v, packed by pack. bias may be NULL; else its rows have cvt_bias_floats(s) floats that can be read,
+ * those after s of any finite value. residual may be NULL, or the same as out. map may be NULL; else it gets the
  * probabilities, [t, s]. scratch: as many floats as scratch(t, s, d) says. */
+static inline size_t cvt_bias_floats(size_t s) { return (s + 15) / 16 * 16; }
 typedef struct cvt_attention {
     int t, s, d, dv;
     const float *q;
     size_t ldq;
     const float *panels;
     float scale, weight;
+    const float *bias;
+    size_t ldb;
     const float *residual;
     size_t ldr;
     float *out;

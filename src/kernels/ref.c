@@ -403,8 +403,9 @@ static void attention(const cvt_attention *a) {
         for (size_t s = 0; s < (size_t)a->s; s++) {
             scores[s] = 0;
             for (size_t i = 0; i < d; i++) scores[s] += a->q[t * a->ldq + i] * keys[s * d + i];
+            if (a->bias) scores[s] = a->scale * scores[s] + a->bias[t * a->ldb + s];
         }
-        const float inverse = 1 / exp_row(scores, a->s, a->scale);
+        const float inverse = 1 / exp_row(scores, a->s, a->bias ? 1 : a->scale);
         for (size_t j = 0; j < dv; j++) {
             float sum = 0;
             for (size_t s = 0; s < (size_t)a->s; s++) sum += scores[s] * values[s * dv + j];

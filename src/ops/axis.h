@@ -16,4 +16,12 @@ typedef struct cvt_axis {
 /* Makes the table for n positions that become m, in plan memory. Sets l->failed where there is no memory. */
 cvt_axis cvt_axis_make(cvt_lowering *l, cvt_interpolation how, int n, int m);
 
+/* resize.c: returns a table of [h * w, c] resized to [to_h * to_w, c], in plan memory. NULL, and l->failed, where there
+ * is no memory. */
+typedef struct cvt_resize_sizes {
+    int h, w, to_h, to_w, c;
+} cvt_resize_sizes;
+const float *cvt_resize_table(cvt_lowering *l, cvt_interpolation how, const float *table,
+                              const cvt_resize_sizes *sizes);
+
 #endif

@@ -72,6 +72,7 @@ struct cvt_lowering {
     const cvt_ref *refs;                  /* the place of every value; CVT_NO_REF for one that nobody reads */
     const cvt_source *sources;            /* the stored data of every parameter */
     cvt_panels *panels;                   /* the panels of every parameter, as far as they are made */
+    const float **constants;              /* for every value that an op with `constant` has made: its numbers */
     cvt_ref workspace;                    /* the workspace of the node that is being lowered */
     cvt_arena *arena;                     /* the plan's memory */
     bool pack_ahead;                      /* many images are expected: pack large weights while loading */

@@ -118,6 +118,53 @@ cvt_value cvtb_attention(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, 
 cvt_value cvtb_attention_groups(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, int heads, int groups,
                                 float scale);
 
+/* A bias of attention that depends on where the key lies from the query (relative_bias.c). It is made of the weights
+ * once, and only cvtb_attention_bias can read it: [heads, T, T] for T tokens on a grid of h x w. */
+typedef struct cvt_relative_bias {
+    int heads, h, w;
+    int table_h, table_w;     /* the grid that the stored table is for */
+    cvt_interpolation resize; /* how it becomes that of another grid */
+    bool class_token;         /* a class token comes before the grid, and the table has three rows more */
+} cvt_relative_bias;
+/* From a stored table called `name`, [(2 table_h - 1) * (2 table_w - 1), heads], or 3 rows more. */
+cvt_value cvtb_relative_bias(cvt_builder *b, const char *name, const cvt_relative_bias *bias);
+/* From the logarithms of the distances by a small network (Swin v2). side_h, side_w: the window that it was trained
+ * for. Parameters: fc1.weight [512, 2], fc1.bias [512], fc2.weight [heads, 512]. */
+typedef struct cvt_continuous_bias {
+    int heads, h, w, side_h, side_w;
+} cvt_continuous_bias;
+cvt_value cvtb_continuous_bias(cvt_builder *b, const char *name, const cvt_continuous_bias *bias);
+
+/* How a map is cut into windows of h x w side by side, the last of which are filled up with zeros. */
+typedef struct cvt_windows {
+    int h, w;
+    int shift_h, shift_w; /* the map is first rolled so many pixels up and to the left, less than a window */
+    bool pad_first;       /* it is filled up before it is rolled (Hugging Face), not after that (timm) */
+    bool columns_first;   /* tokens of a window are in the order of its columns, not of its rows */
+} cvt_windows;
+/* Returns how many windows lie one below the other in a map of h rows, and side by side in one of w columns. */
+int cvt_windows_down(const cvt_windows *windows, int h);
+int cvt_windows_across(const cvt_windows *windows, int w);
+/* Makes a run of tokens of each window, row by row of windows: [C, H, W] -> [windows * h * w, C]. */
+cvt_value cvtb_windows(cvt_builder *b, cvt_value map, const cvt_windows *windows);
+/* The other way: the tokens of windows become the map of h x w that they were cut from. */
+cvt_value cvtb_join_windows(cvt_builder *b, cvt_value tokens, const cvt_windows *windows, int h, int w);
+
+/* Attention as cvtb_attention_groups, with a bias that is added to the scaled scores of each group before the softmax:
+ * [heads, T / groups, S / groups], or CVT_NO_VALUE. It runs in f16 and int8 as all attention does. */
+typedef struct cvt_attention_form {
+    int heads, groups;
+    float scale;
+    bool exact; /* in f32 even if a lower precision is asked for: for scores so large that rounding would show */
+    /* The groups are windows of a map that was rolled, so many of them in a row. What comes from opposite borders of
+     * the map has `mask` added to its score. Shifts of 0: nothing was rolled. */
+    cvt_windows windows;
+    int across;
+    float mask;
+} cvt_attention_form;
+cvt_value cvtb_attention_bias(cvt_builder *b, cvt_value q, cvt_value k, cvt_value v, cvt_value bias,
+                              const cvt_attention_form *form);
+
 /* Attention whose scores can be read: scale * q_h k_h^T, plus *scores, those of a layer before, if that is a value. On
  * return *scores is the new ones, [heads, T, S], with the tap "scores". They are stored only where they are tapped or
  * read. */

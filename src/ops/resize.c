@@ -26,6 +26,23 @@ static void resize_row(float *to, const float *map, const cvt_axis *rows, const 
     }
 }
 
+static bool resize_into(float *to, cvt_lowering *l, cvt_interpolation how, const float *table,
+                        const cvt_resize_sizes *s) {
+    cvt_axis rows = cvt_axis_make(l, how, s->h, s->to_h), columns = cvt_axis_make(l, how, s->w, s->to_w);
+    float *line = cvt_lowering_floats(l, (size_t)s->w * (size_t)s->c);
+    if (l->failed) return false;
+    for (int y = 0; y < s->to_h; y++)
+        resize_row(to + (size_t)y * (size_t)s->to_w * (size_t)s->c, table, &rows, &columns, y, s->w, s->to_w, s->c,
+                   line);
+    return true;
+}
+
+const float *cvt_resize_table(cvt_lowering *l, cvt_interpolation how, const float *table,
+                              const cvt_resize_sizes *sizes) {
+    float *to = cvt_lowering_floats(l, (size_t)sizes->to_h * (size_t)sizes->to_w * (size_t)sizes->c);
+    return to && resize_into(to, l, how, table, sizes) ? to : NULL;
+}
+
 /* ---- a map ---- */
 
 typedef struct resize_attr {
@@ -132,16 +149,12 @@ static void position_run(const void *p, const cvt_context *x, int tile) {
 /* Returns the table for the grid in use. */
 static const float *fit_table(cvt_lowering *l, const cvt_position *p, const float *stored, int c) {
     if (p->resize == CVT_INTERPOLATE_NONE || same_grid(p) || l->failed) return stored;
-    size_t channels = (size_t)c, prefix = (size_t)p->prefix * channels;
-    cvt_axis rows = cvt_axis_make(l, p->resize, p->h, p->to_h), columns = cvt_axis_make(l, p->resize, p->w, p->to_w);
-    float *line = cvt_lowering_floats(l, (size_t)p->w * channels);
-    float *table = cvt_lowering_floats(l, (size_t)rows_of(p) * channels);
-    if (l->failed) return NULL;
+    size_t prefix = (size_t)p->prefix * (size_t)c;
+    cvt_resize_sizes sizes = {p->h, p->w, p->to_h, p->to_w, c};
+    float *table = cvt_lowering_floats(l, (size_t)rows_of(p) * (size_t)c);
+    if (!table) return NULL;
     memcpy(table, stored, prefix * sizeof *table);
-    for (int y = 0; y < p->to_h; y++)
-        resize_row(table + prefix + (size_t)y * (size_t)p->to_w * channels, stored + prefix, &rows, &columns, y, p->w,
-                   p->to_w, c, line);
-    return table;
+    return resize_into(table + prefix, l, p->resize, stored + prefix, &sizes) ? table : NULL;
 }
 
 static void position_lower(cvt_lowering *l, const cvt_plan_node *w) {

@@ -62,8 +62,11 @@ static void share_views(layout *l) {
     }
 }
 
+static bool is_constant(const layout *l, cvt_value v) { return l->graph->nodes[l->graph->values[v].node].op->constant; }
+
 static void touch(layout *l, cvt_value v, int entry) {
     size_t start;
+    if (is_constant(l, v)) return; /* its numbers lie in the plan's memory */
     place *p = &l->places[root_of(l->places, v, &start)];
     if (!p->wanted || entry < p->first) p->first = entry;
     if (!p->wanted || entry > p->last) p->last = entry;

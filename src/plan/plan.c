@@ -12,6 +12,7 @@ typedef struct tables {
     int *uses; /* how many nodes read each value */
     cvt_plan_nodes nodes;
     cvt_ref *workspaces;
+    const float **constants; /* for every value that depends on the weights alone: its numbers */
 } tables;
 
 static bool make_tables(tables *t, const cvt_graph *g) {
@@ -20,7 +21,8 @@ static bool make_tables(tables *t, const cvt_graph *g) {
     t->nodes.node = calloc(nodes, sizeof *t->nodes.node);
     t->nodes.producer = malloc(values * sizeof *t->nodes.producer);
     t->workspaces = calloc(nodes, sizeof *t->workspaces);
-    if (!t->uses || !t->nodes.node || !t->nodes.producer || !t->workspaces) return false;
+    t->constants = calloc(values, sizeof *t->constants);
+    if (!t->uses || !t->nodes.node || !t->nodes.producer || !t->workspaces || !t->constants) return false;
     for (size_t v = 0; v < values; v++) t->nodes.producer[v] = -1;
     t->nodes.n = g->n_nodes;
     for (int i = 0; i < g->n_nodes; i++) {
@@ -37,6 +39,7 @@ static void free_tables(tables *t) {
     free(t->nodes.node);
     free(t->nodes.producer);
     free(t->workspaces);
+    free(t->constants);
 }
 
 static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources, const cvt_plan_options *options) {
@@ -46,6 +49,7 @@ static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources
                       .refs = plan->refs,
                       .sources = sources,
                       .panels = plan->panels,
+                      .constants = t->constants,
                       .arena = &plan->arena,
                       .pack_ahead = options->pack_ahead,
                       .drop = options->drop,

@@ -41,8 +41,16 @@ static void attention(const cvt_attention *a) {
     float *queries = a->scratch, *scores = queries + round_up(max * d, LINE), *factors = scores + max * lds;
     for (size_t row = 0, m; row < t; row += m) {
         m = t - row < max ? t - row : max;
-        const cvt_gemm by_keys = {
-            .m = (int)m, .n = (int)lds, .k = a->d, .a = queries, .lda = d, .b = keys, .c = scores, .ldc = lds};
+        const cvt_gemm by_keys = {.m = (int)m,
+                                  .n = (int)lds,
+                                  .k = a->d,
+                                  .a = queries,
+                                  .lda = d,
+                                  .b = keys,
+                                  .c = scores,
+                                  .ldc = lds,
+                                  .residual = a->bias ? a->bias + row * a->ldb : NULL,
+                                  .ldr = a->ldb};
         const cvt_gemm by_values = {.m = (int)m,
                                     .n = a->dv,
                                     .k = a->s,

@@ -22,6 +22,7 @@ TARGET_BEGIN("amx-tile,amx-bf16,avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,av
 /* Tiles: 16 rows, of columns 16 f32 or 32 bf16 wide. A tile of a packed operand is 16 pairs of neighbours along the
  * depth, each pair side by side in one column. */
 enum { DEPTH = 32, BLOCK = 32, TILE_FLOATS = 256, WAYS = 4 };
+#define LOG2_E 1.44269504f
 
 static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 static size_t keys_floats(int s, int d) { return round_up((size_t)s, BLOCK) * round_up((size_t)d, DEPTH) / 2; }
@@ -176,12 +177,18 @@ static void show_row(float *map, const float *x, size_t n, float factor) {
     for (size_t j = 0; j < n; j += VL) v_store_n(map + j, v_load(x + j) * v_set(factor), n - j);
 }
 
+/* Adds the bias to a row of n scores, which are exponents of 2. */
+static void add_bias(float *scores, const float *bias, size_t n) {
+    const vf scale = v_set(LOG2_E);
+    for (size_t j = 0; j < n; j += VL) v_store(scores + j, v_fma(v_load(bias + j), scale, v_load(scores + j)));
+}
+
 static void attend(const cvt_attention *a) {
     const size_t s = (size_t)a->s, d = (size_t)a->d, n = round_up(s, BLOCK), depth = round_up(d, DEPTH);
     const float *values = a->panels + keys_floats(a->s, a->d);
     float *queries = a->scratch, *scores = queries + BLOCK * depth / 2, *rounded = scores + BLOCK * n;
     float *sums = rounded + BLOCK * n / 2, *factors = sums + BLOCK * BLOCK;
-    const vf scale = v_set(a->scale * 1.44269504f);
+    const vf scale = v_set(a->scale * LOG2_E);
     set_tiles(TILE, TILE);
     memset(queries, 0, BLOCK * depth / 2 * sizeof *queries);
     for (size_t row = 0; row < (size_t)a->t; row += BLOCK) {
@@ -191,6 +198,7 @@ static void attend(const cvt_attention *a) {
             for (size_t j = 0; j < d; j += DEPTH)
                 round_32(queries + (i * depth + j) / 2, a->q + (row + i) * a->ldq + j, part(d, j, DEPTH), scale);
         for (size_t j = 0; j < n; j += BLOCK) multiply(scores + j, n, queries, a->panels + j * depth / 2, depth, lower);
+        for (size_t i = 0; a->bias && i < m; i++) add_bias(scores + i * n, a->bias + (row + i) * a->ldb, s);
         for (size_t i = 0; i < m; i += WAYS) weigh_rows(scores + i * n, rounded + i * n / 2, n, s, factors + i);
         for (size_t j = 0; j < (size_t)a->dv; j += BLOCK) {
             multiply(sums, BLOCK, rounded, values + j * n / 2, n, lower);
