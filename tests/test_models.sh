@@ -301,6 +301,15 @@ for case in hf_vit/dinov2_swiglu hf_vit/hub_dinov2_swiglu; do
         check "$case under $names names" converted "$data/$case" "$names"
     done
 done
+for case in hf_vit/beit hf_vit/beit_cls hf_vit/beit_shared_48x40 hf_vit/hub_beit_memory; do
+    for names in native timm hf hf5 hf_bare; do check "$case under $names names" converted "$data/$case" "$names"; done
+done
+for case in hf_vit/hub_beit_timm hf_vit/hub_beit_timm_shared hf_vit/hub_beit_timm_features; do
+    for names in native timm hf hf5_bare; do check "$case under $names names" converted "$data/$case" "$names"; done
+done
+for names in native hf hf_msn hf5; do
+    check "hf_vit/vit_msn under $names names" converted "$data/hf_vit/vit_msn" "$names"
+done
 for case in vit/timm vit/distilled vit/hub_vit vit/hub_teacher vit/hub_bare vit/hub_timm; do
     for names in native timm hf hf5; do check "$case under $names names" converted "$data/$case" "$names"; done
 done

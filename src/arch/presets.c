@@ -148,6 +148,27 @@ const cvt_preset cvt_presets[] = {
      "'pad_type': '', 'bn_eps': 1e-5, 'preprocess': {'input_size': [3, 300, 300], 'crop_pct': 0.904}}"},
     {"efficientnet_lite", "efficientnet_lite4", "{'channel_multiplier': 1.4, 'depth_multiplier': 1.8, "
      "'pad_type': '', 'bn_eps': 1e-5, 'preprocess': {'input_size': [3, 380, 380], 'crop_pct': 0.922}}"},
+    {"beit", "beit_base_patch16_224", "{'img_size': 224, 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 0.1, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beit_base_patch16_384", "{'img_size': 384, 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 0.1, "
+     "'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beit_large_patch16_224", "{'img_size': 224, 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beit_large_patch16_384", "{'img_size': 384, 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beit_large_patch16_512", "{'img_size': 512, 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 512, 512], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beitv2_base_patch16_224", "{'img_size': 224, 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"beit", "beitv2_large_patch16_224", "{'img_size': 224, 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.95}}"},
     {NULL, NULL, NULL},
 };
 /* clang-format on */

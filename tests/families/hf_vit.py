@@ -13,10 +13,8 @@ def hf_vit(case):
         config["vision_config"] = {k: v for k, v in config["vision_config"].items() if k in VISION}
     if case.x.shape[1] != 3:
         raise Refused(f"{case.path}: the images have {case.x.shape[1]} channels")
-    of_token = config["architectures"][0].startswith("CLIPVision")
-
     def norm(_, data, __):
-        return "norm", data[:, None] if of_token else data
+        return "norm", data[:, None] if data.ndim == 2 else data  # of one token
 
     taps = renamed(case, {"embed": START.get(config["model_type"], "tokens"), r"tokens_0*(\d+)": r"block\1",
                           r"attn_0*(\d+)": r"block\1.attn.map", "norm": norm})
@@ -26,7 +24,7 @@ def hf_vit(case):
 
 
 ARCHS = {name: hf_vit for name in ("clip", "clip_vision_model", "siglip", "siglip_vision_model", "dinov2",
-                                    "dinov2_with_registers")}
+                                    "dinov2_with_registers", "beit", "vit_msn")}
 FIXTURES = {
     "clip_projection": "modern/vit_hf.py --seed 201 --model clip_projection --batch 3",
     "clip_classify": "modern/vit_hf.py --seed 202 --model clip_classify",
@@ -41,6 +39,11 @@ FIXTURES = {
     "dinov2_swiglu": "modern/vit_hf.py --seed 211 --model dinov2_swiglu",
     "dinov2_model": "modern/vit_hf.py --seed 212 --model dinov2_model",
     "dinov2_reg_24x40": "modern/vit_hf.py --seed 213 --model dinov2_reg --size 24x40",
+    "beit": "modern/vit_hf.py --seed 214 --model beit --batch 3",
+    "beit_cls": "modern/vit_hf.py --seed 215 --model beit_cls",
+    "beit_48x40": "modern/vit_hf.py --seed 216 --model beit --size 48x40",
+    "beit_shared_48x40": "modern/vit_hf.py --seed 217 --model beit_shared --size 48x40",
+    "vit_msn": "modern/vit_hf.py --seed 218 --model vit_msn --shrink 0.02",
 }
 
 
@@ -57,32 +60,53 @@ def hub(out, seed):
     import shutil
 
     import numpy as np
+    import timm
     import torch
     import transformers as t
+    from timm.models import save_for_hf
 
-    def save(name, model, processor, answer, how="", size=(32, 32)):
-        """how: "bf16", "shards", or "pickle", whose names are those in memory"""
-        path = os.path.join(out, "hub_" + name)
-        shutil.rmtree(path, ignore_errors=True)
-        generator = torch.Generator().manual_seed(seed)
+    def randomised(model, generator, shrink=1):
         with torch.no_grad():
-            for p in model.parameters():
+            for name, p in model.named_parameters():
                 centre = 1 if p.ndim == 1 and p.mean() == 1 else 0
                 spread = 1.2 / p[0].numel() ** 0.5 if p.ndim > 1 else 0.2
                 p.copy_(centre + torch.randn(p.shape, generator=generator) * spread)
-        model = model.to(torch.bfloat16 if how == "bf16" else torch.float32).eval()
+                if "patch_embed" in name or "cls_token" in name:
+                    p.mul_(shrink)
+        return model
+
+    def folder(name):
+        path = os.path.join(out, "hub_" + name)
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path)
+        return path
+
+    def finish(path, model, x, answer):
+        with torch.no_grad():
+            y = answer(model.double(), x.double())
+        np.save(os.path.join(path, "x.npy"), x.numpy())
+        np.save(os.path.join(path, "expected64.npy"), y.numpy())
+        print(f"{path}: {', '.join(sorted(os.listdir(path)))}")
+
+    def save(name, model, processor, answer, how="", size=(32, 32)):
+        """how: "bf16", "shards", or "pickle", whose names are those in memory"""
+        path, generator = folder(name), torch.Generator().manual_seed(seed)
+        model = randomised(model, generator).to(torch.bfloat16 if how == "bf16" else torch.float32).eval()
         model.save_pretrained(path, max_shard_size="12KB" if how == "shards" else "1GB")
         if how == "pickle":
             os.remove(os.path.join(path, "model.safetensors"))
             torch.save(model.state_dict(), os.path.join(path, "pytorch_model.bin"))
         if processor:
             processor.save_pretrained(path)
-        x = torch.randn(1, 3, *size, generator=generator)
-        with torch.no_grad():
-            y = answer(model.double(), x.double())
-        np.save(os.path.join(path, "x.npy"), x.numpy())
-        np.save(os.path.join(path, "expected64.npy"), y.numpy())
-        print(f"{path}: {', '.join(sorted(os.listdir(path)))}")
+        finish(path, model, torch.randn(1, 3, *size, generator=generator), answer)
+
+    def save_timm(name, shrink=1, classes=5, **args):
+        """shrink: of what the blocks read, so that their eps shows"""
+        path, generator = folder(name), torch.Generator().manual_seed(seed)
+        args = dict(img_size=32, patch_size=8, embed_dim=12, depth=2, num_heads=3, **args)
+        model = timm.create_model("beit_base_patch16_224", num_classes=classes, **args).eval()
+        save_for_hf(randomised(model, generator, shrink), path, model_args=args, safe_serialization=True)
+        finish(path, model, torch.randn(1, 3, 32, 32, generator=generator) * shrink, lambda m, x: m(x))
 
     def logits(m, x):
         return m(x).logits
@@ -114,3 +138,17 @@ def hub(out, seed):
     save("dinov2_reg", t.Dinov2WithRegistersForImageClassification(registers(**plain, num_labels=5, qkv_bias=False)),
          bit, logits, "shards", (32, 24))
     save("dinov2_reg_bare", t.Dinov2WithRegistersModel(registers(**plain)), None, pooled, "bf16", (48, 32))
+
+    beit = t.BeitImageProcessorPil(size=dict(height=40, width=48), do_center_crop=False)
+    relative = dict(TOWER, use_relative_position_bias=True)
+    save("beit", t.BeitForImageClassification(t.BeitConfig(**relative, num_labels=5, use_mask_token=True)), beit, logits,
+         "shards")
+    save("beit_memory", t.BeitForImageClassification(t.BeitConfig(**relative, num_labels=5, layer_scale_init_value=0.0)),
+         beit, logits, "pickle", (40, 48))
+    shared = dict(TOWER, use_shared_relative_position_bias=True, use_absolute_position_embeddings=True)
+    save("beit_shared", t.BeitModel(t.BeitConfig(**shared, use_mean_pooling=False)), beit, pooled, "pickle", (48, 32))
+    save("beit_bare", t.BeitModel(t.BeitConfig(**TOWER)), None, pooled, "bf16")
+    save_timm("beit_timm", shrink=0.01, mlp_ratio=2)
+    save_timm("beit_timm_shared", use_rel_pos_bias=False, use_shared_rel_pos_bias=True, use_abs_pos_emb=True,
+              global_pool="token", init_values=0)
+    save_timm("beit_timm_features", classes=0, qkv_bias=False, use_fc_norm=False)
