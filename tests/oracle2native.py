@@ -85,7 +85,8 @@ def main():
     except (Refused, OSError, ValueError, KeyError, IndexError) as e:
         sys.exit(f"oracle2native.py: {a.case}: {e}" if not isinstance(e, Refused) else f"oracle2native.py: {e}")
     if not a.quiet:
-        print(f"{a.out or a.case}: {config.get('arch', config.get('model_type'))}, input {list(case.x.shape)}, {len(taps)} taps")
+        arch = config.get("arch", config.get("model_type"))
+        print(f"{a.out or a.case}: {arch}, input {list(case.x.shape)}, {len(taps)} taps")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ TOWER = dict(hidden_size=12, num_hidden_layers=2, num_attention_heads=3, interme
 
 
 def hub(out, seed):
-    """Tiny models as save_pretrained and torch.save write them, in f32, bf16, shards and pickles; results in float64."""
+    """Tiny models as save_pretrained and torch.save write them, in f32, bf16, shards, pickles; results in float64."""
     import os
     import shutil
 
@@ -141,10 +141,10 @@ def hub(out, seed):
 
     beit = t.BeitImageProcessorPil(size=dict(height=40, width=48), do_center_crop=False)
     relative = dict(TOWER, use_relative_position_bias=True)
-    save("beit", t.BeitForImageClassification(t.BeitConfig(**relative, num_labels=5, use_mask_token=True)), beit, logits,
-         "shards")
-    save("beit_memory", t.BeitForImageClassification(t.BeitConfig(**relative, num_labels=5, layer_scale_init_value=0.0)),
-         beit, logits, "pickle", (40, 48))
+    classify = t.BeitForImageClassification
+    save("beit", classify(t.BeitConfig(**relative, num_labels=5, use_mask_token=True)), beit, logits, "shards")
+    save("beit_memory", classify(t.BeitConfig(**relative, num_labels=5, layer_scale_init_value=0.0)), beit, logits,
+         "pickle", (40, 48))
     shared = dict(TOWER, use_shared_relative_position_bias=True, use_absolute_position_embeddings=True)
     save("beit_shared", t.BeitModel(t.BeitConfig(**shared, use_mean_pooling=False)), beit, pooled, "pickle", (48, 32))
     save("beit_bare", t.BeitModel(t.BeitConfig(**TOWER)), None, pooled, "bf16")
