@@ -101,6 +101,7 @@ const cvt_arch cvt_arch_clip = {
     .preprocess = {.like = "clip"},
     .dialects = dialects,
     .classifier = "head.weight",
+    .headless = true,
     .resolve = resolve,
     .build = build,
 };

@@ -174,6 +174,7 @@ const cvt_arch cvt_arch_dinov2 = {
     .preprocess = {.like = "dinov2"},
     .dialects = dialects,
     .classifier = "head.weight",
+    .headless = true,
     .resolve = resolve,
     .build = build,
 };

@@ -15,7 +15,7 @@ cvt_hf_head cvt_hf_vit_head(cvt_base *base, const cvt_hf_vit *vit, bool said, co
     } else if (!said && hints->weights && !cvt_hints_tensor(hints, "head.weight", 0)) {
         head = cvt_hints_tensor(hints, "projection.weight", 0) ? CVT_HF_PROJECTION : CVT_HF_NONE;
     }
-    if (base->headless) head = CVT_HF_NONE;
+    if (base->headless && head == CVT_HF_CLASSES) head = CVT_HF_NONE;
     if (head != CVT_HF_CLASSES) base->classes = 0;
     return head;
 }

@@ -36,7 +36,7 @@ typedef struct cvt_hf_vit {
     SIZE("image_size", vit.image_size, 1, 65535, "224", "of the images that the positions are for"),                  \
     SIZE("patch_size", vit.patch_size, 1, 65535, patch, "of a patch"),                                                \
     INT("num_channels", base.channels, 1, 64, "3", "of the input"),                                                   \
-    INT("num_classes", base.classes, 1, 1000000, NULL, "default: as in the weights, else 1000"),                      \
+    INT("num_classes", base.classes, 0, 1000000, NULL, "0: head is none; default: as in the weights, else 1000"),     \
     SAME("num_labels", "num_classes", CVT_CONFIG_HF),                                                                 \
     INT("hidden_size", vit.dim, 1, 65536, "768", "channels of the tokens"),                                           \
     INT("num_hidden_layers", vit.depth, 1, 1000, "12", "blocks"),                                                     \

@@ -98,6 +98,7 @@ const cvt_arch cvt_arch_siglip = {
     .preprocess = {.like = "siglip"},
     .dialects = dialects,
     .classifier = "head.weight",
+    .headless = true,
     .resolve = resolve,
     .build = build,
 };
