@@ -31,6 +31,8 @@ from families.case import Case, Refused, write_tensors
 def read(path):
     case = Case(path, BARE)
     arch = case.config.get("arch")
+    if case.config.get("model_type") in ARCHS:  # one script runs several families of Hugging Face
+        arch = case.config["model_type"]
     if arch not in ARCHS:
         raise Refused(f"{path}: arch is {arch!r}; known are {', '.join(ARCHS)}")
     config, taps = ARCHS[arch](case)
@@ -83,7 +85,8 @@ def main():
     except (Refused, OSError, ValueError, KeyError, IndexError) as e:
         sys.exit(f"oracle2native.py: {a.case}: {e}" if not isinstance(e, Refused) else f"oracle2native.py: {e}")
     if not a.quiet:
-        print(f"{a.out or a.case}: {config['arch']}, input {list(case.x.shape)}, {len(taps)} taps")
+        arch = config.get("arch", config.get("model_type"))
+        print(f"{a.out or a.case}: {arch}, input {list(case.x.shape)}, {len(taps)} taps")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ says() { # TEXT [OPTION]...: the check succeeds and says it
 }
 check "-v says which of several dicts is taken" says 'its "model_ema" is taken, not model' \
     -v -m wrappers/ema.pth -c wrappers/config.json
+check "and which of two models" says 'its "ema_model" is taken, not online_model' \
+    -v -m wrappers/ema_pytorch.pth -c wrappers/config.json
 
 # ---- refused with the way out ----
 

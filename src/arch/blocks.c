@@ -27,7 +27,11 @@ static cvt_value attention(cvt_builder *b, cvt_value x, cvt_value context, const
     cvt_value k = cvtb_linear(b, context, "k", inner, spec->qkv_bias && !spec->no_k_bias);
     cvt_value v = cvtb_linear(b, context, "v", inner, spec->qkv_bias);
     if (spec->qk_norm) q = head_norm(b, q, "q_norm", spec), k = head_norm(b, k, "k_norm", spec);
-    cvt_value y = cvtb_attention_groups(b, q, k, v, spec->heads, spec->groups > 0 ? spec->groups : 1, scale);
+    cvt_value bias = spec->relative ? cvtb_relative_bias(b, "position_bias", spec->relative)
+                     : spec->bias   ? *spec->bias
+                                    : CVT_NO_VALUE;
+    cvt_attention_form form = {.heads = spec->heads, .groups = spec->groups > 0 ? spec->groups : 1, .scale = scale};
+    cvt_value y = cvtb_attention_bias(b, q, k, v, bias, &form);
     if (!spec->no_out) y = cvtb_linear(b, y, "proj", out, spec->out_bias);
     cvtb_close(b);
     return y;

@@ -19,6 +19,8 @@ typedef struct cvt_attention_spec {
     bool qk_norm; /* layer norms "q_norm" and "k_norm" over the channels of each head; all heads share their weights */
     float qk_eps; /* of these norms */
     int groups;   /* the tokens are split into so many runs, and attend within their run; 0: one run */
+    const cvt_relative_bias *relative; /* a bias from a stored table, "position_bias"; NULL: none */
+    const cvt_value *bias;             /* one that is made already; NULL: none. At most one of the two is there. */
 } cvt_attention_spec;
 
 /* Self-attention in a scope "attn". Taps: "attn" (the output) and "attn.map". */

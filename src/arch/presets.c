@@ -296,6 +296,27 @@ const cvt_preset cvt_presets[] = {
     {"swin", "swinv2_large_window12to24_192to384", "{'version': 2, 'embed_dim': 192, 'depths': [2, 2, 18, 2], "
      "'num_heads': [6, 12, 24, 48], 'window_size': 24, 'pretrained_window_sizes': [12, 12, 12, 6], "
      "'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1}}"},
+    {"beit", "beit_base_patch16_224", "{'img_size': 224, 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 0.1, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beit_base_patch16_384", "{'img_size': 384, 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 0.1, "
+     "'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beit_large_patch16_224", "{'img_size': 224, 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beit_large_patch16_384", "{'img_size': 384, 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 384, 384], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beit_large_patch16_512", "{'img_size': 512, 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 512, 512], 'crop_pct': 1, 'mean': 0.5, 'std': 0.5}}"},
+    {"beit", "beitv2_base_patch16_224", "{'img_size': 224, 'patch_size': 16, 'embed_dim': 768, 'depth': 12, "
+     "'num_heads': 12, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.9}}"},
+    {"beit", "beitv2_large_patch16_224", "{'img_size': 224, 'patch_size': 16, 'embed_dim': 1024, 'depth': 24, "
+     "'num_heads': 16, 'use_abs_pos_emb': false, 'use_rel_pos_bias': true, 'init_values': 1e-05, "
+     "'preprocess': {'input_size': [3, 224, 224], 'crop_pct': 0.95}}"},
     {NULL, NULL, NULL},
 };
 /* clang-format on */

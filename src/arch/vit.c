@@ -36,7 +36,9 @@ const cvt_vit_class cvt_vit_classes[] = {
     {"ViTForImageClassification", CVT_VIT_HEAD_TOKEN},
     {"DeiTForImageClassification", CVT_VIT_HEAD_TOKEN, true},
     {"DeiTForImageClassificationWithTeacher", CVT_VIT_HEAD_BOTH, true},
+    {"ViTMSNForImageClassification", CVT_VIT_HEAD_TOKEN},
     {"ViTModel", CVT_VIT_HEAD_FEATURES},
+    {"ViTMSNModel", CVT_VIT_HEAD_FEATURES},
     {"DeiTModel", CVT_VIT_HEAD_FEATURES, true},
     {NULL, CVT_VIT_HEAD_TOKEN},
 };
@@ -141,7 +143,7 @@ const cvt_arch cvt_arch_vit = {
     .traits = {"yes", "non-overlapping", "linear", "no"},
     .config_size = sizeof(cvt_vit),
     .keys = cvt_vit_keys,
-    .hf_types = (const char *const[]){"vit", "deit", NULL},
+    .hf_types = (const char *const[]){"vit", "deit", "vit_msn", NULL},
     .classes = 1000,
     .hf_classes = 2,
     .preprocess_of = cvt_vit_preprocess,

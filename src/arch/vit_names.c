@@ -164,6 +164,9 @@ static const cvt_name_row hf[] = {{"cls_token", "{}embeddings.cls_token"},
                                   {NULL, "{}embeddings.mask_token"},
                                   {NULL, "{}pooler.*"},
                                   {NULL, NULL}};
+/* ViTMSN's files have no prefix in front of the blocks alone. */
+static const cvt_name_row hf_msn[] = {
+    {"block{j}.*", "encoder.layer.{j}.*", .rows = hf_layer}, {"*", "*", .rows = hf}, {NULL, NULL}};
 static const cvt_name_row hf_deit[] = {
     {"dist_token", "{}embeddings.distillation_token"}, {"*", "*", .rows = hf}, {NULL, NULL}};
 static const cvt_name_row hf_teacher[] = {{"head.*", "cls_classifier.*"},
@@ -202,6 +205,7 @@ const cvt_dialect cvt_vit_dialects[] = {{"native"},
                                         {"openai_tower", openai_tower, ""},
                                         {"openclip_trunk", openclip_trunk},
                                         {"hf", hf, "vit."},
+                                        {"hf_msn", hf_msn, "vit."},
                                         {"hf_deit", hf_deit, "deit."},
                                         {"hf_deit_teacher", hf_teacher, "deit."},
                                         {"hf_bare", hf_deit, ""},

@@ -129,7 +129,8 @@ static cvt_status resolve_sizes(cvt_vit *c, const cvt_hints *hints, cvt_error *e
     if (halves && c->mlp_dim % 2)
         return cvt_fail(error, CVT_CONFIG, "\"mlp_layer\" needs two halves, but %d hidden channels have none",
                         c->mlp_dim);
-    if (!GIVEN(c, eps)) c->eps = vp || from_openai(hints) ? 1e-5 : from_hf(hints) ? 1e-12 : 1e-6;
+    bool msn = hints->model_type && strcmp(hints->model_type, "vit_msn") == 0;
+    if (!GIVEN(c, eps)) c->eps = vp || from_openai(hints) ? 1e-5 : from_hf(hints) && !msn ? 1e-12 : 1e-6;
     return CVT_OK;
 }
 

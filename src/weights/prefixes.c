@@ -4,7 +4,8 @@
  * the model in an attribute say its name, as Lightning's "model."; transformers says "timm_model.". They nest.
  * torch.compile's word is no part of any model's name and goes. Of the others up to N go in front of every name, for
  * the smallest N with which the dialects of the family cover most tensors. Where two names would be the same, all stay.
- */
+ *
+ * ema_pytorch keeps two models in one: the mean, "ema_model.", is taken, and the one in training is passed over. */
 #include <string.h>
 
 #include "base/table.h"
@@ -12,7 +13,7 @@
 #include "weights/names.h"
 
 static const char compiled[] = "_orig_mod.";
-static const char *const words[] = {"module.", "model.", "net.", "backbone.", "timm_model.", NULL};
+static const char *const words[] = {"module.", "model.", "net.", "backbone.", "timm_model.", "ema_model.", NULL};
 enum { MOST_WORDS = 8 };
 
 /* Where the name goes on behind one of the words; NULL: it begins with none. */
@@ -105,6 +106,22 @@ static void choose(taking *t) {
     cvt_weights_rename(t->weights, t->names);
 }
 
+/* Marks what ema_pytorch has beside the mean: the model in training, and two counters. */
+static void pass_over_online(cvt_weights *weights) {
+    bool mean = false, online = false;
+    for (size_t i = 0; i < cvt_weights_count(weights); i++) {
+        const char *name = cvt_weights_at(weights, i)->name;
+        mean = mean || strstr(name, "ema_model.");
+        online = online || strstr(name, "online_model.");
+    }
+    if (!mean) return;
+    static const char *const others[] = {"online_model.*", "*.online_model.*", "initted", "*.initted", "step",
+                                         "*.step"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) cvt_weights_ignore(weights, others[i]);
+    if (!online) return;
+    cvt_weights_remark_on(weights, "%s: its \"ema_model\" is taken, not online_model", cvt_weights_path(weights));
+}
+
 cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialects, const cvt_graph *graph,
                                  cvt_error *error) {
     cvt_arena *arena = cvt_weights_arena(weights);
@@ -120,6 +137,7 @@ cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialec
         if (!t.plain[i]) return cvt_fail_memory(error);
         changed = changed || t.plain[i] != name || behind_word(name);
     }
+    pass_over_online(weights);
     if (changed) choose(&t);
     return CVT_OK;
 }
