@@ -37,7 +37,7 @@ static void strings(void) {
 
 static void path_case(const char *name, const char *path, const char *want) {
     cvt_str got = {0};
-    cvt_json_out_path(&got, path);
+    cvt_json_out_path(&got, "path", path);
     expect(&got, want, name);
 }
 

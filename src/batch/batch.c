@@ -1,6 +1,6 @@
 /* batch.c - runs a model over many images: the functions that pipeline.c calls for its stages.
  *
- *     next_input     on any reader, one at a time        takes a path (list.c)
+ *     next_input     on any reader, one at a time        takes a path (list.c); of an archive's entry the bytes too
  *     decode_input   on the readers, all at once         reads its bytes (input.c) and makes the tensor (cvt_image)
  *     run_inputs     on the runners, all at once         puts up to `images` of them through a forward pass
  *     write_result   on the caller's thread, in order    hands the result to the sink
@@ -27,6 +27,7 @@ static const size_t max_late_bytes = (size_t)64 << 20; /* bytes that their resul
 /* The content of a slot of the pipeline: one input. */
 typedef struct job {
     cvt_str path, warning;
+    const char *tar; /* the archive that it lies in, or NULL */
     cvt_list_kind kind;
     cvt_error error;
     float *tensor; /* [H, W, C]; set from decoding to the end of the forward pass */
@@ -64,12 +65,22 @@ struct cvt_batch {
 
 /* ---- decoding -------------------------------------------------------------------------------------------------- */
 
-static bool next_input(void *context, void *slot) {
+/* An entry of an archive is read here, too: only one thread at a time can. */
+static bool next_input(void *context, int decoder, void *slot) {
     cvt_batch *batch = context;
+    cvt_input *input = &batch->readers[decoder].input;
     job *it = slot;
+    bool found, taken;
     cvt_str_clear(&it->warning);
-    bool found = cvt_list_next(batch->list, &it->path, &it->error);
-    it->kind = cvt_list_last(batch->list);
+    input->max_pixels = batch->options.image.max_pixels;
+    do {
+        taken = true;
+        found = cvt_list_next(batch->list, &it->path, &it->error);
+        it->kind = cvt_list_last(batch->list);
+        it->tar = cvt_list_tar(batch->list);
+        if (found && it->kind == CVT_LIST_ENTRY && it->error.status == CVT_OK)
+            taken = cvt_list_take(batch->list, input, &it->error);
+    } while (found && !taken);
     return found;
 }
 
@@ -92,8 +103,8 @@ static void give_tensor(cvt_batch *batch, job *it) {
 static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
-    with->input.max_pixels = batch->options.image.max_pixels;
-    TRY(cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error));
+    if (it->kind != CVT_LIST_ENTRY)
+        TRY(cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error));
     if (!with->image) TRY(cvt_image_new(&with->image, &batch->options.image, error));
     TRY(cvt_image_read_memory(with->image, batch->model, with->input.data, with->input.size, CVT_STOP_NONE, error));
     const char *warning = cvt_image_warning(with->image);
@@ -166,6 +177,8 @@ static bool write_result(void *context, void *slot) {
     bool good = it->error.status == CVT_OK, warned = it->warning.data && it->warning.size > 0;
     cvt_batch_result result = {
         .path = it->path.data ? it->path.data : "",
+        .entry = it->kind == CVT_LIST_ENTRY,
+        .tar = it->tar,
         .status = it->error.status,
         .message = good ? NULL : it->error.message,
         .warning = good && warned ? it->warning.data : NULL,

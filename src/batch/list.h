@@ -1,5 +1,5 @@
-/* list.h - finds the inputs of a run, one at a time, in order: first the operands, then the names of a list. It reads
- * ahead no more than the directory that it walks over.
+/* list.h - finds the inputs of a run, one at a time, in order: first the operands, then the names of lists, then the
+ * entries of tar archives (archive.h says which). It reads ahead no more than the directory that it walks over.
  *
  * A name stands for itself, unless it is that of a directory. A directory stands for the entries directly in it or, if
  * recursive, for the whole tree, in the byte order of the paths (that of `LC_ALL=C sort`). Of a directory's entries
@@ -16,12 +16,15 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "batch/input.h"
 
 typedef struct cvt_list_options {
     const char *const *paths; /* the operands; "-" is an image on standard input */
     size_t n_paths;
     const char *const *lists; /* files of names, "-" for standard input, one behind the other */
     size_t n_lists;
+    const char *const *tars; /* archives, "-" for standard input, one behind the other */
+    size_t n_tars;
     bool nul; /* names in them end with NUL instead of newline */
     bool recursive;
     bool remarks; /* wanted: see cvt_list_kind */
@@ -30,7 +33,8 @@ typedef struct cvt_list_options {
 
 typedef struct cvt_list cvt_list;
 
-/* The options' strings must outlive the list. CVT_USAGE, naming it, where a list of names cannot be opened. */
+/* The options' strings must outlive the list. CVT_USAGE where a list of names cannot be opened, which is named; where
+ * standard input is wanted twice; or where there are archives and this build cannot read them. */
 cvt_status cvt_list_new(cvt_list **out, const cvt_list_options *options, cvt_error *error);
 void cvt_list_free(cvt_list *list);
 
@@ -42,10 +46,17 @@ bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem);
 typedef enum cvt_list_kind {
     CVT_LIST_NAMED,  /* an operand: it is read whatever it is, a FIFO too */
     CVT_LIST_FOUND,  /* from a directory or a list of names */
+    CVT_LIST_ENTRY,  /* of an archive: cvt_list_take reads it */
     CVT_LIST_REMARK, /* no input: problem->message is worth a line to people, on the directory at the path, which gave
                         none. Only where the options want remarks; problem->status is CVT_NOT_FOUND. */
 } cvt_list_kind;
 cvt_list_kind cvt_list_last(const cvt_list *list);
+
+/* Reads the entry of an archive that was given last, before the next call of cvt_list_next, as cvt_tar_read does; an
+ * entry that is not read is passed by. False: it is no input after all. */
+bool cvt_list_take(cvt_list *list, cvt_input *input, cvt_error *error);
+/* The name of the archive that the entry given last lies in; NULL if it came from standard input, or is none. */
+const char *cvt_list_tar(const cvt_list *list);
 
 /* Why a list of names could not be read to its end: CVT_USAGE, naming it; or CVT_OK. After cvt_list_next was false. */
 const cvt_error *cvt_list_trouble(const cvt_list *list);

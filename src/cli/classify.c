@@ -29,7 +29,8 @@ static bool write_text(run *r) {
 
 static bool add_result(void *context, const cvt_batch_result *result) {
     run *r = context;
-    cvt_record record = {.path = result->path, .status = result->status, .message = result->message};
+    cvt_record record = {
+        .tar = result->tar, .path = result->path, .status = result->status, .message = result->message};
     if (result->status == CVT_OK) {
         cvt_model_top_k(r->model, result->output, r->scores, r->k);
         for (int i = 0; i < r->k; i++) {

@@ -39,7 +39,7 @@ static bool add_result(void *context, const cvt_batch_result *result) {
     const char *message = NULL;
     if (result->status == CVT_OK && strchr(result->path, '\n'))
         message = "its name holds a line break, and the rows' names are lines";
-    if (check_input(r, result->path) != CVT_OK) return false;
+    if (!result->entry && check_input(r, result->path) != CVT_OK) return false;
     if (result->status == CVT_OK && !message && add_row(r, result) != CVT_OK) return false;
     cvt_inputs_note(&r->progress, result, message);
     return !cvt_cli_stopped();

@@ -166,7 +166,7 @@ static void json_model(void *context, const found *f) {
     models->any = true;
     cvt_json_out_string(to, f->name);
     cvt_str_print(to, ",");
-    cvt_json_out_path(to, f->path);
+    cvt_json_out_path(to, "path", f->path);
     if (f->model)
         json_facts(to, f->model);
     else

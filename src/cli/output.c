@@ -124,7 +124,7 @@ static bool is_input(const char *path, const cvt_settings *s, char *const *opera
         if (cvt_output_is(path, operands[i])) return true;
     return is_among(path, options, sizeof options / sizeof options[0]) ||
            is_among(path, s->inputs.items, s->inputs.n) || is_among(path, s->files_from.items, s->files_from.n) ||
-           (model && cvt_model_reads(model, path));
+           is_among(path, s->tars.items, s->tars.n) || (model && cvt_model_reads(model, path));
 }
 
 cvt_status cvt_output_check(const char *path, cvt_output_kind kind, const char *rows, const cvt_settings *settings,

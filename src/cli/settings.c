@@ -67,6 +67,8 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "FILE", .help = "read paths from FILE too, a line each; - is standard input; may be given again"},
     {.commands = WITH_LIST, .letter = '0', .name = "null", .kind = CVT_OPT_FLAG, .target = FIELD(null),
      .help = "the paths in --files-from end with NUL bytes; without --files-from: read such paths from standard input"},
+    {.commands = WITH_LIST, .name = "tar", .kind = CVT_OPT_FILES, .target = FIELD(tars), .argument = "FILE",
+     .help = "read the images in this tar archive too; - is standard input; may be given again"},
     {.commands = WITH_LIST, .letter = 'r', .name = "recursive", .kind = CVT_OPT_FLAG,
      .target = FIELD(recursive), .help = "look for images in the directories below, too"},
 

@@ -40,7 +40,7 @@ typedef struct cvt_settings {
 
     /* what goes in */
     cvt_opt_list inputs;
-    cvt_opt_list files_from;
+    cvt_opt_list files_from, tars;
     bool null, recursive;
 
     /* decoding */

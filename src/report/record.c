@@ -83,7 +83,9 @@ static void text_record(cvt_str *to, const cvt_record *record, bool first) {
 
 static void json_object(cvt_str *to, const cvt_record *record) {
     append(to, "{");
-    cvt_json_out_path(to, record->path);
+    if (record->tar) cvt_json_out_path(to, "tar", record->tar);
+    if (record->tar) append(to, ",");
+    cvt_json_out_path(to, "path", record->path);
     if (record->status != CVT_OK) {
         cvt_str_print(to, ",\"ok\":false,\"error\":{\"code\":\"%s\",\"message\":", cvt_status_code(record->status));
         cvt_json_out_string(to, record->message);

@@ -12,6 +12,7 @@ typedef struct cvt_rank {
 } cvt_rank;
 
 typedef struct cvt_record {
+    const char *tar; /* the archive that the path is in; NULL: none, or one without a name */
     const char *path;
     cvt_status status;     /* CVT_OK: there are ranks */
     const char *message;   /* else why there are none */
