@@ -79,6 +79,14 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_IMAGES, .name = "gray16", .kind = CVT_OPT_CHOICE, .target = FIELD(gray16),
      .argument = "scale|clip", .choices = CHOICES("scale", "clip"), .initial = "scale",
      .help = "scale 16-bit grey values to 8 bits, or cut off what is above 255 as Pillow does"},
+    {.commands = WITH_IMAGES, .name = "alpha", .kind = CVT_OPT_CHOICE, .target = FIELD(alpha),
+     .argument = "drop|white|black", .choices = CHOICES("drop", "white", "black"), .initial = "drop",
+     .help = "drop the transparency of an image as Pillow does, so that hidden colours show; or lay it over white or "
+     "black"},
+    {.commands = WITH_IMAGES, .name = "decode", .kind = CVT_OPT_CHOICE, .target = FIELD(decode),
+     .argument = "exact|fast", .choices = CHOICES("exact", "fast"), .initial = "exact",
+     .help = "decode a JPEG whole, or at 1/2, 1/4 or 1/8 where it is resized to less: faster, and other pixels, those "
+     "of Pillow's Image.draft"},
     {.commands = WITH_IMAGES, .name = "allow-truncated", .kind = CVT_OPT_FLAG, .target = FIELD(allow_truncated),
      .help = "accept an image whose data ends early, as far as it goes"},
     {.commands = WITH_IMAGES, .name = "max-pixels", .kind = CVT_OPT_INTEGER, .target = FIELD(max_pixels),
@@ -194,5 +202,9 @@ cvt_image_options cvt_settings_image(const cvt_settings *settings) {
                                .max_scans = (int)settings->max_scans,
                                .ignore_exif = cvt_opt_is(settings->exif, "ignore"),
                                .clip_gray16 = cvt_opt_is(settings->gray16, "clip"),
-                               .allow_truncated = settings->allow_truncated};
+                               .allow_truncated = settings->allow_truncated,
+                               .fast = cvt_opt_is(settings->decode, "fast"),
+                               .alpha = cvt_opt_is(settings->alpha, "white")   ? CVT_ALPHA_WHITE
+                                        : cvt_opt_is(settings->alpha, "black") ? CVT_ALPHA_BLACK
+                                                                               : CVT_ALPHA_DROP};
 }

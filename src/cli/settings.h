@@ -44,7 +44,7 @@ typedef struct cvt_settings {
     bool null, recursive;
 
     /* decoding */
-    const char *exif, *gray16, *stop;
+    const char *exif, *gray16, *alpha, *decode, *stop;
     bool allow_truncated;
     int64_t max_pixels, max_scans;
 

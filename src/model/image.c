@@ -30,6 +30,8 @@ cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_
         .ignore_exif = o.ignore_exif,
         .clip_gray16 = o.clip_gray16,
         .allow_truncated = o.allow_truncated,
+        .fast = o.fast,
+        .alpha = o.alpha,
     };
     *out = image;
     return CVT_OK;
