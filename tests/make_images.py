@@ -499,7 +499,7 @@ def expectations(name, data, index):
         except (ValueError, MemoryError) as error:
             print(f"{name} {recipe}: {error}", file=sys.stderr)
             continue
-        yield line(preprocess, tensor, *tensor.shape[1:])
+        yield line(recipe, tensor, *tensor.shape[1:])
         if recipe in RESIZED:
             method, size = RESIZED[recipe]
             wanted = size(*upright.size)

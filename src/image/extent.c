@@ -74,5 +74,5 @@ bool cvt_webp_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
     if (memcmp(bytes + 12, "VP8L", 4) == 0) note_size(extent, (sides & SIDE) + 1, (sides >> 14 & SIDE) + 1);
     if (memcmp(bytes + 12, "VP8 ", 4) == 0)
         note_size(extent, little_endian(bytes + 26, 2) & SIDE, little_endian(bytes + 28, 2) & SIDE);
-    return !extent->refused && size - RIFF >= little_endian(bytes + 4, 4);
+    return extent->refused || size - RIFF >= little_endian(bytes + 4, 4);
 }

@@ -84,7 +84,6 @@ static cvt_status read_file(const reader *r, WebPDemuxer *file) {
     WebPIterator frame;
     const uint32_t width = WebPDemuxGetI(file, WEBP_FF_CANVAS_WIDTH);
     const uint32_t height = WebPDemuxGetI(file, WEBP_FF_CANVAS_HEIGHT);
-    TRY(cvt_pixels_limit(width, height, r->options, r->error));
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE)
         return cvt_fail(r->error, CVT_CORRUPT, "WebP of %u x %u pixels", width, height);
     if (!WebPDemuxGetFrame(file, 1, &frame)) return cvt_fail(r->error, CVT_CORRUPT, "WebP without a frame");
@@ -101,15 +100,20 @@ cvt_status cvt_webp_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *by
     const WebPData data = {bytes, size};
     WebPDemuxState state;
     WebPDemuxer *file = WebPDemuxPartial(&data, &state);
-    if (file && state == WEBP_DEMUX_DONE) {
+    cvt_status status = CVT_OK;
+    if (state == WEBP_DEMUX_PARSE_ERROR)
+        status = cvt_fail(error, CVT_CORRUPT, "WebP: its chunks contradict each other");
+    else if (file) /* of a file that is too large only the beginning has been read */
+        status = cvt_pixels_limit(WebPDemuxGetI(file, WEBP_FF_CANVAS_WIDTH), WebPDemuxGetI(file, WEBP_FF_CANVAS_HEIGHT),
+                                  options, error);
+    if (status == CVT_OK && (!file || state != WEBP_DEMUX_DONE))
+        status = cvt_fail(error, CVT_TRUNCATED, "WebP data ends early");
+    if (status == CVT_OK) {
         info->orientation = orientation(file);
-        cvt_status status = read_file(&r, file);
-        WebPDemuxDelete(file);
-        return status;
+        status = read_file(&r, file);
     }
     if (file) WebPDemuxDelete(file);
-    if (state == WEBP_DEMUX_PARSE_ERROR) return cvt_fail(error, CVT_CORRUPT, "WebP: its chunks contradict each other");
-    return cvt_fail(error, CVT_TRUNCATED, "WebP data ends early");
+    return status;
 }
 
 #endif
