@@ -7,7 +7,8 @@
 FOLDER/manifest.txt is as that of make_images.py, with these steps more: decode-white and decode-black, the pixels laid
 over that colour, which NumPy computes from Pillow's RGBA (or from the samples, where Pillow has no RGBA of them); and
 RECIPE/draft, the tensor of RECIPE after Image.draft for the size that the recipe resizes to. Fixed seed.
-Needs what make_images.py needs, and cwebp and webpmux (Debian: webp)."""
+HEIC is written and read by pillow-heif, AVIF by Pillow; only such as all versions of libheif decode to the same pixels.
+Needs what make_images.py needs, pillow-heif, and cwebp and webpmux (Debian: webp)."""
 import io
 import os
 import struct
@@ -17,6 +18,7 @@ import tempfile
 import zlib
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageOps, features
 
 import make_images
@@ -168,6 +170,39 @@ def webps():
             add(f"bad_webp_{name}.webp", data, [f"error {code}"], True)
 
 
+# ---- HEIC and AVIF ------------------------------------------------------------------------------------------------
+
+def heif(name, data, small=False):
+    image = Image.open(io.BytesIO(data))
+    rgb, rgba = image.convert("RGB"), np.asarray(image.convert("RGBA"))
+    assert image.getexif().get(0x112, 1) == 1, "turned already"
+    add(name, data, [line("decode", np.asarray(rgb)), line("orient", np.asarray(rgb)), line("vit", RECIPES["vit"](rgb))]
+        + blends(rgba), small)
+
+
+def heifs():
+    pillow_heif.register_heif_opener()
+
+    def encoded(image, kind, **how):
+        out = io.BytesIO()
+        image.save(out, kind, **how)
+        return out.getvalue()
+
+    for width, height in ((64, 64), (97, 61), (300, 200)):
+        for channels in (3, 4):
+            for chroma in ("422", "444"):
+                heif(f"heic_{width}x{height}_{channels}_{chroma}.heic", encoded(image_of(width, height, channels), "HEIF",
+                    quality=50, chroma=chroma), width == 64 and chroma == "444")
+        heif(f"avif_{width}x{height}.avif", encoded(image_of(width, height, 1), "AVIF", quality=60, subsampling="4:0:0"),
+            width == 64)
+    for orientation in range(1, 9):
+        heif(f"heic_exif_{orientation}.heic", encoded(image_of(80, 66, 3), "HEIF", quality=30, chroma="444",
+            exif=b"Exif\0\0" + tiff(orientation)), orientation == 6)
+    good = encoded(image_of(64, 64, 3), "HEIF", quality=30, chroma="444")
+    add("bad_heic_cut.heic", good[:-40], ["error truncated"], True)
+    add("bad_heic_head.heic", good[:40], ["error corrupt"], True)
+
+
 # ---- alpha --------------------------------------------------------------------------------------------------------
 
 def rgba_of(data):
@@ -286,6 +321,7 @@ def main():
     folder = arguments[-1]
     os.makedirs(folder, exist_ok=True)
     webps()
+    heifs()
     alphas()
     with tempfile.TemporaryDirectory() as scratch:
         drafts(make_images.Encoder(scratch))
