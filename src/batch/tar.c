@@ -217,12 +217,13 @@ static ssize_t read_data(void *context, void *to, size_t n, cvt_error *error) {
     return cvt_fail(error, CVT_TRUNCATED, "the tar archive ends early"), -1;
 }
 
-/* Reads the beginning of the entry; false where the archive ends within it. */
+/* Reads the beginning of the entry; false where the archive ends within it. An entry of which no byte is missing is
+ * whole, even where what fills its last block is not. */
 static bool read_start(cvt_tar *tar) {
     cvt_error ignored;
     for (tar->n_start = 0; tar->n_start < sizeof tar->start;) {
         ssize_t got = read_data(tar, tar->start + tar->n_start, sizeof tar->start - tar->n_start, &ignored);
-        if (got < 0) return false;
+        if (got < 0) return (int64_t)tar->n_start == archive_entry_size(tar->entry);
         if (got == 0) break;
         tar->n_start += (size_t)got;
     }
@@ -263,7 +264,7 @@ bool cvt_tar_read(cvt_tar *tar, cvt_input *input, cvt_error *error) {
     input->size = tar->n_start;
     cvt_status status = cvt_input_read_from(input, &source, (uint64_t)size, error);
     error->status = status == CVT_TRUNCATED ? CVT_OK : status;
-    return status != CVT_TRUNCATED;
+    return status != CVT_TRUNCATED || input->size == (uint64_t)size;
 }
 
 const cvt_error *cvt_tar_trouble(const cvt_tar *tar) { return &tar->trouble; }
