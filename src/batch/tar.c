@@ -39,6 +39,7 @@ struct cvt_tar {
     int64_t position;                   /* of the last header */
     uint8_t start[CVT_IMAGE_SIGNATURE]; /* the beginning of the entry */
     size_t n_start;
+    uint64_t left; /* bytes of the entry still to come */
 };
 
 bool cvt_tar_is_built(void) { return true; }
@@ -209,21 +210,27 @@ static void take_name(cvt_str *path, const char *name, cvt_error *problem) {
     if (n == 0) cvt_fail(problem, CVT_CORRUPT, "an entry without a name in the archive");
 }
 
+/* Never asks for more than the entry has: an entry of which no byte is missing is whole, even where what fills its last
+ * block is not. */
 static ssize_t read_data(void *context, void *to, size_t n, cvt_error *error) {
     cvt_tar *tar = context;
+    if (n > tar->left) n = (size_t)tar->left;
+    if (n == 0) return 0;
     la_ssize_t got = archive_read_data(tar->archive, to, n);
+    if (got > 0) tar->left -= (uint64_t)got;
     if (got >= 0) return (ssize_t)got;
     note_trouble(tar, true);
     return cvt_fail(error, CVT_TRUNCATED, "the tar archive ends early"), -1;
 }
 
-/* Reads the beginning of the entry; false where the archive ends within it. An entry of which no byte is missing is
- * whole, even where what fills its last block is not. */
+/* Reads the beginning of the entry; false where the archive ends within it. */
 static bool read_start(cvt_tar *tar) {
+    const int64_t size = archive_entry_size(tar->entry);
+    tar->left = size > 0 ? (uint64_t)size : 0;
     cvt_error ignored;
     for (tar->n_start = 0; tar->n_start < sizeof tar->start;) {
         ssize_t got = read_data(tar, tar->start + tar->n_start, sizeof tar->start - tar->n_start, &ignored);
-        if (got < 0) return (int64_t)tar->n_start == archive_entry_size(tar->entry);
+        if (got < 0) return false;
         if (got == 0) break;
         tar->n_start += (size_t)got;
     }
@@ -264,7 +271,7 @@ bool cvt_tar_read(cvt_tar *tar, cvt_input *input, cvt_error *error) {
     input->size = tar->n_start;
     cvt_status status = cvt_input_read_from(input, &source, (uint64_t)size, error);
     error->status = status == CVT_TRUNCATED ? CVT_OK : status;
-    return status != CVT_TRUNCATED || input->size == (uint64_t)size;
+    return status != CVT_TRUNCATED;
 }
 
 const cvt_error *cvt_tar_trouble(const cvt_tar *tar) { return &tar->trouble; }
