@@ -351,9 +351,9 @@ void cvt_image_options_init(cvt_image_options *options, size_t size);
 cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error);
 void cvt_image_free(cvt_image *image);
 
-/* Reads a JPEG or PNG from a file ("-": standard input) or from memory, and prepares it as the model wants images, up
- * to and with the step `stop`. The model need not be loaded. CVT_UNSUPPORTED where a model takes no images. Messages on
- * a file begin with its path. */
+/* Reads a JPEG or PNG (WebP, HEIC and AVIF where the build found libwebp and libheif) from a file ("-": standard input)
+ * or from memory, and prepares it as the model wants images, up to and with the step `stop`. The model need not be
+ * loaded. CVT_UNSUPPORTED where a model takes no images. Messages on a file begin with its path. */
 cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
                           cvt_error *error);
 cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size,

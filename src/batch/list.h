@@ -5,7 +5,8 @@
  * recursive, for the whole tree, in the byte order of the paths (that of `LC_ALL=C sort`). Of a directory's entries
  * - those that begin with a dot are skipped, and so are links to directories;
  * - those named *.jpg *.jpeg *.jpe *.jfif *.png, in any case, are inputs whatever they are;
- * - other regular files are inputs if they begin as a JPEG or PNG does, and if their beginning cannot be read.
+ * - other regular files are inputs if they begin as an image that is decoded here, and if their beginning cannot be
+ *   read.
  *
  * A list may come from Windows: a byte order mark in front is dropped, a name that ends with CR is taken without it
  * where there is no file of that name; UTF-16 is refused by name. */

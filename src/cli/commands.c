@@ -8,8 +8,9 @@
 #define EXAMPLES(...) ((const cvt_example[]){__VA_ARGS__, {NULL, NULL}})
 
 static const char images[] =
-    "PATH is a JPEG or PNG file; a directory, which stands for the JPEG and PNG files in it (with "
-    "-r also for those in the directories below); or -, which is an image on standard input.";
+    "PATH is a JPEG or PNG file; a directory, which stands for the images in it (with -r also for those in the "
+    "directories below); or -, which is an image on standard input. WebP, HEIC and AVIF are read where cvt --version "
+    "lists their libraries.";
 
 const cvt_command cvt_commands[] = {
     {.name = "classify",
