@@ -30,8 +30,10 @@ ifeq ($(filter deps clean help,$(MAKECMDGOALS)),)
 $(if $(unknown),$(error there is no $(unknown): WITH and WITHOUT name some of: $(FEATURES)))
 $(if $(lacking),$(error $(PKG) does not find $(foreach feature,$(lacking),$($(feature))): make deps WITH="$(lacking)"))
 endif
-PACKAGES := libpng libjpeg libcjson zlib $(foreach feature,$(filter-out archive,$(USED)),$($(feature)))
-PROGRAM_PACKAGES := $(if $(filter archive,$(USED)),$(archive))
+PACKAGES := libpng libjpeg libcjson zlib
+# libwebp is linked; the others, which would cost every start tens of milliseconds, are loaded when they are needed
+LINKED   := $(foreach feature,$(filter webp,$(USED)),$($(feature)))
+LOADED   := $(foreach feature,$(filter-out webp,$(USED)),$($(feature)))
 HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
 SAN      ?=
 OPENMP   ?= -fopenmp
@@ -58,12 +60,12 @@ BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=
 	-ffile-prefix-map="$(CURDIR)"=. $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
 	$(if $(findstring thread,$(SAN)),-DCVT_NO_OPENMP,$(OPENMP)) \
-	$(addprefix -DCVT_WITH_,$(shell echo $(USED) | tr a-z A-Z)) $(shell $(PKG) --cflags $(PACKAGES) $(PROGRAM_PACKAGES) 2>/dev/null)
+	$(addprefix -DCVT_WITH_,$(shell echo $(USED) | tr a-z A-Z)) \
+	$(shell $(PKG) --cflags $(PACKAGES) $(LINKED) $(LOADED) 2>/dev/null)
 ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) $(if $(findstring thread,$(SAN)),,$(OPENMP)) \
 	$(LDFLAGS)
-LIBS     := $(shell $(PKG) --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
-PROGRAM_LIBS := $(if $(PROGRAM_PACKAGES),$(shell $(PKG) --libs $(PROGRAM_PACKAGES) 2>/dev/null))
+LIBS     := $(shell $(PKG) --libs $(PACKAGES) $(LINKED) 2>/dev/null) -lm -lpthread $(if $(LOADED),-ldl)
 
 # the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
 ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
@@ -81,7 +83,7 @@ all: $(PROGRAM) $(B)/libcvt.a $(B)/libcvt.so
 
 $(PROGRAM): $(CLI_OBJ) $(B)/libcvt.a
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PROGRAM_LIBS) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # what tests link of the program
 $(B)/program.a: $(filter-out %/main.o,$(CLI_OBJ))
@@ -120,8 +122,7 @@ $(B)/src/cli/version.o: $(wildcard $(shell git rev-parse --git-path logs/HEAD 2>
 
 $(B)/test_%: tests/test_%.c $(B)/program.a $(B)/libcvt.a $(B)/flags
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/program.a $(B)/libcvt.a $(PROGRAM_LIBS) \
-		$(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/program.a $(B)/libcvt.a $(LIBS)
 
 tests: $(TEST_BIN)
 
@@ -228,8 +229,8 @@ install: all
 	$(Q)install -m 644 $(B)/libcvt.a $(D)$(LIBDIR)/libcvt.a
 	$(Q)install -m 644 src/cvt.h $(D)$(INCLUDEDIR)/cvt.h
 	$(Q)printf '%s\n' 'Name: cvt' 'Description: convolutional vision transformers' 'Version: $(VERSION)' \
-		'Cflags: -I$(INCLUDEDIR)' 'Libs: -L$(LIBDIR) -lcvt' 'Requires.private: $(PACKAGES)' \
-		'Libs.private: $(OPENMP) -lm -lpthread' > $(D)$(LIBDIR)/pkgconfig/cvt.pc
+		'Cflags: -I$(INCLUDEDIR)' 'Libs: -L$(LIBDIR) -lcvt' 'Requires.private: $(PACKAGES) $(LINKED)' \
+		'Libs.private: $(OPENMP) -lm -lpthread $(if $(LOADED),-ldl)' > $(D)$(LIBDIR)/pkgconfig/cvt.pc
 	$(Q)install -m 644 $(CONFIGS) $(D)$(DATADIR)/cvt/configs
 	$(Q)install -m 644 $(MODELS) $(D)$(DATADIR)/cvt/models
 	$(Q)sed -e '' $(RENAME) man/cvt.1 > $(D)$(MANDIR)/man1/$(NAME).1

@@ -553,7 +553,7 @@ example() {
 
 test_examples() {
     mkdir examples && cd examples || return
-    cp -R ../photos ../cat.jpg . && ln -s ../cvt-13 cvt-13 && ln -s "$root/configs" configs
+    cp -R ../photos ../cat.jpg . && tar -cf photos.tar photos && gzip -k photos.tar && ln -s ../cvt-13 cvt-13 && ln -s "$root/configs" configs
     sed -n '/^\.SH EXAMPLES/,/^\.SH NOTES/ { /^    /{ s/^    //; s/\\-/-/g; s/\\(aq/'"'"'/g; p; } }' "$root/man/cvt.1" >lines
     check 'examples are found' test "$(wc -l <lines)" -ge 12
     for command in $(commands); do
@@ -569,7 +569,8 @@ test_examples() {
     sed -n '/^#include/,/^\.EE/ { /^\.EE/d; s/\\e/\\/g; p; }' "$root/man/libcvt.3" >example.c
     # shellcheck disable=SC2046 # words are wanted
     check 'examples libcvt.3 compiles' "${CC:-cc}" -std=c17 -Wall -Wextra -Werror -I"$root/src" example.c "$library" -o example \
-        $(pkg-config --libs libpng libjpeg libcjson zlib) -fopenmp -lm -lpthread
+        $(pkg-config --libs libpng libjpeg libcjson zlib $("$program" --version | sed -n 's/^WebP: libwebp .*/libwebp libwebpdemux/p')) \
+        -fopenmp -lm -lpthread -ldl
     expect 'examples libcvt.3' 0 '*(*%)' '' ./example cvt-13 cat.jpg
     expect 'examples libcvt.3 failure' 1 '' 'torn.jpg: JPEG data ends early' ./example cvt-13 torn.jpg
 }

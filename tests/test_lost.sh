@@ -114,11 +114,11 @@ equal 'too few descriptors: no silence' "$(($? != 0)) $(($(lines err) > 0))" '1 
 few 7 -j4 plain plain plain plain
 equal 'too few for many: failures have records' "$(lines out) $(grep -c '"ok":false' out)" "36 $(lines err)"
 
-mkdir web && for i in 1 2 3; do printf 'RIFF1234WEBPVP8 ' >web/$i.webp; done
+mkdir web && for i in 1 2 3; do printf 'GIF89a1234567890' >web/$i.gif; done
 check 'a directory of other pictures' says 0 'cvt: web: no JPEG or PNG there; 3 other pictures skipped' classify web
 mkdir -p tree/a tree/b && cp "$cat" tree/a && cp "$cat" tree/b
 check 'a tree without -r' says 0 'cvt: tree: no JPEG or PNG there; -r takes its 2 directories' classify tree
-cp web/1.webp tree
+cp web/1.gif tree
 check 'both' says 0 'cvt: tree: no JPEG or PNG there; 1 other picture skipped, -r takes its 2 directories' classify tree
 mkdir empty
 check 'an empty directory' says 0 'cvt: empty: no JPEG or PNG there' classify empty

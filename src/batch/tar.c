@@ -1,5 +1,7 @@
 /* tar.c - reads tar archives. This is the only file that uses libarchive, where the build has found it.
  *
+ * The library is loaded with the first archive.
+ *
  * Of libarchive's formats only tar is enabled, of its filters none: a compressed archive comes by a pipe. It is asked
  * to go on behind the end of an archive, where another one may begin. Where a header is damaged it looks for the next
  * one in steps of 512 bytes. It holds no more than a header, whose long names and pax records it limits to 1 MiB. */
@@ -8,6 +10,7 @@
 #ifdef CVT_WITH_ARCHIVE
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +19,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "base/library.h"
+
 enum {
     BLOCK = 512,
     BUFFER = 64 << 10,
@@ -23,6 +28,34 @@ enum {
     LONGEST_NAME = 64 << 10,
     SHOWN = 200 /* bytes of a name that is too long */
 };
+
+/* The functions that are used, by their own names. */
+/* clang-format off */
+#define FUNCTIONS(F) \
+    F(archive_entry_filetype) F(archive_entry_hardlink) F(archive_entry_pathname) F(archive_entry_size) \
+    F(archive_entry_sparse_count) F(archive_entry_symlink) F(archive_error_string) F(archive_read_data) \
+    F(archive_read_free) F(archive_read_header_position) F(archive_read_new) F(archive_read_next_header) \
+    F(archive_read_open2) F(archive_read_set_options) F(archive_read_support_filter_none) \
+    F(archive_read_support_format_tar) F(archive_set_error)
+/* clang-format on */
+
+#define POINTER(name) __typeof__(name) *name;
+#define ROW(function) {#function, &lib.function},
+static struct { FUNCTIONS(POINTER) } lib;
+static pthread_once_t loading = PTHREAD_ONCE_INIT;
+static cvt_error loaded;
+
+static void load(void) {
+    static const cvt_library_function functions[] = {FUNCTIONS(ROW)};
+    cvt_library_load("libarchive.so.13", functions, sizeof functions / sizeof functions[0], &loaded);
+}
+
+/* Loads libarchive, once. */
+static cvt_status need(cvt_error *error) {
+    pthread_once(&loading, load);
+    if (loaded.status != CVT_OK && error) *error = loaded;
+    return loaded.status;
+}
 
 struct cvt_tar {
     struct archive *archive;
@@ -74,7 +107,7 @@ static la_ssize_t on_read(struct archive *archive, void *context, const void **b
     if (tar->trouble.status == CVT_UNREADABLE) return ARCHIVE_FATAL;
     ssize_t got = tar->ended ? 0 : fetch(tar, tar->buffer, BUFFER, &tar->trouble);
     if (got >= 0) return got;
-    archive_set_error(archive, EIO, "unreadable");
+    lib.archive_set_error(archive, EIO, "unreadable");
     return ARCHIVE_FATAL;
 }
 
@@ -133,18 +166,19 @@ static cvt_status start(cvt_tar *tar, cvt_error *error) {
     tar->at = here < 0 ? 0 : (int64_t)here;
     TRY(look(tar, error));
     tar->buffer = malloc(BUFFER);
-    tar->archive = archive_read_new();
+    tar->archive = lib.archive_read_new();
     if (!tar->buffer || !tar->archive) return cvt_fail_memory(error);
-    if (archive_read_support_filter_none(tar->archive) != ARCHIVE_OK ||
-        archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
-        archive_read_set_options(tar->archive, "tar:read_concatenated_archives") != ARCHIVE_OK ||
-        archive_read_open2(tar->archive, tar, NULL, on_read, on_skip, NULL) != ARCHIVE_OK)
+    if (lib.archive_read_support_filter_none(tar->archive) != ARCHIVE_OK ||
+        lib.archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
+        lib.archive_read_set_options(tar->archive, "tar:read_concatenated_archives") != ARCHIVE_OK ||
+        lib.archive_read_open2(tar->archive, tar, NULL, on_read, on_skip, NULL) != ARCHIVE_OK)
         return cvt_fail(error, CVT_FORMAT, "not a tar archive");
     return CVT_OK;
 }
 
 cvt_status cvt_tar_open(cvt_tar **out, const char *path, int wake, cvt_error *error) {
     *out = NULL;
+    TRY(need(error));
     cvt_tar *tar = calloc(1, sizeof *tar);
     if (!tar) return cvt_fail_memory(error);
     *tar = (cvt_tar){.fd = -1, .wake = wake, .position = -1};
@@ -161,7 +195,7 @@ cvt_status cvt_tar_open(cvt_tar **out, const char *path, int wake, cvt_error *er
 
 void cvt_tar_close(cvt_tar *tar) {
     if (!tar) return;
-    if (tar->archive) archive_read_free(tar->archive);
+    if (tar->archive) lib.archive_read_free(tar->archive);
     if (tar->fd > STDIN_FILENO) close(tar->fd);
     free(tar->first.data);
     free(tar->buffer);
@@ -172,7 +206,7 @@ void cvt_tar_close(cvt_tar *tar) {
 
 /* Notes the first thing that is wrong with the archive, if it is not known already that the stream cannot be read. */
 static void note_trouble(cvt_tar *tar, bool fatal) {
-    const char *text = archive_error_string(tar->archive);
+    const char *text = lib.archive_error_string(tar->archive);
     if (tar->trouble.status != CVT_OK) return;
     if (fatal && tar->ended)
         cvt_fail(&tar->trouble, CVT_TRUNCATED, "the tar archive ends early");
@@ -180,15 +214,15 @@ static void note_trouble(cvt_tar *tar, bool fatal) {
         cvt_fail(&tar->trouble, CVT_FORMAT, "not a tar archive");
     else
         cvt_fail(&tar->trouble, CVT_CORRUPT, "the tar archive is damaged at byte %lld: %s",
-                 (long long)archive_read_header_position(tar->archive), text ? text : "no valid header");
+                 (long long)lib.archive_read_header_position(tar->archive), text ? text : "no valid header");
 }
 
 /* Goes to the next header; false at the end, or where it is not possible to go on. */
 static bool next_header(cvt_tar *tar) {
     for (;;) {
-        int result = archive_read_next_header(tar->archive, &tar->entry);
+        int result = lib.archive_read_next_header(tar->archive, &tar->entry);
         if (result == ARCHIVE_EOF) return false;
-        const int64_t position = archive_read_header_position(tar->archive);
+        const int64_t position = lib.archive_read_header_position(tar->archive);
         const bool goes_on = result != ARCHIVE_FATAL && position > tar->position;
         if (result != ARCHIVE_OK && result != ARCHIVE_WARN) note_trouble(tar, result == ARCHIVE_FATAL);
         if (result == ARCHIVE_FATAL || !goes_on) return false;
@@ -198,7 +232,8 @@ static bool next_header(cvt_tar *tar) {
 }
 
 static bool is_file(struct archive_entry *entry) {
-    return archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry) && !archive_entry_symlink(entry);
+    return lib.archive_entry_filetype(entry) == AE_IFREG && !lib.archive_entry_hardlink(entry) &&
+           !lib.archive_entry_symlink(entry);
 }
 
 static void take_name(cvt_str *path, const char *name, cvt_error *problem) {
@@ -216,7 +251,7 @@ static ssize_t read_data(void *context, void *to, size_t n, cvt_error *error) {
     cvt_tar *tar = context;
     if (n > tar->left) n = (size_t)tar->left;
     if (n == 0) return 0;
-    la_ssize_t got = archive_read_data(tar->archive, to, n);
+    la_ssize_t got = lib.archive_read_data(tar->archive, to, n);
     if (got > 0) tar->left -= (uint64_t)got;
     if (got >= 0) return (ssize_t)got;
     note_trouble(tar, true);
@@ -225,7 +260,7 @@ static ssize_t read_data(void *context, void *to, size_t n, cvt_error *error) {
 
 /* Reads the beginning of the entry; false where the archive ends within it. */
 static bool read_start(cvt_tar *tar) {
-    const int64_t size = archive_entry_size(tar->entry);
+    const int64_t size = lib.archive_entry_size(tar->entry);
     tar->left = size > 0 ? (uint64_t)size : 0;
     cvt_error ignored;
     for (tar->n_start = 0; tar->n_start < sizeof tar->start;) {
@@ -242,9 +277,9 @@ bool cvt_tar_next(cvt_tar *tar, cvt_str *path, uint8_t start[CVT_IMAGE_SIGNATURE
     while (next_header(tar)) {
         problem->status = CVT_OK;
         if (!is_file(tar->entry)) continue;
-        take_name(path, archive_entry_pathname(tar->entry), problem);
+        take_name(path, lib.archive_entry_pathname(tar->entry), problem);
         if (problem->status != CVT_OK) return true;
-        if (archive_entry_sparse_count(tar->entry) > 0) {
+        if (lib.archive_entry_sparse_count(tar->entry) > 0) {
             cvt_fail(problem, CVT_UNSUPPORTED, "a sparse file in the archive: store it whole (tar without -S)");
             return true;
         }
@@ -258,7 +293,7 @@ bool cvt_tar_next(cvt_tar *tar, cvt_str *path, uint8_t start[CVT_IMAGE_SIGNATURE
 
 bool cvt_tar_read(cvt_tar *tar, cvt_input *input, cvt_error *error) {
     const cvt_input_source source = {read_data, tar};
-    const int64_t size = archive_entry_size(tar->entry);
+    const int64_t size = lib.archive_entry_size(tar->entry);
     if (size < 0 || (uint64_t)size > CVT_IMAGE_LIMIT)
         return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_IMAGE_LIMIT), true;
     if (input->capacity < sizeof tar->start) {

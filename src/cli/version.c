@@ -29,7 +29,8 @@
 #define TEXT(x) TEXT_(x)
 #define TEXT_(x) #x
 
-/* The libraries that need not be here, and those that are not. */
+/* The libraries that need not be here, and those that are not. Those that are loaded when they are needed are named by
+ * their headers' versions. */
 static void print_others(cvt_str *text) {
 #ifdef CVT_WITH_WEBP
     const int webp = WebPGetDecoderVersion();
@@ -38,12 +39,12 @@ static void print_others(cvt_str *text) {
     cvt_str_print(text, "WebP: none (libwebp)\n");
 #endif
 #ifdef CVT_WITH_HEIF
-    cvt_str_print(text, "HEIC, AVIF: libheif %s\n", heif_get_version());
+    cvt_str_print(text, "HEIC, AVIF: libheif %s\n", LIBHEIF_VERSION);
 #else
     cvt_str_print(text, "HEIC, AVIF: none (libheif)\n");
 #endif
 #ifdef CVT_WITH_ARCHIVE
-    cvt_str_print(text, "tar: %s\n", archive_version_string());
+    cvt_str_print(text, "tar: %s\n", ARCHIVE_VERSION_STRING);
 #else
     cvt_str_print(text, "tar: none (libarchive)\n");
 #endif
