@@ -263,11 +263,20 @@ static bool add_record(void *context, const cvt_batch_result *result) {
 
 /* Is the directory in one that is searched, or the same? Then maps would be taken for images. */
 static bool lies_in(const char *folder, const char *operand, bool recursive) {
-    char *a = realpath(folder, NULL), *b = cvt_file_is_directory(operand) ? realpath(operand, NULL) : NULL;
-    const size_t n = b ? strlen(b) : 0;
-    bool is = a && b && strncmp(a, b, n) == 0 && (!a[n] || (recursive && (a[n] == '/' || b[n - 1] == '/')));
-    free(a);
-    free(b);
+    enum { DEEPEST = 256 };
+    struct stat here, above = {0}, searched;
+    cvt_str path = {0};
+    bool is = false, root = false;
+    cvt_str_print(&path, "%s", folder);
+    bool known = stat(operand, &searched) == 0 && S_ISDIR(searched.st_mode);
+    for (int i = 0; known && !is && !root && (i == 0 || recursive) && i < DEEPEST; i++) {
+        known = path.data && stat(path.data, &here) == 0;
+        is = known && here.st_ino == searched.st_ino && here.st_dev == searched.st_dev;
+        root = i > 0 && known && here.st_ino == above.st_ino && here.st_dev == above.st_dev;
+        above = here;
+        cvt_str_print(&path, "/..");
+    }
+    cvt_str_free(&path);
     return is;
 }
 
