@@ -86,6 +86,16 @@ equal 'interrupted: the old ones stay' "$status $(lines int.jsonl) $(head -n 2 i
     '1 10 {"path":"good/1.jpg"," {"path":"good/2.jpg"," '
 check 'interrupted: the partial file is gone' test ! -e int.jsonl.partial
 
+# A reader that goes away ends the run quietly, as at the end of a pipe.
+mkfifo reader
+head -c 10 reader >/dev/null &
+while echo good/1.jpg; do :; done 2>/dev/null | {
+    timeout 60 "$cvt" classify -m "$model" -f jsonl --files-from - -o reader 2>err
+    echo $? >code
+}
+wait
+equal '-o: a reader that goes away' "$(cat code) $(lines err)" '0 0'
+
 # Two runs do not write to one file.
 (sleep 2 && echo good/1.jpg) | timeout 60 "$cvt" classify -m "$model" --files-from - -o two.jsonl 2>/dev/null &
 sleep 1

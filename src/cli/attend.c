@@ -154,7 +154,7 @@ static int write_one(view *v) {
 /* Options that only records have. */
 static bool wants_records(const cvt_settings *s) {
     return s->resume || s->header || s->retry_errors || s->shard.count || s->recursive || s->null || s->files_from.n ||
-           s->format;
+           !cvt_opt_is(s->format, "png");
 }
 
 static int attend_one(cvt_cli *cli, const cvt_settings *settings, char **operands) {

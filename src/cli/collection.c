@@ -194,7 +194,9 @@ int cvt_collection_run(cvt_collection *run, cvt_batch *batch,
     if (status == CVT_OK) finish(run);
     int exit_status = run->progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
     cvt_progress_clear(&run->progress);
-    if (run->error.status != CVT_OK)
+    if (run->out.reader_gone)
+        exit_status = CVT_EXIT_OK; /* a FIFO whose reader has seen what it wanted */
+    else if (run->error.status != CVT_OK)
         exit_status = cvt_cli_fail(NULL, &run->error, CVT_EXIT_OUTPUT);
     else if (status != CVT_OK)
         exit_status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
@@ -203,7 +205,7 @@ int cvt_collection_run(cvt_collection *run, cvt_batch *batch,
 }
 
 void cvt_collection_end(cvt_collection *run) {
-    if (run->path && run->out.path && run->written) {
+    if (run->path && run->out.path && run->written && (run->out.temporary || run->resumes)) {
         char line[CVT_MESSAGE_MAX];
         snprintf(line, sizeof line, "%zu records of a run that ended early%s", run->written,
                  cvt_opt_is(run->format->name, "jsonl") ? "; --resume goes on behind them" : "");

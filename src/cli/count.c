@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 struct cvt_count {
@@ -32,7 +33,8 @@ static void *walk(void *argument) {
 static bool are_files(const cvt_list_options *inputs) {
     struct stat info;
     for (size_t i = 0; i < inputs->n_lists; i++)
-        if (stat(inputs->lists[i], &info) != 0 || !S_ISREG(info.st_mode)) return false;
+        if (strcmp(inputs->lists[i], "-") == 0 || stat(inputs->lists[i], &info) != 0 || !S_ISREG(info.st_mode))
+            return false;
     return true;
 }
 

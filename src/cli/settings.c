@@ -167,8 +167,8 @@ const cvt_option cvt_settings_rows[] = {
      .help = "one array, or JSON Lines with a record for each image (default: what the ending of -o FILE says, else "
      "npy)"},
     {.commands = CVT_CMD_ATTEND, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
-     .argument = "FORMAT", .choices = CHOICES("png", "npy"), .recorded = true,
-     .help = "what -o DIR/ gets for each image (default: png)"},
+     .argument = "FORMAT", .choices = CHOICES("png", "npy"), .initial = "png", .recorded = true,
+     .help = "what -o DIR/ gets for each image"},
     {.commands = CVT_CMD_SUMMARY, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
      .argument = "FORMAT", .choices = CHOICES("text", "json", "csv"), .initial = "text", .help = "format of the table"},
     {.commands = CVT_CMD_BENCH, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
