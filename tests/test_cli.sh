@@ -75,9 +75,12 @@ test_usage() {
     usage 'model for an operand: a path' "summary: unexpected operand './cvt-13' (did you mean '-m ./cvt-13'?)" cvt summary ./cvt-13
     usage 'operand that is no model' "check: unexpected operand 'cat.jpg'" cvt check cat.jpg
     usage 'convert -m' "convert: unknown option '-m' (the model's name or path stands without it)" cvt convert -m cvt-13
-    usage 'classify -o' "classify: unknown option '-o' (the results go to standard output: > FILE)" cvt classify -o x.tsv cat.jpg
-    usage 'classify --output' "classify: unknown option '--output' (the results go to standard output: > FILE)" \
-        cvt classify --output=x.tsv cat.jpg
+    usage 'summary -o' "summary: unknown option '-o' (the results go to standard output: > FILE)" cvt summary -o x.csv
+    usage 'summary --output' "summary: unknown option '--output' (the results go to standard output: > FILE)" \
+        cvt summary --output=x.csv
+    usage 'part' "classify: option '--shard': '3/2' is not a part such as 2/4*" cvt classify --shard 3/2 cat.jpg
+    usage 'part zero' "classify: option '--shard': '0/2' is not a part*" cvt classify --shard=0/2 cat.jpg
+    usage 'embed without a file' "embed: option '-o FILE' is missing" cvt embed cat.jpg
     usage 'image for a command' "unknown command 'photos/a.jpg' (to classify it: cvt classify photos/a.jpg)" cvt photos/a.jpg
     usage 'model for a command' "unknown command 'cvt-13'; 'cvt help' lists them" cvt cvt-13
     usage 'unknown shell' "completion: unknown shell 'bsh' (did you mean 'bash'?)" cvt completion bsh
@@ -530,7 +533,7 @@ test_bash() {
         if [ "$got" = "$expected" ]; then pass "bash $line"; else fail "bash $line" "offers '$got'"; fi
     done <<'END'
 cvt+cl classify
-cvt+classify+--f --files-from= --format=
+cvt+classify+--f --files-from= --force --format=
 cvt+classify+-f+ text jsonl json csv tsv
 cvt+classify+--format+=+j jsonl json
 cvt+summary+-f+ text json csv

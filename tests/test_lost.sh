@@ -343,7 +343,7 @@ classify --form jsonl good/1.jpg good/2.jpg >out
 same 'an abbreviated option' want out
 classify --form=jsonl --rec good/1.jpg good/2.jpg >out
 same 'abbreviated options' want out
-check 'an ambiguous option' says 2 "option '--f' may be any of --files-from, --format" classify --f=jsonl good/1.jpg
+check 'an ambiguous option' says 2 "option '--f' may be any of --files-from, --force, --format" classify --f=jsonl good/1.jpg
 check 'an option that no name begins with' says 2 "unknown option '--formt' (did you mean '--format'?)" classify --formt=jsonl
 check 'two outputs' says 2 "option '-o' is given twice: 'a.npy' and 'b.npy'" embed good -o a.npy -o b.npy
 check 'two models' says 2 "option '-m' is given twice" "$cvt" classify -m dir -m m.safetensors good

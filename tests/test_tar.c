@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "batch/archive.h"
+#include "batch/key.h"
 #include "batch/list.h"
 #include "test.h"
 
@@ -473,8 +474,7 @@ static void check_many(void) {
 }
 
 static void check_key(const char *path, size_t wanted) {
-    test_case(cvt_archive_key(path) == wanted, "a key", "%s: %zu bytes, wanted %zu", path, cvt_archive_key(path),
-              wanted);
+    test_case(cvt_key_length(path) == wanted, "a key", "%s: %zu bytes, wanted %zu", path, cvt_key_length(path), wanted);
 }
 
 int main(void) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "batch/key.h"
 
 enum { SLOTS = 1 << 16, REMEMBERED = SLOTS / 2 };
 
@@ -32,12 +33,6 @@ struct cvt_archives {
     cvt_str key;          /* of the entry before */
     repeats twice, apart; /* names; keys */
 };
-
-size_t cvt_archive_key(const char *path) {
-    const char *last = strrchr(path, '/');
-    last = last ? last + 1 : path;
-    return (size_t)(last - path) + strcspn(last, ".");
-}
 
 /* ---- names that come again --------------------------------------------------------------------------------------- */
 
@@ -83,7 +78,7 @@ static void count(repeats *of, const char *bytes, size_t n) {
 }
 
 static void note_name(cvt_archives *archives, const char *path) {
-    const size_t n = cvt_archive_key(path);
+    const size_t n = cvt_key_length(path);
     const bool same = archives->key.size == n && n > 0 && memcmp(archives->key.data, path, n) == 0;
     if (remember(&archives->seen, hash_of('n', path, strlen(path)))) count(&archives->twice, path, strlen(path));
     if (!same && remember(&archives->seen, hash_of('k', path, n))) count(&archives->apart, path, n);

@@ -32,7 +32,4 @@ bool cvt_archives_take(cvt_archives *archives, cvt_input *input, cvt_error *erro
 /* The name of the archive that the last entry lies in, as it was given; NULL for standard input. */
 const char *cvt_archives_name(const cvt_archives *archives);
 
-/* How many bytes of an entry's name are its key: up to the first dot of the last part. */
-size_t cvt_archive_key(const char *path);
-
 #endif

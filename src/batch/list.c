@@ -174,10 +174,13 @@ static bool sort_names(level *in) {
     return true;
 }
 
+static bool is_ending(const cvt_list_options *options) { return options->ending && atomic_load(options->ending); }
+
 /* Reads the entries of a directory. Returns 0 or the system's error number. */
-static int read_entries(level *in, DIR *folder, bool recursive) {
+static int read_entries(level *in, DIR *folder, const cvt_list_options *options) {
+    const bool recursive = options->recursive;
     struct dirent *entry;
-    for (errno = 0; (entry = readdir(folder)); errno = 0) {
+    for (errno = 0; !is_ending(options) && (entry = readdir(folder)); errno = 0) {
         kind what = kind_of(dirfd(folder), entry->d_name);
         if (what == FOLDER && !recursive) in->folders++;
         if (what == SKIPPED || (what == FOLDER && !recursive)) continue;
@@ -190,7 +193,7 @@ static int read_entries(level *in, DIR *folder, bool recursive) {
     return in->text.failed || !sort_names(in) ? ENOMEM : 0;
 }
 
-static int read_directory(level *in, const char *path, bool follow, bool recursive) {
+static int read_directory(level *in, const char *path, bool follow, const cvt_list_options *options) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
     if (fd < 0) return errno;
     DIR *folder = fdopendir(fd);
@@ -199,7 +202,7 @@ static int read_directory(level *in, const char *path, bool follow, bool recursi
         close(fd);
         return number;
     }
-    int number = read_entries(in, folder, recursive);
+    int number = read_entries(in, folder, options);
     closedir(folder);
     return number;
 }
@@ -207,7 +210,7 @@ static int read_directory(level *in, const char *path, bool follow, bool recursi
 /* Enters the directory at `path`. On failure it fills `problem` and stays where it was. */
 static bool enter_directory(cvt_list *list, const char *path, cvt_error *problem) {
     level *in = calloc(1, sizeof *in);
-    int number = in ? read_directory(in, path, !list->level, list->options.recursive) : ENOMEM;
+    int number = in ? read_directory(in, path, !list->level, &list->options) : ENOMEM;
     if (number == 0) {
         size_t n = strlen(path);
         cvt_str_append(&in->path, path, n);
@@ -406,7 +409,7 @@ static bool next_entry_of_archives(cvt_list *list, cvt_str *path, cvt_error *pro
 bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem) {
     problem->status = CVT_OK;
     if (path->failed) cvt_str_free(path);
-    for (;;) {
+    while (!is_ending(&list->options)) {
         if (next_below(list, path, problem)) return true;
         if (!next_operand(list, path)) return next_entry_of_archives(list, path, problem);
         if (path->failed) cvt_fail_memory(problem);
@@ -421,6 +424,7 @@ bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem) {
         }
         if (!enter_top(list, path->data, problem)) return true;
     }
+    return false;
 }
 
 bool cvt_list_take(cvt_list *list, cvt_input *input, cvt_error *error) {

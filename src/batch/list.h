@@ -13,6 +13,7 @@
 #ifndef CVT_BATCH_LIST_H
 #define CVT_BATCH_LIST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/error.h"
@@ -28,8 +29,9 @@ typedef struct cvt_list_options {
     size_t n_tars;
     bool nul; /* names in them end with NUL instead of newline */
     bool recursive;
-    bool remarks; /* wanted: see cvt_list_kind */
-    int wake;     /* a descriptor that ends the list once readable, even while it waits for more names; or -1 */
+    bool remarks;              /* wanted: see cvt_list_kind */
+    const atomic_bool *ending; /* once it is true the list ends, even within a directory; or NULL */
+    int wake; /* a descriptor that ends the list once readable, even while it waits for more names; or -1 */
 } cvt_list_options;
 
 typedef struct cvt_list cvt_list;

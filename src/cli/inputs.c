@@ -33,6 +33,7 @@ cvt_status cvt_inputs_choose(cvt_batch_options *options, const cvt_settings *set
         if (cvt_opt_is(inputs->lists[k], "-") && isatty(STDIN_FILENO))
             cvt_cli_say(NULL, settings->null ? "paths that end with NUL bytes are read from the terminal"
                                              : "paths are read from the terminal, a line each");
+    options->shard = (cvt_shard){settings->shard.index, settings->shard.count};
     options->known = cvt_list_count(inputs);
     cvt_threads threads;
     TRY(cvt_threads_choose(settings, options->known != 1, &threads, error));

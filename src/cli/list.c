@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/models.h"
 #include "cli/text_table.h"
@@ -104,7 +105,7 @@ static void write_text(const cvt_cli *cli, cvt_str *to) {
     static const cvt_column columns[] = {{"", CVT_CELL_FIXED},         {"", CVT_CELL_FIXED},
                                          {"classes", CVT_CELL_NUMBER}, {"input", CVT_CELL_FIXED},
                                          {"bytes", CVT_CELL_NUMBER},   {"path", CVT_CELL_NAME}};
-    const int width = cvt_terminal_width();
+    const int width = cvt_terminal_width(STDOUT_FILENO);
     cvt_text_table table = {
         .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .list_below = LIST_BELOW};
     listing models = {cli, text_model, &table};

@@ -42,6 +42,7 @@ typedef struct cvt_settings {
     cvt_opt_list inputs;
     cvt_opt_list files_from, tars;
     bool null, recursive;
+    cvt_opt_part shard;
 
     /* decoding */
     const char *exif, *gray16, *alpha, *decode, *stop;
@@ -53,6 +54,14 @@ typedef struct cvt_settings {
     bool force;
     cvt_opt_list taps;
     int64_t top_k, depth; /* depth 0: not given */
+
+    /* records of a collection */
+    bool header, resume, retry_errors, zero, exif_fields;
+    cvt_opt_limit min_score;
+
+    /* messages */
+    bool quiet;
+    const char *progress, *color;
 
     /* embed, attend */
     const char *tap, *layer, *head, *class_name;

@@ -74,8 +74,11 @@ cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_op
 void cvt_pixels_blend(uint8_t *rgb, const uint8_t *rgba, size_t n, cvt_alpha alpha);
 
 /* What a decoder reports besides the pixels. `warning` is empty or one line. */
+enum { CVT_TAKEN_SIZE = 32 };
 typedef struct cvt_decoded {
-    int orientation; /* as EXIF has it, 1 to 8; 1 where there is none or it is invalid */
+    int orientation;            /* as EXIF has it, 1 to 8; 1 where there is none or it is invalid */
+    char taken[CVT_TAKEN_SIZE]; /* as EXIF has it, "2026-11-30T12:34:56", with "+01:00" behind it where it says so; or
+                                   empty */
     char warning[256];
 } cvt_decoded;
 
@@ -125,6 +128,9 @@ cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *
 /* Returns the orientation that an EXIF block ("II*\0..." or "MM\0*...") holds, or 1 if it holds none. Never reads
  * outside of the block. */
 int cvt_exif_orientation(const uint8_t *tiff, size_t size);
+
+/* Sets info->orientation and info->taken (the Exif tags DateTimeOriginal and OffsetTimeOriginal) from such a block. */
+void cvt_exif_read(cvt_decoded *info, const uint8_t *tiff, size_t size);
 
 /* Turns the pixels upright. Orientations other than 2 to 8 change nothing. `scratch` is a second buffer, which may
  * change places with that of `pixels`. */

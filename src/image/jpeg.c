@@ -135,9 +135,9 @@ static void on_progress(j_common_ptr jpeg) {
 
 /* ---- EXIF ------------------------------------------------------------------------------------------------------- */
 
-/* Finds the orientation in the first APP1 segment before the image that is EXIF. The segments are walked without
- * libjpeg, which would keep copies of all of them. */
-static int orientation(const uint8_t *bytes, size_t size) {
+/* Reads the first APP1 segment before the image that is EXIF. The segments are walked without libjpeg, which would keep
+ * copies of all of them. */
+static void read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size) {
     enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, TEM = 0x01, RST0 = 0xd0 };
     static const char exif[6] = "Exif\0";
     size_t at = 2;
@@ -152,11 +152,12 @@ static int orientation(const uint8_t *bytes, size_t size) {
         if (marker == TEM || (marker >= RST0 && marker <= SOI)) continue;
         const size_t length = (size_t)bytes[at] << 8 | bytes[at + 1];
         if (length < 2 || length > size - at) break;
-        if (marker == APP1 && length >= 2 + sizeof exif && memcmp(bytes + at + 2, exif, sizeof exif) == 0)
-            return cvt_exif_orientation(bytes + at + 2 + sizeof exif, length - 2 - sizeof exif);
+        if (marker == APP1 && length >= 2 + sizeof exif && memcmp(bytes + at + 2, exif, sizeof exif) == 0) {
+            cvt_exif_read(info, bytes + at + 2 + sizeof exif, length - 2 - sizeof exif);
+            return;
+        }
         at += length;
     }
-    return 1;
 }
 
 /* ---- a source that ends early ----------------------------------------------------------------------------------- */
@@ -311,7 +312,8 @@ static cvt_status guarded(reader *r, const uint8_t *bytes, size_t size) {
 
 cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                            const cvt_decode_options *options, cvt_error *error) {
-    *info = (cvt_decoded){.orientation = orientation(bytes, size)};
+    *info = (cvt_decoded){.orientation = 1};
+    read_exif(info, bytes, size);
     reader r = {.options = options, .out = out, .info = info, .error = error};
     r.jpeg.err = jpeg_std_error(&r.errors);
     r.jpeg.client_data = &r;

@@ -136,7 +136,7 @@ static void walk_chunks(reader *r) {
         r->cut = length > left || left - length < 4;
         if (r->cut || memcmp(r->bytes + at + 4, "IEND", 4) == 0) return;
         if (!found && memcmp(r->bytes + at + 4, "eXIf", 4) == 0) {
-            r->info->orientation = cvt_exif_orientation(r->bytes + at + 8, length);
+            cvt_exif_read(r->info, r->bytes + at + 8, length);
             found = true;
         }
         at += length + 12;

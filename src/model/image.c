@@ -122,6 +122,12 @@ cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_vie
     return CVT_OK;
 }
 
+int cvt_image_orientation(const cvt_image *image) { return image->prepare->info.orientation; }
+
+const char *cvt_image_taken(const cvt_image *image) {
+    return image->prepare->info.taken[0] ? image->prepare->info.taken : NULL;
+}
+
 const char *cvt_image_warning(const cvt_image *image) {
     return image->prepare->info.warning[0] ? image->prepare->info.warning : NULL;
 }
