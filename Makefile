@@ -3,12 +3,37 @@
 #   CC=clang V=1 WERROR=1 OPT=-O3 CFLAGS= LDFLAGS=   compiler; whole command lines; warnings are errors; flags
 #   SAN=address,undefined or SAN=thread              a build with sanitizers, in a folder of its own
 #   OPENMP=                                          a build without OpenMP: threads run images, not parts of one
+#   WITH="webp heif archive" WITHOUT=heif            libraries that need not be here: exactly these (WITH= for none), or
+#                                                    all that pkg-config finds but these
 OPT      ?= -O3
 # rows of tables may leave their last fields 0
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wcast-qual -Wno-missing-field-initializers
-PACKAGES := libpng libjpeg libcjson zlib
 PKG      ?= pkg-config
+# what is built where its packages are found: WebP; HEIC and AVIF; tar archives, which only the program reads
+FEATURES := webp heif archive
+webp     := libwebp libwebpdemux
+heif     := libheif
+archive  := libarchive
+found     = $(shell $(PKG) --exists $($1) && echo $1)
+# WITH may also name what `make deps` installs
+TOOLS    := ci demo
+ifeq ($(if $(filter-out undefined,$(origin WITH)),$(filter $(TOOLS),$(WITH)),auto),)
+USED     := $(WITH)
+else
+USED     := $(foreach feature,$(FEATURES),$(call found,$(feature)))
+endif
+USED     := $(filter-out $(WITHOUT) $(TOOLS),$(USED))
+unknown  := $(filter-out $(FEATURES),$(USED) $(WITHOUT))
+lacking  := $(strip $(foreach feature,$(filter $(FEATURES),$(USED)),$(if $(call found,$(feature)),,$(feature))))
+ifeq ($(filter deps clean help,$(MAKECMDGOALS)),)
+$(if $(unknown),$(error there is no $(unknown): WITH and WITHOUT name some of: $(FEATURES)))
+$(if $(lacking),$(error $(PKG) does not find $(foreach feature,$(lacking),$($(feature))): make deps WITH="$(lacking)"))
+endif
+PACKAGES := libpng libjpeg libcjson zlib
+# libwebp is linked; the others, which would cost every start tens of milliseconds, are loaded when they are needed
+LINKED   := $(foreach feature,$(filter webp,$(USED)),$($(feature)))
+LOADED   := $(foreach feature,$(filter-out webp,$(USED)),$($(feature)))
 HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
 SAN      ?=
 OPENMP   ?= -fopenmp
@@ -34,11 +59,13 @@ say       = $(if $(Q),$(if $(silent),,@echo "$1 $(@:build/%=%)"))
 BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) \
 	-ffile-prefix-map="$(CURDIR)"=. $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
-	$(if $(findstring thread,$(SAN)),-DCVT_NO_OPENMP,$(OPENMP)) $(shell $(PKG) --cflags $(PACKAGES) 2>/dev/null)
+	$(if $(findstring thread,$(SAN)),-DCVT_NO_OPENMP,$(OPENMP)) \
+	$(addprefix -DCVT_WITH_,$(shell echo $(USED) | tr a-z A-Z)) \
+	$(shell $(PKG) --cflags $(PACKAGES) $(LINKED) $(LOADED) 2>/dev/null)
 ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) $(if $(findstring thread,$(SAN)),,$(OPENMP)) \
 	$(LDFLAGS)
-LIBS     := $(shell $(PKG) --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
+LIBS     := $(shell $(PKG) --libs $(PACKAGES) $(LINKED) 2>/dev/null) -lm -lpthread $(if $(LOADED),-ldl)
 
 # the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
 ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
@@ -102,7 +129,8 @@ tests: $(TEST_BIN)
 ORACLE   ?= tests/oracle
 PYTHON   ?= python3
 
-# `make deps` installs what building and testing need; WITH=ci: the tools of `make lint` and clang too
+# `make deps` installs what building and testing need; WITH=ci: the tools of `make lint`, clang and the libraries that
+# need not be here too; WITH="webp heif archive": those of them
 deps:
 	@sh tests/deps.sh install $(WITH)
 
@@ -201,8 +229,8 @@ install: all
 	$(Q)install -m 644 $(B)/libcvt.a $(D)$(LIBDIR)/libcvt.a
 	$(Q)install -m 644 src/cvt.h $(D)$(INCLUDEDIR)/cvt.h
 	$(Q)printf '%s\n' 'Name: cvt' 'Description: convolutional vision transformers' 'Version: $(VERSION)' \
-		'Cflags: -I$(INCLUDEDIR)' 'Libs: -L$(LIBDIR) -lcvt' 'Requires.private: $(PACKAGES)' \
-		'Libs.private: $(OPENMP) -lm -lpthread' > $(D)$(LIBDIR)/pkgconfig/cvt.pc
+		'Cflags: -I$(INCLUDEDIR)' 'Libs: -L$(LIBDIR) -lcvt' 'Requires.private: $(PACKAGES) $(LINKED)' \
+		'Libs.private: $(OPENMP) -lm -lpthread $(if $(LOADED),-ldl)' > $(D)$(LIBDIR)/pkgconfig/cvt.pc
 	$(Q)install -m 644 $(CONFIGS) $(D)$(DATADIR)/cvt/configs
 	$(Q)install -m 644 $(MODELS) $(D)$(DATADIR)/cvt/models
 	$(Q)sed -e '' $(RENAME) man/cvt.1 > $(D)$(MANDIR)/man1/$(NAME).1
@@ -225,7 +253,8 @@ uninstall:
 help:
 	@echo "make              ./cvt, build/libcvt.a, build/libcvt.so (CC=clang, V=1, SAN=address,undefined)"
 	@echo "make demo         installs what is missing, builds, gets the starter model, classifies photos"
-	@echo "make deps         installs what building and testing need (WITH=ci: the tools of lint and clang too)"
+	@echo "make deps         installs what building and testing need (WITH=ci: the tools of lint and clang too;"
+	@echo "                  WITH='webp heif archive': the libraries for WebP, for HEIC and AVIF, for --tar)"
 	@echo "make check        builds with and without sanitizers, runs all tests"
 	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
 	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"

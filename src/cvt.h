@@ -320,6 +320,10 @@ int cvt_model_top_k(const cvt_model *model, const float *output, cvt_score *top,
 
 typedef struct cvt_image cvt_image;
 
+/* What becomes of transparency: it is dropped, so that hidden colours show, as in Pillow's convert("RGB"); or the image
+ * is laid over white or black, byte by byte before it is resized. */
+typedef enum cvt_alpha { CVT_ALPHA_DROP, CVT_ALPHA_WHITE, CVT_ALPHA_BLACK } cvt_alpha;
+
 /* As cvt_options: all but `size` may be 0. */
 typedef struct cvt_image_options {
     size_t size;
@@ -328,6 +332,9 @@ typedef struct cvt_image_options {
     bool ignore_exif;     /* do not turn the image as its EXIF orientation says */
     bool clip_gray16;     /* a 16-bit grey PNG becomes min(v, 255), as in Pillow; else round(v / 257) */
     bool allow_truncated; /* take what there is of a file that ends early */
+    cvt_alpha alpha;
+    int fast; /* 1: decode a JPEG at 1/2, 1/4 or 1/8 of its size where resizing makes it as small, as after Pillow's
+                 Image.draft: other pixels than without, in less time */
 } cvt_image_options;
 
 /* After which step reading ends, and what cvt_image_pixels then shows. */
@@ -344,9 +351,9 @@ void cvt_image_options_init(cvt_image_options *options, size_t size);
 cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_error *error);
 void cvt_image_free(cvt_image *image);
 
-/* Reads a JPEG or PNG from a file ("-": standard input) or from memory, and prepares it as the model wants images, up
- * to and with the step `stop`. The model need not be loaded. CVT_UNSUPPORTED where a model takes no images. Messages on
- * a file begin with its path. */
+/* Reads a JPEG or PNG (WebP, HEIC and AVIF where the build found libwebp and libheif) from a file ("-": standard input)
+ * or from memory, and prepares it as the model wants images, up to and with the step `stop`. The model need not be
+ * loaded. CVT_UNSUPPORTED where a model takes no images. Messages on a file begin with its path. */
 cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *path, cvt_image_stop stop,
                           cvt_error *error);
 cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const void *bytes, size_t size,

@@ -5,7 +5,8 @@
 # lines; a test that dies or prints none counts as one failure.
 #   JOBS=2        compilations at a time
 #   TESTS="a b"   only tests whose name contains one of these words
-#   SUITES="..."  some of: release sanitized threads (these three unless said), lint (tests/lint.sh), clang (all is
+#   SUITES="..."  some of: release sanitized threads (these three unless said), plain (a build without the libraries that
+#                 need not be here, and the tests of what they read), lint (tests/lint.sh), clang (all is
 #                 built by clang, and tests in C and two scripts are run), repro (tests/check_repro.sh), arm (tests/check_arm.sh)
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -112,6 +113,11 @@ for suite in ${SUITES:-release sanitized threads}; do
             units clang $(where CC="$1")
             scripts clang $(where CC="$1") test_cli test_attend
         fi
+        ;;
+    plain)
+        build all tests B=build/plain WITH= && for test in test_image test_pixels test_tar; do
+            run plain "$test" "build/plain/$test"
+        done && scripts plain $(where B=build/plain WITH=) test_tar test_cli
         ;;
     lint) run sources lint sh tests/lint.sh ;;
     repro) run release repro make -s --no-print-directory check-repro ;;

@@ -30,7 +30,12 @@ case $(uname -m) in x86_64) others=arm ;; *) others=x86 ;; esac
 programs="$(find src tests -name '*.c' ! -path "src/kernels/$others/*" | sort)"
 scripts=".ci/run $(find tests bench examples -name '*.sh' 2>/dev/null | sort)"
 packages=$(pkg-config --cflags libpng libjpeg libcjson zlib | tr '\n' ' ')
-flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -Itests $packages"
+optional=
+for feature in WEBP:libwebpdemux HEIF:libheif ARCHIVE:libarchive; do
+    pkg-config --exists "${feature#*:}" || continue
+    optional="$optional -DCVT_WITH_${feature%:*} $(pkg-config --cflags "${feature#*:}" | tr '\n' ' ')"
+done
+flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -Itests $packages $optional"
 
 format() { # shellcheck disable=SC2086
     clang-format-14 --dry-run -Werror $sources

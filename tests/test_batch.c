@@ -271,7 +271,8 @@ static void raise_to(atomic_int *most, int value) {
     while (seen < value && !atomic_compare_exchange_weak(most, &seen, value)) continue;
 }
 
-static bool next_number(void *context, void *slot) {
+static bool next_number(void *context, int decoder, void *slot) {
+    (void)decoder;
     work *w = context;
     item *it = slot;
     if (atomic_fetch_add(&w->inside_next, 1) != 0) w->wrong = true;

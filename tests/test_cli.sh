@@ -75,9 +75,12 @@ test_usage() {
     usage 'model for an operand: a path' "summary: unexpected operand './cvt-13' (did you mean '-m ./cvt-13'?)" cvt summary ./cvt-13
     usage 'operand that is no model' "check: unexpected operand 'cat.jpg'" cvt check cat.jpg
     usage 'convert -m' "convert: unknown option '-m' (the model's name or path stands without it)" cvt convert -m cvt-13
-    usage 'classify -o' "classify: unknown option '-o' (the results go to standard output: > FILE)" cvt classify -o x.tsv cat.jpg
-    usage 'classify --output' "classify: unknown option '--output' (the results go to standard output: > FILE)" \
-        cvt classify --output=x.tsv cat.jpg
+    usage 'summary -o' "summary: unknown option '-o' (the results go to standard output: > FILE)" cvt summary -o x.csv
+    usage 'summary --output' "summary: unknown option '--output' (the results go to standard output: > FILE)" \
+        cvt summary --output=x.csv
+    usage 'part' "classify: option '--shard': '3/2' is not a part such as 2/4*" cvt classify --shard 3/2 cat.jpg
+    usage 'part zero' "classify: option '--shard': '0/2' is not a part*" cvt classify --shard=0/2 cat.jpg
+    usage 'embed without a file' "embed: option '-o FILE' is missing" cvt embed cat.jpg
     usage 'image for a command' "unknown command 'photos/a.jpg' (to classify it: cvt classify photos/a.jpg)" cvt photos/a.jpg
     usage 'model for a command' "unknown command 'cvt-13'; 'cvt help' lists them" cvt cvt-13
     usage 'unknown shell' "completion: unknown shell 'bsh' (did you mean 'bash'?)" cvt completion bsh
@@ -530,7 +533,7 @@ test_bash() {
         if [ "$got" = "$expected" ]; then pass "bash $line"; else fail "bash $line" "offers '$got'"; fi
     done <<'END'
 cvt+cl classify
-cvt+classify+--f --files-from= --format=
+cvt+classify+--f --files-from= --force --format=
 cvt+classify+-f+ text jsonl json csv tsv
 cvt+classify+--format+=+j jsonl json
 cvt+summary+-f+ text json csv
@@ -553,7 +556,7 @@ example() {
 
 test_examples() {
     mkdir examples && cd examples || return
-    cp -R ../photos ../cat.jpg . && ln -s ../cvt-13 cvt-13 && ln -s "$root/configs" configs
+    cp -R ../photos ../cat.jpg . && tar -cf photos.tar photos && gzip -k photos.tar && ln -s ../cvt-13 cvt-13 && ln -s "$root/configs" configs
     sed -n '/^\.SH EXAMPLES/,/^\.SH NOTES/ { /^    /{ s/^    //; s/\\-/-/g; s/\\(aq/'"'"'/g; p; } }' "$root/man/cvt.1" >lines
     check 'examples are found' test "$(wc -l <lines)" -ge 12
     for command in $(commands); do
@@ -569,7 +572,8 @@ test_examples() {
     sed -n '/^#include/,/^\.EE/ { /^\.EE/d; s/\\e/\\/g; p; }' "$root/man/libcvt.3" >example.c
     # shellcheck disable=SC2046 # words are wanted
     check 'examples libcvt.3 compiles' "${CC:-cc}" -std=c17 -Wall -Wextra -Werror -I"$root/src" example.c "$library" -o example \
-        $(pkg-config --libs libpng libjpeg libcjson zlib) -fopenmp -lm -lpthread
+        $(pkg-config --libs libpng libjpeg libcjson zlib $("$program" --version | sed -n 's/^WebP: libwebp .*/libwebp libwebpdemux/p')) \
+        -fopenmp -lm -lpthread -ldl
     expect 'examples libcvt.3' 0 '*(*%)' '' ./example cvt-13 cat.jpg
     expect 'examples libcvt.3 failure' 1 '' 'torn.jpg: JPEG data ends early' ./example cvt-13 torn.jpg
 }

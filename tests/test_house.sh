@@ -100,6 +100,9 @@ only() {
 only src/base/json.c cJSON.h
 only src/image/png.c png.h
 only src/image/jpeg.c jpeglib.h
+only src/image/webp.c 'webp/[a-z]*\.h'
+only src/image/heif.c libheif/heif.h
+only src/batch/tar.c archive.h
 
 # ---- files that can be read ----
 

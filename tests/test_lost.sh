@@ -114,11 +114,11 @@ equal 'too few descriptors: no silence' "$(($? != 0)) $(($(lines err) > 0))" '1 
 few 7 -j4 plain plain plain plain
 equal 'too few for many: failures have records' "$(lines out) $(grep -c '"ok":false' out)" "36 $(lines err)"
 
-mkdir web && for i in 1 2 3; do printf 'RIFF1234WEBPVP8 ' >web/$i.webp; done
+mkdir web && for i in 1 2 3; do printf 'GIF89a1234567890' >web/$i.gif; done
 check 'a directory of other pictures' says 0 'cvt: web: no JPEG or PNG there; 3 other pictures skipped' classify web
 mkdir -p tree/a tree/b && cp "$cat" tree/a && cp "$cat" tree/b
 check 'a tree without -r' says 0 'cvt: tree: no JPEG or PNG there; -r takes its 2 directories' classify tree
-cp web/1.webp tree
+cp web/1.gif tree
 check 'both' says 0 'cvt: tree: no JPEG or PNG there; 1 other picture skipped, -r takes its 2 directories' classify tree
 mkdir empty
 check 'an empty directory' says 0 'cvt: empty: no JPEG or PNG there' classify empty
@@ -343,7 +343,7 @@ classify --form jsonl good/1.jpg good/2.jpg >out
 same 'an abbreviated option' want out
 classify --form=jsonl --rec good/1.jpg good/2.jpg >out
 same 'abbreviated options' want out
-check 'an ambiguous option' says 2 "option '--f' may be any of --files-from, --format" classify --f=jsonl good/1.jpg
+check 'an ambiguous option' says 2 "option '--f' may be any of --files-from, --force, --format" classify --f=jsonl good/1.jpg
 check 'an option that no name begins with' says 2 "unknown option '--formt' (did you mean '--format'?)" classify --formt=jsonl
 check 'two outputs' says 2 "option '-o' is given twice: 'a.npy' and 'b.npy'" embed good -o a.npy -o b.npy
 check 'two models' says 2 "option '-m' is given twice" "$cvt" classify -m dir -m m.safetensors good

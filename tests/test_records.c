@@ -37,7 +37,7 @@ static void strings(void) {
 
 static void path_case(const char *name, const char *path, const char *want) {
     cvt_str got = {0};
-    cvt_json_out_path(&got, path);
+    cvt_json_out_path(&got, "path", path);
     expect(&got, want, name);
 }
 
@@ -98,15 +98,22 @@ static void numbers_under_comma(void) {
 
 /* ---- whole outputs --------------------------------------------------------------------------------------------- */
 
-static void formats_case(const char *format, const cvt_record *records, size_t n, const char *want) {
+static void style_case(const char *name, const char *format, const cvt_record_style *style, const cvt_record *records,
+                       size_t n, const char *want) {
     cvt_records run;
     cvt_str got = {0};
-    char name[64];
-    snprintf(name, sizeof name, "%s of %zu", format, n);
-    cvt_records_begin(&run, cvt_format_find(format), &got);
+    cvt_records_begin(&run, cvt_format_find(format), style, &got);
     for (size_t i = 0; i < n; i++) cvt_records_add(&run, &records[i], &got);
     cvt_records_end(&run, &got);
+    for (size_t i = 0; style->zero && i < got.size; i++) /* NUL is shown as 0x01 */
+        if (!got.data[i]) got.data[i] = 1;
     expect(&got, want, name);
+}
+
+static void formats_case(const char *format, const cvt_record *records, size_t n, const char *want) {
+    char name[64];
+    snprintf(name, sizeof name, "%s of %zu", format, n);
+    style_case(name, format, &(cvt_record_style){.ranks = 2}, records, n, want);
 }
 
 static void formats(void) {
@@ -142,11 +149,12 @@ static void formats(void) {
                  "a/b.jpg\ttrue\t\t2\t7\t7\t0.0625\n"
                  "c,\"d\".jpg\tfalse\ttruncated\t\t\t\t\n"
                  "e\\x09f\\xfe\ttrue\t\t1\t0\ta \"b\"\\x0a\\x1b[31m\\xff\t1\n");
-    formats_case("text", records, 3,
+    formats_case("text", records, 2,
                  "a/b.jpg\n"
                  "   91.36%  tabby, tabby cat\n"
-                 "    6.25%  7\n"
-                 "e\\x09f\\xfe: a \"b\"\\x0a\\x1b[31m\\xff (100.00%)\n");
+                 "    6.25%  7\n");
+    style_case("text of one rank", "text", &(cvt_record_style){.ranks = 1}, records + 1, 2,
+               "e\\x09f\\xfe: a \"b\"\\x0a\\x1b[31m\\xff (100.00%)\n");
     cvt_str escaped = {0};
     cvt_record_escape(&escaped, "\xc2\x9b \xc2\xa0 \x7f");
     const char *want = "\\xc2\\x9b \xc2\xa0 \\x7f";
@@ -158,6 +166,65 @@ static void formats(void) {
     formats_case("jsonl", NULL, 0, "");
     formats_case("csv", NULL, 0, "path,ok,error,rank,index,label,score\n");
     test_case(!cvt_format_find("xml") && !cvt_format_find(""), "an unknown format is not found", "it was");
+}
+
+/* What options add to records. */
+static void styles(void) {
+    static const cvt_rank cat[] = {{281, "tabby", 0.75f}, {7, NULL, 0.25f}};
+    static const float values[] = {0.5f, -1, 2};
+    static const cvt_tensor_info shape = {.rank = 2, .shape = {1, 3}};
+    const cvt_record_style plain = {.ranks = 2}, exif = {.ranks = 2, .exif = true}, zero = {.ranks = 2, .zero = true},
+                           bars = {.ranks = 2, .bars = true}, columns = {.ranks = 1, .bars = true},
+                           colour = {.ranks = 1, .bars = true, .colour = true};
+    const cvt_record both[] = {
+        {.path = "a.jpg", .ranks = cat, .n = 2, .taken = "2026-11-30T12:34:56", .orientation = 6},
+        {.path = "b.jpg", .status = CVT_FORMAT, .message = "no"},
+        {.path = "c.jpg", .n = 0, .orientation = 1},
+    };
+    style_case(
+        "exif in jsonl", "jsonl", &exif, both, 3,
+        "{\"path\":\"a.jpg\",\"ok\":true,\"top\":[{\"index\":281,\"label\":\"tabby\",\"score\":0.75},{\"index\":7,"
+        "\"label\":\"7\",\"score\":0.25}],\"taken\":\"2026-11-30T12:34:56\",\"orientation\":6}\n"
+        "{\"path\":\"b.jpg\",\"ok\":false,\"error\":{\"code\":\"format\",\"message\":\"no\"}}\n"
+        "{\"path\":\"c.jpg\",\"ok\":true,\"top\":[],\"taken\":null,\"orientation\":1}\n");
+    style_case("exif in csv", "csv", &exif, both, 3,
+               "path,ok,error,rank,index,label,score,taken,orientation\n"
+               "a.jpg,true,,1,281,tabby,0.75,2026-11-30T12:34:56,6\na.jpg,true,,2,7,7,0.25,2026-11-30T12:34:56,6\n"
+               "b.jpg,false,format,,,,,,\nc.jpg,true,,,,,,,1\n");
+    style_case("NUL in tsv", "tsv", &zero, both, 3,
+               "path\tok\terror\trank\tindex\tlabel\tscore\x01"
+               "a.jpg\ttrue\t\t1\t281\ttabby\t0.75\x01"
+               "a.jpg\ttrue\t\t2\t7\t7\t0.25\x01"
+               "b.jpg\tfalse\tformat\t\t\t\t\x01"
+               "c.jpg\ttrue\t\t\t\t\t\x01");
+    style_case("NUL in jsonl", "jsonl", &zero, both + 2, 1, "{\"path\":\"c.jpg\",\"ok\":true,\"top\":[]}\x01");
+    style_case("bars", "text", &bars, both, 3,
+               "a.jpg\n   75.00%  ########    tabby\n   25.00%  ###         7\n"
+               "\nc.jpg\n  no class has the least score\n");
+    const cvt_record lines[] = {{.path = "a.jpg", .ranks = cat, .n = 1},
+                                {.path = "long\xc3\xa9.jpg", .ranks = cat, .n = 1},
+                                {.path = "b.jpg", .ranks = cat + 1, .n = 1}};
+    style_case("columns", "text", &columns, lines, 3,
+               "a.jpg   75.00%  ########    tabby\nlong\xc3\xa9.jpg   75.00%  ########    tabby\n"
+               "b.jpg       25.00%  ###         7\n");
+    style_case("colours", "text", &colour, lines, 1,
+               "\x1b[1ma.jpg\x1b[0m   75.00%  \x1b[36m########\x1b[0m    tabby\n");
+    const cvt_record other[] = {
+        {.path = "a", .values = values, .n_values = 3, .values_name = "embedding"},
+        {.path = "a", .values = values, .n_values = 3, .values_name = "values", .values_shape = &shape},
+        {.path = "a", .file = "out/a.png", .shown = cat},
+    };
+    style_case("numbers and files", "jsonl", &plain, other, 3,
+               "{\"path\":\"a\",\"ok\":true,\"embedding\":[0.5,-1,2]}\n"
+               "{\"path\":\"a\",\"ok\":true,\"shape\":[1,3],\"values\":[0.5,-1,2]}\n"
+               "{\"path\":\"a\",\"ok\":true,\"file\":\"out/a.png\",\"class\":{\"index\":281,\"label\":\"tabby\"}}\n");
+    cvt_records run;
+    cvt_str got = {0};
+    cvt_records_begin(&run, cvt_format_find("json"), &plain, &got);
+    cvt_records_head(&run, "{\"cvt\":\"1\"}", &got);
+    cvt_records_add(&run, &both[2], &got);
+    cvt_records_end(&run, &got);
+    expect(&got, "[{\"cvt\":\"1\"}\n,{\"path\":\"c.jpg\",\"ok\":true,\"top\":[]}\n]\n", "a head in json");
 }
 
 /* Tests every byte that a name can hold, in every format: none that a terminal would obey comes out. */
@@ -172,7 +239,7 @@ static void no_control_bytes(void) {
         const cvt_format *format = cvt_format_at(i);
         cvt_records run;
         cvt_str got = {0};
-        cvt_records_begin(&run, format, &got);
+        cvt_records_begin(&run, format, &(cvt_record_style){.ranks = 2}, &got);
         cvt_records_add(&run, &record, &got);
         cvt_records_add(&run, &failed, &got);
         cvt_records_end(&run, &got);
@@ -194,6 +261,7 @@ int main(void) {
     numbers("in the C locale");
     numbers_under_comma();
     formats();
+    styles();
     no_control_bytes();
     return test_end();
 }

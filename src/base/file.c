@@ -332,8 +332,99 @@ cvt_status cvt_out_finish(cvt_out *out, cvt_error *error) {
 
 void cvt_out_abandon(cvt_out *out) {
     if (out->stream) close_stream(out);
-    if (out->temporary) unlink(out->temporary);
+    struct stat info;
+    bool worth = out->kept && out->temporary && stat(out->temporary, &info) == 0 && info.st_size > 0;
+    if (out->temporary && !worth) unlink(out->temporary);
     free(out->temporary);
     free(out->path);
     *out = (cvt_out){.reader_gone = out->reader_gone};
+}
+
+/* ---- outputs that are kept ------------------------------------------------------------------------------------- */
+
+const char *cvt_out_name(const cvt_out *out) { return out->temporary ? out->temporary : out->path; }
+
+/* Locks the file, which must still have its name: another run may have renamed it before it let go of the lock. */
+static cvt_status lock(cvt_out *out, int fd, struct stat *info, bool *moved, cvt_error *error) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat there;
+    const char *name = cvt_out_name(out);
+    *moved = false;
+    if (fcntl(fd, F_SETLK, &whole) != 0 && (errno == EACCES || errno == EAGAIN))
+        return cvt_fail(error, CVT_USAGE, "%s: another run is writing to it", name);
+    if (fstat(fd, info) != 0) return fail_output(out, error);
+    if (!S_ISREG(info->st_mode))
+        return cvt_fail(error, CVT_USAGE, "%s: %s, not a file", name, kind_name(info->st_mode));
+    *moved = stat(name, &there) != 0 || there.st_ino != info->st_ino || there.st_dev != info->st_dev;
+    return CVT_OK;
+}
+
+/* Opens the file that the output goes to, and locks it. */
+static cvt_status open_locked(cvt_out *out, cvt_out_start start, int *fd, struct stat *info, cvt_error *error) {
+    for (int attempt = 0; attempt < 100; attempt++) {
+        bool moved, there = start == CVT_OUT_ON && stat(out->path, info) == 0;
+        free(out->temporary);
+        out->temporary = NULL;
+        if (!there) {
+            size_t capacity = strlen(out->path) + sizeof ".partial";
+            out->temporary = malloc(capacity);
+            if (!out->temporary) return cvt_fail_memory(error);
+            snprintf(out->temporary, capacity, "%s.partial", out->path);
+        }
+        *fd = open(cvt_out_name(out), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | (there ? 0 : O_CREAT), 0666);
+        if (*fd < 0 && there && errno == ENOENT) continue;
+        if (*fd < 0) return fail_output(out, error);
+        TRY(lock(out, *fd, info, &moved, error));
+        if (!moved) return CVT_OK;
+        close(*fd);
+        *fd = -1;
+    }
+    errno = EBUSY;
+    return fail_output(out, error);
+}
+
+static cvt_status open_kept(cvt_out *out, cvt_out_start start, int *fd, cvt_error *error) {
+    struct stat info;
+    if (!follow_links(&out->path)) return fail_output(out, error);
+    if (is_special(out->path)) {
+        if (start == CVT_OUT_ON) return cvt_fail(error, CVT_USAGE, "%s: not a file that could go on", out->path);
+        *fd = open(out->path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+        return *fd < 0 ? fail_output(out, error) : CVT_OK;
+    }
+    TRY(open_locked(out, start, fd, &info, error));
+    if (start == CVT_OUT_ANEW && info.st_size > 0)
+        return cvt_fail(error, CVT_USAGE,
+                        "%s: what an earlier run has left: --resume goes on with it, --force writes over it",
+                        out->temporary);
+    return start == CVT_OUT_OVER && ftruncate(*fd, 0) != 0 ? fail_output(out, error) : CVT_OK;
+}
+
+cvt_status cvt_out_open_kept(cvt_out *out, const char *path, cvt_out_start start, int *fd, cvt_error *error) {
+    *fd = -1;
+    *out = (cvt_out){.path = strdup(path), .kept = true};
+    if (!out->path) return cvt_fail_memory(error);
+    if (strcmp(path, "-") == 0) {
+        out->stream = stdout;
+        return CVT_OK;
+    }
+    cvt_status status = open_kept(out, start, fd, error);
+    if (status == CVT_OK && !(out->stream = fdopen(*fd, "wb"))) status = fail_output(out, error);
+    if (status != CVT_OK) {
+        if (*fd >= 0) close(*fd);
+        *fd = -1;
+        free(out->temporary); /* another run's */
+        out->temporary = NULL;
+        cvt_out_abandon(out);
+    }
+    if (start != CVT_OUT_ON) *fd = -1;
+    return status;
+}
+
+cvt_status cvt_out_cut(cvt_out *out, int64_t size, cvt_error *error) {
+    const int fd = fileno(out->stream);
+    return ftruncate(fd, (off_t)size) == 0 && lseek(fd, (off_t)size, SEEK_SET) >= 0 ? CVT_OK : fail_output(out, error);
+}
+
+cvt_status cvt_out_push(cvt_out *out, cvt_error *error) {
+    return fflush(out->stream) == 0 ? CVT_OK : fail_output(out, error);
 }

@@ -3,6 +3,7 @@
 #define CVT_BASE_FILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -56,6 +57,7 @@ typedef struct cvt_out {
     char *path, *temporary;
     void *stream;
     bool reader_gone; /* writing failed because nobody reads the pipe any more (EPIPE) */
+    bool kept;        /* opened by cvt_out_open_kept */
 } cvt_out;
 cvt_status cvt_out_open(cvt_out *out, const char *path, cvt_error *error);
 cvt_status cvt_out_write(cvt_out *out, const void *bytes, size_t n, cvt_error *error);
@@ -67,5 +69,21 @@ cvt_status cvt_out_patch(cvt_out *out, long offset, const void *bytes, size_t n,
 cvt_status cvt_out_flush(cvt_out *out, cvt_error *error);
 cvt_status cvt_out_finish(cvt_out *out, cvt_error *error);
 void cvt_out_abandon(cvt_out *out);
+
+/* An output that is worth keeping half-written. Its temporary file is called PATH.partial, and stays where it holds
+ * anything: after cvt_out_abandon, and if the program is killed. Two runs cannot write to it at once: it is locked. */
+typedef enum cvt_out_start {
+    CVT_OUT_ANEW, /* CVT_USAGE where PATH.partial holds something: another run has left it */
+    CVT_OUT_OVER, /* what is in PATH.partial goes */
+    CVT_OUT_ON,   /* PATH goes on in place, or else PATH.partial; CVT_USAGE for what is no regular file */
+} cvt_out_start;
+/* With CVT_OUT_ON *fd becomes a descriptor that stands at the beginning of what there is, to be read before
+ * cvt_out_cut, which goes on behind the first `size` bytes and drops the others; else it becomes -1. */
+cvt_status cvt_out_open_kept(cvt_out *out, const char *path, cvt_out_start start, int *fd, cvt_error *error);
+cvt_status cvt_out_cut(cvt_out *out, int64_t size, cvt_error *error);
+/* Hands what was written so far to the system. */
+cvt_status cvt_out_push(cvt_out *out, cvt_error *error);
+/* The name that the file has now. */
+const char *cvt_out_name(const cvt_out *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* batch.c - runs a model over many images: the functions that pipeline.c calls for its stages.
  *
- *     next_input     on any reader, one at a time        takes a path (list.c)
+ *     next_input     on any reader, one at a time        takes a path (list.c); of an archive's entry the bytes too
  *     decode_input   on the readers, all at once         reads its bytes (input.c) and makes the tensor (cvt_image)
  *     run_inputs     on the runners, all at once         puts up to `images` of them through a forward pass
  *     write_result   on the caller's thread, in order    hands the result to the sink
@@ -9,6 +9,7 @@
 #include "batch/batch.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,10 +28,14 @@ static const size_t max_late_bytes = (size_t)64 << 20; /* bytes that their resul
 /* The content of a slot of the pipeline: one input. */
 typedef struct job {
     cvt_str path, warning;
+    const char *tar; /* the archive that it lies in, or NULL */
     cvt_list_kind kind;
     cvt_error error;
     float *tensor; /* [H, W, C]; set from decoding to the end of the forward pass */
     float *output;
+    int orientation;
+    cvt_str taken;
+    cvt_input bytes; /* of the image, up to the end of the forward pass; only for a maker */
 } job;
 
 /* What one reader keeps from one input to the next. */
@@ -57,6 +62,8 @@ struct cvt_batch {
     const cvt_batch_sink *sink;
     size_t input_size, output_size; /* floats of one image */
 
+    atomic_size_t passed_over;
+    atomic_bool ending;   /* no more inputs are wanted */
     pthread_mutex_t lock; /* guards the spare tensors */
     float **tensors;
     size_t n_tensors;
@@ -64,14 +71,37 @@ struct cvt_batch {
 
 /* ---- decoding -------------------------------------------------------------------------------------------------- */
 
-static bool next_input(void *context, void *slot) {
+/* Is this an input of another shard, or one that is done? */
+static bool is_passed_over(cvt_batch *batch, const job *it) {
+    const char *path = it->path.data, *tar = it->tar || it->kind != CVT_LIST_ENTRY ? it->tar : "-";
+    if (it->kind == CVT_LIST_REMARK || !path || it->path.failed) return false;
+    if (!cvt_shard_has(batch->options.shard, tar, path)) return true;
+    if (!cvt_done_take(batch->options.done, it->tar, path)) return false;
+    atomic_fetch_add(&batch->passed_over, 1);
+    return true;
+}
+
+/* Reads the entry of an archive, which only one thread at a time can; false where it turns out to be none. */
+static bool take_entry(cvt_batch *batch, cvt_input *input, job *it) {
+    if (it->kind != CVT_LIST_ENTRY || it->error.status != CVT_OK) return true;
+    input->max_pixels = batch->options.image.max_pixels;
+    return cvt_list_take(batch->list, input, &it->error);
+}
+
+static bool next_input(void *context, int decoder, void *slot) {
     cvt_batch *batch = context;
     job *it = slot;
     cvt_str_clear(&it->warning);
-    bool found = cvt_list_next(batch->list, &it->path, &it->error);
-    it->kind = cvt_list_last(batch->list);
-    return found;
+    cvt_str_clear(&it->taken);
+    do {
+        if (!cvt_list_next(batch->list, &it->path, &it->error)) return false;
+        it->kind = cvt_list_last(batch->list);
+        it->tar = cvt_list_tar(batch->list);
+    } while (is_passed_over(batch, it) || !take_entry(batch, &batch->readers[decoder].input, it));
+    return true;
 }
+
+size_t cvt_batch_passed_over(const cvt_batch *batch) { return atomic_load(&batch->passed_over); }
 
 /* Returns the tensor of an earlier input, for reuse, or NULL where there is none. At most so many are ever made as
  * inputs can be between decoding and the end of their pass, and one more for each reader. */
@@ -93,11 +123,19 @@ static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
     with->input.max_pixels = batch->options.image.max_pixels;
-    TRY(cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error));
+    if (it->kind != CVT_LIST_ENTRY)
+        TRY(cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error));
     if (!with->image) TRY(cvt_image_new(&with->image, &batch->options.image, error));
     TRY(cvt_image_read_memory(with->image, batch->model, with->input.data, with->input.size, CVT_STOP_NONE, error));
-    const char *warning = cvt_image_warning(with->image);
+    const char *warning = cvt_image_warning(with->image), *taken = cvt_image_taken(with->image);
     if (warning) cvt_str_append(&it->warning, warning, strlen(warning));
+    if (taken) cvt_str_append(&it->taken, taken, strlen(taken));
+    it->orientation = cvt_image_orientation(with->image);
+    if (batch->options.maker) {
+        const cvt_input swapped = it->bytes;
+        it->bytes = with->input;
+        with->input = swapped;
+    }
     if (!it->output) it->output = calloc(batch->output_size, sizeof *it->output);
     if (!it->output) return cvt_fail_memory(error);
     it->tensor = cvt_image_take(with->image, take_spare(batch));
@@ -125,9 +163,17 @@ static cvt_status run_pass(cvt_batch *batch, const runner *with, const float *in
 }
 
 static void run_one(cvt_batch *batch, const runner *with, job *it) {
+    const cvt_batch_maker *maker = batch->options.maker;
     const float *outputs;
     it->error.status = run_pass(batch, with, it->tensor, 1, &outputs, &it->error);
-    if (it->error.status == CVT_OK) memcpy(it->output, outputs, batch->output_size * sizeof *it->output);
+    if (it->error.status != CVT_OK) return;
+    if (!maker) {
+        memcpy(it->output, outputs, batch->output_size * sizeof *it->output);
+        return;
+    }
+    const cvt_batch_image image = {it->path.data, it->bytes.data, it->bytes.size};
+    it->error.status =
+        maker->make(maker->context, (int)(with - batch->runners), with->session, &image, it->output, &it->error);
 }
 
 /* Runs all inputs in one pass. Returns false if it fails, which does not tell which image was the cause. */
@@ -166,10 +212,14 @@ static bool write_result(void *context, void *slot) {
     bool good = it->error.status == CVT_OK, warned = it->warning.data && it->warning.size > 0;
     cvt_batch_result result = {
         .path = it->path.data ? it->path.data : "",
+        .entry = it->kind == CVT_LIST_ENTRY,
+        .tar = it->tar,
         .status = it->error.status,
         .message = good ? NULL : it->error.message,
         .warning = good && warned ? it->warning.data : NULL,
         .output = good ? it->output : NULL,
+        .orientation = it->orientation,
+        .taken = good && it->taken.data && it->taken.size > 0 ? it->taken.data : NULL,
     };
     return batch->sink->result(batch->sink->context, &result);
 }
@@ -181,6 +231,7 @@ static bool tick(void *context) {
 
 static void wake(void *context) {
     cvt_batch *batch = context;
+    atomic_store(&batch->ending, true);
     close(batch->wake[1]); /* the first end becomes readable, and stays so */
     batch->wake[1] = -1;
 }
@@ -194,6 +245,7 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
     cvt_batch_options *options = &batch->options;
     options->inputs.wake = batch->wake[0];
     options->inputs.remarks = true;
+    options->inputs.ending = &batch->ending;
     TRY(cvt_list_new(&batch->list, &options->inputs, error));
 
     size_t known = options->known;
@@ -252,11 +304,11 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batc
     if (!batch) return cvt_fail_memory(error);
     batch->options = *options;
     batch->options.image.size = sizeof batch->options.image;
-    if (cvt_model_batch_dependent(model))
+    if (cvt_model_batch_dependent(model) || options->maker)
         batch->options.images = 1; /* an image's result must not depend on its neighbours */
     batch->model = model;
     batch->input_size = count_of(cvt_model_input(model, 0));
-    batch->output_size = count_of(value);
+    batch->output_size = options->maker ? options->maker->size : count_of(value);
     pthread_mutex_init(&batch->lock, NULL);
     cvt_status status = CVT_OK;
     if (pipe(batch->wake) != 0) {
@@ -301,6 +353,8 @@ static void free_job(void *slot) {
     job *it = slot;
     cvt_str_free(&it->path);
     cvt_str_free(&it->warning);
+    cvt_str_free(&it->taken);
+    free(it->bytes.data);
     free(it->tensor);
     free(it->output);
 }

@@ -6,26 +6,52 @@
 #ifndef CVT_BATCH_BATCH_H
 #define CVT_BATCH_BATCH_H
 
+#include "batch/done.h"
+#include "batch/key.h"
 #include "batch/list.h"
+
+/* An image that is in the pipeline. */
+typedef struct cvt_batch_image {
+    const char *path;
+    const unsigned char *bytes;
+    size_t size;
+} cvt_batch_image;
+
+/* What makes the result of an image where it is no value of the model. make is called on a runner's thread, at once on
+ * several, after a pass of this image alone. runner: its number, from 0 to jobs - 1. bytes: those of the image. It
+ * fills `result`, of `size` floats; an error is one of the image, whose message does not name it. */
+typedef struct cvt_batch_maker {
+    size_t size;
+    cvt_status (*make)(void *context, int runner, const cvt_session *session, const cvt_batch_image *image,
+                       float *result, cvt_error *error);
+    void *context;
+} cvt_batch_maker;
 
 typedef struct cvt_batch_options {
     cvt_list_options inputs; /* the batch sets `wake` */
+    cvt_shard shard;         /* only inputs of this shard are taken */
+    cvt_done *done;          /* and none that are done; NULL: none are. The caller's to free, after the batch */
     cvt_image_options image;
-    int threads;     /* threads inside a forward pass */
-    int jobs;        /* forward passes at the same time */
-    int images;      /* the most images of a pass */
-    const char *tap; /* the result is this tap; NULL: the model's output */
-    bool embedding;  /* without a tap: the result is what the last linear layer reads */
-    size_t known;    /* how many inputs there are; 0: not known */
+    int threads;                  /* threads inside a forward pass */
+    int jobs;                     /* forward passes at the same time */
+    int images;                   /* the most images of a pass */
+    const char *tap;              /* the result is this tap; NULL: the model's output */
+    bool embedding;               /* without a tap: the result is what the last linear layer reads */
+    const cvt_batch_maker *maker; /* the result is what this makes; or NULL */
+    size_t known;                 /* how many inputs there are; 0: not known */
 } cvt_batch_options;
 
 /* The result of one input. It is valid until the callback returns. */
 typedef struct cvt_batch_result {
     const char *path;
+    bool entry;          /* the path is an entry's of an archive, no file's */
+    const char *tar;     /* the archive, where it has a name; else NULL */
     cvt_status status;   /* CVT_OK: there is an output */
     const char *message; /* else why there is none, without the input's name */
     const char *warning; /* what was odd about an image that was read all the same, or NULL */
     const float *output; /* laid out as cvt_model_output, or as the value that the options ask for */
+    int orientation;     /* of an image that was read: what EXIF says of it, 1 to 8 */
+    const char *taken;   /* and when it was taken, or NULL */
 } cvt_batch_result;
 
 /* What the caller does with results, on its own thread. Each function ends the run by returning false. */
@@ -49,6 +75,8 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batc
 /* Runs all inputs through the model, once. Fails before the first result, where no session can be made; and with
  * CVT_USAGE behind the last result: a list of names could not be read to its end. */
 cvt_status cvt_batch_run(cvt_batch *batch, const cvt_batch_sink *sink, cvt_error *error);
+/* How many inputs were passed over so far because they are done. Any thread may ask. */
+size_t cvt_batch_passed_over(const cvt_batch *batch);
 void cvt_batch_free(cvt_batch *batch);
 
 #endif

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,14 @@ enum {
     STEP = 4 << 20,
     WRITER_MS = 10000 /* to wait for who opens a FIFO to write */
 };
+
+bool cvt_input_is_named_image(const char *name) {
+    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
+        if (strcasecmp(dot, endings[i]) == 0) return true;
+    return false;
+}
 
 cvt_status cvt_input_fail(cvt_error *error, int number) {
     char text[128];
@@ -50,22 +59,39 @@ static cvt_status reserve(cvt_input *input, size_t capacity, cvt_error *error) {
     return CVT_OK;
 }
 
-/* Reads up to the end of the file or, step by step, of the image in it. `expected` bytes are likely. */
-static cvt_status read_all(cvt_input *input, int fd, size_t expected, int wake, cvt_error *error) {
+cvt_status cvt_input_read_from(cvt_input *input, const cvt_input_source *source, uint64_t expected, cvt_error *error) {
     cvt_extent extent = {.max_pixels = input->max_pixels};
-    size_t likely = expected < STEP ? expected + 1 : STEP; /* one more, to see the end */
+    size_t likely = expected < STEP ? (size_t)expected + 1 : STEP; /* one more, to see the end */
     TRY(reserve(input, likely < CHUNK ? CHUNK : likely, error));
     for (;;) {
         if (input->size == input->capacity) TRY(reserve(input, 2 * input->capacity, error));
         size_t room = input->capacity - input->size, step = input->size < CHUNK ? CHUNK : STEP;
-        ssize_t got = cvt_input_wait_read(fd, input->data + input->size, room < step ? room : step, wake);
-        if (got < 0) return cvt_input_fail(error, errno);
+        ssize_t got = source->read(source->context, input->data + input->size, room < step ? room : step, error);
+        if (got < 0) return error->status;
         input->size += (size_t)got;
         if (got == 0 || (input->size >= CHUNK && !cvt_image_is_known(input->data, input->size))) return CVT_OK;
         if (input->size >= CHUNK && cvt_extent_ends(&extent, input->data, input->size)) return CVT_OK;
         if (input->size > CVT_IMAGE_LIMIT)
             return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_IMAGE_LIMIT);
     }
+}
+
+/* A descriptor, and the one that ends waiting for it. */
+typedef struct stream {
+    int fd, wake;
+} stream;
+
+static ssize_t read_stream(void *context, void *to, size_t n, cvt_error *error) {
+    const stream *from = context;
+    ssize_t got = cvt_input_wait_read(from->fd, to, n, from->wake);
+    if (got < 0) cvt_input_fail(error, errno);
+    return got;
+}
+
+/* Reads up to the end of the file or, step by step, of the image in it. `expected` bytes are likely. */
+static cvt_status read_all(cvt_input *input, int fd, size_t expected, int wake, cvt_error *error) {
+    stream from = {fd, wake};
+    return cvt_input_read_from(input, &(cvt_input_source){read_stream, &from}, expected, error);
 }
 
 static cvt_status not_a_file(mode_t mode, cvt_error *error) {
@@ -110,13 +136,28 @@ static cvt_status wait_for_writer(cvt_input *input, int fd, int wake, cvt_error 
     }
 }
 
+static cvt_status open_fifo(int *fd, const char *path, cvt_input *first, int wake, cvt_error *error) {
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*fd < 0) return cvt_input_fail(error, errno);
+    cvt_status status = wait_for_writer(first, *fd, wake, error);
+    if (status != CVT_OK) close(*fd);
+    return status;
+}
+
 static cvt_status read_fifo(cvt_input *input, const char *path, int wake, cvt_error *error) {
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0) return cvt_input_fail(error, errno);
-    cvt_status status = wait_for_writer(input, fd, wake, error);
-    if (status == CVT_OK) status = read_all(input, fd, 0, wake, error);
+    int fd;
+    TRY(open_fifo(&fd, path, input, wake, error));
+    cvt_status status = read_all(input, fd, 0, wake, error);
     close(fd);
     return status;
+}
+
+cvt_status cvt_input_open(int *fd, const char *path, cvt_input *first, int wake, cvt_error *error) {
+    struct stat about;
+    *fd = STDIN_FILENO;
+    if (cvt_input_is_stdin(path, true)) return CVT_OK;
+    if (stat(path, &about) == 0 && S_ISFIFO(about.st_mode)) return open_fifo(fd, path, first, wake, error);
+    return open_regular(fd, &about, path, error);
 }
 
 cvt_status cvt_input_read(cvt_input *input, const char *path, bool named, int wake, cvt_error *error) {

@@ -26,10 +26,27 @@ bool cvt_input_is_stdin(const char *path, bool named);
  * file. wake: a descriptor that ends waiting once it is readable, or -1. */
 cvt_status cvt_input_read(cvt_input *input, const char *path, bool named, int wake, cvt_error *error);
 
+/* Where bytes come from: `read` is as read(2), but fills *error where it returns -1. */
+typedef struct cvt_input_source {
+    ssize_t (*read)(void *context, void *to, size_t n, cvt_error *error);
+    void *context;
+} cvt_input_source;
+
+/* Reads on behind the input->size bytes that are there, as cvt_input_read does. `expected` bytes are likely; 0: not
+ * known. */
+cvt_status cvt_input_read_from(cvt_input *input, const cvt_input_source *source, uint64_t expected, cvt_error *error);
+
+/* Opens what was named on the command line and is read as a stream: a file, a FIFO or standard input. What had to be
+ * read to see that a FIFO has a writer is appended to *first. */
+cvt_status cvt_input_open(int *fd, const char *path, cvt_input *first, int wake, cvt_error *error);
+
 /* Looks at the beginning of the file at path. *known: it begins as an image that can be decoded; *format: the name of
  * its format where that is known, or NULL. What is no regular file has neither. Fails where the file cannot be opened
  * or read. */
 cvt_status cvt_input_look(const char *path, bool *known, const char **format, cvt_error *error);
+
+/* Is the last part of a path an image's name: *.jpg *.jpeg *.jpe *.jfif *.png, in any case? */
+bool cvt_input_is_named_image(const char *name);
 
 /* Does what read(2) does, but goes on after signals, and waits in poll(2), where `wake` can end it with ECANCELED. */
 ssize_t cvt_input_wait_read(int fd, void *to, size_t n, int wake);

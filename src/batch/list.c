@@ -7,12 +7,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "batch/input.h"
+#include "batch/archive.h"
 
 /* No name that the system accepts is as long as LONGEST_NAME: one that is cut there could not be opened anyway. */
 enum { LONGEST_NAME = 64 << 10, BUFFER = 64 << 10 };
@@ -42,6 +41,7 @@ struct cvt_list {
     cvt_error trouble;
     char *buffer; /* of BUFFER bytes */
     size_t at, filled;
+    cvt_archives *archives;
 };
 
 /* ---- lists are opened first ------------------------------------------------------------------------------------ */
@@ -78,11 +78,27 @@ static cvt_status open_lists(cvt_list *list, cvt_error *error) {
     return CVT_OK;
 }
 
+static cvt_status begin_archives(cvt_list *list, cvt_error *error) {
+    const cvt_list_options *options = &list->options;
+    if (!options->n_tars) return CVT_OK;
+    if (!cvt_tar_is_built())
+        return cvt_fail(error, CVT_USAGE, "--tar: this program was built without libarchive, which reads archives");
+    for (size_t i = 0; i < options->n_tars; i++) {
+        if (!cvt_input_is_stdin(options->tars[i], true)) continue;
+        if (list->stdin_used)
+            return cvt_fail(error, CVT_USAGE, "--tar %s: standard input is already in use", options->tars[i]);
+        list->stdin_used = true;
+    }
+    list->archives = cvt_archives_new(options->tars, options->n_tars, options->wake);
+    return list->archives ? CVT_OK : cvt_fail_memory(error);
+}
+
 cvt_status cvt_list_new(cvt_list **out, const cvt_list_options *options, cvt_error *error) {
     cvt_list *list = calloc(1, sizeof *list);
     if (!list) return cvt_fail_memory(error);
     list->options = *options;
     cvt_status status = open_lists(list, error);
+    if (status == CVT_OK) status = begin_archives(list, error);
     if (status != CVT_OK) {
         cvt_list_free(list);
         list = NULL;
@@ -115,13 +131,14 @@ void cvt_list_free(cvt_list *list) {
     while (list->level) leave_directory(list);
     for (size_t i = 0; list->fds && i < list->options.n_lists; i++) close_names(list, i);
     cvt_str_free(&list->top);
+    cvt_archives_free(list->archives);
     free(list->fds);
     free(list->buffer);
     free(list);
 }
 
 size_t cvt_list_count(const cvt_list_options *options) {
-    if (options->n_lists) return 0;
+    if (options->n_lists || options->n_tars) return 0;
     for (size_t i = 0; i < options->n_paths; i++)
         if (cvt_file_is_directory(options->paths[i])) return 0;
     return options->n_paths;
@@ -129,21 +146,13 @@ size_t cvt_list_count(const cvt_list_options *options) {
 
 /* ---- directories ----------------------------------------------------------------------------------------------- */
 
-static bool named_as_image(const char *name) {
-    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
-        if (strcasecmp(dot, endings[i]) == 0) return true;
-    return false;
-}
-
 typedef enum kind { SKIPPED, FOLDER, CANDIDATE } kind;
 
 /* What is not known to be something else is looked into later: then it shows what is wrong with it. */
 static kind kind_of(int folder, const char *name) {
     struct stat about;
     if (name[0] == '.') return SKIPPED;
-    kind otherwise = named_as_image(name) ? CANDIDATE : SKIPPED;
+    kind otherwise = cvt_input_is_named_image(name) ? CANDIDATE : SKIPPED;
     bool known = fstatat(folder, name, &about, AT_SYMLINK_NOFOLLOW) == 0;
     if (known && S_ISDIR(about.st_mode)) return FOLDER;
     if (known && S_ISLNK(about.st_mode)) known = fstatat(folder, name, &about, 0) == 0;
@@ -165,10 +174,13 @@ static bool sort_names(level *in) {
     return true;
 }
 
+static bool is_ending(const cvt_list_options *options) { return options->ending && atomic_load(options->ending); }
+
 /* Reads the entries of a directory. Returns 0 or the system's error number. */
-static int read_entries(level *in, DIR *folder, bool recursive) {
+static int read_entries(level *in, DIR *folder, const cvt_list_options *options) {
+    const bool recursive = options->recursive;
     struct dirent *entry;
-    for (errno = 0; (entry = readdir(folder)); errno = 0) {
+    for (errno = 0; !is_ending(options) && (entry = readdir(folder)); errno = 0) {
         kind what = kind_of(dirfd(folder), entry->d_name);
         if (what == FOLDER && !recursive) in->folders++;
         if (what == SKIPPED || (what == FOLDER && !recursive)) continue;
@@ -181,7 +193,7 @@ static int read_entries(level *in, DIR *folder, bool recursive) {
     return in->text.failed || !sort_names(in) ? ENOMEM : 0;
 }
 
-static int read_directory(level *in, const char *path, bool follow, bool recursive) {
+static int read_directory(level *in, const char *path, bool follow, const cvt_list_options *options) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
     if (fd < 0) return errno;
     DIR *folder = fdopendir(fd);
@@ -190,7 +202,7 @@ static int read_directory(level *in, const char *path, bool follow, bool recursi
         close(fd);
         return number;
     }
-    int number = read_entries(in, folder, recursive);
+    int number = read_entries(in, folder, options);
     closedir(folder);
     return number;
 }
@@ -198,7 +210,7 @@ static int read_directory(level *in, const char *path, bool follow, bool recursi
 /* Enters the directory at `path`. On failure it fills `problem` and stays where it was. */
 static bool enter_directory(cvt_list *list, const char *path, cvt_error *problem) {
     level *in = calloc(1, sizeof *in);
-    int number = in ? read_directory(in, path, !list->level, list->options.recursive) : ENOMEM;
+    int number = in ? read_directory(in, path, !list->level, &list->options) : ENOMEM;
     if (number == 0) {
         size_t n = strlen(path);
         cvt_str_append(&in->path, path, n);
@@ -249,7 +261,7 @@ static bool next_entry(cvt_list *list, cvt_str *path, cvt_error *problem) {
         return true;
     }
     if (folder) return !enter_directory(list, path->data, problem);
-    return named_as_image(name) || begins_as_image(list, path->data, problem);
+    return cvt_input_is_named_image(name) || begins_as_image(list, path->data, problem);
 }
 
 /* Says of the directory that has been walked that it gave no input: "no JPEG or PNG there; 12 other pictures skipped,
@@ -384,12 +396,22 @@ static bool next_below(cvt_list *list, cvt_str *path, cvt_error *problem) {
     return said;
 }
 
+/* The next entry of the archives, behind all else; false at the end. */
+static bool next_entry_of_archives(cvt_list *list, cvt_str *path, cvt_error *problem) {
+    if (!list->archives || list->trouble.status != CVT_OK) return false;
+    const cvt_archive_item item = cvt_archives_next(list->archives, path, problem);
+    list->kind = item == CVT_ARCHIVE_REMARK  ? CVT_LIST_REMARK
+                 : item == CVT_ARCHIVE_ENTRY ? CVT_LIST_ENTRY
+                                             : CVT_LIST_FOUND;
+    return item != CVT_ARCHIVE_END;
+}
+
 bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem) {
     problem->status = CVT_OK;
     if (path->failed) cvt_str_free(path);
-    for (;;) {
+    while (!is_ending(&list->options)) {
         if (next_below(list, path, problem)) return true;
-        if (!next_operand(list, path)) return false;
+        if (!next_operand(list, path)) return next_entry_of_archives(list, path, problem);
         if (path->failed) cvt_fail_memory(problem);
         if (problem->status != CVT_OK) return true;
         if (strlen(path->data) < path->size) {
@@ -402,6 +424,15 @@ bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem) {
         }
         if (!enter_top(list, path->data, problem)) return true;
     }
+    return false;
+}
+
+bool cvt_list_take(cvt_list *list, cvt_input *input, cvt_error *error) {
+    return cvt_archives_take(list->archives, input, error);
+}
+
+const char *cvt_list_tar(const cvt_list *list) {
+    return list->kind == CVT_LIST_ENTRY ? cvt_archives_name(list->archives) : NULL;
 }
 
 cvt_list_kind cvt_list_last(const cvt_list *list) { return list->kind; }

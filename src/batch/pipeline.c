@@ -52,14 +52,14 @@ static bool has_room(const cvt_pipeline *p) {
 }
 
 /* Takes the next input and sets *number to its number; false when there is none. The caller holds `source`. */
-static bool take(cvt_pipeline *p, size_t *number) {
+static bool take(cvt_pipeline *p, int decoder, size_t *number) {
     pthread_mutex_lock(&p->lock);
     while (!p->stopped && !p->ended && !has_room(p)) pthread_cond_wait(&p->room, &p->lock);
     bool open = !p->stopped && !p->ended;
     *number = p->taken;
     pthread_mutex_unlock(&p->lock);
 
-    bool found = open && p->stages.next(p->context, slot_of(p, *number));
+    bool found = open && p->stages.next(p->context, decoder, slot_of(p, *number));
 
     pthread_mutex_lock(&p->lock);
     if (found) {
@@ -92,7 +92,7 @@ static void *decoder(void *argument) {
     for (;;) {
         size_t number;
         pthread_mutex_lock(&p->source);
-        bool found = take(p, &number);
+        bool found = take(p, self->index, &number);
         pthread_mutex_unlock(&p->source);
         if (!found) return NULL;
         decoded(p, number, p->stages.decode(p->context, self->index, slot_of(p, number)));

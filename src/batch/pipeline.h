@@ -15,9 +15,9 @@
 #include "base/error.h"
 
 typedef struct cvt_stages {
-    /* Puts the next input into the slot; false at the end. It may block. It is called once at a time, on any
-     * decoder. */
-    bool (*next)(void *context, void *slot);
+    /* Puts the next input into the slot; false at the end. It may block. It is called once at a time, on the decoder
+     * that then decodes the input. */
+    bool (*next)(void *context, int decoder, void *slot);
     /* Returns true if the input goes on to `forward`, false if it goes to `write` as it is. */
     bool (*decode)(void *context, int decoder, void *slot);
     void (*forward)(void *context, int worker, void *const *slots, int n);

@@ -8,8 +8,9 @@
 #define EXAMPLES(...) ((const cvt_example[]){__VA_ARGS__, {NULL, NULL}})
 
 static const char images[] =
-    "PATH is a JPEG or PNG file; a directory, which stands for the JPEG and PNG files in it (with "
-    "-r also for those in the directories below); or -, which is an image on standard input.";
+    "PATH is a JPEG or PNG file; a directory, which stands for the images in it (with -r also for those in the "
+    "directories below); or -, which is an image on standard input. WebP, HEIC and AVIF are read where cvt --version "
+    "lists their libraries.";
 
 const cvt_command cvt_commands[] = {
     {.name = "classify",
@@ -20,10 +21,12 @@ const cvt_command cvt_commands[] = {
      .purpose = "tell what is in images",
      .about = {"For each image the model names the most likely of its classes, with their probabilities.", images,
                "An image that cannot be read does not stop the others."},
-     .examples = EXAMPLES({"cvt classify cat.jpg", "the five most likely classes of an image"},
-                          {"cvt classify -k 1 -r photos", "all images in and below a directory, one line for each"},
-                          {"cvt classify -m cvt-13 -f jsonl photos > photos.jsonl",
-                           "with another model, as JSON: one line for each image"})},
+     .examples = EXAMPLES(
+         {"cvt classify cat.jpg", "the five most likely classes of an image"},
+         {"cvt classify -k 1 -r photos", "all images in and below a directory, one line for each"},
+         {"cvt classify -m cvt-13 -f jsonl photos > photos.jsonl",
+          "with another model, as JSON: one line for each image"},
+         {"cvt classify -r photos -o photos.jsonl --resume", "goes on where the same command was interrupted"})},
     {.name = "summary",
      .bit = CVT_CMD_SUMMARY,
      .operands = "",
@@ -84,22 +87,23 @@ const cvt_command cvt_commands[] = {
      .examples = EXAMPLES({"cvt embed -r photos -o photos.npy", "writes photos.npy, and the paths into photos.txt"})},
     {.name = "attend",
      .bit = CVT_CMD_ATTEND,
-     .operands = "IMAGE",
-     .min = 1,
-     .max = 1,
+     .operands = "PATH...",
+     .max = -1,
      .run = cvt_command_attend,
-     .purpose = "show where in an image a model looks",
+     .purpose = "show where in images a model looks",
      .about =
-         {"IMAGE is a JPEG or PNG file, or - for standard input. A .png file gets the image with a heat map over it, a "
-          ".npy file the numbers of the map. Where the model's preprocessing cuts off the edges of the image, the map "
-          "covers "
-          "the part that the model sees, and the rest of the image has no colours.",
+         {"A .png file gets the image with a heat map over it, a .npy file the numbers of the map. Where the model's "
+          "preprocessing cuts off the edges of the image, the map covers the part that the model sees, and the rest of "
+          "the image has no colours. With -o DIR/ any number of images gets such files, and a record each in "
+          "DIR/records.jsonl, which names the file.",
+          images,
           "For a model with attention, the map tells how a layer shares its attention among the places of the image. "
           "For a model without attention, or with --class, it is the class activation map, which tells how much each "
           "place of the image speaks for a class."},
      .examples =
          EXAMPLES({"cvt attend cat.jpg -o where.png", "the last layer, or the best class"},
-                  {"cvt attend -m cvt-13 --layer 0 --head 0 cat.jpg -o first.npy", "one head of the first layer"})},
+                  {"cvt attend -m cvt-13 --layer 0 --head 0 cat.jpg -o first.npy", "one head of the first layer"},
+                  {"cvt attend -r photos -o maps/", "a heat map for each image, and maps/records.jsonl"})},
     {.name = "convert",
      .bit = CVT_CMD_CONVERT,
      .operands = "MODEL",

@@ -1,13 +1,13 @@
 /* embed.c - cvt embed: writes what the last linear layer reads of each image, or any tap, as rows of one .npy file, and
- * the names of the rows into a text file beside it. Rows are written as they come. */
+ * the names of the rows into a text file beside it; or as records of JSON Lines. Rows are written as they come. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/inputs.h"
+#include "cli/collection.h"
 #include "cli/models.h"
-#include "cli/output.h"
 #include "report/npy.h"
 
+/* A run that writes rows. */
 typedef struct run {
     const cvt_settings *settings;
     char *const *operands;
@@ -20,7 +20,7 @@ typedef struct run {
     cvt_error error; /* the first error of the output, which ends the run */
 } run;
 
-/* ---- results --------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------------------ */
 
 static cvt_status add_row(run *r, const cvt_batch_result *result) {
     TRY(cvt_npy_rows_add(&r->rows, result->output, &r->error));
@@ -39,7 +39,7 @@ static bool add_result(void *context, const cvt_batch_result *result) {
     const char *message = NULL;
     if (result->status == CVT_OK && strchr(result->path, '\n'))
         message = "its name holds a line break, and the rows' names are lines";
-    if (check_input(r, result->path) != CVT_OK) return false;
+    if (!result->entry && check_input(r, result->path) != CVT_OK) return false;
     if (result->status == CVT_OK && !message && add_row(r, result) != CVT_OK) return false;
     cvt_inputs_note(&r->progress, result, message);
     return !cvt_cli_stopped();
@@ -91,8 +91,6 @@ static void abandon_files(run *r) {
     cvt_out_abandon(&r->names);
 }
 
-/* ---- the run --------------------------------------------------------------------------------------------------- */
-
 static int embed(run *r, const cvt_batch_options *options, cvt_batch *batch, cvt_model *model) {
     cvt_batch_sink sink = {.result = add_result, .tick = tick, .remark = remark, .context = r};
     cvt_tensor_info value;
@@ -102,28 +100,92 @@ static int embed(run *r, const cvt_batch_options *options, cvt_batch *batch, cvt
     cvt_cli_stop_softly(); /* before there is a file that a signal could leave behind */
     if (open_files(r, &value) != CVT_OK) return cvt_cli_fail(NULL, &r->error, CVT_EXIT_OUTPUT);
     if (cvt_batch_run(batch, &sink, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-    cvt_progress_clear(&r->progress);
+    cvt_progress_end(&r->progress);
     if (r->error.status != CVT_OK || finish_files(r) != CVT_OK) return cvt_cli_fail(NULL, &r->error, CVT_EXIT_OUTPUT);
     return r->progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
 }
 
-static int run_model(const cvt_settings *settings, char *const *operands, const cvt_batch_options *options,
-                     cvt_model *model) {
+static int write_rows(const cvt_settings *settings, char *const *operands, const cvt_batch_options *options,
+                      cvt_model *model) {
     cvt_error error;
     cvt_batch *batch;
     if (cvt_batch_new(&batch, model, options, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     run r = {.settings = settings, .operands = operands, .model = model, .path = settings->output};
-    cvt_progress_begin(&r.progress, options->known, false);
+    cvt_progress_begin(&r.progress, settings, options);
     int status = embed(&r, options, batch, model);
     cvt_batch_free(batch);
+    cvt_progress_end(&r.progress);
     abandon_files(&r);
     cvt_str_free(&r.names_path);
     return status;
 }
 
+/* ---- records --------------------------------------------------------------------------------------------------- */
+
+/* A run that writes records. */
+typedef struct recorder {
+    cvt_collection to;
+    bool tap;
+    cvt_tensor_info value;
+    size_t n; /* its floats */
+} recorder;
+
+static bool add_record(void *context, const cvt_batch_result *result) {
+    recorder *r = context;
+    cvt_record record = {.values = result->output, .n_values = r->n};
+    record.values_name = r->tap ? "values" : "embedding";
+    record.values_shape = r->tap ? &r->value : NULL;
+    return cvt_collection_add(&r->to, &record, result);
+}
+
+static int record(recorder *r, char *const *operands, cvt_batch_options *options, cvt_batch **batch, cvt_model *model) {
+    cvt_error error;
+    if (cvt_batch_value(&r->value, model, options, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    r->n = 1;
+    for (int i = 0; i < r->value.rank; i++) r->n *= (size_t)r->value.shape[i];
+    int status = cvt_collection_open(&r->to, options, NULL, operands, model);
+    if (status != CVT_EXIT_OK) return status;
+    if (cvt_batch_new(batch, model, options, &error) != CVT_OK || cvt_model_load(model, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    return cvt_collection_run(&r->to, *batch, add_record, r);
+}
+
+static int write_records(recorder *r, char *const *operands, cvt_batch_options *options, cvt_model *model) {
+    cvt_batch *batch = NULL;
+    r->tap = options->tap != NULL;
+    int status = record(r, operands, options, &batch, model);
+    cvt_batch_free(batch);
+    cvt_collection_end(&r->to);
+    return status;
+}
+
+/* ---- the command ----------------------------------------------------------------------------------------------- */
+
+/* Chooses between rows and records, and checks that the options fit. */
+static int choose(recorder *r, cvt_cli *cli, const cvt_settings *settings, bool *rows) {
+    const char *format = settings->format ? settings->format : cvt_output_format(settings->output);
+    cvt_error error;
+    *rows = !cvt_opt_is(format, "jsonl");
+    if (!*rows) {
+        if (cvt_collection_begin(&r->to, cli, settings, settings->output, "jsonl", &error) == CVT_OK)
+            return CVT_EXIT_OK;
+        return cvt_cli_usage(cli, "%s", error.message);
+    }
+    const bool wants_records =
+        settings->resume || settings->header || settings->retry_errors || settings->zero || settings->exif_fields;
+    if (!settings->output) return cvt_cli_usage(cli, "option '-o FILE' is missing");
+    if (wants_records)
+        return cvt_cli_usage(cli, "--header, --resume, --retry-errors, -z and --exif-fields are for -f jsonl");
+    return CVT_EXIT_OK;
+}
+
 int cvt_command_embed(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     cvt_error error;
     cvt_batch_options options;
+    recorder r = {0};
+    bool rows;
+    int status = choose(&r, cli, settings, &rows);
+    if (status != CVT_EXIT_OK) return status;
     if (cvt_inputs_choose(&options, settings, operands, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     if (cvt_opt_is(settings->tap, "all")) return cvt_cli_usage(cli, "--tap: one value, not all");
@@ -134,9 +196,9 @@ int cvt_command_embed(cvt_cli *cli, const cvt_settings *settings, char **operand
     opening.n_taps = settings->tap != NULL;
     opening.embedding = options.embedding;
     cvt_model *model = NULL;
-    int status = cvt_models_open(cli, settings, &opening, &model);
+    status = cvt_models_open(cli, settings, &opening, &model);
     if (status != CVT_EXIT_OK) return status;
-    status = run_model(settings, operands, &options, model);
+    status = rows ? write_rows(settings, operands, &options, model) : write_records(&r, operands, &options, model);
     cvt_model_free(model);
     return status;
 }

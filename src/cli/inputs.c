@@ -16,21 +16,24 @@ cvt_status cvt_inputs_choose(cvt_batch_options *options, const cvt_settings *set
     *inputs = (cvt_list_options){.paths = (const char *const *)operands,
                                  .lists = settings->files_from.items,
                                  .n_lists = settings->files_from.n,
+                                 .tars = settings->tars.items,
+                                 .n_tars = settings->tars.n,
                                  .nul = settings->null,
                                  .recursive = settings->recursive};
     while (operands[inputs->n_paths]) inputs->n_paths++;
-    if (settings->null && !inputs->n_lists) {
+    if (settings->null && !inputs->n_lists && !inputs->n_tars) {
         if (inputs->n_paths)
             return cvt_fail(error, CVT_USAGE, "-0 is for lists: give --files-from too, or no operands");
         inputs->lists = &standard_input;
         inputs->n_lists = 1;
     }
-    if (!inputs->n_paths && !inputs->n_lists)
-        cvt_cli_say(NULL, "no pictures are named: give files or directories, or --files-from");
+    if (!inputs->n_paths && !inputs->n_lists && !inputs->n_tars)
+        cvt_cli_say(NULL, "no pictures are named: give files or directories, --files-from or --tar");
     for (size_t k = 0; k < inputs->n_lists; k++)
         if (cvt_opt_is(inputs->lists[k], "-") && isatty(STDIN_FILENO))
             cvt_cli_say(NULL, settings->null ? "paths that end with NUL bytes are read from the terminal"
                                              : "paths are read from the terminal, a line each");
+    options->shard = (cvt_shard){settings->shard.index, settings->shard.count};
     options->known = cvt_list_count(inputs);
     cvt_threads threads;
     TRY(cvt_threads_choose(settings, options->known != 1, &threads, error));
@@ -43,6 +46,14 @@ int cvt_inputs_expected(const cvt_batch_options *options) {
     return options->known && options->known < INT_MAX ? (int)options->known : INT_MAX;
 }
 
+/* "cvt: FILE: message", or "cvt: ARCHIVE: ENTRY: message". */
+static void say(const cvt_batch_result *result, const char *message) {
+    cvt_str name = {0};
+    if (result->tar) cvt_str_print(&name, "%s: %s", result->tar, result->path);
+    cvt_cli_say(name.data && !name.failed ? name.data : result->path, message);
+    cvt_str_free(&name);
+}
+
 void cvt_inputs_note(cvt_progress *progress, const cvt_batch_result *result, const char *message) {
     char warning[CVT_MESSAGE_MAX];
     if (!message) message = result->message;
@@ -51,7 +62,7 @@ void cvt_inputs_note(cvt_progress *progress, const cvt_batch_result *result, con
     if (!message && !result->warning) return;
     cvt_progress_clear(progress);
     if (!message) snprintf(warning, sizeof warning, "warning: %s", result->warning);
-    cvt_cli_say(result->path, message ? message : warning);
+    say(result, message ? message : warning);
 }
 
 void cvt_inputs_remark(cvt_progress *progress, const char *path, const char *message) {

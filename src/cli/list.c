@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/models.h"
 #include "cli/text_table.h"
@@ -104,7 +105,7 @@ static void write_text(const cvt_cli *cli, cvt_str *to) {
     static const cvt_column columns[] = {{"", CVT_CELL_FIXED},         {"", CVT_CELL_FIXED},
                                          {"classes", CVT_CELL_NUMBER}, {"input", CVT_CELL_FIXED},
                                          {"bytes", CVT_CELL_NUMBER},   {"path", CVT_CELL_NAME}};
-    const int width = cvt_terminal_width();
+    const int width = cvt_terminal_width(STDOUT_FILENO);
     cvt_text_table table = {
         .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .list_below = LIST_BELOW};
     listing models = {cli, text_model, &table};
@@ -166,7 +167,7 @@ static void json_model(void *context, const found *f) {
     models->any = true;
     cvt_json_out_string(to, f->name);
     cvt_str_print(to, ",");
-    cvt_json_out_path(to, f->path);
+    cvt_json_out_path(to, "path", f->path);
     if (f->model)
         json_facts(to, f->model);
     else

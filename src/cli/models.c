@@ -197,9 +197,11 @@ static cvt_status resolve(const cvt_cli *cli, const char *name, cvt_str *path, c
     return path->failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
-/* Finds the path of the model to use when none is named. */
+/* The models to use when none is named: the first that is there. */
+static const char *const starters[] = {"efficientnet-lite0", "script"};
+
+/* Finds the path of that model. */
 static cvt_status resolve_default(const cvt_cli *cli, cvt_str *path, cvt_error *error) {
-    static const char *const starters[] = {"efficientnet-lite0", "script"};
     for (size_t i = 0; i < sizeof starters / sizeof starters[0]; i++)
         if (search(cli, starters[i], path)) return CVT_OK;
     return cvt_fail(error, CVT_NOT_FOUND,
@@ -217,10 +219,23 @@ static cvt_status open_path(const cvt_cli *cli, const char *path, const cvt_opti
     return status;
 }
 
+/* The name that is given with -m or by the environment; NULL: none. */
+static const char *given_name(const cvt_settings *settings) {
+    const char *variable = getenv("CVT_MODEL");
+    return settings->model ? settings->model : variable && *variable ? variable : NULL;
+}
+
+void cvt_models_name(const cvt_cli *cli, const cvt_settings *settings, cvt_str *to) {
+    const char *name = given_name(settings);
+    cvt_str path = {0};
+    for (size_t i = 0; !name && i < sizeof starters / sizeof starters[0]; i++)
+        if (search(cli, starters[i], &path)) name = starters[i];
+    if (name) cvt_str_print(to, "%s", name);
+    cvt_str_free(&path);
+}
+
 static cvt_status open_named(const cvt_cli *cli, const char *name, const cvt_options *options, cvt_model **out,
                              cvt_str *path, cvt_error *error) {
-    const char *variable = getenv("CVT_MODEL");
-    if (!name && variable && *variable) name = variable;
     TRY(name ? resolve(cli, name, path, error) : resolve_default(cli, path, error));
     return open_path(cli, path->data, options, out, error);
 }
@@ -241,7 +256,7 @@ cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, cons
     }
     if (settings->model || !settings->config) {
         options.config = settings->config;
-        return open_named(cli, settings->model, &options, out, path, error);
+        return open_named(cli, given_name(settings), &options, out, path, error);
     }
     if (!options.no_weights && !options.random_weights)
         return cvt_fail(error, CVT_USAGE, "option '-c' needs a model beside it: -m MODEL");

@@ -14,6 +14,9 @@ int cvt_models_open(const cvt_cli *cli, const cvt_settings *settings, const cvt_
 cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, const cvt_options *more, cvt_model **out,
                           cvt_str *path, cvt_error *error);
 
+/* Appends what the model is called that the settings mean: its name or path as given, or that of the default one. */
+void cvt_models_name(const cvt_cli *cli, const cvt_settings *settings, cvt_str *to);
+
 /* Says what error tells of the model at *path, if there is one, and returns the exit status. Where the message is of
  * another file that the settings name, a config or labels, that file alone is named. */
 int cvt_models_fail(const cvt_settings *settings, const cvt_str *path, const cvt_error *error);

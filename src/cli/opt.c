@@ -78,7 +78,8 @@ static bool read_integer(const char *text, int64_t min, int64_t max, int64_t *ou
 }
 
 static bool read_number(const char *text, int64_t min, int64_t max, double *out) {
-    if (!text[0] || strspn(text, "0123456789.") != strlen(text)) return false;
+    const char *digits = min < 0 && text[0] == '-' ? text + 1 : text;
+    if (!digits[0] || strspn(digits, "0123456789.") != strlen(digits)) return false;
     char *end;
     double value = strtod(text, &end);
     if (*end || value < (double)min || value > (double)max) return false;
@@ -96,6 +97,19 @@ static bool read_size(const char *text, cvt_opt_size *out) {
     if (!read_integer(height, 1, LARGEST_SIZE, &h)) return false;
     if (!read_integer(text[n] ? text + n + 1 : height, 1, LARGEST_SIZE, &w)) return false;
     *out = (cvt_opt_size){(int)h, (int)w};
+    return true;
+}
+
+static bool read_part(const char *text, int64_t max, cvt_opt_part *out) {
+    char index[24];
+    const size_t n = strcspn(text, "/");
+    cvt_opt_part part;
+    if (n >= sizeof index || !text[n]) return false;
+    memcpy(index, text, n);
+    index[n] = 0;
+    if (!read_integer(text + n + 1, 1, max, &part.count) || !read_integer(index, 1, part.count, &part.index))
+        return false;
+    *out = part;
     return true;
 }
 
@@ -136,7 +150,9 @@ static cvt_status set_value(const cvt_option *row, void *settings, const char *t
         if (read_integer(text, row->min, row->max, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a whole number from %lld to %lld", shown, text,
                         (long long)row->min, (long long)row->max);
+    case CVT_OPT_LIMIT:
     case CVT_OPT_NUMBER:
+        if (row->kind == CVT_OPT_LIMIT) ((cvt_opt_limit *)to)->given = true; /* its first field is the number */
         if (read_number(text, row->min, row->max, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a number from %lld to %lld", shown, text,
                         (long long)row->min, (long long)row->max);
@@ -144,6 +160,10 @@ static cvt_status set_value(const cvt_option *row, void *settings, const char *t
         if (read_size(text, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a size such as 224 or 224x320, from 1 to %d", shown,
                         text, (int)LARGEST_SIZE);
+    case CVT_OPT_PART:
+        if (read_part(text, row->max, to)) return CVT_OK;
+        return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a part such as 2/4: the second of four", shown,
+                        text);
     case CVT_OPT_CHOICE: return read_choice(row, text, shown, to, error);
     case CVT_OPT_WORDS:
     case CVT_OPT_FILES: return append(to, text, error);
@@ -264,11 +284,16 @@ static cvt_status check_required(const parser *p) {
     return CVT_OK;
 }
 
+cvt_status cvt_opt_initial(const cvt_option *rows, unsigned command, void *settings, cvt_error *error) {
+    for (const cvt_option *row = rows; row->name; row++)
+        if ((row->commands & command) && row->initial) TRY(set_value(row, settings, row->initial, row->name, error));
+    return CVT_OK;
+}
+
 cvt_status cvt_opt_parse(const cvt_option *rows, unsigned command, void *settings, char **words, int n, int *operands,
                          cvt_error *error) {
     parser p = {.rows = rows, .command = command, .settings = settings, .words = words, .n = n, .error = error};
-    for (const cvt_option *row = rows; row->name; row++)
-        if ((row->commands & command) && row->initial) TRY(set_value(row, settings, row->initial, row->name, error));
+    TRY(cvt_opt_initial(rows, command, settings, error));
     TRY(parse_words(&p));
     *operands = p.operands;
     return check_required(&p);

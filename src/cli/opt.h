@@ -14,8 +14,10 @@ typedef enum cvt_option_kind {
     CVT_OPT_FLAG,    /* bool */
     CVT_OPT_INTEGER, /* int64_t, within [min, max] */
     CVT_OPT_NUMBER,  /* double, within [min, max] */
+    CVT_OPT_LIMIT,   /* cvt_opt_limit, a number within [min, max] */
     CVT_OPT_CHOICE,  /* const char *, one of `choices` */
     CVT_OPT_SIZE,    /* cvt_opt_size, "H" or "HxW" */
+    CVT_OPT_PART,    /* cvt_opt_part, "I/N" */
     CVT_OPT_WORD,    /* const char * */
     CVT_OPT_FILE,    /* const char *; completed as a file */
     CVT_OPT_FOLDER,  /* const char *; completed as a directory */
@@ -27,6 +29,15 @@ typedef enum cvt_option_kind {
 typedef struct cvt_opt_size {
     int height, width; /* 0, 0: not given */
 } cvt_opt_size;
+
+typedef struct cvt_opt_part {
+    int64_t index, count; /* 1 <= index <= count; 0, 0: not given */
+} cvt_opt_part;
+
+typedef struct cvt_opt_limit {
+    double value;
+    bool given;
+} cvt_opt_limit;
 
 typedef struct cvt_opt_list {
     const char **items; /* pointers to words of argv */
@@ -45,6 +56,7 @@ typedef struct cvt_option {
     const char *const *choices; /* for CVT_OPT_CHOICE; ends with NULL */
     int64_t min, max;
     const char *initial; /* the value when it is not given, as text, or NULL */
+    bool recorded;       /* records depend on it: it stands in the header of records */
     const char *help;    /* a phrase without a full stop */
     unsigned lacking;    /* the bits of the commands that do not take it where people may expect it, ... */
     const char *instead; /* ... and what they are told to do instead, a phrase */
@@ -57,6 +69,8 @@ typedef struct cvt_option {
 cvt_status cvt_opt_parse(const cvt_option *rows, unsigned command, void *settings, char **words, int n, int *operands,
                          cvt_error *error);
 void cvt_opt_free(const cvt_option *rows, void *settings);
+/* Gives the options that have an initial value that value, as cvt_opt_parse does first. */
+cvt_status cvt_opt_initial(const cvt_option *rows, unsigned command, void *settings, cvt_error *error);
 
 /* Appends the help: for each option of `command` a paragraph "  -k, --top-k=N   help text (default: 5)", at most 79
  * columns wide; above each group that has a title an empty line and the title. */

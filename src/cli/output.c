@@ -77,21 +77,106 @@ static bool is_names(const char *path, const char *rows) {
     return whole && (exist || lines == count_rows(rows));
 }
 
+/* Does the file begin so, as far as it goes? */
+static bool begins(const char *path, const char *const *starts) {
+    cvt_file file;
+    if (cvt_file_map(&file, path, NULL) != CVT_OK) return false;
+    bool is = false;
+    for (; !is && *starts; starts++) {
+        const size_t n = strlen(*starts);
+        is = file.size > 0 && memcmp(file.data, *starts, n < file.size ? n : file.size) == 0;
+    }
+    cvt_file_close(&file);
+    return is;
+}
+
+#define STARTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static bool is_jsonl(const char *path, const char *rows) {
+    (void)rows;
+    return begins(path, STARTS("{\"path", "{\"cvt\"", "{\"tar\""));
+}
+
+static bool is_json(const char *path, const char *rows) {
+    (void)rows;
+    return begins(path, STARTS("[{\"path", "[{\"cvt\"", "[{\"tar\"", "[]\n"));
+}
+
+static bool is_csv(const char *path, const char *rows) {
+    (void)rows;
+    return begins(path, STARTS("path,ok,error,rank,"));
+}
+
+static bool is_tsv(const char *path, const char *rows) {
+    (void)rows;
+    return begins(path, STARTS("path\tok\terror\trank\t"));
+}
+
+/* Text has scores in its first lines. */
+static bool is_text(const char *path, const char *rows) {
+    enum { LOOKED_AT = 64 << 10 };
+    static const char *const marks[] = {"%  ", "%)", "%, each class by itself)", "not a probability)"};
+    cvt_file file;
+    cvt_str start = {0};
+    (void)rows;
+    if (cvt_file_map(&file, path, NULL) != CVT_OK) return false;
+    cvt_str_append(&start, (const char *)file.data, file.size < LOOKED_AT ? file.size : LOOKED_AT);
+    bool is = false;
+    for (size_t i = 0; start.data && i < sizeof marks / sizeof marks[0]; i++)
+        is = is || strstr(start.data, marks[i]) != NULL;
+    cvt_str_free(&start);
+    cvt_file_close(&file);
+    return is;
+}
+
 static const struct {
     const char *ending, *name;
     bool text;
     bool (*is)(const char *path, const char *rows);
+    const char *format; /* of records */
+    const char *also;   /* another ending */
 } kinds[] = {
-    [CVT_OUTPUT_NPY] = {".npy", "a .npy file", false, is_npy},
-    [CVT_OUTPUT_PNG] = {".png", "a PNG file", false, is_png},
-    [CVT_OUTPUT_SAFETENSORS] = {".safetensors", "a safetensors file", false, is_safetensors},
-    [CVT_OUTPUT_NAMES] = {".txt", "a list of paths", true, is_names},
+    [CVT_OUTPUT_NPY] = {".npy", "a .npy file", false, is_npy, NULL, NULL},
+    [CVT_OUTPUT_PNG] = {".png", "a PNG file", false, is_png, NULL, NULL},
+    [CVT_OUTPUT_SAFETENSORS] = {".safetensors", "a safetensors file", false, is_safetensors, NULL, NULL},
+    [CVT_OUTPUT_NAMES] = {".txt", "a list of paths", true, is_names, NULL, NULL},
+    [CVT_OUTPUT_TEXT] = {".txt", "text of cvt classify", true, is_text, "text", NULL},
+    [CVT_OUTPUT_JSONL] = {".jsonl", "a file of records", true, is_jsonl, "jsonl", ".ndjson"},
+    [CVT_OUTPUT_JSON] = {".json", "an array of records", true, is_json, "json", NULL},
+    [CVT_OUTPUT_CSV] = {".csv", "a table of records", true, is_csv, "csv", NULL},
+    [CVT_OUTPUT_TSV] = {".tsv", "a table of records", true, is_tsv, "tsv", NULL},
 };
+enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* A name without an ending fits all kinds. */
-static bool name_fits(const char *path, cvt_output_kind kind) {
+/* The ending of a name, with its dot; NULL where it has none. */
+static const char *ending_of(const char *path) {
     const char *base = cvt_file_name(path), *dot = strrchr(base, '.');
-    return !dot || dot == base || !dot[1] || strcasecmp(dot, kinds[kind].ending) == 0;
+    return dot && dot != base && dot[1] ? dot : NULL;
+}
+
+static bool is_ending_of(const char *ending, size_t kind) {
+    return strcasecmp(ending, kinds[kind].ending) == 0 ||
+           (kinds[kind].also && strcasecmp(ending, kinds[kind].also) == 0);
+}
+
+const char *cvt_output_format(const char *path) {
+    const char *ending = path ? ending_of(path) : NULL;
+    for (size_t i = 0; ending && i < N_KINDS; i++)
+        if (kinds[i].format && is_ending_of(ending, i)) return kinds[i].format;
+    return NULL;
+}
+
+/* A name without an ending fits all kinds. Records may have any that is not of another kind, as people number them. */
+static bool name_fits(const char *path, cvt_output_kind kind) {
+    const char *ending = ending_of(path);
+    if (!ending || is_ending_of(ending, kind)) return true;
+    if (!kinds[kind].format) return false;
+    bool of_another = false;
+    for (size_t i = 0; i < N_KINDS; i++) {
+        bool free = i == CVT_OUTPUT_NAMES || i == CVT_OUTPUT_TEXT || (i == CVT_OUTPUT_JSON && kind == CVT_OUTPUT_JSONL);
+        of_another = of_another || (!free && is_ending_of(ending, i));
+    }
+    return !of_another;
 }
 
 /* ---- the file -------------------------------------------------------------------------------------------------- */
@@ -124,7 +209,7 @@ static bool is_input(const char *path, const cvt_settings *s, char *const *opera
         if (cvt_output_is(path, operands[i])) return true;
     return is_among(path, options, sizeof options / sizeof options[0]) ||
            is_among(path, s->inputs.items, s->inputs.n) || is_among(path, s->files_from.items, s->files_from.n) ||
-           (model && cvt_model_reads(model, path));
+           is_among(path, s->tars.items, s->tars.n) || (model && cvt_model_reads(model, path));
 }
 
 cvt_status cvt_output_check(const char *path, cvt_output_kind kind, const char *rows, const cvt_settings *settings,

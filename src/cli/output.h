@@ -10,11 +10,16 @@ typedef enum cvt_output_kind {
     CVT_OUTPUT_NPY,
     CVT_OUTPUT_PNG,
     CVT_OUTPUT_SAFETENSORS,
-    CVT_OUTPUT_NAMES
+    CVT_OUTPUT_NAMES,
+    CVT_OUTPUT_TEXT, /* records, in the order of the formats of report/record.h */
+    CVT_OUTPUT_JSONL,
+    CVT_OUTPUT_JSON,
+    CVT_OUTPUT_CSV,
+    CVT_OUTPUT_TSV,
 } cvt_output_kind;
 
 /* CVT_USAGE, naming the path, where
- * - the name has an ending that does not fit the kind;
+ * - the name has an ending that does not fit the kind; of records, one that fits another kind;
  * - it is standard output or a device, and that is a terminal (text of names may go there);
  * - it is a file that the command reads: one of the operands (NULL-terminated, or NULL), of the files that options
  * name, or of the model's (NULL: none). The file that is meant counts, not its name;
@@ -23,6 +28,9 @@ typedef enum cvt_output_kind {
  * Whether the file can be written at all shows when that is tried. */
 cvt_status cvt_output_check(const char *path, cvt_output_kind kind, const char *rows, const cvt_settings *settings,
                             char *const *operands, const cvt_model *model, cvt_error *error);
+
+/* The name of the format of records that goes with the ending of the path (NULL: there is no path), or NULL. */
+const char *cvt_output_format(const char *path);
 
 /* True if both paths lead to the same file. */
 bool cvt_output_is(const char *path, const char *other);

@@ -5,17 +5,20 @@
 #define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 enum {
-    WITH_LIST = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, /* those that take a list of images */
-    WITH_IMAGES = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_ATTEND,
+    /* those that work on a collection: a list of images, with a record for each */
+    WITH_LIST = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_ATTEND,
+    WITH_IMAGES = WITH_LIST | CVT_CMD_PREPROCESS,
     WITH_SIZE = WITH_IMAGES | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
     WITH_MODEL = WITH_SIZE | CVT_CMD_RUN,
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
     WITH_PREPROCESS = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT,
-    WITH_THREADS = WITH_LIST | CVT_CMD_RUN | CVT_CMD_ATTEND | CVT_CMD_BENCH,
-    WITH_OUTPUT = CVT_CMD_EMBED | CVT_CMD_PREPROCESS | CVT_CMD_ATTEND | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT,
-    WITH_TEXT = CVT_CMD_CLASSIFY | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH | CVT_CMD_LIST,
-    WITH_BATCH = WITH_LIST | CVT_CMD_BENCH,
+    WITH_THREADS = WITH_LIST | CVT_CMD_RUN | CVT_CMD_BENCH,
+    WITH_OUTPUT = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT,
+    WITH_TEXT = CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH | CVT_CMD_LIST,
+    WITH_BATCH = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_BENCH,
     MAX_IMAGES = 1000000,
+    MAX_SHARDS = 1000000000,
+    MAX_SCORE = 1000000000,
 };
 
 /* clang-format off */
@@ -32,21 +35,24 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = CVT_CMD_INIT, .required = CVT_CMD_INIT, .letter = 'c', .name = "config", .kind = CVT_OPT_FILE,
      .target = FIELD(config), .argument = "CONFIG", .help = "the config of the model"},
     {.commands = CVT_CMD_CLASSIFY | CVT_CMD_CONVERT | CVT_CMD_INIT, .name = "labels", .kind = CVT_OPT_FILE,
-     .target = FIELD(labels), .argument = "FILE",
+     .target = FIELD(labels), .argument = "FILE", .recorded = true,
      .help = "take the names of the classes from FILE, a line each or JSON, instead of the model's"},
     {.commands = WITH_PREPROCESS, .name = "preprocess", .kind = CVT_OPT_FILE, .target = FIELD(preprocess),
      .argument = "FILE", .help = "how to prepare images, instead of as the model says: a preprocessor_config.json, "
      "or what timm writes as pretrained_cfg"},
     {.commands = CVT_CMD_CLASSIFY | CVT_CMD_CONVERT | CVT_CMD_INIT, .name = "score", .kind = CVT_OPT_CHOICE,
-     .target = FIELD(score), .argument = "softmax|sigmoid|none", .choices = CHOICES("softmax", "sigmoid", "none"),
+     .target = FIELD(score), .argument = "softmax|sigmoid|none", .recorded = true,
+     .choices = CHOICES("softmax", "sigmoid", "none"),
      .help = "what scores are, instead of what the model says: shares of one, each class by itself, or the output as "
      "it is"},
     {.commands = WITH_CONFIG & ~(unsigned)CVT_CMD_INIT, .name = "ignore-unexpected", .kind = CVT_OPT_WORDS,
      .target = FIELD(ignore), .argument = "PATTERN", .help = "pass over tensors of such names that the model has no "
      "place for, as 'criterion.*'; may be given again"},
     {.commands = WITH_CONFIG, .letter = 'v', .name = "verbose", .kind = CVT_OPT_FLAG, .target = FIELD(verbose),
-     .help = "say which files the model is read from"},
+     .help = "say which files the model is read from; of a run over images also what --header writes, and at the end "
+     "how many images there were"},
     {.commands = WITH_SIZE, .name = "size", .kind = CVT_OPT_SIZE, .target = FIELD(size), .argument = "H[xW]",
+     .recorded = true,
      .help = "build the model for an input of this height and width (default: what its config says)"},
     {.commands = CVT_CMD_CONVERT, .name = "dtype", .kind = CVT_OPT_CHOICE, .target = FIELD(dtype), .argument = "TYPE",
      .choices = CHOICES("f32", "f16", "bf16", "int8"),
@@ -67,23 +73,40 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "FILE", .help = "read paths from FILE too, a line each; - is standard input; may be given again"},
     {.commands = WITH_LIST, .letter = '0', .name = "null", .kind = CVT_OPT_FLAG, .target = FIELD(null),
      .help = "the paths in --files-from end with NUL bytes; without --files-from: read such paths from standard input"},
+    {.commands = WITH_LIST, .name = "tar", .kind = CVT_OPT_FILES, .target = FIELD(tars), .argument = "FILE",
+     .help = "read the images in this tar archive too; - is standard input; may be given again"},
     {.commands = WITH_LIST, .letter = 'r', .name = "recursive", .kind = CVT_OPT_FLAG,
      .target = FIELD(recursive), .help = "look for images in the directories below, too"},
+    {.commands = WITH_LIST, .name = "shard", .kind = CVT_OPT_PART, .target = FIELD(shard), .argument = "I/N",
+     .max = MAX_SHARDS, .help = "take only the I-th of N parts, 1/4 to 4/4, by a hash of the path: N such runs take "
+     "each image once, wherever they run, and added images move no others"},
 
     {.group = "decoding",
      .commands = WITH_IMAGES, .name = "exif", .kind = CVT_OPT_CHOICE, .target = FIELD(exif), .argument = "apply|ignore",
-     .choices = CHOICES("apply", "ignore"), .initial = "apply",
+     .choices = CHOICES("apply", "ignore"), .initial = "apply", .recorded = true,
      .help = "turn an image upright as its camera says, or ignore that as timm and torchvision do"},
     {.commands = WITH_IMAGES, .name = "gray16", .kind = CVT_OPT_CHOICE, .target = FIELD(gray16),
      .argument = "scale|clip", .choices = CHOICES("scale", "clip"), .initial = "scale",
+     .recorded = true,
      .help = "scale 16-bit grey values to 8 bits, or cut off what is above 255 as Pillow does"},
+    {.commands = WITH_IMAGES, .name = "alpha", .kind = CVT_OPT_CHOICE, .target = FIELD(alpha),
+     .argument = "drop|white|black", .choices = CHOICES("drop", "white", "black"), .initial = "drop",
+     .recorded = true,
+     .help = "drop the transparency of an image as Pillow does, so that hidden colours show; or lay it over white or "
+     "black"},
+    {.commands = WITH_IMAGES, .name = "decode", .kind = CVT_OPT_CHOICE, .target = FIELD(decode),
+     .argument = "exact|fast", .choices = CHOICES("exact", "fast"), .initial = "exact",
+     .recorded = true,
+     .help = "decode a JPEG whole, or at 1/2, 1/4 or 1/8 where it is resized to less: faster, and other pixels, those "
+     "of Pillow's Image.draft"},
     {.commands = WITH_IMAGES, .name = "allow-truncated", .kind = CVT_OPT_FLAG, .target = FIELD(allow_truncated),
+     .recorded = true,
      .help = "accept an image whose data ends early, as far as it goes"},
     {.commands = WITH_IMAGES, .name = "max-pixels", .kind = CVT_OPT_INTEGER, .target = FIELD(max_pixels),
-     .argument = "N", .min = 1, .max = INT64_C(1) << 40, .initial = "178956970",
+     .argument = "N", .min = 1, .max = INT64_C(1) << 40, .initial = "178956970", .recorded = true,
      .help = "refuse images of more pixels"},
     {.commands = WITH_IMAGES, .name = "max-scans", .kind = CVT_OPT_INTEGER, .target = FIELD(max_scans), .argument = "N",
-     .min = 1, .max = 1000000, .initial = "200", .help = "refuse progressive JPEGs of more scans"},
+     .min = 1, .max = 1000000, .initial = "200", .recorded = true, .help = "refuse progressive JPEGs of more scans"},
     {.commands = CVT_CMD_PREPROCESS, .name = "stop", .kind = CVT_OPT_CHOICE, .target = FIELD(stop), .argument = "STEP",
      .choices = CHOICES("decode", "orient", "resize", "crop"),
      .help = "write the pixels as they are after this step, instead of the tensor"},
@@ -93,39 +116,71 @@ const cvt_option cvt_settings_rows[] = {
      .target = FIELD(output), .argument = "DIR", .help = "the directory to create, for output.npy and the taps"},
     {.commands = CVT_CMD_PREPROCESS, .required = CVT_CMD_PREPROCESS, .letter = 'o', .name = "output",
      .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE", .help = "the .npy file to write"},
-    {.commands = CVT_CMD_EMBED, .required = CVT_CMD_EMBED, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
-     .target = FIELD(output), .argument = "FILE", .help = "the .npy file to write; the paths go into a .txt file"},
+    {.commands = CVT_CMD_CLASSIFY, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
+     .target = FIELD(output), .argument = "FILE", .help = "write the records to FILE instead of standard output. While "
+     "the run lasts, and if it ends early, they are in FILE.partial"},
+    {.commands = CVT_CMD_EMBED, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
+     .target = FIELD(output), .argument = "FILE", .help = "the .npy file to write; the paths go into a .txt file. With "
+     "-f jsonl as for classify"},
     {.commands = CVT_CMD_ATTEND, .required = CVT_CMD_ATTEND, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
-     .target = FIELD(output), .argument = "FILE", .help = "the .png or .npy file to write"},
+     .target = FIELD(output), .argument = "FILE|DIR/", .help = "the .png or .npy file to write for a single image; or "
+     "a directory, with a slash behind it, that gets one for each image, and records.jsonl"},
     {.commands = CVT_CMD_CONVERT | CVT_CMD_INIT, .required = CVT_CMD_CONVERT | CVT_CMD_INIT, .letter = 'o',
      .name = "output", .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
      .help = "the .safetensors file to write",
      .lacking = WITH_TEXT, .instead = "the results go to standard output: > FILE"},
     {.commands = WITH_OUTPUT, .name = "force", .kind = CVT_OPT_FLAG, .target = FIELD(force),
      .help = "write the output even where a file of another kind has its name"},
+    {.commands = WITH_LIST, .name = "header", .kind = CVT_OPT_FLAG, .target = FIELD(header),
+     .help = "write first a record of what makes the others: version, model, SHA-256 of its weights and config, "
+     "preprocessing, options. For JSON only"},
+    {.commands = WITH_LIST, .name = "resume", .kind = CVT_OPT_FLAG, .target = FIELD(resume),
+     .help = "go on where a run with the same -o ended: images that have a record are passed over, a half-written "
+     "record is cut off, records of another model are refused. For -f jsonl only"},
+    {.commands = WITH_LIST, .name = "retry-errors", .kind = CVT_OPT_FLAG, .target = FIELD(retry_errors),
+     .help = "with --resume: try images again whose record is an error; then the last record of an image counts"},
+    {.commands = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, .letter = 'z', .name = "zero", .kind = CVT_OPT_FLAG,
+     .target = FIELD(zero), .help = "end each line of -f jsonl or tsv with a NUL byte instead of a newline"},
+    {.commands = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, .name = "exif-fields", .kind = CVT_OPT_FLAG, .recorded = true,
+     .target = FIELD(exif_fields), .help = "add to each record when the image was taken and its orientation, as its "
+     "EXIF data say. Not for -f text"},
+    {.commands = CVT_CMD_CLASSIFY, .name = "min-score", .kind = CVT_OPT_LIMIT, .target = FIELD(min_score),
+     .argument = "SCORE", .min = -MAX_SCORE, .max = MAX_SCORE, .recorded = true,
+     .help = "leave out classes whose score is less than SCORE, as 0.5"},
     {.commands = CVT_CMD_RUN, .name = "tap", .kind = CVT_OPT_WORDS, .target = FIELD(taps), .argument = "NAME",
      .help = "also write this tap; may be given again. A tap is an inner value of the model, such as the output of a "
      "block, that has a name; cvt summary -f json lists the names, and all stands for every one"},
     {.commands = CVT_CMD_EMBED, .name = "tap", .kind = CVT_OPT_WORD, .target = FIELD(tap), .argument = "NAME",
+     .recorded = true,
      .help = "write this tap instead of what the last linear layer reads. A tap is an inner value of the model, such "
      "as the output of a block, that has a name; cvt summary -f json lists the names"},
     {.commands = CVT_CMD_ATTEND, .name = "layer", .kind = CVT_OPT_WORD, .target = FIELD(layer), .argument = "LAYER",
+     .recorded = true,
      .help = "the layer whose attention is shown: its number, from 0 (or from -1, the last one, backwards), or its "
      "name, such as block3.attn.map (default: the last one)"},
     {.commands = CVT_CMD_ATTEND, .name = "head", .kind = CVT_OPT_WORD, .target = FIELD(head), .argument = "HEAD",
+     .recorded = true,
      .help = "show one head of the layer, by its number from 0 (default: the mean over all heads)"},
-    {.commands = CVT_CMD_ATTEND, .name = "rollout", .kind = CVT_OPT_FLAG, .target = FIELD(rollout),
+    {.commands = CVT_CMD_ATTEND, .name = "rollout", .kind = CVT_OPT_FLAG, .target = FIELD(rollout), .recorded = true,
      .help = "attention rollout: show from where in the image something reaches the layer through all the layers "
      "before it, by the product of their attention maps"},
     {.commands = CVT_CMD_ATTEND, .name = "class", .kind = CVT_OPT_WORD, .target = FIELD(class_name),
-     .argument = "CLASS",
+     .argument = "CLASS", .recorded = true,
      .help = "show the class activation map of this class, a number or a label (default for a model without attention: "
      "the best class)"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'k', .name = "top-k", .kind = CVT_OPT_INTEGER, .target = FIELD(top_k),
-     .argument = "N", .min = 1, .max = 1000000, .initial = "5", .help = "name this many classes for an image"},
+     .argument = "N", .min = 1, .max = 1000000, .initial = "5", .recorded = true,
+     .help = "name this many classes for an image"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
-     .argument = "FORMAT", .choices = CHOICES("text", "jsonl", "json", "csv", "tsv"), .initial = "text",
-     .help = "format of the records"},
+     .argument = "FORMAT", .choices = CHOICES("text", "jsonl", "json", "csv", "tsv"),
+     .help = "format of the records (default: what the ending of -o FILE says, else text)"},
+    {.commands = CVT_CMD_EMBED, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
+     .argument = "FORMAT", .choices = CHOICES("npy", "jsonl"),
+     .help = "one array, or JSON Lines with a record for each image (default: what the ending of -o FILE says, else "
+     "npy)"},
+    {.commands = CVT_CMD_ATTEND, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
+     .argument = "FORMAT", .choices = CHOICES("png", "npy"), .initial = "png", .recorded = true,
+     .help = "what -o DIR/ gets for each image"},
     {.commands = CVT_CMD_SUMMARY, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
      .argument = "FORMAT", .choices = CHOICES("text", "json", "csv"), .initial = "text", .help = "format of the table"},
     {.commands = CVT_CMD_BENCH, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
@@ -153,7 +208,7 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_BATCH, .letter = 'b', .name = "batch", .kind = CVT_OPT_INTEGER, .target = FIELD(batch),
      .argument = "N", .min = 1, .max = 4096, .initial = "1", .help = "put this many images into one forward pass"},
     {.commands = WITH_THREADS, .name = "precision", .kind = CVT_OPT_CHOICE, .target = FIELD(precision),
-     .argument = "f32|f16|bf16|int8", .choices = CHOICES("f32", "f16", "bf16", "int8"),
+     .argument = "f32|f16|bf16|int8", .choices = CHOICES("f32", "f16", "bf16", "int8"), .recorded = true,
      .help = "numbers in which matrix products are computed; f16, bf16 and int8 can be faster, and are less exact "
      "(default: int8 if the weights are, else f32)"},
     {.commands = CVT_CMD_BENCH, .name = "seconds", .kind = CVT_OPT_NUMBER, .target = FIELD(seconds),
@@ -162,6 +217,17 @@ const cvt_option cvt_settings_rows[] = {
      .min = 1, .max = MAX_IMAGES * 1000, .help = "measure this many images, instead of some seconds"},
     {.commands = CVT_CMD_BENCH, .name = "profile", .kind = CVT_OPT_FLAG, .target = FIELD(profile),
      .help = "also print the time of each kind of operation"},
+
+    {.group = "messages",
+     .commands = WITH_LIST, .letter = 'q', .name = "quiet", .kind = CVT_OPT_FLAG, .target = FIELD(quiet),
+     .help = "neither progress nor, at the end, how many images there were"},
+    {.commands = WITH_LIST, .name = "progress", .kind = CVT_OPT_CHOICE, .target = FIELD(progress),
+     .argument = "auto|always|never", .choices = CHOICES("auto", "always", "never"), .initial = "auto",
+     .help = "show how far the run is, on standard error: where that is a terminal, or always (into a file a line now "
+     "and then)"},
+    {.commands = CVT_CMD_CLASSIFY, .name = "color", .kind = CVT_OPT_CHOICE, .target = FIELD(color),
+     .argument = "auto|always|never", .choices = CHOICES("auto", "always", "never"), .initial = "auto",
+     .help = "colours and bars in -f text: where it goes to a terminal that has them, or always"},
 
     {.group = "options",
      .commands = CVT_CMD_TOP, .letter = 'V', .name = "version", .kind = CVT_OPT_FLAG, .target = FIELD(version),
@@ -181,7 +247,8 @@ const cvt_variable cvt_settings_environment[] = {
      "instead of the fastest"},
     {"HF_HUB_CACHE", WITH_CONFIG, "the cache of the Hugging Face hub, in which models called ORG/NAME are looked for; "
      "without it HF_HOME/hub, else ~/.cache/huggingface/hub"},
-    {"COLUMNS", CVT_CMD_SUMMARY | CVT_CMD_LIST, "the width of a terminal that does not tell its own"},
+    {"COLUMNS", CVT_CMD_SUMMARY | CVT_CMD_LIST | WITH_LIST, "the width of a terminal that does not tell its own"},
+    {"NO_COLOR", CVT_CMD_CLASSIFY, "if set, no colours, unless --color asks for them"},
     {.name = NULL},
 };
 /* clang-format on */
@@ -192,5 +259,9 @@ cvt_image_options cvt_settings_image(const cvt_settings *settings) {
                                .max_scans = (int)settings->max_scans,
                                .ignore_exif = cvt_opt_is(settings->exif, "ignore"),
                                .clip_gray16 = cvt_opt_is(settings->gray16, "clip"),
-                               .allow_truncated = settings->allow_truncated};
+                               .allow_truncated = settings->allow_truncated,
+                               .fast = cvt_opt_is(settings->decode, "fast"),
+                               .alpha = cvt_opt_is(settings->alpha, "white")   ? CVT_ALPHA_WHITE
+                                        : cvt_opt_is(settings->alpha, "black") ? CVT_ALPHA_BLACK
+                                                                               : CVT_ALPHA_DROP};
 }

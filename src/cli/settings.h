@@ -40,11 +40,12 @@ typedef struct cvt_settings {
 
     /* what goes in */
     cvt_opt_list inputs;
-    cvt_opt_list files_from;
+    cvt_opt_list files_from, tars;
     bool null, recursive;
+    cvt_opt_part shard;
 
     /* decoding */
-    const char *exif, *gray16, *stop;
+    const char *exif, *gray16, *alpha, *decode, *stop;
     bool allow_truncated;
     int64_t max_pixels, max_scans;
 
@@ -53,6 +54,14 @@ typedef struct cvt_settings {
     bool force;
     cvt_opt_list taps;
     int64_t top_k, depth; /* depth 0: not given */
+
+    /* records of a collection */
+    bool header, resume, retry_errors, zero, exif_fields;
+    cvt_opt_limit min_score;
+
+    /* messages */
+    bool quiet;
+    const char *progress, *color;
 
     /* embed, attend */
     const char *tap, *layer, *head, *class_name;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/num.h"
 #include "cli/models.h"
@@ -162,7 +163,7 @@ static void add_total(cvt_str *to, int width, const char *name, int64_t value, c
 
 /* stored: the model has weights, and is not made from a config alone. */
 static void write_text(cvt_str *to, const cvt_model *model, const entries *rows, const entries *stages, bool stored) {
-    const int width = cvt_terminal_width();
+    const int width = cvt_terminal_width(STDOUT_FILENO);
     add_layers(to, rows, width);
     add_stages(to, model, stages, width);
     cvt_str_print(to, "\n%s", cvt_model_arch(model));

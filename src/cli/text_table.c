@@ -14,10 +14,10 @@
 
 enum { MAX_WIDTH = 10000, NO_TERMINAL_SAYS = 80, NAME_WELL = 16, LIST_INDENT = 2 };
 
-int cvt_terminal_width(void) {
+int cvt_terminal_width(int stream) {
     struct winsize size;
-    if (!isatty(STDOUT_FILENO)) return 0;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    if (!isatty(stream)) return 0;
+    if (ioctl(stream, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
     const char *columns = getenv("COLUMNS");
     const long n = columns ? strtol(columns, NULL, 10) : 0;
     return n > 0 && n <= MAX_WIDTH ? (int)n : NO_TERMINAL_SAYS;

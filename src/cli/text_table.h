@@ -41,8 +41,8 @@ __attribute__((format(printf, 2, 3))) void cvt_text_table_add(cvt_text_table *ta
  * The titles come first, unless no column has one. Frees the table. */
 void cvt_text_table_print(cvt_text_table *table, int width, cvt_str *to);
 
-/* Returns the columns of the terminal that standard output goes to: what the terminal says, else COLUMNS, else 80; 0
- * where it is no terminal. */
-int cvt_terminal_width(void);
+/* Returns the columns of the terminal that this stream (STDOUT_FILENO, STDERR_FILENO) goes to: what the terminal says,
+ * else COLUMNS, else 80; 0 where it is no terminal. */
+int cvt_terminal_width(int stream);
 
 #endif

@@ -17,7 +17,7 @@ static void note_size(cvt_extent *extent, uint32_t width, uint32_t height) {
 
 /* Walks the markers as libjpeg does: it looks for 0xff with something behind it that is neither 0 nor 0xff, in the data
  * of scans too, and steps over segments by their length. */
-static bool jpeg_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
+bool cvt_jpeg_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
     enum { TEM = 0x01, SOF0 = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF15 = 0xcf, RST0 = 0xd0, SOI = 0xd8 };
     enum { EOI = 0xd9, SOS = 0xda, HEADER = 4, SIZES = 9 };
     if (extent->at < 2) extent->at = 2;
@@ -44,7 +44,7 @@ static bool jpeg_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
 }
 
 /* Steps from chunk to chunk: length, type, data, checksum. */
-static bool png_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
+bool cvt_png_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
     enum { SIGNATURE = 8, HEADER = 16, AROUND = 12 };
     if (extent->at < SIGNATURE) extent->at = SIGNATURE;
     while (extent->at < size && size - extent->at >= HEADER) {
@@ -57,7 +57,22 @@ static bool png_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
     return false;
 }
 
-bool cvt_extent_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
-    if (size == 0) return false;
-    return bytes[0] == 0xff ? jpeg_ends(extent, bytes, size) : png_ends(extent, bytes, size);
+static uint32_t little_endian(const uint8_t *bytes, int n) {
+    uint32_t value = 0;
+    for (int i = n; i-- > 0;) value = value << 8 | bytes[i];
+    return value;
+}
+
+/* The size of a RIFF file stands in its header. The first chunk tells that of the image: VP8X with an extended header,
+ * VP8L without losses, VP8 with them. */
+bool cvt_webp_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
+    enum { HEADER = 30, RIFF = 8, SIDE = 0x3fff };
+    if (size < HEADER) return false;
+    if (memcmp(bytes + 12, "VP8X", 4) == 0)
+        note_size(extent, little_endian(bytes + 24, 3) + 1, little_endian(bytes + 27, 3) + 1);
+    const uint32_t sides = little_endian(bytes + 21, 4);
+    if (memcmp(bytes + 12, "VP8L", 4) == 0) note_size(extent, (sides & SIDE) + 1, (sides >> 14 & SIDE) + 1);
+    if (memcmp(bytes + 12, "VP8 ", 4) == 0)
+        note_size(extent, little_endian(bytes + 26, 2) & SIDE, little_endian(bytes + 28, 2) & SIDE);
+    return extent->refused || size - RIFF >= little_endian(bytes + 4, 4);
 }

@@ -1,4 +1,4 @@
-/* image.h - makes the tensor that a model is fed from the bytes of a JPEG or PNG, bit for bit as Pillow 13 and the
+/* image.h - makes the tensor that a model is fed from the bytes of an image file, bit for bit as Pillow 13 and the
  * model's own image processor do. Nothing here knows models: a cvt_preprocess describes what is wanted. */
 #ifndef CVT_IMAGE_IMAGE_H
 #define CVT_IMAGE_IMAGE_H
@@ -61,14 +61,24 @@ typedef struct cvt_decode_options {
     bool ignore_exif;     /* do not turn the image upright */
     bool clip_gray16;     /* a 16-bit grey value v becomes min(v, 255), as in Pillow, instead of round(v / 257) */
     bool allow_truncated; /* accept files that end early; what is missing is grey (JPEG) or black (PNG) */
+    cvt_alpha alpha;      /* what becomes of transparency */
+    bool fast;            /* cvt_preprocess_run: decode a JPEG only as large as resizing needs it */
+    const cvt_preprocess *draft; /* whose resizing that is; cvt_preprocess_run sets it. NULL: decode it whole */
 } cvt_decode_options;
 
 /* Fails with CVT_TOO_LARGE, and names the option, if width x height is over the limit. */
 cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_options *options, cvt_error *error);
 
+/* Lays n pixels of four bytes over the colour that `alpha` names, not CVT_ALPHA_DROP: (c a + b (255 - a)) / 255,
+ * rounded. `rgb` may be where `rgba` is. */
+void cvt_pixels_blend(uint8_t *rgb, const uint8_t *rgba, size_t n, cvt_alpha alpha);
+
 /* What a decoder reports besides the pixels. `warning` is empty or one line. */
+enum { CVT_TAKEN_SIZE = 32 };
 typedef struct cvt_decoded {
-    int orientation; /* as EXIF has it, 1 to 8; 1 where there is none or it is invalid */
+    int orientation;            /* as EXIF has it, 1 to 8; 1 where there is none or it is invalid */
+    char taken[CVT_TAKEN_SIZE]; /* as EXIF has it, "2026-11-30T12:34:56", with "+01:00" behind it where it says so; or
+                                   empty */
     char warning[256];
 } cvt_decoded;
 
@@ -80,7 +90,10 @@ bool cvt_image_is_known(const uint8_t *bytes, size_t size);
 /* The name of the format that the bytes begin as, decoded here or not; NULL: not known. */
 const char *cvt_image_format(const uint8_t *bytes, size_t size);
 
-/* How far a JPEG or PNG must be read. Begin with zeros and max_pixels as in cvt_decode_options. */
+/* The names of the formats that are decoded here, with `word` before the last: "JPEG and PNG". */
+void cvt_image_formats(char *to, size_t capacity, const char *word);
+
+/* How far an image file must be read. Begin with zeros and max_pixels as in cvt_decode_options. */
 typedef struct cvt_extent {
     uint64_t max_pixels;
     size_t at;    /* up to where it has been looked at */
@@ -88,6 +101,10 @@ typedef struct cvt_extent {
 } cvt_extent;
 /* True if `size` bytes from the beginning of the file are all that decoding looks at. Call it again with more. */
 bool cvt_extent_ends(cvt_extent *extent, const uint8_t *bytes, size_t size);
+/* The same for one format each; cvt_extent_ends calls them. */
+bool cvt_jpeg_ends(cvt_extent *extent, const uint8_t *bytes, size_t size);
+bool cvt_png_ends(cvt_extent *extent, const uint8_t *bytes, size_t size);
+bool cvt_webp_ends(cvt_extent *extent, const uint8_t *bytes, size_t size);
 
 /* Decodes a file, whose format is found by its content. Limits are checked before anything is allocated. Errors:
  * CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT, CVT_UNSUPPORTED, CVT_TOO_LARGE (naming the limit and its option),
@@ -100,12 +117,20 @@ cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *by
                            const cvt_decode_options *options, cvt_error *error);
 cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                           const cvt_decode_options *options, cvt_error *error);
+/* Only where the build has found their libraries. */
+cvt_status cvt_webp_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
+                           const cvt_decode_options *options, cvt_error *error);
+cvt_status cvt_heif_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
+                           const cvt_decode_options *options, cvt_error *error);
 /* Writes the pixels as a PNG file of 8-bit RGB, which appears only when it is whole (see cvt_out). Errors:
  * CVT_OUTPUT. */
 cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *error);
 /* Returns the orientation that an EXIF block ("II*\0..." or "MM\0*...") holds, or 1 if it holds none. Never reads
  * outside of the block. */
 int cvt_exif_orientation(const uint8_t *tiff, size_t size);
+
+/* Sets info->orientation and info->taken (the Exif tags DateTimeOriginal and OffsetTimeOriginal) from such a block. */
+void cvt_exif_read(cvt_decoded *info, const uint8_t *tiff, size_t size);
 
 /* Turns the pixels upright. Orientations other than 2 to 8 change nothing. `scratch` is a second buffer, which may
  * change places with that of `pixels`. */

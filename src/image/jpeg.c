@@ -7,6 +7,7 @@
  * Pillow's LOAD_TRUNCATED_IMAGES: behind the data one end marker is made up, which a segment that is cut may swallow;
  * where libjpeg then wants more, or finds damage, the rows that it has given stay and the others are black (white where
  * the image is CMYK), all of them if it is progressive.
+ * With a draft the inverse DCT gives 1/2, 1/4 or 1/8 of the size, as after Pillow's Image.draft.
  * libjpeg leaves through error_exit or emit_message, which must not return: they jump back to guarded(). */
 #include <limits.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
+#include "base/num.h"
 #include "image/image.h"
 
 typedef struct reader {
@@ -36,6 +38,22 @@ typedef struct reader {
 
 static const char early[] = "JPEG data ends early";
 
+/* ---- the size ---------------------------------------------------------------------------------------------------- */
+
+/* By which of 1, 2, 4 and 8 an image of width x height, as it is stored, may be divided so that it is not smaller than
+ * the draft's preprocessing resizes it to, upright. */
+static int divisor(const reader *r, int width, int height) {
+    const cvt_preprocess *draft = r->options->draft;
+    const bool turned = r->info->orientation >= 5 && !r->options->ignore_exif;
+    cvt_geometry g;
+    if (!draft || draft->resize == CVT_RESIZE_NONE ||
+        cvt_preprocess_geometry(&g, draft, turned ? height : width, turned ? width : height, NULL) != CVT_OK)
+        return 1;
+    const int across = width / (turned ? g.full_height : g.full_width);
+    const int down = height / (turned ? g.full_width : g.full_height), scale = cvt_min_int(across, down);
+    return scale >= 8 ? 8 : scale >= 4 ? 4 : scale >= 2 ? 2 : 1;
+}
+
 /* ---- how libjpeg reports ---------------------------------------------------------------------------------------- */
 
 static _Noreturn void leave(reader *r, cvt_status status) {
@@ -46,10 +64,12 @@ static _Noreturn void leave(reader *r, cvt_status status) {
 /* Leaves with what rows there are, the others blank; fails where the image may not be so large. */
 static _Noreturn void leave_incomplete(reader *r, const char *text) {
     if (!r->sized) {
+        const int by = divisor(r, r->width, r->height);
+        const int width = (r->width + by - 1) / by, height = (r->height + by - 1) / by;
         cvt_status status = cvt_pixels_limit((uint64_t)r->width, (uint64_t)r->height, r->options, r->error);
-        if (status == CVT_OK) status = cvt_pixels_resize(r->out, r->width, r->height, r->error);
+        if (status == CVT_OK) status = cvt_pixels_resize(r->out, width, height, r->error);
         if (status != CVT_OK) leave(r, status);
-        memset(r->out->data, r->components == 4 ? 255 : 0, (size_t)r->width * (size_t)r->height * 3);
+        memset(r->out->data, r->components == 4 ? 255 : 0, (size_t)width * (size_t)height * 3);
     }
     if (!r->info->warning[0]) snprintf(r->info->warning, sizeof r->info->warning, "%s", text);
     leave(r, CVT_OK);
@@ -115,9 +135,9 @@ static void on_progress(j_common_ptr jpeg) {
 
 /* ---- EXIF ------------------------------------------------------------------------------------------------------- */
 
-/* Finds the orientation in the first APP1 segment before the image that is EXIF. The segments are walked without
- * libjpeg, which would keep copies of all of them. */
-static int orientation(const uint8_t *bytes, size_t size) {
+/* Reads the first APP1 segment before the image that is EXIF. The segments are walked without libjpeg, which would keep
+ * copies of all of them. */
+static void read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size) {
     enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, TEM = 0x01, RST0 = 0xd0 };
     static const char exif[6] = "Exif\0";
     size_t at = 2;
@@ -132,11 +152,12 @@ static int orientation(const uint8_t *bytes, size_t size) {
         if (marker == TEM || (marker >= RST0 && marker <= SOI)) continue;
         const size_t length = (size_t)bytes[at] << 8 | bytes[at + 1];
         if (length < 2 || length > size - at) break;
-        if (marker == APP1 && length >= 2 + sizeof exif && memcmp(bytes + at + 2, exif, sizeof exif) == 0)
-            return cvt_exif_orientation(bytes + at + 2 + sizeof exif, length - 2 - sizeof exif);
+        if (marker == APP1 && length >= 2 + sizeof exif && memcmp(bytes + at + 2, exif, sizeof exif) == 0) {
+            cvt_exif_read(info, bytes + at + 2 + sizeof exif, length - 2 - sizeof exif);
+            return;
+        }
         at += length;
     }
-    return 1;
 }
 
 /* ---- a source that ends early ----------------------------------------------------------------------------------- */
@@ -262,6 +283,8 @@ static void read_pixels(reader *r, const uint8_t *bytes, size_t size) {
     cvt_status status = cvt_pixels_limit(jpeg->image_width, jpeg->image_height, r->options, r->error);
     if (status != CVT_OK) leave(r, status);
     jpeg->out_color_space = n == 4 ? JCS_CMYK : JCS_RGB;
+    jpeg->scale_num = 1;
+    jpeg->scale_denom = (unsigned)divisor(r, (int)jpeg->image_width, (int)jpeg->image_height);
 
     /* The memory that a file of many scans may take: four components of 16 bits a pixel, and what blocks add at the
      * edges. */
@@ -289,7 +312,8 @@ static cvt_status guarded(reader *r, const uint8_t *bytes, size_t size) {
 
 cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                            const cvt_decode_options *options, cvt_error *error) {
-    *info = (cvt_decoded){.orientation = orientation(bytes, size)};
+    *info = (cvt_decoded){.orientation = 1};
+    read_exif(info, bytes, size);
     reader r = {.options = options, .out = out, .info = info, .error = error};
     r.jpeg.err = jpeg_std_error(&r.errors);
     r.jpeg.client_data = &r;

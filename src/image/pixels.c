@@ -32,6 +32,14 @@ cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_op
                     (unsigned long long)width, (unsigned long long)height, (unsigned long long)limit);
 }
 
+void cvt_pixels_blend(uint8_t *rgb, const uint8_t *rgba, size_t n, cvt_alpha alpha) {
+    const int back = alpha == CVT_ALPHA_WHITE ? 255 : 0;
+    for (; n > 0; n--, rgb += 3, rgba += 4) {
+        const int a = rgba[3];
+        for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)((rgba[c] * a + back * (255 - a) + 127) / 255);
+    }
+}
+
 /* Copies in tiles: a turned copy that ran along whole rows would miss the cache at every pixel. */
 static void turn(cvt_pixels *out, const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y) {
     enum { TILE = 32 };

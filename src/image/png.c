@@ -1,11 +1,12 @@
 /* png.c - decodes PNG to RGB, and writes it. This is the only file that uses libpng, by its full interface.
  *
  * Pixels become RGB as in Pillow: palettes are looked up; grey of 1, 2 and 4 bits is scaled to 0..255 and repeated in
- * all channels; alpha and transparent colours are dropped; 16 bits lose their lower half; gamma, colour profiles and
- * all other chunks are ignored. One thing differs: 16-bit grey without alpha becomes round(v / 257), or min(v, 255)
- * with clip_gray16. A wrong checksum of a chunk before the pixels is an error. In and behind the pixels it is ignored,
- * since zlib has a checksum of its own over them. An image is complete with its last row; what follows may be missing.
- * libpng reports errors by calling a function that must not return: it jumps back to guarded(). */
+ * all channels; alpha and transparent colours are dropped, or laid over a colour; 16 bits lose their lower half; gamma,
+ * colour profiles and all other chunks are ignored. One thing differs: 16-bit grey without alpha becomes round(v /
+ * 257), or min(v, 255) with clip_gray16. A wrong checksum of a chunk before the pixels is an error. In and behind the
+ * pixels it is ignored, since zlib has a checksum of its own over them. An image is complete with its last row; what
+ * follows may be missing. libpng reports errors by calling a function that must not return: it jumps back to guarded().
+ */
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ typedef struct reader {
     uint32_t width, height;
     bool cut;          /* the file ends inside a chunk */
     bool gray16;       /* rows are read as 16-bit grey and converted at the end */
+    int clear;         /* the 16-bit grey value that is transparent and laid over a colour; -1: none */
+    bool blend;        /* rows have alpha, and are laid over a colour */
     bool reading;      /* rows are being read, not the header */
     uint64_t rows_due; /* rows still to come, over all passes of an interlaced file */
     bool ended, no_memory, damaged;
@@ -82,9 +85,9 @@ static void on_read(png_structp png, png_bytep to, size_t n) {
 }
 
 static void on_row(png_structp png, png_row_infop row_info, png_bytep row) {
-    (void)row_info, (void)row;
     reader *r = png_get_user_transform_ptr(png);
     r->rows_due--;
+    if (r->blend && row_info->channels == 4) cvt_pixels_blend(row, row, row_info->width, r->options->alpha);
 }
 
 static png_voidp on_alloc(png_structp png, png_alloc_size_t size) {
@@ -133,7 +136,7 @@ static void walk_chunks(reader *r) {
         r->cut = length > left || left - length < 4;
         if (r->cut || memcmp(r->bytes + at + 4, "IEND", 4) == 0) return;
         if (!found && memcmp(r->bytes + at + 4, "eXIf", 4) == 0) {
-            r->info->orientation = cvt_exif_orientation(r->bytes + at + 8, length);
+            cvt_exif_read(r->info, r->bytes + at + 8, length);
             found = true;
         }
         at += length + 12;
@@ -157,13 +160,20 @@ static void set_transforms(reader *r) {
     const int type = png_get_color_type(r->png, r->png_info), depth = png_get_bit_depth(r->png, r->png_info);
     r->gray16 = type == PNG_COLOR_TYPE_GRAY && depth == 16;
     png_set_read_user_transform_fn(r->png, on_row);
-    png_set_user_transform_info(r->png, r, 0, 0);
+    const bool keep = r->options->alpha != CVT_ALPHA_DROP;
+    const bool clear = keep && png_get_valid(r->png, r->png_info, PNG_INFO_tRNS);
+    png_color_16p colour = NULL;
+    if (r->gray16 && clear) png_get_tRNS(r->png, r->png_info, NULL, NULL, &colour);
+    r->clear = colour ? colour->gray : -1;
+    r->blend = !r->gray16 && (clear || (keep && (type & PNG_COLOR_MASK_ALPHA)));
+    png_set_user_transform_info(r->png, r, r->blend ? 8 : 0, r->blend ? 3 : 0);
     if (r->gray16) return;
     if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(r->png);
     if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(r->png);
     if (depth == 16) png_set_strip_16(r->png);
     if (!(type & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(r->png);
-    png_set_strip_alpha(r->png);
+    if (clear) png_set_tRNS_to_alpha(r->png);
+    if (!r->blend) png_set_strip_alpha(r->png);
 }
 
 static uint64_t rows_of_all_passes(const reader *r) {
@@ -215,11 +225,11 @@ static cvt_status guarded(reader *r) {
 
 /* Converts in place. The 16-bit pixels fill the first two thirds of the buffer, so the last pixel is converted
  * first. */
-static void expand_gray16(cvt_pixels *pixels, bool clip) {
+static void expand_gray16(cvt_pixels *pixels, bool clip, int clear, int back) {
     uint8_t *data = pixels->data;
     for (size_t i = (size_t)pixels->width * (size_t)pixels->height; i-- > 0;) {
         const int v = data[2 * i] << 8 | data[2 * i + 1];
-        const int gray = clip ? cvt_min_int(v, 255) : (v + 128) / 257;
+        const int gray = v == clear ? back : clip ? cvt_min_int(v, 255) : (v + 128) / 257;
         data[3 * i] = data[3 * i + 1] = data[3 * i + 2] = (uint8_t)gray;
     }
 }
@@ -231,7 +241,7 @@ cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *byt
     TRY(read_size(&r));
     walk_chunks(&r);
     TRY(guarded(&r));
-    if (r.gray16) expand_gray16(out, options->clip_gray16);
+    if (r.gray16) expand_gray16(out, options->clip_gray16, r.clear, options->alpha == CVT_ALPHA_WHITE ? 255 : 0);
     return CVT_OK;
 }
 

@@ -196,7 +196,9 @@ static cvt_status prepare(cvt_preprocessor *p, const cvt_preprocess *preprocess,
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
                               cvt_error *error) {
-    TRY(cvt_image_decode(&p->decoded, &p->info, bytes, size, options, error));
+    cvt_decode_options how = *options;
+    how.draft = options->fast ? preprocess : NULL;
+    TRY(cvt_image_decode(&p->decoded, &p->info, bytes, size, &how, error));
     return prepare(p, preprocess, options, stop, pixels, error);
 }
 

@@ -30,6 +30,8 @@ cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_
         .ignore_exif = o.ignore_exif,
         .clip_gray16 = o.clip_gray16,
         .allow_truncated = o.allow_truncated,
+        .fast = o.fast,
+        .alpha = o.alpha,
     };
     *out = image;
     return CVT_OK;
@@ -118,6 +120,12 @@ cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_vie
     const double across = (double)width / g.full_width, down = (double)height / g.full_height;
     *out = (cvt_view){g.x * across, g.y * down, g.width * across, g.height * down};
     return CVT_OK;
+}
+
+int cvt_image_orientation(const cvt_image *image) { return image->prepare->info.orientation; }
+
+const char *cvt_image_taken(const cvt_image *image) {
+    return image->prepare->info.taken[0] ? image->prepare->info.taken : NULL;
 }
 
 const char *cvt_image_warning(const cvt_image *image) {

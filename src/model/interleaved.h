@@ -11,6 +11,11 @@
  * read. */
 float *cvt_image_take(cvt_image *image, float *spare);
 
+/* What EXIF says of the image that was read last: its orientation, 1 to 8 (1: nothing), and when it was taken, as
+ * "2026-11-30T12:34:56" (NULL: nothing). */
+int cvt_image_orientation(const cvt_image *image);
+const char *cvt_image_taken(const cvt_image *image);
+
 /* Does what cvt_session_run does, on inputs of [n, H, W, C]. */
 cvt_status cvt_session_run_interleaved(cvt_session *session, const float *const *inputs, int n, cvt_error *error);
 

@@ -22,13 +22,13 @@ static void base64(cvt_str *to, const char *text) {
     }
 }
 
-void cvt_json_out_path(cvt_str *to, const char *path) {
+void cvt_json_out_path(cvt_str *to, const char *key, const char *path) {
     if (cvt_utf8_valid(path, strlen(path))) {
-        cvt_str_print(to, "\"path\":");
+        cvt_str_print(to, "\"%s\":", key);
         cvt_json_out_string(to, path);
         return;
     }
-    cvt_str_print(to, "\"path_b64\":\"");
+    cvt_str_print(to, "\"%s_b64\":\"", key);
     base64(to, path);
     cvt_str_append(to, "\"", 1);
 }

@@ -8,8 +8,9 @@
  * U+FFFD. */
 void cvt_json_out_string(cvt_str *to, const char *text);
 
-/* Appends "path":"a/b.jpg". A path that is not UTF-8 becomes "path_b64":"..." with its bytes in base64. */
-void cvt_json_out_path(cvt_str *to, const char *path);
+/* Appends "path":"a/b.jpg" where the key is "path". A path that is not UTF-8 becomes "path_b64":"..." with its bytes in
+ * base64. */
+void cvt_json_out_path(cvt_str *to, const char *key, const char *path);
 
 /* Appends a number as %.9g with a decimal point. Numbers that are not finite become null, since JSON has no word for
  * them. */

@@ -93,6 +93,28 @@ const char *cvt_weights_file(const cvt_weights *weights, size_t index) {
     return entry ? entry->file.path : NULL;
 }
 
+/* Adds a file in pieces, whose pages need not stay in memory: packing has copies of most of them. */
+static void hash_file(cvt_sha256 *hash, const cvt_file *file) {
+    enum { PIECE = 16 << 20 };
+    for (size_t at = 0; at < file->size; at += PIECE) {
+        const size_t n = file->size - at < PIECE ? file->size - at : PIECE;
+        cvt_sha256_add(hash, file->data + at, n);
+        cvt_file_drop(file, file->data + at, n);
+    }
+}
+
+void cvt_weights_sha256(const cvt_weights *weights, char text[CVT_SHA256_TEXT]) {
+    const open_file *last = NULL, *entry; /* the list begins with what was opened last */
+    cvt_sha256 hash;
+    cvt_sha256_begin(&hash);
+    while (last != weights->files) {
+        for (entry = weights->files; entry->next != last;) entry = entry->next;
+        hash_file(&hash, &entry->file);
+        last = entry;
+    }
+    cvt_sha256_end_text(&hash, text);
+}
+
 const char *cvt_weights_path(const cvt_weights *weights) { return weights->path; }
 size_t cvt_weights_count(const cvt_weights *weights) { return weights->count; }
 const cvt_tensor *cvt_weights_at(const cvt_weights *weights, size_t index) { return &weights->tensors[index]; }

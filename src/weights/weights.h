@@ -8,6 +8,7 @@
 
 #include "base/dtype.h"
 #include "base/error.h"
+#include "base/sha256.h"
 
 enum { CVT_MAX_RANK = 8 };
 
@@ -42,6 +43,9 @@ void cvt_weights_free(cvt_weights *weights);
 const char *cvt_weights_path(const cvt_weights *weights);
 /* The paths of all files that the weights are read from, the index of shards included; NULL behind the last. */
 const char *cvt_weights_file(const cvt_weights *weights, size_t index);
+/* The SHA-256 of the bytes of these files, one behind the other in the order in which they were opened (an index of
+ * shards first): of a single file what sha256sum prints. */
+void cvt_weights_sha256(const cvt_weights *weights, char text[CVT_SHA256_TEXT]);
 size_t cvt_weights_count(const cvt_weights *weights);
 const cvt_tensor *cvt_weights_at(const cvt_weights *weights, size_t index);       /* in the order of the file */
 const cvt_tensor *cvt_weights_find(const cvt_weights *weights, const char *name); /* NULL if absent; O(1) */
