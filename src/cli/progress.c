@@ -15,7 +15,7 @@ void cvt_progress_begin(cvt_progress *progress, const cvt_settings *settings, co
     const char *name = getenv("TERM");
     const bool redraws = isatty(STDERR_FILENO) && name && strcmp(name, "dumb") != 0;
     const bool asked = cvt_opt_is(settings->progress, "always"), never = cvt_opt_is(settings->progress, "never");
-    *progress = (cvt_progress){.terminal = redraws};
+    *progress = (cvt_progress){.terminal = redraws, .asked = asked};
     progress->wanted = !settings->quiet && !never && (redraws || asked);
     progress->closing = !settings->quiet && (settings->verbose || isatty(STDERR_FILENO));
     if (options->known && !options->shard.count)
@@ -89,14 +89,14 @@ static void form(char *line, const state *s, int with) {
 }
 
 void cvt_progress_draw(cvt_progress *p) {
-    const double seconds = seconds_since(&p->start), between = p->said > 0 ? 10 : 1;
+    const double seconds = seconds_since(&p->start), between = p->said > 0 ? 10 : 0.5;
     char line[LINE];
     if (!p->wanted) return;
     state s = {.failed = p->failed, .total = p->total, .all = p->total > 0, .rate = rate_of(p, seconds)};
     s.done = p->done + p->passed_over;
     if (p->count) s.total = cvt_count_so_far(p->count, &s.all);
     if (s.total < s.done) s.total = 0;
-    if (p->terminal ? seconds < 0.5 : seconds - p->said < between) return;
+    if (p->terminal ? seconds < 0.5 && !p->asked : seconds - p->said < between) return;
     int width = p->terminal ? cvt_terminal_width(STDERR_FILENO) : LINE;
     for (int with = WITH_ALL;; with >>= 1) {
         form(line, &s, with);

@@ -20,6 +20,7 @@ enum { CVT_PROGRESS_SAMPLES = 50 /* ten a second: the last five seconds */ };
 
 typedef struct cvt_progress {
     bool wanted;   /* the line is drawn */
+    bool asked;    /* for: at once, else behind the first half second */
     bool terminal; /* over itself; else it is a new line now and then */
     bool closing;  /* a line at the end is wanted */
     bool shown;    /* the line is on the screen now */
@@ -36,7 +37,7 @@ typedef struct cvt_progress {
 /* Begins. By default the line is only drawn where standard error is a terminal that can redraw a line. */
 void cvt_progress_begin(cvt_progress *progress, const cvt_settings *settings, const cvt_batch_options *options);
 /* Draws the line anew, within the terminal's width. Nothing is drawn in the first half second, so that short runs stay
- * silent. */
+ * silent, unless it is asked for. */
 void cvt_progress_draw(cvt_progress *progress);
 /* Clears the line. Call it before anything else goes to a terminal. */
 void cvt_progress_clear(cvt_progress *progress);
