@@ -71,7 +71,7 @@ LIBS     := $(shell $(PKG) --libs $(PACKAGES) $(LINKED) 2>/dev/null) -lm -lpthre
 ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
 	$(filter x86_64% aarch64% arm64%,$(shell $(CC) -dumpmachine)))))
 # the program's own folders: libcvt is what cvt.h declares and what that needs, no more
-CLI_DIRS := src/report src/batch src/cli
+CLI_DIRS := src/report src/learn src/batch src/cli
 LIB_SRC  := $(sort $(filter-out $(CLI_DIRS:%=%/%),$(wildcard src/*.c src/*/*.c $(ISA_DIR:%=src/kernels/%/*.c))))
 CLI_SRC  := $(sort $(wildcard $(CLI_DIRS:%=%/*.c)))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))

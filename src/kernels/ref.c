@@ -506,6 +506,13 @@ static void mean_rows(float *y, const float *x, size_t ldx, int rows, int c) {
     }
 }
 
+static void add_doubles(double *c, size_t ldc, const double *a, size_t row, size_t step, const double *b, size_t ldb,
+                        int columns, size_t steps) {
+    for (size_t r = 0; r < 4; r++, c += ldc, a += row)
+        for (int q = 0; q < columns; q++)
+            for (size_t t = 0; t < steps; t++) c[q] += a[t * step] * b[t * ldb + (size_t)q];
+}
+
 static double peak(int rounds) {
     volatile float unknown = 1; /* nothing may be worked out ahead */
     float chain[NR];
@@ -531,5 +538,6 @@ const cvt_kernels cvt_kernels_ref = {
     .softmax = softmax,
     .exp = exp_all,
     .mean_rows = mean_rows,
+    .add_doubles = add_doubles,
     .peak = peak,
 };

@@ -23,6 +23,7 @@
 #include "kernels/tmpl/rows.h"
 #include "kernels/tmpl/attention.h"
 #include "kernels/tmpl/dwconv.h"
+#include "kernels/tmpl/doubles.h"
 #include "kernels/tmpl/peak.h"
 
 static size_t f32_panel_size(int k) { return (size_t)k * NR * sizeof(float); }
@@ -57,6 +58,7 @@ static const cvt_attention_kernels attention_f32 = {
         .layer_norm = layer_norm,                                               \
         .affine = affine,                                                       \
         .add = add,                                                             \
+        .add_doubles = add_doubles,                                             \
         .softmax = softmax,                                                     \
         .exp = exp_all,                                                         \
         .mean_rows = mean_rows,                                                 \

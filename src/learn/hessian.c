@@ -1,0 +1,180 @@
+/* hessian.c - the moments of the features, and their Cholesky factor. */
+#include "learn/hessian.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ROWS = 8192, MAX_FEATURES = 2048, BLOCK = 128 };
+
+struct cvt_hessian {
+    const cvt_kernels *kernels;
+    size_t d;         /* padded */
+    double *matrix;   /* [d, d]: X^T X / n below the diagonal, -U above it; NULL: the diagonals alone */
+    double *squares;  /* [d]: the diagonal of X^T X / n */
+    double *diagonal; /* [d]: that of U */
+    double *rows;     /* [BLOCK, d]: some rows of X, then 4 rows of the factor that is made */
+    double bias;      /* that of U */
+};
+
+void cvt_hessian_free(cvt_hessian *h) {
+    if (!h) return;
+    free(h->matrix);
+    free(h->squares);
+    free(h->diagonal);
+    free(h->rows);
+    free(h);
+}
+
+/* ---- moments --------------------------------------------------------------------------------------------------- */
+
+/* Adds rows of X to 4 rows of the moments, as far as the diagonal; what lands above it is overwritten later. */
+static void add_moments(cvt_hessian *h, size_t n, size_t i) {
+    for (size_t j = 0; j < i + CVT_TILE_ROWS; j += CVT_TILE_COLUMNS)
+        h->kernels->add_doubles(h->matrix + i * h->d + j, h->d, h->rows + i, 1, h->d, h->rows + j, h->d,
+                                CVT_TILE_COLUMNS, n);
+}
+
+static void read_row(cvt_hessian *h, double *to, const cvt_examples *x, size_t i) {
+    for (size_t j = 0; j < x->d; j++) {
+        to[j] = x->narrow ? (double)x->narrow[i * x->d + j] : x->wide[i * x->d + j];
+        h->squares[j] += to[j] * to[j];
+    }
+}
+
+static void add_rows(cvt_hessian *h, const cvt_examples *x, size_t used) {
+    for (size_t first = 0; first < used; first += BLOCK) {
+        const size_t n = used - first < BLOCK ? used - first : BLOCK;
+        for (size_t r = 0; r < n; r++)
+            read_row(h, h->rows + r * h->d, x, (size_t)((double)(first + r) * ((double)x->n / (double)used)));
+        if (!h->matrix) continue;
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(x->threads) if (x->threads > 1) schedule(dynamic, 8)
+#endif
+        for (size_t i = 0; i < h->d; i += CVT_TILE_ROWS) add_moments(h, n, i);
+    }
+    for (size_t j = 0; j < h->d; j++) h->squares[j] /= (double)used;
+    for (size_t i = 0; h->matrix && i < h->d * h->d; i++) h->matrix[i] /= (double)used;
+}
+
+cvt_status cvt_hessian_new(cvt_hessian **out, const cvt_examples *of, cvt_error *error) {
+    *out = NULL;
+    cvt_hessian *h = calloc(1, sizeof *h);
+    if (!h) return cvt_fail_memory(error);
+    h->kernels = of->kernels;
+    h->d = cvt_pad(of->d);
+    h->squares = calloc(h->d, sizeof *h->squares);
+    h->diagonal = calloc(h->d, sizeof *h->diagonal);
+    h->rows = calloc(BLOCK * h->d, sizeof *h->rows);
+    if (h->d <= MAX_FEATURES) h->matrix = calloc(h->d * h->d, sizeof *h->matrix);
+    if (!h->squares || !h->diagonal || !h->rows || (!h->matrix && h->d <= MAX_FEATURES)) {
+        cvt_hessian_free(h);
+        return cvt_fail_memory(error);
+    }
+    add_rows(h, of, of->n < MAX_ROWS ? of->n : MAX_ROWS);
+    *out = h;
+    return CVT_OK;
+}
+
+/* ---- the factor ------------------------------------------------------------------------------------------------ */
+
+/* The guess from row i and column j on, 4 x 16, less what the rows of U above it make of it; times -1. */
+static void start_tile(cvt_hessian *h, double curvature, double l2, size_t i, size_t j) {
+    const size_t d = h->d;
+    for (size_t r = 0; r < CVT_TILE_ROWS; r++)
+        for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) {
+            const size_t row = i + r, column = j + q;
+            double value = column > row ? h->matrix[column * d + row] : column == row ? h->squares[row] : 0;
+            h->rows[r * d + column] = -curvature * value - (column == row ? l2 : 0);
+        }
+    h->kernels->add_doubles(h->rows + j, d, h->matrix + i, 1, d, h->matrix + j, d, CVT_TILE_COLUMNS, i);
+}
+
+/* Rows i to i + 3 of U, from what start_tile has made. */
+static void finish_rows(cvt_hessian *h, double l2, size_t i) {
+    const size_t d = h->d;
+    for (size_t r = 0; r < CVT_TILE_ROWS; r++) {
+        double *left = h->rows + r * d, *own = h->matrix + (i + r) * d;
+        for (size_t s = 0; s < r; s++) {
+            const double *above = h->matrix + (i + s) * d;
+            for (size_t j = i + r; j < d; j++) left[j] += above[i + r] * above[j];
+        }
+        const double pivot = -left[i + r];
+        h->diagonal[i + r] = sqrt(pivot > l2 / 2 ? pivot : l2 / 2);
+        for (size_t j = i + r + 1; j < d; j++) own[j] = left[j] / h->diagonal[i + r];
+    }
+}
+
+void cvt_hessian_set(cvt_hessian *h, double curvature, double l2, int threads) {
+    h->bias = sqrt(curvature);
+    for (size_t j = 0; !h->matrix && j < h->d; j++) h->diagonal[j] = sqrt(curvature * h->squares[j] + l2);
+    for (size_t i = 0; h->matrix && i < h->d; i += CVT_TILE_ROWS) {
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(threads) if (threads > 1 && i > 256) schedule(static)
+#else
+        (void)threads;
+#endif
+        for (size_t j = i / CVT_TILE_COLUMNS * CVT_TILE_COLUMNS; j < h->d; j += CVT_TILE_COLUMNS)
+            start_tile(h, curvature, l2, i, j);
+        finish_rows(h, l2, i);
+    }
+}
+
+/* ---- coordinates ----------------------------------------------------------------------------------------------- */
+
+/* 16 classes, of k columns; v begins at the first of them. */
+static void gradient_columns(const cvt_hessian *h, double *v, size_t k) {
+    const size_t d = h->d;
+    for (size_t i = 0; i < d; i++) {
+        const size_t first = i / CVT_TILE_ROWS * CVT_TILE_ROWS;
+        if (h->matrix && i == first)
+            h->kernels->add_doubles(v + i * k, k, h->matrix + i, 1, d, v, k, CVT_TILE_COLUMNS, i);
+        for (size_t t = first; h->matrix && t < i; t++)
+            for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] += h->matrix[t * d + i] * v[t * k + q];
+        for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] /= h->diagonal[i];
+    }
+    for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[d * k + q] /= h->bias;
+}
+
+static void weight_columns(const cvt_hessian *h, double *v, size_t k) {
+    const size_t d = h->d;
+    for (size_t i = d; i-- > 0;) {
+        const size_t first = i / CVT_TILE_ROWS * CVT_TILE_ROWS, end = first + CVT_TILE_ROWS;
+        if (h->matrix && i + 1 == end)
+            h->kernels->add_doubles(v + first * k, k, h->matrix + first * d + end, d, 1, v + end * k, k,
+                                    CVT_TILE_COLUMNS, d - end);
+        for (size_t t = i + 1; h->matrix && t < end; t++)
+            for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] += h->matrix[i * d + t] * v[t * k + q];
+        for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] /= h->diagonal[i];
+    }
+    for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[d * k + q] /= h->bias;
+}
+
+static void by_columns(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads,
+                       void (*columns)(const cvt_hessian *h, double *v, size_t k)) {
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(threads) if (threads > 1 && size->k > CVT_TILE_COLUMNS) schedule(static)
+#else
+    (void)threads;
+#endif
+    for (size_t q = 0; q < size->k; q += CVT_TILE_COLUMNS) columns(h, v + q, size->k);
+}
+
+void cvt_hessian_to_gradient(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads) {
+    by_columns(h, v, size, threads, gradient_columns);
+}
+
+void cvt_hessian_to_weights(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads) {
+    by_columns(h, v, size, threads, weight_columns);
+}
+
+void cvt_hessian_from_weights(const cvt_hessian *h, double *v, const cvt_theta_size *size) {
+    const size_t d = h->d, k = size->k;
+    for (size_t i = 0; i < d; i++) {
+        double *row = v + i * k;
+        for (size_t q = 0; q < k; q++) row[q] *= h->diagonal[i];
+        for (size_t t = i + 1; h->matrix && t < d; t++)
+            for (size_t q = 0; q < k; q++) row[q] -= h->matrix[i * d + t] * v[t * k + q];
+    }
+    for (size_t q = 0; q < k; q++) v[d * k + q] *= h->bias;
+}

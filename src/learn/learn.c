@@ -1,0 +1,280 @@
+/* learn.c - cross-validation over a path of penalties, the final fit, and the classifier of the features as they were.
+ *
+ * The path goes from strong to weak penalties. In every fold each fit begins where the one before it ended. It ends
+ * early where the loss of images that were not seen rises. */
+#include "learn/learn.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "learn/hessian.h"
+#include "learn/subspace.h"
+
+enum {
+    STEPS = 13,         /* penalties of the path: from 10 down to 1e-5, by half a power of ten each */
+    WORSE = 1,
+    MAX_SUBSPACE = 2048 /* rows of which the products with each other are made */
+};
+static const double tolerance = 1e-5, rough = 1e-4; /* of the gradient; `rough` for cross-validation */
+
+/* What images that were not seen got at one penalty. */
+typedef struct marks {
+    double loss; /* mean over the images, weighted */
+    size_t right;
+    int *answers;
+    float *own, *surest;
+} marks;
+
+typedef struct run {
+    const cvt_lesson *lesson;
+    cvt_examples x;
+    double *mean, *deviation;
+    double *weights; /* [rows]: what each row counts */
+    double *used;    /* [rows]: the same, 0 for rows of the fold that is left out */
+    int *labels;     /* [rows] */
+    int *folds;      /* [n] */
+    cvt_subspace subspace;
+    cvt_hessian *hessian;
+    cvt_theta_size size;
+    double *theta[CVT_FOLDS];
+    double *logits;
+    marks best, now;
+} run;
+
+/* ---- preparing ------------------------------------------------------------------------------------------------- */
+
+static bool alloc_marks(marks *m, size_t n) {
+    m->answers = calloc(n, sizeof *m->answers);
+    m->own = calloc(n, sizeof *m->own);
+    m->surest = calloc(n, sizeof *m->surest);
+    return m->answers && m->own && m->surest;
+}
+
+static void free_marks(marks *m) {
+    free(m->answers);
+    free(m->own);
+    free(m->surest);
+}
+
+static cvt_status alloc_rows(run *r, cvt_error *error) {
+    const cvt_lesson *l = r->lesson;
+    const size_t rows = l->n * l->views;
+    r->mean = calloc(l->d, sizeof *r->mean);
+    r->deviation = calloc(l->d, sizeof *r->deviation);
+    r->weights = calloc(rows, sizeof *r->weights);
+    r->used = calloc(rows, sizeof *r->used);
+    r->labels = calloc(rows, sizeof *r->labels);
+    r->folds = calloc(l->n, sizeof *r->folds);
+    r->logits = calloc((size_t)l->classes, sizeof *r->logits);
+    bool made = r->mean && r->deviation && r->weights && r->used && r->labels && r->folds && r->logits;
+    made = alloc_marks(&r->best, l->n) && alloc_marks(&r->now, l->n) && made;
+    return made ? CVT_OK : cvt_fail_memory(error);
+}
+
+/* The views of an image count as much as one image; with `balance` the images of a class as much as those of any
+ * other. */
+static cvt_status weigh(run *r, cvt_error *error) {
+    const cvt_lesson *l = r->lesson;
+    size_t *counts = calloc((size_t)l->classes, sizeof *counts);
+    if (!counts) return cvt_fail_memory(error);
+    for (size_t i = 0; i < l->n; i++) counts[l->labels[i]]++;
+    for (size_t row = 0; row < l->n * l->views; row++) {
+        const int label = r->labels[row] = l->labels[row % l->n];
+        r->weights[row] = 1 / (double)l->views;
+        if (l->balance) r->weights[row] *= (double)l->n / ((double)l->classes * (double)counts[label]);
+    }
+    free(counts);
+    return CVT_OK;
+}
+
+static cvt_status prepare(run *r, cvt_error *error) {
+    const cvt_lesson *l = r->lesson;
+    const size_t rows = l->n * l->views;
+    const cvt_kernels *kernels;
+    TRY(cvt_kernels_find(&kernels, NULL, error));
+    TRY(alloc_rows(r, error));
+    TRY(weigh(r, error));
+    TRY(cvt_deal_folds(r->folds, l, error));
+    TRY(cvt_standardise(l->features, rows, l->d, r->weights, r->mean, r->deviation, l->threads, error));
+    r->x = (cvt_examples){.kernels = kernels,
+                          .narrow = l->features,
+                          .n = rows,
+                          .d = l->d,
+                          .classes = l->classes,
+                          .labels = r->labels,
+                          .weights = r->used,
+                          .threads = l->threads};
+    if (rows <= l->d / 2 && rows <= MAX_SUBSPACE) {
+        TRY(cvt_subspace_new(&r->subspace, l->features, rows, l->d, l->threads, error));
+        r->x.narrow = NULL;
+        r->x.wide = r->subspace.rows;
+        r->x.d = r->subspace.rank;
+    }
+    TRY(cvt_theta_measure(&r->size, r->x.d, l->classes, error));
+    for (int f = 0; f < CVT_FOLDS; f++)
+        if (!(r->theta[f] = calloc(r->size.count, sizeof(double)))) return cvt_fail_memory(error);
+    return cvt_hessian_new(&r->hessian, &r->x, error);
+}
+
+static void release(run *r) {
+    free(r->mean);
+    free(r->deviation);
+    free(r->weights);
+    free(r->used);
+    free(r->labels);
+    free(r->folds);
+    free(r->logits);
+    cvt_subspace_free(&r->subspace);
+    cvt_hessian_free(r->hessian);
+    for (int f = 0; f < CVT_FOLDS; f++) free(r->theta[f]);
+    free_marks(&r->best);
+    free_marks(&r->now);
+}
+
+/* ---- cross-validation ------------------------------------------------------------------------------------------ */
+
+/* What a fold's classifier says of an image that it has not seen. Returns the loss. */
+static double mark(run *r, size_t i, const double *theta) {
+    const int classes = r->lesson->classes, own = r->lesson->labels[i];
+    int best = 0;
+    double sum = 0;
+    cvt_logistic_logits(r->logits, &r->x, theta, i);
+    for (int k = 1; k < classes; k++)
+        if (r->logits[k] > r->logits[best]) best = k;
+    for (int k = 0; k < classes; k++) sum += exp(r->logits[k] - r->logits[best]);
+    const double gap = r->logits[own] - r->logits[best];
+    r->now.answers[i] = best;
+    r->now.own[i] = (float)(exp(gap) / sum);
+    r->now.surest[i] = (float)(1 / sum);
+    r->now.right += best == own;
+    return log(sum) - gap;
+}
+
+/* Fits the classifier that does not see a fold, and marks the images of that fold. */
+static cvt_status validate_fold(run *r, int fold, double l2, double *curvature, cvt_error *error) {
+    const cvt_lesson *l = r->lesson;
+    cvt_fit fit;
+    size_t seen = 0;
+    for (size_t row = 0; row < r->x.n; row++) {
+        const bool out = r->folds[row % l->n] == fold;
+        r->used[row] = out ? 0 : r->weights[row];
+        seen += !out;
+    }
+    if (seen == 0 || seen == r->x.n) return CVT_OK; /* of very few images a fold may be empty */
+    TRY(cvt_logistic_fit(r->theta[fold], &fit, &r->x, l2, r->hessian, rough, error));
+    *curvature = fit.curvature;
+    for (size_t i = 0; i < l->n; i++)
+        if (r->folds[i] == fold) r->now.loss += mark(r, i, r->theta[fold]) * r->weights[i] * (double)l->views;
+    return CVT_OK;
+}
+
+static double penalty_at(int step) { return pow(10, 1 - 0.5 * step); }
+
+/* Goes down the path. *l2: the best penalty, whose marks are in best. */
+static cvt_status validate(run *r, double *l2, double *curvature, cvt_error *error) {
+    const int steps = r->lesson->l2 > 0 ? 1 : STEPS;
+    int worse = 0;
+    for (int step = 0; step < steps && worse < WORSE; step++) {
+        const double now = r->lesson->l2 > 0 ? r->lesson->l2 : penalty_at(step);
+        cvt_hessian_set(r->hessian, *curvature, now, r->lesson->threads);
+        r->now.loss = 0;
+        r->now.right = 0;
+        for (int fold = 0; fold < CVT_FOLDS; fold++) TRY(validate_fold(r, fold, now, curvature, error));
+        worse++;
+        if (step > 0 && !(r->now.loss < r->best.loss)) continue;
+        const marks other = r->best;
+        r->best = r->now;
+        r->now = other;
+        *l2 = now;
+        worse = 0;
+    }
+    return CVT_OK;
+}
+
+/* ---- the classifier -------------------------------------------------------------------------------------------- */
+
+/* Row k of the classifier of the features as they were: standardising is part of it. */
+static void fold_row(cvt_learned *out, const run *r, double *theta, double *row, size_t k) {
+    const cvt_lesson *l = r->lesson;
+    const size_t columns = r->size.k;
+    double bias = theta[r->size.d * columns + k];
+    if (r->subspace.rows) {
+        memset(row, 0, l->d * sizeof *row);
+        cvt_subspace_return(&r->subspace, theta + k, columns);
+        for (size_t t = 0; t < r->subspace.rank; t++) {
+            const float *x = l->features + r->subspace.pivots[t] * l->d;
+            for (size_t j = 0; j < l->d; j++) row[j] += theta[t * columns + k] * (double)x[j];
+        }
+    } else {
+        for (size_t j = 0; j < l->d; j++) row[j] = theta[j * columns + k];
+    }
+    for (size_t j = 0; j < l->d; j++) {
+        row[j] /= r->deviation[j];
+        bias -= row[j] * r->mean[j];
+        out->weight[k * l->d + j] = (float)row[j];
+    }
+    out->bias[k] = (float)bias;
+}
+
+/* Fits to all images and makes the classifier. */
+static cvt_status conclude(run *r, cvt_learned *out, double curvature, cvt_error *error) {
+    const cvt_lesson *l = r->lesson;
+    cvt_fit fit;
+    double *theta = r->theta[0], *row = calloc(l->d, sizeof *row);
+    out->weight = calloc((size_t)l->classes * l->d, sizeof *out->weight);
+    out->bias = calloc((size_t)l->classes, sizeof *out->bias);
+    memcpy(r->used, r->weights, r->x.n * sizeof *r->used);
+    cvt_status status = row && out->weight && out->bias ? CVT_OK : cvt_fail_memory(error);
+    cvt_hessian_set(r->hessian, curvature, out->l2, l->threads);
+    if (status == CVT_OK) status = cvt_logistic_fit(theta, &fit, &r->x, out->l2, r->hessian, tolerance, error);
+    for (size_t k = 0; status == CVT_OK && k < (size_t)l->classes; k++) fold_row(out, r, theta, row, k);
+    free(row);
+    out->converged = status == CVT_OK && fit.converged;
+    return status;
+}
+
+static cvt_status learn(run *r, cvt_learned *out, cvt_error *error) {
+    const double classes = r->lesson->classes;
+    double curvature = (1 - 1 / classes) / classes;
+    TRY(prepare(r, error));
+    TRY(validate(r, &out->l2, &curvature, error));
+    TRY(conclude(r, out, curvature, error));
+    out->right = r->best.right;
+    out->answers = r->best.answers;
+    out->own = r->best.own;
+    out->surest = r->best.surest;
+    r->best = (marks){0};
+    return CVT_OK;
+}
+
+cvt_status cvt_learn(cvt_learned *out, const cvt_lesson *lesson, cvt_error *error) {
+    run r = {.lesson = lesson};
+    *out = (cvt_learned){0};
+    cvt_status status = learn(&r, out, error);
+    release(&r);
+    if (status != CVT_OK) cvt_learned_free(out);
+    return status;
+}
+
+void cvt_learned_free(cvt_learned *learned) {
+    free(learned->weight);
+    free(learned->bias);
+    free(learned->answers);
+    free(learned->own);
+    free(learned->surest);
+    *learned = (cvt_learned){0};
+}
+
+int cvt_learned_answer(const cvt_learned *learned, const float *features, size_t d, int classes) {
+    double most = -INFINITY;
+    int best = 0;
+    for (int k = 0; k < classes; k++) {
+        double sum = (double)learned->bias[k];
+        for (size_t j = 0; j < d; j++) sum += (double)learned->weight[(size_t)k * d + j] * (double)features[j];
+        if (!(sum > most)) continue;
+        most = sum;
+        best = k;
+    }
+    return best;
+}
