@@ -199,8 +199,7 @@ static cvt_status keep_options(cvt_model *m, const cvt_options *options, cvt_err
     return m->isa || !options->isa ? CVT_OK : cvt_fail_memory(error);
 }
 
-static cvt_status open_model(cvt_model *m, const cvt_place *place, const cvt_options *options, cvt_error *error) {
-    TRY(cvt_bundle_open(&m->files, place, options, error));
+static cvt_status open_files(cvt_model *m, const cvt_options *options, cvt_error *error) {
     if (!m->files.config) return cvt_fail(error, CVT_USAGE, "no model and no config given");
     TRY(read_config(m, options, error));
     TRY(build_graph(m, error));
@@ -214,17 +213,37 @@ static cvt_status open_model(cvt_model *m, const cvt_place *place, const cvt_opt
     return options->no_weights || options->weights_later ? CVT_OK : cvt_model_load(m, error);
 }
 
-static cvt_status open_place(cvt_model **out, const cvt_place *place, const cvt_options *given, cvt_error *error) {
-    cvt_options options;
-    *out = NULL;
-    TRY(cvt_options_take(&options, given, error));
+/* files: the model's from here on. */
+static cvt_status open_bundle(cvt_model **out, cvt_bundle *files, const cvt_options *options, cvt_error *error) {
     cvt_model *m = calloc(1, sizeof *m);
-    if (!m) return cvt_fail_memory(error);
-    cvt_status status = open_model(m, place, &options, error);
+    *out = NULL;
+    if (!m) {
+        cvt_bundle_close(files);
+        return cvt_fail_memory(error);
+    }
+    m->files = *files;
+    cvt_status status = open_files(m, options, error);
     if (status == CVT_OK)
         *out = m;
     else
         cvt_model_free(m);
+    return status;
+}
+
+cvt_status cvt_model_open_bundle(cvt_model **out, cvt_bundle *files, const cvt_options *given, cvt_error *error) {
+    cvt_options options;
+    TRY(cvt_options_take(&options, given, error));
+    return open_bundle(out, files, &options, error);
+}
+
+static cvt_status open_place(cvt_model **out, const cvt_place *place, const cvt_options *given, cvt_error *error) {
+    cvt_options options;
+    cvt_bundle files = {0};
+    *out = NULL;
+    TRY(cvt_options_take(&options, given, error));
+    cvt_status status = cvt_bundle_open(&files, place, &options, error);
+    if (status == CVT_OK) return open_bundle(out, &files, &options, error);
+    cvt_bundle_close(&files);
     return status;
 }
 

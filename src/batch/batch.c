@@ -42,6 +42,7 @@ typedef struct job {
 typedef struct reader {
     cvt_input input;
     cvt_image *image;
+    cvt_image *part; /* of the image, where a view is wanted */
 } reader;
 
 typedef struct runner {
@@ -119,6 +120,30 @@ static void give_tensor(cvt_batch *batch, job *it) {
     it->tensor = NULL;
 }
 
+/* Makes the tensor of a part of the image that was read as far as it is upright. */
+static cvt_status read_part(cvt_batch *batch, reader *with, const cvt_batch_view *view, cvt_error *error) {
+    int height, width;
+    const uint8_t *pixels = cvt_image_pixels(with->image, &height, &width);
+    const int h = cvt_max_int(1, (int)(view->side * height)), w = cvt_max_int(1, (int)(view->side * width));
+    const int top = cvt_min_int((int)(view->top * height), height - h);
+    const int left = cvt_min_int((int)(view->left * width), width - w);
+    const size_t stride = 3 * (size_t)width;
+    if (!with->part) TRY(cvt_image_new(&with->part, &batch->options.image, error));
+    return cvt_image_read_pixels(with->part, batch->model, pixels + (size_t)top * stride + 3 * (size_t)left, h, w,
+                                 stride, CVT_STOP_NONE, error);
+}
+
+static void mirror(float *tensor, cvt_tensor_info info) {
+    const size_t c = (size_t)info.shape[0], rows = (size_t)info.shape[1], w = (size_t)info.shape[2];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t x = 0; x < w / 2; x++)
+            for (size_t k = 0; k < c; k++) {
+                float *a = tensor + (r * w + x) * c + k, *b = tensor + (r * w + w - 1 - x) * c + k, value = *a;
+                *a = *b;
+                *b = value;
+            }
+}
+
 static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
@@ -126,7 +151,10 @@ static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     if (it->kind != CVT_LIST_ENTRY)
         TRY(cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error));
     if (!with->image) TRY(cvt_image_new(&with->image, &batch->options.image, error));
-    TRY(cvt_image_read_memory(with->image, batch->model, with->input.data, with->input.size, CVT_STOP_NONE, error));
+    const cvt_batch_view *view = batch->options.view;
+    TRY(cvt_image_read_memory(with->image, batch->model, with->input.data, with->input.size,
+                              view ? CVT_STOP_ORIENT : CVT_STOP_NONE, error));
+    if (view) TRY(read_part(batch, with, view, error));
     const char *warning = cvt_image_warning(with->image), *taken = cvt_image_taken(with->image);
     if (warning) cvt_str_append(&it->warning, warning, strlen(warning));
     if (taken) cvt_str_append(&it->taken, taken, strlen(taken));
@@ -138,7 +166,8 @@ static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     }
     if (!it->output) it->output = calloc(batch->output_size, sizeof *it->output);
     if (!it->output) return cvt_fail_memory(error);
-    it->tensor = cvt_image_take(with->image, take_spare(batch));
+    it->tensor = cvt_image_take(view ? with->part : with->image, take_spare(batch));
+    if (view && view->mirrored) mirror(it->tensor, cvt_model_input(batch->model, 0));
     return CVT_OK;
 }
 
@@ -366,6 +395,7 @@ void cvt_batch_free(cvt_batch *batch) {
     for (int i = 0; batch->readers && i < batch->n_readers; i++) {
         free(batch->readers[i].input.data);
         cvt_image_free(batch->readers[i].image);
+        cvt_image_free(batch->readers[i].part);
     }
     for (int i = 0; batch->runners && i < batch->options.jobs; i++) {
         cvt_session_free(batch->runners[i].session);

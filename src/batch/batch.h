@@ -27,11 +27,18 @@ typedef struct cvt_batch_maker {
     void *context;
 } cvt_batch_maker;
 
+/* A part of the upright image, in shares of its sides, which stands for the image; and whether it is mirrored. */
+typedef struct cvt_batch_view {
+    double left, top, side;
+    bool mirrored;
+} cvt_batch_view;
+
 typedef struct cvt_batch_options {
     cvt_list_options inputs; /* the batch sets `wake` */
     cvt_shard shard;         /* only inputs of this shard are taken */
     cvt_done *done;          /* and none that are done; NULL: none are. The caller's to free, after the batch */
     cvt_image_options image;
+    const cvt_batch_view *view;   /* NULL: the images as they are */
     int threads;                  /* threads inside a forward pass */
     int jobs;                     /* forward passes at the same time */
     int images;                   /* the most images of a pass */

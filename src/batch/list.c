@@ -418,6 +418,10 @@ bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem) {
             cvt_fail(problem, CVT_NOT_FOUND, "the name holds a NUL byte (a NUL-separated list wants -0)");
             return true;
         }
+        if (list->options.plain) {
+            list->kind = CVT_LIST_FOUND;
+            return true;
+        }
         if (cvt_input_is_stdin(path->data, list->kind == CVT_LIST_NAMED)) {
             take_stdin(list, problem);
             return true;

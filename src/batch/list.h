@@ -29,6 +29,7 @@ typedef struct cvt_list_options {
     size_t n_tars;
     bool nul; /* names in them end with NUL instead of newline */
     bool recursive;
+    bool plain;                /* operands were found already: each is one input, which is no directory */
     bool remarks;              /* wanted: see cvt_list_kind */
     const atomic_bool *ending; /* once it is true the list ends, even within a directory; or NULL */
     int wake; /* a descriptor that ends the list once readable, even while it waits for more names; or -1 */

@@ -9,8 +9,8 @@ enum { MAX_ROWS = 8192, MAX_FEATURES = 2048, BLOCK = 128 };
 
 struct cvt_hessian {
     const cvt_kernels *kernels;
-    size_t d;         /* padded */
-    double *matrix;   /* [d, d]: X^T X / n below the diagonal, -U above it; NULL: the diagonals alone */
+    size_t d, ld;     /* padded; of the matrix: such that a column does not fall into few sets of a cache */
+    double *matrix;   /* [d, ld]: X^T X / n below the diagonal, -U above it; NULL: the diagonals alone */
     double *squares;  /* [d]: the diagonal of X^T X / n */
     double *diagonal; /* [d]: that of U */
     double *rows;     /* [BLOCK, d]: some rows of X, then 4 rows of the factor that is made */
@@ -31,7 +31,7 @@ void cvt_hessian_free(cvt_hessian *h) {
 /* Adds rows of X to 4 rows of the moments, as far as the diagonal; what lands above it is overwritten later. */
 static void add_moments(cvt_hessian *h, size_t n, size_t i) {
     for (size_t j = 0; j < i + CVT_TILE_ROWS; j += CVT_TILE_COLUMNS)
-        h->kernels->add_doubles(h->matrix + i * h->d + j, h->d, h->rows + i, 1, h->d, h->rows + j, h->d,
+        h->kernels->add_doubles(h->matrix + i * h->ld + j, h->ld, h->rows + i, 1, h->d, h->rows + j, h->d,
                                 CVT_TILE_COLUMNS, n);
 }
 
@@ -54,7 +54,7 @@ static void add_rows(cvt_hessian *h, const cvt_examples *x, size_t used) {
         for (size_t i = 0; i < h->d; i += CVT_TILE_ROWS) add_moments(h, n, i);
     }
     for (size_t j = 0; j < h->d; j++) h->squares[j] /= (double)used;
-    for (size_t i = 0; h->matrix && i < h->d * h->d; i++) h->matrix[i] /= (double)used;
+    for (size_t i = 0; h->matrix && i < h->d * h->ld; i++) h->matrix[i] /= (double)used;
 }
 
 cvt_status cvt_hessian_new(cvt_hessian **out, const cvt_examples *of, cvt_error *error) {
@@ -63,10 +63,11 @@ cvt_status cvt_hessian_new(cvt_hessian **out, const cvt_examples *of, cvt_error 
     if (!h) return cvt_fail_memory(error);
     h->kernels = of->kernels;
     h->d = cvt_pad(of->d);
+    h->ld = h->d + 8;
     h->squares = calloc(h->d, sizeof *h->squares);
     h->diagonal = calloc(h->d, sizeof *h->diagonal);
     h->rows = calloc(BLOCK * h->d, sizeof *h->rows);
-    if (h->d <= MAX_FEATURES) h->matrix = calloc(h->d * h->d, sizeof *h->matrix);
+    if (h->d <= MAX_FEATURES) h->matrix = calloc(h->d * h->ld, sizeof *h->matrix);
     if (!h->squares || !h->diagonal || !h->rows || (!h->matrix && h->d <= MAX_FEATURES)) {
         cvt_hessian_free(h);
         return cvt_fail_memory(error);
@@ -84,19 +85,19 @@ static void start_tile(cvt_hessian *h, double curvature, double l2, size_t i, si
     for (size_t r = 0; r < CVT_TILE_ROWS; r++)
         for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) {
             const size_t row = i + r, column = j + q;
-            double value = column > row ? h->matrix[column * d + row] : column == row ? h->squares[row] : 0;
+            double value = column > row ? h->matrix[column * h->ld + row] : column == row ? h->squares[row] : 0;
             h->rows[r * d + column] = -curvature * value - (column == row ? l2 : 0);
         }
-    h->kernels->add_doubles(h->rows + j, d, h->matrix + i, 1, d, h->matrix + j, d, CVT_TILE_COLUMNS, i);
+    h->kernels->add_doubles(h->rows + j, d, h->matrix + i, 1, h->ld, h->matrix + j, h->ld, CVT_TILE_COLUMNS, i);
 }
 
 /* Rows i to i + 3 of U, from what start_tile has made. */
 static void finish_rows(cvt_hessian *h, double l2, size_t i) {
     const size_t d = h->d;
     for (size_t r = 0; r < CVT_TILE_ROWS; r++) {
-        double *left = h->rows + r * d, *own = h->matrix + (i + r) * d;
+        double *left = h->rows + r * d, *own = h->matrix + (i + r) * h->ld;
         for (size_t s = 0; s < r; s++) {
-            const double *above = h->matrix + (i + s) * d;
+            const double *above = h->matrix + (i + s) * h->ld;
             for (size_t j = i + r; j < d; j++) left[j] += above[i + r] * above[j];
         }
         const double pivot = -left[i + r];
@@ -128,9 +129,9 @@ static void gradient_columns(const cvt_hessian *h, double *v, size_t k) {
     for (size_t i = 0; i < d; i++) {
         const size_t first = i / CVT_TILE_ROWS * CVT_TILE_ROWS;
         if (h->matrix && i == first)
-            h->kernels->add_doubles(v + i * k, k, h->matrix + i, 1, d, v, k, CVT_TILE_COLUMNS, i);
+            h->kernels->add_doubles(v + i * k, k, h->matrix + i, 1, h->ld, v, k, CVT_TILE_COLUMNS, i);
         for (size_t t = first; h->matrix && t < i; t++)
-            for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] += h->matrix[t * d + i] * v[t * k + q];
+            for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] += h->matrix[t * h->ld + i] * v[t * k + q];
         for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] /= h->diagonal[i];
     }
     for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[d * k + q] /= h->bias;
@@ -141,10 +142,10 @@ static void weight_columns(const cvt_hessian *h, double *v, size_t k) {
     for (size_t i = d; i-- > 0;) {
         const size_t first = i / CVT_TILE_ROWS * CVT_TILE_ROWS, end = first + CVT_TILE_ROWS;
         if (h->matrix && i + 1 == end)
-            h->kernels->add_doubles(v + first * k, k, h->matrix + first * d + end, d, 1, v + end * k, k,
+            h->kernels->add_doubles(v + first * k, k, h->matrix + first * h->ld + end, h->ld, 1, v + end * k, k,
                                     CVT_TILE_COLUMNS, d - end);
         for (size_t t = i + 1; h->matrix && t < end; t++)
-            for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] += h->matrix[i * d + t] * v[t * k + q];
+            for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] += h->matrix[i * h->ld + t] * v[t * k + q];
         for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] /= h->diagonal[i];
     }
     for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[d * k + q] /= h->bias;
@@ -174,7 +175,7 @@ void cvt_hessian_from_weights(const cvt_hessian *h, double *v, const cvt_theta_s
         double *row = v + i * k;
         for (size_t q = 0; q < k; q++) row[q] *= h->diagonal[i];
         for (size_t t = i + 1; h->matrix && t < d; t++)
-            for (size_t q = 0; q < k; q++) row[q] -= h->matrix[i * d + t] * v[t * k + q];
+            for (size_t q = 0; q < k; q++) row[q] -= h->matrix[i * h->ld + t] * v[t * k + q];
     }
     for (size_t q = 0; q < k; q++) v[d * k + q] *= h->bias;
 }

@@ -16,7 +16,7 @@ enum {
     WORSE = 1,
     MAX_SUBSPACE = 2048 /* rows of which the products with each other are made */
 };
-static const double tolerance = 1e-5, rough = 1e-4; /* of the gradient; `rough` for cross-validation */
+static const double tolerance = 1e-5, rough = 1e-3; /* of the gradient; `rough` for cross-validation */
 
 /* What images that were not seen got at one penalty. */
 typedef struct marks {

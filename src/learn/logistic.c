@@ -8,7 +8,7 @@
 #include "base/num.h"
 #include "learn/hessian.h"
 
-enum { BLOCK = 256, MAX_ITERATIONS = 2000, MAX_TRIALS = 40, MAX_HISTORY = 10 };
+enum { BLOCK = 64, MAX_ITERATIONS = 2000, MAX_TRIALS = 40, MAX_HISTORY = 10 };
 static const size_t history_bytes = (size_t)64 << 20; /* that the history may take, but it has 3 pairs at least */
 
 cvt_status cvt_theta_measure(cvt_theta_size *size, size_t d, int classes, cvt_error *error) {
@@ -28,7 +28,8 @@ typedef struct work {
     cvt_theta_size size;
     double l2, total;  /* total: the sum of the weights */
     int threads;       /* 1 where there is too little to share */
-    double *rows;      /* [BLOCK, d]: the rows of a block, padded with 0 */
+    size_t stride;     /* of rows: such that a column does not fall into few sets of a cache */
+    double *rows;      /* [BLOCK, stride]: the rows of a block, padded with 0 */
     double *errors;    /* [BLOCK, k]: weight * (probability - truth) */
     double *losses;    /* [BLOCK] */
     double *curvature; /* [BLOCK] */
@@ -68,15 +69,15 @@ static double soften(double *z, const work *w, double weight, int label, double 
 /* Makes 4 rows of a block: the features, then the errors. */
 static void make_rows(const work *w, size_t first, size_t at) {
     const size_t d = w->size.d, k = w->size.k;
-    double *rows = w->rows + at * d, *errors = w->errors + at * k;
+    double *rows = w->rows + at * w->stride, *errors = w->errors + at * k;
     for (size_t r = 0; r < CVT_TILE_ROWS; r++) {
         if (counts(w->x, first + at + r))
-            read_row(rows + r * d, w->x, first + at + r);
+            read_row(rows + r * w->stride, w->x, first + at + r);
         else
-            memset(rows + r * d, 0, d * sizeof *rows);
+            memset(rows + r * w->stride, 0, d * sizeof *rows);
         memcpy(errors + r * k, w->theta + d * k, k * sizeof *errors);
     }
-    w->x->kernels->add_doubles(errors, k, rows, d, 1, w->theta, k, (int)k, d);
+    w->x->kernels->add_doubles(errors, k, rows, w->stride, 1, w->theta, k, (int)k, d);
     for (size_t r = 0; r < CVT_TILE_ROWS; r++) {
         const size_t i = first + at + r;
         double *own = errors + r * k;
@@ -94,7 +95,7 @@ static void add_gradient(const work *w, double *gradient, size_t j) {
     const size_t d = w->size.d, k = w->size.k;
     double *to = gradient + j * k;
     if (j < d) {
-        w->x->kernels->add_doubles(to, k, w->rows + j, 1, d, w->errors, k, (int)k, BLOCK);
+        w->x->kernels->add_doubles(to, k, w->rows + j, 1, w->stride, w->errors, k, (int)k, BLOCK);
         return;
     }
     for (size_t i = 0; i < BLOCK; i++)
@@ -280,11 +281,12 @@ cvt_status cvt_logistic_fit(double *theta, cvt_fit *fit, const cvt_examples *x, 
     w.threads = (double)x->n * (double)w.size.count > 4e6 ? x->threads : 1;
     for (size_t i = 0; i < x->n; i++) w.total += x->weights[i];
     double *vectors = calloc(w.size.count * (2 * (size_t)s.history + 5), sizeof *vectors);
-    double *rows = calloc(BLOCK * (w.size.d + w.size.k + 2), sizeof *rows);
+    w.stride = w.size.d + 8;
+    double *rows = calloc(BLOCK * (w.stride + w.size.k + 2), sizeof *rows);
     const bool made = vectors && rows;
     if (made) {
         w.rows = rows;
-        w.errors = rows + BLOCK * w.size.d;
+        w.errors = rows + BLOCK * w.stride;
         w.losses = w.errors + BLOCK * w.size.k;
         w.curvature = w.losses + BLOCK;
         fit_all(theta, fit, &s, &w, vectors, tolerance);

@@ -201,5 +201,5 @@ void cvt_bundle_close(cvt_bundle *b) {
     free(b->preprocessor_origin);
     free(b->labels);
     free(b->labels_origin);
-    cvt_weights_free(b->weights);
+    if (!b->borrowed) cvt_weights_free(b->weights);
 }

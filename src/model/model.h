@@ -14,6 +14,7 @@ typedef struct cvt_bundle {
     char *labels, *labels_origin;              /* a label on each line; NULL: none */
     bool converted;       /* one file, as cvt convert writes it: its labels count before those of its config */
     cvt_weights *weights; /* NULL where none were asked for */
+    bool borrowed;        /* the weights are another model's, which outlives this one */
 } cvt_bundle;
 
 struct cvt_model {
@@ -38,6 +39,7 @@ struct cvt_model {
     int n_labels;
     const char *labels_from; /* the document that has them */
     cvt_score_kind score;
+    const char *learned; /* what CVT_META_LEARNED of a file that is written says; NULL: what that of the own file says */
     const char *remarks[8]; /* cvt_model_remark; ends with NULL */
     const char *warning;    /* cvt_model_warning, or NULL */
     cvt_preprocess preprocess;
@@ -60,6 +62,8 @@ typedef struct cvt_place {
 /* files.c: finds and reads the files at a place. Errors as for cvt_model_open. */
 cvt_status cvt_bundle_open(cvt_bundle *bundle, const cvt_place *place, const cvt_options *options, cvt_error *error);
 void cvt_bundle_close(cvt_bundle *bundle);
+/* lib.c: a model of these files, which are its own from then on, after a failure too. Errors as for cvt_model_open. */
+cvt_status cvt_model_open_bundle(cvt_model **out, cvt_bundle *files, const cvt_options *options, cvt_error *error);
 
 /* locate.c. *path: NULL before; the caller's to free, also after a failure. */
 /* DIRECTORY/NAME; NULL without memory. */
@@ -109,6 +113,7 @@ cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape);
 #define CVT_META_PREPROCESSOR "cvt.preprocessor"
 #define CVT_META_LABELS "cvt.labels"
 #define CVT_META_SCORE "cvt.score" /* where it is not what the config says */
+#define CVT_META_LEARNED "cvt.learned" /* JSON: from what cvt learn has made the last layer, and how good it is */
 #define CVT_META_ORIGIN "cvt.origin"
 #define CVT_META_PRECISION "cvt.precision" /* "int8": weights of products may be I8, and names are native */
 #define CVT_META_PACKED "cvt.packed"       /* the layouts of panels that stand in place of weights */

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "kernels/int8.h"
 #include "model/model.h"
+#include "model/relabel.h"
 #include "ops/precision.h"
 
 typedef struct saving {
@@ -194,7 +195,7 @@ static const char *choose_precision(const saving *s) {
 static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     const cvt_model *m = s->model;
     cvt_str labels = {0}, layout = {0};
-    cvt_metadata metadata[9] = {{"format", "pt"}, {CVT_META_CONFIG, m->files.config}};
+    cvt_metadata metadata[10] = {{"format", "pt"}, {CVT_META_CONFIG, m->files.config}};
     size_t n = 2;
     cvt_status status = join_labels(&labels, m, error);
     if (s->pack) cvt_packed_layout(&layout, m->plan->kernels, m->precision);
@@ -205,6 +206,8 @@ static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
     if (m->origin) metadata[n++] = (cvt_metadata){CVT_META_ORIGIN, m->origin->name};
     if (m->files.preprocessor) metadata[n++] = (cvt_metadata){CVT_META_PREPROCESSOR, m->files.preprocessor};
     if (cvt_score_kept(m)) metadata[n++] = (cvt_metadata){CVT_META_SCORE, cvt_score_kept(m)};
+    const char *learned = cvt_model_learned(m);
+    if (learned) metadata[n++] = (cvt_metadata){CVT_META_LEARNED, learned};
     if (m->n_labels) metadata[n++] = (cvt_metadata){CVT_META_LABELS, labels.data};
     if (status == CVT_OK) status = cvt_safetensors_write(path, s->tensors, s->n_tensors, metadata, n, error);
     cvt_str_free(&labels);

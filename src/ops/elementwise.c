@@ -157,10 +157,12 @@ static void scale_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lowering_step(l, w, &a, sizeof a, scale_tiles, scale_run);
 }
 
-static const cvt_op op_scale = {
+const cvt_op cvt_op_scale = {
     .name = "scale", .attr_size = sizeof(scale_attr), .describe = describe_act, .lower = scale_lower, .in_place = true};
+
+float cvt_scale_factor(const cvt_node *node) { return ((const scale_attr *)node->attr)->factor; }
 
 cvt_value cvtb_scale(cvt_builder *b, cvt_value x, float factor) {
     scale_attr a = {factor};
-    return cvt_graph_add(b, &op_scale, NULL, &a, &x, 1);
+    return cvt_graph_add(b, &cvt_op_scale, NULL, &a, &x, 1);
 }
