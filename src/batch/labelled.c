@@ -89,8 +89,7 @@ static cvt_status read_tree(entries *to, const char *data, bool recursive, size_
 
 /* ---- a list ---------------------------------------------------------------------------------------------------- */
 
-static cvt_status add_line(entries *to, const char *line, size_t n, const char *data, size_t number,
-                           cvt_error *error) {
+static cvt_status add_line(entries *to, const char *line, size_t n, const char *data, size_t number, cvt_error *error) {
     if (n && line[n - 1] == '\r') n--;
     if (!n) return CVT_OK;
     const char *tab = memchr(line, '\t', n);

@@ -68,6 +68,7 @@ int cvt_command_convert(cvt_cli *cli, const cvt_settings *settings, char **opera
 int cvt_command_embed(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_help(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_init(cvt_cli *cli, const cvt_settings *settings, char **operands);
+int cvt_command_learn(cvt_cli *cli, const cvt_settings *settings, char **operands);
 /* Does what cvt list --schema does. */
 int cvt_list_schema(cvt_cli *cli);
 int cvt_command_list(cvt_cli *cli, const cvt_settings *settings, char **operands);

@@ -85,6 +85,26 @@ const cvt_command cvt_commands[] = {
                "--tap another inner value.",
                images, "The paths of the rows go into a text file beside the .npy file."},
      .examples = EXAMPLES({"cvt embed -r photos -o photos.npy", "writes photos.npy, and the paths into photos.txt"})},
+    {.name = "learn",
+     .bit = CVT_CMD_LEARN,
+     .operands = "DATA",
+     .min = 1,
+     .max = 1,
+     .run = cvt_command_learn,
+     .purpose = "make a model for labels of your own, from images that have them",
+     .about =
+         {"DATA is a directory with a directory for each label, in which its images are: DATA/cat/1.jpg. Or it is "
+          "a file whose lines are the path of an image, a tab and its label. Two labels at least, and two images of "
+          "each, are needed; some dozens of each are better.",
+          "The new model is the old one but for its last layer, which is fitted to the features of these images. "
+          "How good it is shows by cross-validation: five times a layer is fitted to four fifths of the images "
+          "and asked about the others.",
+          "An image that cannot be read is left out. One that is under two labels, with the same bytes or nearly "
+          "the same features, is told. To add a label later, learn anew from all images."},
+     .examples = EXAMPLES(
+         {"cvt learn photos -o mine.safetensors", "from photos/cat, photos/dog, ..."},
+         {"cvt classify -m mine.safetensors new.jpg", "the new file is a model like any other"},
+         {"cvt learn photos -o mine.safetensors --top 40", "also the 40 images whose labels are most likely wrong"})},
     {.name = "attend",
      .bit = CVT_CMD_ATTEND,
      .operands = "PATH...",

@@ -281,8 +281,8 @@ static void say_all(const char *path, const cvt_model *model, const char *(*line
 /* Does the command read images for the model, or keep how it wants them? */
 static bool prepares(const cvt_cli *cli) {
     enum {
-        READERS =
-            CVT_CMD_CLASSIFY | CVT_CMD_PREPROCESS | CVT_CMD_EMBED | CVT_CMD_ATTEND | CVT_CMD_CHECK | CVT_CMD_CONVERT
+        READERS = CVT_CMD_CLASSIFY | CVT_CMD_PREPROCESS | CVT_CMD_EMBED | CVT_CMD_ATTEND | CVT_CMD_CHECK |
+                  CVT_CMD_CONVERT | CVT_CMD_LEARN
     };
     return (cli->command->bit & READERS) != 0;
 }

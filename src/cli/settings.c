@@ -7,15 +7,18 @@
 enum {
     /* those that work on a collection: a list of images, with a record for each */
     WITH_LIST = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_ATTEND,
-    WITH_IMAGES = WITH_LIST | CVT_CMD_PREPROCESS,
-    WITH_SIZE = WITH_IMAGES | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
-    WITH_MODEL = WITH_SIZE | CVT_CMD_RUN,
+    WITH_SIZED = WITH_LIST | CVT_CMD_PREPROCESS,
+    WITH_IMAGES = WITH_SIZED | CVT_CMD_LEARN,
+    WITH_SIZE = WITH_SIZED | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
+    WITH_MODEL = WITH_SIZE | CVT_CMD_RUN | CVT_CMD_LEARN,
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
     WITH_PREPROCESS = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT,
-    WITH_THREADS = WITH_LIST | CVT_CMD_RUN | CVT_CMD_BENCH,
-    WITH_OUTPUT = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT,
+    WITH_JOBS = WITH_LIST | CVT_CMD_LEARN,
+    WITH_THREADS = WITH_JOBS | CVT_CMD_RUN | CVT_CMD_BENCH,
+    WITH_OUTPUT = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT |
+                  CVT_CMD_LEARN,
     WITH_TEXT = CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH | CVT_CMD_LIST,
-    WITH_BATCH = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_BENCH,
+    WITH_BATCH = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_BENCH | CVT_CMD_LEARN,
     MAX_IMAGES = 1000000,
     MAX_SHARDS = 1000000000,
     MAX_SCORE = 1000000000,
@@ -75,7 +78,7 @@ const cvt_option cvt_settings_rows[] = {
      .help = "the paths in --files-from end with NUL bytes; without --files-from: read such paths from standard input"},
     {.commands = WITH_LIST, .name = "tar", .kind = CVT_OPT_FILES, .target = FIELD(tars), .argument = "FILE",
      .help = "read the images in this tar archive too; - is standard input; may be given again"},
-    {.commands = WITH_LIST, .letter = 'r', .name = "recursive", .kind = CVT_OPT_FLAG,
+    {.commands = WITH_JOBS, .letter = 'r', .name = "recursive", .kind = CVT_OPT_FLAG,
      .target = FIELD(recursive), .help = "look for images in the directories below, too"},
     {.commands = WITH_LIST, .name = "shard", .kind = CVT_OPT_PART, .target = FIELD(shard), .argument = "I/N",
      .max = MAX_SHARDS, .help = "take only the I-th of N parts, 1/4 to 4/4, by a hash of the path: N such runs take "
@@ -125,8 +128,8 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = CVT_CMD_ATTEND, .required = CVT_CMD_ATTEND, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
      .target = FIELD(output), .argument = "FILE|DIR/", .help = "the .png or .npy file to write for a single image; or "
      "a directory, with a slash behind it, that gets one for each image, and records.jsonl"},
-    {.commands = CVT_CMD_CONVERT | CVT_CMD_INIT, .required = CVT_CMD_CONVERT | CVT_CMD_INIT, .letter = 'o',
-     .name = "output", .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
+    {.commands = CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN,
+     .required = CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
      .help = "the .safetensors file to write",
      .lacking = WITH_TEXT, .instead = "the results go to standard output: > FILE"},
     {.commands = WITH_OUTPUT, .name = "force", .kind = CVT_OPT_FLAG, .target = FIELD(force),
@@ -197,12 +200,34 @@ const cvt_option cvt_settings_rows[] = {
      .help = "fold layers into one row if the first N parts of their names are the same, as stage2.block0 with 2 "
      "(default: a row for each layer)"},
 
+    {.group = "learning",
+     .commands = CVT_CMD_LEARN, .name = "val", .kind = CVT_OPT_FOLDER, .target = FIELD(val), .argument = "DATA",
+     .help = "check the new model with these images too, which are laid out as DATA and not learned from"},
+    {.commands = CVT_CMD_LEARN, .name = "val-share", .kind = CVT_OPT_NUMBER, .target = FIELD(val_share),
+     .argument = "SHARE", .min = 0, .max = 1, .help = "hold back this share of each label's images, as 0.2, and "
+     "check the new model with them"},
+    {.commands = CVT_CMD_LEARN, .name = "l2", .kind = CVT_OPT_WORD, .target = FIELD(l2), .argument = "auto|PENALTY",
+     .initial = "auto", .help = "what large weights cost: auto finds the penalty that is best in cross-validation"},
+    {.commands = CVT_CMD_LEARN, .name = "augment", .kind = CVT_OPT_CHOICE, .target = FIELD(augment),
+     .argument = "none|flip|crops", .choices = CHOICES("none", "flip", "crops"), .initial = "none",
+     .help = "learn also from each image mirrored, or from five parts of it, which takes two or six times as long"},
+    {.commands = CVT_CMD_LEARN, .name = "balance", .kind = CVT_OPT_FLAG, .target = FIELD(balance),
+     .help = "let all labels count alike, however many images they have"},
+    {.commands = CVT_CMD_LEARN, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed), .argument = "N",
+     .min = 0, .max = INT64_MAX, .initial = "0",
+     .help = "another seed deals the images otherwise in cross-validation and for --val-share"},
+    {.commands = CVT_CMD_LEARN, .name = "top", .kind = CVT_OPT_INTEGER, .target = FIELD(top), .argument = "N",
+     .min = 0, .max = MAX_IMAGES * 1000, .initial = "0", .help = "also print the N images whose labels are most "
+     "doubtful: the probability of the own label in cross-validation, the label, what the image looks like, its path"},
+    {.commands = CVT_CMD_LEARN, .name = "date", .kind = CVT_OPT_FLAG, .target = FIELD(date),
+     .help = "store the date in the model; without it the same images give the same bytes on every day"},
+
     {.group = "speed",
      .commands = WITH_THREADS, .letter = 't', .name = "threads", .kind = CVT_OPT_INTEGER, .target = FIELD(threads),
      .argument = "N", .min = 1, .max = CVT_MAX_THREADS,
      .help = "threads that share the work on one image (default: all of them for a single input, one for each of "
      "several)"},
-    {.commands = WITH_LIST, .letter = 'j', .name = "jobs", .kind = CVT_OPT_INTEGER, .target = FIELD(jobs),
+    {.commands = WITH_JOBS, .letter = 'j', .name = "jobs", .kind = CVT_OPT_INTEGER, .target = FIELD(jobs),
      .argument = "N", .min = 1, .max = CVT_MAX_THREADS,
      .help = "work on this many images at once (default: as many as there are threads)"},
     {.commands = WITH_BATCH, .letter = 'b', .name = "batch", .kind = CVT_OPT_INTEGER, .target = FIELD(batch),
@@ -219,9 +244,9 @@ const cvt_option cvt_settings_rows[] = {
      .help = "also print the time of each kind of operation"},
 
     {.group = "messages",
-     .commands = WITH_LIST, .letter = 'q', .name = "quiet", .kind = CVT_OPT_FLAG, .target = FIELD(quiet),
+     .commands = WITH_JOBS, .letter = 'q', .name = "quiet", .kind = CVT_OPT_FLAG, .target = FIELD(quiet),
      .help = "neither progress nor, at the end, how many images there were"},
-    {.commands = WITH_LIST, .name = "progress", .kind = CVT_OPT_CHOICE, .target = FIELD(progress),
+    {.commands = WITH_JOBS, .name = "progress", .kind = CVT_OPT_CHOICE, .target = FIELD(progress),
      .argument = "auto|always|never", .choices = CHOICES("auto", "always", "never"), .initial = "auto",
      .help = "show how far the run is, on standard error: where that is a terminal, or always (into a file a line now "
      "and then)"},
@@ -247,7 +272,7 @@ const cvt_variable cvt_settings_environment[] = {
      "instead of the fastest"},
     {"HF_HUB_CACHE", WITH_CONFIG, "the cache of the Hugging Face hub, in which models called ORG/NAME are looked for; "
      "without it HF_HOME/hub, else ~/.cache/huggingface/hub"},
-    {"COLUMNS", CVT_CMD_SUMMARY | CVT_CMD_LIST | WITH_LIST, "the width of a terminal that does not tell its own"},
+    {"COLUMNS", CVT_CMD_SUMMARY | CVT_CMD_LIST | WITH_JOBS, "the width of a terminal that does not tell its own"},
     {"NO_COLOR", CVT_CMD_CLASSIFY, "if set, no colours, unless --color asks for them"},
     {.name = NULL},
 };

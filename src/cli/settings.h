@@ -21,7 +21,8 @@ enum {
     CVT_CMD_COMPLETION = 1 << 11,
     CVT_CMD_EMBED = 1 << 12,
     CVT_CMD_ATTEND = 1 << 13,
-    CVT_CMD_ALL = (1 << 14) - 1,
+    CVT_CMD_LEARN = 1 << 14,
+    CVT_CMD_ALL = (1 << 15) - 1,
 };
 
 enum { CVT_MAX_THREADS = 4096, CVT_MANY_IMAGES = 1000 /* so many that packing weights ahead pays */ };
@@ -71,6 +72,12 @@ typedef struct cvt_settings {
     const char *dtype, *names;
     bool pack;
     int64_t seed;
+
+    /* learn */
+    const char *l2, *augment, *val;
+    double val_share;
+    bool balance, date;
+    int64_t top;
 
     /* list */
     bool schema;

@@ -1,7 +1,8 @@
 /* duplicates.c - finds equal rows by sorting their hashes, and near ones by their distances to some of them.
  *
  * On the unit sphere a cosine of at least c is a distance of at most sqrt(2 - 2 c), and the distances of two such rows
- * to a third differ by no more than that. So of most pairs a few distances that are known tell that they are not near. */
+ * to a third differ by no more than that. So of most pairs a few distances that are known tell that they are not near.
+ */
 #include "learn/duplicates.h"
 
 #include <math.h>

@@ -12,7 +12,7 @@
 #include "learn/subspace.h"
 
 enum {
-    STEPS = 13,         /* penalties of the path: from 10 down to 1e-5, by half a power of ten each */
+    STEPS = 13, /* penalties of the path: from 10 down to 1e-5, by half a power of ten each */
     WORSE = 1,
     MAX_SUBSPACE = 2048 /* rows of which the products with each other are made */
 };

@@ -27,10 +27,10 @@ typedef struct cvt_learned {
     float *weight, *bias; /* [classes, d], [classes]: of the features as they were given */
     double l2;
     bool converged;
-    size_t right;   /* of n images, those that got their label from classifiers that had not seen them */
-    int *answers;   /* [n]: the label that such a classifier gives */
-    float *own;     /* [n]: its probability of the image's own label */
-    float *surest;  /* [n]: its probability of its answer */
+    size_t right;  /* of n images, those that got their label from classifiers that had not seen them */
+    int *answers;  /* [n]: the label that such a classifier gives */
+    float *own;    /* [n]: its probability of the image's own label */
+    float *surest; /* [n]: its probability of its answer */
 } cvt_learned;
 
 /* Errors: CVT_NO_MEMORY, CVT_TOO_LARGE, CVT_NON_FINITE. */

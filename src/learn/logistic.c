@@ -85,8 +85,7 @@ static void make_rows(const work *w, size_t first, size_t at) {
         if (!counts(w->x, i))
             memset(own, 0, k * sizeof *own);
         else
-            w->losses[at + r] =
-                soften(own, w, w->x->weights[i] / w->total, w->x->labels[i], &w->curvature[at + r]);
+            w->losses[at + r] = soften(own, w, w->x->weights[i] / w->total, w->x->labels[i], &w->curvature[at + r]);
     }
 }
 

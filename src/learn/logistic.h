@@ -4,8 +4,8 @@
  *
  * The biases b have no penalty. The loss is minimised by L-BFGS (Nocedal 1980) with a line search for the weak Wolfe
  * conditions (Lewis and Overton 2013), in coordinates in which a first guess of the Hessian is the identity: a block
- * for each class, curvature * X^T X / n + l2 I. That is Boehning's bound (1992) but for its factor, the curvature, which
- * is taken from the probabilities of an earlier fit.
+ * for each class, curvature * X^T X / n + l2 I. That is Boehning's bound (1992) but for its factor, the curvature,
+ * which is taken from the probabilities of an earlier fit.
  *
  * Every sum is made in an order that does not depend on the number of threads, so the result does not either. */
 #ifndef CVT_LEARN_LOGISTIC_H

@@ -100,7 +100,8 @@ cvt_status cvt_subspace_new(cvt_subspace *out, const float *x, size_t n, size_t 
     if (made) factorise(out, left, x, d, threads);
     free(left);
     if (made) { /* the rows move together: [n, n] becomes [n, rank] */
-        for (size_t i = 0; i < n; i++) memmove(out->rows + i * out->rank, out->rows + i * n, out->rank * sizeof(double));
+        for (size_t i = 0; i < n; i++)
+            memmove(out->rows + i * out->rank, out->rows + i * n, out->rank * sizeof(double));
         return CVT_OK;
     }
     cvt_subspace_free(out);

@@ -39,7 +39,8 @@ struct cvt_model {
     int n_labels;
     const char *labels_from; /* the document that has them */
     cvt_score_kind score;
-    const char *learned; /* what CVT_META_LEARNED of a file that is written says; NULL: what that of the own file says */
+    const char
+        *learned; /* what CVT_META_LEARNED of a file that is written says; NULL: what that of the own file says */
     const char *remarks[8]; /* cvt_model_remark; ends with NULL */
     const char *warning;    /* cvt_model_warning, or NULL */
     cvt_preprocess preprocess;
@@ -112,7 +113,7 @@ cvt_tensor_info cvt_value_describe(const char *name, cvt_shape shape);
 #define CVT_META_CONFIG "cvt.config"
 #define CVT_META_PREPROCESSOR "cvt.preprocessor"
 #define CVT_META_LABELS "cvt.labels"
-#define CVT_META_SCORE "cvt.score" /* where it is not what the config says */
+#define CVT_META_SCORE "cvt.score"     /* where it is not what the config says */
 #define CVT_META_LEARNED "cvt.learned" /* JSON: from what cvt learn has made the last layer, and how good it is */
 #define CVT_META_ORIGIN "cvt.origin"
 #define CVT_META_PRECISION "cvt.precision" /* "int8": weights of products may be I8, and names are native */

@@ -244,8 +244,8 @@ static cvt_status take_weights(cvt_model *m, const cvt_model *base, const heads 
         const bool new = is_of_heads(h, p);
         const int q = new ? -1 : find_param(base->graph, &g->params[p]);
         if (new) {
-            m->sources[p] = (cvt_source){.data = cvt_arena_array(&m->arena, g->params[p].count, sizeof(float)),
-                                         .dtype = CVT_F32};
+            m->sources[p] =
+                (cvt_source){.data = cvt_arena_array(&m->arena, g->params[p].count, sizeof(float)), .dtype = CVT_F32};
             if (!m->sources[p].data) return cvt_fail_memory(error);
         } else if (q < 0) {
             return cvt_fail(error, CVT_UNSUPPORTED, "with a last layer the model would need \"%s\", which it lacks",
@@ -279,8 +279,7 @@ static cvt_status check_labels(const cvt_model *m, const char *const *labels, in
     return CVT_OK;
 }
 
-static cvt_status open_new(cvt_model **out, const cvt_model *base, const char *const *labels, int n,
-                           cvt_error *error) {
+static cvt_status open_new(cvt_model **out, const cvt_model *base, const char *const *labels, int n, cvt_error *error) {
     cvt_bundle files = {.converted = true, .borrowed = true, .weights = base->files.weights};
     cvt_str config = {0}, lines = {0};
     rewrite(&config, base, labels, n);
@@ -293,8 +292,7 @@ static cvt_status open_new(cvt_model **out, const cvt_model *base, const char *c
     files.preprocessor_origin = copy_text(base->files.preprocessor_origin);
     if (files.config && files.labels && files.config_origin && files.labels_origin)
         return cvt_model_open_bundle(
-            out, &files, &(cvt_options){.size = sizeof(cvt_options), .weights_later = true, .score = "softmax"},
-            error);
+            out, &files, &(cvt_options){.size = sizeof(cvt_options), .weights_later = true, .score = "softmax"}, error);
     cvt_bundle_close(&files);
     return cvt_fail_memory(error);
 }
