@@ -556,6 +556,8 @@ example() {
 
 test_examples() {
     mkdir examples && cd examples || return
+    mkdir -p pets/cat pets/dog
+    for n in 1 2; do cp ../cat.jpg pets/cat/$n.jpg && cp "$root/tests/data/cli/dog.png" pets/dog/$n.png; done
     cp -R ../photos ../cat.jpg . && tar -cf photos.tar photos && gzip -k photos.tar && ln -s ../cvt-13 cvt-13 && ln -s "$root/configs" configs
     sed -n '/^\.SH EXAMPLES/,/^\.SH NOTES/ { /^    /{ s/^    //; s/\\-/-/g; s/\\(aq/'"'"'/g; p; } }' "$root/man/cvt.1" >lines
     check 'examples are found' test "$(wc -l <lines)" -ge 12

@@ -33,7 +33,7 @@ graph image
 ops
 weights
 arch plan
-model report
+model report learn
 batch
 cli
 END

@@ -102,9 +102,9 @@ const cvt_command cvt_commands[] = {
           "An image that cannot be read is left out. One that is under two labels, with the same bytes or nearly "
           "the same features, is told. To add a label later, learn anew from all images."},
      .examples = EXAMPLES(
-         {"cvt learn photos -o mine.safetensors", "from photos/cat, photos/dog, ..."},
-         {"cvt classify -m mine.safetensors new.jpg", "the new file is a model like any other"},
-         {"cvt learn photos -o mine.safetensors --top 40", "also the 40 images whose labels are most likely wrong"})},
+         {"cvt learn pets -o mine.safetensors", "from pets/cat, pets/dog, ..."},
+         {"cvt classify -m mine.safetensors cat.jpg", "the new file is a model like any other"},
+         {"cvt learn pets -o mine.safetensors --top 40", "also the 40 images whose labels are most likely wrong"})},
     {.name = "attend",
      .bit = CVT_CMD_ATTEND,
      .operands = "PATH...",

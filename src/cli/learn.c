@@ -97,7 +97,7 @@ static int run_loaded(learn *l, char *const *operands) {
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     if (cvt_model_load(l->base, &error) != CVT_OK ||
         cvt_model_relabel(&l->made, l->base, l->images.names, l->images.n_names, &error) != CVT_OK)
-        return cvt_cli_fail(s->model, &error, CVT_EXIT_MODEL);
+        return cvt_cli_fail(error.status == CVT_USAGE ? NULL : s->model, &error, CVT_EXIT_MODEL);
     int status = cvt_learn_features(l);
     if (status != CVT_EXIT_OK) return status;
     if (check_counts(l, " that can be read", &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);

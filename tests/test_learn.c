@@ -1,0 +1,241 @@
+/* test_learn.c - tests what cvt learn computes: weights against scikit-learn's (data/learn, make_learn.py), folds,
+ * intervals, duplicates, and sums of products in double precision on every instruction set. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "learn/duplicates.h"
+#include "learn/learn.h"
+#include "test.h"
+
+static void check(const char *name, bool ok, const char *why) { test_case(ok, name, "%s", why); }
+
+typedef struct data {
+    int n, d, classes;
+    double l2;
+    int *labels;
+    size_t *twins;
+    float *features, *copy;
+    double *weights; /* [classes, d + 1], the biases last */
+} data;
+
+static bool read_data(data *to, const char *folder, const char *name) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s.txt", folder, name);
+    FILE *file = fopen(path, "r");
+    *to = (data){0};
+    if (!file) return false;
+    bool good = fscanf(file, "%d %d %d %lf", &to->n, &to->d, &to->classes, &to->l2) == 4 && to->n > 0 && to->d > 0;
+    const size_t n = good ? (size_t)to->n : 0, d = good ? (size_t)to->d : 0, k = good ? (size_t)to->classes : 0;
+    to->labels = calloc(n + 1, sizeof *to->labels);
+    to->twins = calloc(n + 1, sizeof *to->twins);
+    to->features = calloc(n * d + 1, sizeof *to->features);
+    to->copy = calloc(n * d + 1, sizeof *to->copy);
+    to->weights = calloc(k * (d + 1) + 1, sizeof *to->weights);
+    for (size_t i = 0; good && i < n; i++) {
+        good = fscanf(file, "%d", &to->labels[i]) == 1;
+        to->twins[i] = i;
+        for (size_t j = 0; good && j < d; j++) good = fscanf(file, "%f", &to->features[i * d + j]) == 1;
+    }
+    for (size_t i = 0; good && i < k * (d + 1); i++) good = fscanf(file, "%lf", &to->weights[i]) == 1;
+    memcpy(to->copy, to->features, n * d * sizeof *to->copy);
+    fclose(file);
+    return good;
+}
+
+static void free_data(data *of) {
+    free(of->labels);
+    free(of->twins);
+    free(of->features);
+    free(of->copy);
+    free(of->weights);
+}
+
+static cvt_lesson lesson_of(const data *of, int threads) {
+    memcpy(of->features, of->copy, (size_t)of->n * (size_t)of->d * sizeof *of->copy);
+    return (cvt_lesson){.features = of->features,
+                        .n = (size_t)of->n,
+                        .views = 1,
+                        .d = (size_t)of->d,
+                        .labels = of->labels,
+                        .classes = of->classes,
+                        .twins = of->twins,
+                        .l2 = of->l2,
+                        .threads = threads};
+}
+
+/* The largest difference of weights, in units of the largest weight; of biases less their mean, which is free. */
+static double difference(const cvt_learned *got, const data *want) {
+    const size_t d = (size_t)want->d, k = (size_t)want->classes;
+    double most = 0, largest = 0;
+    for (size_t c = 0; c < k; c++)
+        for (size_t j = 0; j < d; j++) {
+            const double w = want->weights[c * (d + 1) + j];
+            most = fmax(most, fabs((double)got->weight[c * d + j] - w));
+            largest = fmax(largest, fabs(w));
+        }
+    for (size_t c = 1; c < k; c++) {
+        const double w = want->weights[c * (d + 1) + d] - want->weights[d];
+        most = fmax(most, fabs((double)got->bias[c] - (double)got->bias[0] - w) / 50);
+    }
+    return most / largest;
+}
+
+static void test_weights(const char *folder) {
+    static const char *const names[] = {"tall", "wide", "two"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        data of;
+        cvt_error error = {0};
+        cvt_learned one, two;
+        char name[64];
+        snprintf(name, sizeof name, "weights are scikit-learn's: %s", names[i]);
+        if (!read_data(&of, folder, names[i])) {
+            check(name, false, "no data");
+            continue;
+        }
+        cvt_lesson lesson = lesson_of(&of, 1);
+        check(name, cvt_learn(&one, &lesson, &error) == CVT_OK, error.message);
+        const double off = difference(&one, &of);
+        char why[64];
+        snprintf(why, sizeof why, "off by %g", off);
+        check(name, one.converged && off < 2e-4, why);
+        lesson = lesson_of(&of, 3);
+        check(name, cvt_learn(&two, &lesson, &error) == CVT_OK, error.message);
+        snprintf(name, sizeof name, "the same bytes from three threads: %s", names[i]);
+        const size_t bytes = (size_t)of.d * (size_t)of.classes * sizeof(float);
+        check(name, memcmp(one.weight, two.weight, bytes) == 0, "other weights");
+        cvt_learned_free(&one);
+        cvt_learned_free(&two);
+        free_data(&of);
+    }
+}
+
+/* ---- folds and intervals --------------------------------------------------------------------------------------- */
+
+static void test_folds(void) {
+    enum { N = 47 };
+    int labels[N], folds[N], other[N], counts[3][CVT_FOLDS] = {{0}}, dealt[CVT_FOLDS] = {0};
+    size_t twins[N];
+    for (int i = 0; i < N; i++) {
+        labels[i] = i < 2 ? 0 : i < 20 ? 1 : 2;
+        twins[i] = (size_t)i;
+    }
+    twins[40] = 21; /* the same image twice */
+    cvt_lesson lesson = {.n = N, .labels = labels, .classes = 3, .twins = twins, .seed = 7};
+    check("folds are dealt", cvt_deal_folds(folds, &lesson, NULL) == CVT_OK, "");
+    bool even = true;
+    for (int i = 0; i < N; i++) {
+        counts[labels[i]][folds[i]]++;
+        dealt[folds[i]]++;
+    }
+    for (int c = 0; c < 3; c++)
+        for (int f = 0; f < CVT_FOLDS; f++)
+            for (int g = 0; g < CVT_FOLDS; g++) even = even && abs(counts[c][f] - counts[c][g]) <= 2;
+    check("folds have even shares of every label", even && counts[0][folds[0]] == 1, "uneven");
+    check("twins are in one fold", folds[40] == folds[21], "apart");
+    lesson.seed = 8;
+    cvt_deal_folds(other, &lesson, NULL);
+    check("another seed deals otherwise", memcmp(folds, other, sizeof folds) != 0, "the same");
+    twins[1] = 0; /* a class of one image and its copy */
+    cvt_deal_folds(folds, &lesson, NULL);
+    check("a label that has nothing but twins is in two folds", folds[0] != folds[1], "together");
+}
+
+/* By the formula of Wilson 1927, worked out in Python. */
+static void test_interval(void) {
+    double low, high;
+    cvt_wilson(&low, &high, 269, 372);
+    check("Wilson's interval", fabs(low - 0.6755429609) < 1e-9 && fabs(high - 0.7661326341) < 1e-9, "other bounds");
+    cvt_wilson(&low, &high, 0, 10);
+    check("Wilson's interval of none", low == 0 && fabs(high - 0.2775327999) < 1e-9, "other bounds");
+    cvt_wilson(&low, &high, 10, 10);
+    check("Wilson's interval of all", fabs(low - 0.7224672001) < 1e-9 && high == 1, "other bounds");
+}
+
+/* ---- duplicates ------------------------------------------------------------------------------------------------ */
+
+static bool all_same(void *context, size_t a, size_t b) {
+    (void)context;
+    return a != 3 && b != 3;
+}
+
+/* Against all pairs, one by one. */
+static void test_duplicates(void) {
+    enum { N = 300, D = 19 };
+    static float x[N * D];
+    static cvt_near_pair pairs[1000];
+    static int labels[N];
+    static size_t twins[N];
+    size_t n_pairs = 0, wanted = 0, missing = 0;
+    uint64_t state = 5;
+    for (size_t i = 0; i < N; i++) {
+        labels[i] = (int)(i % 3);
+        for (size_t j = 0; j < D; j++) {
+            state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            const float noise = (float)(state >> 40) / (float)(1 << 24);
+            x[i * D + j] = i >= N / 2 ? x[(i - N / 2) * D + j] + noise * 0.4f : noise;
+        }
+    }
+    memcpy(x + 7 * D, x + 2 * D, D * sizeof *x);
+    memcpy(x + 9 * D, x + 2 * D, D * sizeof *x);
+    memcpy(x + 5 * D, x + 3 * D, D * sizeof *x);
+    check("twins are found", cvt_find_twins(twins, x, N, D, all_same, NULL, NULL) == CVT_OK, "");
+    check("twins: the first of the same rows", twins[7] == 2 && twins[9] == 2 && twins[2] == 2, "another");
+    check("twins: rows that are not the same image", twins[5] == 5, "taken for the same");
+    cvt_find_near(pairs, &n_pairs, 1000, x, N, D, labels, twins, 0.96, NULL);
+    for (size_t a = 0; a < N; a++)
+        for (size_t b = a + 1; b < N; b++) {
+            double ab = 0, aa = 0, bb = 0;
+            for (size_t j = 0; j < D; j++) {
+                const double p = (double)x[a * D + j], q = (double)x[b * D + j];
+                ab += p * q;
+                aa += p * p;
+                bb += q * q;
+            }
+            if (labels[a] == labels[b] || twins[a] == twins[b] || ab / sqrt(aa * bb) < 0.96) continue;
+            bool found = false;
+            for (size_t i = 0; i < n_pairs; i++) found = found || (pairs[i].a == a && pairs[i].b == b);
+            missing += !found;
+            wanted++;
+        }
+    char why[96];
+    snprintf(why, sizeof why, "%zu found, %zu wanted, %zu missing", n_pairs, wanted, missing);
+    check("near pairs are those of all pairs", wanted > 5 && n_pairs == wanted && !missing, why);
+}
+
+/* ---- sums of products ------------------------------------------------------------------------------------------ */
+
+static void test_doubles(const cvt_kernels *kernels) {
+    enum { STEPS = 37, ROW = 3, STEP = 17, LDB = 53, COLUMNS = 48, LDC = 51 };
+    static double a[4 * ROW + STEPS * STEP], b[STEPS * LDB], c[4 * LDC], want[4 * LDC];
+    uint64_t state = 3;
+    double *const all[] = {a, b, c};
+    const size_t sizes[] = {sizeof a / sizeof *a, sizeof b / sizeof *b, sizeof c / sizeof *c};
+    for (size_t k = 0; k < 3; k++)
+        for (size_t i = 0; i < sizes[k]; i++) {
+            state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            all[k][i] = (double)(int64_t)state / 1e18;
+        }
+    memcpy(want, c, sizeof c);
+    for (size_t r = 0; r < 4; r++)
+        for (size_t q = 0; q < COLUMNS; q++)
+            for (size_t t = 0; t < STEPS; t++) {
+                const volatile double product = a[r * ROW + t * STEP] * b[t * LDB + q];
+                want[r * LDC + q] += product;
+            }
+    kernels->add_doubles(c, LDC, a, ROW, STEP, b, LDB, COLUMNS, STEPS);
+    char name[96];
+    snprintf(name, sizeof name, "sums of products in double: %s", kernels->name);
+    check(name, memcmp(c, want, sizeof c) == 0, "other bits");
+}
+
+int main(void) {
+    test_weights("tests/data/learn");
+    test_folds();
+    test_interval();
+    test_duplicates();
+    for (int i = 0; cvt_kernels_at(i); i++) test_doubles(cvt_kernels_at(i));
+    return test_end();
+}
