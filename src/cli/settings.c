@@ -64,9 +64,11 @@ const cvt_option cvt_settings_rows[] = {
      .help = "store the weights of matrix products in the order in which this kind of machine reads them"},
     {.commands = CVT_CMD_CONVERT, .name = "names", .kind = CVT_OPT_WORD, .target = FIELD(names), .argument = "DIALECT",
      .help = "store the weights under the names of another program: native, hf (Hugging Face), ..."},
-    {.commands = CVT_CMD_INIT, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed), .argument = "N",
+    {.commands = CVT_CMD_INIT | CVT_CMD_LEARN, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed),
+     .argument = "N",
      .min = 0, .max = INT64_MAX, .initial = "0",
-     .help = "the seed of the random numbers: another seed gives other weights"},
+     .help = "the seed of the random numbers: another seed gives other weights, and in learn other parts for"
+     " cross-validation and --val-share"},
 
     {.group = "inputs",
      .commands = CVT_CMD_RUN, .required = CVT_CMD_RUN, .letter = 'i', .name = "input", .kind = CVT_OPT_FILES,
@@ -129,7 +131,8 @@ const cvt_option cvt_settings_rows[] = {
      .target = FIELD(output), .argument = "FILE|DIR/", .help = "the .png or .npy file to write for a single image; or "
      "a directory, with a slash behind it, that gets one for each image, and records.jsonl"},
     {.commands = CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN,
-     .required = CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
+     .required = CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN, .letter = 'o', .name = "output",
+     .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
      .help = "the .safetensors file to write",
      .lacking = WITH_TEXT, .instead = "the results go to standard output: > FILE"},
     {.commands = WITH_OUTPUT, .name = "force", .kind = CVT_OPT_FLAG, .target = FIELD(force),
@@ -213,9 +216,6 @@ const cvt_option cvt_settings_rows[] = {
      .help = "learn also from each image mirrored, or from five parts of it, which takes two or six times as long"},
     {.commands = CVT_CMD_LEARN, .name = "balance", .kind = CVT_OPT_FLAG, .target = FIELD(balance),
      .help = "let all labels count alike, however many images they have"},
-    {.commands = CVT_CMD_LEARN, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed), .argument = "N",
-     .min = 0, .max = INT64_MAX, .initial = "0",
-     .help = "another seed deals the images otherwise in cross-validation and for --val-share"},
     {.commands = CVT_CMD_LEARN, .name = "top", .kind = CVT_OPT_INTEGER, .target = FIELD(top), .argument = "N",
      .min = 0, .max = MAX_IMAGES * 1000, .initial = "0", .help = "also print the N images whose labels are most "
      "doubtful: the probability of the own label in cross-validation, the label, what the image looks like, its path"},
