@@ -175,6 +175,24 @@ agreement: all
 check-arm:
 	@SUITES=arm sh tests/check.sh
 
+# Debian packages in build/deb, and their trial in a root made by debootstrap; the steps of the Containerfile
+deb: all
+	@MAKE="$(MAKE)" sh examples/packages/deb.sh
+
+check-deb: all
+	@sh tests/check_deb.sh
+
+check-container:
+	@sh tests/check_container.sh
+
+# examples/cluster/spark_job.py on a master with two workers, one of which is killed (installs pyspark and Java)
+check-spark: all
+	@sh tests/check_spark.sh
+
+# build/static/cvt: one file without shared libraries
+static: $(CLI_OBJ) $(B)/libcvt.a
+	@CC="$(CC)" OPENMP="$(OPENMP)" PACKAGES="$(PACKAGES)" OBJECTS="$^" sh examples/packages/static.sh
+
 tags: $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] src/*/*.def tests/*.[ch])
 	ctags -f $@ $^
 
@@ -262,6 +280,10 @@ help:
 	@echo "make check-repro  builds in another directory and compares the bytes"
 	@echo "make oracle       compares with the original programs (Python)"
 	@echo "make agreement    compares answers in f16 and int8 with those in f32 (Python)"
+	@echo "make deb          Debian packages in build/deb; make check-deb tries them in a root of its own"
+	@echo "make static       build/static/cvt, one file without shared libraries"
+	@echo "make check-container  the steps of examples/packages/Containerfile"
+	@echo "make check-spark  the Spark job of examples/cluster on this machine, with a worker that dies"
 	@echo "make tags         an index of the sources for editors"
 	@echo "make install      under PREFIX (/usr/local), DESTDIR in front; NAME=cvt-classify: under another name"
 	@echo "make uninstall    the same variables as for install"
@@ -272,5 +294,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm install \
-	uninstall help clean
+.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm deb check-deb \
+	check-container check-spark static install uninstall help clean
