@@ -167,8 +167,8 @@ cvt_value cvtb_max_pool(cvt_builder *b, cvt_value map, int kernel, int stride, i
 cvt_value cvtb_adaptive_avg_pool(cvt_builder *b, cvt_value map, int h, int w);
 
 /* The ops themselves, by which fusion and walks along the tokens of a graph know the nodes that they look for. */
-extern const cvt_op cvt_op_activation, cvt_op_add, cvt_op_input, cvt_op_concat, cvt_op_slice,
-    cvt_op_linear, cvt_op_mean;
+extern const cvt_op cvt_op_activation, cvt_op_add, cvt_op_input, cvt_op_concat, cvt_op_slice, cvt_op_linear,
+    cvt_op_mean;
 cvt_act cvt_op_activation_act(const cvt_node *node);
 
 #endif
