@@ -105,9 +105,7 @@ if [ -n "$python" ]; then
 fi
 
 # every file is in the README, and the README names no other
-for file in "$examples"/*; do
-    if [ "$file" != "$examples/README.md" ]; then basename "$file"; fi
-done >there
-grep -oE '\]\([a-z_]+\.[a-z]+\)' "$examples/README.md" | tr -d '])(' | sort -u >named
+(cd "$examples" && find . -type f ! -name README.md ! -name '*.pyc' | sed 's#^./##' | sort) >there
+grep -oE '\]\([a-zA-Z_/]+(\.[a-z]+)?\)' "$examples/README.md" | tr -d '])(' | sort -u >named
 check "the README has every example" cmp there named
 exit $((failures > 0))

@@ -51,11 +51,11 @@ describe() {
     depends=$3
     case $depends in
     SHARED)
-        mkdir -p "$out/work/debian"
-        printf 'Source: cvt\n\nPackage: %s\nArchitecture: %s\n' "$1" "$arch" >"$out/work/debian/control"
+        mkdir -p "$out/depends/debian"
+        printf 'Source: cvt\n\nPackage: %s\nArchitecture: %s\n' "$1" "$arch" >"$out/depends/debian/control"
         binaries=$(find "$root/usr/bin" "$root/usr/lib" -type f 2>/dev/null | sed "s|^$out|..|")
         # shellcheck disable=SC2086  # a list of files
-        depends=$(cd "$out/work" && dpkg-shlibdeps -O $binaries 2>/dev/null | sed 's/^shlibs:Depends=//')
+        depends=$(cd "$out/depends" && dpkg-shlibdeps -O $binaries 2>/dev/null | sed 's/^shlibs:Depends=//')
         ;;
     esac
     find "$root" -exec touch -h -d "@$when" {} +

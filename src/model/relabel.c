@@ -306,6 +306,9 @@ cvt_status cvt_model_relabel(cvt_model **out, const cvt_model *base, const char 
     for (int i = 0; i < n; i++)
         if (strpbrk(labels[i], "\r\n"))
             return cvt_fail(error, CVT_USAGE, "the label \"%s\" holds a line break: rename it", labels[i]);
+    if (!cvt_config_base(&base->config)->classes)
+        return cvt_fail(error, CVT_UNSUPPORTED,
+                        "the model gives features: it has no last layer, so it cannot get a new one");
     TRY(open_new(&m, base, labels, n, error));
     cvt_status status = check_labels(m, labels, n, error);
     if (status == CVT_OK) status = find_heads(&h, m->graph, error);
