@@ -28,6 +28,8 @@ expected() { if [ -f "$1/expected64.npy" ]; then echo "$1/expected64.npy"; else 
 find_isas
 # The kernels of all are run by test_kernels.c; with sanitizers the first and the best are enough here.
 if [ "${CVT_BUILD:-}" = sanitized ]; then isas="${isas%% *} ${isas##* }"; fi
+# Threads are the plan's matter more than the kernels', which are held to the same bits for every cut in test_kernels.c.
+steady_on=" ${isas%% *} avx2 ${isas##* } "
 
 # ---- logits and inner values, however many threads ----
 
@@ -52,7 +54,7 @@ for isa in $isas; do
         model=$(dirname "$model")
         name="$(basename "$(dirname "$model")")/$(basename "$model") on $isa"
         check "$name is as the original" accurate "$model"
-        check "$name does not depend on threads and taps" steady "$model"
+        case $steady_on in *" $isa "*) check "$name does not depend on threads and taps" steady "$model" ;; esac
     done
 done
 unset CVT_ISA
