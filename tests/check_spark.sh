@@ -61,7 +61,7 @@ if rows != plain:
 PYTHON
 }
 submit() { # MASTER OUT
-    "$SPARK_HOME/bin/spark-submit" --master "$1" "$job" --cvt "$program" --model "$model" --list "$work/list" \
+    "$SPARK_HOME/bin/spark-submit" --master "$1" --conf "spark.sql.warehouse.dir=$work/warehouse" "$job" --cvt "$program" --model "$model" --list "$work/list" \
         --out "$2" --partitions 40 >"$2.log" 2>&1
 }
 check "a job in one process" submit 'local[2]' "$work/local"
