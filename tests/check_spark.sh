@@ -1,8 +1,8 @@
 #!/bin/sh
 # check_spark.sh: runs examples/cluster/spark_job.py for real: in one process with two threads, then on a master with two
-# workers on this machine, one of which is killed with its executor in mid-job. Each time the rows must be those of a
-# plain run, record by record, each image once. `make check-spark` installs what it needs (pyspark by pip into
-# build/spark-env, Java by apt-get) and runs it. Prints "ok NAME" or "not ok NAME: why" a case.
+# workers on this machine, of which one is killed with its executor in mid-job. Each time the rows must be those of a
+# plain run, each image once. `make check-spark` installs what it needs (pyspark by pip into build/spark-env, Java by
+# apt-get) and runs it. Prints "ok NAME" or "not ok NAME: why" a case.
 #   IMAGES=3000   how many    SPARK_ENV=DIR   a Python environment with pyspark, pandas and pyarrow
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
@@ -35,7 +35,7 @@ i=0
 while [ $i -lt "${IMAGES:-3000}" ]; do
     case $((i % 7)) in
     0) ln "$tests/data/cli/dog.png" "$work/images/$i" 2>/dev/null || cp "$tests/data/cli/dog.png" "$work/images/$i" ;;
-    3) if [ $((i % 700)) -eq 3 ]; then head -c 100 "$tests/data/cli/cat.jpg" >"$work/images/$i"; else cp "$tests/data/cli/cat.jpg" "$work/images/$i"; fi ;;
+    1) head -c $((i % 700 == 1 ? 100 : 100000)) "$tests/data/cli/cat.jpg" >"$work/images/$i" ;; # some of them are torn
     *) cp "$tests/data/cli/cat.jpg" "$work/images/$i" ;;
     esac
     echo "$work/images/$i"
@@ -49,22 +49,24 @@ same_rows() {
     "$environment/bin/python" - "$1" "$work/plain.jsonl" <<'PYTHON'
 import json, sys
 import pyarrow.parquet as parquet
-rows = sorted((r["path"], r["ok"], r["label"], r["index"], r["score"], r["error"]) for r in parquet.read_table(sys.argv[1]).to_pylist())
+keys = "path", "ok", "label", "index", "score", "error"
+rows = sorted(tuple(row[key] for key in keys) for row in parquet.read_table(sys.argv[1]).to_pylist())
 plain = []
 for line in open(sys.argv[2]):
     r = json.loads(line)
     best = r["top"][0] if r["ok"] else {}
-    plain.append((r["path"], r["ok"], best.get("label"), best.get("index"), best.get("score"), r.get("error", {}).get("code")))
+    error = r.get("error", {}).get("code")
+    plain.append((r["path"], r["ok"], best.get("label"), best.get("index"), best.get("score"), error))
 plain.sort()
 if rows != plain:
     sys.exit(f"{len(rows)} rows, {len(plain)} records, {len(set(rows) ^ set(plain))} differ")
 PYTHON
 }
-submit() { # MASTER OUT
-    "$SPARK_HOME/bin/spark-submit" --master "$1" --conf "spark.sql.warehouse.dir=$work/warehouse" "$job" --cvt "$program" --model "$model" --list "$work/list" \
-        --out "$2" --partitions 40 >"$2.log" 2>&1
+submit() { # MASTER OUT PROGRAM
+    "$SPARK_HOME/bin/spark-submit" --master "$1" --conf "spark.sql.warehouse.dir=$work/warehouse" "$job" --cvt "$3" \
+        --model "$model" --list "$work/list" --out "$2" --partitions 40 >"$2.log" 2>&1
 }
-check "a job in one process" submit 'local[2]' "$work/local"
+check "a job in one process" submit 'local[2]' "$work/local" "$program"
 check "its rows are the plain run's" same_rows "$work/local"
 
 # ---- a master and two workers, of which one dies ----
@@ -99,7 +101,9 @@ for name in one two; do
     daemon $name org.apache.spark.deploy.worker.Worker --host 127.0.0.1 --cores 1 --memory 1g --webui-port 0 "$at"
     check "worker $name starts" said "$work/$name.log" 'Successfully registered with master'
 done
-submit "$at" "$work/cluster" &
+# slow enough that there is a middle
+printf '#!/bin/sh\nsleep 1\nexec "%s" "$@"\n' "$program" >"$work/slow" && chmod +x "$work/slow"
+submit "$at" "$work/cluster" "$work/slow" &
 job_process=$!
 # in mid-job: some tasks have written, others have not
 for _ in $(seq 240); do
