@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_spark.sh: runs examples/cluster/spark_job.py for real: in one process with two threads, then on a master with two
+# check_spark.sh: runs examples/cluster/spark_job.py: in one process with two threads, then on a master with two
 # workers on this machine, of which one is killed with its executor in mid-job. Each time the rows must be those of a
 # plain run, each image once. `make check-spark` installs what it needs (pyspark by pip into build/spark-env, Java by
 # apt-get) and runs it. Prints "ok NAME" or "not ok NAME: why" a case.
