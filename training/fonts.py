@@ -99,7 +99,7 @@ FOUNDRIES = {
     "Tibt": [NOTO, ("ddc", r"DDC Uchen"), ("jomolhari", r"Jomolhari"), ("thdl", r"Tibetan Machine Uni"), ("sambhota", r"TibetanTsugRing")],
     "Mymr": [NOTO, ("sil", r"Padauk( Book)?")],
     "Khmr": [NOTO, GOOGLE, ("sil", r"Khmer (Busra|Mondulkiri|Oureang|Ratanakiri)"), ("danhhong", r"Khmer OS.*|Hanuman|Freehand")],
-    "Geor": [NOTO, GOOGLE, FIRA, VERA, ("bpg", r"BPG (?!DejaVu|.*Caps).*")],
+    "Geor": [NOTO, GOOGLE, FIRA, VERA, ("bpg", r"BPG (?!DejaVu|(Sans|Serif) Modern|.*Caps).*")],
     "Armn": [NOTO, GOOGLE, VERA, FREE, MPH, ("williams", r"Caslon")],
     "Ethi": [NOTO, GOOGLE, ("sil", r"Abyssinica SIL"), ("senamirmir", r"Ethiopi.*"), ("free", r"FreeSerif")],
     "Hani": [("noto", r"Noto (Sans|Serif|Sans Mono) CJK (SC|TC|JP)"), ("arphic", r"AR PL .*(CN|TW|GB|Big5)"), ("zenhei", r"WenQuanYi Zen Hei"), ("microhei", r"WenQuanYi Micro Hei"), ("lxgw", r"LXGW WenKai"),
