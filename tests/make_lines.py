@@ -7,6 +7,7 @@ The answers come from transformers and Pillow: a line is resized to the height o
 logarithms of the shares of all windows are averaged. The lines of a page are cut here at the places where they were
 drawn, with the margins that the manual tells.
 """
+
 import json
 import math
 import os
@@ -22,11 +23,28 @@ HEIGHT, WIDTH, CLASSES, MAX_WINDOWS = 32, 64, 5, 32
 
 def make_model(out):
     torch.manual_seed(16)
-    config = CvtConfig(num_channels=1, patch_sizes=[7, 3], patch_stride=[4, 2], patch_padding=[3, 1], embed_dim=[8, 16],
-                       num_heads=[1, 2], depth=[1, 2], mlp_ratio=[2.0, 2.0], attention_drop_rate=[0.0, 0.0],
-                       drop_rate=[0.0, 0.0], drop_path_rate=[0.0, 0.0], qkv_bias=[True, True], cls_token=[False, True],
-                       qkv_projection_method=["dw_bn", "dw_bn"], kernel_qkv=[3, 3], padding_kv=[1, 1], stride_kv=[2, 2],
-                       padding_q=[1, 1], stride_q=[1, 1], num_labels=CLASSES)
+    config = CvtConfig(
+        num_channels=1,
+        patch_sizes=[7, 3],
+        patch_stride=[4, 2],
+        patch_padding=[3, 1],
+        embed_dim=[8, 16],
+        num_heads=[1, 2],
+        depth=[1, 2],
+        mlp_ratio=[2.0, 2.0],
+        attention_drop_rate=[0.0, 0.0],
+        drop_rate=[0.0, 0.0],
+        drop_path_rate=[0.0, 0.0],
+        qkv_bias=[True, True],
+        cls_token=[False, True],
+        qkv_projection_method=["dw_bn", "dw_bn"],
+        kernel_qkv=[3, 3],
+        padding_kv=[1, 1],
+        stride_kv=[2, 2],
+        padding_q=[1, 1],
+        stride_q=[1, 1],
+        num_labels=CLASSES,
+    )
     model = CvtForImageClassification(config).eval()
     with torch.no_grad():
         for p in model.parameters():
@@ -37,7 +55,15 @@ def make_model(out):
                 m.running_mean.normal_(0, 0.3)
                 m.running_var.uniform_(0.5, 2)
     model.save_pretrained(out)
-    recipe = {"preprocess": {"input_size": [1, HEIGHT, WIDTH], "crop_mode": "windows", "interpolation": "bicubic", "mean": 0.5, "std": 0.5}}
+    recipe = {
+        "preprocess": {
+            "input_size": [1, HEIGHT, WIDTH],
+            "crop_mode": "windows",
+            "interpolation": "bicubic",
+            "mean": 0.5,
+            "std": 0.5,
+        }
+    }
     with open(os.path.join(out, "preprocessor_config.json"), "w") as f:
         json.dump(recipe, f)
     return model
@@ -51,10 +77,10 @@ def windows(image):
     if full <= WIDTH:
         left = (WIDTH - full) // 2
         out = np.full((HEIGHT, WIDTH), 128, np.uint8)
-        out[:, left:left + full] = a
+        out[:, left : left + full] = a
         return out[None]
     n = min(MAX_WINDOWS, math.ceil(full / WIDTH))
-    return np.stack([a[:, x:x + WIDTH] for x in ((full - WIDTH) * i // (n - 1) for i in range(n))])
+    return np.stack([a[:, x : x + WIDTH] for x in ((full - WIDTH) * i // (n - 1) for i in range(n))])
 
 
 def answer(model, lines):
@@ -93,8 +119,8 @@ def page_image(boxes, rng, ink, paper, size=(420, 300)):
     x, y, w, h = boxes[1]
     for i in range(4):
         draw.rectangle((x + 10 + 30 * i, y - 5, x + 13 + 30 * i, y - 4), fill=ink)  # two rows of dots, two rows above
-    draw.rectangle((30, 190, 200, 280), fill=ink)     # a picture
-    draw.rectangle((300, 175, 303, 177), fill=ink)    # dirt
+    draw.rectangle((30, 190, 200, 280), fill=ink)  # a picture
+    draw.rectangle((300, 175, 303, 177), fill=ink)  # dirt
     return image
 
 
@@ -110,8 +136,16 @@ def main(out):
     model = make_model(out)
     rng = np.random.default_rng(16)
     rows = []
-    for name, (w, h) in {"short": (41, 26), "odd": (45, 32), "whole": (64, 32), "two": (150, 41), "three": (300, 57),
-                         "low": (900, 12), "endless": (4000, 20), "tall": (20, 60)}.items():
+    for name, (w, h) in {
+        "short": (41, 26),
+        "odd": (45, 32),
+        "whole": (64, 32),
+        "two": (150, 41),
+        "three": (300, 57),
+        "low": (900, 12),
+        "endless": (4000, 20),
+        "tall": (20, 60),
+    }.items():
         image = line_image(w, h, rng)
         image.save(os.path.join(out, name + ".png"))
         scores, n = answer(model, [image])

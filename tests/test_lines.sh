@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_lines.sh - tests models that read lines of text: windows of a long line, lines of a page (--lines), and that their
-# answers are the mean that make_lines.py computes with transformers and Pillow. Prints "ok NAME" or "not ok NAME: why".
+# test_lines.sh - tests models that read lines of text: windows of a long line, lines of a page (--lines), and that
+# their answers are the mean that make_lines.py computes with transformers and Pillow. Prints "ok NAME" or
+# "not ok NAME: why".
 # CVT: the program; CVT_BIN: the folder of test_npydiff.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)

@@ -1,11 +1,14 @@
 """Fails when a held-out font draws letters as a font of training does: two names, one source.
 
-For every script, every family of one side is compared with every family of the other: letters cut to their ink, scaled to 24 x 24,
-and correlated; the mean over letters counts. From 0.97 on the pair is a copy and the build fails; from 0.90 it is shown, to be
+For every script, every family of one side is compared with every family of the other: letters cut to their ink,
+scaled to 24 x 24,
+and correlated; the mean over letters counts. From 0.97 on the pair is a copy and the build fails; from 0.90 it
+is shown, to be
 looked at (plain sans faces of Latin reach 0.95 honestly).
 
     python check_sources.py WORK
 """
+
 import json
 import os
 import re
@@ -39,7 +42,7 @@ def letters_of(path, index, text):
         if len(ys) < 3 or len(xs) < 3:
             out.append(None)
             continue
-        a = a[ys[0]:ys[-1] + 1, xs[0]:xs[-1] + 1]
+        a = a[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
         v = np.asarray(Image.fromarray(a).resize((N, N), Image.BOX), np.float32).ravel()
         v = v - v.mean()
         n = np.linalg.norm(v)
@@ -49,9 +52,11 @@ def letters_of(path, index, text):
 
 def regular(files):
     """The plainest file of a family."""
+
     def rank(f):
         name = os.path.basename(f[0])
         return (bool(re.search(r"Bold|Italic|Oblique|Light|Black|Cond|Thin|[3579]00|italic", name)), len(name), name)
+
     return min(files, key=rank)
 
 

@@ -1,8 +1,10 @@
 """From a mask of ink to a grey line of 32 x W, as it might come from a clean file, a bad scan or a photograph.
 
-Every function takes and gives float32 arrays, 0 = no ink or black. `level` 0 is clean (geometry within what cutting lines gives, a
+Every function takes and gives float32 arrays, 0 = no ink or black. `level` 0 is clean (geometry within what
+cutting lines gives, a
 contrast, slight blur), 1 is damaged, 2 badly damaged.
 """
+
 import io
 
 import numpy as np
@@ -30,13 +32,14 @@ def weight(mask, rng):
 
 
 def place(mask, width, level, rng):
-    """The mask drawn into 32 x width by one bilinear map: size, place, stretch, slant, skew, curve, elastic. Also the part of the
+    """The mask drawn into 32 x width by one bilinear map: size, place, stretch, slant, skew, curve,
+    elastic. Also the part of the
     mask that is seen: (ink [32, width] 0..1, first, last) with the two in parts of the mask's width."""
     h, w = mask.shape
     tall = rng.uniform(18, 29) if rng.random() < 0.75 else rng.uniform(13, 31.5)
     stretch = np.exp(rng.normal(0, 0.06 if level == 0 else 0.13))
-    s = h / tall                                  # mask pixels a pixel, down
-    sx = s / stretch                              # and across
+    s = h / tall  # mask pixels a pixel, down
+    sx = s / stretch  # and across
     have = w / sx
     x0 = (width - have) / 2 if have < width else -rng.uniform(0, have - width)
     if have < width:
@@ -76,7 +79,8 @@ def smooth_noise(h, w, cells, rng):
 
 
 def finish(ink, level, rng, others):
-    """Paper, light, dirt and the machine that took the image. `others`: masks of other lines, for neighbours and the other side of the paper."""
+    """Paper, light, dirt and the machine that took the image. `others`: masks of other lines, for
+    neighbours and the other side of the paper."""
     h, w = ink.shape
     clean = ink
     if level and rng.random() < 0.25:
@@ -90,9 +94,9 @@ def finish(ink, level, rng, others):
             d = int(rng.integers(24, 31))
             n = np.zeros_like(ink)
             if rng.random() < 0.5:
-                n[:h - d] = o[d:]
+                n[: h - d] = o[d:]
             else:
-                n[d:] = o[:h - d]
+                n[d:] = o[: h - d]
             ink = np.maximum(ink, n)
     if level and others and rng.random() < 0.15:
         o = others[rng.integers(len(others))][:, :w]
@@ -102,10 +106,10 @@ def finish(ink, level, rng, others):
         y = int(rng.integers(0, h))
         ink = ink.copy()
         if rng.random() < 0.75:
-            ink[y:y + int(rng.integers(1, 3))] = np.maximum(ink[y:y + 2][:1], rng.uniform(0.3, 1))
+            ink[y : y + int(rng.integers(1, 3))] = np.maximum(ink[y : y + 2][:1], rng.uniform(0.3, 1))
         else:
             x = int(rng.integers(0, w))
-            ink[:, x:x + int(rng.integers(1, 3))] = rng.uniform(0.3, 1)
+            ink[:, x : x + int(rng.integers(1, 3))] = rng.uniform(0.3, 1)
     if level == 0:
         paper, dark = rng.uniform(0.85, 1), rng.uniform(0, 0.25)
         if rng.random() < 0.5:
@@ -119,9 +123,13 @@ def finish(ink, level, rng, others):
     g = paper + (dark - paper) * np.maximum(ink, under)
     if level and rng.random() < 0.5:  # uneven light, shadow
         xs, ys = np.linspace(-1, 1, w, dtype=np.float32), np.linspace(-1, 1, h, dtype=np.float32)
-        g = g * (1 + rng.normal(0, 0.12) * xs[None] + rng.normal(0, 0.08) * ys[:, None] + rng.normal(0, 0.06) * xs[None] ** 2)
+        g = g * (
+            1 + rng.normal(0, 0.12) * xs[None] + rng.normal(0, 0.08) * ys[:, None] + rng.normal(0, 0.06) * xs[None] ** 2
+        )
     if level and rng.random() < 0.35:  # mottled paper
-        g = g + (smooth_noise(h, w, int(rng.integers(3, 24)), rng) - 0.5) * rng.uniform(0.03, 0.2 if level == 1 else 0.35)
+        g = g + (smooth_noise(h, w, int(rng.integers(3, 24)), rng) - 0.5) * rng.uniform(
+            0.03, 0.2 if level == 1 else 0.35
+        )
     k = rng.random()
     if level == 0:
         g = blur(g, rng.uniform(0, 0.5)) if k < 0.4 else g
@@ -132,7 +140,9 @@ def finish(ink, level, rng, others):
             f = rng.uniform(0.45, 0.9) if level == 1 else rng.uniform(0.36, 0.7)
             im = Image.fromarray(np.clip(g * 255, 0, 255).astype(np.uint8))
             mode = [Image.BILINEAR, Image.BOX, Image.BICUBIC][rng.integers(3)]
-            im = im.resize((max(8, round(w * f)), max(8, round(h * f))), mode).resize((w, h), [Image.NEAREST, Image.BILINEAR, Image.BICUBIC][rng.integers(3)])
+            im = im.resize((max(8, round(w * f)), max(8, round(h * f))), mode).resize(
+                (w, h), [Image.NEAREST, Image.BILINEAR, Image.BICUBIC][rng.integers(3)]
+            )
             g = np.asarray(im, np.float32) / 255
         elif k < 0.82:  # motion
             n = int(rng.integers(2, 4 if level == 1 else 5))
@@ -183,12 +193,12 @@ def no_text(width, rng, others):
         g = np.zeros((h, width), np.float32)
         for _ in range(rng.integers(1, 4)):
             y = int(rng.integers(0, h))
-            g[y:y + int(rng.integers(1, 5))] = 1
+            g[y : y + int(rng.integers(1, 5))] = 1
         for _ in range(rng.integers(0, 7)):
             x = int(rng.integers(0, width))
-            g[:, x:x + int(rng.integers(1, 5))] = 1
+            g[:, x : x + int(rng.integers(1, 5))] = 1
         if rng.random() < 0.3:
-            g *= ((xs // int(rng.integers(1, 6))) % 2)
+            g *= (xs // int(rng.integers(1, 6))) % 2
         g = 1 - g * rng.uniform(0.3, 1)
     elif k < 0.62:  # halftone, gratings, checks
         a, f = rng.uniform(0, np.pi), rng.uniform(0.2, 2.5)
@@ -200,6 +210,7 @@ def no_text(width, rng, others):
             g = (g > rng.uniform(0.3, 0.7)).astype(np.float32)
     elif k < 0.8:  # shapes: discs, boxes, strokes
         from PIL import ImageDraw
+
         im = Image.new("L", (width * 2, h * 2), 255 if rng.random() < 0.7 else int(rng.integers(0, 256)))
         d = ImageDraw.Draw(im)
         for _ in range(rng.integers(1, 14)):
@@ -210,14 +221,31 @@ def no_text(width, rng, others):
             if t < 0.25:
                 d.ellipse((x - r, y - r, x + r, y + r), fill=c if rng.random() < 0.5 else None, outline=c, width=2)
             elif t < 0.5:
-                d.rectangle((x, y, x + r * rng.uniform(0.3, 3), y + r), fill=c if rng.random() < 0.5 else None, outline=c, width=2)
+                d.rectangle(
+                    (x, y, x + r * rng.uniform(0.3, 3), y + r),
+                    fill=c if rng.random() < 0.5 else None,
+                    outline=c,
+                    width=2,
+                )
             elif t < 0.75:
-                d.line([(x + float(rng.normal(0, 40)), float(rng.uniform(-10, h * 2 + 10))) for _ in range(rng.integers(2, 5))], fill=c, width=int(rng.integers(1, 7)))
+                d.line(
+                    [
+                        (x + float(rng.normal(0, 40)), float(rng.uniform(-10, h * 2 + 10)))
+                        for _ in range(rng.integers(2, 5))
+                    ],
+                    fill=c,
+                    width=int(rng.integers(1, 7)),
+                )
             else:
-                d.polygon([(x + float(rng.normal(0, r)), y + float(rng.normal(0, r))) for _ in range(rng.integers(3, 7))], fill=c)
+                d.polygon(
+                    [(x + float(rng.normal(0, r)), y + float(rng.normal(0, r))) for _ in range(rng.integers(3, 7))],
+                    fill=c,
+                )
         g = np.asarray(im.resize((width, h), Image.BOX), np.float32) / 255
     elif k < 0.9:  # noise and specks
-        g = np.full((h, width), rng.uniform(0.3, 1), np.float32) + rng.normal(0, rng.uniform(0.01, 0.3), (h, width)).astype(np.float32)
+        g = np.full((h, width), rng.uniform(0.3, 1), np.float32) + rng.normal(
+            0, rng.uniform(0.01, 0.3), (h, width)
+        ).astype(np.float32)
         if rng.random() < 0.5:
             g = np.where(rng.random(g.shape) < rng.uniform(0.001, 0.05), 0, g)
     else:  # steps, as in bar codes and charts
@@ -233,7 +261,7 @@ def no_text(width, rng, others):
         if o.shape[1] >= width:
             d = int(rng.integers(26, 31))
             n = np.zeros((h, width), np.float32)
-            n[:h - d] = o[d:, :width]
+            n[: h - d] = o[d:, :width]
             g = g * (1 - n)
     if rng.random() < 0.5:
         g = blur(np.clip(g, 0, 1), rng.uniform(0.2, 1.5))

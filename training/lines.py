@@ -1,19 +1,26 @@
 """One line of text as a mask of its ink: which words, which font, drawn by HarfBuzz through Pillow.
 
-`Writer` draws from the training or the held-out words, and from the training or the held-out fonts. Every letter is looked up in the font before it is
+`Writer` draws from the training or the held-out words, and from the training or the held-out fonts. Every
+letter is looked up in the font before it is
 drawn: no other font steps in and no box is drawn.
 """
+
 import random
 
 import numpy as np
 from PIL import ImageFont
 
 SIZE = 48  # nominal size in pixels, before the ink of a font is measured
-INK = 44   # height of the ink of a line of the mask, about
+INK = 44  # height of the ink of a line of the mask, about
 NO_SPACE = {"Hani", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"}
 CASED = {"Latn", "Cyrl", "Grek", "Armn"}
 # Shapes that several of Latin, Cyrillic and Greek share: a line needs others too.
-SHARED = set("AaBbCcEeHhIiJjKkMmNnOoPpSsTtXxYyZzuvwWdq" "АаВСсЕеНІіЈјКкМмОоРрЅѕТтХхУуԀԁԛԜѵп" "ΑαΒΕΗΙιΚκΜΝνΟοΡρΤΥυΧχΖτηγωω" "0123456789.,:;!?-()'\"/ ")
+SHARED = set(
+    "AaBbCcEeHhIiJjKkMmNnOoPpSsTtXxYyZzuvwWdq"
+    "АаВСсЕеНІіЈјКкМмОоРрЅѕТтХхУуԀԁԛԜѵп"
+    "ΑαΒΕΗΙιΚκΜΝνΟοΡρΤΥυΧχΖτηγωω"
+    "0123456789.,:;!?-()'\"/ "
+)
 MARKS = ".,:;!?-()\"'/"
 COMMON = "0123456789"
 
@@ -39,12 +46,18 @@ class Font:
             if c in " \u00a0":
                 ok = m.size[0] == 0 or not any(bytes(m))
             else:
-                ok = m.size[0] > 0 and m.size[1] > 0 and any(bytes(m)) and (self.box is None or (m.size, bytes(m)) != self.box)
+                ok = (
+                    m.size[0] > 0
+                    and m.size[1] > 0
+                    and any(bytes(m))
+                    and (self.box is None or (m.size, bytes(m)) != self.box)
+                )
             self.known[c] = ok
         return ok
 
     def draw(self, words, gap, rng):
-        """Words as one mask, uint8 [H, W]. `gap` is the space between words in parts of the font's size, None for the font's own."""
+        """Words as one mask, uint8 [H, W]. `gap` is the space between words in parts of the font's
+        size, None for the font's own."""
         if gap is None and self.has(" "):
             parts = [" ".join(words)]
             gap = 0
@@ -67,13 +80,13 @@ class Font:
             return None
         out = np.zeros((h, w), np.uint8)
         for a, q, y in drawn:
-            v = out[y - top:y - top + a.shape[0], q:q + a.shape[1]]
+            v = out[y - top : y - top + a.shape[0], q : q + a.shape[1]]
             np.maximum(v, a, out=v)
         ys = np.flatnonzero(out.max(1) > 20)
         xs = np.flatnonzero(out.max(0) > 20)
         if len(ys) < 8 or len(xs) < 8:
             return None
-        return out[ys[0]:ys[-1] + 1, xs[0]:xs[-1] + 1]
+        return out[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
 
 
 class Writer:
@@ -81,7 +94,10 @@ class Writer:
         self.words, self.samples = {s: words[s][word_side] for s in words if s in fonts}, samples
         self.fonts, self.cache = {}, {}
         for s in fonts:
-            self.fonts[s] = [(f, [(fam, files) for fam, files in sorted(fams.items())]) for f, fams in sorted(fonts[s][font_side].items())]
+            self.fonts[s] = [
+                (f, [(fam, files) for fam, files in sorted(fams.items())])
+                for f, fams in sorted(fonts[s][font_side].items())
+            ]
         self.weights = {s: [len(x) ** 0.5 for _, x in r] for s, r in self.fonts.items()}
 
     def font(self, script, rng):
@@ -159,14 +175,20 @@ class Writer:
             return f"{rng.randint(0, 23)}:{rng.randint(0, 59):02d}"
         if k < 0.85:
             return f"{rng.uniform(0, 1000):.2f}"
-        return rng.choice(["(%d)", "%d-", "%d%%", "+%d", "№%d", "%d/7", "[%d]", "#%d", "= %d", "%d,-", "* %d"]) % rng.randint(0, 9999)
+        return rng.choice(
+            ["(%d)", "%d-", "%d%%", "+%d", "№%d", "%d/7", "[%d]", "#%d", "= %d", "%d,-", "* %d"]
+        ) % rng.randint(0, 9999)
 
     def common(self, font, count, rng):
         out, n = [], 0
         for _ in range(60):
             if n >= count:
                 break
-            w = self.number(rng) if rng.random() < 0.8 else "".join(rng.choice(".,:;!?-()/*+=%&#<>[]\"'…–—|_") for _ in range(rng.randint(1, 4)))
+            w = (
+                self.number(rng)
+                if rng.random() < 0.8
+                else "".join(rng.choice(".,:;!?-()/*+=%&#<>[]\"'…–—|_") for _ in range(rng.randint(1, 4)))
+            )
             if all(font.has(c) for c in w):
                 out.append(w)
                 n += len(w) + 1

@@ -4,6 +4,7 @@ A shard is made from its number alone, so any of them can be made again, in any 
 
     python make_data.py WORK --side train --first 0 --count 400 [--lines 4096]
 """
+
 import argparse
 import json
 import os
@@ -44,7 +45,9 @@ class Maker:
             fonts = json.load(f)
         self.side = side
         # "known": held-out words in the fonts of training, to tell what the unseen fonts cost.
-        self.writer = Writer(words, fonts, "train" if side == "train" else "test", "test" if side == "test" else "train", SAMPLE)
+        self.writer = Writer(
+            words, fonts, "train" if side == "train" else "test", "test" if side == "test" else "train", SAMPLE
+        )
 
     def samples(self, code, width, level, rng, nrng, others, times=2):
         """Up to `times` lines of one drawing: [(image, font name)]."""
@@ -87,7 +90,13 @@ class Maker:
                 lv.append(level)
                 names.append(name)
         order = nrng.permutation(len(x))[:lines]
-        return int(width), np.stack(x)[order], np.array(y, np.uint8)[order], np.array(lv, np.uint8)[order], np.array(names)[order]
+        return (
+            int(width),
+            np.stack(x)[order],
+            np.array(y, np.uint8)[order],
+            np.array(lv, np.uint8)[order],
+            np.array(names)[order],
+        )
 
 
 def main():
@@ -113,7 +122,12 @@ def main():
         with open(path + ".part", "wb") as f:
             np.savez(f, x=x, y=y, level=lv, font=names)
         os.replace(path + ".part", path)
-        print(number, w, f"{len(x) / (time.time() - t[0]):.0f} lines/s, {len(x) / (time.process_time() - t[1]):.0f} a CPU second", flush=True)
+        print(
+            number,
+            w,
+            f"{len(x) / (time.time() - t[0]):.0f} lines/s, {len(x) / (time.process_time() - t[1]):.0f} a CPU second",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ It is written anew here because training wants fused attention and no copies bet
 `test_model.py` shows that transformers computes the same from the same file. Input: [N, 1, 32, W] float, W a multiple
 of 16 of at least 32; output: [N, classes] logits.
 """
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -28,9 +29,12 @@ class ConvProjection(nn.Module):
 
     def __init__(self, dim, stride):
         super().__init__()
-        self.convolution_projection = nn.ModuleDict({
-            "convolution": nn.Conv2d(dim, dim, 3, stride, 1, groups=dim, bias=False),
-            "normalization": nn.BatchNorm2d(dim)})
+        self.convolution_projection = nn.ModuleDict(
+            {
+                "convolution": nn.Conv2d(dim, dim, 3, stride, 1, groups=dim, bias=False),
+                "normalization": nn.BatchNorm2d(dim),
+            }
+        )
 
     def forward(self, x):
         m = self.convolution_projection
@@ -68,7 +72,7 @@ class Attention(nn.Module):
             k = one(self.convolution_projection_key, self.projection_key)
             v = one(self.convolution_projection_value, self.projection_value)
             # The original divides by the square root of the whole width, not of one head's.
-            a = torch.softmax(q @ k.transpose(2, 3) * self.dim ** -0.5, -1)
+            a = torch.softmax(q @ k.transpose(2, 3) * self.dim**-0.5, -1)
             return (a @ v).transpose(1, 2).reshape(n, -1, c)
 
     def __init__(self, dim, heads, stride_kv, cls):
@@ -108,14 +112,28 @@ class Stage(nn.Module):
         super().__init__()
         dim = cfg["embed_dim"][i]
         c_in = cfg["num_channels"] if i == 0 else cfg["embed_dim"][i - 1]
-        self.embedding = nn.ModuleDict({"convolution_embeddings": ConvEmbeddings(
-            cfg["patch_sizes"][i], cfg["patch_stride"][i], cfg["patch_padding"][i], c_in, dim)})
+        self.embedding = nn.ModuleDict(
+            {
+                "convolution_embeddings": ConvEmbeddings(
+                    cfg["patch_sizes"][i], cfg["patch_stride"][i], cfg["patch_padding"][i], c_in, dim
+                )
+            }
+        )
         self.cls = cfg["cls_token"][i]
         if self.cls:
             self.cls_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
         n = cfg["depth"][i]
-        self.layers = nn.ModuleList(Layer(dim, cfg["num_heads"][i], cfg["mlp_ratio"][i], cfg["stride_kv"][i],
-                                          self.cls, cfg["drop_path_rate"][i] * (j + 1) / n) for j in range(n))
+        self.layers = nn.ModuleList(
+            Layer(
+                dim,
+                cfg["num_heads"][i],
+                cfg["mlp_ratio"][i],
+                cfg["stride_kv"][i],
+                self.cls,
+                cfg["drop_path_rate"][i] * (j + 1) / n,
+            )
+            for j in range(n)
+        )
 
     def forward(self, x):
         x = self.embedding["convolution_embeddings"](x)
@@ -133,8 +151,9 @@ class Cvt(nn.Module):
         super().__init__()
         self.cfg = cfg
         stages = len(cfg["depth"])
-        self.cvt = nn.ModuleDict({"encoder": nn.ModuleDict({"stages": nn.ModuleList(
-            Stage(cfg, i) for i in range(stages))})})
+        self.cvt = nn.ModuleDict(
+            {"encoder": nn.ModuleDict({"stages": nn.ModuleList(Stage(cfg, i) for i in range(stages))})}
+        )
         self.layernorm = nn.LayerNorm(cfg["embed_dim"][-1])
         self.classifier = nn.Linear(cfg["embed_dim"][-1], cfg["num_labels"])
         for m in self.modules():
@@ -154,11 +173,27 @@ class Cvt(nn.Module):
 def layout(dims=(32, 64, 128), depth=(1, 2, 4), heads=(1, 2, 4), ratio=3.0, labels=32, drop_path=0.0):
     """The config of transformers for a layout; every field is the original's."""
     return {
-        "model_type": "cvt", "architectures": ["CvtForImageClassification"], "num_channels": 1,
-        "patch_sizes": [7, 3, 3], "patch_stride": [4, 2, 2], "patch_padding": [3, 1, 1],
-        "embed_dim": list(dims), "num_heads": list(heads), "depth": list(depth), "mlp_ratio": [ratio] * 3,
-        "attention_drop_rate": [0.0] * 3, "drop_rate": [0.0] * 3, "drop_path_rate": [0.0, 0.0, drop_path],
-        "qkv_bias": [True] * 3, "cls_token": [False, False, True],
-        "qkv_projection_method": ["dw_bn"] * 3, "kernel_qkv": [3] * 3, "padding_kv": [1] * 3, "stride_kv": [2] * 3,
-        "padding_q": [1] * 3, "stride_q": [1] * 3, "layer_norm_eps": 1e-12, "num_labels": labels,
+        "model_type": "cvt",
+        "architectures": ["CvtForImageClassification"],
+        "num_channels": 1,
+        "patch_sizes": [7, 3, 3],
+        "patch_stride": [4, 2, 2],
+        "patch_padding": [3, 1, 1],
+        "embed_dim": list(dims),
+        "num_heads": list(heads),
+        "depth": list(depth),
+        "mlp_ratio": [ratio] * 3,
+        "attention_drop_rate": [0.0] * 3,
+        "drop_rate": [0.0] * 3,
+        "drop_path_rate": [0.0, 0.0, drop_path],
+        "qkv_bias": [True] * 3,
+        "cls_token": [False, False, True],
+        "qkv_projection_method": ["dw_bn"] * 3,
+        "kernel_qkv": [3] * 3,
+        "padding_kv": [1] * 3,
+        "stride_kv": [2] * 3,
+        "padding_q": [1] * 3,
+        "stride_q": [1] * 3,
+        "layer_norm_eps": 1e-12,
+        "num_labels": labels,
     }

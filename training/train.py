@@ -2,11 +2,15 @@
 
     python train.py WORK NAME [--dims 32,64,128 --depth 1,2,4 --heads 1,2,4] [--images N] [--decay-images N]
 
-WORK/NAME/last.pt is the state, written every few minutes and at the end; the same command goes on from it. A file WORK/STOP ends the
-run after a checkpoint. The rate of learning rises, stays, and falls over the last --decay-images of --images (warm-up, stable, decay), so
-that a run can be made longer later: start it again with a larger --images from a state before the fall. The weights that are
+WORK/NAME/last.pt is the state, written every few minutes and at the end; the same command goes on from it. A
+file WORK/STOP ends the
+run after a checkpoint. The rate of learning rises, stays, and falls over the last --decay-images of --images
+(warm-up, stable, decay), so
+that a run can be made longer later: start it again with a larger --images from a state before the fall. The
+weights that are
 evaluated are a moving average. Every line of WORK/NAME/log.jsonl is a record of the run.
 """
+
 import argparse
 import copy
 import glob
@@ -39,27 +43,29 @@ class Shards:
                 x, y, level = d["x"], d["y"], d["level"]
             self.held[path] = len(x)
             self.bytes += x.nbytes
-            self.by_width.setdefault(x.shape[2], []).append({"x": x, "y": y, "level": level, "order": None, "at": 0, "used": 0})
+            self.by_width.setdefault(x.shape[2], []).append(
+                {"x": x, "y": y, "level": level, "order": None, "at": 0, "used": 0}
+            )
 
     def count(self):
         return sum(self.held.values())
 
     def batch(self, rng, size):
-        """About size * 160 / width lines of one width and the next shard in turn, least used first."""
+        """About size * 160 / width lines of one width from four shards, those less used more often."""
         widths = sorted(self.by_width)
         w = rng.choices(widths, [sum(len(s["y"]) for s in self.by_width[k]) for k in widths])[0]
         n = max(8, round(size * 160 / w))
         xs, ys = [], []
         shards = self.by_width[w]
-        low = min(s["used"] for s in shards)
-        some = rng.sample([s for s in shards if s["used"] <= low + 1], min(4, sum(s["used"] <= low + 1 for s in shards)))
+        # A new shard comes more often than an old one, but no batch is made of new ones alone.
+        some = rng.choices(shards, [1 / (1 + s["used"]) for s in shards], k=4)
         for s in some:
             k = max(1, n // len(some))
             if s["order"] is None or s["at"] + k > len(s["y"]):
-                s["order"] = np.random.default_rng(rng.randrange(2 ** 32)).permutation(len(s["y"]))
+                s["order"] = np.random.default_rng(rng.randrange(2**32)).permutation(len(s["y"]))
                 s["used"] += s["at"] > 0
                 s["at"] = 0
-            idx = s["order"][s["at"]:s["at"] + k]
+            idx = s["order"][s["at"] : s["at"] + k]
             s["at"] += k
             xs.append(s["x"][idx])
             ys.append(s["y"][idx])
@@ -67,7 +73,8 @@ class Shards:
 
 
 def augment(x, nrng):
-    """Small changes that cost little: place, contrast, polarity, margins (black ones too: image processors pad with 0), lost parts."""
+    """Small changes that cost little: place, contrast, polarity, margins (grey ones as cvt fills them,
+    black ones as others), lost parts."""
     n, h, w = x.shape
     x = x.astype(np.float32)
     if nrng.random() < 0.3 and w < 256:
@@ -75,18 +82,20 @@ def augment(x, nrng):
         left = more // 2 if nrng.random() < 0.5 else int(nrng.integers(0, more + 1))
         k = nrng.random()
         edge = np.median(np.concatenate((x[:, :, 0], x[:, :, -1]), 1), 1)
-        fill = np.zeros(n) if k < 0.5 else np.full(n, 255.0) if k < 0.7 else edge
+        fill = np.full(n, 128.0) if k < 0.4 else np.zeros(n) if k < 0.6 else np.full(n, 255.0) if k < 0.75 else edge
         big = np.repeat(np.repeat(fill[:, None, None], h, 1), w + more, 2).astype(np.float32)
-        big[:, :, left:left + w] = x
+        big[:, :, left : left + w] = x
         x, w = big, w + more
     x = np.roll(x, int(nrng.integers(-1, 2)), 1) if nrng.random() < 0.3 else x
     flip = nrng.random(n) < 0.1
     x[flip] = 255 - x[flip]
-    x = (x - 127.5) * nrng.uniform(0.75, 1.1, (n, 1, 1)).astype(np.float32) + nrng.uniform(-20, 20, (n, 1, 1)).astype(np.float32)
+    x = (x - 127.5) * nrng.uniform(0.75, 1.1, (n, 1, 1)).astype(np.float32) + nrng.uniform(-20, 20, (n, 1, 1)).astype(
+        np.float32
+    )
     for i in np.flatnonzero(nrng.random(n) < 0.15):
         q = int(nrng.integers(4, 24))
         a = int(nrng.integers(0, w - q))
-        x[i, :, a:a + q] = x[i, :, a:a + 1].mean() if nrng.random() < 0.5 else nrng.uniform(-127, 127)
+        x[i, :, a : a + q] = x[i, :, a : a + 1].mean() if nrng.random() < 0.5 else nrng.uniform(-127, 127)
     return np.clip(x / 127.5, -1, 1)
 
 
@@ -104,8 +113,8 @@ def evaluate(net, folder, most=100000):
                 x, y, level = d["x"], d["y"], d["level"]
             for i in range(0, len(y), 128):
                 with torch.autocast("cpu", torch.bfloat16):
-                    p = net(prepared(x[i:i + 128].astype(np.float32) / 127.5 - 1)).float().argmax(1).numpy()
-                t, lv = y[i:i + 128], level[i:i + 128]
+                    p = net(prepared(x[i : i + 128].astype(np.float32) / 127.5 - 1)).float().argmax(1).numpy()
+                t, lv = y[i : i + 128], level[i : i + 128]
                 for k in range(3):
                     good[k] += (p[lv == k] == t[lv == k]).sum()
                     all_[k] += (lv == k).sum()
@@ -125,7 +134,7 @@ def main():
     p.add_argument("--drop-path", type=float, default=0.05)
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--batch", type=int, default=96)
-    p.add_argument("--images", type=int, default=10 ** 9)
+    p.add_argument("--images", type=int, default=10**9)
     p.add_argument("--decay-images", type=int, default=0)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--minutes", type=float, default=1e9)
@@ -142,7 +151,12 @@ def main():
     mean = copy.deepcopy(net)
     plain = [q for q in net.parameters() if q.ndim > 1]
     rest = [q for q in net.parameters() if q.ndim <= 1]
-    opt = torch.optim.AdamW([{"params": plain, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0}], lr=a.rate, betas=(0.9, 0.98), fused=True)
+    opt = torch.optim.AdamW(
+        [{"params": plain, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0}],
+        lr=a.rate,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
     folder = os.path.join(a.work, a.name)
     os.makedirs(folder, exist_ok=True)
     state_path = os.path.join(folder, "last.pt")
@@ -160,19 +174,35 @@ def main():
         time.sleep(10)
         shards.look()
     rng, nrng = random.Random(step), np.random.default_rng(step)
-    print(sum(q.numel() for q in net.parameters()), "parameters;", shards.count(), "lines;", "from step", step, flush=True)
+    print(
+        sum(q.numel() for q in net.parameters()), "parameters;", shards.count(), "lines;", "from step", step, flush=True
+    )
     begin = saved = evaluated = looked = time.time()
     seen = images
     total, right, losses = 0, 0, []
 
     def save(record=None):
-        s = {"net": net.state_dict(), "mean": mean.state_dict(), "opt": opt.state_dict(), "step": step, "images": images,
-             "seconds": seconds + time.time() - begin, "cfg": cfg, "args": vars(a)}
+        s = {
+            "net": net.state_dict(),
+            "mean": mean.state_dict(),
+            "opt": opt.state_dict(),
+            "step": step,
+            "images": images,
+            "seconds": seconds + time.time() - begin,
+            "cfg": cfg,
+            "args": vars(a),
+        }
         torch.save(s, state_path + ".part")
         os.replace(state_path + ".part", state_path)
 
     def log(**kw):
-        kw = {"step": step, "images": images, "seconds": round(seconds + time.time() - begin), "lines": shards.count(), **kw}
+        kw = {
+            "step": step,
+            "images": images,
+            "seconds": round(seconds + time.time() - begin),
+            "lines": shards.count(),
+            **kw,
+        }
         with open(os.path.join(folder, "log.jsonl"), "a") as f:
             f.write(json.dumps(kw) + "\n")
         print(kw, flush=True)
@@ -207,7 +237,7 @@ def main():
         step += 1
         images += len(y)
         k = min(0.998, (step + 1) / (step + 20))
-        with torch.no_grad():
+        with torch.no_grad():  # _foreach_lerp_: one call for all tensors
             torch._foreach_lerp_(list(mean.parameters()), list(net.parameters()), 1 - k)
             for m, q in zip(mean.buffers(), net.buffers()):
                 m.lerp_(q, 1 - k) if m.is_floating_point() else m.copy_(q)
@@ -217,7 +247,12 @@ def main():
         now = time.time()
         stop = os.path.exists(os.path.join(a.work, "STOP")) or (now - begin) / 60 > a.minutes
         if step % 200 == 0:
-            log(loss=round(float(np.mean(losses)), 4), train=round(100 * right / total, 2), rate=rate, per_second=round((images - seen) / (now - looked), 1))
+            log(
+                loss=round(float(np.mean(losses)), 4),
+                train=round(100 * right / total, 2),
+                rate=rate,
+                per_second=round((images - seen) / (now - looked), 1),
+            )
             seen, looked, total, right, losses = images, now, 0, 0, []
             shards.look()
         if now - saved > 240 or stop:

@@ -1,10 +1,12 @@
 """Words by script: CLDR's locale data (Babel), translation catalogues (.mo) and spelling lists of the system.
 
 A word is in the held-out part when the CRC of its UTF-8 is 0 modulo 10. Thin scripts get invented words besides, made
-from pairs of letters that stand together in real words; held-out ones come from another seed and are no training words.
+from pairs of letters that stand together in real words; held-out ones come from another seed and are no
+training words.
 
     python words.py OUT.json        {"Latn": {"train": [...], "test": [...]}, ...}
 """
+
 import gettext
 import glob
 import json
@@ -18,15 +20,36 @@ from babel import Locale, localedata
 
 # First and last letter of each block that counts for a script.
 BLOCKS = {
-    "Latn": [(0x41, 0x5a), (0x61, 0x7a), (0xc0, 0x24f), (0x1e00, 0x1eff)], "Cyrl": [(0x400, 0x52f)],
-    "Grek": [(0x370, 0x3ff), (0x1f00, 0x1fff)], "Armn": [(0x531, 0x587)], "Hebr": [(0x591, 0x5f4)],
-    "Arab": [(0x610, 0x6ff), (0x750, 0x77f)], "Thaa": [(0x780, 0x7b1)], "Deva": [(0x900, 0x97f)],
-    "Beng": [(0x980, 0x9fe)], "Guru": [(0xa01, 0xa76)], "Gujr": [(0xa81, 0xaff)], "Orya": [(0xb01, 0xb77)],
-    "Taml": [(0xb82, 0xbfa)], "Telu": [(0xc00, 0xc7f)], "Knda": [(0xc80, 0xcf2)], "Mlym": [(0xd00, 0xd7f)],
-    "Sinh": [(0xd81, 0xdf4)], "Thai": [(0xe01, 0xe5b)], "Laoo": [(0xe81, 0xedf)], "Tibt": [(0xf00, 0xfda)],
-    "Mymr": [(0x1000, 0x109f)], "Geor": [(0x10d0, 0x10ff)], "Ethi": [(0x1200, 0x139f)], "Cher": [(0x13a0, 0x13fd)],
-    "Cans": [(0x1400, 0x167f)], "Khmr": [(0x1780, 0x17f9)], "Tfng": [(0x2d30, 0x2d7f)],
-    "Hani": [(0x4e00, 0x9fff), (0x3400, 0x4dbf)], "Kana": [(0x3041, 0x30ff)], "Hang": [(0xac00, 0xd7a3)],
+    "Latn": [(0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x1E00, 0x1EFF)],
+    "Cyrl": [(0x400, 0x52F)],
+    "Grek": [(0x370, 0x3FF), (0x1F00, 0x1FFF)],
+    "Armn": [(0x531, 0x587)],
+    "Hebr": [(0x591, 0x5F4)],
+    "Arab": [(0x610, 0x6FF), (0x750, 0x77F)],
+    "Thaa": [(0x780, 0x7B1)],
+    "Deva": [(0x900, 0x97F)],
+    "Beng": [(0x980, 0x9FE)],
+    "Guru": [(0xA01, 0xA76)],
+    "Gujr": [(0xA81, 0xAFF)],
+    "Orya": [(0xB01, 0xB77)],
+    "Taml": [(0xB82, 0xBFA)],
+    "Telu": [(0xC00, 0xC7F)],
+    "Knda": [(0xC80, 0xCF2)],
+    "Mlym": [(0xD00, 0xD7F)],
+    "Sinh": [(0xD81, 0xDF4)],
+    "Thai": [(0xE01, 0xE5B)],
+    "Laoo": [(0xE81, 0xEDF)],
+    "Tibt": [(0xF00, 0xFDA)],
+    "Mymr": [(0x1000, 0x109F)],
+    "Geor": [(0x10D0, 0x10FF)],
+    "Ethi": [(0x1200, 0x139F)],
+    "Cher": [(0x13A0, 0x13FD)],
+    "Cans": [(0x1400, 0x167F)],
+    "Khmr": [(0x1780, 0x17F9)],
+    "Tfng": [(0x2D30, 0x2D7F)],
+    "Hani": [(0x4E00, 0x9FFF), (0x3400, 0x4DBF)],
+    "Kana": [(0x3041, 0x30FF)],
+    "Hang": [(0xAC00, 0xD7A3)],
 }
 MARKS = {"\u200c", "\u200d"}  # joiners: taken off, many fonts draw them as a box
 LIMIT = 30000
@@ -101,7 +124,9 @@ def collect():
         ja = lang.startswith("ja")
         for text in parts:
             for word in SPLIT.split(unicodedata.normalize("NFC", text)):
-                word = "".join(c for c in word if c not in MARKS and c != "_").strip("\"'.,;:!?()[]{}<>=+*&%#$-…“”‘’«»`~^@\\")
+                word = "".join(c for c in word if c not in MARKS and c != "_").strip(
+                    "\"'.,;:!?()[]{}<>=+*&%#$-…“”‘’«»`~^@\\"
+                )
                 seen = {TABLE.get(c) for c in word}
                 if not word or None in seen or len(word) > 24:
                     continue
@@ -154,7 +179,7 @@ def main(out):
             made = invent(words, THIN[s], rng, words)
             train += sorted(w for w in made if not held(w))
             test += sorted(w for w in made if held(w))
-        result[s] = {"train": train[:LIMIT], "test": test[:LIMIT // 8]}
+        result[s] = {"train": train[:LIMIT], "test": test[: LIMIT // 8]}
         print(s, real, len(result[s]["train"]), len(result[s]["test"]), " ".join(result[s]["train"][:4]))
     with open(out, "w", encoding="utf-8") as f:
         json.dump(result, f, ensure_ascii=False, indent=0)
