@@ -16,6 +16,7 @@ data=$tests/data/lines
 scores() { tail -n +2 "$1" | sort -t'	' -k5,5n | cut -f7 | tr '\n' ' '; }
 
 # near GOT WANT: lists of numbers that differ by at most 2e-6
+# shellcheck disable=SC2317 # check calls it
 near() {
     echo "$1 $2" | awk '{ n = NF / 2; for (i = 1; i <= n; i++) { d = $i - $(i + n); if (d < -2e-6 || d > 2e-6) bad = 1 }
         if (n != 5 || bad) { print "got and wanted: " $0; exit 1 } }'
