@@ -37,7 +37,7 @@ def main():
     p.add_argument("--out")
     a = p.parse_args()
     s = torch.load(os.path.join(a.work, a.name, "last.pt"), weights_only=False, map_location="cpu")
-    labels = [f"{code} {name}" for code, name in CLASSES]
+    labels = ["upright", "upside down"] if s["cfg"]["num_labels"] == 2 else [f"{code} {name}" for code, name in CLASSES]
     config = {
         **s["cfg"],
         "id2label": {str(i): t for i, t in enumerate(labels)},

@@ -43,7 +43,7 @@ class Maker:
             words = json.load(f)
         with open(os.path.join(work, "fonts.json")) as f:
             fonts = json.load(f)
-        self.side = side
+        self.side, self.work = side, work
         # "known": held-out words in the fonts of training, to tell what the unseen fonts cost.
         self.writer = Writer(
             words, fonts, "train" if side == "train" else "test", "test" if side == "test" else "train", SAMPLE

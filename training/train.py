@@ -77,12 +77,13 @@ def augment(x, nrng):
     black ones as others), lost parts."""
     n, h, w = x.shape
     x = x.astype(np.float32)
-    if nrng.random() < 0.3 and w < 256:
-        more = int(nrng.integers(1, (256 - w) // 16 + 1)) * 16
-        left = more // 2 if nrng.random() < 0.5 else int(nrng.integers(0, more + 1))
+    if nrng.random() < 0.4 and w < 256:
         k = nrng.random()
+        # Half as cvt prepares a short line: in the middle of 256, grey around it.
+        more = 256 - w if k < 0.5 else int(nrng.integers(1, (256 - w) // 16 + 1)) * 16
+        left = more // 2 if k < 0.75 else int(nrng.integers(0, more + 1))
         edge = np.median(np.concatenate((x[:, :, 0], x[:, :, -1]), 1), 1)
-        fill = np.full(n, 128.0) if k < 0.4 else np.zeros(n) if k < 0.6 else np.full(n, 255.0) if k < 0.75 else edge
+        fill = np.full(n, 128.0) if k < 0.6 else np.zeros(n) if k < 0.75 else np.full(n, 255.0) if k < 0.85 else edge
         big = np.repeat(np.repeat(fill[:, None, None], h, 1), w + more, 2).astype(np.float32)
         big[:, :, left : left + w] = x
         x, w = big, w + more
@@ -103,24 +104,42 @@ def prepared(x):
     return torch.from_numpy(np.ascontiguousarray(x)).float()[:, None]
 
 
-def evaluate(net, folder, most=100000):
-    """Right answers by level and by class on the shards of a folder."""
+# Scripts whose letters turned by 180 degrees are letters too, and what is no text, say nothing about up and down.
+NO_UP = [CODES.index(c) for c in ("Cans", "Tfng", "Zxxx", "Zyyy")]
+
+
+def turned(x, y, nrng):
+    """Lines of scripts that have an up, half of them upside down, and which: for the model `upright`."""
+    keep = ~np.isin(y, NO_UP)
+    x, down = x[keep].copy(), nrng.random(keep.sum()) < 0.5
+    x[down] = x[down][:, ::-1, ::-1]
+    return x, down.astype(np.int64)
+
+
+def evaluate(net, folder, upright):
+    """The share of right answers by level [3] and by class, on the shards of a folder."""
     net.eval()
-    good, all_, conf = np.zeros(3), np.zeros(3), np.zeros((len(CODES), len(CODES)), int)
+    good, count, by_class = np.zeros(3), np.zeros(3), np.zeros((2, len(CODES)))
+    nrng = np.random.default_rng(1)
     with torch.no_grad():
         for path in sorted(glob.glob(os.path.join(folder, "w*.npz"))):
             with np.load(path) as d:
-                x, y, level = d["x"], d["y"], d["level"]
+                x, code, level = d["x"], d["y"], d["level"]
+            y = code
+            if upright:
+                keep = ~np.isin(code, NO_UP)
+                code, level = code[keep], level[keep]
+                x, y = turned(x, y, nrng)
             for i in range(0, len(y), 128):
                 with torch.autocast("cpu", torch.bfloat16):
                     p = net(prepared(x[i : i + 128].astype(np.float32) / 127.5 - 1)).float().argmax(1).numpy()
-                t, lv = y[i : i + 128], level[i : i + 128]
-                for k in range(3):
-                    good[k] += (p[lv == k] == t[lv == k]).sum()
-                    all_[k] += (lv == k).sum()
-                np.add.at(conf, (t, p), 1)
+                right = p == y[i : i + 128]
+                np.add.at(good, level[i : i + 128], right)
+                np.add.at(count, level[i : i + 128], 1)
+                np.add.at(by_class[0], code[i : i + 128], right)
+                np.add.at(by_class[1], code[i : i + 128], 1)
     net.train()
-    return good / np.maximum(1, all_), conf
+    return good / np.maximum(1, count), by_class[0] / np.maximum(1, by_class[1])
 
 
 def main():
@@ -134,6 +153,7 @@ def main():
     p.add_argument("--drop-path", type=float, default=0.05)
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--batch", type=int, default=96)
+    p.add_argument("--upright", action="store_true", help="learn whether a line is upside down, not its script")
     p.add_argument("--images", type=int, default=10**9)
     p.add_argument("--decay-images", type=int, default=0)
     p.add_argument("--threads", type=int, default=1)
@@ -145,7 +165,7 @@ def main():
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
     ints = lambda t: [int(v) for v in t.split(",")]
-    cfg = model.layout(ints(a.dims), ints(a.depth), ints(a.heads), labels=len(CODES), drop_path=a.drop_path)
+    cfg = model.layout(ints(a.dims), ints(a.depth), ints(a.heads), labels=2 if a.upright else len(CODES), drop_path=a.drop_path)
     cfg["patch_stride"] = ints(a.stride)
     net = model.Cvt(cfg)
     mean = copy.deepcopy(net)
@@ -212,13 +232,15 @@ def main():
         for name in ("test", "known"):
             d = os.path.join(a.work, "data-" + name)
             if os.path.isdir(d):
-                acc, conf = evaluate(mean, d)
+                acc, by_class = evaluate(mean, d, a.upright)
                 out[name] = [round(100 * float(v), 2) for v in acc]
-                out[name + "_class"] = {c: round(100 * conf[i, i] / max(1, conf[i].sum())) for i, c in enumerate(CODES)}
+                out[name + "_class"] = {c: round(100 * float(v)) for c, v in zip(CODES, by_class)}
         log(eval=out, final=final)
 
     while images < a.images:
         x, y = shards.batch(rng, a.batch)
+        if a.upright:
+            x, y = turned(x, y, nrng)
         x = prepared(augment(x, nrng))
         y = torch.from_numpy(y.astype(np.int64))
         rate = a.rate * min(1, (step + 1) / 300)
