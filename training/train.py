@@ -77,26 +77,27 @@ def augment(x, nrng):
     black ones as others), lost parts."""
     n, h, w = x.shape
     x = x.astype(np.float32)
+    x = np.roll(x, int(nrng.integers(-1, 2)), 1) if nrng.random() < 0.3 else x
+    flip = nrng.random(n) < 0.1
+    x[flip] = 255 - x[flip]
+    gain, offset = nrng.uniform(0.75, 1.1, (n, 1, 1)), nrng.uniform(-20, 20, (n, 1, 1))
+    x = ((x - 127.5) * gain + offset).astype(np.float32)
+    for i in np.flatnonzero(nrng.random(n) < 0.15):
+        q = int(nrng.integers(4, 24))
+        a = int(nrng.integers(0, w - q))
+        x[i, :, a : a + q] = x[i, :, a : a + 1].mean() if nrng.random() < 0.5 else nrng.uniform(-127, 127)
     if nrng.random() < 0.4 and w < 256:
         k = nrng.random()
         # Half as cvt prepares a short line: in the middle of 256, grey around it.
         more = 256 - w if k < 0.5 else int(nrng.integers(1, (256 - w) // 16 + 1)) * 16
         left = more // 2 if k < 0.75 else int(nrng.integers(0, more + 1))
         edge = np.median(np.concatenate((x[:, :, 0], x[:, :, -1]), 1), 1)
-        fill = np.full(n, 128.0) if k < 0.6 else np.zeros(n) if k < 0.75 else np.full(n, 255.0) if k < 0.85 else edge
+        fill = (
+            np.full(n, 0.5) if k < 0.6 else np.full(n, -127.5) if k < 0.75 else np.full(n, 127.5) if k < 0.85 else edge
+        )
         big = np.repeat(np.repeat(fill[:, None, None], h, 1), w + more, 2).astype(np.float32)
         big[:, :, left : left + w] = x
         x, w = big, w + more
-    x = np.roll(x, int(nrng.integers(-1, 2)), 1) if nrng.random() < 0.3 else x
-    flip = nrng.random(n) < 0.1
-    x[flip] = 255 - x[flip]
-    x = (x - 127.5) * nrng.uniform(0.75, 1.1, (n, 1, 1)).astype(np.float32) + nrng.uniform(-20, 20, (n, 1, 1)).astype(
-        np.float32
-    )
-    for i in np.flatnonzero(nrng.random(n) < 0.15):
-        q = int(nrng.integers(4, 24))
-        a = int(nrng.integers(0, w - q))
-        x[i, :, a : a + q] = x[i, :, a : a + 1].mean() if nrng.random() < 0.5 else nrng.uniform(-127, 127)
     return np.clip(x / 127.5, -1, 1)
 
 
@@ -165,7 +166,9 @@ def main():
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
     ints = lambda t: [int(v) for v in t.split(",")]
-    cfg = model.layout(ints(a.dims), ints(a.depth), ints(a.heads), labels=2 if a.upright else len(CODES), drop_path=a.drop_path)
+    cfg = model.layout(
+        ints(a.dims), ints(a.depth), ints(a.heads), labels=2 if a.upright else len(CODES), drop_path=a.drop_path
+    )
     cfg["patch_stride"] = ints(a.stride)
     net = model.Cvt(cfg)
     mean = copy.deepcopy(net)
