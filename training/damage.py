@@ -177,12 +177,27 @@ def finish(ink, level, rng, others):
     return out
 
 
-def no_text(width, rng, others):
+def piece(photo, width, rng):
+    """A line-shaped piece of a photograph, of any size and place, upright or not."""
+    if rng.random() < 0.3:
+        photo = photo.T
+    h, w = photo.shape
+    tall = int(np.clip(np.exp(rng.uniform(np.log(20), np.log(500))), 20, min(h, w * H // width)))
+    wide = min(w, max(1, tall * width // H))
+    y, x = int(rng.integers(0, h - tall + 1)), int(rng.integers(0, w - wide + 1))
+    part = Image.fromarray(np.ascontiguousarray(photo[y : y + tall, x : x + wide]))
+    return np.asarray(part.resize((width, H), Image.BOX if tall > 64 else Image.BILINEAR), np.float32) / 255
+
+
+def no_text(width, rng, others, photos=()):
     """A line-shaped piece of something that is no text."""
     k = rng.random()
+    from_photo = len(photos) > 0 and rng.random() < 0.4
     h = H
     ys, xs = np.mgrid[0:h, 0:width].astype(np.float32)
-    if k < 0.12:
+    if from_photo:
+        g = piece(photos[rng.integers(len(photos))], width, rng)
+    elif k < 0.12:
         g = np.full((h, width), rng.uniform(0, 1), np.float32)
     elif k < 0.34:  # clouds of several sizes, as photographs have
         g = sum(smooth_noise(h, width, c, rng) * c ** -rng.uniform(0.4, 1.4) for c in (2, 4, 8, 16, 31))

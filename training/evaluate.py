@@ -55,7 +55,7 @@ def whole_line(maker, code, level, seed):
     """A whole line as a cutter gives it, 32 high; None where none came."""
     rng, nrng = random.Random(f"line {code} {level} {seed}"), np.random.default_rng([seed, CODES.index(code), level, 7])
     if code == "Zxxx":
-        return damage.no_text(int(nrng.integers(96, 500)), nrng, [])
+        return damage.no_text(int(nrng.integers(96, 500)), nrng, [], maker.photos)
     for _ in range(20):
         got = maker.writer.line(code, rng.uniform(180, 640), rng)
         if got is None:

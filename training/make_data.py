@@ -43,7 +43,11 @@ class Maker:
             words = json.load(f)
         with open(os.path.join(work, "fonts.json")) as f:
             fonts = json.load(f)
-        self.side, self.work = side, work
+        self.side, self.work, self.photos = side, work, []
+        path = os.path.join(work, "photos.npz")
+        if os.path.exists(path):
+            with np.load(path) as d:
+                self.photos = [d[k] for k in sorted(d) if k.startswith("train" if side == "train" else "test")]
         # "known": held-out words in the fonts of training, to tell what the unseen fonts cost.
         self.writer = Writer(
             words, fonts, "train" if side == "train" else "test", "test" if side == "test" else "train", SAMPLE
@@ -52,7 +56,7 @@ class Maker:
     def samples(self, code, width, level, rng, nrng, others, times=2):
         """Up to `times` lines of one drawing: [(image, font name)]."""
         if code == "Zxxx":
-            return [(damage.no_text(width, nrng, others), "-")]
+            return [(damage.no_text(width, nrng, others, self.photos), "-")]
         got = self.writer.line(code, width, rng)
         if got is None:
             return []

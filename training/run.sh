@@ -28,6 +28,7 @@ fi
 [ -e "$work/words.json" ] || "$python" "$here/words.py" "$work/words.json"
 [ -e "$work/fonts.json" ] ||
     "$python" "$here/fonts.py" "$work/fonts.json" /usr/share/fonts "$work/npm/node_modules" "$work/venv/lib"
+[ -e "$work/photos.npz" ] || "$python" "$here/photos.py" "$work/photos.npz" /usr/share/backgrounds
 "$python" "$here/check_sources.py" "$work"
 
 rm -f "$work/STOP"
