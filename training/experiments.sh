@@ -14,8 +14,8 @@ try() { # NAME OPTION...
     shift
     grep -qs '"final": true' "$work/$name/log.jsonl" && return
     [ -e "$work/STOP" ] && return
-    nice -n 19 "$work/venv/bin/python" "$here/train.py" "$work" "$name" --images "$images" --decay-images $((images / 3)) \
-        --eval-minutes 1000 "$@" >>"$work/$name.log" 2>&1
+    set -- --images "$images" --decay-images $((images / 3)) --eval-minutes 1000 "$@"
+    nice -n 19 "$work/venv/bin/python" "$here/train.py" "$work" "$name" "$@" >>"$work/$name.log" 2>&1
 }
 try 32-124 --dims 32,64,128 --depth 1,2,4
 try 32-134 --dims 32,64,128 --depth 1,3,4
