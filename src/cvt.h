@@ -333,8 +333,10 @@ typedef struct cvt_image_options {
     bool clip_gray16;     /* a 16-bit grey PNG becomes min(v, 255), as in Pillow; else round(v / 257) */
     bool allow_truncated; /* take what there is of a file that ends early */
     cvt_alpha alpha;
-    int fast; /* 1: decode a JPEG at 1/2, 1/4 or 1/8 of its size where resizing makes it as small, as after Pillow's
-                 Image.draft: other pixels than without, in less time */
+    int fast;    /* 1: decode a JPEG at 1/2, 1/4 or 1/8 of its size where resizing makes it as small, as after Pillow's
+                    Image.draft: other pixels than without, in less time */
+    int lines;   /* 1: the image is a page, of which each line of text is read; see cvt_model_reads_lines */
+    int padding; /* 0 */
 } cvt_image_options;
 
 /* After which step reading ends, and what cvt_image_pixels then shows. */
@@ -362,6 +364,9 @@ cvt_status cvt_image_read_memory(cvt_image *image, const cvt_model *model, const
  * bytes after the one before, at least 3 * width. Gives the same bytes as a PNG of these pixels. */
 cvt_status cvt_image_read_pixels(cvt_image *image, const cvt_model *model, const uint8_t *rgb, int height, int width,
                                  size_t stride, cvt_image_stop stop, cvt_error *error);
+/* Does the model read lines of text: are images that are wider than its input read in several windows? All of them make
+ * the answer of the program; of a caller that asks for one tensor it is the middle one. */
+bool cvt_model_reads_lines(const cvt_model *model);
 /* What the model is fed, cvt_model_input(model, 0) of the model that the image was read for. NULL if the last read
  * failed or was stopped before, or where there is no memory for it. Valid until the next read. */
 const float *cvt_image_tensor(const cvt_image *image);

@@ -352,9 +352,9 @@ cvt_status cvt_preprocess_read_hf(cvt_preprocess_spec *spec, const cvt_json *obj
 
 /* ---- timm ---- */
 
-static const char *const crop_modes[] = {"center", "squash", "border", NULL};
+static const char *const crop_modes[] = {"center", "squash", "border", "windows", NULL};
 static const cvt_preprocess_kind crop_kinds[] = {CVT_PREPROCESS_CENTER, CVT_PREPROCESS_TIMM_SQUASH,
-                                                 CVT_PREPROCESS_BORDER};
+                                                 CVT_PREPROCESS_BORDER, CVT_PREPROCESS_WINDOWS};
 static const char *const interpolations[] = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", NULL};
 static const char *const roundings[] = {"floor", "half_even", NULL};
 
@@ -365,7 +365,7 @@ static cvt_status read_crop_mode(void *field, const cvt_json *value, cvt_error *
         *(cvt_preprocess_kind *)field = crop_kinds[i];
         return CVT_OK;
     }
-    return cvt_fail(error, CVT_CONFIG, "must be \"center\", \"squash\" or \"border\"");
+    return cvt_fail(error, CVT_CONFIG, "must be \"center\", \"squash\", \"border\" or \"windows\"");
 }
 
 /* [channels, height, width]. */
@@ -453,6 +453,11 @@ static void set_resize(cvt_preprocess *r, cvt_resize how, int height, int width)
     r->resize_width = width;
 }
 
+/* Around an image is the mean, which becomes about 0. */
+static void set_fill(cvt_preprocess *r, const cvt_preprocess_spec *spec) {
+    for (int i = 0; i < 3; i++) r->fill[i] = (uint8_t)fmin(255, fmax(0, nearbyint(255 * spec->mean[i])));
+}
+
 cvt_status cvt_preprocess_resolve(cvt_preprocess *out, const cvt_preprocess_spec *spec, int height, int width,
                                   int channels, cvt_error *error) {
     if (channels != 1 && channels != 3)
@@ -500,7 +505,12 @@ cvt_status cvt_preprocess_resolve(cvt_preprocess *out, const cvt_preprocess_spec
     case CVT_PREPROCESS_TIMM_SQUASH: set_resize(&r, CVT_RESIZE_SQUASH, scaled_h, scaled_w); break;
     case CVT_PREPROCESS_BORDER:
         set_resize(&r, CVT_RESIZE_BORDER, scaled_h, scaled_w);
-        for (int i = 0; i < 3; i++) r.fill[i] = (uint8_t)fmin(255, fmax(0, nearbyint(255 * spec->mean[i])));
+        set_fill(&r, spec);
+        break;
+    case CVT_PREPROCESS_WINDOWS: /* a line has no margin to crop: crop_pct does not count */
+        set_resize(&r, CVT_RESIZE_HEIGHT, height, width);
+        set_fill(&r, spec);
+        r.windows = true;
         break;
     }
     if (!spec->do_resize) r.resize = CVT_RESIZE_NONE;

@@ -13,6 +13,7 @@ typedef enum cvt_preprocess_kind {
     CVT_PREPROCESS_CENTER,      /* timm: shorter edge to floor(size / crop_pct), crop */
     CVT_PREPROCESS_TIMM_SQUASH, /* timm: to floor(size / crop_pct), crop */
     CVT_PREPROCESS_BORDER,      /* timm: longer edge, padded */
+    CVT_PREPROCESS_WINDOWS,     /* lines of text: the height, padded; windows of a longer one */
 } cvt_preprocess_kind;
 
 typedef struct cvt_preprocess_spec {

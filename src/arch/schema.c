@@ -57,7 +57,7 @@ static const char definitions[] =
     "        'input_size': {'description': '[channels, height, width]', 'type': 'array', 'items': {'type': 'integer', "
     "'minimum': 1, 'maximum': 65535}, 'minItems': 3, 'maxItems': 3},\n"
     "        'crop_pct': {'type': 'number', 'minimum': 0.01, 'maximum': 100, 'default': 0.875},\n"
-    "        'crop_mode': {'enum': ['center', 'squash', 'border'], 'default': 'center'},\n"
+    "        'crop_mode': {'enum': ['center', 'squash', 'border', 'windows'], 'default': 'center'},\n"
     "        'crop_rounding': {'enum': ['floor', 'half_even'], 'default': 'half_even'},\n"
     "        'interpolation': {'enum': ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos'], 'default': "
     "'bicubic'},\n"

@@ -8,6 +8,7 @@
  * A reader is a thread that reads and decodes, a runner is one that has a session. */
 #include "batch/batch.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@ typedef struct job {
     int orientation;
     cvt_str taken;
     cvt_input bytes; /* of the image, up to the end of the forward pass; only for a maker */
+    float *rest;     /* further tensors of a line of text or a page, back to back */
+    int n_rest;
 } job;
 
 /* What one reader keeps from one input to the next. */
@@ -144,6 +147,17 @@ static void mirror(float *tensor, cvt_tensor_info info) {
             }
 }
 
+/* Copies the tensors of the image besides its main one. */
+static cvt_status keep_rest(const cvt_batch *batch, const cvt_image *image, job *it, cvt_error *error) {
+    const float *rest = cvt_image_rest(image, &it->n_rest);
+    if (!it->n_rest) return CVT_OK;
+    const size_t bytes = (size_t)it->n_rest * batch->input_size * sizeof *rest;
+    it->rest = malloc(bytes);
+    if (!it->rest) return cvt_fail_memory(error);
+    memcpy(it->rest, rest, bytes);
+    return CVT_OK;
+}
+
 static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
@@ -166,6 +180,7 @@ static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     }
     if (!it->output) it->output = calloc(batch->output_size, sizeof *it->output);
     if (!it->output) return cvt_fail_memory(error);
+    if (!view && !batch->options.maker) TRY(keep_rest(batch, with->image, it, error));
     it->tensor = cvt_image_take(view ? with->part : with->image, take_spare(batch));
     if (view && view->mirrored) mirror(it->tensor, cvt_model_input(batch->model, 0));
     return CVT_OK;
@@ -221,12 +236,58 @@ static bool run_together(cvt_batch *batch, const runner *with, void *const *slot
     return true;
 }
 
+/* Are results logarithms of shares, up to a constant? */
+static bool votes(const cvt_batch *batch) {
+    return !batch->options.tap && !batch->options.embedding && cvt_model_score(batch->model) == CVT_SCORE_SOFTMAX;
+}
+
+/* Adds one tensor's result to the sum of an image: of scores the logarithm, else the value. */
+static void add_to_sum(double *sum, const float *values, size_t n, bool vote) {
+    double most = -HUGE_VAL, all = 0;
+    for (size_t i = 0; vote && i < n; i++) most = fmax(most, (double)values[i]);
+    for (size_t i = 0; vote && i < n; i++) all += exp((double)values[i] - most);
+    const double minus = vote ? most + log(all) : 0;
+    for (size_t i = 0; i < n; i++) sum[i] += (double)values[i] - minus;
+}
+
+/* Turns the result of the main tensor into the mean over all tensors of the image: for scores, that of their
+ * logarithms. */
+static cvt_status run_rest(cvt_batch *batch, const runner *with, job *it, cvt_error *error) {
+    const size_t n = batch->output_size;
+    const bool vote = votes(batch);
+    double *sum = calloc(n, sizeof *sum);
+    if (!sum) return cvt_fail_memory(error);
+    add_to_sum(sum, it->output, n, vote);
+    cvt_status status = CVT_OK;
+    for (int i = 0; i < it->n_rest && status == CVT_OK;) {
+        const float *outputs;
+        const int k = cvt_min_int(it->n_rest - i, batch->options.images);
+        status = run_pass(batch, with, it->rest + (size_t)i * batch->input_size, k, &outputs, error);
+        for (int j = 0; j < k && status == CVT_OK; j++) add_to_sum(sum, outputs + (size_t)j * n, n, vote);
+        i += k;
+    }
+    for (size_t i = 0; i < n && status == CVT_OK; i++) it->output[i] = (float)(sum[i] / (1 + it->n_rest));
+    free(sum);
+    return status;
+}
+
+static void free_rest(job *it) {
+    free(it->rest);
+    it->rest = NULL;
+    it->n_rest = 0;
+}
+
 static void run_inputs(void *context, int worker, void *const *slots, int n) {
     cvt_batch *batch = context;
     const runner *with = &batch->runners[worker];
     if (n == 1 || !run_together(batch, with, slots, n))
         for (int i = 0; i < n; i++) run_one(batch, with, slots[i]);
-    for (int i = 0; i < n; i++) give_tensor(batch, slots[i]);
+    for (int i = 0; i < n; i++) {
+        job *it = slots[i];
+        give_tensor(batch, it);
+        if (it->n_rest && it->error.status == CVT_OK) it->error.status = run_rest(batch, with, it, &it->error);
+        free_rest(it);
+    }
 }
 
 /* ---- results --------------------------------------------------------------------------------------------------- */
@@ -328,6 +389,8 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batc
         return cvt_fail(error, CVT_CONFIG, "the model reads %d inputs, not one image", cvt_model_inputs(model));
     cvt_tensor_info value;
     TRY(cvt_model_reads_images(model, error));
+    if (options->image.lines && !cvt_model_reads_lines(model))
+        return cvt_fail(error, CVT_CONFIG, "the model looks at whole images, not at lines of text: leave out --lines");
     TRY(cvt_batch_value(&value, model, options, error));
     cvt_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return cvt_fail_memory(error);
@@ -386,6 +449,7 @@ static void free_job(void *slot) {
     free(it->bytes.data);
     free(it->tensor);
     free(it->output);
+    free(it->rest);
 }
 
 void cvt_batch_free(cvt_batch *batch) {

@@ -112,6 +112,10 @@ const cvt_option cvt_settings_rows[] = {
      .help = "refuse images of more pixels"},
     {.commands = WITH_IMAGES, .name = "max-scans", .kind = CVT_OPT_INTEGER, .target = FIELD(max_scans), .argument = "N",
      .min = 1, .max = 1000000, .initial = "200", .recorded = true, .help = "refuse progressive JPEGs of more scans"},
+    {.commands = CVT_CMD_CLASSIFY, .name = "lines", .kind = CVT_OPT_FLAG, .target = FIELD(lines),
+     .recorded = true,
+     .help = "an image is a page: cut it into its lines of text, and answer for all of them together; for models that "
+     "read lines"},
     {.commands = CVT_CMD_PREPROCESS, .name = "stop", .kind = CVT_OPT_CHOICE, .target = FIELD(stop), .argument = "STEP",
      .choices = CHOICES("decode", "orient", "resize", "crop"),
      .help = "write the pixels as they are after this step, instead of the tensor"},
@@ -288,5 +292,6 @@ cvt_image_options cvt_settings_image(const cvt_settings *settings) {
                                .fast = cvt_opt_is(settings->decode, "fast"),
                                .alpha = cvt_opt_is(settings->alpha, "white")   ? CVT_ALPHA_WHITE
                                         : cvt_opt_is(settings->alpha, "black") ? CVT_ALPHA_BLACK
-                                                                               : CVT_ALPHA_DROP};
+                                                                               : CVT_ALPHA_DROP,
+                               .lines = settings->lines};
 }

@@ -47,7 +47,7 @@ typedef struct cvt_settings {
 
     /* decoding */
     const char *exif, *gray16, *alpha, *decode, *stop;
-    bool allow_truncated;
+    bool allow_truncated, lines;
     int64_t max_pixels, max_scans;
 
     /* what comes out */

@@ -34,6 +34,7 @@ typedef enum cvt_resize {
     CVT_RESIZE_SQUASH,   /* to resize_height x resize_width; the aspect may change */
     CVT_RESIZE_KEEP,     /* timm's ResizeKeepRatio, longest = 0: ratio = min(h / resize_height, w / resize_width) */
     CVT_RESIZE_BORDER,   /* timm's crop_mode border: ResizeKeepRatio, longest = 1 */
+    CVT_RESIZE_HEIGHT,   /* the height becomes resize_height; width: rint(width * resize_height / height), at least 1 */
 } cvt_resize;
 
 /* The preprocessing of one model, as a plain description. */
@@ -44,6 +45,7 @@ typedef struct cvt_preprocess {
     int crop_height, crop_width; /* 0: no crop */
     bool crop_half_even;         /* a crop's offset .5 rounds to even (torchvision, timm), not down (Hugging Face) */
     uint8_t fill[3];             /* the colour around the image where the crop is larger than it */
+    bool windows;                /* a resized image that is wider than the crop is read in several windows */
     int channels;                /* 3, or 1 for grey (Pillow's mode L) */
     bool rescale;                /* multiply by rescale_factor */
     double rescale_factor;       /* 1/255 */
@@ -64,6 +66,7 @@ typedef struct cvt_decode_options {
     cvt_alpha alpha;      /* what becomes of transparency */
     bool fast;            /* cvt_preprocess_run: decode a JPEG only as large as resizing needs it */
     const cvt_preprocess *draft; /* whose resizing that is; cvt_preprocess_run sets it. NULL: decode it whole */
+    bool lines;                  /* the image is a page: its lines of text are read, each as an image of its own */
 } cvt_decode_options;
 
 /* Fails with CVT_TOO_LARGE, and names the option, if width x height is over the limit. */
@@ -160,6 +163,27 @@ typedef struct cvt_geometry {
 cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *preprocess, int width, int height,
                                    cvt_error *error);
 
+/* The windows of an image that is `full` pixels wide, of which each shows `width`: as few as show all of it, at most
+ * CVT_MAX_WINDOWS, from the left edge to the right one at equal distances. The middle one, number n / 2, is the main
+ * one: it is what a caller sees who asks for one tensor. */
+enum { CVT_MAX_WINDOWS = 32 };
+int cvt_windows_count(int full, int width);
+int cvt_windows_place(int full, int width, int n, int i); /* the first pixel that window i of n shows */
+
+/* The lines of text of a page, from the top down; rectangles in its pixels. */
+enum { CVT_MAX_LINES = 64 };
+typedef struct cvt_line {
+    int x, y, width, height;
+} cvt_line;
+typedef struct cvt_lines {
+    cvt_line line[CVT_MAX_LINES];
+    int n;
+} cvt_lines;
+/* Cuts a page into lines by its projection: rows that have ink are lines, rows that have none lie between them. It must
+ * be upright to about a degree; a second column counts as further lines; of more than CVT_MAX_LINES, some at equal
+ * distances are taken. CVT_UNSUPPORTED where there is no line. */
+cvt_status cvt_lines_find(cvt_lines *out, const cvt_pixels *page, cvt_error *error);
+
 /* Everything that preprocessing one image after another needs: all buffers, and the tables of the resampler. */
 typedef struct cvt_preprocessor {
     cvt_pixels decoded, scratch, cropped;
@@ -168,6 +192,10 @@ typedef struct cvt_preprocessor {
     float *values; /* what the model is fed, laid out as graphs store maps: [crop height, crop width, channels] */
     float *planes; /* room for the same numbers as [channels, crop height, crop width] */
     size_t values_capacity, planes_capacity; /* bytes */
+    cvt_pixels line;                         /* the line of text that is being prepared */
+    float *rest;          /* laid out as `values`: the windows of all lines but the main one, back to back */
+    size_t rest_capacity; /* bytes */
+    int n_rest;
     int channels;
     bool planar; /* `planes` holds the values of the last run */
     cvt_decoded info;

@@ -51,6 +51,9 @@ cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *prep
         else
             TRY(full_size(out, (double)(to_w * w / h), (double)to_w, preprocess, error));
         break;
+    case CVT_RESIZE_HEIGHT:
+        TRY(full_size(out, fmax(1, rint((double)(w * to_h) / (double)h)), (double)to_h, preprocess, error));
+        break;
     case CVT_RESIZE_KEEP:
     case CVT_RESIZE_BORDER:
         ratio = preprocess->resize == CVT_RESIZE_KEEP ? fmin(ratio_h, ratio_w) : fmax(ratio_h, ratio_w);
@@ -62,8 +65,17 @@ cvt_status cvt_preprocess_geometry(cvt_geometry *out, const cvt_preprocess *prep
     out->height = crop ? preprocess->crop_height : out->full_height;
     out->x = offset(out->full_width, out->width, preprocess->crop_half_even);
     out->y = offset(out->full_height, out->height, preprocess->crop_half_even);
+    const int n = preprocess->windows ? cvt_windows_count(out->full_width, out->width) : 1;
+    if (n > 1) out->x = cvt_windows_place(out->full_width, out->width, n, n / 2);
     return CVT_OK;
 }
+
+int cvt_windows_count(int full, int width) {
+    const int n = full / width + (full % width != 0);
+    return cvt_max_int(1, cvt_min_int(n, CVT_MAX_WINDOWS));
+}
+
+int cvt_windows_place(int full, int width, int n, int i) { return (int)((int64_t)(full - width) * i / (n - 1)); }
 
 /* ---- pixels ----------------------------------------------------------------------------------------------------- */
 
@@ -85,9 +97,9 @@ static void paste(cvt_pixels *onto, const cvt_pixels *part, int x, int y) {
         memcpy(onto->data + (size_t)(y + i) * stride + (size_t)x * 3, part->data + (size_t)i * bytes, bytes);
 }
 
-/* Resizes and crops p->decoded into p->cropped. Only the pixels inside the crop are computed. */
-static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_geometry *g,
-                                  cvt_error *error) {
+/* Resizes and crops `from` into p->cropped. Only the pixels inside the crop are computed. */
+static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_pixels *from,
+                                  const cvt_geometry *g, cvt_error *error) {
     const int left = cvt_max_int(g->x, 0), top = cvt_max_int(g->y, 0);
     const int right = cvt_min_int(g->x + g->width, g->full_width),
               bottom = cvt_min_int(g->y + g->height, g->full_height);
@@ -96,7 +108,7 @@ static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_preprocess *pre
     if (!p->kernels) TRY(cvt_kernels_find(&p->kernels, NULL, error));
     if (!p->resampler) p->resampler = cvt_resampler_new(p->kernels);
     if (!p->resampler) return cvt_fail_memory(error);
-    TRY(cvt_resample(p->resampler, whole ? &p->cropped : &p->scratch, &p->decoded, preprocess->filter, &window, error));
+    TRY(cvt_resample(p->resampler, whole ? &p->cropped : &p->scratch, from, preprocess->filter, &window, error));
     if (whole) return CVT_OK;
     TRY(cvt_pixels_resize(&p->cropped, g->width, g->height, error));
     fill(&p->cropped, preprocess->fill);
@@ -130,18 +142,22 @@ static cvt_status reserve(float **buffer, size_t *capacity, size_t bytes, cvt_er
 /* Returns how many values each channel has. */
 static size_t count_of(const cvt_preprocessor *p) { return (size_t)p->cropped.width * (size_t)p->cropped.height; }
 
+static void write_values(float *to, const cvt_pixels *pixels, const cvt_preprocess *preprocess) {
+    const int channels = preprocess->channels;
+    float tables[3][256];
+    for (int c = 0; c < channels; c++) fill_table(tables[c], preprocess, c);
+    const uint8_t *from = pixels->data;
+    for (size_t n = (size_t)pixels->width * (size_t)pixels->height; n > 0; n--, from += 3)
+        for (int c = 0; c < channels; c++) *to++ = tables[c][from[c]];
+}
+
 static cvt_status make_values(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_error *error) {
     const size_t n = count_of(p), channels = (size_t)preprocess->channels;
     size_t bytes;
     if (!cvt_mul_size(n, channels * sizeof(float), &bytes)) return cvt_fail_memory(error);
     TRY(reserve(&p->values, &p->values_capacity, bytes, error));
     TRY(reserve(&p->planes, &p->planes_capacity, bytes, error));
-    float tables[3][256];
-    for (size_t c = 0; c < channels; c++) fill_table(tables[c], preprocess, (int)c);
-    const uint8_t *from = p->cropped.data;
-    float *to = p->values;
-    for (size_t i = 0; i < n; i++, from += 3)
-        for (size_t c = 0; c < channels; c++) *to++ = tables[c][from[c]];
+    write_values(p->values, &p->cropped, preprocess);
     p->channels = preprocess->channels;
     p->planar = false;
     return CVT_OK;
@@ -163,33 +179,99 @@ float *cvt_preprocessor_take(cvt_preprocessor *p, float *spare) {
     return values;
 }
 
+/* ---- windows and lines: more than one tensor of an image ---- */
+
+/* Appends the values of p->cropped to p->rest. */
+static cvt_status add_to_rest(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_error *error) {
+    const size_t count = count_of(p) * (size_t)preprocess->channels;
+    size_t have, bytes;
+    if (!cvt_mul_size(count, (size_t)p->n_rest * sizeof(float), &have) ||
+        !cvt_mul_size(count, ((size_t)p->n_rest + 1) * sizeof(float), &bytes))
+        return cvt_fail_memory(error);
+    if (bytes > p->rest_capacity) {
+        float *grown = realloc(p->rest, 2 * bytes);
+        if (!grown) return cvt_fail_memory(error);
+        p->rest = grown;
+        p->rest_capacity = 2 * bytes;
+    }
+    write_values(p->rest + have / sizeof(float), &p->cropped, preprocess);
+    p->n_rest++;
+    return CVT_OK;
+}
+
+/* Adds the windows of one image, or of one line of a page, to p->rest: all, or all but the main one. */
+static cvt_status add_windows(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_pixels *from, bool all,
+                              cvt_error *error) {
+    cvt_geometry g;
+    TRY(cvt_preprocess_geometry(&g, preprocess, from->width, from->height, error));
+    const int n = preprocess->windows ? cvt_windows_count(g.full_width, g.width) : 1;
+    for (int i = 0; i < n; i++) {
+        if (i == n / 2 && !all) continue;
+        if (n > 1) g.x = cvt_windows_place(g.full_width, g.width, n, i);
+        TRY(resize_and_crop(p, preprocess, from, &g, error));
+        TRY(add_to_rest(p, preprocess, error));
+    }
+    return CVT_OK;
+}
+
+static cvt_status cut(cvt_pixels *out, const cvt_pixels *page, const cvt_line *line, cvt_error *error) {
+    TRY(cvt_pixels_resize(out, line->width, line->height, error));
+    const size_t bytes = (size_t)line->width * 3, stride = (size_t)page->width * 3;
+    for (int y = 0; y < line->height; y++)
+        memcpy(out->data + (size_t)y * bytes, page->data + (size_t)(line->y + y) * stride + (size_t)line->x * 3, bytes);
+    return CVT_OK;
+}
+
+/* Adds all lines of the page but the middle one to p->rest, and leaves that in p->line. */
+static cvt_status read_lines(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_image_stop stop,
+                             cvt_error *error) {
+    cvt_lines lines;
+    TRY(cvt_lines_find(&lines, &p->decoded, error));
+    const int middle = lines.n / 2;
+    for (int i = 0; i < lines.n && stop == CVT_STOP_NONE; i++) {
+        if (i == middle) continue;
+        TRY(cut(&p->line, &p->decoded, &lines.line[i], error));
+        TRY(add_windows(p, preprocess, &p->line, true, error));
+    }
+    return cut(&p->line, &p->decoded, &lines.line[middle], error);
+}
+
 /* ---- the whole path --------------------------------------------------------------------------------------------- */
 
 void cvt_preprocessor_free(cvt_preprocessor *p) {
     cvt_pixels_free(&p->decoded);
     cvt_pixels_free(&p->scratch);
     cvt_pixels_free(&p->cropped);
+    cvt_pixels_free(&p->line);
     cvt_resampler_free(p->resampler);
     free(p->values);
     free(p->planes);
+    free(p->rest);
     *p = (cvt_preprocessor){0};
 }
 
 /* Does all steps after decoding. */
 static cvt_status prepare(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                           cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
-    *pixels = &p->decoded;
+    const cvt_pixels *from = &p->decoded;
+    *pixels = from;
+    p->n_rest = 0;
     if (stop == CVT_STOP_DECODE) return CVT_OK;
     if (!options->ignore_exif) TRY(cvt_pixels_orient(&p->decoded, &p->scratch, p->info.orientation, error));
     if (stop == CVT_STOP_ORIENT) return CVT_OK;
 
     if (preprocess->channels == 1) make_gray(&p->decoded);
+    if (options->lines) {
+        TRY(read_lines(p, preprocess, stop, error));
+        from = &p->line;
+    }
     cvt_geometry g;
-    TRY(cvt_preprocess_geometry(&g, preprocess, p->decoded.width, p->decoded.height, error));
+    TRY(cvt_preprocess_geometry(&g, preprocess, from->width, from->height, error));
     if (stop == CVT_STOP_RESIZE) g = (cvt_geometry){g.full_width, g.full_height, 0, 0, g.full_width, g.full_height};
     TRY(cvt_pixels_limit((uint64_t)g.width, (uint64_t)g.height, options, error));
     *pixels = &p->cropped;
-    TRY(resize_and_crop(p, preprocess, &g, error));
+    if (stop == CVT_STOP_NONE && preprocess->windows) TRY(add_windows(p, preprocess, from, false, error));
+    TRY(resize_and_crop(p, preprocess, from, &g, error)); /* last: the pixels that the caller sees */
     return stop == CVT_STOP_NONE ? make_values(p, preprocess, error) : CVT_OK;
 }
 

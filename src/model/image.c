@@ -32,6 +32,7 @@ cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_
         .allow_truncated = o.allow_truncated,
         .fast = o.fast,
         .alpha = o.alpha,
+        .lines = o.lines,
     };
     *out = image;
     return CVT_OK;
@@ -49,12 +50,23 @@ cvt_status cvt_model_reads_images(const cvt_model *model, cvt_error *error) {
     return model->no_preprocess.status;
 }
 
+bool cvt_model_reads_lines(const cvt_model *model) {
+    return model->no_preprocess.status == CVT_OK && model->preprocess.windows;
+}
+
+/* A page is cut into lines only for a model that reads lines. */
+static cvt_status check_lines(const cvt_image *image, const cvt_model *model, cvt_error *error) {
+    if (!image->options.lines || cvt_model_reads_lines(model)) return CVT_OK;
+    return cvt_fail(error, CVT_CONFIG, "the model looks at whole images, not at lines of text");
+}
+
 /* Forgets the image that was read before, and checks that the model takes images. */
 static cvt_status begin(cvt_image *image, const cvt_model *model, cvt_error *error) {
     image->pixels = NULL;
     image->whole = false;
     image->prepare->info.warning[0] = 0;
-    return cvt_model_reads_images(model, error);
+    TRY(cvt_model_reads_images(model, error));
+    return check_lines(image, model, error);
 }
 
 static cvt_status end(cvt_image *image, const cvt_pixels *pixels, cvt_image_stop stop, cvt_status status) {
@@ -95,6 +107,11 @@ cvt_status cvt_image_read(cvt_image *image, const cvt_model *model, const char *
 
 const float *cvt_image_tensor(const cvt_image *image) {
     return image->whole ? cvt_preprocessor_tensor(image->prepare) : NULL;
+}
+
+const float *cvt_image_rest(const cvt_image *image, int *n) {
+    *n = image->whole ? image->prepare->n_rest : 0;
+    return image->prepare->rest;
 }
 
 float *cvt_image_take(cvt_image *image, float *spare) {

@@ -16,6 +16,10 @@ float *cvt_image_take(cvt_image *image, float *spare);
 int cvt_image_orientation(const cvt_image *image);
 const char *cvt_image_taken(const cvt_image *image);
 
+/* The further tensors of an image that is more than one: the windows of a long line, the lines of a page. *n of them,
+ * as [H, W, C], back to back; valid until the next read. To be asked for before cvt_image_take. */
+const float *cvt_image_rest(const cvt_image *image, int *n);
+
 /* Does what cvt_session_run does, on inputs of [n, H, W, C]. */
 cvt_status cvt_session_run_interleaved(cvt_session *session, const float *const *inputs, int n, cvt_error *error);
 

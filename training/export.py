@@ -1,0 +1,59 @@
+"""Writes the model of a run as transformers and cvt read it.
+
+    python export.py WORK NAME FOLDER [--cvt PROGRAM --out FILE.safetensors]
+
+FOLDER gets config.json, model.safetensors (the moving average of the weights, float32) and
+preprocessor_config.json; it opens as
+CvtForImageClassification. With --out, `cvt convert` makes the one file of float16 that is committed.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+
+import torch
+from safetensors.torch import save_file
+
+from classes import CLASSES
+
+RECIPE = {
+    "preprocess": {
+        "input_size": [1, 32, 256],
+        "crop_mode": "windows",
+        "interpolation": "bicubic",
+        "mean": 0.5,
+        "std": 0.5,
+    }
+}
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("work")
+    p.add_argument("name")
+    p.add_argument("folder")
+    p.add_argument("--cvt", default="cvt")
+    p.add_argument("--out")
+    a = p.parse_args()
+    s = torch.load(os.path.join(a.work, a.name, "last.pt"), weights_only=False, map_location="cpu")
+    labels = ["upright", "upside down"] if s["cfg"]["num_labels"] == 2 else [f"{code} {name}" for code, name in CLASSES]
+    config = {
+        **s["cfg"],
+        "id2label": {str(i): t for i, t in enumerate(labels)},
+        "label2id": {t: i for i, t in enumerate(labels)},
+    }
+    del config["num_labels"]
+    os.makedirs(a.folder, exist_ok=True)
+    for name, value in (("config.json", config), ("preprocessor_config.json", RECIPE)):
+        with open(os.path.join(a.folder, name), "w") as f:
+            json.dump(value, f, indent=1)
+    weights = {k: v.contiguous().float() if v.is_floating_point() else v for k, v in s["mean"].items()}
+    save_file(weights, os.path.join(a.folder, "model.safetensors"), metadata={"format": "pt"})
+    print(f"step {s['step']}, {s['images']} images, {s['seconds'] / 3600:.2f} h")
+    if a.out:
+        subprocess.run([a.cvt, "convert", a.folder, "--dtype", "f16", "-o", a.out], check=True)
+
+
+if __name__ == "__main__":
+    main()
