@@ -72,8 +72,8 @@ static cvt_status read_config(cvt_model *m, const cvt_options *options, cvt_erro
     TRY(find_names(m, options, error));
     count_classes(m);
     TRY(read_preprocess(m, error));
-    cvt_hints hints = {m->config.dialect, m->config.model_type, m->origin, m->names, m->files.weights,
-                       m->config.class_name};
+    cvt_hints hints = {m->config.dialect, m->config.model_type, m->origin,
+                       m->names,          m->files.weights,     m->config.class_name};
     cvt_status status = cvt_config_resolve(&m->config, &hints, error);
     if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
     resolve_size(m, options);
