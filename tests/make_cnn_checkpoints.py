@@ -122,6 +122,19 @@ def main():
     timm_hub('timm_convnext_atto', 'convnext_atto', 11, {**size, 'crop_mode': 'squash', 'crop_pct': 1.0}, **dims)
     facebook = timm_hub('timm_convnextv2_tiny', 'convnextv2_tiny', 12, size, **dims)
     timm_hub('timm_convnext_features', 'convnext_tiny', 13, size, classes=0, **dims)
+    hf('hf_resnet_silu', tf.ResNetForImageClassification, tf.ResNetConfig(**RESNET, **LABELS, hidden_act='silu'), 14)
+    hf('hf_resnet_gelu', tf.ResNetForImageClassification,
+       tf.ResNetConfig(**RESNET, **LABELS, hidden_act='gelu_new', layer_type='basic'), 15)
+    # what only training reads, and None, which timm takes as if it were not there
+    timm_hub('timm_convnext_args', 'convnext_atto', 16, size, **dims, conv_mlp=True, head_init_scale=0.5,
+             ls_init_value=None, act_layer='quick_gelu')
+    # timm's models as transformers saves them, without their classifier: num_classes stays in the config
+    wrapper = randomise(tf.TimmWrapperModel(tf.TimmWrapperConfig(architecture='resnet18', model_args=small,
+                                                                 num_labels=4)), 17)
+    recipe = {**wrapper.timm_model.pretrained_cfg, **size, 'interpolation': 'bilinear'}
+    wrapper.config.pretrained_cfg = recipe
+    wrapper.save_pretrained(HERE / 'timm_wrapper_features')
+    features('timm_wrapper_features', run(lambda x: wrapper(x).pooler_output, recipe))
     # torchvision's names are timm's
     torch.save(collections.OrderedDict(net.state_dict()), HERE / 'pth' / 'resnet.pth')
     config = {'arch': 'resnet', **small, 'input_size': 56, 'labels': NAMES}

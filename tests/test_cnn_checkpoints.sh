@@ -82,4 +82,9 @@ check "kernels of several sizes" convnext kernel_sizes '[7, 7, 7, 5]'
 check "an even kernel" convnext kernel_sizes 6
 check "a patch of 2" convnext patch_size 2
 check "a dilated ConvNeXt" convnext output_stride 8
+check "patches of 8, for which timm dilates the last stage" convnext patch_size 8
+accept_key() { # FOLDER KEY VALUE
+    changed "$1" '"in_chans": 3' "\"in_chans\": 3, \"$2\": $3" && "$program" check -m "$1" -c "$work/changed.json"
+}
+check "how weights were at first does not matter" accept_key timm_resnet50 zero_init_last false
 [ "$failures" -eq 0 ]

@@ -370,6 +370,10 @@ processed() { # WORDS PREPROCESSOR: what the line must hold
 check "pictures of all sizes are refused" processed '"do_resize" is false' '{"size": 224, "do_resize": false}'
 check "a crop this processor does not do is refused" processed '"do_center_crop" is true' \
     '{"size": 224, "do_center_crop": true, "crop_size": 200}'
+check "a longest edge is refused" processed '"longest_edge"' \
+    '{"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 40, "longest_edge": 50}, "crop_size": 32}'
+check "padding is refused" processed '"do_pad" is true' \
+    '{"size": 224, "do_pad": true, "pad_size": {"height": 256, "width": 256}}'
 
 prepared() { # PREPROCESSOR: the tensor of a picture into $work/prepared.npy
     rm -rf "$work/processed" && mkdir "$work/processed" && cp "$data"/vit/hub_deit/* "$work/processed" || return 1

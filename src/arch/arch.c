@@ -153,6 +153,14 @@ static bool is_flat(const cvt_json *root) {
         "exportable", "no_jit", "weight_init", "fix_init", "strict_img_size", "drop_rate", "drop_path_rate", \
         "drop_block_rate", "attn_drop_rate", "proj_drop_rate", "pos_drop_rate", "patch_drop_rate"
 
+/* A model of timm's in transformers without its classifier, whatever "num_classes" is. */
+static bool is_bare_wrapper(const cvt_json *root) {
+    const cvt_json *classes = cvt_json_get(root, "architectures");
+    if (cvt_json_kind_of(classes) != CVT_JSON_ARRAY) return false;
+    const char *name = cvt_json_string(cvt_json_first(classes));
+    return name && strcmp(name, "TimmWrapperModel") == 0;
+}
+
 /* The arguments of the constructor, in "model_args", count before the members of the document. There every name must be
  * known: one that is not would change the result, and nobody would see it. */
 static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_json *root, const char *origin,
@@ -165,6 +173,7 @@ static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_j
     cvt_base *base = cvt_config_base(c);
     const cvt_json *classes = cvt_json_get(root, "num_classes") ? root : args;
     if (classes && cvt_json_get(classes, "num_classes")) base->headless = is_headless(c, classes);
+    if (c->arch->headless && is_bare_wrapper(root)) base->headless = true;
     const char *const except[] = {TIMM_INERT, base->headless ? "num_classes" : NULL, NULL};
     if (args) {
         cvt_status status = read_keys(c, args, true, except, "\"model_args\"", error);

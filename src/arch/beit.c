@@ -6,8 +6,9 @@
  *           distance between query and key is added to the scores: a table a block, or one for all.
  *   head    linear(norm(mean of the patches)), or linear of the class token after a norm
  *
- * For another input size Hugging Face resizes the tables, that of distances bilinearly. timm resizes it in another way
- * (levels in geometric progression), which is not done here. */
+ * For another input size Hugging Face resizes the tables, that of distances bilinearly. It takes the height of the
+ * table for its width, so that an image_size of two different sides has its table resized even for that size. timm
+ * resizes it in another way (levels in geometric progression), which is not done here. */
 #include "arch/hf_vit.h"
 #include "arch/keys.h"
 #include "arch/resolve.h"
@@ -199,8 +200,8 @@ static cvt_value build(cvt_builder *b, const void *p) {
     cvt_relative_bias table = {.heads = v->heads,
                                .h = grid[0],
                                .w = grid[1],
-                               .table_h = v->table[0],
-                               .table_w = v->table[1],
+                               .table_h = v->table[!c->timm],
+                               .table_w = v->table[c->timm],
                                .resize = CVT_INTERPOLATE_BILINEAR,
                                .class_token = true};
     cvt_value t = cvtb_hf_patches(b, v, cvtb_input(b, c->base.channels, c->base.size[0], c->base.size[1]), true);

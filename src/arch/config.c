@@ -301,7 +301,7 @@ static cvt_status read_members(void *config, size_t at, const cvt_reading *how, 
         if (!key->name && !how->strict) continue;
         if (!key->name) return unknown(how, name, error);
         const cvt_key *row = cvt_key_row(how->keys, key);
-        if (row->nullable && (!how->strict || how->nulls) && cvt_json_kind_of(m) == CVT_JSON_NULL) continue;
+        if ((how->strict ? how->nulls : row->nullable) && cvt_json_kind_of(m) == CVT_JSON_NULL) continue;
         if (row->type == CVT_KEY_OBJECT) {
             TRY(read_object(config, at, row, how, m, error));
             continue;

@@ -147,7 +147,7 @@ cvt_status cvt_check_required(const cvt_given *given, cvt_error *error);
 typedef struct cvt_reading {
     const cvt_key *keys;       /* the table; it ends with name NULL */
     bool strict;               /* a key that is in no row is an error that names the nearest; else it is skipped */
-    bool nulls;                /* a strict reading, in which keys may be null all the same */
+    bool nulls;                /* a strict reading, in which null is as if the key were absent */
     bool stage;                /* only keys marked .stage count, and a single value stands for a list of one entry */
     const char *const *except; /* members that are skipped; the list ends with NULL; NULL: none */
     const char *origin;        /* the file, or the place in it, for messages */

@@ -9,14 +9,13 @@
  * All norms have eps 1e-6 ("norm_eps"), but for Hugging Face's last one ("layer_norm_eps"). Any input size. */
 #include <string.h>
 
+#include "arch/act_names.h"
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/resolve.h"
 
 enum { STEM_PATCH, STEM_OVERLAP, STEM_TIERED, STEM_ACT }; /* stem_type */
 static const char *const stem_types[] = {"patch", "overlap", "overlap_tiered", "overlap_act", NULL};
-static const char *const activations[] = {"gelu", "gelu_erf", "gelu_tanh", "relu", "silu", NULL};
-static const cvt_act acts[] = {CVT_ACT_GELU_ERF, CVT_ACT_GELU_ERF, CVT_ACT_GELU_TANH, CVT_ACT_RELU, CVT_ACT_SILU};
 static const char *const pools[] = {"avg", NULL};
 static const float grn_eps = 1e-6f;
 
@@ -59,7 +58,7 @@ static const cvt_key keys[] = {
     CHOICE("stem_type", stem_type, stem_types, "'patch'", "overlap: two convolutions in place of patches"),
     INT("kernel_size", kernel_size, 1, 255, "7", "of the depth-wise convolutions, an odd number"),
     SAME("kernel_sizes", "kernel_size", CVT_CONFIG_TIMM),
-    CHOICE("hidden_act", activation, activations, "'gelu'", "the activation", .nullable = true),
+    CHOICE("hidden_act", activation, cvt_act_names, "'gelu'", "the activation", .nullable = true),
     SAME("act_layer", "hidden_act", CVT_CONFIG_TIMM),
     BOOL("use_grn", grn, NULL, "a global response norm in each block; default: with model_type convnextv2"),
     BOOL("layer_scale", layer_scale, NULL, "each block has factors gamma; default: without \"use_grn\""),
@@ -75,6 +74,8 @@ static const cvt_key keys[] = {
         .nullable = true),
     CHOICE("global_pool", global_pool, pools, "'avg'", "how the last map becomes a vector"),
     UNUSED_NUM("output_stride", 32, 32, "must be 32: there is no dilation"),
+    UNUSED_NUM("head_init_scale", 0, 1e6, "without effect: for training"),
+    UNUSED_BOOL("conv_mlp", "without effect: the shapes of the weights tell it"),
     CVT_OFF_KEY("norm_layer"),
     CVT_DROPOUT_KEY("drop_rate"),
     CVT_DROPOUT_KEY("drop_path_rate"),
@@ -161,6 +162,18 @@ static const cvt_dialect dialects[] = {{"native"},
 
 /* ---- config ---- */
 
+/* timm follows patches of 2 by one more stride, and where the strides would be 32 already it dilates in place of
+ * them. */
+static cvt_status check_strides(const config *c, cvt_error *error) {
+    int first = c->stem_type == STEM_PATCH ? c->patch_size : 4;
+    if (first == 2)
+        return cvt_fail(error, CVT_CONFIG,
+                        "\"patch_size\" = 2, which timm follows by one more stride, is not done here");
+    if (c->depths.n < 2 || (int64_t)first << (c->depths.n - 2) < 32) return CVT_OK;
+    return cvt_fail(error, CVT_CONFIG, "\"%s\" = %d and %d stages, of which timm dilates the last, are not done here",
+                    NAMED(c, patch_size), first, c->depths.n);
+}
+
 static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     config *c = p;
     bool v2 = hints->model_type && strcmp(hints->model_type, "convnextv2") == 0;
@@ -172,9 +185,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     for (int i = 0; i < c->dims.n; i++)
         if (c->dims.v[i] > INT32_MAX / 4)
             return cvt_fail(error, CVT_CONFIG, "\"%s\"[%d] = %d is too large", NAMED(c, dims), i, c->dims.v[i]);
-    if (hints->config == CVT_CONFIG_TIMM && c->stem_type == STEM_PATCH && c->patch_size == 2)
-        return cvt_fail(error, CVT_CONFIG,
-                        "\"patch_size\" = 2, which timm follows by one more stride, is not done here");
+    if (hints->config == CVT_CONFIG_TIMM) TRY(check_strides(c, error));
     if (c->norm_first && c->head_hidden)
         return cvt_fail(error, CVT_CONFIG, "\"head_norm_first\" and \"head_hidden_size\" exclude each other");
     if (!GIVEN(c, grn)) c->grn = v2;
@@ -211,7 +222,7 @@ static cvt_value stem(cvt_builder *b, const config *c, cvt_value x) {
         x = convolve(b, c, x, "proj", out, c->patch_size, c->patch_size, 0);
     } else {
         x = convolve(b, c, x, "conv1", first, 3, 2, 1);
-        if (act) x = cvtb_activation(b, x, acts[c->activation]);
+        if (act) x = cvtb_activation(b, x, cvt_acts_named[c->activation]);
         x = convolve(b, c, x, "conv2", out, 3, 2, 1);
     }
     x = norm(b, c, x, "norm");
@@ -225,7 +236,7 @@ static cvt_value block(cvt_builder *b, const config *c, cvt_value x, int j) {
     cvtb_open(b, "block{j}", 'j', j, "ConvNeXtBlock");
     cvt_value y = norm(b, c, cvtb_dwconv2d(b, x, "dw", &dw), "norm");
     cvtb_open(b, "mlp", 0, 0, "Mlp");
-    y = cvtb_activation(b, cvtb_linear(b, y, "fc1", 4 * out, true), acts[c->activation]);
+    y = cvtb_activation(b, cvtb_linear(b, y, "fc1", 4 * out, true), cvt_acts_named[c->activation]);
     if (c->grn) y = cvtb_response_norm(b, y, "grn", grn_eps);
     y = cvtb_linear(b, y, "fc2", out, true);
     cvtb_close(b);

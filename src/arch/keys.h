@@ -47,6 +47,8 @@
 /* Keys whose values are checked and not stored. */
 #define UNUSED_NUM(key, low, high, ...) \
     {.name = key, .type = CVT_KEY_NUMBER, .min = low, .max = high, .ignored = true, .about = __VA_ARGS__}
+#define UNUSED_BOOL(key, ...) \
+    { .name = key, .type = CVT_KEY_BOOL, .ignored = true, .about = __VA_ARGS__ }
 #define UNUSED_NUMS(key, low, high, ...) \
     {.name = key, .type = CVT_KEY_NUMBERS, .min = low, .max = high, .ignored = true, .about = __VA_ARGS__}
 /* clang-format on */

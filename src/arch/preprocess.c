@@ -60,6 +60,8 @@ static cvt_status read_size(void *field, const cvt_json *value, cvt_error *error
         const cvt_json *h = shortest ? shortest : cvt_json_get(value, "height"),
                        *w = shortest ? shortest : cvt_json_get(value, "width");
         if (!h || !w) return cvt_fail(error, CVT_CONFIG, "must have \"height\" and \"width\", or \"shortest_edge\"");
+        if (shortest && member(value, "longest_edge"))
+            return cvt_fail(error, CVT_CONFIG, "has a \"longest_edge\", which is not done here");
         TRY(read_edge(&size[0], h, error));
         return read_edge(&size[1], w, error);
     }
@@ -250,10 +252,12 @@ static bool is_processor(const char *text, const char *name) {
     return false;
 }
 
-static bool wants_crop(const cvt_json *object) {
-    bool crop = false;
-    return cvt_json_bool(cvt_json_get(object, "do_center_crop"), &crop) && crop;
+static bool is_on(const cvt_json *object, const char *key) {
+    bool on = false;
+    return cvt_json_bool(cvt_json_get(object, key), &on) && on;
 }
+
+static bool wants_crop(const cvt_json *object) { return is_on(object, "do_center_crop"); }
 
 static const processor *find_class(const char *named) {
     for (size_t i = 0; named && i < sizeof processors / sizeof processors[0]; i++)
@@ -313,6 +317,8 @@ static cvt_status check_switches(const cvt_preprocess_spec *spec, const cvt_json
     if (!crops && wants_crop(object))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_center_crop\" is true, which is not done for this processor",
                         origin);
+    if (is_on(object, "do_pad") && member(object, "pad_size"))
+        return cvt_fail(error, CVT_CONFIG, "%s: \"do_pad\" is true, which is not done here", origin);
     return CVT_OK;
 }
 

@@ -8,6 +8,7 @@
  *   head       mean -> classifier
  *
  * All batch norms have eps 1e-5, and no convolution has a bias. Any input size. */
+#include "arch/act_names.h"
 #include "arch/blocks.h"
 #include "arch/keys.h"
 #include "arch/resolve.h"
@@ -18,8 +19,6 @@ enum { BOTTLENECK, BASIC }; /* layer_type */
 static const char *const layer_types[] = {"bottleneck", "basic", NULL};
 enum { STEM_PLAIN, STEM_DEEP, STEM_TIERED }; /* stem_type */
 static const char *const stem_types[] = {"", "deep", "deep_tiered", NULL};
-static const char *const activations[] = {"relu", "relu6", "gelu", "silu", NULL};
-static const cvt_act acts[] = {CVT_ACT_RELU, CVT_ACT_RELU6, CVT_ACT_GELU_ERF, CVT_ACT_SILU}; /* in the same order */
 static const char *const pools[] = {"avg", NULL};
 
 typedef struct config {
@@ -27,6 +26,7 @@ typedef struct config {
     cvt_ints depths, hidden_sizes, channels; /* channels: of the 3x3 convolutions, if base_width is 64 */
     int embedding_size, stem_width, stem_type, layer_type, activation, base_width, global_pool;
     bool stride_first_stage, stride_first_conv, avg_down;
+    bool relu_inside; /* what resolve() finds */
 } config;
 
 #define KEYS_OF config
@@ -46,7 +46,7 @@ static const cvt_key keys[] = {
     INT("stem_width", stem_width, 1, 32768, "64", "channels of the first convolutions of a deep stem"),
     INT("embedding_size", embedding_size, 1, 65536, NULL,
         "channels of the stem; default: 64, twice \"stem_width\" with a deep one"),
-    CHOICE("hidden_act", activation, activations, "'relu'", "the activation", .nullable = true),
+    CHOICE("hidden_act", activation, cvt_act_names, "'relu'", "the activation", .nullable = true),
     SAME("act_layer", "hidden_act", CVT_CONFIG_TIMM),
     BOOL("avg_down", avg_down, "false", "shortcuts take the mean of 2x2 pixels in place of a stride"),
     BOOL("downsample_in_first_stage", stride_first_stage, "false", "the first stage has a stride too"),
@@ -60,6 +60,7 @@ static const cvt_key keys[] = {
     CVT_OFF_KEY("aa_layer"),
     CVT_OFF_KEY("norm_layer"),
     CVT_OFF_KEY("block_args"),
+    UNUSED_BOOL("zero_init_last", "without effect: for training"),
     CVT_DROPOUT_KEY("drop_rate"),
     CVT_DROPOUT_KEY("drop_path_rate"),
     CVT_DROPOUT_KEY("drop_block_rate"),
@@ -138,6 +139,7 @@ static cvt_status resolve(void *p, const cvt_hints *hints, cvt_error *error) {
     if (!GIVEN(c, embedding_size)) c->embedding_size = c->stem_type == STEM_PLAIN ? 64 : 2 * c->stem_width;
     if (c->stem_type == STEM_TIERED && c->stem_width < 4)
         return cvt_fail(error, CVT_CONFIG, "\"stem_width\" = %d is less than 4", c->stem_width);
+    c->relu_inside = hints->config == CVT_CONFIG_HF;
     cvt_resolve_head(&c->base, hints, "head.weight");
     return CVT_OK;
 }
@@ -162,7 +164,12 @@ static cvt_value convolve(cvt_builder *b, cvt_value x, const char *conv, const c
 }
 
 static cvt_value active(cvt_builder *b, const config *c, cvt_value x) {
-    return cvtb_activation(b, x, acts[c->activation]);
+    return cvtb_activation(b, x, cvt_acts_named[c->activation]);
+}
+
+/* Between the convolutions of a block. There Hugging Face's program takes relu, whatever hidden_act says. */
+static cvt_value active_inside(cvt_builder *b, const config *c, cvt_value x) {
+    return c->relu_inside ? cvtb_activation(b, x, CVT_ACT_RELU) : active(b, c, x);
 }
 
 static cvt_value stem(cvt_builder *b, const config *c, cvt_value x) {
@@ -197,11 +204,11 @@ static cvt_value block(cvt_builder *b, const config *c, cvt_value x, int i, int 
     cvt_value y = x;
     cvtb_open(b, "block{j}", 'j', j, c->layer_type == BASIC ? "BasicBlock" : "Bottleneck");
     if (c->layer_type == BASIC) {
-        y = active(b, c, convolve(b, y, "conv1", "bn1", out, 3, stride));
+        y = active_inside(b, c, convolve(b, y, "conv1", "bn1", out, 3, stride));
         y = convolve(b, y, "conv2", "bn2", out, 3, 1);
     } else {
-        y = active(b, c, convolve(b, y, "conv1", "bn1", width, 1, before));
-        y = active(b, c, convolve(b, y, "conv2", "bn2", width, 3, stride / before));
+        y = active_inside(b, c, convolve(b, y, "conv1", "bn1", width, 1, before));
+        y = active_inside(b, c, convolve(b, y, "conv2", "bn2", width, 3, stride / before));
         y = convolve(b, y, "conv3", "bn3", out, 1, 1);
     }
     return cvtb_end(b, active(b, c, cvtb_add(b, y, shortcut(b, c, x, out, stride))));

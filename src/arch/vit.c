@@ -114,7 +114,7 @@ const cvt_key cvt_vit_keys[] = {
     CHOICE("pos_embed", pos_embed, positions, "'learn'", "'none': no positions", .only = CVT_ONLY(CVT_VIT_TIMM)),
     CHOICE("pos_interpolation", pos_interpolation, interpolations, "'bicubic'", "how the positions are resized",
            .only = CVT_ONLY(CVT_VIT_TIMM)),
-    {.name = "dynamic_img_size", .type = CVT_KEY_BOOL, .ignored = true, .about = "without effect: any size is taken"},
+    UNUSED_BOOL("dynamic_img_size", "without effect: any size is taken"),
     BOOL("dynamic_img_pad", dynamic_pad, "false", "what does not fill a patch is padded with zeros, not left out",
          .only = CVT_ONLY(CVT_VIT_TIMM)),
     {.name = "norm_layer",

@@ -148,6 +148,8 @@ def hub(out, seed):
     shared = dict(TOWER, use_shared_relative_position_bias=True, use_absolute_position_embeddings=True)
     save("beit_shared", t.BeitModel(t.BeitConfig(**shared, use_mean_pooling=False)), beit, pooled, "pickle", (48, 32))
     save("beit_bare", t.BeitModel(t.BeitConfig(**TOWER)), None, pooled, "bf16")
+    wide = dict(relative, image_size=(32, 48))
+    save("beit_wide", classify(t.BeitConfig(**wide, num_labels=5)), None, logits, size=(32, 48))
     save_timm("beit_timm", shrink=0.01, mlp_ratio=2)
     save_timm("beit_timm_shared", use_rel_pos_bias=False, use_shared_rel_pos_bias=True, use_abs_pos_emb=True,
               global_pool="token", init_values=0)
