@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "learn/doubts.h"
 #include "learn/duplicates.h"
 #include "learn/learn.h"
 #include "test.h"
@@ -205,6 +206,34 @@ static void test_duplicates(void) {
     check("near pairs are those of all pairs", wanted > 5 && n_pairs == wanted && !missing, why);
 }
 
+/* ---- doubts ---------------------------------------------------------------------------------------------------- */
+
+/* Two directions, 30 images of label 0 and 10 of label 1, all with a probability of 0.6. Image 5 lies among those of
+ * the other label: with 0.6 / 0.75 * 0.05 / 0.75 it is first. Image 35 has a smaller probability, 0.3: with 0.3 / 0.25
+ * * (0.8 + 0.05) / 0.25 it comes after all of label 0, 0.6 / 0.75 * 1.05 / 0.75, of which the first is image 0. Its
+ * twin, image 36, does not speak for it: 8 others of its label are left, and image 5. */
+static void test_doubts(void) {
+    enum { N = 40, D = 2 };
+    float features[N * D], own[N];
+    int labels[N];
+    size_t twins[N], doubts[N];
+    cvt_error error;
+    for (size_t i = 0; i < N; i++) {
+        labels[i] = i >= 30;
+        const bool second = labels[i] || i == 5;
+        features[i * D] = (float)(second ? 0.01 * (double)(i % 7) : 1);
+        features[i * D + 1] = (float)(second ? 1 : 0.01 * (double)(i % 7));
+        own[i] = i == 35 || i == 36 ? 0.3f : 0.6f;
+        twins[i] = i == 36 ? 35 : i;
+    }
+    const cvt_suspects suspects = {
+        .features = features, .n = N, .d = D, .labels = labels, .classes = 2, .own = own, .twins = twins, .threads = 2};
+    const bool found = cvt_find_doubts(doubts, N, &suspects, &error) == CVT_OK;
+    check("doubts: an image among those of another label", found && doubts[0] == 5, "another");
+    check("doubts: equal ones by their order", found && doubts[1] == 0 && doubts[2] == 1, "another order");
+    check("doubts: a label of few images counts more", found && doubts[30] == 35 && doubts[31] == 36, "other images");
+}
+
 /* ---- sums of products ------------------------------------------------------------------------------------------ */
 
 /* A product and its sum are rounded together, or one after the other: either, but for all sums alike. */
@@ -240,6 +269,7 @@ int main(void) {
     test_folds();
     test_interval();
     test_duplicates();
+    test_doubts();
     for (int i = 0; cvt_kernels_at(i); i++) test_doubles(cvt_kernels_at(i));
     return test_end();
 }
