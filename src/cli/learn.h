@@ -40,6 +40,7 @@ typedef struct learn {
 
     cvt_learned learned;
     size_t *twins, checked, checked_right; /* checked: checks whose label is learned */
+    size_t *doubts, n_doubts;              /* the images whose labels are most doubtful, the most doubtful first */
 } learn;
 
 /* Reads the features of all images. Those that cannot be read are said and left out. Returns an exit status. */

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "cli/learn.h"
+#include "learn/doubts.h"
 #include "learn/duplicates.h"
 #include "plan/team.h"
 #include "report/json_out.h"
@@ -88,6 +89,23 @@ static void part_twins(learn *l, const int *labels) {
         if (labels[i] != labels[l->twins[i]]) l->twins[i] = i;
 }
 
+/* Fills l->doubts. */
+static cvt_status find_doubts(learn *l, const cvt_lesson *lesson, cvt_error *error) {
+    const size_t wanted = (size_t)l->settings->top;
+    const cvt_suspects suspects = {.features = lesson->features,
+                                   .n = l->n,
+                                   .d = l->d,
+                                   .labels = lesson->labels,
+                                   .classes = lesson->classes,
+                                   .own = l->learned.own,
+                                   .twins = l->twins,
+                                   .threads = lesson->threads};
+    l->n_doubts = wanted < l->n ? wanted : l->n;
+    if (!l->n_doubts) return CVT_OK;
+    l->doubts = cvt_arena_array(&l->arena, l->n_doubts, sizeof *l->doubts);
+    return l->doubts ? cvt_find_doubts(l->doubts, l->n_doubts, &suspects, error) : cvt_fail_memory(error);
+}
+
 cvt_status cvt_learn_fit(learn *l, cvt_error *error) {
     int *labels = cvt_arena_array(&l->arena, l->n, sizeof *labels);
     l->twins = cvt_arena_array(&l->arena, l->n, sizeof *l->twins);
@@ -107,6 +125,7 @@ cvt_status cvt_learn_fit(learn *l, cvt_error *error) {
                                .seed = (uint64_t)l->settings->seed,
                                .threads = cvt_team_start(l->threads)};
     TRY(cvt_learn(&l->learned, &lesson, error));
+    TRY(find_doubts(l, &lesson, error));
     if (!l->learned.converged) cvt_cli_say(NULL, "the fit ended before it was exact: the model may be a little worse");
     check(l);
     return CVT_OK;
@@ -167,27 +186,12 @@ static void print_labels(const learn *l, cvt_str *to) {
     free(right);
 }
 
-typedef struct doubt {
-    float own;
-    size_t image;
-} doubt;
-
-static int compare_doubts(const void *a, const void *b) {
-    const doubt *one = a, *two = b;
-    if (one->own != two->own) return one->own < two->own ? -1 : 1;
-    return one->image < two->image ? -1 : one->image > two->image;
-}
-
+/* The labels in l->doubts. */
 static void print_doubtful(const learn *l, cvt_str *to) {
-    const size_t wanted = (size_t)l->settings->top, n = wanted < l->n ? wanted : l->n;
-    doubt *doubts = calloc(l->n, sizeof *doubts);
-    if (!doubts) to->failed = true;
-    for (size_t i = 0; doubts && i < l->n; i++) doubts[i] = (doubt){l->learned.own[i], i};
-    if (doubts) qsort(doubts, l->n, sizeof *doubts, compare_doubts);
     cvt_str_print(to, "the labels that are most doubtful, and what the images look like:\n");
-    for (size_t i = 0; doubts && i < n; i++) {
-        const size_t image = doubts[i].image;
-        cvt_str_print(to, "%8.4f %%  ", 100 * (double)doubts[i].own);
+    for (size_t i = 0; i < l->n_doubts; i++) {
+        const size_t image = l->doubts[i];
+        cvt_str_print(to, "%8.4f %%  ", 100 * (double)l->learned.own[image]);
         cvt_record_escape(to, name_of(l, l->learns[image].label));
         cvt_str_print(to, "\t%8.4f %%  ", 100 * (double)l->learned.surest[image]);
         cvt_record_escape(to, name_of(l, l->learned.answers[image]));
@@ -195,7 +199,6 @@ static void print_doubtful(const learn *l, cvt_str *to) {
         cvt_record_escape(to, l->learns[image].path);
         cvt_str_print(to, "\n");
     }
-    free(doubts);
 }
 
 void cvt_learn_report(learn *l) {
@@ -204,7 +207,7 @@ void cvt_learn_report(learn *l) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     const double seconds = (double)(now.tv_sec - l->start.tv_sec) + 1e-9 * (double)(now.tv_nsec - l->start.tv_nsec);
     print_labels(l, &text);
-    if (l->settings->top > 0) print_doubtful(l, &text);
+    if (l->n_doubts) print_doubtful(l, &text);
     cvt_str_print(&text, "Learned %d labels from %zu images in %.1f s; the model is ", l->images.n_names, l->n,
                   seconds);
     cvt_record_escape(&text, l->settings->output);

@@ -507,10 +507,10 @@ static void mean_rows(float *y, const float *x, size_t ldx, int rows, int c) {
 }
 
 static void add_doubles(double *c, size_t ldc, const double *a, size_t row, size_t step, const double *b, size_t ldb,
-                        int columns, size_t steps) {
-    for (size_t r = 0; r < 4; r++, c += ldc, a += row)
-        for (int q = 0; q < columns; q++)
-            for (size_t t = 0; t < steps; t++) c[q] += a[t * step] * b[t * ldb + (size_t)q];
+                        size_t rows, size_t columns, size_t steps) {
+    for (size_t r = 0; r < rows; r++, c += ldc, a += row)
+        for (size_t q = 0; q < columns; q++)
+            for (size_t t = 0; t < steps; t++) c[q] += a[t * step] * b[t * ldb + q];
 }
 
 static double peak(int rounds) {

@@ -32,7 +32,7 @@ void cvt_hessian_free(cvt_hessian *h) {
 static void add_moments(cvt_hessian *h, size_t n, size_t i) {
     for (size_t j = 0; j < i + CVT_TILE_ROWS; j += CVT_TILE_COLUMNS)
         h->kernels->add_doubles(h->matrix + i * h->ld + j, h->ld, h->rows + i, 1, h->d, h->rows + j, h->d,
-                                CVT_TILE_COLUMNS, n);
+                                CVT_TILE_ROWS, CVT_TILE_COLUMNS, n);
 }
 
 static void read_row(cvt_hessian *h, double *to, const cvt_examples *x, size_t i) {
@@ -88,7 +88,8 @@ static void start_tile(cvt_hessian *h, double curvature, double l2, size_t i, si
             double value = column > row ? h->matrix[column * h->ld + row] : column == row ? h->squares[row] : 0;
             h->rows[r * d + column] = -curvature * value - (column == row ? l2 : 0);
         }
-    h->kernels->add_doubles(h->rows + j, d, h->matrix + i, 1, h->ld, h->matrix + j, h->ld, CVT_TILE_COLUMNS, i);
+    h->kernels->add_doubles(h->rows + j, d, h->matrix + i, 1, h->ld, h->matrix + j, h->ld, CVT_TILE_ROWS,
+                            CVT_TILE_COLUMNS, i);
 }
 
 /* Rows i to i + 3 of U, from what start_tile has made. */
@@ -123,42 +124,63 @@ void cvt_hessian_set(cvt_hessian *h, double curvature, double l2, int threads) {
 
 /* ---- coordinates ----------------------------------------------------------------------------------------------- */
 
-/* 16 classes, of k columns; v begins at the first of them. */
-static void gradient_columns(const cvt_hessian *h, double *v, size_t k) {
+enum { ROWS = 8 };
+
+/* Of v, k columns wide, n columns; v begins at the first of them. */
+static void gradient_columns(const cvt_hessian *h, double *v, size_t k, size_t n) {
     const size_t d = h->d;
     for (size_t i = 0; i < d; i++) {
-        const size_t first = i / CVT_TILE_ROWS * CVT_TILE_ROWS;
-        if (h->matrix && i == first)
-            h->kernels->add_doubles(v + i * k, k, h->matrix + i, 1, h->ld, v, k, CVT_TILE_COLUMNS, i);
+        const size_t first = i / ROWS * ROWS;
+        if (h->matrix && i == first) h->kernels->add_doubles(v + i * k, k, h->matrix + i, 1, h->ld, v, k, ROWS, n, i);
         for (size_t t = first; h->matrix && t < i; t++)
-            for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] += h->matrix[t * h->ld + i] * v[t * k + q];
-        for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] /= h->diagonal[i];
+            for (size_t q = 0; q < n; q++) v[i * k + q] += h->matrix[t * h->ld + i] * v[t * k + q];
+        for (size_t q = 0; q < n; q++) v[i * k + q] /= h->diagonal[i];
     }
-    for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[d * k + q] /= h->bias;
+    for (size_t q = 0; q < n; q++) v[d * k + q] /= h->bias;
 }
 
-static void weight_columns(const cvt_hessian *h, double *v, size_t k) {
+static void weight_columns(const cvt_hessian *h, double *v, size_t k, size_t n) {
     const size_t d = h->d;
     for (size_t i = d; i-- > 0;) {
-        const size_t first = i / CVT_TILE_ROWS * CVT_TILE_ROWS, end = first + CVT_TILE_ROWS;
+        const size_t first = i / ROWS * ROWS, end = first + ROWS;
         if (h->matrix && i + 1 == end)
-            h->kernels->add_doubles(v + first * k, k, h->matrix + first * h->ld + end, h->ld, 1, v + end * k, k,
-                                    CVT_TILE_COLUMNS, d - end);
+            h->kernels->add_doubles(v + first * k, k, h->matrix + first * h->ld + end, h->ld, 1, v + end * k, k, ROWS,
+                                    n, d - end);
         for (size_t t = i + 1; h->matrix && t < end; t++)
-            for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] += h->matrix[i * h->ld + t] * v[t * k + q];
-        for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[i * k + q] /= h->diagonal[i];
+            for (size_t q = 0; q < n; q++) v[i * k + q] += h->matrix[i * h->ld + t] * v[t * k + q];
+        for (size_t q = 0; q < n; q++) v[i * k + q] /= h->diagonal[i];
     }
-    for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) v[d * k + q] /= h->bias;
+    for (size_t q = 0; q < n; q++) v[d * k + q] /= h->bias;
 }
 
+static void coordinate_columns(const cvt_hessian *h, double *v, size_t k, size_t n) {
+    const size_t d = h->d;
+    for (size_t i = 0; i < d; i++) {
+        const size_t first = i / ROWS * ROWS, end = first + ROWS;
+        for (size_t q = 0; q < n; q++) v[i * k + q] *= -h->diagonal[i];
+        for (size_t t = i + 1; h->matrix && t < end; t++)
+            for (size_t q = 0; q < n; q++) v[i * k + q] += h->matrix[i * h->ld + t] * v[t * k + q];
+        if (i + 1 < end) continue;
+        if (h->matrix)
+            h->kernels->add_doubles(v + first * k, k, h->matrix + first * h->ld + end, h->ld, 1, v + end * k, k, ROWS,
+                                    n, d - end);
+        for (size_t q = 0; q < ROWS * k; q++)
+            if (q % k < n) v[first * k + q] = -v[first * k + q];
+    }
+    for (size_t q = 0; q < n; q++) v[d * k + q] *= h->bias;
+}
+
+/* Each thread has its columns. What a column becomes does not depend on the others. */
 static void by_columns(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads,
-                       void (*columns)(const cvt_hessian *h, double *v, size_t k)) {
+                       void (*columns)(const cvt_hessian *h, double *v, size_t k, size_t n)) {
+    const size_t tiles = size->k / CVT_TILE_COLUMNS, parts = tiles < (size_t)threads ? tiles : (size_t)threads;
 #ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) if (threads > 1 && size->k > CVT_TILE_COLUMNS) schedule(static)
-#else
-    (void)threads;
+#pragma omp parallel for num_threads(threads) if (parts > 1) schedule(static)
 #endif
-    for (size_t q = 0; q < size->k; q += CVT_TILE_COLUMNS) columns(h, v + q, size->k);
+    for (size_t p = 0; p < parts; p++) {
+        const size_t first = tiles * p / parts * CVT_TILE_COLUMNS, end = tiles * (p + 1) / parts * CVT_TILE_COLUMNS;
+        columns(h, v + first, size->k, end - first);
+    }
 }
 
 void cvt_hessian_to_gradient(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads) {
@@ -169,13 +191,6 @@ void cvt_hessian_to_weights(const cvt_hessian *h, double *v, const cvt_theta_siz
     by_columns(h, v, size, threads, weight_columns);
 }
 
-void cvt_hessian_from_weights(const cvt_hessian *h, double *v, const cvt_theta_size *size) {
-    const size_t d = h->d, k = size->k;
-    for (size_t i = 0; i < d; i++) {
-        double *row = v + i * k;
-        for (size_t q = 0; q < k; q++) row[q] *= h->diagonal[i];
-        for (size_t t = i + 1; h->matrix && t < d; t++)
-            for (size_t q = 0; q < k; q++) row[q] -= h->matrix[i * h->ld + t] * v[t * k + q];
-    }
-    for (size_t q = 0; q < k; q++) v[d * k + q] *= h->bias;
+void cvt_hessian_from_weights(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads) {
+    by_columns(h, v, size, threads, coordinate_columns);
 }

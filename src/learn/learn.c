@@ -1,7 +1,7 @@
 /* learn.c - cross-validation over a path of penalties, the final fit, and the classifier of the features as they were.
  *
- * The path goes from strong to weak penalties. In every fold each fit begins where the one before it ended. It ends
- * early where the loss of images that were not seen rises. */
+ * The path goes from strong to weak penalties. The folds are fitted side by side; each fit begins where the one before
+ * it ended. The path ends early where the loss of images that were not seen rises. */
 #include "learn/learn.h"
 
 #include <math.h>
@@ -12,11 +12,14 @@
 #include "learn/subspace.h"
 
 enum {
-    STEPS = 13, /* penalties of the path: from 10 down to 1e-5, by half a power of ten each */
-    WORSE = 1,
+    STEPS = 13,         /* penalties of the path: from 10 down to 1e-5, by half a power of ten each */
+    FIRST = 2,          /* that which is tried first */
     MAX_SUBSPACE = 2048 /* rows of which the products with each other are made */
 };
-static const double tolerance = 1e-5, rough = 1e-3; /* of the gradient; `rough` for cross-validation */
+static const double tolerance = 1e-5; /* of the gradient */
+
+/* The tolerance of cross-validation: the loss is then at most 5e-4 above the least, or the gradient below 1e-3. */
+static double rough_tolerance(double l2) { return sqrt(1e-3 * (l2 > 1e-3 ? l2 : 1e-3)); }
 
 /* What images that were not seen got at one penalty. */
 typedef struct marks {
@@ -31,9 +34,8 @@ typedef struct run {
     cvt_examples x;
     double *mean, *deviation;
     double *weights; /* [rows]: what each row counts */
-    double *used;    /* [rows]: the same, 0 for rows of the fold that is left out */
     int *labels;     /* [rows] */
-    int *folds;      /* [n] */
+    int *folds;      /* [rows] */
     cvt_subspace subspace;
     cvt_hessian *hessian;
     cvt_theta_size size;
@@ -63,11 +65,10 @@ static cvt_status alloc_rows(run *r, cvt_error *error) {
     r->mean = calloc(l->d, sizeof *r->mean);
     r->deviation = calloc(l->d, sizeof *r->deviation);
     r->weights = calloc(rows, sizeof *r->weights);
-    r->used = calloc(rows, sizeof *r->used);
     r->labels = calloc(rows, sizeof *r->labels);
-    r->folds = calloc(l->n, sizeof *r->folds);
+    r->folds = calloc(rows, sizeof *r->folds);
     r->logits = calloc((size_t)l->classes, sizeof *r->logits);
-    bool made = r->mean && r->deviation && r->weights && r->used && r->labels && r->folds && r->logits;
+    bool made = r->mean && r->deviation && r->weights && r->labels && r->folds && r->logits;
     made = alloc_marks(&r->best, l->n) && alloc_marks(&r->now, l->n) && made;
     return made ? CVT_OK : cvt_fail_memory(error);
 }
@@ -96,6 +97,7 @@ static cvt_status prepare(run *r, cvt_error *error) {
     TRY(alloc_rows(r, error));
     TRY(weigh(r, error));
     TRY(cvt_deal_folds(r->folds, l, error));
+    for (size_t row = l->n; row < rows; row++) r->folds[row] = r->folds[row - l->n];
     TRY(cvt_standardise(l->features, rows, l->d, r->weights, r->mean, r->deviation, l->threads, error));
     r->x = (cvt_examples){.kernels = kernels,
                           .narrow = l->features,
@@ -103,7 +105,7 @@ static cvt_status prepare(run *r, cvt_error *error) {
                           .d = l->d,
                           .classes = l->classes,
                           .labels = r->labels,
-                          .weights = r->used,
+                          .weights = r->weights,
                           .threads = l->threads};
     if (rows <= l->d / 2 && rows <= MAX_SUBSPACE) {
         TRY(cvt_subspace_new(&r->subspace, l->features, rows, l->d, l->threads, error));
@@ -121,7 +123,6 @@ static void release(run *r) {
     free(r->mean);
     free(r->deviation);
     free(r->weights);
-    free(r->used);
     free(r->labels);
     free(r->folds);
     free(r->logits);
@@ -151,44 +152,54 @@ static double mark(run *r, size_t i, const double *theta) {
     return log(sum) - gap;
 }
 
-/* Fits the classifier that does not see a fold, and marks the images of that fold. */
-static cvt_status validate_fold(run *r, int fold, double l2, double *curvature, cvt_error *error) {
+/* Of very few images the last folds may be empty. */
+static int count_folds(const run *r) {
+    int folds = 0;
+    for (size_t i = 0; i < r->lesson->n; i++) folds = r->folds[i] >= folds ? r->folds[i] + 1 : folds;
+    return folds;
+}
+
+/* Fits the classifiers that do not see a fold each, and marks the images of that fold. */
+static cvt_status validate_at(run *r, double l2, double *curvature, cvt_error *error) {
     const cvt_lesson *l = r->lesson;
-    cvt_fit fit;
-    size_t seen = 0;
-    for (size_t row = 0; row < r->x.n; row++) {
-        const bool out = r->folds[row % l->n] == fold;
-        r->used[row] = out ? 0 : r->weights[row];
-        seen += !out;
-    }
-    if (seen == 0 || seen == r->x.n) return CVT_OK; /* of very few images a fold may be empty */
-    TRY(cvt_logistic_fit(r->theta[fold], &fit, &r->x, l2, r->hessian, rough, error));
-    *curvature = fit.curvature;
+    cvt_fit fits[CVT_FOLDS];
+    const int folds = count_folds(r);
+    r->now.loss = 0;
+    r->now.right = 0;
+    r->x.groups = r->folds;
+    TRY(cvt_logistic_fit(r->theta, fits, folds, &r->x, l2, r->hessian, rough_tolerance(l2), error));
+    r->x.groups = NULL;
+    *curvature = fits[folds - 1].curvature;
     for (size_t i = 0; i < l->n; i++)
-        if (r->folds[i] == fold) r->now.loss += mark(r, i, r->theta[fold]) * r->weights[i] * (double)l->views;
+        r->now.loss += mark(r, i, r->theta[r->folds[i]]) * r->weights[i] * (double)l->views;
     return CVT_OK;
 }
 
 static double penalty_at(int step) { return pow(10, 1 - 0.5 * step); }
 
-/* Goes down the path. *l2: the best penalty, whose marks are in best. */
+/* Marks a penalty. False in *better: another was better before. */
+static cvt_status try_penalty(run *r, double l2, double *best, double *curvature, bool *better, cvt_error *error) {
+    cvt_hessian_set(r->hessian, *curvature, l2, r->lesson->threads);
+    TRY(validate_at(r, l2, curvature, error));
+    *better = *best == 0 || r->now.loss < r->best.loss;
+    if (!*better) return CVT_OK;
+    const marks other = r->best;
+    r->best = r->now;
+    r->now = other;
+    *best = l2;
+    return CVT_OK;
+}
+
+/* *l2: the best penalty, whose marks are in best. Goes down the path from its middle; and up, if the first was best. */
 static cvt_status validate(run *r, double *l2, double *curvature, cvt_error *error) {
-    const int steps = r->lesson->l2 > 0 ? 1 : STEPS;
-    int worse = 0;
-    for (int step = 0; step < steps && worse < WORSE; step++) {
-        const double now = r->lesson->l2 > 0 ? r->lesson->l2 : penalty_at(step);
-        cvt_hessian_set(r->hessian, *curvature, now, r->lesson->threads);
-        r->now.loss = 0;
-        r->now.right = 0;
-        for (int fold = 0; fold < CVT_FOLDS; fold++) TRY(validate_fold(r, fold, now, curvature, error));
-        worse++;
-        if (step > 0 && !(r->now.loss < r->best.loss)) continue;
-        const marks other = r->best;
-        r->best = r->now;
-        r->now = other;
-        *l2 = now;
-        worse = 0;
-    }
+    const double given = r->lesson->l2;
+    bool better = true;
+    *l2 = 0;
+    if (given > 0) return try_penalty(r, given, l2, curvature, &better, error);
+    for (int step = FIRST; step < STEPS && better; step++)
+        TRY(try_penalty(r, penalty_at(step), l2, curvature, &better, error));
+    better = *l2 == penalty_at(FIRST);
+    for (int step = FIRST; step-- > 0 && better;) TRY(try_penalty(r, penalty_at(step), l2, curvature, &better, error));
     return CVT_OK;
 }
 
@@ -224,10 +235,9 @@ static cvt_status conclude(run *r, cvt_learned *out, double curvature, cvt_error
     double *theta = r->theta[0], *row = calloc(l->d, sizeof *row);
     out->weight = calloc((size_t)l->classes * l->d, sizeof *out->weight);
     out->bias = calloc((size_t)l->classes, sizeof *out->bias);
-    memcpy(r->used, r->weights, r->x.n * sizeof *r->used);
     cvt_status status = row && out->weight && out->bias ? CVT_OK : cvt_fail_memory(error);
     cvt_hessian_set(r->hessian, curvature, out->l2, l->threads);
-    if (status == CVT_OK) status = cvt_logistic_fit(theta, &fit, &r->x, out->l2, r->hessian, tolerance, error);
+    if (status == CVT_OK) status = cvt_logistic_fit(&theta, &fit, 1, &r->x, out->l2, r->hessian, tolerance, error);
     for (size_t k = 0; status == CVT_OK && k < (size_t)l->classes; k++) fold_row(out, r, theta, row, k);
     free(row);
     out->converged = status == CVT_OK && fit.converged;

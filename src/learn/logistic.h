@@ -22,12 +22,13 @@ typedef struct cvt_examples {
     int classes;
     const int *labels;     /* [n], from 0 to classes - 1 */
     const double *weights; /* [n], none below 0, at least one above */
+    const int *groups;     /* [n]: fit f passes over the examples of group f; NULL: none */
     int threads;
 } cvt_examples;
 
-/* W and b as one matrix: d rows, one a feature, then the row of the biases; k columns, one a class. What pads is 0. */
+/* W and b as one matrix: d rows, one a feature, then the row of the biases; k columns, one a class. */
 typedef struct cvt_theta_size {
-    size_t d, k;         /* padded to multiples of 16 */
+    size_t d, k;         /* d: padded to a multiple of 16; the rows that pad are 0 */
     size_t count, bytes; /* (d + 1) * k */
 } cvt_theta_size;
 /* CVT_TOO_LARGE where it does not fit in memory. */
@@ -49,9 +50,11 @@ typedef struct cvt_fit {
     bool converged; /* the gradient is below the tolerance */
 } cvt_fit;
 
-/* Minimises the loss from theta on, [theta size], until the gradient is below `tolerance`. A fit that does not converge
- * within 2000 iterations ends where it is, which is no failure. CVT_NO_MEMORY, CVT_TOO_LARGE. */
-cvt_status cvt_logistic_fit(double *theta, cvt_fit *fit, const cvt_examples *examples, double l2,
+/* Minimises the loss of each of the fits from thetas[f] on, [theta size], until its gradient is below `tolerance`. A
+ * fit that does not converge within 2000 iterations ends where it is, which is no failure. Fits go side by side, as
+ * many as memory allows; what each gives does not depend on that. Each must have examples. CVT_NO_MEMORY,
+ * CVT_TOO_LARGE. */
+cvt_status cvt_logistic_fit(double *const *thetas, cvt_fit *results, int fits, const cvt_examples *examples, double l2,
                             const cvt_hessian *hessian, double tolerance, cvt_error *error);
 
 /* The logits of row i, [classes]. */

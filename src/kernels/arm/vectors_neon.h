@@ -12,6 +12,7 @@ INLINE vf v_set(float x) { return vdupq_n_f32(x); }
 INLINE vf v_load(const float *p) { return vld1q_f32(p); }
 INLINE void v_store(float *p, vf x) { vst1q_f32(p, x); }
 INLINE vf v_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+INLINE float64x2_t d_fma(float64x2_t a, float64x2_t b, float64x2_t c) { return vfmaq_f64(c, a, b); }
 INLINE vf v_max(vf a, vf b) { return vmaxq_f32(a, b); }
 INLINE vf v_min(vf a, vf b) { return vminq_f32(a, b); }
 INLINE vu v_lanes(void) { return (vu){0, 1, 2, 3}; }

@@ -1,7 +1,7 @@
 /* all.h - all kernels, written once over the vectors that the including file of x86/ or arm/ defines:
  *   vf, vu          a vector of VL floats; the unsigned integers of the same size
  *   MR, NV          rows of the GEMM's micro-tile, 4 or 6, and its vectors across, 2 or 4; NR = NV * VL columns
- *   v_set, v_load, v_store, v_fma, v_lanes (0, 1, 2 ...)
+ *   v_set, v_load, v_store, v_fma, v_lanes (0, 1, 2 ...); d_fma, of doubles
  *   v_load_part, v_store_part: the first n lanes, 0 < n <= VL; a load sets the others to 0
  *   v_max, v_min    where either is NaN: the second operand, or NaN
  *   v_sum, v_largest, s_sqrt, v_load_f16, v_load_bf16

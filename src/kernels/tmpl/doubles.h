@@ -1,5 +1,4 @@
-/* doubles.h - sums of products in double precision, for fits. A product and a sum are rounded one after the other: so
- * every table gives the same bits. */
+/* doubles.h - sums of products in double precision, for fits. */
 
 typedef double vd __attribute__((vector_size(VL * sizeof(float))));
 #define VD (VL / 2)
@@ -12,22 +11,33 @@ INLINE vd d_load(const double *p) {
 
 INLINE void d_store(double *p, vd x) { memcpy(p, &x, sizeof x); }
 
-/* 4 rows of c, 16 columns as 2 vectors at a time. */
-static void add_doubles(double *c, size_t ldc, const double *a, size_t row, size_t step, const double *b, size_t ldb,
-                        int columns, size_t steps) {
-    for (size_t q = 0; q < (size_t)columns; q += 2 * VD) {
-        vd chain[4][2];
-        const double *bt = b + q;
-        EACH(r, 4, 4) EACH(v, 2, 2) chain[r][v] = d_load(c + r * ldc + q + v * VD);
-        for (size_t t = 0; t < steps; t++, bt += ldb) {
-            const vd first = d_load(bt), second = d_load(bt + VD);
-            const double *at = a + t * step;
-            EACH(r, 4, 4) {
-                const vd x = at[r * row] - (vd){0};
-                chain[r][0] += x * first;
-                chain[r][1] += x * second;
-            }
+/* A tile of R rows and V vectors of c, which begins at c; always inlined, so that R and V are constants. */
+INLINE void add_double_tile(const size_t R, const size_t V, double *c, size_t ldc, const double *a, size_t row,
+                            size_t step, const double *b, size_t ldb, size_t steps) {
+    vd chain[8][4];
+    EACH(r, 8, R) EACH(v, 4, V) chain[r][v] = d_load(c + r * ldc + v * VD);
+    for (size_t t = 0; t < steps; t++, a += step, b += ldb) {
+        vd own[4];
+        EACH(v, 4, V) own[v] = d_load(b + v * VD);
+        EACH(r, 8, R) {
+            const vd x = a[r * row] - (vd){0};
+            EACH(v, 4, V) chain[r][v] = d_fma(x, own[v], chain[r][v]);
         }
-        EACH(r, 4, 4) EACH(v, 2, 2) d_store(c + r * ldc + q + v * VD, chain[r][v]);
+    }
+    EACH(r, 8, R) EACH(v, 4, V) d_store(c + r * ldc + v * VD, chain[r][v]);
+}
+
+/* Tiles of 4 rows and as many vectors as the registers hold; where only two vectors are left, of 8 rows. */
+static void add_doubles(double *c, size_t ldc, const double *a, size_t row, size_t step, const double *b, size_t ldb,
+                        size_t rows, size_t columns, size_t steps) {
+    size_t q = 0;
+    for (; VL == 16 && q + 4 * VD <= columns; q += 4 * VD)
+        for (size_t r = 0; r < rows; r += 4)
+            add_double_tile(4, 4, c + r * ldc + q, ldc, a + r * row, row, step, b + q, ldb, steps);
+    for (; q < columns; q += 2 * VD) {
+        size_t r = 0;
+        for (; VL == 16 && r + 8 <= rows; r += 8)
+            add_double_tile(8, 2, c + r * ldc + q, ldc, a + r * row, row, step, b + q, ldb, steps);
+        for (; r < rows; r += 4) add_double_tile(4, 2, c + r * ldc + q, ldc, a + r * row, row, step, b + q, ldb, steps);
     }
 }

@@ -20,6 +20,7 @@ INLINE vf v_set(float x) { return _mm_set1_ps(x); }
 INLINE vf v_load(const float *p) { return _mm_loadu_ps(p); }
 INLINE void v_store(float *p, vf x) { _mm_storeu_ps(p, x); }
 INLINE vf v_fma(vf a, vf b, vf c) { return a * b + c; }
+INLINE __m128d d_fma(__m128d a, __m128d b, __m128d c) { return a * b + c; }
 INLINE vf v_max(vf a, vf b) { return _mm_max_ps(a, b); }
 INLINE vf v_min(vf a, vf b) { return _mm_min_ps(a, b); }
 INLINE vu v_lanes(void) { return (vu){0, 1, 2, 3}; }

@@ -1,0 +1,78 @@
+/* doubts.c - ranks labels by cross-validated probability and by what the nearest images are called. */
+#include "learn/doubts.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+enum { NEIGHBOURS = 10, LEAST = 400 };
+static const double floor_share = 0.05; /* of neighbours, where there are none */
+
+typedef struct doubt {
+    double score;
+    size_t image;
+} doubt;
+
+static int compare_doubts(const void *a, const void *b) {
+    const doubt *one = a, *two = b;
+    if (one->score != two->score) return one->score < two->score ? -1 : 1;
+    return one->image < two->image ? -1 : one->image > two->image;
+}
+
+static double dot(const float *a, const float *b, size_t d) {
+    double sums[8] = {0};
+    size_t j = 0;
+    for (; j + 8 <= d; j += 8)
+        for (size_t q = 0; q < 8; q++) sums[q] += (double)a[j + q] * (double)b[j + q];
+    for (; j < d; j++) sums[0] += (double)a[j] * (double)b[j];
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+/* The share of the label of image i among the images nearest to it. norms: of the rows. */
+static double share_nearby(const cvt_suspects *s, const double *norms, size_t i) {
+    struct {
+        double cosine;
+        int label;
+    } nearest[NEIGHBOURS];
+    size_t count = 0, same = 0;
+    for (size_t other = 0; other < s->n; other++) {
+        if (s->twins[other] == s->twins[i] || !(norms[other] > 0)) continue;
+        const double cosine = dot(s->features + i * s->d, s->features + other * s->d, s->d) / norms[other];
+        if (count == NEIGHBOURS && !(cosine > nearest[count - 1].cosine)) continue;
+        size_t at = count < NEIGHBOURS ? count++ : count - 1;
+        for (; at > 0 && nearest[at - 1].cosine < cosine; at--) nearest[at] = nearest[at - 1];
+        nearest[at].cosine = cosine;
+        nearest[at].label = s->labels[other];
+    }
+    for (size_t k = 0; k < count; k++) same += nearest[k].label == s->labels[i];
+    return count ? (double)same / (double)count : 0;
+}
+
+static void rank(size_t *doubts, size_t wanted, const cvt_suspects *s, doubt *all, double *norms, double *shares) {
+    size_t likely = 4 * wanted > LEAST ? 4 * wanted : LEAST;
+    likely = likely < s->n ? likely : s->n;
+    for (size_t i = 0; i < s->n; i++) shares[s->labels[i]] += 1 / (double)s->n;
+    for (size_t i = 0; i < s->n; i++) {
+        norms[i] = sqrt(dot(s->features + i * s->d, s->features + i * s->d, s->d));
+        all[i] = (doubt){(double)s->own[i] / shares[s->labels[i]], i};
+    }
+    qsort(all, s->n, sizeof *all, compare_doubts);
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(s->threads) if (s->threads > 1) schedule(dynamic, 4)
+#endif
+    for (size_t k = 0; k < likely; k++)
+        all[k].score *= (share_nearby(s, norms, all[k].image) + floor_share) / shares[s->labels[all[k].image]];
+    qsort(all, likely, sizeof *all, compare_doubts);
+    for (size_t k = 0; k < wanted; k++) doubts[k] = all[k].image;
+}
+
+cvt_status cvt_find_doubts(size_t *doubts, size_t wanted, const cvt_suspects *s, cvt_error *error) {
+    doubt *all = calloc(s->n, sizeof *all);
+    double *norms = calloc(s->n, sizeof *norms), *shares = calloc((size_t)s->classes, sizeof *shares);
+    const bool made = all && norms && shares;
+    if (made) rank(doubts, wanted, s, all, norms, shares);
+    free(all);
+    free(norms);
+    free(shares);
+    return made ? CVT_OK : cvt_fail_memory(error);
+}
