@@ -76,7 +76,7 @@ LIB_SRC  := $(sort $(filter-out $(CLI_DIRS:%=%/%),$(wildcard src/*.c src/*/*.c $
 CLI_SRC  := $(sort $(wildcard $(CLI_DIRS:%=%/*.c)))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
-CLI_OBJ  := $(CLI_SRC:%.c=$(B)/%.o)
+CLI_OBJ  := $(CLI_SRC:%.c=$(B)/%.o) $(B)/src/report/page_html.o
 TEST_BIN := $(TEST_SRC:tests/%.c=$(B)/%)
 
 all: $(PROGRAM) $(B)/libcvt.a $(B)/libcvt.so
@@ -101,6 +101,17 @@ $(B)/libcvt.so: $(LIB_OBJ)
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# the page that `cvt report` fills, as an array of its bytes
+$(B)/src/report/page_html.c: src/report/page.html
+	@mkdir -p $(@D)
+	@{ echo '#include "report/page.h"'; echo 'const unsigned char cvt_page_html[] = {'; \
+		od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; \
+		echo '};'; echo 'const size_t cvt_page_html_size = sizeof cvt_page_html;'; } >$@.new && mv $@.new $@
+
+$(B)/src/report/page_html.o: $(B)/src/report/page_html.c $(B)/flags
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "batch/input.h"
 #include "batch/key.h"
@@ -132,26 +133,6 @@ static bool take_string(cvt_str *to, const char *token, const char *end) {
     return text && !to->failed;
 }
 
-/* Decodes base64 (RFC 4648) in place. */
-static bool decode_base64(cvt_str *text) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    unsigned bits = 0;
-    int held = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < text->size && text->data[i] != '='; i++) {
-        const char *digit = strchr(digits, text->data[i]);
-        if (!digit || !*digit) return false;
-        bits = bits << 6 | (unsigned)(digit - digits);
-        held += 6;
-        if (held < 8) continue;
-        held -= 8;
-        text->data[n++] = (char)(bits >> held & 0xff);
-    }
-    if (text->data) text->data[n] = 0;
-    text->size = n;
-    return n > 0;
-}
-
 static bool is_word(const char *at, const char *end, const char *word) {
     const size_t n = strlen(word);
     return (size_t)(end - at) >= n && memcmp(at, word, n) == 0;
@@ -163,7 +144,7 @@ static bool take_member(record *r, const char *key, const char *key_end, const c
     const bool encoded = n == 10 && memcmp(key, "\"path_b64\"", n) == 0;
     if (n == 5 && memcmp(key, "\"tar\"", n) == 0) return r->has_tar = take_string(&r->tar, at, end);
     if (encoded || (n == 6 && memcmp(key, "\"path\"", n) == 0))
-        return r->has_path = take_string(&r->path, at, end) && (!encoded || decode_base64(&r->path));
+        return r->has_path = take_string(&r->path, at, end) && (!encoded || cvt_base64_decode(&r->path));
     if (n != 4 || memcmp(key, "\"ok\"", n) != 0) return true;
     r->ok = is_word(at, end, "true");
     return r->has_ok = r->ok || is_word(at, end, "false");

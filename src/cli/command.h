@@ -73,6 +73,7 @@ int cvt_command_learn(cvt_cli *cli, const cvt_settings *settings, char **operand
 int cvt_list_schema(cvt_cli *cli);
 int cvt_command_list(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_preprocess(cvt_cli *cli, const cvt_settings *settings, char **operands);
+int cvt_command_report(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_run(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_summary(cvt_cli *cli, const cvt_settings *settings, char **operands);
 

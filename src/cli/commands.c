@@ -124,6 +124,23 @@ const cvt_command cvt_commands[] = {
          EXAMPLES({"cvt attend cat.jpg -o where.png", "the last layer, or the best class"},
                   {"cvt attend -m cvt-13 --layer 0 --head 0 cat.jpg -o first.npy", "one head of the first layer"},
                   {"cvt attend -r photos -o maps/", "a heat map for each image, and maps/records.jsonl"})},
+    {.name = "report",
+     .bit = CVT_CMD_REPORT,
+     .operands = "RECORDS...",
+     .min = 1,
+     .max = -1,
+     .run = cvt_command_report,
+     .purpose = "make a page to look at results with",
+     .about =
+         {"RECORDS is a file that cvt classify -f jsonl has written, or - for standard input. Of several files the "
+          "page has a filter by file.",
+          "The page is one file that any browser opens, without a network: the images, their classes and scores, and "
+          "what failed. It sorts and filters by class, score and text, and where records have a \"truth\" it has a "
+          "confusion matrix too. A line that is no record is told and left out."},
+     .examples = EXAMPLES(
+         {"cvt classify -r photos -o photos.jsonl --header", "the records, and what made them"},
+         {"cvt report photos.jsonl -o photos.html", "the page of these records"},
+         {"cvt report photos.jsonl -o photos.html --thumbnails 100", "a smaller page: other images are links"})},
     {.name = "convert",
      .bit = CVT_CMD_CONVERT,
      .operands = "MODEL",

@@ -92,6 +92,11 @@ static bool begins(const char *path, const char *const *starts) {
 
 #define STARTS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+static bool is_html(const char *path, const char *rows) {
+    (void)rows;
+    return begins(path, STARTS("<!DOCTYPE html>"));
+}
+
 static bool is_jsonl(const char *path, const char *rows) {
     (void)rows;
     return begins(path, STARTS("{\"path", "{\"cvt\"", "{\"tar\""));
@@ -139,6 +144,7 @@ static const struct {
     [CVT_OUTPUT_NPY] = {".npy", "a .npy file", false, is_npy, NULL, NULL},
     [CVT_OUTPUT_PNG] = {".png", "a PNG file", false, is_png, NULL, NULL},
     [CVT_OUTPUT_SAFETENSORS] = {".safetensors", "a safetensors file", false, is_safetensors, NULL, NULL},
+    [CVT_OUTPUT_HTML] = {".html", "an HTML page", false, is_html, NULL, ".htm"},
     [CVT_OUTPUT_NAMES] = {".txt", "a list of paths", true, is_names, NULL, NULL},
     [CVT_OUTPUT_TEXT] = {".txt", "text of cvt classify", true, is_text, "text", NULL},
     [CVT_OUTPUT_JSONL] = {".jsonl", "a file of records", true, is_jsonl, "jsonl", ".ndjson"},

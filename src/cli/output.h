@@ -10,6 +10,7 @@ typedef enum cvt_output_kind {
     CVT_OUTPUT_NPY,
     CVT_OUTPUT_PNG,
     CVT_OUTPUT_SAFETENSORS,
+    CVT_OUTPUT_HTML,
     CVT_OUTPUT_NAMES,
     CVT_OUTPUT_TEXT, /* records, in the order of the formats of report/record.h */
     CVT_OUTPUT_JSONL,

@@ -15,7 +15,8 @@ enum {
     WITH_PREPROCESS = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT,
     WITH_JOBS = WITH_LIST | CVT_CMD_LEARN,
     WITH_THREADS = WITH_JOBS | CVT_CMD_RUN | CVT_CMD_BENCH,
-    WITH_OUTPUT = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN,
+    WITH_OUTPUT = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN |
+                  CVT_CMD_REPORT,
     WITH_TEXT = CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH | CVT_CMD_LIST,
     WITH_BATCH = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_BENCH | CVT_CMD_LEARN,
     MAX_IMAGES = 1000000,
@@ -138,6 +139,8 @@ const cvt_option cvt_settings_rows[] = {
      .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
      .help = "the .safetensors file to write",
      .lacking = WITH_TEXT, .instead = "the results go to standard output: > FILE"},
+    {.commands = CVT_CMD_REPORT, .required = CVT_CMD_REPORT, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
+     .target = FIELD(output), .argument = "FILE", .help = "the .html file to write"},
     {.commands = WITH_OUTPUT, .name = "force", .kind = CVT_OPT_FLAG, .target = FIELD(force),
      .help = "write the output even where a file of another kind has its name"},
     {.commands = WITH_LIST, .name = "header", .kind = CVT_OPT_FLAG, .target = FIELD(header),
@@ -205,6 +208,14 @@ const cvt_option cvt_settings_rows[] = {
      .min = 1, .max = 100,
      .help = "fold layers into one row if the first N parts of their names are the same, as stage2.block0 with 2 "
      "(default: a row for each layer)"},
+
+    {.group = "page",
+     .commands = CVT_CMD_REPORT, .name = "root", .kind = CVT_OPT_FOLDER, .target = FIELD(root), .argument = "DIR",
+     .help = "the directory from which the paths in the records are meant: where the command ran that wrote them "
+     "(default: this one)"},
+    {.commands = CVT_CMD_REPORT, .name = "thumbnails", .kind = CVT_OPT_INTEGER, .target = FIELD(thumbnails),
+     .argument = "N", .min = 0, .max = MAX_IMAGES, .initial = "1000", .help = "put small copies of the first N images "
+     "into the page, some 5 kB each; to the others there are only links"},
 
     {.group = "learning",
      .commands = CVT_CMD_LEARN, .name = "val", .kind = CVT_OPT_FOLDER, .target = FIELD(val), .argument = "DATA",

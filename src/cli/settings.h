@@ -22,7 +22,8 @@ enum {
     CVT_CMD_EMBED = 1 << 12,
     CVT_CMD_ATTEND = 1 << 13,
     CVT_CMD_LEARN = 1 << 14,
-    CVT_CMD_ALL = (1 << 15) - 1,
+    CVT_CMD_REPORT = 1 << 16,
+    CVT_CMD_ALL = (1 << 17) - 1,
 };
 
 enum { CVT_MAX_THREADS = 4096, CVT_MANY_IMAGES = 1000 /* so many that packing weights ahead pays */ };
@@ -78,6 +79,10 @@ typedef struct cvt_settings {
     double val_share;
     bool balance, date;
     int64_t top;
+
+    /* report */
+    const char *root;
+    int64_t thumbnails;
 
     /* list */
     bool schema;

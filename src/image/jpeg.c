@@ -1,4 +1,4 @@
-/* jpeg.c - decodes JPEG to RGB. This is the only file that uses libjpeg(-turbo).
+/* jpeg.c - decodes JPEG to RGB, and makes small JPEGs. This is the only file that uses libjpeg(-turbo).
  *
  * libjpeg-turbo's defaults are kept, as Pillow keeps them: slow integer DCT, fancy upsampling, block smoothing. Grey is
  * repeated in all three channels. Four components are asked for as CMYK and taken for inverted, with Adobe marker or
@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
@@ -321,4 +322,63 @@ cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *by
     r.errors.emit_message = on_message;
     r.progress.progress_monitor = on_progress;
     return guarded(&r, bytes, size);
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+typedef struct writer {
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    jmp_buf leave;
+    unsigned char *data;
+    unsigned long size;
+    const cvt_pixels *pixels;
+    cvt_error *error;
+    cvt_status status;
+} writer;
+
+static void on_write_error(j_common_ptr jpeg) {
+    writer *w = jpeg->client_data;
+    char text[JMSG_LENGTH_MAX];
+    jpeg->err->format_message(jpeg, text);
+    w->status = jpeg->err->msg_code == JERR_OUT_OF_MEMORY ? cvt_fail_memory(w->error)
+                                                          : cvt_fail(w->error, CVT_UNSUPPORTED, "JPEG: %s", text);
+    longjmp(w->leave, 1);
+}
+
+static void write_pixels(writer *w, int quality) {
+    jpeg_create_compress(&w->jpeg);
+    jpeg_mem_dest(&w->jpeg, &w->data, &w->size);
+    w->jpeg.image_width = (JDIMENSION)w->pixels->width;
+    w->jpeg.image_height = (JDIMENSION)w->pixels->height;
+    w->jpeg.input_components = 3;
+    w->jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&w->jpeg);
+    jpeg_set_quality(&w->jpeg, quality, TRUE);
+    w->jpeg.optimize_coding = TRUE;
+    jpeg_start_compress(&w->jpeg, TRUE);
+    const size_t stride = (size_t)w->pixels->width * 3;
+    while (w->jpeg.next_scanline < w->jpeg.image_height) {
+        JSAMPROW row = w->pixels->data + w->jpeg.next_scanline * stride;
+        jpeg_write_scanlines(&w->jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&w->jpeg);
+}
+
+/* As guarded(). */
+static cvt_status guarded_write(writer *w, int quality) {
+    if (setjmp(w->leave) == 0) write_pixels(w, quality);
+    jpeg_destroy_compress(&w->jpeg);
+    return w->status;
+}
+
+cvt_status cvt_jpeg_encode(cvt_str *to, const cvt_pixels *pixels, int quality, cvt_error *error) {
+    writer w = {.pixels = pixels, .error = error};
+    w.jpeg.err = jpeg_std_error(&w.errors);
+    w.jpeg.client_data = &w;
+    w.errors.error_exit = on_write_error;
+    cvt_status status = guarded_write(&w, quality);
+    if (status == CVT_OK) cvt_str_append(to, (const char *)w.data, w.size);
+    free(w.data);
+    return status == CVT_OK && to->failed ? cvt_fail_memory(error) : status;
 }

@@ -1,0 +1,19 @@
+/* thumbnail.h - makes a small JPEG of an image file, for people to look at. */
+#ifndef CVT_REPORT_THUMBNAIL_H
+#define CVT_REPORT_THUMBNAIL_H
+
+#include "image/image.h"
+
+/* The buffers, for reuse. Zero-initialise it. */
+typedef struct cvt_thumbnailer {
+    cvt_pixels decoded, scratch, small;
+    cvt_resampler *resampler;
+} cvt_thumbnailer;
+void cvt_thumbnailer_free(cvt_thumbnailer *t);
+
+/* Appends a JPEG file: the image upright, transparency over white, its longer side at most `side` pixels. Errors are
+ * those of cvt_image_decode. */
+cvt_status cvt_thumbnail_make(cvt_thumbnailer *t, cvt_str *jpeg, const uint8_t *bytes, size_t size, int side,
+                              cvt_error *error);
+
+#endif
