@@ -200,6 +200,10 @@ check-container:
 check-spark: all
 	@sh tests/check_spark.sh
 
+# the page of `cvt report` in headless Chromium; AXE=axe.min.js: its accessibility too, by that file of npm's axe-core
+check-report: all
+	@CVT="$(PROGRAM)" AXE="$(AXE)" PYTHON="$(PYTHON)" sh tests/check_report.sh
+
 # build/static/cvt: one file without shared libraries
 static: $(CLI_OBJ) $(B)/libcvt.a
 	@CC="$(CC)" OPENMP="$(OPENMP)" PACKAGES="$(PACKAGES)" OBJECTS="$^" sh examples/packages/static.sh
@@ -294,6 +298,7 @@ help:
 	@echo "make deb          Debian packages in build/deb; make check-deb tries them in a root of its own"
 	@echo "make static       build/static/cvt, one file without shared libraries"
 	@echo "make check-container  the steps of examples/packages/Containerfile"
+	@echo "make check-report the page of cvt report in headless Chromium; AXE=axe.min.js: its accessibility too"
 	@echo "make check-spark  the Spark job of examples/cluster on this machine, with a worker that dies"
 	@echo "make tags         an index of the sources for editors"
 	@echo "make install      under PREFIX (/usr/local), DESTDIR in front; NAME=cvt-classify: under another name"
@@ -306,4 +311,4 @@ clean:
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
 .PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm deb check-deb \
-	check-container check-spark static install uninstall help clean
+	check-container check-report check-spark static install uninstall help clean

@@ -41,13 +41,14 @@ one() {
 
 make_pictures
 head -c 500 good/1.jpg >good/torn.jpg
+cp "$tests/data/images/jpeg_portrait.jpg" good
 "$cvt" classify -m "$model" -k 3 --header -f jsonl good >good.jsonl 2>/dev/null
 report good.jsonl
 equal 'it ends well' "$status $(cat out err)" '0 '
 check 'it is a page' grep -qx '<!DOCTYPE html>' page.html
 equal 'it has a record for each line' "$(records | wc -l)" "$(lines good.jsonl)"
 equal 'the header comes first' "$(records | head -n 1 | cut -c 1-28)" '{"from":0,"header":{"cvt":"0'
-equal 'each image has a thumbnail, a failed one has none' "$(records | grep -c '"thumbnail":"/9j/')" 9
+equal 'each image has a thumbnail, a failed one has none' "$(records | grep -c '"thumbnail":"/9j/')" 10
 equal 'a failed record tells why' \
     "$(records | grep 'torn')" '{"from":0,"path":"good/torn.jpg","error":["truncated","JPEG data ends early"]}'
 score='s/.*"label":"\([^"]*\)","score":\([^}]*\)}.*/\1 \2/'
@@ -72,33 +73,27 @@ size() {
     "$cvt" preprocess -m "$model" --stop decode -o size.npy "$1" &&
         head -c 128 size.npy | tr -d '\0' | sed -n "s/.*'shape': (\\([0-9]*\\), \\([0-9]*\\), 3).*/\\1 \\2/p"
 }
-# within SIDE HEIGHT WIDTH: the size of an image whose longer side is SIDE at most, as $height $width
-within() {
-    longer=$(($2 > $3 ? $2 : $3))
-    if [ "$longer" -le "$1" ]; then height=$2 width=$3; return; fi
-    height=$((($2 * $1 + longer / 2) / longer)) width=$((($3 * $1 + longer / 2) / longer))
-}
 cp first.html page.html
-# shellcheck disable=SC2046 # two numbers
-within 160 $(size good/1.jpg)
+thumbnail good/jpeg_portrait.jpg
+equal 'the image is larger than a thumbnail' "$(size good/jpeg_portrait.jpg)" '640 427'
+equal 'a thumbnail has 160 pixels at most, and its aspect' "$(size thumbnail.jpg)" '160 107'
 thumbnail good/1.jpg
-equal 'a thumbnail has 160 pixels at most' "$(size thumbnail.jpg)" "$height $width"
-check 'the image is not square' test "$height" -ne "$width"
+equal 'a small image keeps its size' "$(size thumbnail.jpg)" "$(size good/1.jpg)"
 thumbnail good/6.jpg
-equal 'one on its side stands upright' "$(size thumbnail.jpg)" "$width $height"
+equal 'one on its side stands upright' "$(size thumbnail.jpg)" "$(size good/1.jpg | awk '{ print $2, $1 }')"
 thumbnail good/9.png
 check 'a PNG becomes a JPEG' test "$(head -c 3 thumbnail.jpg | od -An -tx1 | tr -d ' ')" = ffd8ff
 report good.jsonl --thumbnails 4
 equal 'no more thumbnails than are asked for' "$(records | grep -c thumbnail)" 4
-equal 'the others are counted' "$(about)" '{"files":["good.jsonl"],"base":"","bad":0,"without":6}'
+equal 'the others are counted' "$(about)" '{"files":["good.jsonl"],"base":"","bad":0,"without":7}'
 mkdir elsewhere
 (cd elsewhere && "$cvt" report ../good.jsonl -o here.html 2>err)
 equal 'a wrong root is told' "$(cat elsewhere/err)" \
-    "cvt: 9 of 10 images have no thumbnail, since they cannot be read (good/1.jpg: No such file or directory): --root \
+    "cvt: 10 of 11 images have no thumbnail, since they cannot be read (good/1.jpg: No such file or directory): --root \
 names the directory where their paths begin"
 (cd elsewhere && "$cvt" report ../good.jsonl --root .. -o here.html 2>err)
 cp elsewhere/here.html page.html
-equal 'a root is where paths begin' "$(records | grep -c '"thumbnail":"/9j/')" 9
+equal 'a root is where paths begin' "$(records | grep -c '"thumbnail":"/9j/')" 10
 equal 'links lead there' "$(about)" '{"files":["../good.jsonl"],"base":"../","bad":0,"without":0}'
 mkdir 'a b'
 "$cvt" report good.jsonl -o 'a b/page.html' --root elsewhere 2>/dev/null
@@ -156,7 +151,7 @@ check 'the others are counted' grep -q '"more":10' page.html
 report empty.jsonl
 equal 'no records make a page without any' "$status $(records | wc -l)" '0 0'
 report good.jsonl empty.jsonl good.jsonl
-equal 'several files' "$(records | grep -c '{"from":2,"path"')" 10
+equal 'several files' "$(records | grep -c '{"from":2,"path"')" 11
 tr '\n' '\0' <good.jsonl >zero.jsonl
 report zero.jsonl
 equal 'records that end with NUL' "$status $(records | wc -l)" "0 $(lines good.jsonl)"
