@@ -81,7 +81,7 @@ stop_all() {
     for name in master one two; do
         eval "pid=\${$name:-}"
         # each is a group of its own, with its executors
-        [ -n "$pid" ] && kill -9 -- "-$pid" 2>/dev/null
+        [ -n "$pid" ] && kill -9 "-$pid" 2>/dev/null
     done
     rm -rf "$work"
 }
@@ -112,7 +112,7 @@ for _ in $(seq 240); do
     sleep 0.25
 done
 # shellcheck disable=SC2154  # daemon sets it
-kill -9 -- "-$one" 2>/dev/null
+kill -9 "-$one" 2>/dev/null
 check "a worker is killed in mid-job" test "$written" -ge 5 -a "$written" -lt 38
 wait $job_process
 equal "the job ends all the same" "$?" 0
