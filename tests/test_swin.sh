@@ -92,6 +92,18 @@ check "biases for windows of another size" refuses 3 'is [25, 1], the model need
 check "maps smaller than Hugging Face's window" refuses 3 'a map of 2 pixels is smaller than a window' \
     "$program" check -m hf --size 8
 check "another size with windows that fit" "$program" classify -m timm --size 48x64 "$work/dog.png"
+# timm 1.0.31, too, gives with strict_img_size=False what it gives with dynamic_img_size=True
+windows() { # KEY VALUE FILE: scores for an image whose last stage is one window, with an argument of the constructor
+    sed "s/\"window_size\": 3,/\"window_size\": 3, \"$1\": $2,/" timm/config.json >"$work/windows.json"
+    grep -q "\"$1\": $2" "$work/windows.json" &&
+        "$program" classify -m timm -c "$work/windows.json" -f csv --size 24 "$work/dog.png" >"$3"
+}
+loose() {
+    windows dynamic_img_size true "$work/dynamic" && windows strict_img_size false "$work/loose" &&
+        windows strict_img_size true "$work/strict" && cmp "$work/dynamic" "$work/loose" &&
+        differ "$work/loose" "$work/strict"
+}
+check "an image_size that is not strict keeps its windows" loose
 check "Hugging Face fills up the last patches" "$program" classify -m hf --size 30x45 "$work/dog.png"
 
 # ---- attend ----

@@ -150,8 +150,8 @@ static bool is_flat(const cvt_json *root) {
 /* Arguments of timm's create_model and of its constructors that change nothing of what a model computes. */
 #define TIMM_INERT                                                                                           \
     "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "scriptable",  \
-        "exportable", "no_jit", "weight_init", "fix_init", "strict_img_size", "drop_rate", "drop_path_rate", \
-        "drop_block_rate", "attn_drop_rate", "proj_drop_rate", "pos_drop_rate", "patch_drop_rate"
+        "exportable", "no_jit", "weight_init", "fix_init", "drop_rate", "drop_path_rate", "drop_block_rate", \
+        "attn_drop_rate", "proj_drop_rate", "pos_drop_rate", "patch_drop_rate"
 
 /* A model of timm's in transformers without its classifier, whatever "num_classes" is. */
 static bool is_bare_wrapper(const cvt_json *root) {

@@ -38,7 +38,7 @@ typedef struct config {
     window_sizes window;
     double mlp_ratio, eps;
     int activation, pool;
-    bool qkv_bias, absolute, always_partition, dynamic;
+    bool qkv_bias, absolute, always_partition, dynamic, strict;
 } config;
 
 /* One number, a height and a width, or an entry a stage, each of these forms. */
@@ -82,6 +82,7 @@ static const cvt_key keys[] = {
     BOOL("use_absolute_embeddings", absolute, "false", "a table of positions is added to the patches"),
     BOOL("always_partition", always_partition, "false", "timm: windows stay larger than a map, which is filled up"),
     BOOL("dynamic_img_size", dynamic, "false", "timm: windows are those for image_size, whatever the input's size is"),
+    BOOL("strict_img_size", strict, "true", "timm: false is as \"dynamic_img_size\" true"),
     CHOICE("activation", activation, cvt_act_names, "'gelu'", "of the feed-forward parts", .nullable = true),
     SAME("act_layer", "activation", CVT_CONFIG_TIMM),
     SAME("hidden_act", "activation", CVT_CONFIG_HF),
@@ -347,7 +348,7 @@ static cvt_value stage(cvt_builder *b, const config *c, int i, stream *s) {
     cvtb_open(b, "stage{i}", 'i', i, "SwinTransformerStage");
     cvtb_index(b, 'p', i - 1);
     if (i) merge(b, c, s);
-    if (!c->dynamic && c->variant == TIMM) s->sides[0] = s->h, s->sides[1] = s->w;
+    if (!c->dynamic && c->strict && c->variant == TIMM) s->sides[0] = s->h, s->sides[1] = s->w;
     if (s->sides[0] < 1 || s->sides[1] < 1) cvtb_fail(b, "\"image_size\" is too small for so many stages");
     for (int j = 0; j < c->depths.v[i] && !cvtb_failed(b); j++) s->tokens = block(b, c, i, j, s);
     return cvtb_end(b, cvtb_map(b, s->tokens, s->h, s->w));
