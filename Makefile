@@ -226,7 +226,7 @@ BASHDIR    ?= $(DATADIR)/bash-completion/completions
 ZSHDIR     ?= $(DATADIR)/zsh/site-functions
 FISHDIR    ?= $(DATADIR)/fish/vendor_completions.d
 D          := $(DESTDIR)
-MODELS     := models/imagenet-1k.txt $(sort $(wildcard models/*.safetensors))
+MODELS     := models/imagenet-1k.txt models/imagenet-1k-ids.txt $(sort $(wildcard models/*.safetensors))
 # `make uninstall` removes the starter by its name, as it may be gone from models/ by then
 REMOVABLE  := $(sort $(MODELS) models/efficientnet-lite0.safetensors)
 CONFIGS    := $(sort $(wildcard configs/*.json))

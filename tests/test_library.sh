@@ -36,6 +36,7 @@ done
 check "make install" make -s install PREFIX=/usr DESTDIR="$work/root"
 for file in bin/cvt include/cvt.h lib/libcvt.a lib/libcvt.so lib/pkgconfig/cvt.pc share/man/man1/cvt.1 \
     share/man/man3/libcvt.3 share/man/man5/cvt-config.5 share/cvt/models/imagenet-1k.txt \
+    share/cvt/models/imagenet-1k-ids.txt \
     share/cvt/configs/cvt-13.json share/bash-completion/completions/cvt share/zsh/site-functions/_cvt \
     share/fish/vendor_completions.d/cvt.fish; do
     check "installs $file" test -s "$usr/$file"

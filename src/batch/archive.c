@@ -26,6 +26,7 @@ struct cvt_archives {
     const char *const *names;
     size_t n, next;
     int wake;
+    bool labels, label;   /* labels are wanted; the entry that was given last is one */
     cvt_tar *tar;         /* that of names[next - 1] */
     size_t given;         /* images of it */
     int step;             /* what has been told at its end */
@@ -89,10 +90,10 @@ static void note_name(cvt_archives *archives, const char *path) {
 
 /* ---- from archive to archive ------------------------------------------------------------------------------------- */
 
-cvt_archives *cvt_archives_new(const char *const *names, size_t n, int wake) {
+cvt_archives *cvt_archives_new(const char *const *names, size_t n, bool labels, int wake) {
     cvt_archives *archives = calloc(1, sizeof *archives);
     if (!archives) return NULL;
-    *archives = (cvt_archives){.names = names, .n = n, .wake = wake};
+    *archives = (cvt_archives){.names = names, .n = n, .labels = labels, .wake = wake};
     archives->seen.newer = malloc(SLOTS * sizeof(uint64_t));
     archives->seen.older = malloc(SLOTS * sizeof(uint64_t));
     if (archives->seen.newer && archives->seen.older) return archives;
@@ -179,15 +180,18 @@ static bool is_label(const char *name) {
     return false;
 }
 
-/* Goes to the next image of the archive; false at its end. */
-static bool next_image(cvt_archives *archives, cvt_str *path, cvt_error *problem) {
+/* Goes to the next image of the archive, or label where these are wanted; false at its end. */
+static bool next_entry(cvt_archives *archives, cvt_str *path, cvt_error *problem) {
     uint8_t start[CVT_IMAGE_SIGNATURE];
     size_t n;
     while (cvt_tar_next(archives->tar, path, start, &n, problem)) {
+        archives->label = false;
         if (path->failed || !path->size) return true;
         const char *name = cvt_file_name(path->data);
         note_name(archives, path->data);
-        if (*name == '.' || is_label(name)) continue;
+        archives->label = is_label(name);
+        if (archives->label && archives->labels && *name != '.') return true;
+        if (*name == '.' || archives->label) continue;
         if (problem->status != CVT_OK || cvt_input_is_named_image(name) || cvt_image_is_known(start, n)) return true;
     }
     return false;
@@ -197,7 +201,8 @@ cvt_archive_item cvt_archives_next(cvt_archives *archives, cvt_str *path, cvt_er
     for (;;) {
         if (!archives->tar && archives->next == archives->n) return CVT_ARCHIVE_END;
         if (!archives->tar && !open_next(archives, problem)) return fail(archives, path);
-        if (!archives->step && next_image(archives, path, problem)) {
+        if (!archives->step && next_entry(archives, path, problem)) {
+            if (archives->label) return CVT_ARCHIVE_LABEL;
             archives->given++;
             return CVT_ARCHIVE_ENTRY;
         }
@@ -208,7 +213,7 @@ cvt_archive_item cvt_archives_next(cvt_archives *archives, cvt_str *path, cvt_er
 
 bool cvt_archives_take(cvt_archives *archives, cvt_input *input, cvt_error *error) {
     if (cvt_tar_read(archives->tar, input, error)) return true;
-    archives->given--;
+    if (!archives->label) archives->given--;
     return false;
 }
 

@@ -9,13 +9,15 @@
 /* Archives that are read one behind the other. */
 typedef struct cvt_archives cvt_archives;
 
-/* The names must outlive it. NULL: no memory. wake: as in cvt_tar_open. */
-cvt_archives *cvt_archives_new(const char *const *names, size_t n, int wake);
+/* The names must outlive it. NULL: no memory. labels: entries that are labels are wanted too. wake: as in cvt_tar_open.
+ */
+cvt_archives *cvt_archives_new(const char *const *names, size_t n, bool labels, int wake);
 void cvt_archives_free(cvt_archives *archives);
 
 typedef enum cvt_archive_item {
     CVT_ARCHIVE_END,    /* of the last archive */
     CVT_ARCHIVE_ENTRY,  /* an image: cvt_archives_take reads it, if problem->status is CVT_OK */
+    CVT_ARCHIVE_LABEL,  /* the same of a .cls, .txt or .json, where labels are wanted */
     CVT_ARCHIVE_FAILED, /* an archive could not be read, or not to its end; the path is its name */
     CVT_ARCHIVE_REMARK, /* problem->message is a line for people on the archive at the path */
 } cvt_archive_item;

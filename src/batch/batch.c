@@ -28,7 +28,7 @@ static const size_t max_late_bytes = (size_t)64 << 20; /* bytes that their resul
 
 /* The content of a slot of the pipeline: one input. */
 typedef struct job {
-    cvt_str path, warning;
+    cvt_str path, warning, label;
     const char *tar; /* the archive that it lies in, or NULL */
     cvt_list_kind kind;
     cvt_error error;
@@ -101,6 +101,9 @@ static bool next_input(void *context, int decoder, void *slot) {
         if (!cvt_list_next(batch->list, &it->path, &it->error)) return false;
         it->kind = cvt_list_last(batch->list);
         it->tar = cvt_list_tar(batch->list);
+        const char *label = cvt_list_label(batch->list);
+        cvt_str_clear(&it->label);
+        if (label) cvt_str_append(&it->label, label, strlen(label));
     } while (is_passed_over(batch, it) || !take_entry(batch, &batch->readers[decoder].input, it));
     return true;
 }
@@ -304,6 +307,7 @@ static bool write_result(void *context, void *slot) {
         .path = it->path.data ? it->path.data : "",
         .entry = it->kind == CVT_LIST_ENTRY,
         .tar = it->tar,
+        .label = it->label.size ? it->label.data : NULL,
         .status = it->error.status,
         .message = good ? NULL : it->error.message,
         .warning = good && warned ? it->warning.data : NULL,
@@ -335,6 +339,7 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
     cvt_batch_options *options = &batch->options;
     options->inputs.wake = batch->wake[0];
     options->inputs.remarks = true;
+    options->inputs.max_pixels = options->image.max_pixels;
     options->inputs.ending = &batch->ending;
     TRY(cvt_list_new(&batch->list, &options->inputs, error));
 
@@ -445,6 +450,7 @@ static void free_job(void *slot) {
     job *it = slot;
     cvt_str_free(&it->path);
     cvt_str_free(&it->warning);
+    cvt_str_free(&it->label);
     cvt_str_free(&it->taken);
     free(it->bytes.data);
     free(it->tensor);

@@ -53,6 +53,7 @@ typedef struct cvt_batch_result {
     const char *path;
     bool entry;          /* the path is an entry's of an archive, no file's */
     const char *tar;     /* the archive, where it has a name; else NULL */
+    const char *label;   /* of an archive's entry, where inputs.labels; NULL: none */
     cvt_status status;   /* CVT_OK: there is an output */
     const char *message; /* else why there is none, without the input's name */
     const char *warning; /* what was odd about an image that was read all the same, or NULL */

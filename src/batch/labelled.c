@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -16,6 +17,7 @@ static const size_t list_limit = (size_t)256 << 20; /* bytes of a list */
 
 typedef struct entry {
     const char *label, *path; /* path NULL: there is a directory for the label */
+    size_t number;            /* its place in the list */
 } entry;
 
 typedef struct entries {
@@ -32,7 +34,8 @@ static cvt_status add(entries *to, const char *label, const char *path, cvt_erro
         to->items = items;
         to->capacity = capacity;
     }
-    to->items[to->n++] = (entry){label, path};
+    to->items[to->n] = (entry){label, path, to->n};
+    to->n++;
     return CVT_OK;
 }
 
@@ -89,15 +92,45 @@ static cvt_status read_tree(entries *to, const char *data, bool recursive, size_
 
 /* ---- a list ---------------------------------------------------------------------------------------------------- */
 
-static cvt_status add_line(entries *to, const char *line, size_t n, const char *data, size_t number, cvt_error *error) {
+/* A field of a line, which ends before `separator`: its text into *field. Returns where it ends; NULL where quotes are
+ * not closed. Quotes are those of RFC 4180. */
+static const char *take_field(cvt_str *field, const char *at, const char *end, char separator) {
+    cvt_str_clear(field);
+    cvt_str_append(field, "", 0);
+    if (separator == ',' && at < end && *at == '"') {
+        for (at++; at < end && (*at != '"' || (at + 1 < end && at[1] == '"')); at++) {
+            cvt_str_append(field, at, 1);
+            at += *at == '"';
+        }
+        if (at == end || (at + 1 < end && at[1] != separator)) return NULL;
+        return at + 1;
+    }
+    const char *stop = memchr(at, separator, (size_t)(end - at));
+    if (!stop) stop = end;
+    cvt_str_append(field, at, (size_t)(stop - at));
+    return stop;
+}
+
+/* The two fields of a line, with a tab or a comma between them. */
+static bool split(cvt_str fields[2], const char *line, size_t n, char separator) {
+    const char *end = line + n, *at = take_field(&fields[0], line, end, separator);
+    if (!at || at == end) return false;
+    at = take_field(&fields[1], at + 1, end, separator);
+    return at == end && fields[0].size && fields[1].size;
+}
+
+static cvt_status add_line(entries *to, cvt_str fields[2], const char *line, size_t n, const char *data, size_t number,
+                           bool commas, cvt_error *error) {
     if (n && line[n - 1] == '\r') n--;
     if (!n) return CVT_OK;
-    const char *tab = memchr(line, '\t', n);
-    const size_t length = tab ? (size_t)(tab - line) : 0, rest = tab ? n - length - 1 : 0;
-    if (!length || !rest || memchr(tab + 1, '\t', rest))
-        return cvt_fail(error, CVT_USAGE, "%s: line %zu is not a path, a tab and a label", data, number);
+    if (!split(fields, line, n, commas ? ',' : '\t'))
+        return cvt_fail(error, CVT_USAGE, "%s: line %zu is not a path, a %s and a label", data, number,
+                        commas ? "comma" : "tab");
     if (memchr(line, 0, n)) return cvt_fail(error, CVT_USAGE, "%s: line %zu holds a NUL byte", data, number);
-    char *path = cvt_arena_copy(to->arena, line, length), *label = cvt_arena_copy(to->arena, tab + 1, rest);
+    if (fields[0].failed || fields[1].failed) return cvt_fail_memory(error);
+    if (number == 1 && strcmp(fields[0].data, "path") == 0 && strcmp(fields[1].data, "label") == 0) return CVT_OK;
+    char *path = cvt_arena_copy(to->arena, fields[0].data, fields[0].size);
+    char *label = cvt_arena_copy(to->arena, fields[1].data, fields[1].size);
     return path && label ? add(to, label, path, error) : cvt_fail_memory(error);
 }
 
@@ -106,17 +139,23 @@ static cvt_status read_list(entries *to, const char *data, cvt_error *error) {
     cvt_file file;
     TRY(cvt_file_read(&file, data, list_limit, error));
     const char *at = (const char *)file.data, *end = at + file.size;
+    const char *dot = strrchr(cvt_file_name(data), '.');
+    const bool commas = dot && strcasecmp(dot, ".csv") == 0;
+    cvt_str fields[2] = {0};
     cvt_status status = CVT_OK;
     if (file.size >= 3 && memcmp(at, mark, 3) == 0) at += 3;
     for (size_t number = 1; status == CVT_OK && at < end; number++) {
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         if (!line_end) line_end = end;
-        status = add_line(to, at, (size_t)(line_end - at), data, number, error);
+        status = add_line(to, fields, at, (size_t)(line_end - at), data, number, commas, error);
         at = line_end + 1;
     }
+    cvt_str_free(&fields[0]);
+    cvt_str_free(&fields[1]);
     cvt_file_close(&file);
     if (status != CVT_OK || to->n) return status;
-    return cvt_fail(error, CVT_USAGE, "%s: is empty: its lines must be a path, a tab and a label", data);
+    return cvt_fail(error, CVT_USAGE, "%s: is empty: its lines must be a path, a %s and a label", data,
+                    commas ? "comma" : "tab");
 }
 
 /* ---- order ----------------------------------------------------------------------------------------------------- */
@@ -128,31 +167,54 @@ static int compare(const void *a, const void *b) {
     return strcmp(one->path ? one->path : "", two->path ? two->path : "");
 }
 
-/* Fills the set from the entries in order. A line that stands twice in a list counts once. */
-static cvt_status arrange(cvt_labelled *set, entries *from, cvt_error *error) {
-    qsort(from->items, from->n, sizeof *from->items, compare);
-    set->paths = cvt_arena_array(&set->arena, from->n, sizeof *set->paths);
-    set->labels = cvt_arena_array(&set->arena, from->n, sizeof *set->labels);
-    set->names = cvt_arena_array(&set->arena, from->n, sizeof *set->names);
-    set->counts = cvt_arena_array(&set->arena, from->n, sizeof *set->counts);
-    if (!set->paths || !set->labels || !set->names || !set->counts) return cvt_fail_memory(error);
+/* Finds the names; labels [n] becomes that of each place in the list. The entries are in order. */
+static void name_labels(cvt_labelled *set, const entries *from, int *labels) {
     for (size_t i = 0; i < from->n; i++) {
         const entry *e = &from->items[i];
         if (i == 0 || strcmp(e->label, from->items[i - 1].label) != 0) set->names[set->n_names++] = e->label;
-        if (!e->path || (i > 0 && compare(e, &from->items[i - 1]) == 0)) continue;
-        set->labels[set->n] = set->n_names - 1;
-        set->counts[set->n_names - 1]++;
-        set->paths[set->n++] = e->path;
+        labels[e->number] = set->n_names - 1;
     }
+}
+
+static void put(cvt_labelled *set, const entry *e, int label) {
+    set->labels[set->n] = label;
+    set->counts[label]++;
+    set->paths[set->n++] = e->path;
+}
+
+/* Fills the set in the order of labels and paths, where a line that stands twice in a list counts once; or, with places
+ * [n] to work in, in the order of the list. */
+static void fill(cvt_labelled *set, const entries *from, const int *labels, size_t *places) {
+    for (size_t i = 0; i < from->n && !places; i++) {
+        const entry *e = &from->items[i];
+        if (e->path && (i == 0 || compare(e, e - 1) != 0)) put(set, e, labels[e->number]);
+    }
+    if (!places) return;
+    for (size_t i = 0; i < from->n; i++) places[from->items[i].number] = i;
+    for (size_t i = 0; i < from->n; i++) put(set, &from->items[places[i]], labels[i]);
+}
+
+static cvt_status arrange(cvt_labelled *set, entries *from, bool listed, cvt_error *error) {
+    if (from->n) qsort(from->items, from->n, sizeof *from->items, compare);
+    set->paths = cvt_arena_array(&set->arena, from->n + 1, sizeof *set->paths);
+    set->labels = cvt_arena_array(&set->arena, from->n + 1, sizeof *set->labels);
+    set->names = cvt_arena_array(&set->arena, from->n + 1, sizeof *set->names);
+    set->counts = cvt_arena_array(&set->arena, from->n + 1, sizeof *set->counts);
+    int *labels = cvt_arena_array(&set->arena, from->n + 1, sizeof *labels);
+    size_t *places = listed ? cvt_arena_array(&set->arena, from->n + 1, sizeof *places) : NULL;
+    if (!set->paths || !set->labels || !set->names || !set->counts || !labels || (listed && !places))
+        return cvt_fail_memory(error);
+    name_labels(set, from, labels);
+    fill(set, from, labels, places);
     return CVT_OK;
 }
 
-cvt_status cvt_labelled_read(cvt_labelled *out, const char *data, bool recursive, cvt_error *error) {
+cvt_status cvt_labelled_read(cvt_labelled *out, const char *data, bool recursive, bool listed, cvt_error *error) {
     *out = (cvt_labelled){0};
     entries found = {.arena = &out->arena};
-    cvt_status status = cvt_file_is_directory(data) ? read_tree(&found, data, recursive, &out->beside, error)
-                                                    : read_list(&found, data, error);
-    if (status == CVT_OK) status = arrange(out, &found, error);
+    const bool tree = cvt_file_is_directory(data);
+    cvt_status status = tree ? read_tree(&found, data, recursive, &out->beside, error) : read_list(&found, data, error);
+    if (status == CVT_OK) status = arrange(out, &found, listed && !tree, error);
     free(found.items);
     if (status != CVT_OK) cvt_labelled_free(out);
     return status;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "batch/archive.h"
+#include "batch/group.h"
 
 /* No name that the system accepts is as long as LONGEST_NAME: one that is cut there could not be opened anyway. */
 enum { LONGEST_NAME = 64 << 10, BUFFER = 64 << 10 };
@@ -42,6 +42,7 @@ struct cvt_list {
     char *buffer; /* of BUFFER bytes */
     size_t at, filled;
     cvt_archives *archives;
+    cvt_groups *groups; /* of their entries; NULL: labels are not wanted */
 };
 
 /* ---- lists are opened first ------------------------------------------------------------------------------------ */
@@ -89,8 +90,9 @@ static cvt_status begin_archives(cvt_list *list, cvt_error *error) {
             return cvt_fail(error, CVT_USAGE, "--tar %s: standard input is already in use", options->tars[i]);
         list->stdin_used = true;
     }
-    list->archives = cvt_archives_new(options->tars, options->n_tars, options->wake);
-    return list->archives ? CVT_OK : cvt_fail_memory(error);
+    list->archives = cvt_archives_new(options->tars, options->n_tars, options->labels, options->wake);
+    if (list->archives && options->labels) list->groups = cvt_groups_new(list->archives, options->max_pixels);
+    return list->archives && (list->groups || !options->labels) ? CVT_OK : cvt_fail_memory(error);
 }
 
 cvt_status cvt_list_new(cvt_list **out, const cvt_list_options *options, cvt_error *error) {
@@ -131,6 +133,7 @@ void cvt_list_free(cvt_list *list) {
     while (list->level) leave_directory(list);
     for (size_t i = 0; list->fds && i < list->options.n_lists; i++) close_names(list, i);
     cvt_str_free(&list->top);
+    cvt_groups_free(list->groups);
     cvt_archives_free(list->archives);
     free(list->fds);
     free(list->buffer);
@@ -399,7 +402,8 @@ static bool next_below(cvt_list *list, cvt_str *path, cvt_error *problem) {
 /* The next entry of the archives, behind all else; false at the end. */
 static bool next_entry_of_archives(cvt_list *list, cvt_str *path, cvt_error *problem) {
     if (!list->archives || list->trouble.status != CVT_OK) return false;
-    const cvt_archive_item item = cvt_archives_next(list->archives, path, problem);
+    const cvt_archive_item item =
+        list->groups ? cvt_groups_next(list->groups, path, problem) : cvt_archives_next(list->archives, path, problem);
     list->kind = item == CVT_ARCHIVE_REMARK  ? CVT_LIST_REMARK
                  : item == CVT_ARCHIVE_ENTRY ? CVT_LIST_ENTRY
                                              : CVT_LIST_FOUND;
@@ -432,11 +436,16 @@ bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem) {
 }
 
 bool cvt_list_take(cvt_list *list, cvt_input *input, cvt_error *error) {
-    return cvt_archives_take(list->archives, input, error);
+    return list->groups ? cvt_groups_take(list->groups, input, error) : cvt_archives_take(list->archives, input, error);
 }
 
 const char *cvt_list_tar(const cvt_list *list) {
-    return list->kind == CVT_LIST_ENTRY ? cvt_archives_name(list->archives) : NULL;
+    if (list->kind != CVT_LIST_ENTRY) return NULL;
+    return list->groups ? cvt_groups_name(list->groups) : cvt_archives_name(list->archives);
+}
+
+const char *cvt_list_label(const cvt_list *list) {
+    return list->kind == CVT_LIST_ENTRY && list->groups ? cvt_groups_label(list->groups) : NULL;
 }
 
 cvt_list_kind cvt_list_last(const cvt_list *list) { return list->kind; }

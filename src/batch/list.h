@@ -27,7 +27,9 @@ typedef struct cvt_list_options {
     size_t n_lists;
     const char *const *tars; /* archives, "-" for standard input, one behind the other */
     size_t n_tars;
-    bool nul; /* names in them end with NUL instead of newline */
+    bool labels;         /* and their labels: cvt_list_label */
+    uint64_t max_pixels; /* as in cvt_input, of what is read for labels */
+    bool nul;            /* names in them end with NUL instead of newline */
     bool recursive;
     bool plain;                /* operands were found already: each is one input, which is no directory */
     bool remarks;              /* wanted: see cvt_list_kind */
@@ -61,6 +63,9 @@ cvt_list_kind cvt_list_last(const cvt_list *list);
 bool cvt_list_take(cvt_list *list, cvt_input *input, cvt_error *error);
 /* The name of the archive that the entry given last lies in; NULL if it came from standard input, or is none. */
 const char *cvt_list_tar(const cvt_list *list);
+
+/* The label of the entry given last, where the options want labels (group.h says which it is); NULL: none. */
+const char *cvt_list_label(const cvt_list *list);
 
 /* Why a list of names could not be read to its end: CVT_USAGE, naming it; or CVT_OK. After cvt_list_next was false. */
 const cvt_error *cvt_list_trouble(const cvt_list *list);

@@ -8,9 +8,7 @@
 
 #include "base/nearest.h"
 
-/* Returns the length of the name at `at`, which ends before a comma. *next becomes the beginning of the next name, or
- * NULL. */
-static size_t name_length(const char *at, const char **next) {
+size_t cvt_class_name_length(const char *at, const char **next) {
     size_t n = strcspn(at, ",");
     *next = at[n] ? at + n + 1 + strspn(at + n + 1, " ") : NULL;
     return n;
@@ -19,7 +17,7 @@ static size_t name_length(const char *at, const char **next) {
 static bool has_name(const char *label, const char *name) {
     const size_t length = strlen(name);
     for (const char *at = label, *next; at; at = next)
-        if (name_length(at, &next) == length && memcmp(at, name, length) == 0) return true;
+        if (cvt_class_name_length(at, &next) == length && memcmp(at, name, length) == 0) return true;
     return false;
 }
 
@@ -42,7 +40,7 @@ static cvt_status fail_unknown(const cvt_model *model, const char *text, cvt_err
     cvt_str best = {0}, name = {0};
     for (int i = 0; i < cvt_model_classes(model); i++)
         for (const char *at = cvt_model_label(model, i), *next; at; at = next) {
-            n = name_length(at, &next);
+            n = cvt_class_name_length(at, &next);
             cvt_str_clear(&name);
             cvt_str_append(&name, at, n);
             if (!name.data) continue;

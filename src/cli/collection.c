@@ -121,6 +121,10 @@ int cvt_collection_open(cvt_collection *run, cvt_batch_options *options, const c
 /* Writes the text and hands it to the system: a reader sees a record as soon as its image is done. */
 static bool write_text(cvt_collection *run) {
     bool written = true;
+    if (run->silent) {
+        cvt_str_clear(&run->text);
+        return true;
+    }
     if (run->text.size || run->text.failed) cvt_progress_clear(&run->progress);
     if (run->path) {
         cvt_status status = run->text.failed ? cvt_fail_memory(&run->error) : CVT_OK;
@@ -143,7 +147,7 @@ bool cvt_collection_add(cvt_collection *run, cvt_record *record, const cvt_batch
     record->message = result->message;
     record->taken = result->taken;
     record->orientation = result->orientation;
-    cvt_records_add(&run->records, record, &run->text);
+    if (!run->silent) cvt_records_add(&run->records, record, &run->text);
     const bool written = write_text(run);
     run->written += written;
     cvt_inputs_note(&run->progress, result, NULL);

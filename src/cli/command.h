@@ -66,6 +66,7 @@ int cvt_command_classify(cvt_cli *cli, const cvt_settings *settings, char **oper
 int cvt_command_completion(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_convert(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_embed(cvt_cli *cli, const cvt_settings *settings, char **operands);
+int cvt_command_eval(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_help(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_init(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_learn(cvt_cli *cli, const cvt_settings *settings, char **operands);

@@ -105,6 +105,26 @@ const cvt_command cvt_commands[] = {
          {"cvt learn pets -o mine.safetensors", "from pets/cat, pets/dog, ..."},
          {"cvt classify -m mine.safetensors cat.jpg", "the new file is a model like any other"},
          {"cvt learn pets -o mine.safetensors --top 40", "also the 40 images whose labels are most likely wrong"})},
+    {.name = "eval",
+     .bit = CVT_CMD_EVAL,
+     .operands = "[DATA]",
+     .max = 1,
+     .run = cvt_command_eval,
+     .purpose = "tell how good a model is, on images whose class is known",
+     .about =
+         {"DATA is a directory with a directory for each class, in which its images are: DATA/cat/1.jpg. Or it is a "
+          "file whose lines are the path of an image, a tab and its class; or a comma, where its name ends with .csv. "
+          "In archives (--tar) an image's class is in a .cls, .txt or .json entry of the same name.",
+          "Directories are matched with the labels of the model: by the whole label, by one of the names in it, by "
+          "the WordNet id of an ImageNet class (n02123045), and only if none matches by their order. What was matched "
+          "with what is printed. Images of no class of the model are left out, which is said.",
+          "The results are top-1 and top-5 with 95 % intervals, precision, recall and F1 for each class, the "
+          "confusion matrix, and how far the probabilities can be trusted: the expected calibration error, and the "
+          "temperature by which logits would have to be divided for the best probabilities."},
+     .examples = EXAMPLES({"cvt eval pets -m mine.safetensors", "of pets/cat, pets/dog, ..."},
+                          {"cvt eval -m cvt-13 pets -f json > pets.json", "everything, for programs"},
+                          {"cvt eval pets -m mine.safetensors --confusion pets.svg --records pets.jsonl",
+                           "also which classes are taken for each other, and a record for each image"})},
     {.name = "attend",
      .bit = CVT_CMD_ATTEND,
      .operands = "PATH...",

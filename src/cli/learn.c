@@ -65,7 +65,7 @@ static cvt_status check_counts(const learn *l, const char *what, cvt_error *erro
 
 static cvt_status read_images(learn *l, cvt_error *error) {
     char line[96];
-    TRY(cvt_labelled_read(&l->images, l->data, l->settings->recursive, error));
+    TRY(cvt_labelled_read(&l->images, l->data, l->settings->recursive, false, error));
     if (l->images.beside) {
         snprintf(line, sizeof line, "%zu file%s beside the labels' directories: left out", l->images.beside,
                  l->images.beside == 1 ? " lies" : "s lie");
@@ -73,7 +73,8 @@ static cvt_status read_images(learn *l, cvt_error *error) {
     }
     l->counts = l->images.counts;
     TRY(check_counts(l, "", error));
-    return l->settings->val ? cvt_labelled_read(&l->others, l->settings->val, l->settings->recursive, error) : CVT_OK;
+    return l->settings->val ? cvt_labelled_read(&l->others, l->settings->val, l->settings->recursive, false, error)
+                            : CVT_OK;
 }
 
 /* ---- the end --------------------------------------------------------------------------------------------------- */

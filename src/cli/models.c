@@ -57,8 +57,7 @@ static bool search_folder(const cvt_cli *cli, size_t i, cvt_str *to) {
     return i < BESIDE;
 }
 
-/* Looks for a file of this name in the directories; false leaves *path empty. */
-static bool search_file(const cvt_cli *cli, const char *name, cvt_str *path) {
+bool cvt_models_file(const cvt_cli *cli, const char *name, cvt_str *path) {
     cvt_str folder = {0};
     bool found = false;
     for (size_t i = 0; !found && search_folder(cli, i, &folder); i++) {
@@ -213,7 +212,7 @@ static cvt_status open_path(const cvt_cli *cli, const char *path, const cvt_opti
                             cvt_error *error) {
     cvt_str labels = {0};
     cvt_options with_labels = *options;
-    if (search_file(cli, "imagenet-1k.txt", &labels)) with_labels.default_labels = labels.data;
+    if (cvt_models_file(cli, "imagenet-1k.txt", &labels)) with_labels.default_labels = labels.data;
     cvt_status status = cvt_model_open(out, path, &with_labels, error);
     cvt_str_free(&labels);
     return status;
@@ -282,7 +281,7 @@ static void say_all(const char *path, const cvt_model *model, const char *(*line
 static bool prepares(const cvt_cli *cli) {
     enum {
         READERS = CVT_CMD_CLASSIFY | CVT_CMD_PREPROCESS | CVT_CMD_EMBED | CVT_CMD_ATTEND | CVT_CMD_CHECK |
-                  CVT_CMD_CONVERT | CVT_CMD_LEARN
+                  CVT_CMD_CONVERT | CVT_CMD_LEARN | CVT_CMD_EVAL
     };
     return (cli->command->bit & READERS) != 0;
 }

@@ -26,4 +26,7 @@ int cvt_models_fail(const cvt_settings *settings, const cvt_str *path, const cvt
 void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char *name, const char *path),
                      void *context);
 
+/* Looks for a file of this name in the directories for models; false leaves *path empty. */
+bool cvt_models_file(const cvt_cli *cli, const char *name, cvt_str *path);
+
 #endif

@@ -117,6 +117,16 @@ static bool is_tsv(const char *path, const char *rows) {
     return begins(path, STARTS("path\tok\terror\trank\t"));
 }
 
+static bool is_svg(const char *path, const char *rows) {
+    (void)rows;
+    return begins(path, STARTS("<svg"));
+}
+
+static bool is_confusion(const char *path, const char *rows) {
+    (void)rows;
+    return begins(path, STARTS("truth\\answer"));
+}
+
 /* Text has scores in its first lines. */
 static bool is_text(const char *path, const char *rows) {
     enum { LOOKED_AT = 64 << 10 };
@@ -151,6 +161,8 @@ static const struct {
     [CVT_OUTPUT_JSON] = {".json", "an array of records", true, is_json, "json", NULL},
     [CVT_OUTPUT_CSV] = {".csv", "a table of records", true, is_csv, "csv", NULL},
     [CVT_OUTPUT_TSV] = {".tsv", "a table of records", true, is_tsv, "tsv", NULL},
+    [CVT_OUTPUT_SVG] = {".svg", "an SVG picture", true, is_svg, NULL, NULL},
+    [CVT_OUTPUT_CONFUSION] = {".csv", "a confusion matrix", true, is_confusion, NULL, NULL},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -210,7 +222,7 @@ static bool is_among(const char *path, const char *const *words, size_t n) {
 }
 
 static bool is_input(const char *path, const cvt_settings *s, char *const *operands, const cvt_model *model) {
-    const char *const options[] = {s->model, s->config, s->labels};
+    const char *const options[] = {s->model, s->config, s->labels, s->classes};
     for (size_t i = 0; operands && operands[i]; i++)
         if (cvt_output_is(path, operands[i])) return true;
     return is_among(path, options, sizeof options / sizeof options[0]) ||

@@ -17,6 +17,8 @@ typedef enum cvt_output_kind {
     CVT_OUTPUT_JSON,
     CVT_OUTPUT_CSV,
     CVT_OUTPUT_TSV,
+    CVT_OUTPUT_SVG,
+    CVT_OUTPUT_CONFUSION, /* a table */
 } cvt_output_kind;
 
 /* CVT_USAGE, naming the path, where

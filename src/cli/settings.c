@@ -7,18 +7,20 @@
 enum {
     /* those that work on a collection: a list of images, with a record for each */
     WITH_LIST = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_ATTEND,
-    WITH_SIZED = WITH_LIST | CVT_CMD_PREPROCESS,
+    WITH_TARS = WITH_LIST | CVT_CMD_EVAL, /* its images come from DATA or archives */
+    WITH_SIZED = WITH_TARS | CVT_CMD_PREPROCESS,
     WITH_IMAGES = WITH_SIZED | CVT_CMD_LEARN,
     WITH_SIZE = WITH_SIZED | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
     WITH_MODEL = WITH_SIZE | CVT_CMD_RUN | CVT_CMD_LEARN,
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
     WITH_PREPROCESS = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT,
-    WITH_JOBS = WITH_LIST | CVT_CMD_LEARN,
+    WITH_JOBS = WITH_TARS | CVT_CMD_LEARN,
     WITH_THREADS = WITH_JOBS | CVT_CMD_RUN | CVT_CMD_BENCH,
-    WITH_OUTPUT =
-        WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN | CVT_CMD_REPORT,
-    WITH_TEXT = CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH | CVT_CMD_LIST,
-    WITH_BATCH = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_BENCH | CVT_CMD_LEARN,
+    WITH_OUTPUT = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN |
+                  CVT_CMD_EVAL | CVT_CMD_REPORT,
+    WITH_TEXT = CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH | CVT_CMD_LIST | CVT_CMD_EVAL,
+    WITH_BATCH = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_BENCH | CVT_CMD_LEARN | CVT_CMD_EVAL,
+    WITH_LABELS = CVT_CMD_CLASSIFY | CVT_CMD_EVAL | CVT_CMD_CONVERT | CVT_CMD_INIT,
     MAX_IMAGES = 1000000,
     MAX_SHARDS = 1000000000,
     MAX_SCORE = 1000000000,
@@ -37,13 +39,13 @@ const cvt_option cvt_settings_rows[] = {
      .help = "use this config instead of the one that the model carries"},
     {.commands = CVT_CMD_INIT, .required = CVT_CMD_INIT, .letter = 'c', .name = "config", .kind = CVT_OPT_FILE,
      .target = FIELD(config), .argument = "CONFIG", .help = "the config of the model"},
-    {.commands = CVT_CMD_CLASSIFY | CVT_CMD_CONVERT | CVT_CMD_INIT, .name = "labels", .kind = CVT_OPT_FILE,
+    {.commands = WITH_LABELS, .name = "labels", .kind = CVT_OPT_FILE,
      .target = FIELD(labels), .argument = "FILE", .recorded = true,
      .help = "take the names of the classes from FILE, a line each or JSON, instead of the model's"},
     {.commands = WITH_PREPROCESS, .name = "preprocess", .kind = CVT_OPT_FILE, .target = FIELD(preprocess),
      .argument = "FILE", .help = "how to prepare images, instead of as the model says: a preprocessor_config.json, "
      "or what timm writes as pretrained_cfg"},
-    {.commands = CVT_CMD_CLASSIFY | CVT_CMD_CONVERT | CVT_CMD_INIT, .name = "score", .kind = CVT_OPT_CHOICE,
+    {.commands = WITH_LABELS, .name = "score", .kind = CVT_OPT_CHOICE,
      .target = FIELD(score), .argument = "softmax|sigmoid|none", .recorded = true,
      .choices = CHOICES("softmax", "sigmoid", "none"),
      .help = "what scores are, instead of what the model says: shares of one, each class by itself, or the output as "
@@ -78,11 +80,11 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "FILE", .help = "read paths from FILE too, a line each; - is standard input; may be given again"},
     {.commands = WITH_LIST, .letter = '0', .name = "null", .kind = CVT_OPT_FLAG, .target = FIELD(null),
      .help = "the paths in --files-from end with NUL bytes; without --files-from: read such paths from standard input"},
-    {.commands = WITH_LIST, .name = "tar", .kind = CVT_OPT_FILES, .target = FIELD(tars), .argument = "FILE",
+    {.commands = WITH_TARS, .name = "tar", .kind = CVT_OPT_FILES, .target = FIELD(tars), .argument = "FILE",
      .help = "read the images in this tar archive too; - is standard input; may be given again"},
     {.commands = WITH_JOBS, .letter = 'r', .name = "recursive", .kind = CVT_OPT_FLAG,
      .target = FIELD(recursive), .help = "look for images in the directories below, too"},
-    {.commands = WITH_LIST, .name = "shard", .kind = CVT_OPT_PART, .target = FIELD(shard), .argument = "I/N",
+    {.commands = WITH_TARS, .name = "shard", .kind = CVT_OPT_PART, .target = FIELD(shard), .argument = "I/N",
      .max = MAX_SHARDS, .help = "take only the I-th of N parts, 1/4 to 4/4, by a hash of the path: N such runs take "
      "each image once, wherever they run, and added images move no others"},
 
@@ -143,7 +145,7 @@ const cvt_option cvt_settings_rows[] = {
      .target = FIELD(output), .argument = "FILE", .help = "the .html file to write"},
     {.commands = WITH_OUTPUT, .name = "force", .kind = CVT_OPT_FLAG, .target = FIELD(force),
      .help = "write the output even where a file of another kind has its name"},
-    {.commands = WITH_LIST, .name = "header", .kind = CVT_OPT_FLAG, .target = FIELD(header),
+    {.commands = WITH_TARS, .name = "header", .kind = CVT_OPT_FLAG, .target = FIELD(header),
      .help = "write first a record of what makes the others: version, model, SHA-256 of its weights and config, "
      "preprocessing, options. For JSON only"},
     {.commands = WITH_LIST, .name = "resume", .kind = CVT_OPT_FLAG, .target = FIELD(resume),
@@ -197,6 +199,9 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "FORMAT", .choices = CHOICES("text", "json", "csv"), .initial = "text", .help = "format of the table"},
     {.commands = CVT_CMD_BENCH, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
      .argument = "FORMAT", .choices = CHOICES("text", "json"), .initial = "text", .help = "format of the measurements"},
+    {.commands = CVT_CMD_EVAL, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
+     .argument = "FORMAT", .choices = CHOICES("text", "json", "csv"), .initial = "text",
+     .help = "format of the results; json has all of them, csv a number on each line"},
     {.commands = CVT_CMD_LIST, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
      .argument = "FORMAT", .choices = CHOICES("text", "json"), .initial = "text", .help = "format of the list"},
     {.commands = CVT_CMD_LIST, .name = "schema", .kind = CVT_OPT_FLAG, .target = FIELD(schema),
@@ -216,6 +221,22 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = CVT_CMD_REPORT, .name = "thumbnails", .kind = CVT_OPT_INTEGER, .target = FIELD(thumbnails),
      .argument = "N", .min = 0, .max = MAX_IMAGES, .initial = "1000", .help = "put small copies of the first N images "
      "into the page, some 5 kB each; to the others there are only links"},
+
+    {.group = "evaluation",
+     .commands = CVT_CMD_EVAL, .name = "classes", .kind = CVT_OPT_FILE, .target = FIELD(classes), .argument = "FILE",
+     .recorded = true, .help = "which class of the model a directory or label of DATA means: lines of its name, a tab, "
+     "and the label, a name or the number of the class; or names alone, one for each class in order"},
+    {.commands = CVT_CMD_EVAL, .name = "order", .kind = CVT_OPT_CHOICE, .target = FIELD(order),
+     .argument = "bytes|natural", .choices = CHOICES("bytes", "natural"), .initial = "bytes", .recorded = true,
+     .help = "where no directory is called as a class, they are the classes in this order: that of their bytes, as "
+     "torchvision has it; or natural, 2 before 10, as timm has it"},
+    {.commands = CVT_CMD_EVAL, .name = "subset", .kind = CVT_OPT_FLAG, .target = FIELD(subset), .recorded = true,
+     .help = "let the model choose only among the classes that DATA has, as is usual for ImageNet-A and ImageNet-R"},
+    {.commands = CVT_CMD_EVAL, .name = "confusion", .kind = CVT_OPT_FILE, .target = FIELD(confusion),
+     .argument = "FILE", .help = "write the confusion matrix: FILE.csv, or as a picture FILE.svg, with words, or "
+     "FILE.png, without"},
+    {.commands = CVT_CMD_EVAL, .name = "records", .kind = CVT_OPT_FILE, .target = FIELD(records), .argument = "FILE",
+     .help = "also write a record for each image as JSON Lines, with its class as truth"},
 
     {.group = "learning",
      .commands = CVT_CMD_LEARN, .name = "val", .kind = CVT_OPT_FOLDER, .target = FIELD(val), .argument = "DATA",

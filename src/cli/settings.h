@@ -22,6 +22,7 @@ enum {
     CVT_CMD_EMBED = 1 << 12,
     CVT_CMD_ATTEND = 1 << 13,
     CVT_CMD_LEARN = 1 << 14,
+    CVT_CMD_EVAL = 1 << 15,
     CVT_CMD_REPORT = 1 << 16,
     CVT_CMD_ALL = (1 << 17) - 1,
 };
@@ -83,6 +84,10 @@ typedef struct cvt_settings {
     /* report */
     const char *root;
     int64_t thumbnails;
+
+    /* eval */
+    const char *records, *confusion, *classes, *order;
+    bool subset;
 
     /* list */
     bool schema;

@@ -208,6 +208,11 @@ static void json_object(cvt_str *to, const cvt_record *record, const cvt_records
         json_values(to, record);
     else
         json_ranks(to, record);
+    if (record->truth) {
+        append(to, ",\"truth\":");
+        json_label(to, record->truth);
+        append(to, "}");
+    }
     if (run->style.exif) json_exif(to, record);
     append(to, "}");
 }

@@ -18,7 +18,8 @@ typedef struct cvt_record {
     const char *message;   /* else why there is none */
     const cvt_rank *ranks; /* a result of classes, best first; may be NULL where n is 0 */
     int n;
-    cvt_score_kind kind; /* what the scores are */
+    cvt_score_kind kind;   /* what the scores are */
+    const cvt_rank *truth; /* what the image shows, for JSON, without a score; NULL: not known */
     /* a result in a file of its own, for JSON: its path, and the class that it shows (NULL: none) */
     const char *file;
     const cvt_rank *shown;

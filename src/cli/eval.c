@@ -1,0 +1,222 @@
+/* eval.c - cvt eval: tells how good a model is on images whose class is known. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/eval.h"
+#include "cli/models.h"
+#include "cli/output.h"
+
+/* ---- answers --------------------------------------------------------------------------------------------------- */
+
+static cvt_status keep(eval *e, int truth, int answer, cvt_error *error) {
+    if (e->n_answers == e->answers_capacity) {
+        const size_t capacity = e->answers_capacity ? 2 * e->answers_capacity : 4096;
+        cvt_answer *answers = realloc(e->answers, capacity * sizeof *answers);
+        if (!answers) return cvt_fail_memory(error);
+        e->answers = answers;
+        e->answers_capacity = capacity;
+    }
+    e->answers[e->n_answers++] = (cvt_answer){truth, answer};
+    return CVT_OK;
+}
+
+/* The best classes of an image, at most EVAL_TOP; *logits, *n: those of the classes that the model chooses among, and
+ * *truth its place among them. */
+static int answer(eval *e, cvt_score top[EVAL_TOP], const float *output, const float **logits, int *n, int *truth) {
+    const int k = e->n_chosen && e->n_chosen < EVAL_TOP ? e->n_chosen : EVAL_TOP;
+    *logits = output;
+    *n = e->classes;
+    if (!e->chosen) return cvt_model_top_k(e->model, output, top, k);
+    int place = 0;
+    for (int i = 0; i < e->n_chosen; i++) {
+        e->logits[i] = output[e->numbers[i]];
+        if (e->numbers[i] == *truth) place = i;
+    }
+    *logits = e->logits;
+    *n = e->n_chosen;
+    *truth = place;
+    const int found = cvt_top_k(e->logits, e->n_chosen, top, k);
+    for (int i = 0; i < found; i++) top[i].index = e->numbers[top[i].index];
+    return found;
+}
+
+/* Counts the answer to an image of the class `truth`, or of none where that is -1. */
+static cvt_status count(eval *e, const float *output, int truth, cvt_score top[EVAL_TOP], int *n, cvt_error *error) {
+    const float *logits;
+    int n_logits, place = truth;
+    *n = answer(e, top, output, &logits, &n_logits, &place);
+    if (truth < 0) return CVT_OK;
+    for (int i = 0; i < *n; i++) e->among += top[i].index == truth;
+    cvt_calibration_add(&e->calibration, logits, n_logits, place);
+    return keep(e, truth, top[0].index, error);
+}
+
+/* The class of an image. *problem: why there is none, or NULL. False: no memory. */
+static bool truth_of(eval *e, const cvt_batch_result *result, int *truth, const char **problem) {
+    *truth = -1;
+    *problem = NULL;
+    if (e->data) {
+        *truth = e->truths[e->at++];
+        return true;
+    }
+    if (result->status != CVT_OK) return true;
+    if (!result->label) {
+        *problem = "the archive has no .cls, .txt or .json with a label beside it";
+        return true;
+    }
+    const eval_name *name = cvt_eval_label(e, result->label);
+    if (!name) return false;
+    *truth = name->index;
+    if (*truth < 0) e->left_out++;
+    if (name->how == CVT_MATCHED_TWICE) *problem = "several classes of the model have the name of its label";
+    return true;
+}
+
+static bool add_result(void *context, const cvt_batch_result *given) {
+    eval *e = context;
+    cvt_batch_result result = *given;
+    cvt_record record = {.kind = cvt_model_score(e->model)};
+    cvt_score top[EVAL_TOP];
+    cvt_rank ranks[EVAL_TOP], shown;
+    const char *problem;
+    int truth;
+    cvt_status status = truth_of(e, &result, &truth, &problem) ? CVT_OK : cvt_fail_memory(&e->to.error);
+    if (problem) {
+        result.status = CVT_NOT_FOUND;
+        result.message = problem;
+    }
+    e->failed += result.status != CVT_OK;
+    if (status == CVT_OK && result.status == CVT_OK)
+        status = count(e, result.output, truth, top, &record.n, &e->to.error);
+    if (status != CVT_OK) return false;
+    for (int i = 0; i < record.n; i++)
+        ranks[i] = (cvt_rank){top[i].index, cvt_model_label(e->model, top[i].index), top[i].score};
+    record.ranks = ranks;
+    if (truth >= 0) {
+        shown = (cvt_rank){.index = truth, .label = cvt_model_label(e->model, truth)};
+        record.truth = &shown;
+    }
+    return cvt_collection_add(&e->to, &record, &result);
+}
+
+/* ---- the command ----------------------------------------------------------------------------------------------- */
+
+/* What the options must be like, before anything is opened. */
+static cvt_status check_options(const eval *e, char *const *operands, cvt_error *error) {
+    const cvt_settings *s = e->settings;
+    const struct {
+        bool wrong;
+        const char *why;
+    } rules[] = {
+        {!operands[0] && !s->tars.n,
+         "DATA is missing: a directory with a directory for each class, or a list; or --tar"},
+        {operands[0] && s->tars.n, "DATA and --tar: give one of them"},
+        {cvt_opt_is(s->records, "-"), "--records: the results go to standard output, so name a file for the records"},
+        {cvt_opt_is(s->confusion, "-"), "--confusion: the results go to standard output, so name a file"},
+        {s->header && !s->records, "--header is for --records"},
+        {s->subset && s->tars.n, "--subset: which classes an archive has is known only at its end: give DATA"},
+        {s->classes && s->tars.n, "--classes is for DATA; the labels in archives name or number the model's classes"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].wrong) return cvt_fail(error, CVT_USAGE, "%s", rules[i].why);
+    return CVT_OK;
+}
+
+/* What the model must be like. */
+static cvt_status check_model(const eval *e, cvt_error *error) {
+    const cvt_score_kind kind = cvt_model_score(e->model);
+    if (e->classes < 2 || kind == CVT_SCORE_NONE)
+        return cvt_fail(error, CVT_CONFIG,
+                        "the model does not choose among classes: there is nothing to be right about");
+    if (kind == CVT_SCORE_SIGMOID)
+        return cvt_fail(error, CVT_CONFIG,
+                        "the model gives each class a probability by itself; this command is for images of one class "
+                        "each (--score softmax takes it for such a model)");
+    return CVT_OK;
+}
+
+static int run_batch(eval *e, cvt_batch_options *options, cvt_batch **batch, char *const *operands) {
+    const cvt_record_style style = {.ranks = EVAL_TOP};
+    cvt_error error;
+    const char *confusion = e->settings->confusion;
+    if (confusion && cvt_output_check(confusion, cvt_eval_confusion_kind(confusion), NULL, e->settings, operands,
+                                      e->model, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    int status = cvt_collection_open(&e->to, options, &style, operands, e->model);
+    if (status != CVT_EXIT_OK) return status;
+    if (cvt_batch_new(batch, e->model, options, &error) != CVT_OK || cvt_model_load(e->model, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    return cvt_collection_run(&e->to, *batch, add_result, e);
+}
+
+/* Asks about all images, then says how good the answers were. */
+static int run_data(eval *e, char **operands) {
+    static char *nothing[] = {NULL};
+    cvt_error error;
+    cvt_batch_options options;
+    cvt_batch *batch = NULL;
+    char **paths = e->data && e->n ? e->paths : nothing;
+    if (e->data && !e->n) {
+        cvt_fail(&error, CVT_USAGE, "%s: has no images%s", e->called,
+                 e->left_out || e->settings->shard.count > 1 ? " of a class here" : "");
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    }
+    if (cvt_inputs_choose(&options, e->settings, paths, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    options.inputs.labels = !e->data;
+    options.inputs.plain = e->data != NULL;
+    if (e->data) {
+        options.shard = (cvt_shard){0};
+        options.known = e->n;
+    }
+    int status = run_batch(e, &options, &batch, operands);
+    cvt_batch_free(batch);
+    if (status > CVT_EXIT_INPUT || cvt_cli_stopped()) return status;
+    if (!e->data) cvt_eval_say_left_out(e);
+    const int reported = cvt_eval_report(e);
+    return reported != CVT_EXIT_OK ? reported : status;
+}
+
+static int run_model(eval *e, char **operands) {
+    cvt_error error;
+    e->classes = cvt_model_classes(e->model);
+    if (check_model(e, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    if (cvt_eval_read(e, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    return run_data(e, operands);
+}
+
+static cvt_status prepare(eval *e, char **operands, cvt_error *error) {
+    TRY(check_options(e, operands, error));
+    TRY(cvt_collection_begin(&e->to, e->cli, e->settings, e->settings->records, "jsonl", error));
+    e->to.silent = !e->settings->records;
+    e->data = operands[0];
+    e->called = e->data ? e->data : e->settings->tars.n == 1 ? e->settings->tars.items[0] : "the archives";
+    e->tree = e->data && cvt_file_is_directory(e->data);
+    if (!e->data) return CVT_OK;
+    TRY(cvt_labelled_read(&e->set, e->data, e->settings->recursive, true, error));
+    return e->set.n ? CVT_OK : cvt_fail(error, CVT_USAGE, "%s: its directories have no images", e->data);
+}
+
+static void release(eval *e) {
+    cvt_collection_end(&e->to);
+    cvt_measures_free(&e->measures);
+    cvt_finder_free(e->finder);
+    cvt_table_free(&e->table);
+    cvt_labelled_free(&e->set);
+    cvt_arena_free(&e->arena);
+    cvt_model_free(e->model);
+    free(e->names);
+    free(e->answers);
+}
+
+int cvt_command_eval(cvt_cli *cli, const cvt_settings *settings, char **operands) {
+    eval e = {.cli = cli, .settings = settings};
+    const cvt_options opening = {.images = CVT_MANY_IMAGES, .weights_later = true};
+    cvt_error error;
+    int status = CVT_EXIT_OK;
+    if (prepare(&e, operands, &error) != CVT_OK) status = cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    if (status == CVT_EXIT_OK) status = cvt_models_open(cli, settings, &opening, &e.model);
+    if (status == CVT_EXIT_OK) status = run_model(&e, operands);
+    release(&e);
+    return status;
+}

@@ -1,0 +1,381 @@
+/* eval_report.c - what cvt eval says of the answers: as text, JSON or a table, and the confusion matrix. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/eval.h"
+#include "cli/models.h"
+#include "cli/text_table.h"
+#include "learn/learn.h"
+#include "report/confusion.h"
+#include "report/json_out.h"
+
+/* ---- numbers --------------------------------------------------------------------------------------------------- */
+
+/* A number of the results that is not of one class. NAN: there is none, as where no image could be read. */
+typedef struct figure {
+    const char *name;
+    double value, low, high; /* low, high: its 95 % interval; NAN: it has none */
+} figure;
+
+enum { FIGURES = 12 };
+
+static figure share_of(const char *name, size_t right, size_t n) {
+    figure of = {name, NAN, NAN, NAN};
+    if (!n) return of;
+    of.value = (double)right / (double)n;
+    cvt_wilson(&of.low, &of.high, right, n);
+    return of;
+}
+
+static size_t figures_of(const eval *e, figure list[FIGURES]) {
+    const cvt_measures *m = &e->measures;
+    const bool any = m->n > 0;
+    double loss = NAN, least = NAN, temperature = NAN;
+    if (any) temperature = cvt_calibration_temperature(&e->calibration, &loss, &least);
+    const figure all[] = {
+        {"images", (double)(m->n + e->failed), NAN, NAN},
+        {"failed", (double)e->failed, NAN, NAN},
+        {"left_out", (double)e->left_out, NAN, NAN},
+        share_of("top1", m->right, m->n),
+        share_of("top5", e->among, m->n),
+        {"mean_class_accuracy", any ? m->recall : NAN, NAN, NAN},
+        {"mean_precision", any ? m->precision : NAN, NAN, NAN},
+        {"mean_f1", any ? m->f1 : NAN, NAN, NAN},
+        {"ece", any ? cvt_calibration_error(&e->calibration) : NAN, NAN, NAN},
+        {"temperature", temperature, NAN, NAN},
+        {"loss", loss, NAN, NAN},
+        {"loss_at_temperature", least, NAN, NAN},
+    };
+    memcpy(list, all, sizeof all);
+    return sizeof all / sizeof all[0];
+}
+
+/* The classes that have images or were answered. */
+static bool is_seen(const eval *e, int k) {
+    return e->measures.classes[k].support > 0 || e->measures.classes[k].answered > 0;
+}
+
+/* ---- text ------------------------------------------------------------------------------------------------------ */
+
+static void text_share(cvt_str *to, const char *name, const figure *f, size_t right, size_t n) {
+    cvt_str_print(to, "%s %zu of %zu, %.2f %% (95 %% interval: %.2f to %.2f %%)\n", name, right, n, 100 * f->value,
+                  100 * f->low, 100 * f->high);
+}
+
+/* The names of a class in the data, and how they were matched. */
+static void append_names(cvt_str *to, const eval *e, int index) {
+    static const char *const words[] = {
+        [CVT_MATCHED_NAME] = "by name",     [CVT_MATCHED_SYNONYM] = "by synonym", [CVT_MATCHED_ID] = "by WordNet id",
+        [CVT_MATCHED_NUMBER] = "by number", [CVT_MATCHED_ORDER] = "by order",     [CVT_MATCHED_FILE] = "by --classes"};
+    for (size_t i = 0; i < e->n_names; i++)
+        if (e->names[i].index == index)
+            cvt_str_print(to, "%s%s (%s)", to->size ? ", " : "", e->names[i].name, words[e->names[i].how]);
+}
+
+/* Lists names with a class and without images too: how they are understood is to be seen. */
+static void text_classes(cvt_str *to, const eval *e) {
+    static const cvt_column columns[] = {{"images", CVT_CELL_NUMBER},    {"precision", CVT_CELL_NUMBER},
+                                         {"recall", CVT_CELL_NUMBER},    {"F1", CVT_CELL_NUMBER},
+                                         {"class", CVT_CELL_NUMBER},     {"label", CVT_CELL_WORDS},
+                                         {"in the data", CVT_CELL_WORDS}};
+    cvt_text_table table = {.columns = columns, .n_columns = sizeof columns / sizeof columns[0]};
+    for (int k = 0; k < e->classes; k++) {
+        const cvt_class_measures *c = &e->measures.classes[k];
+        cvt_str names = {0};
+        char number[16];
+        append_names(&names, e, k);
+        to->failed = to->failed || names.failed;
+        if (is_seen(e, k) || names.size) {
+            cvt_text_table_add(&table, "%zu", c->support);
+            cvt_text_table_add(&table, "%.2f %%", 100 * c->precision);
+            cvt_text_table_add(&table, "%.2f %%", 100 * c->recall);
+            cvt_text_table_add(&table, "%.4f", c->f1);
+            cvt_text_table_add(&table, "%d", k);
+            cvt_text_table_add(&table, "%s", cvt_eval_class_name(e, k, number));
+            cvt_text_table_add(&table, "%s", names.data ? names.data : "-");
+        }
+        cvt_str_free(&names);
+    }
+    cvt_text_table_print(&table, cvt_terminal_width(STDOUT_FILENO), to);
+}
+
+static void text_calibration(cvt_str *to, const figure *f) {
+    const double ece = f[8].value, temperature = f[9].value;
+    cvt_str_print(to, "expected calibration error: %.2f %% (15 bins); ", 100 * ece);
+    if (isnan(temperature))
+        cvt_str_print(to, "no temperature from 1/64 to 64 is best\n");
+    else
+        cvt_str_print(to, "logits divided by the temperature %.4f would mend it: the model is too %s\n", temperature,
+                      temperature > 1 ? "sure" : "cautious");
+}
+
+static void write_text(cvt_str *to, const eval *e, const figure *f) {
+    const cvt_measures *m = &e->measures;
+    text_classes(to, e);
+    cvt_str_print(to, "\n%zu image%s of %d class%s; %zu failed; %zu left out, of no class of the model\n",
+                  m->n + e->failed, m->n + e->failed == 1 ? "" : "s", m->present, m->present == 1 ? "" : "es",
+                  e->failed, e->left_out);
+    if (!m->n) return;
+    text_share(to, "top-1:", &f[3], m->right, m->n);
+    text_share(to, "top-5:", &f[4], e->among, m->n);
+    cvt_str_print(to, "mean per-class accuracy: %.2f %%\n", 100 * m->recall);
+    text_calibration(to, f);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------------------ */
+
+static void json_number(cvt_str *to, const char *before, double value) {
+    cvt_str_append(to, before, strlen(before));
+    cvt_json_out_number(to, value);
+}
+
+static void json_label(cvt_str *to, const eval *e, int index) {
+    char number[16];
+    cvt_str_print(to, "\"index\":%d,\"label\":", index);
+    cvt_json_out_string(to, cvt_eval_class_name(e, index, number));
+}
+
+static void json_mapping(cvt_str *to, const eval *e) {
+    cvt_str_print(to, ",\n\"mapping\":[");
+    for (size_t i = 0; i < e->n_names; i++) {
+        const eval_name *name = &e->names[i];
+        cvt_str_print(to, "%s\n{\"name\":", i ? "," : "");
+        cvt_json_out_string(to, name->name);
+        cvt_str_print(to, ",\"images\":%zu,", name->images);
+        if (name->index >= 0)
+            json_label(to, e, name->index);
+        else
+            cvt_str_print(to, "\"index\":null,\"label\":null");
+        cvt_str_print(to, ",\"by\":");
+        if (*cvt_matched_word(name->how))
+            cvt_json_out_string(to, cvt_matched_word(name->how));
+        else
+            cvt_str_print(to, "null");
+        cvt_str_print(to, "}");
+    }
+    cvt_str_print(to, "]");
+}
+
+static void json_classes(cvt_str *to, const eval *e) {
+    bool any = false;
+    cvt_str_print(to, ",\n\"classes\":[");
+    for (int k = 0; k < e->classes; k++) {
+        const cvt_class_measures *c = &e->measures.classes[k];
+        if (!is_seen(e, k)) continue;
+        cvt_str_print(to, "%s\n{", any ? "," : "");
+        json_label(to, e, k);
+        cvt_str_print(to, ",\"support\":%zu,\"answered\":%zu,\"right\":%zu", c->support, c->answered, c->right);
+        json_number(to, ",\"precision\":", c->precision);
+        json_number(to, ",\"recall\":", c->recall);
+        json_number(to, ",\"f1\":", c->f1);
+        cvt_str_print(to, "}");
+        any = true;
+    }
+    cvt_str_print(to, "]");
+}
+
+static void json_bins(cvt_str *to, const eval *e) {
+    const cvt_calibration *of = &e->calibration;
+    cvt_str_print(to, ",\n\"bins\":[");
+    for (int i = 0; i < CVT_BINS; i++) {
+        const double n = (double)of->images[i];
+        json_number(to, i ? ",\n{\"from\":" : "\n{\"from\":", (double)i / CVT_BINS);
+        json_number(to, ",\"to\":", (double)(i + 1) / CVT_BINS);
+        cvt_str_print(to, ",\"images\":%zu", of->images[i]);
+        json_number(to, ",\"accuracy\":", of->images[i] ? (double)of->right[i] / n : NAN);
+        json_number(to, ",\"confidence\":", of->images[i] ? of->confidence[i] / n : NAN);
+        cvt_str_print(to, "}");
+    }
+    cvt_str_print(to, "]");
+}
+
+/* The whole matrix, over the classes that are seen; "labels" are their numbers. */
+static void json_confusion(cvt_str *to, const eval *e) {
+    const cvt_measures *m = &e->measures;
+    bool any = false;
+    size_t at = 0;
+    cvt_str_print(to, ",\n\"confusion\":{\"labels\":[");
+    for (int k = 0; k < e->classes; k++) {
+        if (!is_seen(e, k)) continue;
+        cvt_str_print(to, "%s%d", any ? "," : "", k);
+        any = true;
+    }
+    cvt_str_print(to, "],\"matrix\":[");
+    any = false;
+    for (int truth = 0; truth < e->classes; truth++) {
+        if (!is_seen(e, truth)) continue;
+        cvt_str_print(to, "%s\n[", any ? "," : "");
+        bool first = true;
+        for (int answer = 0; answer < e->classes; answer++) {
+            if (!is_seen(e, answer)) continue;
+            const cvt_answer_count *cell = at < m->n_cells ? &m->cells[at] : NULL;
+            const bool here = cell && cell->truth == truth && cell->answer == answer;
+            cvt_str_print(to, "%s%zu", first ? "" : ",", here ? cell->n : 0);
+            first = false;
+            at += here;
+        }
+        cvt_str_print(to, "]");
+        any = true;
+    }
+    cvt_str_print(to, "]}");
+}
+
+static void write_json(cvt_str *to, const eval *e, const figure *f, size_t n) {
+    cvt_str name = {0};
+    cvt_models_name(e->cli, e->settings, &name);
+    cvt_str_print(to, "{");
+    cvt_json_out_path(to, "model", name.data ? name.data : "");
+    cvt_str_print(to, ",");
+    cvt_json_out_path(to, "data", e->called);
+    cvt_str_free(&name);
+    for (size_t i = 0; i < n; i++) {
+        cvt_str_print(to, ",\n\"%s\":", f[i].name);
+        cvt_json_out_number(to, f[i].value);
+        if (isnan(f[i].low)) continue;
+        cvt_str_print(to, ",\"%s_interval\":[", f[i].name);
+        cvt_json_out_number(to, f[i].low);
+        json_number(to, ",", f[i].high);
+        cvt_str_print(to, "]");
+    }
+    json_mapping(to, e);
+    json_classes(to, e);
+    json_bins(to, e);
+    json_confusion(to, e);
+    cvt_str_print(to, "}\n");
+}
+
+/* ---- a table --------------------------------------------------------------------------------------------------- */
+
+static void csv_value(cvt_str *to, double value) {
+    cvt_str_print(to, ",");
+    if (!isnan(value)) cvt_json_out_number(to, value);
+}
+
+/* A label between quotes. */
+static void csv_text(cvt_str *to, const char *text) {
+    cvt_str safe = {0};
+    cvt_record_escape(&safe, text);
+    cvt_str_print(to, "\"");
+    for (size_t i = 0; i < safe.size; i++)
+        cvt_str_append(to, safe.data[i] == '"' ? "\"\"" : safe.data + i, safe.data[i] == '"' ? 2 : 1);
+    cvt_str_print(to, "\"");
+    to->failed = to->failed || safe.failed;
+    cvt_str_free(&safe);
+}
+
+/* One number a line: what it is, of which class, and its interval. */
+static void write_csv(cvt_str *to, const eval *e, const figure *f, size_t n) {
+    cvt_str_print(to, "measure,index,label,value,low,high\n");
+    for (size_t i = 0; i < n; i++) {
+        cvt_str_print(to, "%s,,", f[i].name);
+        csv_value(to, f[i].value);
+        csv_value(to, f[i].low);
+        csv_value(to, f[i].high);
+        cvt_str_print(to, "\n");
+    }
+    for (int k = 0; k < e->classes; k++) {
+        const cvt_class_measures *c = &e->measures.classes[k];
+        const figure of[] = {{"support", (double)c->support, NAN, NAN},
+                             {"answered", (double)c->answered, NAN, NAN},
+                             {"precision", c->precision, NAN, NAN},
+                             share_of("recall", c->right, c->support),
+                             {"f1", c->f1, NAN, NAN}};
+        for (size_t i = 0; is_seen(e, k) && i < sizeof of / sizeof of[0]; i++) {
+            char number[16];
+            cvt_str_print(to, "%s,%d,", of[i].name, k);
+            csv_text(to, cvt_eval_class_name(e, k, number));
+            csv_value(to, isnan(of[i].value) ? 0 : of[i].value);
+            csv_value(to, of[i].low);
+            csv_value(to, of[i].high);
+            cvt_str_print(to, "\n");
+        }
+    }
+}
+
+/* ---- the confusion matrix -------------------------------------------------------------------------------------- */
+
+static cvt_status write_file(const char *path, const cvt_str *text, cvt_error *error) {
+    cvt_out out;
+    if (text->failed) return cvt_fail_memory(error);
+    TRY(cvt_out_open(&out, path, error));
+    cvt_status status = cvt_out_write(&out, text->data, text->size, error);
+    if (status == CVT_OK) status = cvt_out_finish(&out, error);
+    if (status != CVT_OK) cvt_out_abandon(&out);
+    return status;
+}
+
+static cvt_status write_picture(const char *path, const cvt_confusion *of, cvt_error *error) {
+    cvt_pixels pixels = {0};
+    cvt_status status = cvt_confusion_draw(&pixels, of, error);
+    if (status == CVT_OK) status = cvt_png_write(path, &pixels, error);
+    cvt_pixels_free(&pixels);
+    return status;
+}
+
+/* The matrix of the classes that are seen, with their labels. */
+static cvt_status make_confusion(cvt_confusion *of, const eval *e, cvt_arena *arena, cvt_error *error) {
+    const cvt_measures *m = &e->measures;
+    int *places = cvt_arena_array(arena, (size_t)e->classes, sizeof *places);
+    const char **labels = cvt_arena_array(arena, (size_t)e->classes, sizeof *labels);
+    cvt_confusion_cell *cells = cvt_arena_array(arena, m->n_cells + 1, sizeof *cells);
+    *of = (cvt_confusion){.labels = labels, .cells = cells, .n_cells = m->n_cells};
+    if (!places || !labels || !cells) return cvt_fail_memory(error);
+    for (int k = 0; k < e->classes; k++) {
+        char number[16];
+        if (!is_seen(e, k)) continue;
+        const char *name = cvt_eval_class_name(e, k, number);
+        places[k] = of->n;
+        labels[of->n] = cvt_arena_copy(arena, name, strlen(name));
+        if (!labels[of->n++]) return cvt_fail_memory(error);
+    }
+    for (size_t i = 0; i < m->n_cells; i++)
+        cells[i] = (cvt_confusion_cell){places[m->cells[i].truth], places[m->cells[i].answer], m->cells[i].n};
+    return CVT_OK;
+}
+
+cvt_output_kind cvt_eval_confusion_kind(const char *path) {
+    const char *dot = strrchr(cvt_file_name(path), '.');
+    return cvt_opt_is(dot, ".png") ? CVT_OUTPUT_PNG : cvt_opt_is(dot, ".svg") ? CVT_OUTPUT_SVG : CVT_OUTPUT_CONFUSION;
+}
+
+static cvt_status write_confusion(const eval *e, cvt_error *error) {
+    const char *path = e->settings->confusion;
+    const cvt_output_kind kind = cvt_eval_confusion_kind(path);
+    cvt_arena arena = {0};
+    cvt_confusion of;
+    cvt_str text = {0};
+    cvt_status status = make_confusion(&of, e, &arena, error);
+    if (status == CVT_OK && kind == CVT_OUTPUT_PNG) {
+        status = write_picture(path, &of, error);
+    } else if (status == CVT_OK) {
+        if (kind == CVT_OUTPUT_SVG)
+            cvt_confusion_svg(&text, &of);
+        else
+            cvt_confusion_csv(&text, &of);
+        status = write_file(path, &text, error);
+    }
+    cvt_str_free(&text);
+    cvt_arena_free(&arena);
+    return status;
+}
+
+int cvt_eval_report(eval *e) {
+    cvt_error error;
+    figure figures[FIGURES];
+    cvt_str text = {0};
+    if (cvt_measure(&e->measures, e->answers, e->n_answers, e->classes, &error) != CVT_OK)
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    if (e->settings->confusion && write_confusion(e, &error) != CVT_OK)
+        return cvt_cli_fail(e->settings->confusion, &error, CVT_EXIT_OUTPUT);
+    const size_t n = figures_of(e, figures);
+    if (cvt_opt_is(e->settings->format, "json"))
+        write_json(&text, e, figures, n);
+    else if (cvt_opt_is(e->settings->format, "csv"))
+        write_csv(&text, e, figures, n);
+    else
+        write_text(&text, e, figures);
+    cvt_cli_write_str(e->cli, &text);
+    return CVT_EXIT_OK;
+}
