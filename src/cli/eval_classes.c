@@ -89,9 +89,10 @@ static cvt_status read_lines(const char ***lines, size_t *n, cvt_finder *finder,
     cvt_str path = {0};
     cvt_file file;
     *n = 0;
-    if (!cvt_models_file(cli, name, &path)) return CVT_OK;
-    cvt_status status = cvt_file_read(&file, path.data, (size_t)1 << 24, error);
+    const bool found = cvt_models_file(cli, name, &path);
+    cvt_status status = found ? cvt_file_read(&file, path.data, (size_t)1 << 24, error) : CVT_OK;
     cvt_str_free(&path);
+    if (!found) return CVT_OK;
     TRY(status);
     char *text = cvt_arena_copy(&finder->arena, file.size ? (const char *)file.data : "", file.size);
     size_t most = 1;
