@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "learn/dot.h"
+
 enum { LANDMARKS = 8 };
 
 /* ---- equal rows ------------------------------------------------------------------------------------------------ */
@@ -60,22 +62,14 @@ typedef struct place {
     size_t row;
 } place;
 
-static double dot(const float *a, const float *b, size_t d) {
-    double sums[4] = {0};
-    size_t j = 0;
-    for (; j + 4 <= d; j += 4)
-        for (size_t q = 0; q < 4; q++) sums[q] += (double)a[j + q] * (double)b[j + q];
-    for (; j < d; j++) sums[0] += (double)a[j] * (double)b[j];
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
 static void find_places(place *places, const float *features, size_t n, size_t d) {
     for (size_t i = 0; i < n; i++)
-        places[i] = (place){.norm = sqrt(dot(features + i * d, features + i * d, d)), .row = i};
+        places[i] = (place){.norm = sqrt(cvt_dot(features + i * d, features + i * d, d)), .row = i};
     for (size_t l = 0; l < LANDMARKS; l++) {
         const size_t mark = n * l / LANDMARKS;
         for (size_t i = 0; i < n; i++) {
-            const double cosine = dot(features + i * d, features + mark * d, d) / (places[i].norm * places[mark].norm);
+            const double cosine =
+                cvt_dot(features + i * d, features + mark * d, d) / (places[i].norm * places[mark].norm);
             places[i].to[l] = cosine < 1 ? sqrt(2 - 2 * cosine) : 0;
         }
     }
@@ -111,7 +105,7 @@ cvt_status cvt_find_near(cvt_near_pair *pairs, size_t *n_pairs, size_t room, con
         for (size_t j = i + 1; j < n && places[j].to[0] - places[i].to[0] <= reach && *n_pairs < room; j++) {
             const size_t a = places[i].row, b = places[j].row;
             if (labels[a] == labels[b] || twins[a] == twins[b] || !may_be_near(&places[i], &places[j], reach)) continue;
-            const double cosine = dot(features + a * d, features + b * d, d) / (places[i].norm * places[j].norm);
+            const double cosine = cvt_dot(features + a * d, features + b * d, d) / (places[i].norm * places[j].norm);
             if (!(cosine >= least)) continue;
             pairs[(*n_pairs)++] = (cvt_near_pair){a < b ? a : b, a < b ? b : a, cosine};
         }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "learn/dot.h"
+
 /* ---- standardising --------------------------------------------------------------------------------------------- */
 
 /* One column, in the order of the rows. Two passes, so that a large mean does not eat the deviation. */
@@ -41,15 +43,6 @@ cvt_status cvt_standardise(float *features, size_t n, size_t d, const double *we
 
 /* ---- the factor ------------------------------------------------------------------------------------------------ */
 
-static double product(const float *a, const float *b, size_t d) {
-    double sums[4] = {0};
-    size_t j = 0;
-    for (; j + 4 <= d; j += 4)
-        for (size_t q = 0; q < 4; q++) sums[q] += (double)a[j + q] * (double)b[j + q];
-    for (; j < d; j++) sums[0] += (double)a[j] * (double)b[j];
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
 /* Makes column t of the factor from the pivot's row of X. left: what the diagonal of X X^T has left. */
 static void add_column(cvt_subspace *s, double *left, const float *x, size_t d, size_t t, int threads) {
     const size_t n = s->n, pivot = s->pivots[t];
@@ -66,7 +59,7 @@ static void add_column(cvt_subspace *s, double *left, const float *x, size_t d, 
             row[t] = root;
             continue;
         }
-        double sum = product(x + i * d, x + pivot * d, d);
+        double sum = cvt_dot(x + i * d, x + pivot * d, d);
         for (size_t c = 0; c < t; c++) sum -= row[c] * own[c];
         row[t] = sum / root;
         left[i] -= row[t] * row[t];
@@ -78,7 +71,7 @@ static void add_column(cvt_subspace *s, double *left, const float *x, size_t d, 
 static void factorise(cvt_subspace *s, double *left, const float *x, size_t d, int threads) {
     double most = 0;
     for (size_t i = 0; i < s->n; i++) {
-        left[i] = product(x + i * d, x + i * d, d);
+        left[i] = cvt_dot(x + i * d, x + i * d, d);
         most = left[i] > most ? left[i] : most;
     }
     for (s->rank = 0; s->rank < s->n && s->rank < d; s->rank++) {
