@@ -132,8 +132,6 @@ cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes) {
 const cvt_name_row cvt_common_names[] = {
     {"cls_token", "cls_token"}, {"pos_embed", "pos_embed"}, {"norm.*", "norm.*"}, {"head.*", "head.*"}, {NULL, NULL}};
 
-const cvt_name_row cvt_stacked_mlp[] = {CVT_STACKED_2("", "fc1a", "fc1b", "fc1.*"), {"*", "*"}, {NULL, NULL}};
-
 const cvt_name_row cvt_timm_pool[] = {
     {"attn.q.*", "q.*"}, CVT_STACKED_2("attn.", "k", "v", "kv.*"), {"attn.proj.*", "proj.*"}, {"*", "*"}, {NULL, NULL}};
 

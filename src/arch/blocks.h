@@ -34,8 +34,8 @@ void cvtb_check_patches(cvt_builder *b, const char *key, const int *patch, const
 /* The feed-forward part fc2(act(fc1(x))), in a scope "mlp". Tap: "mlp". */
 cvt_value cvtb_mlp(cvt_builder *b, cvt_value x, int hidden, cvt_act act, bool bias);
 /* The gated feed-forward part: fc1 gives two halves of `hidden` channels, fc1a and fc1b in the graph, and fc2 reads
- * act(fc1a(x)) * fc1b(x) where the first half is the gate, fc1a(x) * act(fc1b(x)) where the second is. A file that
- * stacks the halves as fc1 has cvt_stacked_mlp for a table of names. */
+ * act(fc1a(x)) * fc1b(x) where the first half is the gate, fc1a(x) * act(fc1b(x)) where the second is. A table of names
+ * says CVT_STACKED_2 where a file stacks the halves. */
 typedef enum cvt_gate {
     CVT_GATE_NONE,   /* not gated */
     CVT_GATE_FIRST,  /* timm's SwiGLUPacked, Hugging Face's weights_in */
@@ -91,9 +91,6 @@ cvt_value cvtb_classify(cvt_builder *b, cvt_value token, int classes);
 extern const cvt_name_row cvt_common_names[];
 /* Names in a block of timm, which stacks queries, keys and values. */
 extern const cvt_name_row cvt_timm_block[];
-/* For what follows a scope of a file that stacks the two halves of a gated feed-forward part: "fc1a.*" and "fc1b.*" are
- * rows of "fc1.*". */
-extern const cvt_name_row cvt_stacked_mlp[];
 /* For what follows a scope of attention pooling: timm's names (latent, q, kv, proj, norm, mlp). */
 extern const cvt_name_row cvt_timm_pool[];
 /* Names in a layer of vit_pytorch's Transformer, in the older ones of which the norms are modules around the parts.
