@@ -10,7 +10,6 @@
 #ifdef CVT_WITH_ARCHIVE
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,25 +36,8 @@ enum {
     F(archive_read_free) F(archive_read_header_position) F(archive_read_new) F(archive_read_next_header) \
     F(archive_read_open2) F(archive_read_set_options) F(archive_read_support_filter_none) \
     F(archive_read_support_format_tar) F(archive_set_error)
+CVT_LIBRARY("libarchive.so.13", FUNCTIONS)
 /* clang-format on */
-
-#define POINTER(name) __typeof__(name) *name;
-#define ROW(function) {#function, &lib.function},
-static struct { FUNCTIONS(POINTER) } lib;
-static pthread_once_t loading = PTHREAD_ONCE_INIT;
-static cvt_error loaded;
-
-static void load(void) {
-    static const cvt_library_function functions[] = {FUNCTIONS(ROW)};
-    cvt_library_load("libarchive.so.13", functions, sizeof functions / sizeof functions[0], &loaded);
-}
-
-/* Loads libarchive, once. */
-static cvt_status need(cvt_error *error) {
-    pthread_once(&loading, load);
-    if (loaded.status != CVT_OK && error) *error = loaded;
-    return loaded.status;
-}
 
 struct cvt_tar {
     struct archive *archive;

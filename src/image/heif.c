@@ -10,7 +10,6 @@
 
 #ifdef CVT_WITH_HEIF
 
-#include <pthread.h>
 #include <string.h>
 
 #include <libheif/heif.h>
@@ -25,25 +24,8 @@
     F(heif_decoding_options_free) F(heif_image_get_height) F(heif_image_get_plane_readonly) \
     F(heif_image_get_width) F(heif_image_handle_get_height) F(heif_image_handle_get_width) \
     F(heif_image_handle_has_alpha_channel) F(heif_image_handle_release) F(heif_image_release)
+CVT_LIBRARY("libheif.so.1", FUNCTIONS)
 /* clang-format on */
-
-#define POINTER(name) __typeof__(name) *name;
-#define ROW(function) {#function, &lib.function},
-static struct { FUNCTIONS(POINTER) } lib;
-static pthread_once_t loading = PTHREAD_ONCE_INIT;
-static cvt_error loaded;
-
-static void load(void) {
-    static const cvt_library_function functions[] = {FUNCTIONS(ROW)};
-    cvt_library_load("libheif.so.1", functions, sizeof functions / sizeof functions[0], &loaded);
-}
-
-/* Loads libheif, once. */
-static cvt_status need(cvt_error *error) {
-    pthread_once(&loading, load);
-    if (loaded.status != CVT_OK && error) *error = loaded;
-    return loaded.status;
-}
 
 typedef struct reader {
     struct heif_context *context;
