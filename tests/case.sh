@@ -44,6 +44,18 @@ status() {
     [ "$got_status" -eq "$wanted_status" ] || { echo "status $got_status instead of $wanted_status" && return 1; }
 }
 
+# refused_by RUN MADE NAME STATUS MESSAGE ARGUMENT...: the function RUN, which leaves what the program prints in out and err
+# and its exit status in $status, ends so with this one line, prints nothing and makes no file MADE
+refused_by() {
+    run=$1 made=$2 name=$3 wanted=$4 message=$5
+    shift 5
+    "$run" "$@"
+    if [ "$status" -ne "$wanted" ]; then fail "$name" "status $status: $(cat err)"
+    elif [ "$(lines err)" -ne 1 ] || ! grep -qE "^cvt: $message\$" err; then fail "$name" "$(cat err)"
+    elif [ -s out ] || [ -n "$(find . -maxdepth 1 -name "$made*")" ]; then fail "$name" "it wrote something"
+    else pass "$name"; fi
+}
+
 # differ FILE FILE: both are there and hold something, but not the same
 differ() { [ -s "$1" ] && [ -s "$2" ] && status 1 cmp -s "$1" "$2"; }
 

@@ -16,16 +16,8 @@ eval_of() {
     timeout 120 "$cvt" eval -m "$model" --labels labels "$@" >out 2>err
     status=$?
 }
-# refused NAME STATUS MESSAGE ARGUMENT...: it ends so with this one line, and prints nothing
-refused() {
-    name=$1 wanted=$2 message=$3
-    shift 3
-    eval_of "$@"
-    if [ "$status" -ne "$wanted" ]; then fail "$name" "status $status: $(cat err)"
-    elif [ "$(lines err)" -ne 1 ] || ! grep -qE "^cvt: $message\$" err; then fail "$name" "$(cat err)"
-    elif [ -s out ]; then fail "$name" "it printed something"
-    else pass "$name"; fi
-}
+# refused NAME STATUS MESSAGE ARGUMENT...: see refused_by
+refused() { refused_by eval_of nothing.made "$@"; }
 said() { check "$1" grep -qE -e "$2" "$3"; } # NAME PATTERN FILE
 # found NAME TEXT...: each text is in the JSON
 found() {

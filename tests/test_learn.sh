@@ -16,16 +16,8 @@ learn() {
     timeout 120 "$cvt" learn -m "$model" -o new.safetensors "$@" >out 2>err
     status=$?
 }
-# refused NAME STATUS MESSAGE ARGUMENT...: it ends so with this one line, and writes nothing
-refused() {
-    name=$1 wanted=$2 message=$3
-    shift 3
-    learn "$@"
-    if [ "$status" -ne "$wanted" ]; then fail "$name" "status $status: $(cat err)"
-    elif [ "$(lines err)" -ne 1 ] || ! grep -qE "^cvt: $message\$" err; then fail "$name" "$(cat err)"
-    elif [ -s out ] || [ -n "$(find . -maxdepth 1 -name 'new.safetensors*')" ]; then fail "$name" "it wrote something"
-    else pass "$name"; fi
-}
+# refused NAME STATUS MESSAGE ARGUMENT...: see refused_by
+refused() { refused_by learn new.safetensors "$@"; }
 said() { check "$1" grep -qE "$2" "$3"; } # NAME PATTERN FILE
 
 # Two labels that are told apart with ease: cats in eight orientations, and a dog with as many.

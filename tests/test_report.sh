@@ -20,16 +20,8 @@ report() {
 records() { sed -n '/id="data">/,/<\/script>/p' page.html | sed -n '/^{"from"/ { s/,$//; p; }'; }
 # what the page says of itself
 about() { sed -n 's/^\({"files".*}\)\]<\/script>$/\1/p' page.html; }
-# refused NAME STATUS MESSAGE ARGUMENT...: it ends so with this one line, and writes nothing
-refused() {
-    name=$1 wanted=$2 message=$3
-    shift 3
-    report "$@"
-    if [ "$status" -ne "$wanted" ]; then fail "$name" "status $status: $(cat err)"
-    elif [ "$(lines err)" -ne 1 ] || ! grep -qE "^cvt: $message\$" err; then fail "$name" "$(cat err)"
-    elif [ -s out ] || [ -n "$(find . -maxdepth 1 -name 'page.html*')" ]; then fail "$name" "it wrote something"
-    else pass "$name"; fi
-}
+# refused NAME STATUS MESSAGE ARGUMENT...: see refused_by
+refused() { refused_by report page.html "$@"; }
 # one NAME RECORD WANTED: what becomes of a record, but for its file
 one() {
     printf '%s\n' "$2" >one.jsonl
