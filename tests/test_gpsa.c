@@ -5,9 +5,8 @@
 #include <stdlib.h>
 
 #include "ops/ops.h"
-#include "plan/plan.h"
 #include "test.h"
-#include "weights/bind.h"
+#include "trial.h"
 
 enum { HEADS = 2, WIDTH = 3, CHANNELS = HEADS * WIDTH, MOST = 40 };
 static const float scale = 0.7f;
@@ -85,32 +84,16 @@ static void check(const cvt_kernels *kernels, int h, int w) {
     cvt_gpsa spec = {HEADS, h, w, scale};
     cvt_value tokens = cvtb_tokens(b, cvtb_input(b, CHANNELS, h, w));
     cvt_value out = cvtb_gpsa(b, tokens, tokens, tokens, &spec);
-    cvt_arena arena = {0};
-    cvt_graph *graph = NULL;
-    cvt_source *sources;
-    cvt_plan *plan = NULL;
-    cvt_exec *exec = NULL;
-    cvt_error error = {0};
     float input[CHANNELS * MOST];
     for (int i = 0; i < CHANNELS * h * w; i++) input[i] = (float)((i * 37 + 11) % 64) / 24 - 1.3f;
-    const float *const inputs[] = {input};
     bool keep[16];
     for (int i = 0; i < 16; i++) keep[i] = true;
     cvt_plan_options options = {.kernels = kernels, .retain = keep, .fuse = true};
-    cvt_status status = cvt_builder_finish(b, &graph, out, &error);
-    if (status == CVT_OK) status = cvt_bind_random(&sources, graph, 5, &arena, &error);
-    if (status == CVT_OK) status = cvt_plan_new(&plan, graph, sources, &options, &error);
-    if (status == CVT_OK) status = cvt_exec_new(&exec, plan, 1, 1, &error);
-    double worst = INFINITY;
-    if (status == CVT_OK) {
-        cvt_exec_run(exec, inputs, 1);
-        worst = worst_of(exec, tokens, out, sources, h, w);
-    }
-    test_case(worst < 2e-6, name, "%s, off by %g", error.message, worst);
-    cvt_exec_free(exec);
-    cvt_plan_free(plan);
-    cvt_graph_free(graph);
-    cvt_arena_free(&arena);
+    trial t;
+    trial_run(&t, b, out, &options, input, 1, 1);
+    double worst = t.ran ? worst_of(t.exec, tokens, out, t.sources, h, w) : INFINITY;
+    test_case(worst < 2e-6, name, "%s, off by %g", t.error.message, worst);
+    trial_free(&t);
 }
 
 int main(void) {

@@ -3,9 +3,8 @@
 #include <math.h>
 
 #include "ops/ops.h"
-#include "plan/plan.h"
 #include "test.h"
-#include "weights/bind.h"
+#include "trial.h"
 
 enum { IMAGES = 2, C = 52, OUT = 37, SIDE = 7, ROWS = SIDE * SIDE };
 
@@ -55,35 +54,20 @@ static void check(const cvt_kernels *kernels, bool linear, bool fuse, cvt_precis
     bool retain[8] = {false};
     retain[x] = true;
     cvt_plan_options options = {.kernels = kernels, .retain = retain, .fuse = fuse, .precision = precision};
-    cvt_graph *graph = NULL;
-    cvt_source *sources = NULL;
-    cvt_arena arena = {0};
-    cvt_plan *plan = NULL;
-    cvt_exec *exec = NULL;
-    cvt_error error = {0};
-    cvt_status status = cvt_builder_finish(b, &graph, y, &error);
-    if (status == CVT_OK) status = cvt_bind_random(&sources, graph, 5, &arena, &error);
-    if (status == CVT_OK) status = cvt_plan_new(&plan, graph, sources, &options, &error);
-    if (status == CVT_OK) status = cvt_exec_new(&exec, plan, IMAGES, 2, &error);
-    double worst = INFINITY;
-    int steps = plan ? plan->n_steps : 0;
-    if (status == CVT_OK) {
-        const float *const inputs[] = {input};
-        cvt_exec_run(exec, inputs, IMAGES);
-        worst = worst_of(&s, exec, x, y, sources);
-    }
+    trial t;
+    trial_run(&t, b, y, &options, input, IMAGES, 2);
+    double worst = t.ran ? worst_of(&s, t.exec, x, y, t.sources) : INFINITY;
+    int steps = t.plan ? t.plan->n_steps : 0;
     char name[96];
     snprintf(name, sizeof name, "%s%s in %s on %s", linear ? "behind a linear layer" : "alone", fuse ? ", folded" : "",
              cvt_precision_name(precision), kernels->name);
-    test_case(worst < tolerances[linear ? precision : CVT_PRECISION_F32], name, "%s, off by %g", error.message, worst);
+    test_case(worst < tolerances[linear ? precision : CVT_PRECISION_F32], name, "%s, off by %g", t.error.message,
+              worst);
     if (linear) {
         int want = fuse ? 3 : 4; /* input, norm, linear; LayerScale where it is not folded */
         test_case(steps == want, "as many steps as fusion leaves", "%s: %d, not %d", name, steps, want);
     }
-    cvt_exec_free(exec);
-    cvt_plan_free(plan);
-    cvt_graph_free(graph);
-    cvt_arena_free(&arena);
+    trial_free(&t);
 }
 
 int main(void) {

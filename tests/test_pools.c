@@ -3,9 +3,8 @@
 #include <math.h>
 
 #include "ops/ops.h"
-#include "plan/plan.h"
 #include "test.h"
-#include "weights/bind.h"
+#include "trial.h"
 
 enum { IMAGES = 3, MOST = 3 * 19 * 16 * 67 };
 
@@ -92,29 +91,13 @@ static void check(const cvt_kernels *kernels, const subject *s, map m) {
     cvt_value x = cvtb_input(b, m.c, m.h, m.w), y = s->build(b, x);
     bool retain[] = {true, true};
     cvt_plan_options options = {.kernels = kernels, .retain = retain, .fuse = true};
-    cvt_graph *graph = NULL;
-    cvt_source *sources;
-    cvt_arena arena = {0};
-    cvt_plan *plan = NULL;
-    cvt_exec *exec = NULL;
-    cvt_error error = {0};
-    cvt_status status = cvt_builder_finish(b, &graph, y, &error);
-    if (status == CVT_OK) status = cvt_bind_random(&sources, graph, 5, &arena, &error);
-    if (status == CVT_OK) status = cvt_plan_new(&plan, graph, sources, &options, &error);
-    if (status == CVT_OK) status = cvt_exec_new(&exec, plan, IMAGES, 2, &error);
-    double worst = INFINITY;
-    if (status == CVT_OK) {
-        const float *const inputs[] = {input};
-        cvt_exec_run(exec, inputs, IMAGES);
-        worst = worst_of(s, exec, x, y, sources, m);
-    }
+    trial t;
+    trial_run(&t, b, y, &options, input, IMAGES, 2);
+    double worst = t.ran ? worst_of(s, t.exec, x, y, t.sources, m) : INFINITY;
     char name[96];
     snprintf(name, sizeof name, "%s of [%d, %d, %d] on %s", s->name, m.c, m.h, m.w, kernels->name);
-    test_case(worst < 2e-6, name, "%s, off by %g", error.message, worst);
-    cvt_exec_free(exec);
-    cvt_plan_free(plan);
-    cvt_graph_free(graph);
-    cvt_arena_free(&arena);
+    test_case(worst < 2e-6, name, "%s, off by %g", t.error.message, worst);
+    trial_free(&t);
 }
 
 int main(void) {

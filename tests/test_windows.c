@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "ops/ops.h"
-#include "plan/plan.h"
 #include "test.h"
-#include "weights/bind.h"
+#include "trial.h"
 
 enum { HEADS = 2, WIDTH = 3, CHANNELS = HEADS * WIDTH, SIDE = 24, MOST = SIDE * SIDE, IMAGES = 2 };
 static const float scale = 0.7f;
@@ -154,33 +153,17 @@ static void check(const cvt_kernels *kernels, const shape *s, cvt_precision prec
     bool keep[16] = {false};
     keep[net.in] = keep[net.out] = keep[net.map] = true;
     cvt_plan_options options = {.kernels = kernels, .retain = keep, .fuse = true, .precision = precision};
-    cvt_graph *graph = NULL;
-    cvt_source *sources;
-    cvt_arena arena = {0};
-    cvt_plan *plan = NULL;
-    cvt_exec *exec = NULL;
-    cvt_error error = {0};
-    cvt_status status = cvt_builder_finish(b, &graph, net.out, &error);
-    if (status == CVT_OK) status = cvt_bind_random(&sources, graph, 5, &arena, &error);
-    if (status == CVT_OK) status = cvt_plan_new(&plan, graph, sources, &options, &error);
-    if (status == CVT_OK) status = cvt_exec_new(&exec, plan, IMAGES, 2, &error);
-    double worst = INFINITY;
-    if (status == CVT_OK) {
-        const float *const inputs[] = {input};
-        cvt_exec_run(exec, inputs, IMAGES);
-        worst = worst_of(exec, &net, s, sources);
-    }
+    trial t;
+    trial_run(&t, b, net.out, &options, input, IMAGES, 2);
+    double worst = t.ran ? worst_of(t.exec, &net, s, t.sources) : INFINITY;
     char name[160];
     const cvt_windows *k = &s->windows;
     snprintf(name, sizeof name, "%d x %d in windows of %d x %d, rolled by %d and %d%s, on %s in %s%s", s->h, s->w, k->h,
              k->w, k->shift_h, k->shift_w, k->pad_first ? ", filled up first" : "", kernels->name,
              cvt_precision_name(precision), exact ? ", kept exact" : "");
     bool rounded = kernels->attention[precision] != kernels->attention[CVT_PRECISION_F32] && !exact;
-    test_case(worst < (rounded ? 3e-2 : 2e-6), name, "%s, off by %g", error.message, worst);
-    cvt_exec_free(exec);
-    cvt_plan_free(plan);
-    cvt_graph_free(graph);
-    cvt_arena_free(&arena);
+    test_case(worst < (rounded ? 3e-2 : 2e-6), name, "%s, off by %g", t.error.message, worst);
+    trial_free(&t);
 }
 
 int main(void) {
