@@ -382,7 +382,7 @@ static cvt_value build(cvt_builder *b, const void *p) {
     for (int i = 0; i < c->depths.n && !cvtb_failed(b); i++) x = stage(b, c, i, &s);
     x = cvtb_tokens(b, cvtb_layer_norm(b, x, "norm", (float)c->eps));
     x = cvtb_mean(b, cvtb_tap(b, x, "norm"));
-    return c->base.headless ? cvtb_embedding(b, cvtb_flatten(b, x)) : cvtb_classify(b, x, c->base.classes);
+    return cvtb_classify(b, x, c->base.classes);
 }
 
 const cvt_arch cvt_arch_swin = {
