@@ -270,9 +270,13 @@ static char *copy_text(const char *text) {
 }
 
 /* A label that would not be read back as it is would name another class. */
-static cvt_status check_labels(const cvt_model *m, const char *const *labels, int n, cvt_error *error) {
+static cvt_status check_labels(const cvt_model *m, const cvt_model *base, const char *const *labels, int n,
+                               cvt_error *error) {
     if (cvt_config_base(&m->config)->classes != n || m->n_labels != n)
-        return cvt_fail(error, CVT_UNSUPPORTED, "the number of classes of this model cannot be changed");
+        return cvt_fail(error, CVT_UNSUPPORTED, "%s",
+                        cvt_config_base(&base->config)->classes
+                            ? "the number of classes of this model cannot be changed"
+                            : "the model gives features, without a last layer, and cannot get a new one");
     for (int i = 0; i < n; i++)
         if (!m->labels[i] || strcmp(m->labels[i], labels[i]) != 0)
             return cvt_fail(error, CVT_USAGE, "the label \"%s\" cannot be kept in a model: rename it", labels[i]);
@@ -306,11 +310,8 @@ cvt_status cvt_model_relabel(cvt_model **out, const cvt_model *base, const char 
     for (int i = 0; i < n; i++)
         if (strpbrk(labels[i], "\r\n"))
             return cvt_fail(error, CVT_USAGE, "the label \"%s\" holds a line break: rename it", labels[i]);
-    if (!cvt_config_base(&base->config)->classes)
-        return cvt_fail(error, CVT_UNSUPPORTED,
-                        "the model gives features: it has no last layer, so it cannot get a new one");
     TRY(open_new(&m, base, labels, n, error));
-    cvt_status status = check_labels(m, labels, n, error);
+    cvt_status status = check_labels(m, base, labels, n, error);
     if (status == CVT_OK) status = find_heads(&h, m->graph, error);
     if (status == CVT_OK) status = take_weights(m, base, &h, error);
     const cvt_graph *g = m->graph, *old = base->graph;
