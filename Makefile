@@ -6,9 +6,9 @@
 #   WITH="webp heif archive" WITHOUT=heif            libraries that need not be here: exactly these (WITH= for none), or
 #                                                    all that pkg-config finds but these
 OPT      ?= -O3
-# rows of tables may leave their last fields 0
+# rows of tables may leave their last fields 0; constants are enumerators, in sums with floats too (clang 19 warns of that)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
-	-Wcast-qual -Wno-missing-field-initializers
+	-Wcast-qual -Wno-missing-field-initializers -Wno-enum-float-conversion
 PKG      ?= pkg-config
 # what is built where its packages are found: WebP; HEIC and AVIF; tar archives, which only the program reads
 FEATURES := webp heif archive
@@ -34,7 +34,13 @@ PACKAGES := libpng libjpeg libcjson zlib
 # libwebp is linked; the others, which would cost every start tens of milliseconds, are loaded when they are needed
 LINKED   := $(foreach feature,$(filter webp,$(USED)),$($(feature)))
 LOADED   := $(foreach feature,$(filter-out webp,$(USED)),$($(feature)))
-HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
+# the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
+ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
+	$(filter x86_64% aarch64% arm64%,$(shell $(CC) -dumpmachine)))))
+# what makes an error in the program hard to use: guarded stacks, checked copies (3 counts as 2 where the C library knows
+# no 3), jumps only to where functions begin. tests/test_elf.sh reads in the program whether it came out so.
+HARDEN   := -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fPIC \
+	$(if $(filter x86,$(ISA_DIR)),-fcf-protection) $(if $(filter arm,$(ISA_DIR)),-mbranch-protection=standard)
 SAN      ?=
 OPENMP   ?= -fopenmp
 WERROR   ?=
@@ -63,13 +69,10 @@ BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=
 	$(addprefix -DCVT_WITH_,$(shell echo $(USED) | tr a-z A-Z)) \
 	$(shell $(PKG) --cflags $(PACKAGES) $(LINKED) $(LOADED) 2>/dev/null)
 ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)
-ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) $(if $(findstring thread,$(SAN)),,$(OPENMP)) \
+ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now,-z,noexecstack) $(if $(findstring thread,$(SAN)),,$(OPENMP)) \
 	$(LDFLAGS)
 LIBS     := $(shell $(PKG) --libs $(PACKAGES) $(LINKED) 2>/dev/null) -lm -lpthread $(if $(LOADED),-ldl)
 
-# the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
-ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
-	$(filter x86_64% aarch64% arm64%,$(shell $(CC) -dumpmachine)))))
 # the program's own folders: libcvt is what cvt.h declares and what that needs, no more
 CLI_DIRS := src/report src/learn src/batch src/cli
 LIB_SRC  := $(sort $(filter-out $(CLI_DIRS:%=%/%),$(wildcard src/*.c src/*/*.c $(ISA_DIR:%=src/kernels/%/*.c))))
@@ -186,6 +189,10 @@ agreement: all
 check-arm:
 	@SUITES=arm sh tests/check.sh
 
+# the same for RISC-V (Debian: gcc-riscv64-linux-gnu, qemu-user), which runs the plain loops
+check-riscv:
+	@SUITES=riscv sh tests/check.sh
+
 # Debian packages in build/deb, and their trial in a root made by debootstrap; the steps of the Containerfile
 deb: all
 	@MAKE="$(MAKE)" sh examples/packages/deb.sh
@@ -291,7 +298,7 @@ help:
 	@echo "make check        builds with and without sanitizers, runs all tests"
 	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
 	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"
-	@echo "make check-arm    everything for AArch64, tests by emulation"
+	@echo "make check-arm    everything for AArch64, tests by emulation; make check-riscv for RISC-V"
 	@echo "make check-repro  builds in another directory and compares the bytes"
 	@echo "make oracle       compares with the original programs (Python)"
 	@echo "make agreement    compares answers in f16 and int8 with those in f32 (Python)"
@@ -310,5 +317,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm deb check-deb \
+.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm check-riscv deb check-deb \
 	check-container check-report check-spark static install uninstall help clean

@@ -7,12 +7,13 @@
 #   TESTS="a b"   only tests whose name contains one of these words
 #   SUITES="..."  some of: release sanitized threads (these three unless said), plain (a build without the libraries that
 #                 need not be here, and the tests of what they read), lint (tests/lint.sh), clang (all is
-#                 built by clang, and tests in C and two scripts are run), repro (tests/check_repro.sh), arm (tests/check_arm.sh)
+#                 built by clang, and tests in C and two scripts are run), repro (tests/check_repro.sh), arm and riscv
+#                 (tests/check_emulated.sh)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 logs=build/check
-arm_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_attend test_cli"
+emulated_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_attend test_cli"
 # the builds here have jobs of their own, not those of a make that runs this
 MAKEFLAGS=$(echo "${MAKEFLAGS:-}" | sed 's/ -j[0-9]*//; s/ --jobserver-[^ ]*//g')
 export MAKEFLAGS
@@ -25,13 +26,27 @@ wanted() {
     return 1
 }
 
-# run BUILD NAME COMMAND...: one test, its lines into the log under BUILD's name
+# As many tests run side by side as there are lines in this pipe: who takes one out puts it back.
+mkfifo "$logs/places" || exit 1
+exec 9<>"$logs/places"
+places=0
+while [ $((places += 1)) -le "$jobs" ]; do echo >&9; done
+
+# run BUILD NAME COMMAND...: starts one test as soon as there is a place; its lines go into a log under BUILD's name
 run() {
-    build=$1 name=$2
+    wanted "$2" || return 0
+    read -r _ <&9
+    {
+        one "$@"
+        echo >&9
+    } &
+}
+
+# one BUILD NAME COMMAND...: runs one test. A line is shorter than what one write puts into a file in one piece.
+one() {
+    build=$1 name=$2 out=$logs/$1-$2.out
     shift 2
-    wanted "$name" || return 0
-    out=$logs/$build-$name.out
-    "$@" >"$out" 2>"$out.err"
+    "$@" >"$out" 2>"$out.err" 9<&-
     status=$?
     grep -E '^(ok|not ok|skip) ' "$out" | sed -E "s#^(ok|not ok|skip) #\\1 $build: $name: #" >"$out.lines"
     if [ "$status" -ne 0 ] && ! grep -q '^not ok' "$out.lines"; then
@@ -40,7 +55,6 @@ run() {
         echo "not ok $build: $name: reported nothing" >>"$out.lines"
     fi
     grep -E '^(not ok|skip)' "$out.lines"
-    cat "$out.lines" >>"$logs/all"
 }
 
 # units BUILD DIRECTORY PROGRAM: the tests in C against one build
@@ -70,14 +84,15 @@ scripts() {
     done
 }
 
-# emulated DIRECTORY: what check_arm.sh has left there. Emulation is as slow as sanitizers are: scripts run those cases.
+# emulated BUILD DIRECTORY: what check_emulated.sh has left there. Emulation is as slow as sanitizers are: scripts run those
+# cases.
 emulated() {
-    for test in "$1"/test_*; do
-        if [ -x "$test" ]; then run arm "$(basename "$test")" "$test"; fi
+    for test in "$2"/test_*; do
+        if [ -x "$test" ]; then run "$1" "$(basename "$test")" "$test"; fi
     done
-    [ -x "$1/cvt" ] || return 0
+    [ -x "$2/cvt" ] || return 0
     # shellcheck disable=SC2086
-    scripts arm "$1" "$1/cvt" $arm_scripts
+    scripts "$1" "$2" "$2/cvt" $emulated_scripts
 }
 
 # where [VARIABLE=VALUE]...: the folder of that build, and its program
@@ -121,16 +136,19 @@ for suite in ${SUITES:-release sanitized threads}; do
         ;;
     lint) run sources lint sh tests/lint.sh ;;
     repro) run release repro make -s --no-print-directory check-repro ;;
-    arm)
-        echo "building: all tests for AArch64"
-        run arm check_arm sh tests/check_arm.sh
-        emulated build/arm/run
-        run arm test_tiles env CVT_BIN="$PWD/build/arm" OBJDUMP=aarch64-linux-gnu-objdump sh tests/test_tiles.sh
+    arm | riscv)
+        echo "building: all tests for $suite"
+        one "$suite" check_emulated sh tests/check_emulated.sh "$suite"
+        emulated "$suite" "build/$suite/run"
+        [ "$suite" = riscv ] ||
+            run arm test_tiles env CVT_BIN="$PWD/build/arm" OBJDUMP=aarch64-linux-gnu-objdump sh tests/test_tiles.sh
         ;;
     *) echo "not ok no suite '$suite'" | tee -a "$logs/all" ;;
     esac
 done
 
+wait
+cat "$logs"/*.lines >>"$logs/all"
 passed=$(grep -c '^ok ' "$logs/all")
 failed=$(grep -c '^not ok ' "$logs/all")
 echo "$passed passed, $failed failed"

@@ -4,7 +4,7 @@
 #   deps.sh install        installs the missing libraries (Debian and its kin; by sudo unless root); elsewhere it prints
 #                          Debian's names and stops
 #   deps.sh install demo   python3-pip too, by which the demo gets its weights and photos
-#   deps.sh install ci     the tools of `make lint`, clang, and what check_arm.sh needs too; and the next three
+#   deps.sh install ci     the tools of `make lint`, clang, and what check_emulated.sh needs too; and the next three
 #   deps.sh install webp heif archive   some of the libraries that need not be here: for WebP, HEIC and AVIF, --tar
 set -eu
 missing=

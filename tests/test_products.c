@@ -305,7 +305,7 @@ static void make_weights(unsigned char *to, cvt_dtype dtype, size_t n, size_t k)
         float x = random_float();
         if (kind < 5 && (kind > 1 || i % k == k / 2)) x = odd[kind] * (i % 3 ? 1 : -1);
         const uint16_t half = dtype == CVT_F16 ? cvt_f32_to_f16(x) : cvt_f32_to_bf16(x);
-        if (dtype == CVT_I8) to[i] = (unsigned char)(int8_t)(x * 127.5f);
+        if (dtype == CVT_I8) to[i] = (unsigned char)(int8_t)fmaxf(-127, fminf(127, x * 127.5f));
         if (dtype == CVT_F32) memcpy(to + 4 * i, &x, sizeof x);
         if (dtype == CVT_F16 || dtype == CVT_BF16) memcpy(to + 2 * i, &half, sizeof half);
     }
