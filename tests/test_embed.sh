@@ -293,7 +293,7 @@ unmapped 'attend: a head that is no number' "'x' is not a whole number" good/1.j
 unmapped 'attend: a head of a rollout' 'no --head' good/1.jpg --head 1 --rollout
 unmapped 'attend --rollout: strided keys' 'no rollout: "stage2.block2.attn.map" is .4, ' good/1.jpg --rollout
 attend good/1.jpg -o a.jpg
-equal 'attend: another ending' "$status $(cat err)" "2 cvt: attend: 'a.jpg': the name must end with .png or .npy"
+equal 'attend: another ending' "$status $(cat err)" "2 cvt: attend: 'a.jpg': the name must end with .png, .svg, .html or .npy"
 attend torn.jpg -o n.png
 equal 'attend: a torn picture' "$status $(lines err) $(ls n.png 2>/dev/null)" '1 1 '
 for output in /dev/full nowhere/a.png nowhere/a.npy; do

@@ -134,8 +134,9 @@ const cvt_option cvt_settings_rows[] = {
      .target = FIELD(output), .argument = "FILE", .help = "the .npy file to write; the paths go into a .txt file. With "
      "-f jsonl as for classify"},
     {.commands = CVT_CMD_ATTEND, .required = CVT_CMD_ATTEND, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
-     .target = FIELD(output), .argument = "FILE|DIR/", .help = "the .png or .npy file to write for a single image; or "
-     "a directory, with a slash behind it, that gets one for each image, and records.jsonl"},
+     .target = FIELD(output), .argument = "FILE|DIR/", .help = "the file to write for a single image: .png, a picture; "
+     ".svg or .html, with its scale and caption; .npy, the numbers; or a directory, with a slash behind it, that gets "
+     "one for each image, and records.jsonl"},
     {.commands = CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN,
      .required = CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN, .letter = 'o', .name = "output",
      .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
@@ -182,6 +183,8 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "CLASS", .recorded = true,
      .help = "show the class activation map of this class, a number or a label (default for a model without attention: "
      "the best class)"},
+    {.commands = CVT_CMD_ATTEND, .name = "sheet", .kind = CVT_OPT_FLAG, .target = FIELD(sheet), .recorded = true,
+     .help = "show all layers and heads on one page; of a model without attention the best 6 classes"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'k', .name = "top-k", .kind = CVT_OPT_INTEGER, .target = FIELD(top_k),
      .argument = "N", .min = 1, .max = 1000000, .initial = "5", .recorded = true,
      .help = "name this many classes for an image"},
@@ -193,8 +196,8 @@ const cvt_option cvt_settings_rows[] = {
      .help = "one array, or JSON Lines with a record for each image (default: what the ending of -o FILE says, else "
      "npy)"},
     {.commands = CVT_CMD_ATTEND, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
-     .argument = "FORMAT", .choices = CHOICES("png", "npy"), .initial = "png", .recorded = true,
-     .help = "what -o DIR/ gets for each image"},
+     .argument = "FORMAT", .choices = CHOICES("png", "npy", "svg", "html"), .initial = "png",
+     .recorded = true, .help = "what -o DIR/ gets for each image"},
     {.commands = CVT_CMD_SUMMARY, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
      .argument = "FORMAT", .choices = CHOICES("text", "json", "csv"), .initial = "text", .help = "format of the table"},
     {.commands = CVT_CMD_BENCH, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),

@@ -68,7 +68,7 @@ typedef struct cvt_settings {
 
     /* embed, attend */
     const char *tap, *layer, *head, *class_name;
-    bool rollout;
+    bool rollout, sheet;
 
     /* convert, init */
     const char *dtype, *names;
