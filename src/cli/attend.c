@@ -43,6 +43,16 @@ static int check_sheet(const cvt_attend *a, const cvt_attend_form *form) {
                          "--sheet is a picture of many maps: .svg, .html or .png; .npy holds the numbers of one");
 }
 
+/* Chooses what is shown, and says where that is not as the paper on attention rollout has it. */
+static int choose(cvt_attend *a) {
+    const int status = cvt_attend_choose(a);
+    if (status == CVT_EXIT_OK && cvt_attend_spreads(a))
+        cvt_cli_say(NULL,
+                    "rollout: where a layer has fewer keys than tokens, each key is spread evenly over the tokens "
+                    "that it is made from; this is an extension of this program");
+    return status;
+}
+
 /* ---- one image ------------------------------------------------------------------------------------------------- */
 
 /* What the steps share. Each returns an exit status, and the next one runs while that is CVT_EXIT_OK. */
@@ -72,7 +82,7 @@ static int open_one(view *v) {
     char *const operands[] = {(char *)(uintptr_t)v->path, NULL};
     if (cvt_output_check(s->output, v->form->kind, NULL, s, operands, v->what.model, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
-    return cvt_attend_choose(&v->what);
+    return choose(&v->what);
 }
 
 static int read_image(view *v) {
@@ -283,7 +293,7 @@ static int attend(gallery *g, cvt_batch **batch, char **operands) {
     options.images = 1;
     int status = check_sheet(&g->what, g->form);
     if (status == CVT_EXIT_OK) status = open_model(&g->what);
-    if (status == CVT_EXIT_OK) status = cvt_attend_choose(&g->what);
+    if (status == CVT_EXIT_OK) status = choose(&g->what);
     if (status != CVT_EXIT_OK) return status;
     if (make_folder(g, operands, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_OUTPUT);
     if (cvt_collection_begin(&g->to, g->what.cli, settings, g->records.data, "jsonl", &error) != CVT_OK)

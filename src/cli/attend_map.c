@@ -7,6 +7,8 @@
  * Of an attention map [heads, queries, keys] one row is shown. Its query is the class token, where there is one, else
  * the row is the mean over all queries; it is that of one head, or the mean over heads. Rollout multiplies layers:
  * with A = (mean over heads + I) / 2, whose rows are scaled to add up to one, it shows this row of A_L A_L-1 ... A_1.
+ * Where a layer has fewer keys than tokens, what a key gets is spread over the tokens that it is made from
+ * (model/key_cells.h); the paper knows no such layers.
  */
 #include "cli/attend_map.h"
 
@@ -60,9 +62,27 @@ static int find_rollout(const cvt_model *model, int *chain) {
     int n, taps = cvt_model_taps(model);
     for (int i = taps - 1; i >= 0; i--) {
         cvt_attention_info a = cvt_model_attention(model, i);
-        if (a.map && a.height && cvt_model_rollout(model, i, chain, taps, &n, &error) == CVT_OK) return i;
+        if (a.map && a.height && cvt_rollout_find(model, i, chain, taps, &n, &error) == CVT_OK) return i;
     }
     return find_default(model);
+}
+
+/* Finds what a rollout multiplies. Its map lies over the tokens of the layer, not over its keys. */
+static cvt_status find_factors(const cvt_attend *a, cvt_attend_layer *to, cvt_error *error) {
+    TRY(cvt_rollout_find(a->model, to->tap, to->chain, cvt_model_taps(a->model), &to->n, error));
+    to->cells = calloc((size_t)to->n + 1, sizeof *to->cells);
+    if (!to->cells) return cvt_fail_memory(error);
+    to->tokens = to->info.queries;
+    for (int i = 0; i < to->n; i++) {
+        TRY(cvt_key_cells_find(&to->cells[i], a->model, to->chain[i], error));
+        to->spreads = to->spreads || to->cells[i].rows;
+    }
+    const cvt_key_cells *last = &to->cells[to->n - 1];
+    if (!last->rows) return CVT_OK;
+    to->prefix = last->prefix;
+    to->height = last->rows;
+    to->width = last->columns;
+    return CVT_OK;
 }
 
 /* Finds the taps that a layer's map is the product of. */
@@ -70,7 +90,7 @@ static cvt_status find_chain(const cvt_attend *a, cvt_attend_layer *to, cvt_erro
     const int taps = cvt_model_taps(a->model);
     to->chain = calloc((size_t)taps + 1, sizeof *to->chain);
     if (!to->chain) return cvt_fail_memory(error);
-    if (a->settings->rollout) return cvt_model_rollout(a->model, to->tap, to->chain, taps, &to->n, error);
+    if (a->settings->rollout) return find_factors(a, to, error);
     to->chain[to->n++] = to->tap;
     for (int i = 0; i < 2 && to->info.factors[i] >= 0; i++) to->chain[to->n++] = to->info.factors[i];
     return CVT_OK;
@@ -79,7 +99,8 @@ static cvt_status find_chain(const cvt_attend *a, cvt_attend_layer *to, cvt_erro
 /* The layer whose map has this tap, with the mean of all heads. */
 static cvt_attend_layer layer_of(const cvt_model *model, int tap) {
     const cvt_attention_info info = cvt_model_attention(model, tap);
-    cvt_attend_layer layer = {.height = info.height, .width = info.width, .tap = tap, .info = info};
+    cvt_attend_layer layer = {
+        .height = info.height, .width = info.width, .tap = tap, .info = info, .prefix = info.prefix};
     layer.first = layer.last = -1;
     for (int i = 0; i < tap; i++) layer.number += cvt_model_attention(model, i).map;
     return layer;
@@ -114,6 +135,12 @@ static int choose_layer(cvt_attend *a) {
     return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
 }
 
+static void free_layer(cvt_attend_layer *layer) {
+    for (int i = 0; layer->cells && i < layer->n; i++) cvt_key_cells_free(&layer->cells[i]);
+    free(layer->cells);
+    free(layer->chain);
+}
+
 /* Chooses all layers for a sheet: all that have a place on the image and, with --rollout, whose product exists. */
 static int choose_layers(cvt_attend *a) {
     cvt_error error;
@@ -126,7 +153,7 @@ static int choose_layers(cvt_attend *a) {
         if (status == CVT_OK)
             a->layers[a->n_layers++] = layer;
         else
-            free(layer.chain);
+            free_layer(&layer);
         a->left_out += status != CVT_OK;
     }
     return a->n_layers ? CVT_EXIT_OK : choose_layer(a); /* which reports what stands in the way */
@@ -139,7 +166,7 @@ static int count_with_head(cvt_attend *a, long head) {
         if (head < a->layers[i].info.heads)
             a->layers[n++] = a->layers[i];
         else
-            free(a->layers[i].chain);
+            free_layer(&a->layers[i]);
     }
     return n;
 }
@@ -263,6 +290,7 @@ static bool add_sizes(sizes *to, const cvt_attend *a, const cvt_attend_layer *la
             return false;
         to->values = count > to->values ? count : to->values;
         to->rows = row > to->rows ? row : to->rows;
+        to->rows = m.rows > to->rows ? m.rows : to->rows;
     }
     return true;
 }
@@ -276,8 +304,9 @@ static bool reserve(const cvt_attend *a, cvt_attend_room *to) {
     to->values = malloc(n.values * sizeof *to->values);
     to->row = calloc(n.rows, sizeof *to->row);
     to->next = calloc(n.rows, sizeof *to->next);
+    to->keys = calloc(n.rows, sizeof *to->keys);
     to->map = calloc(n.cells, sizeof *to->map);
-    if (to->values && to->row && to->next && to->map) return true;
+    if (to->values && to->row && to->next && to->keys && to->map) return true;
     cvt_attend_room_free(to);
     return false;
 }
@@ -331,10 +360,12 @@ static cvt_status take_layer(const making *v, cvt_error *error) {
 }
 
 /* Computes row = row A, where A = (mean over heads + I) / 2 with rows that add up to one. The first tokens are left as
- * they are where the layer has fewer tokens: these are class tokens, which join later. */
-static void multiply(const making *v, matrix m) {
-    size_t tokens = (size_t)v->layer->info.keys, skipped = tokens - m.columns;
-    double *to = v->room->next + skipped;
+ * they are where the layer has fewer tokens: these are class tokens, which join later. What keys get that are made from
+ * several tokens is spread over these. */
+static void multiply(const making *v, matrix m, const cvt_key_cells *cells) {
+    size_t tokens = (size_t)v->layer->tokens, skipped = tokens - m.rows;
+    double *to = v->room->next + skipped, *keys = cells->rows ? v->room->keys : to;
+    memset(v->room->keys, 0, m.columns * sizeof *v->room->keys);
     memset(v->room->next, 0, tokens * sizeof *v->room->next);
     memcpy(v->room->next, v->room->row, skipped * sizeof *v->room->next);
     for (size_t q = 0; q < m.rows; q++) {
@@ -346,20 +377,21 @@ static void multiply(const making *v, matrix m) {
         share = weight / sum;
         for (size_t h = 0; h < m.heads; h++) {
             const float *from = v->room->values + (h * m.rows + q) * m.columns;
-            for (size_t k = 0; k < m.columns; k++) to[k] += share * (double)from[k] / (double)m.heads;
+            for (size_t k = 0; k < m.columns; k++) keys[k] += share * (double)from[k] / (double)m.heads;
         }
         to[q] += share;
     }
+    if (cells->rows) cvt_key_cells_spread(to, cells, keys);
     swap_rows(v);
 }
 
 static cvt_status roll_out(const making *v, cvt_error *error) {
-    int keys = v->layer->info.keys, asks = v->layer->info.class_query;
-    for (int q = 0; q < keys; q++) v->room->row[q] = asks < 0 ? 1.0 / keys : q == asks;
+    int tokens = v->layer->tokens, asks = v->layer->info.class_query;
+    for (int q = 0; q < tokens; q++) v->room->row[q] = asks < 0 ? 1.0 / tokens : q == asks;
     for (int i = v->layer->n - 1; i >= 0; i--) {
         matrix m;
         TRY(fetch(v, v->layer->chain[i], &m, error));
-        multiply(v, m);
+        multiply(v, m, &v->layer->cells[i]);
     }
     return CVT_OK;
 }
@@ -408,8 +440,8 @@ cvt_attend_map cvt_attend_take(const cvt_attend *a, cvt_attend_room *room, const
         for (size_t i = 0; i < cells; i++) map.level += (double)room->map[i] / (double)cells;
         return map;
     }
-    for (size_t i = 0; i < cells; i++) room->map[i] = (float)number_of(a, room, l, head, (size_t)l->info.prefix + i);
-    map.level = are_shares(a, l->tap) ? 1.0 / l->info.keys : 0;
+    for (size_t i = 0; i < cells; i++) room->map[i] = (float)number_of(a, room, l, head, (size_t)l->prefix + i);
+    map.level = are_shares(a, l->tap) ? 1.0 / (a->settings->rollout ? l->tokens : l->info.keys) : 0;
     return map;
 }
 
@@ -417,11 +449,18 @@ void cvt_attend_room_free(cvt_attend_room *room) {
     free(room->values);
     free(room->row);
     free(room->next);
+    free(room->keys);
     free(room->map);
     *room = (cvt_attend_room){0};
 }
 
 void cvt_attend_free(cvt_attend *a) {
-    for (int i = 0; i < a->n_layers; i++) free(a->layers[i].chain);
+    for (int i = 0; i < a->n_layers; i++) free_layer(&a->layers[i]);
     free(a->layers);
+}
+
+bool cvt_attend_spreads(const cvt_attend *a) {
+    bool spreads = false;
+    for (int i = 0; i < a->n_layers; i++) spreads = spreads || a->layers[i].spreads;
+    return spreads;
 }

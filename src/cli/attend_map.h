@@ -3,6 +3,7 @@
 #define CVT_CLI_ATTEND_MAP_H
 
 #include "cli/command.h"
+#include "model/key_cells.h"
 
 /* What maps of an image are made from: a layer of attention, or a class. */
 typedef struct cvt_attend_layer {
@@ -11,8 +12,12 @@ typedef struct cvt_attend_layer {
     /* for attention */
     int tap; /* the tap that is shown */
     cvt_attention_info info;
-    int *chain, n;   /* the taps that are multiplied, in this order */
-    int first, last; /* the heads that are shown, one map each; -1: the mean of all heads */
+    int *chain, n; /* the taps that are multiplied, in this order */
+    /* for rollout: what the keys of each of them are made from */
+    cvt_key_cells *cells;
+    int tokens, prefix; /* of the sequence: prefix of them have no place on the image */
+    bool spreads;       /* some keys are fewer than tokens */
+    int first, last;    /* the heads that are shown, one map each; -1: the mean of all heads */
 } cvt_attend_layer;
 
 /* What is shown of every image: each head of each layer. */
@@ -33,6 +38,7 @@ typedef struct cvt_attend_room {
     size_t room;   /* floats in it */
     double *row;   /* for each head a row over the columns of the last tap; for rollout one over the tokens */
     double *next;  /* the same after the next tap */
+    double *keys;  /* for rollout: what the keys of a layer get */
     float *map;    /* a map of any layer */
 } cvt_attend_room;
 
@@ -48,6 +54,8 @@ typedef struct cvt_attend_map {
  * no weights yet. Returns an exit status; what is wrong has been said. */
 int cvt_attend_choose(cvt_attend *a);
 void cvt_attend_free(cvt_attend *a);
+/* Is there a rollout through layers with fewer keys than tokens? */
+bool cvt_attend_spreads(const cvt_attend *a);
 
 /* Computes what all maps of a layer are taken from, after the session's last pass, of one image. */
 cvt_status cvt_attend_compute(const cvt_attend *a, cvt_attend_room *room, const cvt_session *session, int layer,

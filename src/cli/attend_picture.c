@@ -257,6 +257,9 @@ static void append_note(const cvt_attend *a, cvt_str *to) {
     else
         cvt_str_print(to, "The colours tell how the layer shares its attention among the places of the image, from 0 "
                           "up. Uniform: what each has where all get the same.");
+    if (cvt_attend_spreads(a))
+        cvt_str_print(to, " Where a layer has fewer keys than tokens, each key is spread evenly over the tokens that "
+                          "it is made from, an extension of cvt.");
     if (a->settings->sheet)
         cvt_str_print(to,
                       " Each picture has a scale of its own: its end is below it on the right, and the mark on it "
