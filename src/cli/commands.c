@@ -162,7 +162,8 @@ const cvt_command cvt_commands[] = {
      .examples = EXAMPLES(
          {"cvt classify -r photos -o photos.jsonl --header", "the records, and what made them"},
          {"cvt report photos.jsonl -o photos.html", "the page of these records"},
-         {"cvt report photos.jsonl -o photos.html --thumbnails 100", "a smaller page: other images are links"})},
+         {"cvt report photos.jsonl -o photos.html --thumbnails 100", "a smaller page: other images are links"},
+         {"cvt report photos.jsonl -o photos.html --attend cvt-13", "also where this model looks in each image"})},
     {.name = "convert",
      .bit = CVT_CMD_CONVERT,
      .operands = "MODEL",

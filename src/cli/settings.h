@@ -82,7 +82,7 @@ typedef struct cvt_settings {
     int64_t top;
 
     /* report */
-    const char *root;
+    const char *root, *attend;
     int64_t thumbnails;
 
     /* eval */
