@@ -152,6 +152,28 @@ wanted="$wanted,\"120 records · $failed failed · $share % right ($right of $((
 equal 'filters, orders, keys and cells do what they say' "$(run few.html script)" "$wanted"
 equal 'nothing is said on the console then' "$messages" ''
 
+# ---- where a model looks ---------------------------------------------------------------------------------------------
+
+"$cvt" classify -m "$model" -f jsonl good >good.jsonl 2>/dev/null
+"$cvt" report good.jsonl -o maps.html --attend "$tests/data/lite/timm" 2>/dev/null || fail 'a page' 'with maps'
+cat >script <<'END'
+() => {
+  const button = document.getElementById('maps'), out = [button.hidden, button.getAttribute('aria-pressed')];
+  const images = () => [...document.querySelectorAll('.thumb img')].map(i => i.src).join();
+  const withMaps = images();
+  button.click();
+  const without = images();
+  out.push(withMaps !== without, button.getAttribute('aria-pressed'));
+  document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'm', bubbles: true, cancelable: true}));
+  out.push(images() === withMaps, button.getAttribute('aria-pressed'));
+  return out;
+}
+END
+equal 'maps go off and on, by the button and by a key' "$(run maps.html script)" '[false,"true",true,"false",true,"true"]'
+equal 'nothing is said on the console there' "$messages" ''
+echo '() => document.getElementById("maps").hidden' >script
+equal 'a page without maps has no button for them' "$(run few.html script)" true
+
 # ---- size ------------------------------------------------------------------------------------------------------------
 
 awk -v n=10000 'BEGIN { for (i = 0; i < n; i++) {
@@ -171,7 +193,7 @@ check 'all of them' matches "$got" '*of 10,000*'
 
 mkdir -p "$pictures"
 "$cvt" classify -m "$model" -f jsonl --header good >good.jsonl 2>/dev/null
-"$cvt" report few.jsonl good.jsonl hostile.jsonl -o all.html 2>/dev/null
+"$cvt" report few.jsonl good.jsonl hostile.jsonl -o all.html --attend "$tests/data/lite/timm" 2>/dev/null
 printf '<!DOCTYPE html><body style="margin:0"><iframe src="all.html" style="width:400px;height:2000px;border:0"></iframe>' >narrow.html
 browser --window-size=1200,1600 --screenshot="$pictures/light.png" "file://$work/all.html"
 browser --window-size=1200,1600 --blink-settings=preferredColorScheme=0 --screenshot="$pictures/dark.png" "file://$work/all.html"

@@ -37,6 +37,22 @@ if [ -z "$model" ]; then
     "$cvt" init -c "$tests/data/cli/tiny.json" --seed 1 -o "$model" || fail 'a model' "cvt init: status $?"
 fi
 
+# ---- what the model is fed -------------------------------------------------------------------------------------------
+
+# numbers FILE.npy: one a line
+numbers() { tail -c +$(($(od -An -tu2 -j8 -N2 "$1") + 11)) "$1" | od -An -v -tf4 -w4 | tr -d ' '; }
+# How an image is prepared may depend on whose names the weights have: preprocess has to look there, too.
+for case in cvt/tiny lite/timm pvt_v2/timm pvt_v2/hf_li vit/timm; do
+    rm -rf x.npy fed
+    "$cvt" preprocess -m "$tests/data/$case" good/1.jpg -o x.npy && "$cvt" run -m "$tests/data/$case" -i x.npy -o fed
+    numbers fed/output.npy | sort -gr >want
+    "$cvt" classify -m "$tests/data/$case" -k 1000 --score none -f csv good/1.jpg | sed -n 's/.*,//; 2,$ p' >got
+    # shellcheck disable=SC2016 # of awk
+    check "what preprocess writes gives the same scores: $case" awk '
+        NR == FNR { want[NR] = $1; n++; next } { d = $1 - want[FNR]; if (d * d > 1e-10) bad = 1; m++ }
+        END { exit bad || n != m || !n }' want got
+done
+
 # ---- the same bytes --------------------------------------------------------------------------------------------------
 
 set -- good/1.jpg bad/torn.jpg good/2.jpg good/3.jpg bad/empty.jpg pipes good/4.jpg missing.jpg good good/5.jpg

@@ -2,11 +2,12 @@
 # test_embed.sh - tests cvt embed: its rows are what cvt run gives, the same bytes for any threads, jobs and batch, and
 # beside bad inputs; the names of the rows, outputs that fail, signals. It tests cvt attend too: maps against those of
 # cvt run, and images of them.
-# Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case. CVT: the program; CVT_BIN: the folder of test_heat.
+# Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case. CVT: the program; CVT_BIN: the folder of test_heat and test_npydiff.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 cvt=$(realpath "${CVT:-$tests/../cvt}")
 heat=$(realpath -m "${CVT_BIN:-$tests/../build}/test_heat")
+diff=$(realpath -m "${CVT_BIN:-$tests/../build}/test_npydiff")
 model=$tests/data/cvt/tiny
 # shellcheck source=tests/case.sh
 . "$tests/case.sh"
@@ -291,9 +292,20 @@ unmapped 'attend: a tap that is no attention' 'is no attention map' good/1.jpg -
 unmapped 'attend: no such head' "'4' is not a whole number from 0 to 3" good/1.jpg --head 4
 unmapped 'attend: a head that is no number' "'x' is not a whole number" good/1.jpg --head x
 unmapped 'attend: a head of a rollout' 'no --head' good/1.jpg --head 1 --rollout
-unmapped 'attend --rollout: strided keys' 'no rollout: "stage2.block2.attn.map" is .4, ' good/1.jpg --rollout
+# Where layers have fewer keys than tokens, or more, expected values are those of make_rollout.py.
+for case in 'cvt/hub_f32 -1' 'pvt/hub 3' 'pvt_v2/hf_li 0'; do
+    name=${case% *}
+    rm -f r.npy
+    timeout 60 "$cvt" attend -m "$tests/data/$name" "$tests/data/images/jpeg_portrait.jpg" --rollout --layer "${case#* }" -o r.npy 2>err
+    equal "attend --rollout of $name: that keys are spread is said" "$? $(lines err) $(grep -c 'an extension of this program' err)" '0 1 1'
+    check "attend --rollout of $name, whose keys are spread" "$diff" near 1e-6 "$tests/data/rollout/$(echo "$name" | tr / _).npy" r.npy
+done
+timeout 60 "$cvt" attend -m "$tests/data/cvt/hub_f32" good/1.jpg good/9.png --rollout -f npy -o rolls/ 2>err
+equal 'attend --rollout of many images: it is said once' "$? $(grep -c extension err)" '0 1'
+timeout 60 "$cvt" attend -m "$tests/data/cvt/hub_f32" "$tests/data/images/jpeg_portrait.jpg" --rollout --sheet -o r.html 2>err
+equal 'attend --rollout --sheet: every layer' "$? $(grep -o 'data:image/png' r.html | wc -l) $(grep -c 'an extension of cvt' r.html)" '0 6 1'
 attend good/1.jpg -o a.jpg
-equal 'attend: another ending' "$status $(cat err)" "2 cvt: attend: 'a.jpg': the name must end with .png or .npy"
+equal 'attend: another ending' "$status $(cat err)" "2 cvt: attend: 'a.jpg': the name must end with .png, .svg, .html or .npy"
 attend torn.jpg -o n.png
 equal 'attend: a torn picture' "$status $(lines err) $(ls n.png 2>/dev/null)" '1 1 '
 for output in /dev/full nowhere/a.png nowhere/a.npy; do

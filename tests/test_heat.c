@@ -76,10 +76,22 @@ static void draw(cvt_pixels *p, cvt_heat *heat, const float *map, int columns) {
     if (cvt_heat_draw(p, heat, NULL) != CVT_OK) abort();
 }
 
+static void test_scale(void) {
+    const float map[] = {0, 2, 3, 4}, none[] = {-3, -1, -2, -5}, odd[] = {-INFINITY, 0, NAN, 3};
+    test_case(cvt_heat_top(map, 4) == 4 && cvt_heat_top(none, 4) == 0 && cvt_heat_top(odd, 4) == 3,
+              "the scale ends at the largest finite value, at least at 0", "%g", (double)cvt_heat_top(odd, 4));
+    bool grows = cvt_heat_cover(0) == 0;
+    for (int i = 1; i <= 16; i++)
+        grows = grows && cvt_heat_cover((float)i / 16) > cvt_heat_cover((float)(i - 1) / 16) - (i < 3);
+    test_case(grows && cvt_heat_cover(NAN) == 0 && cvt_heat_cover(9) == cvt_heat_cover(1) && cvt_heat_cover(1) < 1,
+              "what is large covers more, and the image below is never hidden", "%g", (double)cvt_heat_cover(1));
+}
+
 static void test_drawing(void) {
     enum { H = 48, W = 96, LEFT = 16, RIGHT = 80 };
     static uint8_t pixels[H * W * 3];
-    const float map[] = {1, 2, 3, 4}, flat[] = {0.25f}, below[] = {-9, -1, 0, 4}, odd[] = {-INFINITY, 1, NAN, 3};
+    const float map[] = {0, 2, 3, 4}, flat[] = {0.25f}, below[] = {-9, -1, 0, 4}, odd[] = {-INFINITY, 0, NAN, 3};
+    const float least[] = {2, 2, 2, 4}, none[] = {-3, -1, -2, -5};
     cvt_heat heat = {.pixels = pixels, .height = H, .width = W, .rows = 1};
     cvt_pixels p = {0};
     cvt_error error = {0};
@@ -90,7 +102,7 @@ static void test_drawing(void) {
     test_case(p.height == H && p.width == W, "as large as the picture", "%d x %d", p.height, p.width);
     test_case(bare(&p, LEFT - 1, 0) && bare(&p, RIGHT, 0) && bare(&p, RIGHT - 1, H - 1) && !bare(&p, RIGHT - 1, H - 5),
               "where the model does not look the picture is as it was", "it is not");
-    test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 8, H - 5), "at the least value too", "it is not");
+    test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 8, H - 5), "at 0 too", "it is not");
     test_case(memcmp(at(&p, RIGHT - 8, 0), at(&p, RIGHT - 1, H - 5), 3) == 0,
               "half a cell at the edge has the colour of the cell", "it changes");
     cvt_heat_colour(1, most);
@@ -105,8 +117,14 @@ static void test_drawing(void) {
     draw(&p, &heat, below, 4);
     test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 24, 0) && bare(&p, LEFT + 39, 0) && !bare(&p, RIGHT - 8, 0),
               "values below zero are not shown beside those above", "they are");
+    draw(&p, &heat, least, 4);
+    test_case(!bare(&p, LEFT, 0), "the scale begins at 0, not at the least value", "%d", at(&p, LEFT, 0)[0]);
     draw(&p, &heat, flat, 1);
-    test_case(bare(&p, LEFT, 0) && bare(&p, RIGHT - 1, 0), "a map of one value shows nothing", "it does");
+    test_case(!bare(&p, LEFT, 0) && memcmp(at(&p, LEFT, 0), at(&p, RIGHT - 1, H - 5), 3) == 0,
+              "a map of one value covers all alike", "%d", at(&p, LEFT, 0)[0]);
+    draw(&p, &heat, none, 4);
+    test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 24, 0) && bare(&p, RIGHT - 1, 0),
+              "a map of numbers below 0 has no colours", "it has");
     draw(&p, &heat, odd, 4);
     test_case(bare(&p, LEFT, 0) && bare(&p, LEFT + 40, 0) && !bare(&p, RIGHT - 1, 0),
               "values that are not finite do not set the scale", "they do");
@@ -141,6 +159,13 @@ static void test_png(void) {
     bool ok = cvt_png_write(path, &in, &error) == CVT_OK && decode(path, &out, &error);
     ok = ok && out.width == W && out.height == H && memcmp(in.data, out.data, W * H * 3) == 0;
     test_case(ok, "a PNG is read as it was written", "%s", error.message);
+    cvt_file file;
+    cvt_str encoded = {0};
+    ok = cvt_png_encode(&encoded, &in, &error) == CVT_OK && cvt_file_read(&file, path, 1 << 20, &error) == CVT_OK;
+    test_case(ok && encoded.size == file.size && memcmp(encoded.data, file.data, file.size) == 0,
+              "a PNG in memory has the same bytes", "%zu", encoded.size);
+    if (ok) cvt_file_close(&file);
+    cvt_str_free(&encoded);
     test_case(cvt_png_write("/dev/full", &in, &error) == CVT_OUTPUT && strstr(error.message, "/dev/full: "),
               "a PNG onto a full device", "%s", error.message);
     unlink(path);
@@ -285,6 +310,7 @@ static int run(int argc, char **argv) {
 int main(int argc, char **argv) {
     if (argc > 1) return run(argc, argv);
     test_colours();
+    test_scale();
     test_drawing();
     test_png();
     return test_end();

@@ -94,6 +94,44 @@ equal 'links go over another directory' "$(about)" '{"files":["good.jsonl"],"bas
 "$cvt" report good.jsonl -o page.html --root 'a b' 2>/dev/null
 equal 'a space in a link is escaped' "$(about)" '{"files":["good.jsonl"],"base":"a%20b/","bad":0,"without":0}'
 
+# ---- where a model looks ---------------------------------------------------------------------------------------------
+
+lite=$tests/data/lite/timm
+report good.jsonl --attend "$lite"
+cp page.html attend.html
+equal 'maps: it ends well' "$status $(cat out err)" '0 '
+equal 'each thumbnail has one' "$(records | grep -c '"thumbnail":"/9j/[^"]*","map":"/9j/')" 10
+equal 'and no other record' "$(records | grep -c '"map"')" 10
+equal 'the page tells of the model' "$(about)" \
+    "{\"files\":[\"good.jsonl\"],\"base\":\"\",\"bad\":0,\"without\":0,\"attend\":\"$lite\"}"
+# map NAME: the map of a record into map.jpg
+map() { records | sed -n "s#.*\"path\":\"$1\".*\"map\":\"\\([^\"]*\\)\".*#\\1#p" | base64 -d >map.jpg; }
+for image in good/jpeg_portrait.jpg good/6.jpg good/9.png; do
+    thumbnail $image && map $image
+    equal "a map is as large as the thumbnail: $image" "$(size map.jpg)" "$(size thumbnail.jpg)"
+    check "and has colours: $image" differ map.jpg thumbnail.jpg
+done
+sed 's/"map":"[^"]*"//g; s/,"attend":"[^"]*"//; s/",}/"}/' page.html >rest.html
+same 'the rest of the page is as without maps' rest.html first.html
+for threads in 1 3; do
+    CVT_THREADS=$threads "$cvt" report good.jsonl -o page.html --attend "$lite"
+    same "the same for $threads threads" page.html attend.html
+done
+report good.jsonl --attend "$lite" --thumbnails 4
+equal 'no more maps than thumbnails' "$(records | grep -c '"map"')" 4
+"$cvt" convert "$lite" -o broken.safetensors
+printf '\377\377\377\377' | dd of=broken.safetensors bs=1 seek=$(($(wc -c <broken.safetensors) - 4)) conv=notrunc 2>/dev/null
+report good.jsonl --attend broken.safetensors
+equal 'images that the model cannot take are told, and keep their thumbnails' \
+    "$status $(records | grep -c '"thumbnail"') $(records | grep -c '"map"') $(cat err)" \
+    '0 10 0 cvt: 10 of 10 thumbnails do not show where the model looks (good/1.jpg: weights give non-finite output)'
+refused 'a model that is not there' 3 'nowhere: no such model.*' good.jsonl --attend nowhere
+refused 'a model that cannot tell' 3 'the model reads 2 inputs.*|.*several inputs.*|.*2 inputs.*' good.jsonl --attend "$tests/data/blocks/cross"
+printf '{"path":"a.jpg","ok":true,"top":[]}\n' >one.jsonl
+cp -r "$lite" '<b>&'
+report one.jsonl --attend '<b>&' --thumbnails 0
+equal 'the name of a model is escaped' "$(about | sed 's/.*"attend"/"attend"/')" '"attend":"\u003cb\u003e\u0026"}'
+
 # ---- hostile text ----------------------------------------------------------------------------------------------------
 
 one 'a name cannot end the element' '{"path":"</script><script>alert(1)</script>","ok":true,"top":[]}' \

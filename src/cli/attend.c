@@ -10,40 +10,16 @@
 
 #include "base/sha256.h"
 #include "batch/input.h"
-#include "cli/attend_map.h"
+#include "cli/attend_picture.h"
 #include "cli/collection.h"
 #include "cli/models.h"
 #include "cli/threads.h"
 #include "model/interleaved.h"
-#include "report/heat.h"
-#include "report/npy.h"
 
 static int fail_memory(void) {
     cvt_error error;
     cvt_fail_memory(&error);
     return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-}
-
-/* ---- a map as a file ------------------------------------------------------------------------------------------- */
-
-/* Draws over the image in its own size. It is decoded once more, without the changes that the model needs. */
-static cvt_status draw(const cvt_attend *a, cvt_image *image, const cvt_batch_image *of, const float *map,
-                       const char *to, cvt_error *error) {
-    cvt_heat heat = {.map = map, .rows = a->height, .columns = a->width};
-    cvt_pixels pixels = {0};
-    TRY(cvt_image_read_memory(image, a->model, of->bytes, of->size, CVT_STOP_ORIENT, error));
-    heat.pixels = cvt_image_pixels(image, &heat.height, &heat.width);
-    TRY(cvt_model_view(a->model, heat.height, heat.width, &heat.view, error));
-    cvt_status status = cvt_heat_draw(&pixels, &heat, error);
-    if (status == CVT_OK) status = cvt_png_write(to, &pixels, error);
-    cvt_pixels_free(&pixels);
-    return status;
-}
-
-static cvt_status write_map(const cvt_attend *a, bool png, cvt_image *image, const cvt_batch_image *of,
-                            const float *map, const char *to, cvt_error *error) {
-    const int64_t shape[] = {a->height, a->width};
-    return png ? draw(a, image, of, map, to, error) : cvt_npy_write(to, CVT_NPY_F32, map, 2, shape, error);
 }
 
 /* Opens the model, of which one value is read and an image is the input. */
@@ -60,29 +36,42 @@ static int open_model(cvt_attend *a) {
     return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
 }
 
+/* A sheet has many maps, which numbers alone would not tell apart. */
+static int check_sheet(const cvt_attend *a, const cvt_attend_form *form) {
+    if (!a->settings->sheet || form->kind != CVT_OUTPUT_NPY) return CVT_EXIT_OK;
+    return cvt_cli_usage(a->cli,
+                         "--sheet is a picture of many maps: .svg, .html or .png; .npy holds the numbers of one");
+}
+
+/* Chooses what is shown, and says where that is not as the paper on attention rollout has it. */
+static int choose(cvt_attend *a) {
+    const int status = cvt_attend_choose(a);
+    if (status == CVT_EXIT_OK && cvt_attend_spreads(a))
+        cvt_cli_say(NULL,
+                    "rollout: where a layer has fewer keys than tokens, each key is spread evenly over the tokens "
+                    "that it is made from; this is an extension of this program");
+    return status;
+}
+
 /* ---- one image ------------------------------------------------------------------------------------------------- */
 
 /* What the steps share. Each returns an exit status, and the next one runs while that is CVT_EXIT_OK. */
 typedef struct view {
     cvt_attend what;
     const char *path; /* the path of the image */
-    bool png;         /* write a PNG, not numbers */
-    cvt_input input;  /* the bytes of the image */
+    const cvt_attend_form *form;
+    cvt_input input; /* the bytes of the image */
     cvt_image *image;
     cvt_session *session;
-    cvt_attend_room room;
-    float *map; /* the result, [height, width] */
-    int class_index;
+    cvt_attend_desk desk;
 } view;
 
 /* Chooses the form of the output by the ending of its name. */
 static int choose_form(view *v) {
-    const char *name = v->what.settings->output, *base = cvt_file_name(name), *dot = strrchr(base, '.');
-    bool png = cvt_opt_is(dot, ".png"), npy = cvt_opt_is(dot, ".npy");
-    if (dot && dot > base && !png && !npy)
-        return cvt_cli_usage(v->what.cli, "'%s': the name must end with .png or .npy", name);
-    v->png = !npy;
-    return CVT_EXIT_OK;
+    const char *name = v->what.settings->output;
+    v->form = cvt_attend_form_of(name);
+    if (!v->form) return cvt_cli_usage(v->what.cli, "'%s': the name must end with .png, .svg, .html or .npy", name);
+    return check_sheet(&v->what, v->form);
 }
 
 static int open_one(view *v) {
@@ -90,11 +79,10 @@ static int open_one(view *v) {
     cvt_error error;
     int status = open_model(&v->what);
     if (status != CVT_EXIT_OK) return status;
-    const cvt_output_kind kind = v->png ? CVT_OUTPUT_PNG : CVT_OUTPUT_NPY;
     char *const operands[] = {(char *)(uintptr_t)v->path, NULL};
-    if (cvt_output_check(s->output, kind, NULL, s, operands, v->what.model, &error) != CVT_OK)
+    if (cvt_output_check(s->output, v->form->kind, NULL, s, operands, v->what.model, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
-    return cvt_attend_choose(&v->what);
+    return choose(&v->what);
 }
 
 static int read_image(view *v) {
@@ -123,19 +111,11 @@ static int run_model(view *v) {
     return CVT_EXIT_OK;
 }
 
-static int take_map(view *v) {
-    cvt_error error;
-    v->map = calloc((size_t)v->what.height * (size_t)v->what.width, sizeof *v->map);
-    if (!v->map) return fail_memory();
-    if (cvt_attend_make(&v->what, &v->room, v->session, v->map, &v->class_index, &error) == CVT_OK) return CVT_EXIT_OK;
-    return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-}
-
 /* Reports what no option has said: that a class activation map is shown, and of which class. */
-static void say_class(const view *v) {
-    const char *label = cvt_model_label(v->what.model, v->class_index);
+static void say_class(const view *v, int class_index) {
+    const char *label = cvt_model_label(v->what.model, class_index);
     char message[CVT_MESSAGE_MAX];
-    snprintf(message, sizeof message, "class activation map for class %d%s%.500s%s", v->class_index, label ? " (" : "",
+    snprintf(message, sizeof message, "class activation map for class %d%s%.500s%s", class_index, label ? " (" : "",
              label ? label : "", label ? ")" : "");
     cvt_cli_say(v->path, message);
 }
@@ -143,11 +123,14 @@ static void say_class(const view *v) {
 static int write_one(view *v) {
     const char *to = v->what.settings->output;
     const cvt_batch_image of = {v->path, v->input.data, v->input.size};
+    cvt_attend_result result;
     cvt_error error;
     cvt_cli_stop_softly();
-    if (write_map(&v->what, v->png, v->image, &of, v->map, to, &error) != CVT_OK)
+    v->desk.options = cvt_settings_image(v->what.settings);
+    if (cvt_attend_write(&v->what, v->form, &v->desk, v->session, &of, to, &result, &error) != CVT_OK)
         return cvt_cli_fail(to, &error, CVT_EXIT_OUTPUT);
-    if (v->class_index >= 0) say_class(v);
+    if (result.class_index >= 0 && v->what.n_layers == 1) say_class(v, result.class_index);
+    if (result.bare) cvt_cli_say(v->path, "no number of the map is above 0: the picture has no colours");
     return CVT_EXIT_OK;
 }
 
@@ -159,7 +142,7 @@ static bool wants_records(const cvt_settings *s) {
 
 static int attend_one(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     view v = {.what = {.cli = cli, .settings = settings}, .path = operands[0]};
-    static int (*const steps[])(view *) = {choose_form, open_one, read_image, run_model, take_map, write_one};
+    static int (*const steps[])(view *) = {choose_form, open_one, read_image, run_model, write_one};
     if (wants_records(settings) || (operands[0] && operands[1]) || (operands[0] && cvt_file_is_directory(operands[0])))
         return cvt_cli_usage(cli, "'%s' is a file for a single image: name a directory, with a slash behind it: -o %s/",
                              settings->output, settings->output);
@@ -170,9 +153,8 @@ static int attend_one(cvt_cli *cli, const cvt_settings *settings, char **operand
     cvt_image_free(v.image);
     cvt_model_free(v.what.model);
     cvt_attend_free(&v.what);
-    cvt_attend_room_free(&v.room);
+    cvt_attend_desk_free(&v.desk);
     free(v.input.data);
-    free(v.map);
     return status;
 }
 
@@ -181,18 +163,16 @@ static int attend_one(cvt_cli *cli, const cvt_settings *settings, char **operand
 typedef struct gallery {
     cvt_collection to;
     cvt_attend what;
-    bool png;
+    const cvt_attend_form *form;
     cvt_str folder, records; /* the directory, with a slash behind it; the file of records in it */
-    cvt_image_options image;
-    cvt_attend_room *rooms; /* for each runner */
-    cvt_image **images;
+    cvt_attend_desk *desks;  /* for each runner */
     int n;
     cvt_batch_maker maker;
 } gallery;
 
 /* Appends the name of an image's file. No two paths have the same: what a path may not have in a name, and what the
  * name has of its own, becomes %XX; of a long path the beginning is left, and a hash of all stands behind it. */
-static void append_name(cvt_str *to, const char *path, bool png) {
+static void append_name(cvt_str *to, const char *path, const char *ending) {
     enum { LONGEST = 200 };
     const size_t from = to->size;
     for (const char *c = path; *c; c++) {
@@ -213,29 +193,28 @@ static void append_name(cvt_str *to, const char *path, bool png) {
         to->size = from + keep;
         cvt_str_print(to, "%%-%.32s", text);
     }
-    cvt_str_print(to, png ? ".png" : ".npy");
+    cvt_str_append(to, ending, strlen(ending));
 }
 
 /* The path of an image's file. */
 static void form_path(const gallery *g, cvt_str *to, const char *path) {
     cvt_str_append(to, g->folder.data, g->folder.size);
-    append_name(to, path, g->png);
+    append_name(to, path, g->form->ending);
 }
 
+/* The result of an image is the class that its map is of, or -1. */
 static cvt_status make(void *context, int runner, const cvt_session *session, const cvt_batch_image *image,
                        float *result, cvt_error *error) {
     gallery *g = context;
     const cvt_attend *a = &g->what;
     cvt_str to = {0};
-    int class_index;
-    TRY(cvt_attend_make(a, &g->rooms[runner], session, result, &class_index, error));
-    result[(size_t)a->height * (size_t)a->width] = (float)class_index;
-    if (!g->images[runner]) TRY(cvt_image_new(&g->images[runner], &g->image, error));
+    cvt_attend_result made = {.class_index = -1};
     form_path(g, &to, image->path);
-    const cvt_output_kind kind = g->png ? CVT_OUTPUT_PNG : CVT_OUTPUT_NPY;
     cvt_status status = to.failed ? cvt_fail_memory(error) : CVT_OK;
-    if (status == CVT_OK) status = cvt_output_check(to.data, kind, NULL, a->settings, NULL, NULL, error);
-    if (status == CVT_OK) status = write_map(a, g->png, g->images[runner], image, result, to.data, error);
+    if (status == CVT_OK) status = cvt_output_check(to.data, g->form->kind, NULL, a->settings, NULL, NULL, error);
+    if (status == CVT_OK)
+        status = cvt_attend_write(a, g->form, &g->desks[runner], session, image, to.data, &made, error);
+    *result = (float)made.class_index;
     cvt_str_free(&to);
     return status;
 }
@@ -252,7 +231,7 @@ static bool add_record(void *context, const cvt_batch_result *result) {
     if (result->status == CVT_OK) {
         form_path(g, &file, result->path);
         record.file = file.data ? file.data : "";
-        shown.index = (int)result->output[(size_t)g->what.height * (size_t)g->what.width];
+        shown.index = (int)result->output[0];
         shown.label = cvt_model_label(g->what.model, shown.index);
         if (shown.index >= 0) record.shown = &shown;
     }
@@ -297,12 +276,11 @@ static cvt_status make_folder(gallery *g, char *const *operands, cvt_error *erro
 
 static bool prepare(gallery *g, cvt_batch_options *options) {
     g->n = options->jobs;
-    g->image = options->image;
-    g->rooms = calloc((size_t)g->n, sizeof *g->rooms);
-    g->images = calloc((size_t)g->n, sizeof *g->images);
-    g->maker = (cvt_batch_maker){(size_t)g->what.height * (size_t)g->what.width + 1, make, g};
+    g->desks = calloc((size_t)g->n, sizeof *g->desks);
+    for (int i = 0; g->desks && i < g->n; i++) g->desks[i].options = options->image;
+    g->maker = (cvt_batch_maker){1, make, g};
     options->maker = &g->maker;
-    return g->rooms && g->images;
+    return g->desks != NULL;
 }
 
 static int attend(gallery *g, cvt_batch **batch, char **operands) {
@@ -313,8 +291,9 @@ static int attend(gallery *g, cvt_batch **batch, char **operands) {
     if (cvt_inputs_choose(&options, settings, operands, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     options.images = 1;
-    int status = open_model(&g->what);
-    if (status == CVT_EXIT_OK) status = cvt_attend_choose(&g->what);
+    int status = check_sheet(&g->what, g->form);
+    if (status == CVT_EXIT_OK) status = open_model(&g->what);
+    if (status == CVT_EXIT_OK) status = choose(&g->what);
     if (status != CVT_EXIT_OK) return status;
     if (make_folder(g, operands, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_OUTPUT);
     if (cvt_collection_begin(&g->to, g->what.cli, settings, g->records.data, "jsonl", &error) != CVT_OK)
@@ -329,17 +308,13 @@ static int attend(gallery *g, cvt_batch **batch, char **operands) {
 }
 
 static int attend_many(cvt_cli *cli, const cvt_settings *settings, char **operands) {
-    gallery g = {.what = {.cli = cli, .settings = settings}, .png = !cvt_opt_is(settings->format, "npy")};
+    gallery g = {.what = {.cli = cli, .settings = settings}, .form = cvt_attend_form_named(settings->format)};
     cvt_batch *batch = NULL;
     int status = attend(&g, &batch, operands);
     cvt_batch_free(batch);
     cvt_collection_end(&g.to);
-    for (int i = 0; i < g.n; i++) {
-        if (g.rooms) cvt_attend_room_free(&g.rooms[i]);
-        if (g.images) cvt_image_free(g.images[i]);
-    }
-    free(g.rooms);
-    free(g.images);
+    for (int i = 0; g.desks && i < g.n; i++) cvt_attend_desk_free(&g.desks[i]);
+    free(g.desks);
     cvt_attend_free(&g.what);
     cvt_model_free(g.what.model);
     cvt_str_free(&g.folder);

@@ -132,8 +132,9 @@ const cvt_command cvt_commands[] = {
      .run = cvt_command_attend,
      .purpose = "show where in images a model looks",
      .about =
-         {"A .png file gets the image with a heat map over it, a .npy file the numbers of the map. Where the model's "
-          "preprocessing cuts off the edges of the image, the map covers the part that the model sees, and the rest of "
+         {"A .png file gets the image with a heat map over it; .svg and .html files also a scale and a caption, as "
+          "text; a .npy file the numbers of the map. Where the model's preprocessing cuts off the edges of the image, "
+          "the map covers the part that the model sees, and the rest of "
           "the image has no colours. With -o DIR/ any number of images gets such files, and a record each in "
           "DIR/records.jsonl, which names the file.",
           images,
@@ -143,6 +144,7 @@ const cvt_command cvt_commands[] = {
      .examples =
          EXAMPLES({"cvt attend cat.jpg -o where.png", "the last layer, or the best class"},
                   {"cvt attend -m cvt-13 --layer 0 --head 0 cat.jpg -o first.npy", "one head of the first layer"},
+                  {"cvt attend -m cvt-13 --sheet cat.jpg -o sheet.html", "all layers and heads on one page"},
                   {"cvt attend -r photos -o maps/", "a heat map for each image, and maps/records.jsonl"})},
     {.name = "report",
      .bit = CVT_CMD_REPORT,
@@ -160,7 +162,8 @@ const cvt_command cvt_commands[] = {
      .examples = EXAMPLES(
          {"cvt classify -r photos -o photos.jsonl --header", "the records, and what made them"},
          {"cvt report photos.jsonl -o photos.html", "the page of these records"},
-         {"cvt report photos.jsonl -o photos.html --thumbnails 100", "a smaller page: other images are links"})},
+         {"cvt report photos.jsonl -o photos.html --thumbnails 100", "a smaller page: other images are links"},
+         {"cvt report photos.jsonl -o photos.html --attend cvt-13", "also where this model looks in each image"})},
     {.name = "convert",
      .bit = CVT_CMD_CONVERT,
      .operands = "MODEL",

@@ -62,7 +62,9 @@ static int preprocess(const cvt_settings *settings, const cvt_model *model, cons
 }
 
 int cvt_command_preprocess(cvt_cli *cli, const cvt_settings *settings, char **operands) {
-    cvt_options options = {.no_weights = true};
+    /* how an image is prepared may depend on whose names the weights have */
+    const bool config_only = settings->config && !settings->model;
+    const cvt_options options = {.no_weights = config_only, .weights_later = !config_only};
     cvt_model *model = NULL;
     int status = cvt_models_open(cli, settings, &options, &model);
     if (status != CVT_EXIT_OK) return status;

@@ -11,6 +11,7 @@
 #include "batch/input.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/report_map.h"
 #include "report/page.h"
 #include "report/thumbnail.h"
 
@@ -38,7 +39,8 @@ typedef struct report {
     size_t file, line, bad; /* bad: lines of this file that are no records */
 
     cvt_page_image image;
-    cvt_str file_path, jpeg;
+    cvt_str file_path, jpeg, map_jpeg;
+    cvt_report_map map; /* where a model looks, with --attend */
     cvt_input input;
     cvt_thumbnailer thumbnailer;
     size_t records, headers, all_bad, thumbnails, without, unseen; /* unseen: images that should be shown and cannot */
@@ -88,7 +90,7 @@ static cvt_status find_base(report *r, cvt_error *error) {
 
 /* ---- thumbnails -------------------------------------------------------------------------------------------------- */
 
-/* Makes r->jpeg of the record's image; it stays empty where there is none to be had. */
+/* Makes r->jpeg of the record's image, and r->map_jpeg; they stay empty where there is none to be had. */
 static cvt_status read_image(report *r, cvt_error *error) {
     const char *root = r->settings->root, *path = r->image.path.data;
     cvt_str_clear(&r->file_path);
@@ -96,12 +98,15 @@ static cvt_status read_image(report *r, cvt_error *error) {
     cvt_str_append(&r->file_path, path, strlen(path));
     if (r->file_path.failed) return cvt_fail_memory(error);
     TRY(cvt_input_read(&r->input, r->file_path.data, false, -1, error));
-    return cvt_thumbnail_make(&r->thumbnailer, &r->jpeg, r->input.data, r->input.size, SIDE, error);
+    TRY(cvt_thumbnail_make(&r->thumbnailer, &r->jpeg, r->input.data, r->input.size, SIDE, error));
+    const cvt_batch_image image = {r->file_path.data, r->input.data, r->input.size};
+    return r->settings->attend ? cvt_report_map_make(&r->map, &image, SIDE, &r->map_jpeg, error) : CVT_OK;
 }
 
 static cvt_status add_thumbnail(report *r, cvt_error *error) {
     cvt_error why;
     cvt_str_clear(&r->jpeg);
+    cvt_str_clear(&r->map_jpeg);
     if (r->image.in_archive || strcmp(r->image.path.data, "-") == 0) return CVT_OK;
     if (r->thumbnails >= (size_t)r->settings->thumbnails) {
         r->without++;
@@ -158,7 +163,7 @@ static cvt_status take_line(report *r, const char *line, size_t n, cvt_error *er
         return cvt_fail(error, CVT_USAGE, "these are more than %d records, and no browser shows them: take a part",
                         (int)MOST_RECORDS);
     if (!header) TRY(add_thumbnail(r, error));
-    if (!header) cvt_page_end_record(&r->text, &r->jpeg);
+    if (!header) cvt_page_end_record(&r->text, &r->jpeg, &r->map_jpeg);
     return write_text(r, error);
 }
 
@@ -249,13 +254,15 @@ static int write_end(report *r) {
                                   .n_files = r->n_files,
                                   .bad = r->all_bad,
                                   .base = r->base.data ? r->base.data : "",
-                                  .without = r->without};
+                                  .without = r->without,
+                                  .attend = r->settings->attend};
     cvt_error error;
     cvt_page_end(&r->text, &about);
     cvt_status status = write_text(r, &error);
     if (status == CVT_OK) status = cvt_out_finish(&r->out, &error);
     if (status != CVT_OK) return cvt_cli_fail(r->settings->output, &error, CVT_EXIT_OUTPUT);
     say_unseen(r);
+    cvt_report_map_say(&r->map);
     return r->all_bad ? CVT_EXIT_INPUT : CVT_EXIT_OK;
 }
 
@@ -282,7 +289,9 @@ static int write_page(report *r) {
 static void release(report *r) {
     cvt_out_abandon(&r->out);
     cvt_thumbnailer_free(&r->thumbnailer);
-    cvt_str *const texts[] = {&r->base, &r->text, &r->image.path, &r->file_path, &r->jpeg, &r->first_unseen};
+    cvt_report_map_free(&r->map);
+    cvt_str *const texts[] = {&r->base, &r->text,     &r->image.path,  &r->file_path,
+                              &r->jpeg, &r->map_jpeg, &r->first_unseen};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) cvt_str_free(texts[i]);
     free(r->input.data);
     free(r->buffer);
@@ -291,15 +300,15 @@ static void release(report *r) {
 int cvt_command_report(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     report r = {.settings = settings, .files = operands};
     cvt_error error;
-    (void)cli;
     while (operands[r.n_files]) r.n_files++;
     if (cvt_output_check(settings->output, CVT_OUTPUT_HTML, NULL, settings, operands, NULL, &error) != CVT_OK ||
         find_base(&r, &error) != CVT_OK) {
         release(&r);
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     }
+    int status = settings->attend ? cvt_report_map_open(&r.map, cli, settings) : CVT_EXIT_OK;
     cvt_cli_stop_softly(); /* a signal leaves a whole page or none */
-    int status = write_page(&r);
+    if (status == CVT_EXIT_OK) status = write_page(&r);
     release(&r);
     return status;
 }

@@ -134,8 +134,9 @@ const cvt_option cvt_settings_rows[] = {
      .target = FIELD(output), .argument = "FILE", .help = "the .npy file to write; the paths go into a .txt file. With "
      "-f jsonl as for classify"},
     {.commands = CVT_CMD_ATTEND, .required = CVT_CMD_ATTEND, .letter = 'o', .name = "output", .kind = CVT_OPT_FILE,
-     .target = FIELD(output), .argument = "FILE|DIR/", .help = "the .png or .npy file to write for a single image; or "
-     "a directory, with a slash behind it, that gets one for each image, and records.jsonl"},
+     .target = FIELD(output), .argument = "FILE|DIR/", .help = "the file to write for a single image: .png, a picture; "
+     ".svg or .html, with its scale and caption; .npy, the numbers; or a directory, with a slash behind it, that gets "
+     "one for each image, and records.jsonl"},
     {.commands = CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN,
      .required = CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN, .letter = 'o', .name = "output",
      .kind = CVT_OPT_FILE, .target = FIELD(output), .argument = "FILE",
@@ -182,6 +183,8 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "CLASS", .recorded = true,
      .help = "show the class activation map of this class, a number or a label (default for a model without attention: "
      "the best class)"},
+    {.commands = CVT_CMD_ATTEND, .name = "sheet", .kind = CVT_OPT_FLAG, .target = FIELD(sheet), .recorded = true,
+     .help = "show all layers and heads on one page; of a model without attention the best 6 classes"},
     {.commands = CVT_CMD_CLASSIFY, .letter = 'k', .name = "top-k", .kind = CVT_OPT_INTEGER, .target = FIELD(top_k),
      .argument = "N", .min = 1, .max = 1000000, .initial = "5", .recorded = true,
      .help = "name this many classes for an image"},
@@ -193,8 +196,8 @@ const cvt_option cvt_settings_rows[] = {
      .help = "one array, or JSON Lines with a record for each image (default: what the ending of -o FILE says, else "
      "npy)"},
     {.commands = CVT_CMD_ATTEND, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
-     .argument = "FORMAT", .choices = CHOICES("png", "npy"), .initial = "png", .recorded = true,
-     .help = "what -o DIR/ gets for each image"},
+     .argument = "FORMAT", .choices = CHOICES("png", "npy", "svg", "html"), .initial = "png",
+     .recorded = true, .help = "what -o DIR/ gets for each image"},
     {.commands = CVT_CMD_SUMMARY, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
      .argument = "FORMAT", .choices = CHOICES("text", "json", "csv"), .initial = "text", .help = "format of the table"},
     {.commands = CVT_CMD_BENCH, .letter = 'f', .name = "format", .kind = CVT_OPT_CHOICE, .target = FIELD(format),
@@ -221,6 +224,9 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = CVT_CMD_REPORT, .name = "thumbnails", .kind = CVT_OPT_INTEGER, .target = FIELD(thumbnails),
      .argument = "N", .min = 0, .max = MAX_IMAGES, .initial = "1000", .help = "put small copies of the first N images "
      "into the page, some 5 kB each; to the others there are only links"},
+    {.commands = CVT_CMD_REPORT, .name = "attend", .kind = CVT_OPT_MODEL, .target = FIELD(attend), .argument = "MODEL",
+     .help = "also show where this model looks in each image that has a small copy, as cvt attend does; the page turns "
+     "that on and off"},
 
     {.group = "evaluation",
      .commands = CVT_CMD_EVAL, .name = "classes", .kind = CVT_OPT_FILE, .target = FIELD(classes), .argument = "FILE",
@@ -299,14 +305,14 @@ const cvt_option cvt_settings_rows[] = {
 
 const cvt_variable cvt_settings_environment[] = {
     {"CVT_MODEL", WITH_MODEL, "the model when -m is not given"},
-    {"CVT_MODEL_PATH", WITH_MODEL | CVT_CMD_LIST, "directories, with colons between them, in which a model is looked "
-     "for by its name before all other places"},
-    {"CVT_THREADS", WITH_THREADS, "how many threads to use in all; if not set, OMP_NUM_THREADS; if that is not set "
-     "either, a thread for each CPU that this process may use"},
-    {"CVT_ISA", WITH_THREADS | CVT_CMD_CONVERT, "the kernels (loops written for one kind of CPU) to use, such as avx2, "
-     "instead of the fastest"},
-    {"HF_HUB_CACHE", WITH_CONFIG, "the cache of the Hugging Face hub, in which models called ORG/NAME are looked for; "
-     "without it HF_HOME/hub, else ~/.cache/huggingface/hub"},
+    {"CVT_MODEL_PATH", WITH_MODEL | CVT_CMD_LIST | CVT_CMD_REPORT, "directories, with colons between them, in which a "
+     "model is looked for by its name before all other places"},
+    {"CVT_THREADS", WITH_THREADS | CVT_CMD_REPORT, "how many threads to use in all; if not set, OMP_NUM_THREADS; if "
+     "that is not set either, a thread for each CPU that this process may use"},
+    {"CVT_ISA", WITH_THREADS | CVT_CMD_CONVERT | CVT_CMD_REPORT, "the kernels (loops written for one kind of CPU) to "
+     "use, such as avx2, instead of the fastest"},
+    {"HF_HUB_CACHE", WITH_CONFIG | CVT_CMD_REPORT, "the cache of the Hugging Face hub, in which models called ORG/NAME "
+     "are looked for; without it HF_HOME/hub, else ~/.cache/huggingface/hub"},
     {"COLUMNS", CVT_CMD_SUMMARY | CVT_CMD_LIST | WITH_JOBS, "the width of a terminal that does not tell its own"},
     {"NO_COLOR", CVT_CMD_CLASSIFY, "if set, no colours, unless --color asks for them"},
     {.name = NULL},

@@ -68,7 +68,7 @@ typedef struct cvt_settings {
 
     /* embed, attend */
     const char *tap, *layer, *head, *class_name;
-    bool rollout;
+    bool rollout, sheet;
 
     /* convert, init */
     const char *dtype, *names;
@@ -82,7 +82,7 @@ typedef struct cvt_settings {
     int64_t top;
 
     /* report */
-    const char *root;
+    const char *root, *attend;
     int64_t thumbnails;
 
     /* eval */

@@ -48,6 +48,10 @@ struct cvt_op {
     /* For an op whose inputs may be written directly into its output (concatenation): the offset in floats at which
      * input i goes. NULL for other ops. */
     size_t (*part)(const cvt_node *node, const cvt_graph *graph, int i);
+    /* For an op that makes each cell of a map from a window of its input, a map too: the first and the last cell of
+     * that window along an axis (0: down, 1: across). They may lie outside of the input, where it is padded. NULL for
+     * other ops. */
+    void (*window)(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last);
     /* How many floats of workspace an image needs while the node runs; NULL: none. */
     size_t (*workspace)(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels);
     void (*lower)(cvt_lowering *l, const cvt_plan_node *w);

@@ -129,6 +129,8 @@ cvt_status cvt_heif_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *by
 /* Writes the pixels as a PNG file of 8-bit RGB, which appears only when it is whole (see cvt_out). Errors:
  * CVT_OUTPUT. */
 cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *error);
+/* Appends the same file to *to. */
+cvt_status cvt_png_encode(cvt_str *to, const cvt_pixels *pixels, cvt_error *error);
 /* Appends the pixels as a JPEG file of this quality, from 1 to 100. */
 cvt_status cvt_jpeg_encode(cvt_str *to, const cvt_pixels *pixels, int quality, cvt_error *error);
 /* Returns the orientation that an EXIF block ("II*\0..." or "MM\0*...") holds, or 1 if it holds none. Never reads

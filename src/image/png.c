@@ -252,6 +252,7 @@ typedef struct writer {
     png_infop png_info;
     jmp_buf leave;
     cvt_out out;
+    cvt_str *to; /* NULL: the file */
     const cvt_pixels *pixels;
     cvt_error *error;
     cvt_status status;
@@ -260,7 +261,8 @@ typedef struct writer {
 /* The functions that libpng calls have reported their own failures; what remains is that libpng itself lacks memory. */
 static _Noreturn void on_write_error(png_structp png, const char *text) {
     writer *w = png_get_error_ptr(png);
-    if (w->status == CVT_OK) w->status = cvt_fail(w->error, CVT_OUTPUT, "%s: PNG: %s", w->out.path, text);
+    const char *name = w->to ? "a picture" : w->out.path;
+    if (w->status == CVT_OK) w->status = cvt_fail(w->error, CVT_OUTPUT, "%s: PNG: %s", name, text);
     longjmp(w->leave, 1);
 }
 
@@ -268,7 +270,9 @@ static void on_write_warning(png_structp png, const char *text) { (void)png, (vo
 
 static void on_write(png_structp png, png_bytep bytes, size_t n) {
     writer *w = png_get_io_ptr(png);
-    w->status = cvt_out_write(&w->out, bytes, n, w->error);
+    if (w->to) cvt_str_append(w->to, (const char *)bytes, n);
+    if (w->to && w->to->failed) w->status = cvt_fail_memory(w->error);
+    if (!w->to) w->status = cvt_out_write(&w->out, bytes, n, w->error);
     if (w->status != CVT_OK) png_error(png, "output");
 }
 
@@ -303,4 +307,9 @@ cvt_status cvt_png_write(const char *path, const cvt_pixels *pixels, cvt_error *
     if (status == CVT_OK) return cvt_out_finish(&w.out, error);
     cvt_out_abandon(&w.out);
     return status;
+}
+
+cvt_status cvt_png_encode(cvt_str *to, const cvt_pixels *pixels, cvt_error *error) {
+    writer w = {.to = to, .pixels = pixels, .error = error};
+    return guarded_write(&w);
 }

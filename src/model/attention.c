@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/key_cells.h"
 #include "model/model.h"
 #include "ops/ops.h"
 
@@ -70,6 +71,7 @@ typedef struct walk {
     const cvt_model *model;
     const cvt_graph *graph;
     int tokens;              /* tokens of the map that is asked for */
+    bool spreads;            /* keys may be fewer than tokens, where it is known which tokens they are made from */
     bool *skip, *added, *of; /* marks on every value */
     int *chain, n;           /* the maps found, last to first */
     cvt_error *error;
@@ -111,17 +113,23 @@ static cvt_value step_back(const walk *w, cvt_value v) {
     return then == rows || joined || parted ? before : CVT_NO_VALUE;
 }
 
-/* Checks that a map can be multiplied: its keys must be the tokens of its queries, as many, and made from the same sum
- * or the same beginning. */
+/* Checks that a map can be multiplied: its keys must be the tokens of its queries, as many or with known places among
+ * them, and made from the same sum or the same beginning. */
 static cvt_status require_own_keys(const walk *w, int tap) {
     const cvt_value_info *map = &w->graph->values[w->model->taps[tap]];
     const cvt_node *node = &w->graph->nodes[map->node];
     char shape[48];
-    if (map->shape.d[1] != map->shape.d[2])
+    const bool square = map->shape.d[1] == map->shape.d[2];
+    if (!square && w->spreads) {
+        cvt_key_cells cells;
+        TRY(cvt_key_cells_find(&cells, w->model, tap, w->error));
+        cvt_key_cells_free(&cells);
+    } else if (!square) {
         return cvt_fail(w->error, CVT_USAGE,
                         "no rollout: \"%s\" is %s (heads, queries, keys), and the maps of layers can be multiplied "
                         "only where the keys are as many as the queries",
                         map->tap, cvt_shape_text(map->shape, shape));
+    }
     cvt_value own = node->in[0], before;
     while (!is_sum(w, own) && (before = step_back(w, own)) != CVT_NO_VALUE) own = before;
     for (int i = 1; i < node->n_in; i++) {
@@ -206,7 +214,7 @@ static cvt_status find_chain(walk *w, int tap) {
     return follow(w, v);
 }
 
-cvt_status cvt_model_rollout(const cvt_model *m, int tap, int *to, int capacity, int *n, cvt_error *error) {
+static cvt_status find(const cvt_model *m, int tap, bool spreads, int *to, int capacity, int *n, cvt_error *error) {
     *n = 0;
     if (tap < 0 || tap >= m->n_taps) return cvt_fail(error, CVT_USAGE, "the model has no tap of index %d", tap);
     size_t values = (size_t)m->graph->n_values;
@@ -217,7 +225,7 @@ cvt_status cvt_model_rollout(const cvt_model *m, int tap, int *to, int capacity,
         free(chain);
         return cvt_fail_memory(error);
     }
-    walk w = {.model = m, .graph = m->graph, .chain = chain, .error = error};
+    walk w = {.model = m, .graph = m->graph, .spreads = spreads, .chain = chain, .error = error};
     w.skip = marks;
     w.added = marks + values;
     w.of = marks + 2 * values;
@@ -229,4 +237,12 @@ cvt_status cvt_model_rollout(const cvt_model *m, int tap, int *to, int capacity,
     free(marks);
     free(chain);
     return status;
+}
+
+cvt_status cvt_model_rollout(const cvt_model *m, int tap, int *to, int capacity, int *n, cvt_error *error) {
+    return find(m, tap, false, to, capacity, n, error);
+}
+
+cvt_status cvt_rollout_find(const cvt_model *m, int tap, int *to, int capacity, int *n, cvt_error *error) {
+    return find(m, tap, true, to, capacity, n, error);
 }

@@ -39,6 +39,11 @@ cvt_shape cvt_conv_shape(cvt_describe *d, const cvt_conv *a, int out) {
     return cvt_shape_map(out, h / a->stride_h + 1, w / a->stride_w + 1);
 }
 
+void cvt_conv_window(const cvt_conv *conv, int axis, int cell, int *first, int *last) {
+    *first = axis ? cell * conv->stride_w - conv->pad_left : cell * conv->stride_h - conv->pad_top;
+    *last = *first + (axis ? conv->kw : conv->kh) - 1;
+}
+
 typedef struct attr {
     cvt_conv conv;
     int h, w; /* the size of each map, where tokens hold several; 0: the input is one map */
@@ -156,11 +161,17 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
 }
 
+static void window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {
+    (void)graph;
+    cvt_conv_window(&((const attr *)node->attr)->conv, axis, cell, first, last);
+}
+
 static const cvt_op op_conv2d = {.name = "conv2d",
                                  .product = true,
                                  .attr_size = sizeof(attr),
                                  .type = type,
                                  .describe = describe,
+                                 .window = window,
                                  .lower = lower,
                                  .fuses = CVT_FUSES_AFFINE | CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
 

@@ -83,10 +83,16 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lower_dwconv(l, w, &conv, block);
 }
 
+static void window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {
+    (void)graph;
+    cvt_conv_window(node->attr, axis, cell, first, last);
+}
+
 static const cvt_op op_dwconv2d = {.name = "dwconv2d",
                                    .attr_size = sizeof(cvt_conv),
                                    .type = type,
                                    .describe = describe,
+                                   .window = window,
                                    .lower = lower,
                                    .fuses = CVT_FUSES_AFFINE | CVT_FUSES_ACT};
 

@@ -149,8 +149,20 @@ static void pool_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lowering_step(l, w, &a, sizeof a, pool_tiles, pool_run);
 }
 
-static const cvt_op op_pool = {
-    .name = "pool", .attr_size = sizeof(pool_attr), .type = pool_type, .describe = describe_pool, .lower = pool_lower};
+static void pool_window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {
+    const pool_attr *a = node->attr;
+    (void)graph;
+    (void)axis;
+    *first = cell * a->stride - a->padding;
+    *last = *first + a->kernel - 1;
+}
+
+static const cvt_op op_pool = {.name = "pool",
+                               .attr_size = sizeof(pool_attr),
+                               .type = pool_type,
+                               .describe = describe_pool,
+                               .window = pool_window,
+                               .lower = pool_lower};
 
 cvt_value cvtb_avg_pool(cvt_builder *b, cvt_value map, int kernel, int stride, int padding) {
     pool_attr a = {kernel, stride, padding, false};
@@ -200,10 +212,18 @@ static void bins_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lowering_step(l, w, &a, sizeof a, bins_tiles, bins_run);
 }
 
+static void bins_window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {
+    const bins_attr *a = node->attr;
+    const int64_t n = graph->values[node->in[0]].shape.d[axis + 1], m = axis ? a->w : a->h;
+    *first = (int)(cell * n / m);
+    *last = (int)(((cell + 1) * n + m - 1) / m) - 1;
+}
+
 static const cvt_op op_bins = {.name = "adaptive_avg_pool",
                                .attr_size = sizeof(bins_attr),
                                .type = bins_type,
                                .describe = describe_bins,
+                               .window = bins_window,
                                .lower = bins_lower};
 
 cvt_value cvtb_adaptive_avg_pool(cvt_builder *b, cvt_value map, int h, int w) {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/markup.h"
 #include "report/record.h"
 
 static void append(cvt_str *to, const char *text) { cvt_str_append(to, text, strlen(text)); }
@@ -68,34 +69,6 @@ static void colour_of(uint8_t rgb[3], const cvt_confusion_cell *cell, size_t row
 
 /* ---- SVG ------------------------------------------------------------------------------------------------------- */
 
-/* Appends text for XML: without control characters, cut after `most` characters; 0: whole. */
-static void append_xml(cvt_str *to, const char *text, size_t most) {
-    static const struct {
-        char c;
-        const char *as;
-    } special[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}};
-    cvt_str safe = {0};
-    size_t shown = 0;
-    cvt_record_escape(&safe, text);
-    for (size_t i = 0; i < safe.size;) {
-        if (most && shown++ == most) {
-            append(to, "...");
-            break;
-        }
-        const size_t n = cvt_utf8_length(safe.data + i, safe.size - i);
-        const char *as = NULL;
-        for (size_t k = 0; k < sizeof special / sizeof special[0]; k++)
-            if (safe.data[i] == special[k].c) as = special[k].as;
-        if (as)
-            append(to, as);
-        else
-            cvt_str_append(to, safe.data + i, n ? n : 1);
-        i += n ? n : 1;
-    }
-    to->failed = to->failed || safe.failed;
-    cvt_str_free(&safe);
-}
-
 typedef struct frame {
     double left, top, side; /* of the map; of a cell */
     double least;           /* the side of the smallest cell that is drawn */
@@ -113,9 +86,9 @@ static void svg_cells(cvt_str *to, const cvt_confusion *of, const frame *f, cons
                       (int)lround(10 * (f->top + cell->truth * f->side - grown)),
                       (int)lround(10 * (f->side + 2 * grown)), (int)lround(10 * (f->side + 2 * grown)), rgb[0], rgb[1],
                       rgb[2]);
-        append_xml(to, of->labels[cell->truth], 0);
+        cvt_markup_text(to, of->labels[cell->truth], 0);
         append(to, " -&gt; ");
-        append_xml(to, of->labels[cell->answer], 0);
+        cvt_markup_text(to, of->labels[cell->answer], 0);
         cvt_str_print(to, ": %zu of %zu</title></rect>\n", cell->n, rows[cell->truth]);
     }
 }
@@ -168,12 +141,12 @@ static void svg_few(cvt_str *to, const cvt_confusion *of, const size_t *rows) {
         const double middle = (k + 0.5) * f.side + 0.35 * EM;
         char turned[96];
         svg_text(to, f.left - gap, f.top + middle, " text-anchor=\"end\"");
-        append_xml(to, of->labels[k], LABEL);
+        cvt_markup_text(to, of->labels[k], LABEL);
         append(to, "</text>\n");
         snprintf(turned, sizeof turned, " transform=\"rotate(-90 %d %d)\"", (int)(10 * (f.left + middle)),
                  (int)(10 * (f.top - gap)));
         svg_text(to, f.left + middle, f.top - gap, turned);
-        append_xml(to, of->labels[k], LABEL);
+        cvt_markup_text(to, of->labels[k], LABEL);
         append(to, "</text>\n");
     }
     for (size_t i = 0; i < of->n_cells; i++) {
@@ -209,9 +182,9 @@ static void svg_worst(cvt_str *to, const cvt_confusion *of, double x, double y) 
     for (size_t i = 0; i < n && i < LINES; i++) {
         svg_text(to, x, y + 1.6 * EM * (double)(i + 1), "");
         cvt_str_print(to, "%zu: ", errors[i].n);
-        append_xml(to, of->labels[errors[i].truth], LABEL);
+        cvt_markup_text(to, of->labels[errors[i].truth], LABEL);
         append(to, " -&gt; ");
-        append_xml(to, of->labels[errors[i].answer], LABEL);
+        cvt_markup_text(to, of->labels[errors[i].answer], LABEL);
         append(to, "</text>\n");
     }
     free(errors);

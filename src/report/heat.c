@@ -56,31 +56,26 @@ static void fill_palette(palette *p) {
 /* How much of the image a colour covers where the value is largest, in 256ths. The image below can still be seen. */
 enum { MAX_COVER = 176 };
 
+/* A smooth step from 0 to 1. */
+static float smooth(float t) { return t * t * (3 - 2 * t); }
+
+/* In 256ths, for t from 0 to 1. */
+static int share_at(float t) { return (int)(MAX_COVER * smooth(t)); }
+
+float cvt_heat_cover(float t) { return (float)share_at(t > 1 ? 1 : t > 0 ? t : 0) / 256; }
+
 static uint8_t cover(uint8_t below, uint8_t colour, int share) {
     return (uint8_t)((below * (256 - share) + colour * share + 128) / 256);
 }
 
 /* ---- the map ---------------------------------------------------------------------------------------------------- */
 
-typedef struct range {
-    float min, max;
-} range;
-
-/* The range of the finite values. Where some of them are above zero, those below zero are left out. */
-static range range_of(const float *map, size_t n) {
-    range r = {INFINITY, -INFINITY};
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(map[i])) continue;
-        r.min = fminf(r.min, map[i]);
-        r.max = fmaxf(r.max, map[i]);
-    }
-    if (r.min > r.max) return (range){0, 0};
-    if (r.max > 0) r.min = fmaxf(r.min, 0);
-    return r;
+float cvt_heat_top(const float *map, size_t n) {
+    float top = 0;
+    for (size_t i = 0; i < n; i++)
+        if (isfinite(map[i])) top = fmaxf(top, map[i]);
+    return top;
 }
-
-/* A smooth step from 0 to 1. */
-static float smooth(float t) { return t * t * (3 - 2 * t); }
 
 /* A position on a side of the map, which has `n` cells: it lies between the centres of the cells `low` and `high`,
  * `part` of the way. */
@@ -103,21 +98,21 @@ static float map_at(const cvt_heat *h, spot y, spot x) {
     return mix(mix(above[x.low], above[x.high], x.part), mix(below[x.low], below[x.high], x.part), y.part);
 }
 
-static int place_in(range r, float value) {
-    float width = r.max - r.min, t = width > 0 ? (value - r.min) / width : 0;
+static int place_in(float top, float value) {
+    const float t = top > 0 ? value / top : 0;
     return t >= 1 ? 255 : t > 0 ? (int)(255 * t + 0.5f) : 0; /* NaN gives 0 */
 }
 
 /* Returns where the centre of pixel i lies on a side of the view, from 0 to 1. */
 static double part_of(int i, double first, double length) { return (i + 0.5 - first) / length; }
 
-static void draw_row(uint8_t *to, const cvt_heat *h, const palette *colours, range r, double down) {
+static void draw_row(uint8_t *to, const cvt_heat *h, const palette *colours, float top, double down) {
     const spot row = spot_of(down, h->rows);
     for (int x = 0; x < h->width; x++, to += 3) {
         const double across = part_of(x, h->view.left, h->view.width);
         if (!(across >= 0 && across <= 1)) continue;
-        const int place = place_in(r, map_at(h, row, spot_of(across, h->columns)));
-        const int share = (int)(MAX_COVER * smooth((float)place / 255));
+        const int place = place_in(top, map_at(h, row, spot_of(across, h->columns)));
+        const int share = share_at((float)place / 255);
         for (int c = 0; c < 3; c++) to[c] = cover(to[c], colours->rgb[place][c], share);
     }
 }
@@ -125,13 +120,13 @@ static void draw_row(uint8_t *to, const cvt_heat *h, const palette *colours, ran
 cvt_status cvt_heat_draw(cvt_pixels *out, const cvt_heat *heat, cvt_error *error) {
     palette colours;
     fill_palette(&colours);
-    const range r = range_of(heat->map, (size_t)heat->rows * (size_t)heat->columns);
+    const float top = cvt_heat_top(heat->map, (size_t)heat->rows * (size_t)heat->columns);
     const size_t row = (size_t)heat->width * 3;
     TRY(cvt_pixels_resize(out, heat->width, heat->height, error));
     memcpy(out->data, heat->pixels, row * (size_t)heat->height);
     for (int y = 0; y < heat->height; y++) {
         const double down = part_of(y, heat->view.top, heat->view.height);
-        if (down >= 0 && down <= 1) draw_row(out->data + (size_t)y * row, heat, &colours, r, down);
+        if (down >= 0 && down <= 1) draw_row(out->data + (size_t)y * row, heat, &colours, top, down);
     }
     return CVT_OK;
 }

@@ -8,11 +8,15 @@
  * the order can be seen by everybody, and in print. The hue goes from blue over green to yellow; nobody has to tell red
  * from green. */
 void cvt_heat_colour(float t, uint8_t rgb[3]);
+/* How much of what is below it this colour covers, from 0 at t = 0 to about 0.7 at 1. */
+float cvt_heat_cover(float t);
+/* Where the scale of a map of n numbers ends: at its largest finite number, or at 0 where that is below. */
+float cvt_heat_top(const float *map, size_t n);
 
 /* Lays the map [rows, columns] over the part of the image that it covers, the view. The centre of a cell has its value;
- * in between, values change smoothly. The larger a value, the more of the image its colour covers; where the value is
- * least, the image stays as it is. If some values are above zero, those below zero count as zero. Values that are not
- * finite do not count for the scale. */
+ * in between, values change smoothly. The scale goes from 0 to cvt_heat_top: the larger a value, the more of the image
+ * its colour covers; at 0 and below, the image stays as it is. Values that are not finite do not count for the scale.
+ */
 typedef struct cvt_heat {
     const uint8_t *pixels; /* [height, width, 3] */
     int height, width;

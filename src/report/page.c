@@ -48,7 +48,10 @@ static void append_about(cvt_str *json, const cvt_page_about *about) {
     }
     append(json, "],\"base\":");
     cvt_json_out_string(json, about->base);
-    cvt_str_print(json, ",\"bad\":%zu,\"without\":%zu}]", about->bad, about->without);
+    cvt_str_print(json, ",\"bad\":%zu,\"without\":%zu", about->bad, about->without);
+    if (about->attend) append(json, ",\"attend\":");
+    if (about->attend) cvt_json_out_string(json, about->attend);
+    append(json, "}]");
 }
 
 void cvt_page_end(cvt_str *to, const cvt_page_about *about) {
@@ -219,12 +222,17 @@ cvt_status cvt_page_record(cvt_str *to, const cvt_json *record, size_t file, cvt
     return status;
 }
 
-void cvt_page_end_record(cvt_str *to, const cvt_str *jpeg) {
-    if (jpeg->size) {
-        append(to, ",\"thumbnail\":\"");
-        cvt_base64_append(to, jpeg->data, jpeg->size);
-        append(to, "\"");
-    }
+static void append_jpeg(cvt_str *to, const char *key, const cvt_str *jpeg) {
+    to->failed = to->failed || jpeg->failed;
+    if (!jpeg->size) return;
+    cvt_str_print(to, ",\"%s\":\"", key);
+    cvt_base64_append(to, jpeg->data, jpeg->size);
+    append(to, "\"");
+}
+
+void cvt_page_end_record(cvt_str *to, const cvt_str *jpeg, const cvt_str *map) {
+    append_jpeg(to, "thumbnail", jpeg);
+    append_jpeg(to, "map", map);
     append(to, "},");
 }
 

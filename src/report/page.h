@@ -31,8 +31,9 @@ void cvt_page_header(cvt_str *to, const cvt_json *header, size_t file);
 /* Appends the beginning of a record. CVT_FORMAT where it is none as cvt writes it, saying what is wrong; nothing is
  * appended then. */
 cvt_status cvt_page_record(cvt_str *to, const cvt_json *record, size_t file, cvt_page_image *image, cvt_error *error);
-/* Appends the end of it: a thumbnail, a JPEG file, unless it is empty. */
-void cvt_page_end_record(cvt_str *to, const cvt_str *jpeg);
+/* Appends the end of it: a thumbnail, and the same under a map of where a model looks; JPEG files, unless they are
+ * empty. */
+void cvt_page_end_record(cvt_str *to, const cvt_str *jpeg, const cvt_str *map);
 
 /* What the page says of itself. */
 typedef struct cvt_page_about {
@@ -40,6 +41,7 @@ typedef struct cvt_page_about {
     size_t n_files, bad;      /* bad: lines of them that are no records */
     const char *base;         /* a link from the page to where paths begin: empty, or with a slash at its end */
     size_t without;           /* images that have no thumbnail since there are as many as were asked for */
+    const char *attend;       /* the model that maps are of; NULL: there are none */
 } cvt_page_about;
 void cvt_page_end(cvt_str *to, const cvt_page_about *about);
 

@@ -19,15 +19,23 @@ static int scaled(int length, int longer, int side) {
     return to < 1 ? 1 : (int)to;
 }
 
-static cvt_status shrink(cvt_thumbnailer *t, int side, cvt_error *error) {
-    const int width = t->decoded.width, height = t->decoded.height, longer = width > height ? width : height;
+cvt_status cvt_thumbnail_shrink(cvt_thumbnailer *t, const cvt_pixels **out, const cvt_pixels *in, int side,
+                                cvt_error *error) {
+    const int width = in->width, height = in->height, longer = width > height ? width : height;
     const cvt_kernels *kernels;
+    *out = in;
+    if (longer <= side) return CVT_OK;
     TRY(cvt_kernels_find(&kernels, NULL, error));
     if (!t->resampler) t->resampler = cvt_resampler_new(kernels);
     if (!t->resampler) return cvt_fail_memory(error);
     const int w = scaled(width, longer, side), h = scaled(height, longer, side);
     const cvt_window window = {w, h, 0, 0, w, h};
-    return cvt_resample(t->resampler, &t->small, &t->decoded, CVT_FILTER_BICUBIC, &window, error);
+    *out = &t->small;
+    return cvt_resample(t->resampler, &t->small, in, CVT_FILTER_BICUBIC, &window, error);
+}
+
+cvt_status cvt_thumbnail_encode(cvt_str *jpeg, const cvt_pixels *pixels, cvt_error *error) {
+    return cvt_jpeg_encode(jpeg, pixels, QUALITY, error);
 }
 
 cvt_status cvt_thumbnail_make(cvt_thumbnailer *t, cvt_str *jpeg, const uint8_t *bytes, size_t size, int side,
@@ -37,7 +45,7 @@ cvt_status cvt_thumbnail_make(cvt_thumbnailer *t, cvt_str *jpeg, const uint8_t *
     cvt_decoded info;
     TRY(cvt_image_decode(&t->decoded, &info, bytes, size, &options, error));
     TRY(cvt_pixels_orient(&t->decoded, &t->scratch, info.orientation, error));
-    const bool fits = t->decoded.width <= side && t->decoded.height <= side;
-    if (!fits) TRY(shrink(t, side, error));
-    return cvt_jpeg_encode(jpeg, fits ? &t->decoded : &t->small, QUALITY, error);
+    const cvt_pixels *small;
+    TRY(cvt_thumbnail_shrink(t, &small, &t->decoded, side, error));
+    return cvt_thumbnail_encode(jpeg, small, error);
 }
