@@ -77,6 +77,7 @@ int cvt_command_preprocess(cvt_cli *cli, const cvt_settings *settings, char **op
 int cvt_command_report(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_run(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_summary(cvt_cli *cli, const cvt_settings *settings, char **operands);
+int cvt_command_verify(cvt_cli *cli, const cvt_settings *settings, char **operands);
 
 int cvt_help_all(cvt_cli *cli);
 int cvt_help_command(cvt_cli *cli, const cvt_command *command);
