@@ -55,10 +55,12 @@ Q        := $(if $(filter-out 0,$(V)),,@)
 silent   := $(findstring s,$(filter-out -% %=%,$(firstword $(MAKEFLAGS))))
 say       = $(if $(Q),$(if $(silent),,@echo "$1 $(@:build/%=%)"))
 
+# clang must be told what gcc does with -std=c17: a product and a sum are rounded one after the other, as they are written;
 # file names in the program do not say in which directory it was built: the same sources give the same bytes anywhere
 BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) \
 	-ffile-prefix-map="$(CURDIR)"=. $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
+	$(if $(findstring clang,$(notdir $(CC))),-ffp-contract=off) \
 	$(if $(findstring thread,$(SAN)),-DCVT_NO_OPENMP,$(OPENMP)) \
 	$(addprefix -DCVT_WITH_,$(shell echo $(USED) | tr a-z A-Z)) \
 	$(shell $(PKG) --cflags $(PACKAGES) $(LINKED) $(LOADED) 2>/dev/null)
