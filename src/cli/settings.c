@@ -10,6 +10,7 @@ enum {
     WITH_TARS = WITH_LIST | CVT_CMD_EVAL, /* its images come from DATA or archives */
     WITH_SIZED = WITH_TARS | CVT_CMD_PREPROCESS,
     WITH_IMAGES = WITH_SIZED | CVT_CMD_LEARN,
+    WITH_SANDBOX = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_EVAL,
     WITH_SIZE = WITH_SIZED | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
     WITH_MODEL = WITH_SIZE | CVT_CMD_RUN | CVT_CMD_LEARN | CVT_CMD_VERIFY,
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
@@ -91,6 +92,11 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_TARS, .name = "shard", .kind = CVT_OPT_PART, .target = FIELD(shard), .argument = "I/N",
      .max = MAX_SHARDS, .help = "take only the I-th of N parts, 1/4 to 4/4, by a hash of the path: N such runs take "
      "each image once, wherever they run, and added images move no others"},
+
+    {.commands = WITH_SANDBOX, .name = "sandbox", .kind = CVT_OPT_CHOICE, .target = FIELD(sandbox),
+     .argument = "on|off|require", .choices = CHOICES("on", "off", "require"), .initial = "on",
+     .help = "before the first image is read give up what reading images needs not: programs, sockets, files beside "
+     "those that are named (Linux); require: fail where the system has no such thing"},
 
     {.group = "decoding",
      .commands = WITH_IMAGES, .name = "exif", .kind = CVT_OPT_CHOICE, .target = FIELD(exif), .argument = "apply|ignore",

@@ -48,6 +48,7 @@ typedef struct cvt_settings {
     cvt_opt_list files_from, tars;
     bool null, recursive;
     cvt_opt_part shard;
+    const char *sandbox;
 
     /* decoding */
     const char *exif, *gray16, *alpha, *decode, *stop;
