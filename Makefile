@@ -210,6 +210,11 @@ check-report: all
 static: $(CLI_OBJ) $(B)/libcvt.a
 	@CC="$(CC)" OPENMP="$(OPENMP)" PACKAGES="$(PACKAGES)" OBJECTS="$^" sh examples/packages/static.sh
 
+# build/cvt.cdx.json: what the program is made of, as CycloneDX
+sbom: $(PROGRAM)
+	@CVT=./$(PROGRAM) sh examples/packages/sbom.sh >$(B)/cvt.cdx.json
+	@echo $(B)/cvt.cdx.json
+
 tags: $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] src/*/*.def tests/*.[ch])
 	ctags -f $@ $^
 
@@ -297,6 +302,7 @@ help:
 	@echo "make check-repro  builds in another directory and compares the bytes"
 	@echo "make oracle       compares with the original programs (Python)"
 	@echo "make agreement    compares answers in f16 and int8 with those in f32 (Python)"
+	@echo "make sbom         what the program is made of, as CycloneDX"
 	@echo "make deb          Debian packages in build/deb; make check-deb tries them in a root of its own"
 	@echo "make static       build/static/cvt, one file without shared libraries"
 	@echo "make check-container  the steps of examples/packages/Containerfile"
@@ -312,5 +318,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm deb check-deb \
+.PHONY: all tests always deps sbom demo check test where lint format check-repro oracle agreement check-arm deb check-deb \
 	check-container check-report check-spark static install uninstall help clean

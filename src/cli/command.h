@@ -81,7 +81,7 @@ int cvt_command_verify(cvt_cli *cli, const cvt_settings *settings, char **operan
 
 int cvt_help_all(cvt_cli *cli);
 int cvt_help_command(cvt_cli *cli, const cvt_command *command);
-int cvt_help_version(cvt_cli *cli);
+int cvt_help_version(cvt_cli *cli, bool json);
 /* Prints the help to standard error when no command is named. Returns CVT_EXIT_USAGE. */
 int cvt_help_missing(const cvt_cli *cli);
 

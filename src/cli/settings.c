@@ -306,6 +306,8 @@ const cvt_option cvt_settings_rows[] = {
     {.group = "options",
      .commands = CVT_CMD_TOP, .letter = 'V', .name = "version", .kind = CVT_OPT_FLAG, .target = FIELD(version),
      .help = "print the versions of this program and its libraries"},
+    {.commands = CVT_CMD_TOP, .name = "json", .kind = CVT_OPT_FLAG, .target = FIELD(json),
+     .help = "with --version: as JSON"},
     {.commands = CVT_CMD_ALL, .letter = 'h', .name = "help", .kind = CVT_OPT_FLAG, .target = FIELD(help),
      .help = "this text"},
     {.name = NULL},
