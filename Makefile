@@ -188,6 +188,10 @@ agreement: all
 check-arm:
 	@SUITES=arm sh tests/check.sh
 
+# what takes too long for `make check`: --repro on machines that are emulated, those whose builds are in build/*/run
+check-long: all check-arm
+	@CVT="$(PROGRAM)" MACHINES="$$(ls build/*/run/cvt)" sh tests/test_repro.sh
+
 # Debian packages in build/deb, and their trial in a root made by debootstrap; the steps of the Containerfile
 deb: all
 	@MAKE="$(MAKE)" sh examples/packages/deb.sh
@@ -298,6 +302,7 @@ help:
 	@echo "make check        builds with and without sanitizers, runs all tests"
 	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
 	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"
+	@echo "make check-long   what takes long: --repro on emulated machines"
 	@echo "make check-arm    everything for AArch64, tests by emulation"
 	@echo "make check-repro  builds in another directory and compares the bytes"
 	@echo "make oracle       compares with the original programs (Python)"
@@ -318,5 +323,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps sbom demo check test where lint format check-repro oracle agreement check-arm deb check-deb \
+.PHONY: all tests always deps sbom demo check test where lint format check-repro oracle agreement check-arm check-long deb check-deb \
 	check-container check-report check-spark static install uninstall help clean
