@@ -55,8 +55,8 @@ Q        := $(if $(filter-out 0,$(V)),,@)
 silent   := $(findstring s,$(filter-out -% %=%,$(firstword $(MAKEFLAGS))))
 say       = $(if $(Q),$(if $(silent),,@echo "$1 $(@:build/%=%)"))
 
-# clang must be told what gcc does with -std=c17: a product and a sum are rounded one after the other, as they are written;
-# file names in the program do not say in which directory it was built: the same sources give the same bytes anywhere
+# clang must be told what gcc does with -std=c17: a product and its sum are rounded one after the other, as is written.
+# File names in the program do not say in which directory it was built: the same sources give the same bytes anywhere
 BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) \
 	-ffile-prefix-map="$(CURDIR)"=. $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
@@ -323,5 +323,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps sbom demo check test where lint format check-repro oracle agreement check-arm check-long deb check-deb \
-	check-container check-report check-spark static install uninstall help clean
+.PHONY: all tests always deps sbom demo check test where lint format check-repro oracle agreement check-arm check-long deb \
+	check-deb check-container check-report check-spark static install uninstall help clean

@@ -23,16 +23,22 @@ records() { # PROGRAM MODEL [OPTION]...
     "$with" classify -m "$model" -f jsonl --repro "$@" cat.jpg dog.png
 }
 # output PROGRAM CASE FOLDER
-output() { (program=$1 && result_of "$2" "$2" "$3" --repro); }
+output() {
+    ours=$program program=$1
+    result_of "$2" "$2" "$3" --repro
+    ended=$?
+    program=$ours
+    return $ended
+}
 
 # ---- instruction sets of this machine ----
 
 tiny=$data/cvt/tiny
+find_isas
 for precision in f32 f16 bf16 int8; do
     check "records in $precision" records "$program" "$tiny" --precision $precision
     records "$program" "$tiny" --precision $precision >want
-    for isa in ref sse2 avx2 avxvnni avx512 avx512vnni avx512amx neon; do
-        if ! CVT_ISA=$isa "$program" --version >out 2>err; then continue; fi
+    for isa in $isas; do
         CVT_ISA=$isa records "$program" "$tiny" --precision $precision >got
         same "$precision on $isa" got want
     done

@@ -36,10 +36,7 @@ found() {
 
 # ---- what is whole is verified ----
 
-isas=
-for isa in ref sse2 avx2 avx512 avx512vnni avx512amx neon; do
-    if CVT_ISA=$isa "$program" --version >out 2>err; then isas="$isas $isa"; fi
-done
+find_isas
 whole() { golden "$@" && verified && verified --repro -t 2 && grep -q 'the same bits' out; }
 everywhere() {
     whole "$@" || return 1
