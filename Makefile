@@ -61,10 +61,12 @@ Q        := $(if $(filter-out 0,$(V)),,@)
 silent   := $(findstring s,$(filter-out -% %=%,$(firstword $(MAKEFLAGS))))
 say       = $(if $(Q),$(if $(silent),,@echo "$1 $(@:build/%=%)"))
 
-# file names in the program do not say in which directory it was built: the same sources give the same bytes anywhere
+# clang must be told what gcc does with -std=c17: a product and its sum are rounded one after the other, as is written.
+# File names in the program do not say in which directory it was built: the same sources give the same bytes anywhere
 BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) \
 	-ffile-prefix-map="$(CURDIR)"=. $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
+	$(if $(findstring clang,$(notdir $(CC))),-ffp-contract=off) \
 	$(if $(findstring thread,$(SAN)),-DCVT_NO_OPENMP,$(OPENMP)) \
 	$(addprefix -DCVT_WITH_,$(shell echo $(USED) | tr a-z A-Z)) \
 	$(shell $(PKG) --cflags $(PACKAGES) $(LINKED) $(LOADED) 2>/dev/null)
@@ -193,6 +195,10 @@ check-arm:
 check-riscv:
 	@SUITES=riscv sh tests/check.sh
 
+# what takes too long for `make check`: --repro on machines that are emulated, those whose builds are in build/*/run
+check-long: all check-arm check-riscv
+	@CVT="$(PROGRAM)" MACHINES="$$(ls build/*/run/cvt)" sh tests/test_repro.sh
+
 # Debian packages in build/deb, and their trial in a root made by debootstrap; the steps of the Containerfile
 deb: all
 	@MAKE="$(MAKE)" sh examples/packages/deb.sh
@@ -214,6 +220,11 @@ check-report: all
 # build/static/cvt: one file without shared libraries
 static: $(CLI_OBJ) $(B)/libcvt.a
 	@CC="$(CC)" OPENMP="$(OPENMP)" PACKAGES="$(PACKAGES)" OBJECTS="$^" sh examples/packages/static.sh
+
+# build/cvt.cdx.json: what the program is made of, as CycloneDX
+sbom: $(PROGRAM)
+	@CVT=./$(PROGRAM) sh examples/packages/sbom.sh >$(B)/cvt.cdx.json
+	@echo $(B)/cvt.cdx.json
 
 tags: $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] src/*/*.def tests/*.[ch])
 	ctags -f $@ $^
@@ -299,9 +310,11 @@ help:
 	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
 	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"
 	@echo "make check-arm    everything for AArch64, tests by emulation; make check-riscv for RISC-V"
+	@echo "make check-long   what takes long: --repro on emulated machines"
 	@echo "make check-repro  builds in another directory and compares the bytes"
 	@echo "make oracle       compares with the original programs (Python)"
 	@echo "make agreement    compares answers in f16 and int8 with those in f32 (Python)"
+	@echo "make sbom         what the program is made of, as CycloneDX"
 	@echo "make deb          Debian packages in build/deb; make check-deb tries them in a root of its own"
 	@echo "make static       build/static/cvt, one file without shared libraries"
 	@echo "make check-container  the steps of examples/packages/Containerfile"
@@ -317,5 +330,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm check-riscv deb check-deb \
-	check-container check-report check-spark static install uninstall help clean
+.PHONY: all tests always deps sbom demo check test where lint format check-repro oracle agreement check-arm check-riscv \
+	check-long deb check-deb check-container check-report check-spark static install uninstall help clean

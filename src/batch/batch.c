@@ -6,6 +6,7 @@
  *     write_result   on the caller's thread, in order    hands the result to the sink
  *
  * A reader is a thread that reads and decodes, a runner is one that has a session. */
+#include "base/elementary.h"
 #include "batch/batch.h"
 
 #include <math.h>
@@ -247,9 +248,10 @@ static bool votes(const cvt_batch *batch) {
 /* Adds one tensor's result to the sum of an image: of scores the logarithm, else the value. */
 static void add_to_sum(double *sum, const float *values, size_t n, bool vote) {
     double most = -HUGE_VAL, all = 0;
-    for (size_t i = 0; vote && i < n; i++) most = fmax(most, (double)values[i]);
-    for (size_t i = 0; vote && i < n; i++) all += exp((double)values[i] - most);
-    const double minus = vote ? most + log(all) : 0;
+    for (size_t i = 0; vote && i < n; i++)
+        if ((double)values[i] > most) most = (double)values[i]; /* not fmax: see fill_axis of gpsa.c */
+    for (size_t i = 0; vote && i < n; i++) all += cvt_exp((double)values[i] - most);
+    const double minus = vote ? most + cvt_log(all) : 0;
     for (size_t i = 0; i < n; i++) sum[i] += (double)values[i] - minus;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/confine.h"
 #include "cli/header.h"
 
 /* ---- options --------------------------------------------------------------------------------------------------- */
@@ -102,6 +103,14 @@ int cvt_collection_open(cvt_collection *run, cvt_batch_options *options, const c
     cvt_status status = make_header(run, model, &error);
     if (status == CVT_OK && run->path) status = open_file(run, operands, model, &error);
     if (status != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    const bool evaluates = run->cli->command->bit == CVT_CMD_EVAL;
+    const cvt_confinement confinement = {.operands = operands,
+                                         .lists = evaluates && operands[0] && !cvt_file_is_directory(operands[0]),
+                                         .recursive = evaluates || s->recursive,
+                                         .output = run->path ? cvt_out_name(&run->out) : NULL,
+                                         .later = {s->confusion}};
+    const int confined = cvt_cli_confine(s, &confinement);
+    if (confined != CVT_EXIT_OK) return confined;
     options->done = run->done;
     cvt_record_style whole = style ? *style : plain;
     whole.exif = s->exif_fields;

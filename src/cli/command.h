@@ -77,10 +77,11 @@ int cvt_command_preprocess(cvt_cli *cli, const cvt_settings *settings, char **op
 int cvt_command_report(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_run(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_summary(cvt_cli *cli, const cvt_settings *settings, char **operands);
+int cvt_command_verify(cvt_cli *cli, const cvt_settings *settings, char **operands);
 
 int cvt_help_all(cvt_cli *cli);
 int cvt_help_command(cvt_cli *cli, const cvt_command *command);
-int cvt_help_version(cvt_cli *cli);
+int cvt_help_version(cvt_cli *cli, bool json);
 /* Prints the help to standard error when no command is named. Returns CVT_EXIT_USAGE. */
 int cvt_help_missing(const cvt_cli *cli);
 

@@ -177,6 +177,19 @@ const cvt_command cvt_commands[] = {
      .examples =
          EXAMPLES({"cvt convert cvt-13 -o small.safetensors --dtype f16", "16 bits for each weight: half the size"},
                   {"cvt classify -m small.safetensors cat.jpg", "the new file is a model like any other"})},
+    {.name = "verify",
+     .bit = CVT_CMD_VERIFY,
+     .operands = "",
+     .run = cvt_command_verify,
+     .purpose = "check that a model gives here what it gave where it was converted",
+     .about = {"The file holds golden data, which cvt convert --golden has stored: of some images that are made from "
+               "a seed, what they are prepared to and what the model gives for them; and a hash of each tensor. "
+               "Whatever differs here, the bytes of the file, the preparation of images or the kernels, is told, a "
+               "line each; the status is then 1.",
+               "Outputs may be off by what rounding makes."},
+     .examples =
+         EXAMPLES({"cvt convert cvt-13 -o cvt-13.safetensors --golden 4", "a model with golden data"},
+                  {"cvt verify -m cvt-13.safetensors", "is this copy whole, and does this machine run it right?"})},
     {.name = "init",
      .bit = CVT_CMD_INIT,
      .operands = "",

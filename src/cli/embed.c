@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/collection.h"
+#include "cli/confine.h"
 #include "cli/models.h"
 #include "report/npy.h"
 
@@ -69,7 +70,6 @@ static void form_names_path(cvt_str *to, const char *path) {
 static cvt_status open_files(run *r, const cvt_tensor_info *value) {
     if (cvt_opt_is(r->path, "-"))
         return cvt_fail(&r->error, CVT_USAGE, "-: rows and names are two files: they cannot go to standard output");
-    form_names_path(&r->names_path, r->path);
     if (r->names_path.failed) return cvt_fail_memory(&r->error);
     const char *names = r->names_path.data;
     TRY(cvt_output_check(r->path, CVT_OUTPUT_NPY, NULL, r->settings, r->operands, r->model, &r->error));
@@ -109,10 +109,19 @@ static int write_rows(const cvt_settings *settings, char *const *operands, const
                       cvt_model *model) {
     cvt_error error;
     cvt_batch *batch;
-    if (cvt_batch_new(&batch, model, options, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     run r = {.settings = settings, .operands = operands, .model = model, .path = settings->output};
+    form_names_path(&r.names_path, r.path);
+    const cvt_confinement confinement = {
+        .operands = operands, .recursive = settings->recursive, .later = {r.path, r.names_path.data}};
+    int status = cvt_cli_confine(settings, &confinement);
+    if (status == CVT_EXIT_OK && cvt_batch_new(&batch, model, options, &error) != CVT_OK)
+        status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    if (status != CVT_EXIT_OK) {
+        cvt_str_free(&r.names_path);
+        return status;
+    }
     cvt_progress_begin(&r.progress, settings, options);
-    int status = embed(&r, options, batch, model);
+    status = embed(&r, options, batch, model);
     cvt_batch_free(batch);
     cvt_progress_end(&r.progress);
     abandon_files(&r);

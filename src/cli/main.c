@@ -100,7 +100,8 @@ static int run_without_command(cvt_cli *cli, char **words, int n) {
     if (cvt_opt_parse(cvt_settings_rows, CVT_CMD_TOP, &settings, words, n, &operands, &error) != CVT_OK)
         return cvt_cli_usage(cli, "%s", error.message);
     if (settings.help) return cvt_help_all(cli);
-    if (settings.version) return cvt_help_version(cli);
+    if (settings.version) return cvt_help_version(cli, settings.json);
+    if (settings.json) return cvt_cli_usage(cli, "option '--json' is for --version");
     return cvt_help_missing(cli);
 }
 

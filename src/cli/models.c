@@ -249,6 +249,7 @@ cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, cons
     options.ignore = settings->ignore.items;
     options.n_ignore = settings->ignore.n;
     options.precision = settings->precision;
+    options.reference = settings->repro;
     if (settings->size.height) {
         options.height = settings->size.height;
         options.width = settings->size.width;

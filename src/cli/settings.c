@@ -10,12 +10,14 @@ enum {
     WITH_TARS = WITH_LIST | CVT_CMD_EVAL, /* its images come from DATA or archives */
     WITH_SIZED = WITH_TARS | CVT_CMD_PREPROCESS,
     WITH_IMAGES = WITH_SIZED | CVT_CMD_LEARN,
+    WITH_SANDBOX = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_EVAL,
     WITH_SIZE = WITH_SIZED | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
-    WITH_MODEL = WITH_SIZE | CVT_CMD_RUN | CVT_CMD_LEARN,
+    WITH_MODEL = WITH_SIZE | CVT_CMD_RUN | CVT_CMD_LEARN | CVT_CMD_VERIFY,
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
-    WITH_PREPROCESS = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT,
+    WITH_PREPROCESS = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT | CVT_CMD_VERIFY,
     WITH_JOBS = WITH_TARS | CVT_CMD_LEARN,
-    WITH_THREADS = WITH_JOBS | CVT_CMD_RUN | CVT_CMD_BENCH,
+    WITH_PRECISION = WITH_JOBS | CVT_CMD_RUN | CVT_CMD_BENCH,
+    WITH_THREADS = WITH_PRECISION | CVT_CMD_VERIFY,
     WITH_OUTPUT = WITH_LIST | CVT_CMD_PREPROCESS | CVT_CMD_RUN | CVT_CMD_CONVERT | CVT_CMD_INIT | CVT_CMD_LEARN |
                   CVT_CMD_EVAL | CVT_CMD_REPORT,
     WITH_TEXT = CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH | CVT_CMD_LIST | CVT_CMD_EVAL,
@@ -66,11 +68,14 @@ const cvt_option cvt_settings_rows[] = {
      .help = "store the weights of matrix products in the order in which this kind of machine reads them"},
     {.commands = CVT_CMD_CONVERT, .name = "names", .kind = CVT_OPT_WORD, .target = FIELD(names), .argument = "DIALECT",
      .help = "store the weights under the names of another program: native, hf (Hugging Face), ..."},
-    {.commands = CVT_CMD_INIT | CVT_CMD_LEARN, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed),
-     .argument = "N",
-     .min = 0, .max = INT64_MAX, .initial = "0",
-     .help = "the seed of the random numbers: another seed gives other weights, and in learn other parts for"
-     " cross-validation and --val-share"},
+    {.commands = CVT_CMD_CONVERT, .name = "golden", .kind = CVT_OPT_INTEGER, .target = FIELD(golden),
+     .argument = "N", .min = 1, .max = 64,
+     .help = "store also what the model gives for N images that are made from a seed, so that cvt verify can tell on "
+     "any machine whether it still gives that; it is worked out by the plainest code, which takes some seconds each"},
+    {.commands = CVT_CMD_INIT | CVT_CMD_LEARN | CVT_CMD_CONVERT, .name = "seed", .kind = CVT_OPT_INTEGER,
+     .target = FIELD(seed), .argument = "N", .min = 0, .max = INT64_MAX, .initial = "0",
+     .help = "the seed of the random numbers: another seed gives other weights, in learn other parts for"
+     " cross-validation and --val-share, in convert other images for --golden"},
 
     {.group = "inputs",
      .commands = CVT_CMD_RUN, .required = CVT_CMD_RUN, .letter = 'i', .name = "input", .kind = CVT_OPT_FILES,
@@ -87,6 +92,11 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_TARS, .name = "shard", .kind = CVT_OPT_PART, .target = FIELD(shard), .argument = "I/N",
      .max = MAX_SHARDS, .help = "take only the I-th of N parts, 1/4 to 4/4, by a hash of the path: N such runs take "
      "each image once, wherever they run, and added images move no others"},
+
+    {.commands = WITH_SANDBOX, .name = "sandbox", .kind = CVT_OPT_CHOICE, .target = FIELD(sandbox),
+     .argument = "on|off|require", .choices = CHOICES("on", "off", "require"), .initial = "on",
+     .help = "before the first image is read give up what reading images needs not: programs, sockets, files beside "
+     "those that are named (Linux); require: fail where the system has no such thing"},
 
     {.group = "decoding",
      .commands = WITH_IMAGES, .name = "exif", .kind = CVT_OPT_CHOICE, .target = FIELD(exif), .argument = "apply|ignore",
@@ -273,10 +283,14 @@ const cvt_option cvt_settings_rows[] = {
      .help = "work on this many images at once (default: as many as there are threads)"},
     {.commands = WITH_BATCH, .letter = 'b', .name = "batch", .kind = CVT_OPT_INTEGER, .target = FIELD(batch),
      .argument = "N", .min = 1, .max = 4096, .initial = "1", .help = "put this many images into one forward pass"},
-    {.commands = WITH_THREADS, .name = "precision", .kind = CVT_OPT_CHOICE, .target = FIELD(precision),
+    {.commands = WITH_PRECISION, .name = "precision", .kind = CVT_OPT_CHOICE, .target = FIELD(precision),
      .argument = "f32|f16|bf16|int8", .choices = CHOICES("f32", "f16", "bf16", "int8"), .recorded = true,
      .help = "numbers in which matrix products are computed; f16, bf16 and int8 can be faster, and are less exact "
      "(default: int8 if the weights are, else f32)"},
+    {.commands = WITH_THREADS & ~(unsigned)CVT_CMD_LEARN, .name = "repro", .kind = CVT_OPT_FLAG,
+     .target = FIELD(repro), .recorded = true,
+     .help = "give the same bits on every kind of machine: by the plainest code, in the order in which it is written, "
+     "which takes many times as long"},
     {.commands = CVT_CMD_BENCH, .name = "seconds", .kind = CVT_OPT_NUMBER, .target = FIELD(seconds),
      .argument = "SECONDS", .min = 0, .max = 86400, .initial = "3", .help = "measure for at least this long"},
     {.commands = CVT_CMD_BENCH, .name = "images", .kind = CVT_OPT_INTEGER, .target = FIELD(images), .argument = "N",
@@ -298,6 +312,8 @@ const cvt_option cvt_settings_rows[] = {
     {.group = "options",
      .commands = CVT_CMD_TOP, .letter = 'V', .name = "version", .kind = CVT_OPT_FLAG, .target = FIELD(version),
      .help = "print the versions of this program and its libraries"},
+    {.commands = CVT_CMD_TOP, .name = "json", .kind = CVT_OPT_FLAG, .target = FIELD(json),
+     .help = "with --version: as JSON"},
     {.commands = CVT_CMD_ALL, .letter = 'h', .name = "help", .kind = CVT_OPT_FLAG, .target = FIELD(help),
      .help = "this text"},
     {.name = NULL},

@@ -24,13 +24,14 @@ enum {
     CVT_CMD_LEARN = 1 << 14,
     CVT_CMD_EVAL = 1 << 15,
     CVT_CMD_REPORT = 1 << 16,
-    CVT_CMD_ALL = (1 << 17) - 1,
+    CVT_CMD_VERIFY = 1 << 17,
+    CVT_CMD_ALL = (1 << 18) - 1,
 };
 
 enum { CVT_MAX_THREADS = 4096, CVT_MANY_IMAGES = 1000 /* so many that packing weights ahead pays */ };
 
 typedef struct cvt_settings {
-    bool help, version;
+    bool help, version, json;
 
     /* the model */
     const char *model, *config, *labels, *preprocess, *score, *precision;
@@ -40,12 +41,14 @@ typedef struct cvt_settings {
 
     /* threads; 0: not given */
     int64_t threads, jobs, batch;
+    bool repro;
 
     /* what goes in */
     cvt_opt_list inputs;
     cvt_opt_list files_from, tars;
     bool null, recursive;
     cvt_opt_part shard;
+    const char *sandbox;
 
     /* decoding */
     const char *exif, *gray16, *alpha, *decode, *stop;
@@ -73,7 +76,7 @@ typedef struct cvt_settings {
     /* convert, init */
     const char *dtype, *names;
     bool pack;
-    int64_t seed;
+    int64_t seed, golden; /* golden 0: not given */
 
     /* learn */
     const char *l2, *augment, *val;

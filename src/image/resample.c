@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/elementary.h"
 #include "base/num.h"
 #include "image/image.h"
 #include "kernels/kernels.h"
@@ -30,12 +31,12 @@ static double bilinear(double x) {
     return x < 1.0 ? 1.0 - x : 0.0;
 }
 
-static double sinc(double x) { return x == 0.0 ? 1.0 : sin(pi * x) / (pi * x); }
+static double sinc(double x) { return x == 0.0 ? 1.0 : cvt_sin(pi * x) / (pi * x); }
 
 /* The two constants are floats because Pillow writes them so, and its pixels depend on it. */
 static double hamming(double x) {
     x = fabs(x);
-    return x < 1.0 ? sinc(x) * ((double)0.54f + (double)0.46f * cos(pi * x)) : 0.0;
+    return x < 1.0 ? sinc(x) * ((double)0.54f + (double)0.46f * cvt_cos(pi * x)) : 0.0;
 }
 
 /* The cubic convolution of Keys (1981) with a = -0.5. */

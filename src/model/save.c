@@ -8,7 +8,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "kernels/int8.h"
-#include "model/model.h"
+#include "model/golden_store.h"
 #include "model/relabel.h"
 #include "ops/precision.h"
 
@@ -22,6 +22,7 @@ typedef struct saving {
     cvt_tensor *tensors;
     void **shared; /* the data of those tensors that are put together from several parameters */
     size_t n_tensors;
+    const cvt_golden_plan *plan; /* the golden data that go with it; NULL: none */
 } saving;
 
 /* Returns CVT_F32 for "f32", and so on; CVT_DTYPE_COUNT for an unknown name. */
@@ -192,26 +193,58 @@ static const char *choose_precision(const saving *s) {
                                                            : NULL;
 }
 
-static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
+/* The metadata of a file, and what some of its strings point to. */
+typedef struct describing {
+    cvt_metadata rows[10];
+    size_t n;
+    cvt_str labels, layout;
+} describing;
+
+static void add(describing *d, const char *key, const char *value) {
+    if (value) d->rows[d->n++] = (cvt_metadata){key, value};
+}
+
+static cvt_status describe(describing *d, const saving *s, cvt_error *error) {
     const cvt_model *m = s->model;
-    cvt_str labels = {0}, layout = {0};
-    cvt_metadata metadata[10] = {{"format", "pt"}, {CVT_META_CONFIG, m->files.config}};
-    size_t n = 2;
-    cvt_status status = join_labels(&labels, m, error);
-    if (s->pack) cvt_packed_layout(&layout, m->plan->kernels, m->precision);
-    if (layout.failed) status = cvt_fail_memory(error);
-    if (s->pack) metadata[n++] = (cvt_metadata){CVT_META_PACKED, layout.data};
-    const char *precision = choose_precision(s);
-    if (precision) metadata[n++] = (cvt_metadata){CVT_META_PRECISION, precision};
-    if (m->origin) metadata[n++] = (cvt_metadata){CVT_META_ORIGIN, m->origin->name};
-    if (m->files.preprocessor) metadata[n++] = (cvt_metadata){CVT_META_PREPROCESSOR, m->files.preprocessor};
-    if (cvt_score_kept(m)) metadata[n++] = (cvt_metadata){CVT_META_SCORE, cvt_score_kept(m)};
-    const char *learned = cvt_model_learned(m);
-    if (learned) metadata[n++] = (cvt_metadata){CVT_META_LEARNED, learned};
-    if (m->n_labels) metadata[n++] = (cvt_metadata){CVT_META_LABELS, labels.data};
-    if (status == CVT_OK) status = cvt_safetensors_write(path, s->tensors, s->n_tensors, metadata, n, error);
-    cvt_str_free(&labels);
-    cvt_str_free(&layout);
+    TRY(join_labels(&d->labels, m, error));
+    if (s->pack) cvt_packed_layout(&d->layout, m->plan->kernels, m->precision);
+    if (d->layout.failed) return cvt_fail_memory(error);
+    add(d, "format", "pt");
+    add(d, CVT_META_CONFIG, m->files.config);
+    add(d, CVT_META_PACKED, d->layout.data);
+    add(d, CVT_META_PRECISION, choose_precision(s));
+    add(d, CVT_META_ORIGIN, m->origin ? m->origin->name : NULL);
+    add(d, CVT_META_PREPROCESSOR, m->files.preprocessor);
+    add(d, CVT_META_SCORE, cvt_score_kept(m));
+    add(d, CVT_META_LEARNED, cvt_model_learned(m));
+    add(d, CVT_META_LABELS, m->n_labels ? d->labels.data : NULL);
+    return CVT_OK;
+}
+
+/* Makes the golden data of the file that is to be written: it is formed in memory and opened from there. */
+static cvt_status make_golden(cvt_str *golden, const saving *s, const describing *d, const char *path,
+                              cvt_error *error) {
+    const cvt_options options = {.size = sizeof options, .reference = true};
+    cvt_model *written = NULL;
+    cvt_str bytes = {0};
+    cvt_status status = cvt_safetensors_form(&bytes, path, s->tensors, s->n_tensors, d->rows, d->n, error);
+    if (status == CVT_OK) status = cvt_model_open_memory(&written, bytes.data, bytes.size, &options, error);
+    if (status == CVT_OK) status = cvt_golden_make(golden, written, s->plan, error);
+    cvt_model_free(written);
+    cvt_str_free(&bytes);
+    return status;
+}
+
+static cvt_status write_all(saving *s, const char *path, cvt_error *error) {
+    describing d = {.n = 0};
+    cvt_str golden = {0};
+    cvt_status status = describe(&d, s, error);
+    if (status == CVT_OK && s->plan) status = make_golden(&golden, s, &d, path, error);
+    add(&d, CVT_META_GOLDEN, golden.data);
+    if (status == CVT_OK) status = cvt_safetensors_write(path, s->tensors, s->n_tensors, d.rows, d.n, error);
+    cvt_str_free(&d.labels);
+    cvt_str_free(&d.layout);
+    cvt_str_free(&golden);
     return status;
 }
 
@@ -288,9 +321,10 @@ static const cvt_dialect *find_native(const cvt_model *m) {
     return d->name ? d : m->config.arch->dialects;
 }
 
-cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtype, const char *names, bool pack,
-                          cvt_error *error) {
+static cvt_status save(const cvt_model *m, const char *path, const char *dtype, const char *names, bool pack,
+                       const cvt_golden_plan *plan, cvt_error *error) {
     saving s = {.model = m, .names = m->names ? m->names : m->config.arch->dialects, .dtype = CVT_DTYPE_COUNT};
+    s.plan = plan;
     if (!m->sources) return cvt_fail(error, CVT_USAGE, "the model was opened without weights");
     if (dtype && (s.dtype = find_dtype(dtype)) == CVT_DTYPE_COUNT)
         return cvt_fail(error, CVT_USAGE, "dtype \"%s\" is not known; it is f32, f16, bf16 or int8", dtype);
@@ -305,4 +339,17 @@ cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtyp
     cvt_status status = save_all(&s, path, error);
     cvt_arena_free(&s.arena);
     return status;
+}
+
+cvt_status cvt_model_save(const cvt_model *m, const char *path, const char *dtype, const char *names, bool pack,
+                          cvt_error *error) {
+    return save(m, path, dtype, names, pack, NULL, error);
+}
+
+cvt_status cvt_model_save_golden(const cvt_model *m, const char *path, const char *dtype, const char *names,
+                                 const cvt_golden_plan *plan, cvt_error *error) {
+    if (plan->n < 1 || plan->n > CVT_GOLDEN_MAX || plan->threads < 1)
+        return cvt_fail(error, CVT_USAGE, "%d golden inputs: 1 to %d, and a thread at least", plan->n,
+                        (int)CVT_GOLDEN_MAX);
+    return save(m, path, dtype, names, false, plan, error);
 }

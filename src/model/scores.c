@@ -1,7 +1,7 @@
 /* scores.c - what the numbers of the classes mean, and which classes are best. */
-#include <math.h>
 #include <string.h>
 
+#include "base/elementary.h"
 #include "model/model.h"
 
 static const char *const kinds[] = {"softmax", "sigmoid", "none"}; /* as cvt_score_kind counts them */
@@ -58,8 +58,8 @@ int cvt_top_k(const float *logits, int classes, cvt_score *top, int k) {
     if (n < 1) return 0;
     const double most = (double)logits[top[0].index];
     double sum = 0;
-    for (int i = 0; i < classes; i++) sum += exp((double)logits[i] - most);
-    for (int i = 0; i < n; i++) top[i].score = (float)(exp((double)logits[top[i].index] - most) / sum);
+    for (int i = 0; i < classes; i++) sum += cvt_exp((double)logits[i] - most);
+    for (int i = 0; i < n; i++) top[i].score = (float)(cvt_exp((double)logits[top[i].index] - most) / sum);
     return n;
 }
 
@@ -69,7 +69,7 @@ int cvt_model_top_k(const cvt_model *m, const float *output, cvt_score *top, int
     int n = find_best(output, classes, top, k);
     for (int i = 0; i < n; i++) {
         float value = output[top[i].index];
-        top[i].score = m->score == CVT_SCORE_NONE ? value : (float)(1 / (1 + exp(-(double)value)));
+        top[i].score = m->score == CVT_SCORE_NONE ? value : (float)(1 / (1 + cvt_exp(-(double)value)));
     }
     return n;
 }

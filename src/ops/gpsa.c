@@ -15,6 +15,7 @@
  * they are tapped. */
 #include <math.h>
 
+#include "base/elementary.h"
 #include "base/num.h"
 #include "ops/heads.h"
 #include "ops/ops.h"
@@ -77,9 +78,9 @@ static void fill_axis(float *table, float *times, double factor, int n, double l
             const double score = (linear + square * (j - i)) * (j - i);
             if (score > highest) highest = score; /* not fmax: gcc 12 for AArch64 fails on it at -O3 (internal error) */
         }
-        for (int j = 0; j < n; j++) sum += exp((linear + square * (j - i)) * (j - i) - highest);
+        for (int j = 0; j < n; j++) sum += cvt_exp((linear + square * (j - i)) * (j - i) - highest);
         for (int j = 0; j < n; j++) {
-            double share = exp((linear + square * (j - i)) * (j - i) - highest) / sum;
+            double share = cvt_exp((linear + square * (j - i)) * (j - i) - highest) / sum;
             times[j] = (float)(factor * share);
             table[j] = (float)share;
         }
@@ -94,7 +95,7 @@ static void make_position(args *a, cvt_lowering *l, const cvt_plan_node *w) {
     float *gated = cvt_lowering_floats(l, heads * rows), *g = cvt_lowering_floats(l, heads);
     if (l->failed) return;
     for (size_t i = 0; i < heads; i++, weight += 3) {
-        double share = 1 / (1 + exp(-(double)gate[i]));
+        double share = 1 / (1 + cvt_exp(-(double)gate[i]));
         fill_axis(x + i * columns, x + i * columns, 1, a->w, (double)weight[0], (double)weight[2]);
         fill_axis(y + i * rows, gated + i * rows, share, a->h, (double)weight[1], (double)weight[2]);
         g[i] = (float)share;

@@ -15,6 +15,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/elementary.h"
 #include "ops/lowering.h"
 #include "ops/ops.h"
 #include "ops/panels.h"
@@ -189,7 +190,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     args a = make_args(w, l->graph, l->kernels);
     const cvt_value *in = w->node->in;
     float *bias = cvt_lowering_floats(l, (size_t)a.m);
-    for (int i = 0; bias && i < a.m; i++) bias[i] = (float)(-0.5 * log(a.m));
+    for (int i = 0; bias && i < a.m; i++) bias[i] = (float)(-0.5 * cvt_log(a.m));
     a.bias = bias;
     a.features = make_features(l, cvt_lowering_param(l, w->node->params[0]), a.c, a.m);
     a.q = l->refs[in[0]];

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/elementary.h"
 #include "ops/axis.h"
 #include "ops/ops.h"
 
@@ -120,10 +121,12 @@ static void describe_continuous(cvt_describe *d) {
     d->macs = offsets(c->h, c->w) * HIDDEN * (2 + c->heads); /* the originals make the table for every image */
 }
 
+static const double ln_8 = 0x1.0a2b23f3bab73p+1;
+
 /* Returns the coordinate of a distance along a side. Both originals divide 0 by 0 for a side of 1. */
 static double coordinate(int distance, int side) {
     double t = side > 1 ? 8.0 * distance / (side - 1) : 0;
-    return copysign(log2(fabs(t) + 1) / 3, t);
+    return copysign(cvt_log(fabs(t) + 1) / ln_8, t);
 }
 
 /* Computes a row of the table, of `heads` numbers. `second` is the weight of the second layer, transposed. */
@@ -135,7 +138,7 @@ static void make_row(float *row, double *sums, double y, double x, const float *
         if (hidden <= 0) continue;
         for (int i = 0; i < heads; i++) sums[i] += hidden * (double)second[(size_t)k * (size_t)heads + (size_t)i];
     }
-    for (int i = 0; i < heads; i++) row[i] = (float)(16 / (1 + exp(-sums[i])));
+    for (int i = 0; i < heads; i++) row[i] = (float)(16 / (1 + cvt_exp(-sums[i])));
 }
 
 static void lower_continuous(cvt_lowering *l, const cvt_plan_node *w) {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/elementary.h"
 #include "ops/axis.h"
 #include "ops/rows.h"
 
@@ -185,6 +186,9 @@ cvt_value cvtb_position(cvt_builder *b, cvt_value x, const char *name, const cvt
 
 static void describe_sinusoid(cvt_describe *d) { cvt_describe_output(d, d->shapes[0]); }
 
+/* The logarithm of 10000, as the sum of two. */
+static const double log_10000[2] = {0x1.26bb1bbb55516p+3, -0x1.f48ad494ea3e9p-51};
+
 static void sinusoid_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     int rows = cvt_shape_rows(s), c = cvt_shape_cols(s);
@@ -198,8 +202,8 @@ static void sinusoid_lower(cvt_lowering *l, const cvt_plan_node *w) {
                        .out = l->refs[w->out]};
     for (int p = 0; p < rows; p++) {
         for (int j = 0; j < c; j++) {
-            double angle = p / pow(10000, 2.0 * (j / 2) / c);
-            *table++ = (float)(j % 2 ? cos(angle) : sin(angle));
+            double angle = p / cvt_power(2.0 * (j / 2) / c, log_10000[0], log_10000[1]);
+            *table++ = (float)(j % 2 ? cvt_cos(angle) : cvt_sin(angle));
         }
     }
     cvt_lowering_step(l, w, &x, sizeof x, position_tiles, position_run);

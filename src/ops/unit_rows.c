@@ -2,6 +2,7 @@
  * arXiv:2111.09883): y = x / max(|x|, 1e-12), for queries times exp(min(s, ln 100)) with a stored s for each head. */
 #include <math.h>
 
+#include "base/elementary.h"
 #include "base/num.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
@@ -61,7 +62,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
 static const float *scales(cvt_lowering *l, int param, int heads) {
     const float *stored = cvt_lowering_param(l, param);
     float *scale = cvt_lowering_floats(l, (size_t)heads);
-    for (int i = 0; !l->failed && i < heads; i++) scale[i] = (float)exp(fmin((double)stored[i], log(100)));
+    for (int i = 0; !l->failed && i < heads; i++) scale[i] = (float)cvt_exp(fmin((double)stored[i], cvt_log(100)));
     return scale;
 }
 

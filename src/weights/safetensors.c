@@ -249,8 +249,20 @@ static cvt_status write_file(const char *path, const cvt_str *header, const cvt_
     return status;
 }
 
-cvt_status cvt_safetensors_write(const char *path, const cvt_tensor *tensors, size_t count,
-                                 const cvt_metadata *metadata, size_t metadata_count, cvt_error *error) {
+/* Puts the same bytes into `to`. */
+static cvt_status write_memory(cvt_str *to, const cvt_str *header, const cvt_tensor *const *order, size_t count,
+                               cvt_error *error) {
+    uint64_t n = header->size;
+    cvt_str_append(to, (const char *)&n, sizeof n);
+    cvt_str_append(to, header->data, header->size);
+    for (size_t i = 0; i < count; i++)
+        if (order[i]->bytes) cvt_str_append(to, order[i]->data, order[i]->bytes);
+    return to->failed ? cvt_fail_memory(error) : CVT_OK;
+}
+
+/* Writes to the path, or with `to` into memory. */
+static cvt_status write_tensors(const char *path, cvt_str *to, const cvt_tensor *tensors, size_t count,
+                                const cvt_metadata *metadata, size_t metadata_count, cvt_error *error) {
     const cvt_tensor **order = malloc((count + 1) * sizeof *order);
     if (!order) return cvt_fail_memory(error);
     for (size_t i = 0; i < count; i++) order[i] = &tensors[i];
@@ -260,8 +272,18 @@ cvt_status cvt_safetensors_write(const char *path, const cvt_tensor *tensors, si
     if (status != CVT_OK)
         cvt_fail_in(error, status, "%s", path);
     else
-        status = write_file(path, &header, order, count, error);
+        status = to ? write_memory(to, &header, order, count, error) : write_file(path, &header, order, count, error);
     cvt_str_free(&header);
     free(order);
     return status;
+}
+
+cvt_status cvt_safetensors_write(const char *path, const cvt_tensor *tensors, size_t count,
+                                 const cvt_metadata *metadata, size_t metadata_count, cvt_error *error) {
+    return write_tensors(path, NULL, tensors, count, metadata, metadata_count, error);
+}
+
+cvt_status cvt_safetensors_form(cvt_str *to, const char *path, const cvt_tensor *tensors, size_t count,
+                                const cvt_metadata *metadata, size_t metadata_count, cvt_error *error) {
+    return write_tensors(path, to, tensors, count, metadata, metadata_count, error);
 }

@@ -9,6 +9,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/sha256.h"
+#include "base/str.h"
 
 enum { CVT_MAX_RANK = 8 };
 
@@ -74,5 +75,8 @@ typedef struct cvt_metadata {
 } cvt_metadata;
 cvt_status cvt_safetensors_write(const char *path, const cvt_tensor *tensors, size_t count,
                                  const cvt_metadata *metadata, size_t metadata_count, cvt_error *error);
+/* Appends the bytes of such a file to `to`. `path` is for messages. */
+cvt_status cvt_safetensors_form(cvt_str *to, const char *path, const cvt_tensor *tensors, size_t count,
+                                const cvt_metadata *metadata, size_t metadata_count, cvt_error *error);
 
 #endif
