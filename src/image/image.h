@@ -201,6 +201,8 @@ typedef struct cvt_preprocessor {
     int n_rest;
     int channels;
     bool planar; /* `planes` holds the values of the last run */
+    bool timed;  /* set it to have the next two measured: milliseconds since it was set, failed runs included */
+    double decode_ms, resize_ms; /* decoding; all steps behind it */
     cvt_decoded info;
 } cvt_preprocessor;
 void cvt_preprocessor_free(cvt_preprocessor *p);

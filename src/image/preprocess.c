@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "image/image.h"
 
@@ -275,13 +276,21 @@ static cvt_status prepare(cvt_preprocessor *p, const cvt_preprocess *preprocess,
     return stop == CVT_STOP_NONE ? make_values(p, preprocess, error) : CVT_OK;
 }
 
+static double time_of(const cvt_preprocessor *p) { return p->timed ? cvt_clock_ms() : 0; }
+
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
                               cvt_error *error) {
     cvt_decode_options how = *options;
     how.draft = options->fast ? preprocess : NULL;
-    TRY(cvt_image_decode(&p->decoded, &p->info, bytes, size, &how, error));
-    return prepare(p, preprocess, options, stop, pixels, error);
+    const double start = time_of(p);
+    cvt_status status = cvt_image_decode(&p->decoded, &p->info, bytes, size, &how, error);
+    const double decoded = time_of(p);
+    p->decode_ms += decoded - start;
+    if (status != CVT_OK) return status;
+    status = prepare(p, preprocess, options, stop, pixels, error);
+    p->resize_ms += time_of(p) - decoded;
+    return status;
 }
 
 cvt_status cvt_preprocess_pixels(cvt_preprocessor *p, const cvt_preprocess *preprocess,
