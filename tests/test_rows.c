@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <jpeglib.h>
 
 #include "base/file.h"
+#include "base/sanitize.h"
 #include "image/image.h"
 #include "test.h"
 
@@ -114,19 +116,22 @@ typedef struct bytes {
     unsigned long size;
 } bytes;
 
-/* Makes a JPEG of one of the kinds, of squares of random colours. *bytes is to be freed. */
-static void make_jpeg(bytes *to, int kind, int orientation) {
+/* Makes a JPEG of one of the kinds, of squares of random colours, so many pixels wide and high. *bytes is to be freed.
+ */
+static void make_jpeg(bytes *to, int kind, int orientation, int width, int height, int side) {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
     unsigned char exif[] = "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x01\0\0\0";
     const int n = kinds[kind].components;
+    unsigned char *row = malloc((size_t)(width * n));
     *to = (bytes){0};
+    if (!row) return;
     exif[24] = (unsigned char)orientation;
     jpeg.err = jpeg_std_error(&errors);
     jpeg_create_compress(&jpeg);
     jpeg_mem_dest(&jpeg, &to->data, &to->size);
-    jpeg.image_width = WIDTH;
-    jpeg.image_height = HEIGHT;
+    jpeg.image_width = (JDIMENSION)width;
+    jpeg.image_height = (JDIMENSION)height;
     jpeg.input_components = n;
     jpeg.in_color_space = n == 1 ? JCS_GRAYSCALE : n == 3 ? JCS_RGB : JCS_CMYK;
     jpeg_set_defaults(&jpeg);
@@ -142,17 +147,37 @@ static void make_jpeg(bytes *to, int kind, int orientation) {
     jpeg.restart_interval = (unsigned)kinds[kind].restart;
     jpeg_start_compress(&jpeg, TRUE);
     jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, sizeof exif - 1);
-    unsigned char row[WIDTH * 4];
-    for (int y = 0; y < HEIGHT; y++) {
+    for (int y = 0; y < height; y++) {
         JSAMPROW rows = row;
-        for (int i = 0; i < WIDTH * n; i++) {
-            const unsigned square = (unsigned)(y / SIDE * 1009 + i / n / SIDE * n + i % n);
+        for (int i = 0; i < width * n; i++) {
+            const unsigned square = (unsigned)(y / side * 1009 + i / n / side * n + i % n);
             row[i] = (unsigned char)((square * 2654435761u) >> 24);
         }
         jpeg_write_scanlines(&jpeg, &rows, 1);
     }
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
+    free(row);
+}
+
+/* A photo of 100 megapixels takes less than 30 MB, the file and this program included. Its pixels would be 300. */
+static void check_memory(void) {
+    bytes file;
+    result rows = {0};
+    struct rusage usage;
+    make_jpeg(&file, 2, 1, 11552, 8664, 512);
+    run_rows(&rows, 0, file.data, file.size);
+    getrusage(RUSAGE_SELF, &usage);
+#ifdef CVT_ADDRESS_SANITIZER
+    const long most = 100000; /* what is freed it keeps for a while */
+#else
+    const long most = 30000;
+#endif
+    test_case(file.size > 0 && rows.error.status == CVT_OK && usage.ru_maxrss < most,
+              "100 megapixels take little memory", "%s; %ld kB at the peak, %lu of them for the file",
+              rows.error.message, usage.ru_maxrss, file.size / 1000);
+    free_result(&rows);
+    free(file.data);
 }
 
 /* One kind in all orientations, each prepared in two ways: with all kinds, every way meets every orientation. The image
@@ -163,7 +188,7 @@ static void check_kind(int kind) {
     bool whole_seen = false;
     for (int orientation = 1; orientation <= 8; orientation++) {
         bytes file;
-        make_jpeg(&file, kind, orientation);
+        make_jpeg(&file, kind, orientation, WIDTH, HEIGHT, SIDE);
         for (int k = 0; k < 2 && !found; k++) {
             const int i = (orientation + kind + 5 * k) % RECIPES;
             result rows = {0}, whole = {0};
@@ -188,7 +213,7 @@ static void check_damage(int kind, size_t step) {
     result rows = {0}, whole = {0};
     const char *found = NULL;
     size_t at = 0, failed = 0, warned = 0;
-    make_jpeg(&file, kind, 6);
+    make_jpeg(&file, kind, 6, WIDTH, HEIGHT, SIDE);
     for (; !found && at < file.size; at += step) {
         const unsigned char flip = (unsigned char)(1u << at % 8);
         found = compare(&rows, &whole, 0, file.data, at);
@@ -236,6 +261,7 @@ static void check_folder(void) {
 }
 
 int main(void) {
+    check_memory(); /* first, as it looks at the memory of the whole process */
     for (int kind = 0; kind < KINDS; kind++) check_kind(kind);
     check_damage(2, 503);
     check_damage(3, 401);
