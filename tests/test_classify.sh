@@ -75,6 +75,30 @@ for o in 1 2 3 4 5; do
     same "alone as among others: $o" want out
 done
 
+# --profile changes no record. Its table names all stages, each of which took time; the columns agree, and one reader and
+# one runner cannot have been at it for more than twice the time that the run took.
+profiled() { # NAME: the table is the end of err; a run of 18 images took less than $took seconds
+    awk -v took="$took" '
+        NR == 1 && $0 !~ /^stage +ms +ms an image +share$/ { bad = "head: " $0 }
+        NR > 1 && NR < 7 { names = names $1 " "; total += $2; share += $4; if (!($3 > 0)) bad = $1 " took no time"
+            if ($2 - 18 * $3 > 0.06 + 0.01 || 18 * $3 - $2 > 0.06 + 0.01) bad = $0 ": no 18 images" }
+        NR == 7 && $0 !~ /^18 images; 1 thread read and decoded, 1 ran the model; / { bad = "end: " $0 }
+        END {
+            if (names != "read decode resize forward write ") bad = "stages: " names
+            if (share < 99.7 || share > 100.3) bad = "shares add up to " share
+            if (total > 2000 * took) bad = total " ms of a run of " took " s"
+            if (NR != 7 || bad) print bad ? bad : NR " lines"
+        }' >why
+    equal "$1" "$(cat why)" ''
+}
+began=$(date +%s)
+classify -f jsonl -t1 -j1 --profile "$@"
+took=$(($(date +%s) - began + 1))
+same 'mixed inputs: records with --profile' reference out
+tail -n 7 err | profiled '--profile: a table'
+sed '/^stage /,$d' err >said
+same 'mixed inputs: messages with --profile' reference.err said
+
 # Pictures of all kinds, good and bad: those named bad_* and torn_* must fail, each with
 # one line, the others must not.
 pictures=$tests/data/images

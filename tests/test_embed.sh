@@ -74,6 +74,9 @@ for name in cvt/nocls lite/timm vit/d_mean vit/distilled convit/fb tnt/timm cros
     embed good -o m.npy -b4 -j2
     same "embed: $name" want m.npy
 done
+embed good -o m.npy --profile
+same 'embed --profile: the same rows' want m.npy
+equal 'embed --profile: a table' "$(awk '{ print $1 }' err | tr '\n' ' ')" 'stage read decode resize forward write 9 '
 model=$tests/data/vit/distilled
 embed good/9.png -o m.npy
 "$cvt" preprocess -m "$model" good/9.png -o x.npy && values values/two --tap norm

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "batch/input.h"
 #include "batch/pipeline.h"
@@ -47,12 +48,14 @@ typedef struct reader {
     cvt_input input;
     cvt_image *image;
     cvt_image *part; /* of the image, where a view is wanted */
+    double read_ms;  /* see cvt_batch_times */
 } reader;
 
 typedef struct runner {
     cvt_session *session;
     float *inputs;  /* the tensors of a pass with several images, back to back */
     float *outputs; /* their results, back to back, where they are not the model's output */
+    double forward_ms;
 } runner;
 
 struct cvt_batch {
@@ -66,6 +69,8 @@ struct cvt_batch {
     int n_readers;
     const cvt_batch_sink *sink;
     size_t input_size, output_size; /* floats of one image */
+    double write_ms;
+    size_t n_written;
 
     atomic_size_t passed_over;
     atomic_bool ending;   /* no more inputs are wanted */
@@ -73,6 +78,13 @@ struct cvt_batch {
     float **tensors;
     size_t n_tensors;
 };
+
+/* A time to begin with, and the end of what is added to *sum; both do nothing where nothing is measured. */
+static double begin_time(const cvt_batch *batch) { return batch->options.profile ? cvt_clock_ms() : 0; }
+
+static void add_time(const cvt_batch *batch, double begin, double *sum) {
+    if (batch->options.profile) *sum += cvt_clock_ms() - begin;
+}
 
 /* ---- decoding -------------------------------------------------------------------------------------------------- */
 
@@ -87,10 +99,13 @@ static bool is_passed_over(cvt_batch *batch, const job *it) {
 }
 
 /* Reads the entry of an archive, which only one thread at a time can; false where it turns out to be none. */
-static bool take_entry(cvt_batch *batch, cvt_input *input, job *it) {
+static bool take_entry(cvt_batch *batch, reader *with, job *it) {
     if (it->kind != CVT_LIST_ENTRY || it->error.status != CVT_OK) return true;
-    input->max_pixels = batch->options.image.max_pixels;
-    return cvt_list_take(batch->list, input, &it->error);
+    const double begin = begin_time(batch);
+    with->input.max_pixels = batch->options.image.max_pixels;
+    const bool taken = cvt_list_take(batch->list, &with->input, &it->error);
+    add_time(batch, begin, &with->read_ms);
+    return taken;
 }
 
 static bool next_input(void *context, int decoder, void *slot) {
@@ -105,7 +120,7 @@ static bool next_input(void *context, int decoder, void *slot) {
         const char *label = cvt_list_label(batch->list);
         cvt_str_clear(&it->label);
         if (label) cvt_str_append(&it->label, label, strlen(label));
-    } while (is_passed_over(batch, it) || !take_entry(batch, &batch->readers[decoder].input, it));
+    } while (is_passed_over(batch, it) || !take_entry(batch, &batch->readers[decoder], it));
     return true;
 }
 
@@ -162,13 +177,26 @@ static cvt_status keep_rest(const cvt_batch *batch, const cvt_image *image, job 
     return CVT_OK;
 }
 
+static cvt_status read_bytes(const cvt_batch *batch, reader *with, const job *it, cvt_error *error) {
+    if (it->kind == CVT_LIST_ENTRY) return CVT_OK; /* they came with its name */
+    const double begin = begin_time(batch);
+    with->input.max_pixels = batch->options.image.max_pixels;
+    cvt_status status = cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error);
+    add_time(batch, begin, &with->read_ms);
+    return status;
+}
+
+static cvt_status make_image(const cvt_batch *batch, reader *with, cvt_error *error) {
+    TRY(cvt_image_new(&with->image, &batch->options.image, error));
+    if (batch->options.profile) cvt_image_measure(with->image);
+    return CVT_OK;
+}
+
 static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
-    with->input.max_pixels = batch->options.image.max_pixels;
-    if (it->kind != CVT_LIST_ENTRY)
-        TRY(cvt_input_read(&with->input, it->path.data, it->kind == CVT_LIST_NAMED, batch->wake[0], error));
-    if (!with->image) TRY(cvt_image_new(&with->image, &batch->options.image, error));
+    TRY(read_bytes(batch, with, it, error));
+    if (!with->image) TRY(make_image(batch, with, error));
     const cvt_batch_view *view = batch->options.view;
     TRY(cvt_image_read_memory(with->image, batch->model, with->input.data, with->input.size,
                               view ? CVT_STOP_ORIENT : CVT_STOP_NONE, error));
@@ -284,7 +312,8 @@ static void free_rest(job *it) {
 
 static void run_inputs(void *context, int worker, void *const *slots, int n) {
     cvt_batch *batch = context;
-    const runner *with = &batch->runners[worker];
+    runner *with = &batch->runners[worker];
+    const double begin = begin_time(batch);
     if (n == 1 || !run_together(batch, with, slots, n))
         for (int i = 0; i < n; i++) run_one(batch, with, slots[i]);
     for (int i = 0; i < n; i++) {
@@ -293,6 +322,7 @@ static void run_inputs(void *context, int worker, void *const *slots, int n) {
         if (it->n_rest && it->error.status == CVT_OK) it->error.status = run_rest(batch, with, it, &it->error);
         free_rest(it);
     }
+    add_time(batch, begin, &with->forward_ms);
 }
 
 /* ---- results --------------------------------------------------------------------------------------------------- */
@@ -317,7 +347,11 @@ static bool write_result(void *context, void *slot) {
         .orientation = it->orientation,
         .taken = good && it->taken.data && it->taken.size > 0 ? it->taken.data : NULL,
     };
-    return batch->sink->result(batch->sink->context, &result);
+    const double begin = begin_time(batch);
+    const bool goes_on = batch->sink->result(batch->sink->context, &result);
+    add_time(batch, begin, &batch->write_ms);
+    batch->n_written++;
+    return goes_on;
 }
 
 static bool tick(void *context) {
@@ -446,6 +480,22 @@ cvt_status cvt_batch_run(cvt_batch *batch, const cvt_batch_sink *sink, cvt_error
     const cvt_error *trouble = cvt_list_trouble(batch->list);
     if (trouble->status != CVT_OK && error) *error = *trouble;
     return trouble->status;
+}
+
+cvt_batch_times cvt_batch_measured(const cvt_batch *batch) {
+    cvt_batch_times t = {.write = batch->write_ms, .images = batch->n_written};
+    t.readers = batch->n_readers;
+    t.runners = batch->options.jobs;
+    for (int i = 0; i < batch->n_readers; i++) {
+        const reader *r = &batch->readers[i];
+        double decode = 0, resize = 0;
+        if (r->image) cvt_image_times(r->image, &decode, &resize);
+        t.read += r->read_ms;
+        t.decode += decode;
+        t.resize += resize;
+    }
+    for (int i = 0; i < t.runners; i++) t.forward += batch->runners[i].forward_ms;
+    return t;
 }
 
 static void free_job(void *slot) {

@@ -46,7 +46,19 @@ typedef struct cvt_batch_options {
     bool embedding;               /* without a tap: the result is what the last linear layer reads */
     const cvt_batch_maker *maker; /* the result is what this makes; or NULL */
     size_t known;                 /* how many inputs there are; 0: not known */
+    bool profile;                 /* measure what cvt_batch_measured tells */
 } cvt_batch_options;
+
+/* How long the stages of a run took: milliseconds, added up over the threads that were at it. */
+typedef struct cvt_batch_times {
+    double read;    /* of the bytes, waiting for them included */
+    double decode;  /* to pixels */
+    double resize;  /* all of preprocessing that comes behind it */
+    double forward; /* in which several threads may have shared the work */
+    double write;   /* what the sink did with results */
+    size_t images;  /* inputs that came to the end, failed ones included */
+    int readers, runners;
+} cvt_batch_times;
 
 /* The result of one input. It is valid until the callback returns. */
 typedef struct cvt_batch_result {
@@ -85,6 +97,8 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batc
 cvt_status cvt_batch_run(cvt_batch *batch, const cvt_batch_sink *sink, cvt_error *error);
 /* How many inputs were passed over so far because they are done. Any thread may ask. */
 size_t cvt_batch_passed_over(const cvt_batch *batch);
+/* What was measured, after cvt_batch_run. */
+cvt_batch_times cvt_batch_measured(const cvt_batch *batch);
 void cvt_batch_free(cvt_batch *batch);
 
 #endif

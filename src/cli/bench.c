@@ -3,8 +3,8 @@
  * passes, so that measuring them slows nothing else that is reported. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "cli/models.h"
 #include "cli/threads.h"
@@ -24,12 +24,6 @@ typedef struct bench {
     size_t n, capacity;
     int profiled; /* passes that were made with profiling on */
 } bench;
-
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* ---- input ----------------------------------------------------------------------------------------------------- */
 
@@ -94,8 +88,8 @@ static int ascending(const void *a, const void *b) {
 
 /* Runs a few passes that are not timed one by one. *passes becomes their number. */
 static cvt_status run_extra(bench *b, int *passes, cvt_error *error) {
-    double begin = now_ms();
-    for (*passes = 0; *passes < EXTRA_PASSES && (*passes == 0 || now_ms() - begin < EXTRA_MS); ++*passes)
+    double begin = cvt_clock_ms();
+    for (*passes = 0; *passes < EXTRA_PASSES && (*passes == 0 || cvt_clock_ms() - begin < EXTRA_MS); ++*passes)
         TRY(run_once(b, error));
     return CVT_OK;
 }
@@ -103,10 +97,10 @@ static cvt_status run_extra(bench *b, int *passes, cvt_error *error) {
 static cvt_status measure(bench *b, cvt_error *error) {
     int warm_up;
     TRY(run_extra(b, &warm_up, error));
-    double begin = now_ms();
+    double begin = cvt_clock_ms();
     for (double start = begin; go_on(b, begin, start);) {
         TRY(run_once(b, error));
-        double end = now_ms();
+        double end = cvt_clock_ms();
         TRY(keep(b, (end - start) / b->batch, error));
         start = end;
     }

@@ -215,6 +215,7 @@ int cvt_collection_run(cvt_collection *run, cvt_batch *batch,
     else if (status != CVT_OK)
         exit_status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     cvt_collection_end(run);
+    cvt_inputs_profile(run->settings, batch);
     return exit_status;
 }
 

@@ -122,8 +122,9 @@ static int write_rows(const cvt_settings *settings, char *const *operands, const
     }
     cvt_progress_begin(&r.progress, settings, options);
     status = embed(&r, options, batch, model);
-    cvt_batch_free(batch);
     cvt_progress_end(&r.progress);
+    cvt_inputs_profile(settings, batch);
+    cvt_batch_free(batch);
     abandon_files(&r);
     cvt_str_free(&r.names_path);
     return status;

@@ -35,6 +35,7 @@ cvt_status cvt_inputs_choose(cvt_batch_options *options, const cvt_settings *set
                                              : "paths are read from the terminal, a line each");
     options->shard = (cvt_shard){settings->shard.index, settings->shard.count};
     options->known = cvt_list_count(inputs);
+    options->profile = settings->profile;
     cvt_threads threads;
     TRY(cvt_threads_choose(settings, options->known != 1, &threads, error));
     options->threads = threads.inside;
@@ -68,4 +69,23 @@ void cvt_inputs_note(cvt_progress *progress, const cvt_batch_result *result, con
 void cvt_inputs_remark(cvt_progress *progress, const char *path, const char *message) {
     cvt_progress_clear(progress);
     cvt_cli_say(path, message);
+}
+
+void cvt_inputs_profile(const cvt_settings *settings, const cvt_batch *batch) {
+    if (!settings->profile) return;
+    const cvt_batch_times t = cvt_batch_measured(batch);
+    const struct {
+        const char *name;
+        double ms;
+    } stages[] = {
+        {"read", t.read}, {"decode", t.decode}, {"resize", t.resize}, {"forward", t.forward}, {"write", t.write}};
+    enum { STAGES = sizeof stages / sizeof stages[0] };
+    double total = 0;
+    for (int i = 0; i < STAGES; i++) total += stages[i].ms;
+    fprintf(stderr, "%-8s %12s %12s %7s\n", "stage", "ms", "ms an image", "share");
+    for (int i = 0; i < STAGES; i++)
+        fprintf(stderr, "%-8s %12.1f %12.3f %6.1f%%\n", stages[i].name, stages[i].ms,
+                t.images ? stages[i].ms / (double)t.images : 0, total > 0 ? 100 * stages[i].ms / total : 0);
+    fprintf(stderr, "%zu image%s; %d thread%s read and decoded, %d ran the model; times of a stage are added up\n",
+            t.images, t.images == 1 ? "" : "s", t.readers, t.readers == 1 ? "" : "s", t.runners);
 }

@@ -21,4 +21,7 @@ void cvt_inputs_note(cvt_progress *progress, const cvt_batch_result *result, con
 /* Says what is worth saying of a directory that gave no input. */
 void cvt_inputs_remark(cvt_progress *progress, const char *path, const char *message);
 
+/* Prints on standard error how long the stages of a run took that has ended, where --profile asks for it. */
+void cvt_inputs_profile(const cvt_settings *settings, const cvt_batch *batch);
+
 #endif

@@ -297,6 +297,9 @@ const cvt_option cvt_settings_rows[] = {
      .min = 1, .max = MAX_IMAGES * 1000, .help = "measure this many images, instead of some seconds"},
     {.commands = CVT_CMD_BENCH, .name = "profile", .kind = CVT_OPT_FLAG, .target = FIELD(profile),
      .help = "also print the time of each kind of operation"},
+    {.commands = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_EVAL, .name = "profile", .kind = CVT_OPT_FLAG,
+     .target = FIELD(profile), .help = "print at the end, on standard error, how long reading, decoding, resizing, "
+     "forward passes and writing took"},
 
     {.group = "messages",
      .commands = WITH_JOBS, .letter = 'q', .name = "quiet", .kind = CVT_OPT_FLAG, .target = FIELD(quiet),

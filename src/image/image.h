@@ -58,6 +58,25 @@ typedef struct cvt_preprocess {
 
 enum { CVT_MAX_PIXELS = 178956970 /* where Pillow 13 refuses */, CVT_MAX_SCANS = 200 };
 
+typedef struct cvt_decoded cvt_decoded;
+
+/* A rectangle of an image. */
+typedef struct cvt_part {
+    int x, y, width, height;
+} cvt_part;
+
+/* Takes the rows of an image as they are decoded, so that it is never in memory whole. A decoder that cannot give rows
+ * in their order (WebP, HEIF, an interlaced PNG) passes over it, and so do all where allow_truncated is set. */
+typedef struct cvt_row_sink {
+    /* Called before the first row, with the size of what is decoded and the orientation in *info. True: rows are
+     * wanted, those in *part; false: the pixels go to memory all the same. */
+    bool (*begin)(void *context, const cvt_decoded *info, int width, int height, cvt_part *part);
+    /* Called with the next n rows of the part, from the top down; `stride` bytes from one to the next. They may be
+     * changed. If decoding succeeds, all rows have come. */
+    void (*take)(void *context, uint8_t *rgb, size_t stride, int n);
+    void *context;
+} cvt_row_sink;
+
 typedef struct cvt_decode_options {
     uint64_t max_pixels;  /* 0: CVT_MAX_PIXELS */
     int max_scans;        /* the most scans of one JPEG; 0: CVT_MAX_SCANS */
@@ -68,6 +87,7 @@ typedef struct cvt_decode_options {
     bool fast;            /* cvt_preprocess_run: decode a JPEG only as large as resizing needs it */
     const cvt_preprocess *draft; /* whose resizing that is; cvt_preprocess_run sets it. NULL: decode it whole */
     bool lines;                  /* the image is a page: its lines of text are read, each as an image of its own */
+    const cvt_row_sink *sink;    /* takes the rows; cvt_preprocess_run sets it. NULL: they go to memory */
 } cvt_decode_options;
 
 /* Fails with CVT_TOO_LARGE, and names the option, if width x height is over the limit. */
@@ -77,14 +97,19 @@ cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_op
  * rounded. `rgb` may be where `rgba` is. */
 void cvt_pixels_blend(uint8_t *rgb, const uint8_t *rgba, size_t n, cvt_alpha alpha);
 
+/* For decoders: how many rows of that width to give at once; and gives those of n rows from row y of the image on that
+ * lie in the part. */
+int cvt_band_rows(int width);
+void cvt_give_rows(const cvt_row_sink *sink, const cvt_part *part, int y, uint8_t *rgb, size_t stride, int n);
+
 /* What a decoder reports besides the pixels. `warning` is empty or one line. */
 enum { CVT_TAKEN_SIZE = 32 };
-typedef struct cvt_decoded {
+struct cvt_decoded {
     int orientation;            /* as EXIF has it, 1 to 8; 1 where there is none or it is invalid */
     char taken[CVT_TAKEN_SIZE]; /* as EXIF has it, "2026-11-30T12:34:56", with "+01:00" behind it where it says so; or
                                    empty */
     char warning[256];
-} cvt_decoded;
+};
 
 enum { CVT_IMAGE_SIGNATURE = 16 };                     /* bytes: no signature reaches further */
 static const size_t CVT_IMAGE_LIMIT = (size_t)1 << 30; /* bytes of an image file; that many at 16 bits fit */
@@ -140,6 +165,13 @@ int cvt_exif_orientation(const uint8_t *tiff, size_t size);
 /* Sets info->orientation and info->taken (the Exif tags DateTimeOriginal and OffsetTimeOriginal) from such a block. */
 void cvt_exif_read(cvt_decoded *info, const uint8_t *tiff, size_t size);
 
+/* What an orientation does: in which direction x and y of the stored image run in the upright one, and whether they
+ * change places. Orientations other than 2 to 8 do nothing. */
+typedef struct cvt_turn {
+    bool transposed, x_back, y_back;
+} cvt_turn;
+cvt_turn cvt_orientation_turn(int orientation);
+
 /* Turns the pixels upright. Orientations other than 2 to 8 change nothing. `scratch` is a second buffer, which may
  * change places with that of `pixels`. */
 cvt_status cvt_pixels_orient(cvt_pixels *pixels, cvt_pixels *scratch, int orientation, cvt_error *error);
@@ -156,6 +188,15 @@ cvt_resampler *cvt_resampler_new(const cvt_kernels *kernels); /* NULL: no memory
 void cvt_resampler_free(cvt_resampler *resampler);
 cvt_status cvt_resample(cvt_resampler *resampler, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter,
                         const cvt_window *window, cvt_error *error);
+
+/* The same for an image of width x height, as it is stored, whose rows come one after another from the top down. The
+ * window is one of the upright image. The first function is true if that can be done, which needs both axes to change
+ * their size; *part becomes what must come. The second function takes the next n rows of the part, the third one makes
+ * the window, still lying as the image is stored: cvt_pixels_orient turns it. */
+bool cvt_resample_begin(cvt_resampler *resampler, cvt_filter filter, const cvt_window *window, int width, int height,
+                        int orientation, cvt_part *part);
+void cvt_resample_take(cvt_resampler *resampler, const uint8_t *rgb, size_t stride, int n);
+cvt_status cvt_resample_end(cvt_resampler *resampler, cvt_pixels *out, cvt_error *error);
 
 /* What the preprocessing does to the shape of an image of width x height: the full size after resizing, and the crop's
  * rectangle in it, which may lie partly outside (that part is filled). CVT_UNSUPPORTED where resizing leaves a side of
@@ -203,6 +244,8 @@ typedef struct cvt_preprocessor {
     int n_rest;
     int channels;
     bool planar; /* `planes` holds the values of the last run */
+    bool timed;  /* set it to have the next two measured: milliseconds since it was set, failed runs included */
+    double decode_ms, resize_ms; /* decoding; all steps behind it */
     cvt_decoded info;
 } cvt_preprocessor;
 void cvt_preprocessor_free(cvt_preprocessor *p);

@@ -29,6 +29,7 @@ typedef struct reader {
     bool ended;                    /* the end marker has been made up */
     int width, height, components; /* with allow_truncated: of an image that Pillow would open; else 0 */
     bool sized;                    /* out has the image's size */
+    JSAMPARRAY inks;               /* a row of four components, where the image is CMYK */
     jmp_buf leave;
     const cvt_decode_options *options;
     cvt_pixels *out;
@@ -38,6 +39,7 @@ typedef struct reader {
 } reader;
 
 static const char early[] = "JPEG data ends early";
+enum { ROWS = 16 }; /* that are asked for at once */
 
 /* ---- the size ---------------------------------------------------------------------------------------------------- */
 
@@ -62,8 +64,10 @@ static _Noreturn void leave(reader *r, cvt_status status) {
     longjmp(r->leave, 1);
 }
 
-/* Leaves with what rows there are, the others blank; fails where the image may not be so large. */
+/* With allow_truncated: leaves with what rows there are, the others blank; fails where the image may not be so large.
+ */
 static _Noreturn void leave_incomplete(reader *r, const char *text) {
+    if (!r->options->allow_truncated) leave(r, cvt_fail(r->error, CVT_TRUNCATED, "%s", text));
     if (!r->sized) {
         const int by = divisor(r, r->width, r->height);
         const int width = (r->width + by - 1) / by, height = (r->height + by - 1) / by;
@@ -233,15 +237,18 @@ static void look_ahead(reader *r, const uint8_t *bytes, size_t size) {
 
 /* ---- pixels ----------------------------------------------------------------------------------------------------- */
 
-static void read_rgb(reader *r) {
-    enum { ROWS = 16 };
+/* Reads the next n rows, back to back. */
+static void read_rgb(reader *r, uint8_t *to, JDIMENSION n) {
     struct jpeg_decompress_struct *jpeg = &r->jpeg;
     const size_t stride = (size_t)jpeg->output_width * 3;
-    while (jpeg->output_scanline < jpeg->output_height) {
+    while (n > 0) {
         JSAMPROW rows[ROWS];
-        const JDIMENSION left = jpeg->output_height - jpeg->output_scanline, n = left < ROWS ? left : ROWS;
-        for (JDIMENSION i = 0; i < n; i++) rows[i] = r->out->data + (jpeg->output_scanline + i) * stride;
-        if (!jpeg_read_scanlines(jpeg, rows, n)) leave_incomplete(r, early);
+        const JDIMENSION most = n < ROWS ? n : ROWS;
+        for (JDIMENSION i = 0; i < most; i++) rows[i] = to + i * stride;
+        const JDIMENSION got = jpeg_read_scanlines(jpeg, rows, most);
+        if (!got) leave_incomplete(r, early);
+        to += got * stride;
+        n -= got;
     }
 }
 
@@ -251,18 +258,81 @@ static int scaled(int a, int b) {
     return ((t >> 8) + t) >> 8;
 }
 
-static void read_cmyk(reader *r) {
+/* The same of CMYK. */
+static void read_cmyk(reader *r, uint8_t *to, JDIMENSION n) {
     struct jpeg_decompress_struct *jpeg = &r->jpeg;
-    JSAMPARRAY row = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * 4, 1);
-    uint8_t *to = r->out->data;
-    while (jpeg->output_scanline < jpeg->output_height) {
-        if (!jpeg_read_scanlines(jpeg, row, 1)) leave_incomplete(r, early);
-        const uint8_t *from = row[0];
+    for (; n > 0; n--) {
+        if (!jpeg_read_scanlines(jpeg, r->inks, 1)) leave_incomplete(r, early);
+        const uint8_t *from = r->inks[0];
         for (JDIMENSION x = 0; x < jpeg->output_width; x++, from += 4, to += 3) {
             const int white = from[3]; /* 255 - K: from[] holds 255 minus each ink */
             for (int c = 0; c < 3; c++) to[c] = (uint8_t)(white - scaled(255 - from[c], white));
         }
     }
+}
+
+static void read_rows(reader *r, uint8_t *to, JDIMENSION n) {
+    if (r->jpeg.out_color_space == JCS_CMYK)
+        read_cmyk(r, to, n);
+    else
+        read_rgb(r, to, n);
+}
+
+static void read_whole(reader *r) {
+    const int width = (int)r->jpeg.output_width, height = (int)r->jpeg.output_height;
+    cvt_status status = cvt_pixels_resize(r->out, width, height, r->error);
+    if (status != CVT_OK) leave(r, status);
+    if (r->options->allow_truncated)
+        memset(r->out->data, r->jpeg.out_color_space == JCS_CMYK ? 255 : 0, (size_t)width * (size_t)height * 3);
+    r->sized = true;
+    read_rows(r, r->out->data, r->jpeg.output_height);
+}
+
+/* Blocks that lie outside of what is wanted need not become pixels. Their bits are read all the same, and with them all
+ * that can be wrong with them. This works in files of one scan. MARGIN: where a cut is, upsampling does not see its
+ * neighbours beyond; it is more than a block of any kind. */
+#if LIBJPEG_TURBO_VERSION_NUMBER >= 2001000
+enum { MARGIN = 64 };
+
+/* Leaves out columns, as far as libjpeg can; part->x is counted from the first that stays. */
+static void skip_columns(reader *r, cvt_part *part) {
+    const int right = cvt_min_int(part->x + part->width + MARGIN, (int)r->jpeg.output_width);
+    JDIMENSION left = (JDIMENSION)cvt_max_int(part->x - MARGIN, 0), width = (JDIMENSION)right - left;
+    if (jpeg_has_multiple_scans(&r->jpeg)) return;
+    jpeg_crop_scanline(&r->jpeg, &left, &width);
+    part->x -= (int)left;
+}
+
+/* Leaves out the rows up to row `end`, but for the last few. */
+static void skip_rows(reader *r, int end) {
+    const int n = end - MARGIN - (int)r->jpeg.output_scanline;
+    if (n > 0 && !jpeg_has_multiple_scans(&r->jpeg)) jpeg_skip_scanlines(&r->jpeg, (JDIMENSION)n);
+}
+#else
+static void skip_columns(reader *r, cvt_part *part) { (void)r, (void)part; }
+static void skip_rows(reader *r, int end) { (void)r, (void)end; }
+#endif
+
+/* Reads the rows up to row `end`, a band at a time, and gives the sink those of the part. */
+static void give_rows(reader *r, const cvt_part *part, uint8_t *band, int end) {
+    const int width = (int)r->jpeg.output_width, most = cvt_band_rows(width);
+    for (int y = (int)r->jpeg.output_scanline; y < end; y = (int)r->jpeg.output_scanline) {
+        const int n = cvt_min_int(most, end - y);
+        read_rows(r, band, (JDIMENSION)n);
+        cvt_give_rows(r->options->sink, part, y, band, (size_t)width * 3, n);
+    }
+}
+
+static void read_part(reader *r, cvt_part part) {
+    struct jpeg_decompress_struct *jpeg = &r->jpeg;
+    const int height = (int)jpeg->output_height;
+    skip_columns(r, &part);
+    const size_t row = (size_t)jpeg->output_width * 3, rows = (size_t)cvt_band_rows((int)jpeg->output_width);
+    uint8_t *band = jpeg->mem->alloc_large((j_common_ptr)jpeg, JPOOL_IMAGE, row * rows);
+    skip_rows(r, part.y);
+    give_rows(r, &part, band, part.y + part.height);
+    skip_rows(r, height);
+    give_rows(r, &part, band, height);
 }
 
 static void read_pixels(reader *r, const uint8_t *bytes, size_t size) {
@@ -292,15 +362,13 @@ static void read_pixels(reader *r, const uint8_t *bytes, size_t size) {
     const uint64_t limit = r->options->max_pixels ? r->options->max_pixels : CVT_MAX_PIXELS;
     jpeg->mem->max_memory_to_use = limit < LONG_MAX / 16 ? (long)limit * 8 + (64 << 20) : LONG_MAX;
     if (!jpeg_start_decompress(jpeg)) leave_incomplete(r, early);
-    status = cvt_pixels_resize(r->out, (int)jpeg->output_width, (int)jpeg->output_height, r->error);
-    if (status != CVT_OK) leave(r, status);
-    if (r->options->allow_truncated)
-        memset(r->out->data, n == 4 ? 255 : 0, (size_t)r->out->width * (size_t)r->out->height * 3);
-    r->sized = true;
-    if (n == 4)
-        read_cmyk(r);
+    const cvt_row_sink *sink = r->options->allow_truncated ? NULL : r->options->sink;
+    cvt_part part;
+    if (n == 4) r->inks = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * 4, 1);
+    if (sink && sink->begin(sink->context, r->info, (int)jpeg->output_width, (int)jpeg->output_height, &part))
+        read_part(r, part);
     else
-        read_rgb(r);
+        read_whole(r);
     jpeg_finish_decompress(jpeg); /* reads up to the end marker: otherwise a missing one would go unnoticed */
 }
 

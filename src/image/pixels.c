@@ -32,6 +32,16 @@ cvt_status cvt_pixels_limit(uint64_t width, uint64_t height, const cvt_decode_op
                     (unsigned long long)width, (unsigned long long)height, (unsigned long long)limit);
 }
 
+int cvt_band_rows(int width) {
+    enum { ROWS = 16 /* which the kernels take side by side */, PIXELS = 1 << 20 };
+    return cvt_max_int(1, cvt_min_int(ROWS, PIXELS / width));
+}
+
+void cvt_give_rows(const cvt_row_sink *sink, const cvt_part *part, int y, uint8_t *rgb, size_t stride, int n) {
+    const int first = cvt_max_int(part->y - y, 0), end = cvt_min_int(n, part->y + part->height - y);
+    if (first < end) sink->take(sink->context, rgb + (size_t)first * stride + (size_t)part->x * 3, stride, end - first);
+}
+
 void cvt_pixels_blend(uint8_t *rgb, const uint8_t *rgba, size_t n, cvt_alpha alpha) {
     const int back = alpha == CVT_ALPHA_WHITE ? 255 : 0;
     for (; n > 0; n--, rgb += 3, rgba += 4) {
@@ -57,18 +67,22 @@ static void turn(cvt_pixels *out, const uint8_t *origin, ptrdiff_t step_x, ptrdi
     }
 }
 
+cvt_turn cvt_orientation_turn(int orientation) {
+    const int o = orientation;
+    return (cvt_turn){.transposed = o >= 5 && o <= 8,
+                      .x_back = o == 2 || o == 3 || o == 7 || o == 8,
+                      .y_back = o == 3 || o == 4 || o == 6 || o == 7};
+}
+
 cvt_status cvt_pixels_orient(cvt_pixels *pixels, cvt_pixels *scratch, int orientation, cvt_error *error) {
     if (orientation < 2 || orientation > 8) return CVT_OK;
-    const bool transposed = orientation >= 5;
-    /* In which direction x and y of the source run in the result: orientations 2 3 7 8 reverse x, 3 4 6 7 reverse y. */
-    const bool x_back = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-    const bool y_back = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const cvt_turn how = cvt_orientation_turn(orientation);
     const int width = pixels->width, height = pixels->height;
-    TRY(cvt_pixels_resize(scratch, transposed ? height : width, transposed ? width : height, error));
+    TRY(cvt_pixels_resize(scratch, how.transposed ? height : width, how.transposed ? width : height, error));
 
-    const ptrdiff_t row = (ptrdiff_t)width * 3, along_x = x_back ? -3 : 3, along_y = y_back ? -row : row;
-    const uint8_t *origin = pixels->data + (x_back ? row - 3 : 0) + (y_back ? (height - 1) * row : 0);
-    turn(scratch, origin, transposed ? along_y : along_x, transposed ? along_x : along_y);
+    const ptrdiff_t row = (ptrdiff_t)width * 3, along_x = how.x_back ? -3 : 3, along_y = how.y_back ? -row : row;
+    const uint8_t *origin = pixels->data + (how.x_back ? row - 3 : 0) + (how.y_back ? (height - 1) * row : 0);
+    turn(scratch, origin, how.transposed ? along_y : along_x, how.transposed ? along_x : along_y);
     const cvt_pixels turned = *scratch;
     *scratch = *pixels;
     *pixels = turned;

@@ -32,12 +32,15 @@ typedef struct reader {
     cvt_error *error;
     cvt_status status;
     uint32_t width, height;
-    bool cut;          /* the file ends inside a chunk */
-    bool gray16;       /* rows are read as 16-bit grey and converted at the end */
-    int clear;         /* the 16-bit grey value that is transparent and laid over a colour; -1: none */
-    bool blend;        /* rows have alpha, and are laid over a colour */
-    bool reading;      /* rows are being read, not the header */
-    uint64_t rows_due; /* rows still to come, over all passes of an interlaced file */
+    bool cut;                     /* the file ends inside a chunk */
+    bool gray16;                  /* rows are read as 16-bit grey and converted at the end */
+    int clear;                    /* the 16-bit grey value that is transparent and laid over a colour; -1: none */
+    bool blend;                   /* rows have alpha, and are laid over a colour */
+    bool reading;                 /* rows are being read, not the header */
+    uint64_t rows_due;            /* rows still to come, over all passes of an interlaced file */
+    cvt_part part;                /* what the sink wants, where rows go there; else its height is 0 */
+    uint8_t *band;                /* rows on their way to the sink, band_rows of them or fewer */
+    uint32_t band_top, band_rows; /* band_top: the row of the image that is the first in it */
     bool ended, no_memory, damaged;
 } reader;
 
@@ -184,14 +187,46 @@ static uint64_t rows_of_all_passes(const reader *r) {
     return rows;
 }
 
+/* Converts n pixels in place. The 16-bit pixels fill the first two thirds of the buffer, so the last pixel is converted
+ * first. */
+static void expand_gray16(const reader *r, uint8_t *data, size_t n) {
+    const bool clip = r->options->clip_gray16;
+    const int back = r->options->alpha == CVT_ALPHA_WHITE ? 255 : 0;
+    for (size_t i = n; i-- > 0;) {
+        const int v = data[2 * i] << 8 | data[2 * i + 1];
+        const int gray = v == r->clear ? back : clip ? cvt_min_int(v, 255) : (v + 128) / 257;
+        data[3 * i] = data[3 * i + 1] = data[3 * i + 2] = (uint8_t)gray;
+    }
+}
+
+/* Does the sink want the rows, and is there room for a band of them? */
+static bool begin_rows(reader *r) {
+    const cvt_row_sink *sink = r->options->sink;
+    if (!sink || r->options->allow_truncated || png_get_interlace_type(r->png, r->png_info) != PNG_INTERLACE_NONE)
+        return false;
+    r->band_rows = (uint32_t)cvt_band_rows((int)r->width);
+    r->band = malloc((size_t)r->band_rows * r->width * 3);
+    return r->band && sink->begin(sink->context, r->info, (int)r->width, (int)r->height, &r->part);
+}
+
+/* Hands the sink the rows of the band, which end where row `end` of the image begins. */
+static void give_band(reader *r, uint32_t end) {
+    const uint32_t n = end - r->band_top;
+    if (r->gray16) expand_gray16(r, r->band, (size_t)n * r->width);
+    cvt_give_rows(r->options->sink, &r->part, (int)r->band_top, r->band, (size_t)r->width * 3, (int)n);
+    r->band_top = end;
+}
+
 static void read_rows(reader *r) {
     const size_t stride = (size_t)r->width * (r->gray16 ? 2 : 3);
     const int passes = png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->png_info);
     if (png_get_rowbytes(r->png, r->png_info) != stride) png_error(r->png, "rows of an unexpected size");
-    cvt_status status = cvt_pixels_resize(r->out, (int)r->width, (int)r->height, r->error);
-    if (status != CVT_OK) leave(r, status);
-    if (r->options->allow_truncated) memset(r->out->data, 0, stride * r->height);
+    if (!begin_rows(r)) {
+        cvt_status status = cvt_pixels_resize(r->out, (int)r->width, (int)r->height, r->error);
+        if (status != CVT_OK) leave(r, status);
+        if (r->options->allow_truncated) memset(r->out->data, 0, stride * r->height);
+    }
     r->rows_due = rows_of_all_passes(r);
     r->reading = true;
     for (int pass = 0; pass < passes; pass++) {
@@ -199,7 +234,9 @@ static void read_rows(reader *r) {
             /* libpng reads pieces of 8 KiB and drops one that is not whole; where it reads byte by byte, nothing is
              * lost */
             if (r->cut && r->size - r->at < TAIL) png_set_compression_buffer_size(r->png, 1);
-            png_read_row(r->png, r->out->data + y * stride, NULL);
+            if (r->part.height && y - r->band_top == r->band_rows) give_band(r, y);
+            png_read_row(r->png, r->part.height ? r->band + (y - r->band_top) * stride : r->out->data + y * stride,
+                         NULL);
         }
     }
 }
@@ -223,26 +260,18 @@ static cvt_status guarded(reader *r) {
     return r->status;
 }
 
-/* Converts in place. The 16-bit pixels fill the first two thirds of the buffer, so the last pixel is converted
- * first. */
-static void expand_gray16(cvt_pixels *pixels, bool clip, int clear, int back) {
-    uint8_t *data = pixels->data;
-    for (size_t i = (size_t)pixels->width * (size_t)pixels->height; i-- > 0;) {
-        const int v = data[2 * i] << 8 | data[2 * i + 1];
-        const int gray = v == clear ? back : clip ? cvt_min_int(v, 255) : (v + 128) / 257;
-        data[3 * i] = data[3 * i + 1] = data[3 * i + 2] = (uint8_t)gray;
-    }
-}
-
 cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                           const cvt_decode_options *options, cvt_error *error) {
     *info = (cvt_decoded){.orientation = 1};
     reader r = {.bytes = bytes, .size = size, .options = options, .out = out, .info = info, .error = error};
     TRY(read_size(&r));
     walk_chunks(&r);
-    TRY(guarded(&r));
-    if (r.gray16) expand_gray16(out, options->clip_gray16, r.clear, options->alpha == CVT_ALPHA_WHITE ? 255 : 0);
-    return CVT_OK;
+    cvt_status status = guarded(&r);
+    /* libpng may have left in its last row, which is there all the same */
+    if (status == CVT_OK && r.part.height) give_band(&r, r.height);
+    if (status == CVT_OK && !r.part.height && r.gray16) expand_gray16(&r, out->data, (size_t)r.width * r.height);
+    free(r.band);
+    return status;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "image/image.h"
 
@@ -79,10 +80,9 @@ int cvt_windows_place(int full, int width, int n, int i) { return (int)((int64_t
 
 /* ---- pixels ----------------------------------------------------------------------------------------------------- */
 
-/* Writes the grey value of Pillow's mode L into all three channels. */
-static void make_gray(cvt_pixels *pixels) {
-    uint8_t *p = pixels->data;
-    for (size_t n = (size_t)pixels->width * (size_t)pixels->height; n > 0; n--, p += 3)
+/* Writes the grey value of Pillow's mode L into all three channels of n pixels. */
+static void make_gray(uint8_t *p, size_t n) {
+    for (; n > 0; n--, p += 3)
         p[0] = p[1] = p[2] = (uint8_t)((p[0] * 19595 + p[1] * 38470 + p[2] * 7471 + 0x8000) >> 16);
 }
 
@@ -97,23 +97,42 @@ static void paste(cvt_pixels *onto, const cvt_pixels *part, int x, int y) {
         memcpy(onto->data + (size_t)(y + i) * stride + (size_t)x * 3, part->data + (size_t)i * bytes, bytes);
 }
 
-/* Resizes and crops `from` into p->cropped. Only the pixels inside the crop are computed. */
-static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_pixels *from,
-                                  const cvt_geometry *g, cvt_error *error) {
+/* The part of the crop that lies inside the resized image. */
+static cvt_window window_of(const cvt_geometry *g) {
     const int left = cvt_max_int(g->x, 0), top = cvt_max_int(g->y, 0);
     const int right = cvt_min_int(g->x + g->width, g->full_width),
               bottom = cvt_min_int(g->y + g->height, g->full_height);
-    const cvt_window window = {g->full_width, g->full_height, left, top, right - left, bottom - top};
-    const bool whole = window.width == g->width && window.height == g->height;
-    if (!p->kernels) TRY(cvt_kernels_find(&p->kernels, NULL, error));
-    if (!p->resampler) p->resampler = cvt_resampler_new(p->kernels);
-    if (!p->resampler) return cvt_fail_memory(error);
-    TRY(cvt_resample(p->resampler, whole ? &p->cropped : &p->scratch, from, preprocess->filter, &window, error));
-    if (whole) return CVT_OK;
+    return (cvt_window){g->full_width, g->full_height, left, top, right - left, bottom - top};
+}
+
+/* Makes p->cropped of p->scratch, which holds that part. */
+static cvt_status finish_crop(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_geometry *g,
+                              cvt_error *error) {
+    const cvt_pixels part = p->scratch;
+    if (part.width == g->width && part.height == g->height) {
+        p->scratch = p->cropped;
+        p->cropped = part;
+        return CVT_OK;
+    }
     TRY(cvt_pixels_resize(&p->cropped, g->width, g->height, error));
     fill(&p->cropped, preprocess->fill);
-    paste(&p->cropped, &p->scratch, left - g->x, top - g->y);
+    paste(&p->cropped, &part, cvt_max_int(-g->x, 0), cvt_max_int(-g->y, 0));
     return CVT_OK;
+}
+
+static cvt_status find_resampler(cvt_preprocessor *p, cvt_error *error) {
+    if (!p->kernels) TRY(cvt_kernels_find(&p->kernels, NULL, error));
+    if (!p->resampler) p->resampler = cvt_resampler_new(p->kernels);
+    return p->resampler ? CVT_OK : cvt_fail_memory(error);
+}
+
+/* Resizes and crops `from` into p->cropped. Only the pixels inside the crop are computed. */
+static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_pixels *from,
+                                  const cvt_geometry *g, cvt_error *error) {
+    const cvt_window window = window_of(g);
+    TRY(find_resampler(p, error));
+    TRY(cvt_resample(p->resampler, &p->scratch, from, preprocess->filter, &window, error));
+    return finish_crop(p, preprocess, g, error);
 }
 
 /* ---- tensor ----------------------------------------------------------------------------------------------------- */
@@ -250,6 +269,15 @@ void cvt_preprocessor_free(cvt_preprocessor *p) {
     *p = (cvt_preprocessor){0};
 }
 
+/* The resized image and the crop in it that the step `stop` wants of an image of width x height. */
+static cvt_status geometry_at(cvt_geometry *g, const cvt_preprocess *preprocess, const cvt_decode_options *options,
+                              cvt_image_stop stop, int width, int height, cvt_error *error) {
+    TRY(cvt_preprocess_geometry(g, preprocess, width, height, error));
+    if (stop == CVT_STOP_RESIZE)
+        *g = (cvt_geometry){g->full_width, g->full_height, 0, 0, g->full_width, g->full_height};
+    return cvt_pixels_limit((uint64_t)g->width, (uint64_t)g->height, options, error);
+}
+
 /* Does all steps after decoding. */
 static cvt_status prepare(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                           cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
@@ -260,28 +288,88 @@ static cvt_status prepare(cvt_preprocessor *p, const cvt_preprocess *preprocess,
     if (!options->ignore_exif) TRY(cvt_pixels_orient(&p->decoded, &p->scratch, p->info.orientation, error));
     if (stop == CVT_STOP_ORIENT) return CVT_OK;
 
-    if (preprocess->channels == 1) make_gray(&p->decoded);
+    if (preprocess->channels == 1) make_gray(p->decoded.data, (size_t)p->decoded.width * (size_t)p->decoded.height);
     if (options->lines) {
         TRY(read_lines(p, preprocess, stop, error));
         from = &p->line;
     }
     cvt_geometry g;
-    TRY(cvt_preprocess_geometry(&g, preprocess, from->width, from->height, error));
-    if (stop == CVT_STOP_RESIZE) g = (cvt_geometry){g.full_width, g.full_height, 0, 0, g.full_width, g.full_height};
-    TRY(cvt_pixels_limit((uint64_t)g.width, (uint64_t)g.height, options, error));
+    TRY(geometry_at(&g, preprocess, options, stop, from->width, from->height, error));
     *pixels = &p->cropped;
     if (stop == CVT_STOP_NONE && preprocess->windows) TRY(add_windows(p, preprocess, from, false, error));
     TRY(resize_and_crop(p, preprocess, from, &g, error)); /* last: the pixels that the caller sees */
     return stop == CVT_STOP_NONE ? make_values(p, preprocess, error) : CVT_OK;
 }
 
+static double time_of(const cvt_preprocessor *p) { return p->timed ? cvt_clock_ms() : 0; }
+
+/* An image that is resized while it is decoded. */
+typedef struct incoming {
+    cvt_preprocessor *p;
+    const cvt_preprocess *preprocess;
+    const cvt_decode_options *options;
+    cvt_image_stop stop;
+    bool begun;
+    cvt_geometry g;
+    int orientation; /* 1 where EXIF is ignored */
+    int columns;     /* of the rows that come */
+} incoming;
+
+/* Where this returns false the whole image is decoded, and what is wrong here shows again, in its place. */
+static bool begin_rows(void *context, const cvt_decoded *info, int width, int height, cvt_part *part) {
+    incoming *in = context;
+    cvt_preprocessor *p = in->p;
+    in->orientation = in->options->ignore_exif ? 1 : info->orientation;
+    const bool transposed = cvt_orientation_turn(in->orientation).transposed;
+    if (find_resampler(p, NULL) != CVT_OK ||
+        geometry_at(&in->g, in->preprocess, in->options, in->stop, transposed ? height : width,
+                    transposed ? width : height, NULL) != CVT_OK)
+        return false;
+    const cvt_window window = window_of(&in->g);
+    in->begun = cvt_resample_begin(p->resampler, in->preprocess->filter, &window, width, height, in->orientation, part);
+    in->columns = part->width;
+    return in->begun;
+}
+
+static void take_rows(void *context, uint8_t *rgb, size_t stride, int n) {
+    const incoming *in = context;
+    const double start = time_of(in->p);
+    for (int i = 0; in->preprocess->channels == 1 && i < n; i++)
+        make_gray(rgb + (size_t)i * stride, (size_t)in->columns);
+    cvt_resample_take(in->p->resampler, rgb, stride, n);
+    const double took = time_of(in->p) - start;
+    in->p->resize_ms += took;
+    in->p->decode_ms -= took;
+}
+
+/* Does the steps after decoding, where the rows have been taken. */
+static cvt_status finish_rows(const incoming *in, const cvt_pixels **pixels, cvt_error *error) {
+    cvt_preprocessor *p = in->p;
+    p->n_rest = 0;
+    TRY(cvt_resample_end(p->resampler, &p->scratch, error));
+    TRY(cvt_pixels_orient(&p->scratch, &p->decoded, in->orientation, error));
+    TRY(finish_crop(p, in->preprocess, &in->g, error));
+    *pixels = &p->cropped;
+    return in->stop == CVT_STOP_NONE ? make_values(p, in->preprocess, error) : CVT_OK;
+}
+
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
                               cvt_error *error) {
     cvt_decode_options how = *options;
+    incoming in = {.p = p, .preprocess = preprocess, .options = options, .stop = stop};
+    const cvt_row_sink sink = {begin_rows, take_rows, &in};
+    const bool resized = stop == CVT_STOP_RESIZE || stop == CVT_STOP_CROP || stop == CVT_STOP_NONE;
     how.draft = options->fast ? preprocess : NULL;
-    TRY(cvt_image_decode(&p->decoded, &p->info, bytes, size, &how, error));
-    return prepare(p, preprocess, options, stop, pixels, error);
+    how.sink = resized && !options->lines && !preprocess->windows && !options->allow_truncated ? &sink : NULL;
+    const double start = time_of(p);
+    cvt_status status = cvt_image_decode(&p->decoded, &p->info, bytes, size, &how, error);
+    const double decoded = time_of(p);
+    p->decode_ms += decoded - start;
+    if (status != CVT_OK) return status;
+    status = in.begun ? finish_rows(&in, pixels, error) : prepare(p, preprocess, options, stop, pixels, error);
+    p->resize_ms += time_of(p) - decoded;
+    return status;
 }
 
 cvt_status cvt_preprocess_pixels(cvt_preprocessor *p, const cvt_preprocess *preprocess,

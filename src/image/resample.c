@@ -84,6 +84,7 @@ static cvt_status make_room(room *r, size_t count, size_t size, cvt_error *error
 typedef struct span {
     cvt_filter filter;
     int in, out, start, count;
+    bool back; /* the pixels lie, and the outputs are wanted, in the opposite order */
 } span;
 
 /* The tables of a span. Positions in them count from the source position `lo`. */
@@ -120,7 +121,30 @@ static cvt_status axis_split(axis *a, size_t count, cvt_error *error) {
 }
 
 static bool same_span(const span *a, const span *b) {
-    return a->filter == b->filter && a->in == b->in && a->out == b->out && a->start == b->start && a->count == b->count;
+    return a->filter == b->filter && a->in == b->in && a->out == b->out && a->start == b->start &&
+           a->count == b->count && a->back == b->back;
+}
+
+static void swap_ints(int *a, int *b) {
+    const int value = *a;
+    *a = *b;
+    *b = value;
+}
+
+/* Turns the tables of n outputs of an axis of `in` pixels round: what was said of pixel j holds of pixel in - 1 - j,
+ * and what was said of output o of output n - 1 - o. */
+static void turn_round(int *first, int *terms, int32_t *weights, int n, size_t stride, int in) {
+    for (int o = 0; o < n; o++) {
+        int32_t *w = weights + (size_t)o * stride;
+        first[o] = in - first[o] - terms[o];
+        for (int j = 0, k = terms[o] - 1; j < k; j++, k--) swap_ints(&w[j], &w[k]);
+    }
+    for (int o = 0, p = n - 1; o < p; o++, p--) {
+        swap_ints(&first[o], &first[p]);
+        swap_ints(&terms[o], &terms[p]);
+        for (size_t j = 0; j < stride; j++)
+            swap_ints(&weights[(size_t)o * stride + j], &weights[(size_t)p * stride + j]);
+    }
 }
 
 /* Fills the tables; there is nothing to do where the last call was for the same span. */
@@ -151,6 +175,7 @@ static cvt_status axis_prepare(axis *a, const span *s, cvt_error *error) {
         first[o] = lo;
         terms[o] = hi - lo;
     }
+    if (s->back) turn_round(first, terms, weights, s->count, stride, s->in);
     /* from one output to the next both ends only move to the right */
     const int length = first[s->count - 1] + terms[s->count - 1] - first[0];
     a->lo = first[0];
@@ -177,6 +202,12 @@ struct cvt_resampler {
     const cvt_resample_kernels *kernels;
     axis x, y;
     room between, scratch; /* between: the pixels after the first axis; scratch: for the horizontal axis */
+    /* Of an image whose rows come one by one: the last rows, behind the horizontal axis where that comes first, are
+     * held until no output needs them. */
+    bool across_first;
+    room held;
+    int held_from, n_held, most_held; /* held_from: which it begins with, of those that the outputs need */
+    int made;                         /* outputs of the vertical axis */
 };
 
 cvt_resampler *cvt_resampler_new(const cvt_kernels *kernels) {
@@ -191,6 +222,7 @@ void cvt_resampler_free(cvt_resampler *r) {
     if (!r) return;
     axis_free(&r->x);
     axis_free(&r->y);
+    free(r->held.data);
     free(r->between.data);
     free(r->scratch.data);
     free(r);
@@ -205,11 +237,15 @@ static void vertical(cvt_resampler *r, rows to, const_rows from, size_t n) {
     r->kernels->vertical(&r->y.sums, to.data, to.stride, from.data, from.stride, n);
 }
 
-static cvt_status horizontal(cvt_resampler *r, rows to, const_rows from, int height, cvt_error *error) {
+static cvt_status make_scratch(cvt_resampler *r, cvt_error *error) {
     const cvt_resample_axis *a = &r->x.sums;
     size_t pixels = (size_t)a->length + CVT_RESAMPLE_QUAD + (size_t)a->count;
-    TRY(make_room(&r->scratch, pixels, CVT_RESAMPLE_LANES, error));
-    r->kernels->horizontal(a, to.data, to.stride, from.data, from.stride, height, r->scratch.data);
+    return make_room(&r->scratch, pixels, CVT_RESAMPLE_LANES, error);
+}
+
+static cvt_status horizontal(cvt_resampler *r, rows to, const_rows from, int height, cvt_error *error) {
+    TRY(make_scratch(r, error));
+    r->kernels->horizontal(&r->x.sums, to.data, to.stride, from.data, from.stride, height, r->scratch.data);
     return CVT_OK;
 }
 
@@ -268,6 +304,12 @@ static cvt_status nearest(cvt_resampler *r, rows to, const cvt_pixels *in, const
     return CVT_OK;
 }
 
+/* Is an image of width x height resized along the vertical axis first? */
+static bool columns_first(int width, int height, const cvt_window *w) {
+    const int64_t shorter = (int64_t)height - w->full_height, narrower = (int64_t)width - w->full_width;
+    return shorter > 0 && shorter > 2 * narrower;
+}
+
 cvt_status cvt_resample(cvt_resampler *r, cvt_pixels *out, const cvt_pixels *in, cvt_filter filter, const cvt_window *w,
                         cvt_error *error) {
     assert(w->x >= 0 && w->y >= 0 && w->width > 0 && w->height > 0);
@@ -288,7 +330,103 @@ cvt_status cvt_resample(cvt_resampler *r, cvt_pixels *out, const cvt_pixels *in,
         vertical(r, to, part(in, w->x, r->y.lo), to.stride);
         return CVT_OK;
     }
-    const int64_t shorter = (int64_t)in->height - w->full_height, narrower = (int64_t)in->width - w->full_width;
-    const bool columns = shorter > 0 && shorter > 2 * narrower;
-    return columns ? vertical_first(r, to, in, w, error) : horizontal_first(r, to, in, w, error);
+    return columns_first(in->width, in->height, w) ? vertical_first(r, to, in, w, error)
+                                                   : horizontal_first(r, to, in, w, error);
+}
+
+/* ---- row by row -------------------------------------------------------------------------------------------------- */
+
+enum { AT_ONCE = 16 /* rows that are taken in one go */ };
+
+/* Bytes of a row that the vertical axis reads, and makes. */
+static size_t row_bytes(const cvt_resampler *r) {
+    return (size_t)(r->across_first ? r->x.sums.count : r->x.sums.length) * 3;
+}
+
+/* Makes room for the rows that are held, and for what the vertical axis makes of them. */
+static cvt_status make_rooms(cvt_resampler *r) {
+    TRY(make_scratch(r, NULL));
+    TRY(make_room(&r->held, (size_t)r->most_held, row_bytes(r), NULL));
+    return make_room(&r->between, (size_t)r->y.sums.count, row_bytes(r), NULL);
+}
+
+bool cvt_resample_begin(cvt_resampler *r, cvt_filter filter, const cvt_window *w, int width, int height,
+                        int orientation, cvt_part *part) {
+    const cvt_turn turn = cvt_orientation_turn(orientation);
+    const int wide = turn.transposed ? height : width, high = turn.transposed ? width : height;
+    if (filter == CVT_FILTER_NEAREST || wide == w->full_width || high == w->full_height) return false;
+    /* the axes of the upright image, and whether they are stored backwards */
+    const span across = {filter, wide, w->full_width, w->x, w->width, turn.transposed ? turn.y_back : turn.x_back};
+    const span down = {filter, high, w->full_height, w->y, w->height, turn.transposed ? turn.x_back : turn.y_back};
+    if (axis_prepare(&r->x, turn.transposed ? &down : &across, NULL) != CVT_OK ||
+        axis_prepare(&r->y, turn.transposed ? &across : &down, NULL) != CVT_OK)
+        return false;
+    const cvt_resample_axis *x = &r->x.sums, *y = &r->y.sums;
+    r->across_first = columns_first(wide, high, w) == turn.transposed;
+    r->held_from = r->n_held = r->made = 0;
+    /* at most y->stride rows are needed for an output; with room for as many again, few are ever moved */
+    const size_t most = 2 * y->stride + AT_ONCE;
+    r->most_held = most < (size_t)y->length ? (int)most : y->length;
+    if (make_rooms(r) != CVT_OK) return false;
+    *part = (cvt_part){r->x.lo, r->y.lo, x->length, y->length};
+    return true;
+}
+
+/* Makes those outputs of the vertical axis whose rows have all come. */
+static void make_outputs(cvt_resampler *r) {
+    const cvt_resample_axis *y = &r->y.sums;
+    const size_t n = row_bytes(r);
+    uint8_t *to = r->between.data;
+    for (; r->made < y->count && y->first[r->made] + y->terms[r->made] <= r->held_from + r->n_held; r->made++) {
+        const int o = r->made, first = y->first[o] - r->held_from;
+        const int32_t *weights = y->weights + (size_t)o * y->stride;
+        const cvt_resample_axis one = {1, first + y->terms[o], &first, &y->terms[o], weights, y->stride, NULL};
+        r->kernels->vertical(&one, to + (size_t)o * n, n, r->held.data, n, n);
+    }
+}
+
+/* Lets go of the rows that no output needs any more. */
+static void let_go(cvt_resampler *r) {
+    const cvt_resample_axis *y = &r->y.sums;
+    const size_t n = row_bytes(r);
+    const int needed = r->made < y->count ? y->first[r->made] - r->held_from : r->n_held;
+    const int gone = cvt_min_int(needed, r->n_held);
+    uint8_t *data = r->held.data;
+    memmove(data, data + (size_t)gone * n, (size_t)(r->n_held - gone) * n);
+    r->held_from += gone;
+    r->n_held -= gone;
+}
+
+/* Holds n rows, for which there is room. */
+static void hold(cvt_resampler *r, const uint8_t *rgb, size_t stride, int n) {
+    const size_t bytes = row_bytes(r);
+    uint8_t *to = (uint8_t *)r->held.data + (size_t)r->n_held * bytes;
+    r->n_held += n;
+    if (r->across_first)
+        r->kernels->horizontal(&r->x.sums, to, bytes, rgb, stride, n, r->scratch.data);
+    else
+        for (int i = 0; i < n; i++) memcpy(to + (size_t)i * bytes, rgb + (size_t)i * stride, bytes);
+}
+
+void cvt_resample_take(cvt_resampler *r, const uint8_t *rgb, size_t stride, int n) {
+    while (n > 0) {
+        if (n > r->most_held - r->n_held) let_go(r);
+        const int fit = cvt_min_int(n, r->most_held - r->n_held);
+        assert(fit > 0);
+        hold(r, rgb, stride, fit);
+        make_outputs(r);
+        rgb += (size_t)fit * stride;
+        n -= fit;
+    }
+}
+
+cvt_status cvt_resample_end(cvt_resampler *r, cvt_pixels *out, cvt_error *error) {
+    const cvt_resample_axis *x = &r->x.sums, *y = &r->y.sums;
+    const size_t bytes = row_bytes(r), wanted = (size_t)x->count * 3;
+    assert(r->made == y->count);
+    TRY(cvt_pixels_resize(out, x->count, y->count, error));
+    if (!r->across_first)
+        return horizontal(r, (rows){out->data, wanted}, (const_rows){r->between.data, bytes}, y->count, error);
+    memcpy(out->data, r->between.data, (size_t)y->count * wanted);
+    return CVT_OK;
 }

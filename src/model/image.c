@@ -109,6 +109,16 @@ const float *cvt_image_tensor(const cvt_image *image) {
     return image->whole ? cvt_preprocessor_tensor(image->prepare) : NULL;
 }
 
+void cvt_image_measure(cvt_image *image) {
+    image->prepare->timed = true;
+    image->prepare->decode_ms = image->prepare->resize_ms = 0;
+}
+
+void cvt_image_times(const cvt_image *image, double *decode_ms, double *resize_ms) {
+    *decode_ms = image->prepare->decode_ms;
+    *resize_ms = image->prepare->resize_ms;
+}
+
 const float *cvt_image_rest(const cvt_image *image, int *n) {
     *n = image->whole ? image->prepare->n_rest : 0;
     return image->prepare->rest;

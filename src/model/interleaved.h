@@ -16,6 +16,11 @@ float *cvt_image_take(cvt_image *image, float *spare);
 int cvt_image_orientation(const cvt_image *image);
 const char *cvt_image_taken(const cvt_image *image);
 
+/* Begins to measure how long reads take. The second function returns the milliseconds since then: of decoding, and of
+ * all steps behind it. */
+void cvt_image_measure(cvt_image *image);
+void cvt_image_times(const cvt_image *image, double *decode_ms, double *resize_ms);
+
 /* The further tensors of an image that is more than one: the windows of a long line, the lines of a page. *n of them,
  * as [H, W, C], back to back; valid until the next read. To be asked for before cvt_image_take. */
 const float *cvt_image_rest(const cvt_image *image, int *n);
