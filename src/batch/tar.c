@@ -32,7 +32,7 @@ enum {
 /* clang-format off */
 #define FUNCTIONS(F) \
     F(archive_entry_filetype) F(archive_entry_hardlink) F(archive_entry_pathname) F(archive_entry_size) \
-    F(archive_entry_sparse_count) F(archive_entry_symlink) F(archive_error_string) F(archive_read_data) \
+    F(archive_entry_sparse_count) F(archive_entry_symlink) F(archive_errno) F(archive_error_string) F(archive_read_data) \
     F(archive_read_free) F(archive_read_header_position) F(archive_read_new) F(archive_read_next_header) \
     F(archive_read_open2) F(archive_read_set_options) F(archive_read_support_filter_none) \
     F(archive_read_support_format_tar) F(archive_set_error)
@@ -140,6 +140,8 @@ static cvt_status look(cvt_tar *tar, cvt_error *error) {
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
+static bool is_short_of_memory(const cvt_tar *tar) { return lib.archive_errno(tar->archive) == ENOMEM; }
+
 static cvt_status start(cvt_tar *tar, cvt_error *error) {
     struct stat about;
     const bool regular = fstat(tar->fd, &about) == 0 && S_ISREG(about.st_mode);
@@ -154,7 +156,7 @@ static cvt_status start(cvt_tar *tar, cvt_error *error) {
         lib.archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
         lib.archive_read_set_options(tar->archive, "tar:read_concatenated_archives") != ARCHIVE_OK ||
         lib.archive_read_open2(tar->archive, tar, NULL, on_read, on_skip, NULL) != ARCHIVE_OK)
-        return cvt_fail(error, CVT_FORMAT, "not a tar archive");
+        return is_short_of_memory(tar) ? cvt_fail_memory(error) : cvt_fail(error, CVT_FORMAT, "not a tar archive");
     return CVT_OK;
 }
 
@@ -190,7 +192,9 @@ void cvt_tar_close(cvt_tar *tar) {
 static void note_trouble(cvt_tar *tar, bool fatal) {
     const char *text = lib.archive_error_string(tar->archive);
     if (tar->trouble.status != CVT_OK) return;
-    if (fatal && tar->ended)
+    if (is_short_of_memory(tar))
+        cvt_fail_memory(&tar->trouble);
+    else if (fatal && tar->ended)
         cvt_fail(&tar->trouble, CVT_TRUNCATED, "the tar archive ends early");
     else if (tar->position < 0)
         cvt_fail(&tar->trouble, CVT_FORMAT, "not a tar archive");
