@@ -135,7 +135,18 @@ $(B)/test_%: tests/test_%.c $(B)/program.a $(B)/libcvt.a $(B)/flags
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/program.a $(B)/libcvt.a $(LIBS)
 
-tests: $(TEST_BIN)
+# what tests/test_faults.sh runs programs with (Linux with glibc, without sanitizers)
+FAULTS   := $(if $(SAN),,$(if $(findstring linux-gnu,$(shell $(CC) -dumpmachine)),$(B)/faults.so $(B)/faults_run))
+
+$(B)/faults.so: tests/faults.c $(B)/flags
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE -fvisibility=default -shared -o $@ $< -lpthread -ldl
+
+$(B)/faults_run: tests/faults_run.c $(B)/flags
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $<
+
+tests: $(TEST_BIN) $(FAULTS)
 
 ORACLE   ?= tests/oracle
 PYTHON   ?= python3
@@ -155,6 +166,10 @@ check: $(filter deps,$(MAKECMDGOALS))
 	@sh tests/check.sh
 
 # the tests whose name holds T, on the release build: `make test T=plan`
+# what takes too long for make check, and prints the table of docs/reliability.md
+check-long: all tests
+	@PROGRAM="$(PROGRAM)" B="$(B)" sh tests/check_long.sh
+
 test: $(filter deps,$(MAKECMDGOALS))
 	@sh tests/deps.sh
 	@SUITES=release TESTS="$(T)" sh tests/check.sh
@@ -310,5 +325,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm deb check-deb \
+.PHONY: all tests always deps demo check check-long test where lint format check-repro oracle agreement check-arm deb check-deb \
 	check-container check-report check-spark static install uninstall help clean
