@@ -22,7 +22,15 @@
 
 bool cvt_file_exists(const char *path) {
     struct stat info;
-    return stat(path, &info) == 0;
+    if (stat(path, &info) == 0) return true;
+    switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+    case EACCES:
+    case ELOOP:
+    case ENAMETOOLONG: return false;
+    default: return true; /* the system could not look: whoever opens it will tell */
+    }
 }
 
 const char *cvt_file_name(const char *path) {
