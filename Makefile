@@ -136,13 +136,13 @@ $(B)/test_%: tests/test_%.c $(B)/program.a $(B)/libcvt.a $(B)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/program.a $(B)/libcvt.a $(LIBS)
 
 # what tests/test_faults.sh runs programs with (Linux with glibc, without sanitizers)
-FAULTS   := $(if $(SAN),,$(if $(findstring linux-gnu,$(shell $(CC) -dumpmachine)),$(B)/faults.so $(B)/faults_run))
+FAULTS   := $(if $(SAN),,$(if $(findstring linux-gnu,$(shell $(CC) -dumpmachine)),$(B)/faults.so $(B)/faults_run $(B)/kills))
 
 $(B)/faults.so: tests/faults.c $(B)/flags
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE -fvisibility=default -shared -o $@ $< -lpthread -ldl
 
-$(B)/faults_run: tests/faults_run.c $(B)/flags
+$(B)/faults_run $(B)/kills: $(B)/%: tests/%.c $(B)/flags
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $<
 
@@ -166,9 +166,13 @@ check: $(filter deps,$(MAKECMDGOALS))
 	@sh tests/check.sh
 
 # the tests whose name holds T, on the release build: `make test T=plan`
-# what takes too long for make check, and prints the table of docs/reliability.md
+# what takes too long for make check: every call fails once, 10,000 kills, a million records, valgrind
 check-long: all tests
 	@PROGRAM="$(PROGRAM)" B="$(B)" sh tests/check_long.sh
+
+# the 24 promises of docs/reliability.md, each with its test and the figure of its last run
+reliability: all tests
+	@PROGRAM="$(PROGRAM)" B="$(B)" sh tests/reliability.sh
 
 test: $(filter deps,$(MAKECMDGOALS))
 	@sh tests/deps.sh
@@ -304,6 +308,8 @@ help:
 	@echo "make deps         installs what building and testing need (WITH=ci: the tools of lint and clang too;"
 	@echo "                  WITH='webp heif archive': the libraries for WebP, for HEIC and AVIF, for --tar)"
 	@echo "make check        builds with and without sanitizers, runs all tests"
+	@echo "make check-long   what takes hours: every call of every command fails once, kills, valgrind"
+	@echo "make reliability  the promises of docs/reliability.md, with the figures of the last runs"
 	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
 	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"
 	@echo "make check-arm    everything for AArch64, tests by emulation"
@@ -325,5 +331,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps demo check check-long test where lint format check-repro oracle agreement check-arm deb check-deb \
+.PHONY: all tests always deps demo check check-long reliability test where lint format check-repro oracle agreement check-arm deb check-deb \
 	check-container check-report check-spark static install uninstall help clean
