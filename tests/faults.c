@@ -40,6 +40,14 @@ static void note(const char *name, bool writes) {
     void *frames[FAULTS_FRAMES];
     page->depth = backtrace(frames, FAULTS_FRAMES);
     for (int i = 0; i < page->depth; i++) page->frame[i] = (uintptr_t)frames[i];
+    Dl_info info;
+    page->caller[0] = 0;
+    for (int i = 2; i < page->depth; i++) { /* the C library calls for others */
+        if (!dladdr(frames[i], &info) || !info.dli_fname) continue;
+        const char *slash = strrchr(info.dli_fname, '/');
+        snprintf(page->caller, sizeof page->caller, "%s", slash ? slash + 1 : info.dli_fname);
+        if (strncmp(page->caller, "libc.", 5) != 0 && strncmp(page->caller, "libstdc++.", 10) != 0) break;
+    }
     inside--;
 }
 

@@ -19,10 +19,11 @@ typedef struct faults_page {
     faults_mode mode;
     int64_t at;
     /* found after it */
-    _Atomic int64_t calls;  /* that could have failed, from 1 on */
-    _Atomic int64_t blocks; /* of memory: allocated, less freed */
-    char name[FAULTS_NAME]; /* the call that failed; "" where none did */
-    int writes;             /* it would have written to an output */
+    _Atomic int64_t calls;    /* that could have failed, from 1 on */
+    _Atomic int64_t blocks;   /* of memory: allocated, less freed */
+    char name[FAULTS_NAME];   /* the call that failed; "" where none did */
+    char caller[FAULTS_NAME]; /* the file of the program or library that made it */
+    int writes;               /* it would have written to an output */
     int depth;
     uintptr_t frame[FAULTS_FRAMES], base; /* who made it, and where the program lies in memory */
 } faults_page;

@@ -380,9 +380,16 @@ static void take_stdin(cvt_list *list, cvt_error *problem) {
 
 /* Goes into the directory that an operand or a name means. */
 static bool enter_top(cvt_list *list, const char *path, cvt_error *problem) {
+    struct stat about;
     list->given = list->pictures = list->folders = 0;
     cvt_str_clear(&list->top);
-    if (!cvt_file_is_directory(path) || !enter_directory(list, path, problem)) return false;
+    if (stat(path, &about) != 0) {
+        /* it may be a directory: where the system fails to look, its files must not be missing in silence */
+        list->closed = errno != ENOENT && errno != ENOTDIR;
+        if (list->closed) cvt_input_fail(problem, errno);
+        return false;
+    }
+    if (!S_ISDIR(about.st_mode) || !enter_directory(list, path, problem)) return false;
     cvt_str_append(&list->top, path, strlen(path));
     return true;
 }
