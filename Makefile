@@ -140,7 +140,18 @@ $(B)/test_%: tests/test_%.c $(B)/program.a $(B)/libcvt.a $(B)/flags
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/program.a $(B)/libcvt.a $(LIBS)
 
-tests: $(TEST_BIN)
+# what tests/test_faults.sh runs programs with (Linux with glibc, without sanitizers)
+FAULTS   := $(if $(SAN),,$(if $(findstring linux-gnu,$(shell $(CC) -dumpmachine)),$(B)/faults.so $(B)/faults_run $(B)/kills))
+
+$(B)/faults.so: tests/faults.c $(B)/flags
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE -fvisibility=default -shared -o $@ $< -lpthread -ldl
+
+$(B)/faults_run $(B)/kills: $(B)/%: tests/%.c $(B)/flags
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $<
+
+tests: $(TEST_BIN) $(FAULTS)
 
 ORACLE   ?= tests/oracle
 PYTHON   ?= python3
@@ -160,6 +171,15 @@ check: $(filter deps,$(MAKECMDGOALS))
 	@sh tests/check.sh
 
 # the tests whose name holds T, on the release build: `make test T=plan`
+# what takes too long for make check: every call fails once, 10,000 kills, a million records, valgrind
+check-long: all tests check-arm check-riscv
+	@PROGRAM="$(PROGRAM)" B="$(B)" sh tests/check_long.sh
+	@CVT="$(PROGRAM)" MACHINES="$$(ls build/*/run/cvt)" sh tests/test_repro.sh
+
+# the 24 promises of docs/reliability.md, each with its test and the figure of its last run
+reliability: all tests
+	@PROGRAM="$(PROGRAM)" B="$(B)" sh tests/reliability.sh
+
 test: $(filter deps,$(MAKECMDGOALS))
 	@sh tests/deps.sh
 	@SUITES=release TESTS="$(T)" sh tests/check.sh
@@ -194,10 +214,6 @@ check-arm:
 # the same for RISC-V (Debian: gcc-riscv64-linux-gnu, qemu-user), which runs the plain loops
 check-riscv:
 	@SUITES=riscv sh tests/check.sh
-
-# what takes too long for `make check`: --repro on machines that are emulated, those whose builds are in build/*/run
-check-long: all check-arm check-riscv
-	@CVT="$(PROGRAM)" MACHINES="$$(ls build/*/run/cvt)" sh tests/test_repro.sh
 
 # Debian packages in build/deb, and their trial in a root made by debootstrap; the steps of the Containerfile
 deb: all
@@ -307,10 +323,12 @@ help:
 	@echo "make deps         installs what building and testing need (WITH=ci: the tools of lint and clang too;"
 	@echo "                  WITH='webp heif archive': the libraries for WebP, for HEIC and AVIF, for --tar)"
 	@echo "make check        builds with and without sanitizers, runs all tests"
+	@echo "make check-long   what takes hours: every call of every command fails once, kills,"
+	@echo "                  valgrind, --repro on emulated machines"
+	@echo "make reliability  the promises of docs/reliability.md, with the figures of the last runs"
 	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
 	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"
 	@echo "make check-arm    everything for AArch64, tests by emulation; make check-riscv for RISC-V"
-	@echo "make check-long   what takes long: --repro on emulated machines"
 	@echo "make check-repro  builds in another directory and compares the bytes"
 	@echo "make oracle       compares with the original programs (Python)"
 	@echo "make agreement    compares answers in f16 and int8 with those in f32 (Python)"
@@ -330,5 +348,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
 
-.PHONY: all tests always deps sbom demo check test where lint format check-repro oracle agreement check-arm check-riscv \
-	check-long deb check-deb check-container check-report check-spark static install uninstall help clean
+.PHONY: all tests always deps sbom demo check check-long reliability test where lint format check-repro oracle agreement \
+	check-arm check-riscv deb check-deb check-container check-report check-spark static install uninstall help clean

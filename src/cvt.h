@@ -20,10 +20,9 @@
  * again then; only the bytes given to cvt_model_open_memory must stay. Strings that a function returns live as long as
  * the object they come from; those that come from no object live for ever.
  *
- * The process. The library never prints, never exits, installs no signal handlers and starts no threads but those of
- * OpenMP, for sessions that were made for several. In the first run of such a session it starts and ends as many
- * threads before, to see whether OpenMP may ask for them; a session that cannot have all of them runs with fewer. It
- * reads the environment variable CVT_ISA. In one case it changes more than its own memory: before a model uses the
+ * The process. The library never prints, never exits, installs no signal handlers and starts no threads but for sessions
+ * that were made for several: in its first run such a session starts its own, which end with it; one that cannot have all
+ * of them runs with fewer. It reads the environment variable CVT_ISA. In one case it changes more than its own memory: before a model uses the
  * AMX tiles of an x86 CPU for the first time, it asks Linux for the permission, which holds for the whole process
  * and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only models that run in bf16 or int8 on the kernels
  * called avx512amx use tiles; the permission is asked for when the first of them is loaded.
@@ -259,7 +258,7 @@ cvt_arch_traits cvt_arch_compare(int index);
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
 /* max_batch: the most images of one pass, at least 1. threads: how many work on a pass, at least 1 (with 1 none is
- * started; OpenMP starts the others). CVT_USAGE where the model has no weights yet. */
+ * started). CVT_USAGE where the model has no weights yet. */
 cvt_status cvt_session_new(cvt_session **out, const cvt_model *model, int max_batch, int threads, cvt_error *error);
 void cvt_session_free(cvt_session *session);
 

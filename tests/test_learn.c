@@ -54,7 +54,7 @@ static void free_data(data *of) {
     free(of->weights);
 }
 
-static cvt_lesson lesson_of(const data *of, int threads) {
+static cvt_lesson lesson_of(const data *of, cvt_team *team) {
     memcpy(of->features, of->copy, (size_t)of->n * (size_t)of->d * sizeof *of->copy);
     return (cvt_lesson){.features = of->features,
                         .n = (size_t)of->n,
@@ -64,7 +64,7 @@ static cvt_lesson lesson_of(const data *of, int threads) {
                         .classes = of->classes,
                         .twins = of->twins,
                         .l2 = of->l2,
-                        .threads = threads};
+                        .team = team};
 }
 
 /* The largest difference of weights, in units of the largest weight; of biases less their mean, which is free. */
@@ -96,14 +96,16 @@ static void test_weights(const char *folder) {
             check(name, false, "no data");
             continue;
         }
-        cvt_lesson lesson = lesson_of(&of, 1);
+        cvt_lesson lesson = lesson_of(&of, NULL);
         check(name, cvt_learn(&one, &lesson, &error) == CVT_OK, error.message);
         const double off = difference(&one, &of);
         char why[64];
         snprintf(why, sizeof why, "off by %g", off);
         check(name, one.converged && off < 2e-4, why);
-        lesson = lesson_of(&of, 3);
+        cvt_team *team = cvt_team_new(3);
+        lesson = lesson_of(&of, team);
         check(name, cvt_learn(&two, &lesson, &error) == CVT_OK, error.message);
+        cvt_team_free(team);
         snprintf(name, sizeof name, "the same bytes from three threads: %s", names[i]);
         const size_t bytes = (size_t)of.d * (size_t)of.classes * sizeof(float);
         check(name, memcmp(one.weight, two.weight, bytes) == 0, "other weights");
@@ -226,9 +228,11 @@ static void test_doubts(void) {
         own[i] = i == 35 || i == 36 ? 0.3f : 0.6f;
         twins[i] = i == 36 ? 35 : i;
     }
+    cvt_team *team = cvt_team_new(2);
     const cvt_suspects suspects = {
-        .features = features, .n = N, .d = D, .labels = labels, .classes = 2, .own = own, .twins = twins, .threads = 2};
+        .features = features, .n = N, .d = D, .labels = labels, .classes = 2, .own = own, .twins = twins, .team = team};
     const bool found = cvt_find_doubts(doubts, N, &suspects, &error) == CVT_OK;
+    cvt_team_free(team);
     check("doubts: an image among those of another label", found && doubts[0] == 5, "another");
     check("doubts: equal ones by their order", found && doubts[1] == 0 && doubts[2] == 1, "another order");
     check("doubts: a label of few images counts more", found && doubts[30] == 35 && doubts[31] == 36, "other images");

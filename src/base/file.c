@@ -22,7 +22,15 @@
 
 bool cvt_file_exists(const char *path) {
     struct stat info;
-    return stat(path, &info) == 0;
+    if (stat(path, &info) == 0) return true;
+    switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+    case EACCES:
+    case ELOOP:
+    case ENAMETOOLONG: return false;
+    default: return true; /* the system could not look: whoever opens it will tell */
+    }
 }
 
 const char *cvt_file_name(const char *path) {
@@ -127,15 +135,16 @@ cvt_status cvt_file_borrow(cvt_file *file, const void *bytes, size_t size, const
     return set_path(file, name, error);
 }
 
-/* Does one read(2), and waits for data even where another program made standard input non-blocking. EINTR counts as a
- * failure: whoever installs a handler that does not restart system calls wants to get out of them. */
+/* Does one read(2) as soon as there is something to read, even where another program made standard input non-blocking. A
+ * signal ends the wait (whoever installs a handler that does not restart system calls wants to get out of them), but not
+ * the reading of what is there. */
 static ssize_t read_some(int fd, unsigned char *to, size_t n) {
-    ssize_t got;
-    while ((got = read(fd, to, n)) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    for (;;) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
-        if (poll(&ready, 1, -1) < 0) break;
+        if (poll(&ready, 1, -1) < 0) return -1;
+        ssize_t got = read(fd, to, n);
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)) return got;
     }
-    return got;
 }
 
 /* Reads up to the end of fd, whatever size the system reported. The buffer never grows beyond limit + 1 bytes. */

@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 
-/* Does anything exist at `path`, and is it a directory? Links are followed. */
+/* Does anything exist at `path`, and is it a directory? Links are followed. Where the system fails to look, something
+ * does: a file that is left out because of that would be silent. */
 bool cvt_file_exists(const char *path);
 bool cvt_file_is_directory(const char *path);
 /* The last part of a path, what follows its last slash: a place within `path`. */

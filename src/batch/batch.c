@@ -91,7 +91,7 @@ static void add_time(const cvt_batch *batch, double begin, double *sum) {
 /* Is this an input of another shard, or one that is done? */
 static bool is_passed_over(cvt_batch *batch, const job *it) {
     const char *path = it->path.data, *tar = it->tar || it->kind != CVT_LIST_ENTRY ? it->tar : "-";
-    if (it->kind == CVT_LIST_REMARK || !path || it->path.failed) return false;
+    if (it->kind == CVT_LIST_REMARK || it->kind == CVT_LIST_FOLDER || !path || it->path.failed) return false;
     if (!cvt_shard_has(batch->options.shard, tar, path)) return true;
     if (!cvt_done_take(batch->options.done, it->tar, path)) return false;
     atomic_fetch_add(&batch->passed_over, 1);
@@ -120,6 +120,7 @@ static bool next_input(void *context, int decoder, void *slot) {
         const char *label = cvt_list_label(batch->list);
         cvt_str_clear(&it->label);
         if (label) cvt_str_append(&it->label, label, strlen(label));
+        if (it->label.failed) cvt_fail_memory(&it->error);
     } while (is_passed_over(batch, it) || !take_entry(batch, &batch->readers[decoder], it));
     return true;
 }

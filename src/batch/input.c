@@ -109,9 +109,10 @@ static cvt_status open_regular(int *fd, struct stat *about, const char *path, cv
     /* O_NONBLOCK: what was a file a moment ago may be a FIFO now */
     *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (*fd < 0) return cvt_input_fail(error, errno);
-    if (fstat(*fd, about) == 0 && S_ISREG(about->st_mode)) return CVT_OK;
+    const int number = fstat(*fd, about) == 0 ? 0 : errno;
+    if (number == 0 && S_ISREG(about->st_mode)) return CVT_OK;
     close(*fd);
-    return not_a_file(about->st_mode, error);
+    return number ? cvt_input_fail(error, number) : not_a_file(about->st_mode, error);
 }
 
 bool cvt_input_is_stdin(const char *path, bool named) {

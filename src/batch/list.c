@@ -37,7 +37,7 @@ struct cvt_list {
     int *fds;                        /* of the lists of names */
     size_t list;                     /* the one in hand */
     bool begun;                      /* a name of it has been read */
-    bool stdin_used;
+    bool stdin_used, closed;         /* closed: what was given last is a directory that cannot be read */
     cvt_error trouble;
     char *buffer; /* of BUFFER bytes */
     size_t at, filled;
@@ -222,7 +222,8 @@ static bool enter_directory(cvt_list *list, const char *path, cvt_error *problem
     }
     if (number != 0) {
         free_level(in);
-        cvt_input_fail(problem, number);
+        number == ENOMEM ? cvt_fail_memory(problem) : cvt_input_fail(problem, number);
+        list->closed = true;
         return false;
     }
     in->up = list->level;
@@ -379,9 +380,16 @@ static void take_stdin(cvt_list *list, cvt_error *problem) {
 
 /* Goes into the directory that an operand or a name means. */
 static bool enter_top(cvt_list *list, const char *path, cvt_error *problem) {
+    struct stat about;
     list->given = list->pictures = list->folders = 0;
     cvt_str_clear(&list->top);
-    if (!cvt_file_is_directory(path) || !enter_directory(list, path, problem)) return false;
+    if (stat(path, &about) != 0) {
+        /* it may be a directory: where the system fails to look, its files must not be missing in silence */
+        list->closed = errno != ENOENT && errno != ENOTDIR;
+        if (list->closed) cvt_input_fail(problem, errno);
+        return false;
+    }
+    if (!S_ISDIR(about.st_mode) || !enter_directory(list, path, problem)) return false;
     cvt_str_append(&list->top, path, strlen(path));
     return true;
 }
@@ -412,6 +420,7 @@ static bool next_entry_of_archives(cvt_list *list, cvt_str *path, cvt_error *pro
 
 bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem) {
     problem->status = CVT_OK;
+    list->closed = false;
     if (path->failed) cvt_str_free(path);
     while (!is_ending(&list->options)) {
         if (next_below(list, path, problem)) return true;
@@ -448,5 +457,5 @@ const char *cvt_list_label(const cvt_list *list) {
     return list->kind == CVT_LIST_ENTRY && list->groups ? cvt_groups_label(list->groups) : NULL;
 }
 
-cvt_list_kind cvt_list_last(const cvt_list *list) { return list->kind; }
+cvt_list_kind cvt_list_last(const cvt_list *list) { return list->closed ? CVT_LIST_FOLDER : list->kind; }
 const cvt_error *cvt_list_trouble(const cvt_list *list) { return &list->trouble; }

@@ -52,6 +52,8 @@ bool cvt_list_next(cvt_list *list, cvt_str *path, cvt_error *problem);
 typedef enum cvt_list_kind {
     CVT_LIST_NAMED,  /* an operand: it is read whatever it is, a FIFO too */
     CVT_LIST_FOUND,  /* from a directory or a list of names */
+    CVT_LIST_FOLDER, /* a directory that cannot be read: nobody knows which inputs are in it, so it is one in every
+                        shard */
     CVT_LIST_ENTRY,  /* of an archive: cvt_list_take reads it */
     CVT_LIST_REMARK, /* no input: problem->message is worth a line to people, on the directory at the path, which gave
                         none. Only where the options want remarks; problem->status is CVT_NOT_FOUND. */

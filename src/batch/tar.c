@@ -31,9 +31,9 @@ enum {
 /* The functions that are used, by their own names. */
 /* clang-format off */
 #define FUNCTIONS(F) \
-    F(archive_entry_filetype) F(archive_entry_hardlink) F(archive_entry_pathname) F(archive_entry_size) \
-    F(archive_entry_sparse_count) F(archive_entry_symlink) F(archive_error_string) F(archive_read_data) \
-    F(archive_read_free) F(archive_read_header_position) F(archive_read_new) F(archive_read_next_header) \
+    F(archive_entry_filetype) F(archive_entry_free) F(archive_entry_hardlink) F(archive_entry_new) F(archive_entry_pathname) F(archive_entry_size) \
+    F(archive_entry_sparse_count) F(archive_entry_symlink) F(archive_errno) F(archive_error_string) F(archive_read_data) \
+    F(archive_read_free) F(archive_read_header_position) F(archive_read_new) F(archive_read_next_header2) \
     F(archive_read_open2) F(archive_read_set_options) F(archive_read_support_filter_none) \
     F(archive_read_support_format_tar) F(archive_set_error)
 CVT_LIBRARY("libarchive.so.13", FUNCTIONS)
@@ -41,7 +41,7 @@ CVT_LIBRARY("libarchive.so.13", FUNCTIONS)
 
 struct cvt_tar {
     struct archive *archive;
-    struct archive_entry *entry; /* of the archive */
+    struct archive_entry *entry; /* the one in hand; the archive has one of its own, which may not be there */
     cvt_input first;             /* what was read before libarchive saw anything; it is handed out first */
     size_t handed;               /* of `first` */
     char *buffer;
@@ -140,6 +140,8 @@ static cvt_status look(cvt_tar *tar, cvt_error *error) {
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
+static bool is_short_of_memory(const cvt_tar *tar) { return lib.archive_errno(tar->archive) == ENOMEM; }
+
 static cvt_status start(cvt_tar *tar, cvt_error *error) {
     struct stat about;
     const bool regular = fstat(tar->fd, &about) == 0 && S_ISREG(about.st_mode);
@@ -149,12 +151,13 @@ static cvt_status start(cvt_tar *tar, cvt_error *error) {
     TRY(look(tar, error));
     tar->buffer = malloc(BUFFER);
     tar->archive = lib.archive_read_new();
-    if (!tar->buffer || !tar->archive) return cvt_fail_memory(error);
+    tar->entry = lib.archive_entry_new();
+    if (!tar->buffer || !tar->archive || !tar->entry) return cvt_fail_memory(error);
     if (lib.archive_read_support_filter_none(tar->archive) != ARCHIVE_OK ||
         lib.archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
         lib.archive_read_set_options(tar->archive, "tar:read_concatenated_archives") != ARCHIVE_OK ||
         lib.archive_read_open2(tar->archive, tar, NULL, on_read, on_skip, NULL) != ARCHIVE_OK)
-        return cvt_fail(error, CVT_FORMAT, "not a tar archive");
+        return is_short_of_memory(tar) ? cvt_fail_memory(error) : cvt_fail(error, CVT_FORMAT, "not a tar archive");
     return CVT_OK;
 }
 
@@ -178,6 +181,7 @@ cvt_status cvt_tar_open(cvt_tar **out, const char *path, int wake, cvt_error *er
 void cvt_tar_close(cvt_tar *tar) {
     if (!tar) return;
     if (tar->archive) lib.archive_read_free(tar->archive);
+    if (tar->entry) lib.archive_entry_free(tar->entry);
     if (tar->fd > STDIN_FILENO) close(tar->fd);
     free(tar->first.data);
     free(tar->buffer);
@@ -190,7 +194,9 @@ void cvt_tar_close(cvt_tar *tar) {
 static void note_trouble(cvt_tar *tar, bool fatal) {
     const char *text = lib.archive_error_string(tar->archive);
     if (tar->trouble.status != CVT_OK) return;
-    if (fatal && tar->ended)
+    if (is_short_of_memory(tar))
+        cvt_fail_memory(&tar->trouble);
+    else if (fatal && tar->ended)
         cvt_fail(&tar->trouble, CVT_TRUNCATED, "the tar archive ends early");
     else if (tar->position < 0)
         cvt_fail(&tar->trouble, CVT_FORMAT, "not a tar archive");
@@ -202,7 +208,7 @@ static void note_trouble(cvt_tar *tar, bool fatal) {
 /* Goes to the next header; false at the end, or where it is not possible to go on. */
 static bool next_header(cvt_tar *tar) {
     for (;;) {
-        int result = lib.archive_read_next_header(tar->archive, &tar->entry);
+        int result = lib.archive_read_next_header2(tar->archive, tar->entry);
         if (result == ARCHIVE_EOF) return false;
         const int64_t position = lib.archive_read_header_position(tar->archive);
         const bool goes_on = result != ARCHIVE_FATAL && position > tar->position;

@@ -68,6 +68,7 @@ void cvt_header_make(cvt_str *to, const cvt_cli *cli, const cvt_settings *settin
     cvt_str_print(to, ",\"options\":{");
     append_options(to, settings, cli->command->bit);
     cvt_str_print(to, "}}");
+    to->failed = to->failed || name.failed;
     cvt_str_free(&name);
 }
 

@@ -8,7 +8,6 @@
 #include "cli/learn.h"
 #include "learn/doubts.h"
 #include "learn/duplicates.h"
-#include "plan/team.h"
 #include "report/json_out.h"
 #include "report/record.h"
 
@@ -99,14 +98,14 @@ static cvt_status find_doubts(learn *l, const cvt_lesson *lesson, cvt_error *err
                                    .classes = lesson->classes,
                                    .own = l->learned.own,
                                    .twins = l->twins,
-                                   .threads = lesson->threads};
+                                   .team = lesson->team};
     l->n_doubts = wanted < l->n ? wanted : l->n;
     if (!l->n_doubts) return CVT_OK;
     l->doubts = cvt_arena_array(&l->arena, l->n_doubts, sizeof *l->doubts);
     return l->doubts ? cvt_find_doubts(l->doubts, l->n_doubts, &suspects, error) : cvt_fail_memory(error);
 }
 
-cvt_status cvt_learn_fit(learn *l, cvt_error *error) {
+static cvt_status fit(learn *l, cvt_team *team, cvt_error *error) {
     int *labels = cvt_arena_array(&l->arena, l->n, sizeof *labels);
     l->twins = cvt_arena_array(&l->arena, l->n, sizeof *l->twins);
     if (!labels || !l->twins) return cvt_fail_memory(error);
@@ -123,12 +122,19 @@ cvt_status cvt_learn_fit(learn *l, cvt_error *error) {
                                .l2 = l->l2,
                                .balance = l->settings->balance,
                                .seed = (uint64_t)l->settings->seed,
-                               .threads = cvt_team_start(l->threads)};
+                               .team = team};
     TRY(cvt_learn(&l->learned, &lesson, error));
     TRY(find_doubts(l, &lesson, error));
     if (!l->learned.converged) cvt_cli_say(NULL, "the fit ended before it was exact: the model may be a little worse");
     check(l);
     return CVT_OK;
+}
+
+cvt_status cvt_learn_fit(learn *l, cvt_error *error) {
+    cvt_team *team = cvt_team_new(l->threads);
+    cvt_status status = fit(l, team, error);
+    cvt_team_free(team);
+    return status;
 }
 
 /* ---- what the file keeps --------------------------------------------------------------------------------------- */

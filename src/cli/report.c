@@ -77,11 +77,13 @@ static void append_way(cvt_str *to, const char *from, const char *where) {
 
 static cvt_status find_base(report *r, cvt_error *error) {
     const char *root = r->settings->root ? r->settings->root : ".", *output = r->settings->output;
-    char *where = realpath(root, NULL), *from = directory_of(strcmp(output, "-") == 0 ? "" : output);
+    char *where = realpath(root, NULL), *from = NULL;
     cvt_status status = CVT_OK;
     if (!where || !cvt_file_is_directory(where))
         status = cvt_fail(error, CVT_USAGE, "--root: %s: %s", root, where ? "is no directory" : strerror(errno));
-    else if (from) /* else the output cannot be written, which shows soon */
+    else if (!(from = directory_of(strcmp(output, "-") == 0 ? "" : output)))
+        status = cvt_fail(error, CVT_OUTPUT, "%s: cannot be written: %s", output, strerror(errno));
+    else
         append_way(&r->base, from, where);
     free(where);
     free(from);

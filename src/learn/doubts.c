@@ -48,6 +48,18 @@ static double share_nearby(const cvt_suspects *s, const double *norms, size_t i)
     return count ? (double)same / (double)count : 0;
 }
 
+typedef struct ranking {
+    const cvt_suspects *s;
+    doubt *all;
+    const double *norms, *shares;
+} ranking;
+
+static void look_nearby(void *context, size_t k) {
+    const ranking *r = context;
+    doubt *d = &r->all[k];
+    d->score *= (share_nearby(r->s, r->norms, d->image) + floor_share) / r->shares[r->s->labels[d->image]];
+}
+
 static void rank(size_t *doubts, size_t wanted, const cvt_suspects *s, doubt *all, double *norms, double *shares) {
     size_t likely = 4 * wanted > LEAST ? 4 * wanted : LEAST;
     likely = likely < s->n ? likely : s->n;
@@ -57,11 +69,8 @@ static void rank(size_t *doubts, size_t wanted, const cvt_suspects *s, doubt *al
         all[i] = (doubt){(double)s->own[i] / shares[s->labels[i]], i};
     }
     qsort(all, s->n, sizeof *all, compare_doubts);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(s->threads) if (s->threads > 1) schedule(dynamic, 4)
-#endif
-    for (size_t k = 0; k < likely; k++)
-        all[k].score *= (share_nearby(s, norms, all[k].image) + floor_share) / shares[s->labels[all[k].image]];
+    ranking r = {s, all, norms, shares};
+    cvt_team_each(s->team, likely, 4, look_nearby, &r);
     qsort(all, likely, sizeof *all, compare_doubts);
     for (size_t k = 0; k < wanted; k++) doubts[k] = all[k].image;
 }

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/team.h"
 #include "base/error.h"
 
 /* What a label's doubtfulness is told from. */
@@ -14,7 +15,7 @@ typedef struct cvt_suspects {
     int classes;
     const float *own;    /* [n]: a probability of the label, from a classifier that has not seen the image */
     const size_t *twins; /* [n]: the first image that is the same; two of the same do not speak for each other */
-    int threads;
+    cvt_team *team;      /* NULL: one thread */
 } cvt_suspects;
 
 /* doubts: up to `wanted` images, the most doubtful first. The measure is

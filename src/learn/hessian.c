@@ -42,16 +42,25 @@ static void read_row(cvt_hessian *h, double *to, const cvt_examples *x, size_t i
     }
 }
 
+/* Rows of X that are added to the moments. */
+typedef struct rows {
+    cvt_hessian *h;
+    size_t n;
+} rows;
+
+static void add_moments_of(void *context, size_t i) {
+    const rows *r = context;
+    add_moments(r->h, r->n, i * CVT_TILE_ROWS);
+}
+
 static void add_rows(cvt_hessian *h, const cvt_examples *x, size_t used) {
     for (size_t first = 0; first < used; first += BLOCK) {
         const size_t n = used - first < BLOCK ? used - first : BLOCK;
         for (size_t r = 0; r < n; r++)
             read_row(h, h->rows + r * h->d, x, (size_t)((double)(first + r) * ((double)x->n / (double)used)));
         if (!h->matrix) continue;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(x->threads) if (x->threads > 1) schedule(dynamic, 8)
-#endif
-        for (size_t i = 0; i < h->d; i += CVT_TILE_ROWS) add_moments(h, n, i);
+        rows r = {h, n};
+        cvt_team_each(x->team, (h->d + CVT_TILE_ROWS - 1) / CVT_TILE_ROWS, 8, add_moments_of, &r);
     }
     for (size_t j = 0; j < h->d; j++) h->squares[j] /= (double)used;
     for (size_t i = 0; h->matrix && i < h->d * h->ld; i++) h->matrix[i] /= (double)used;
@@ -107,17 +116,26 @@ static void finish_rows(cvt_hessian *h, double l2, size_t i) {
     }
 }
 
-void cvt_hessian_set(cvt_hessian *h, double curvature, double l2, int threads) {
+/* Rows i to i + 3 of the guess. */
+typedef struct guess {
+    cvt_hessian *h;
+    double curvature, l2;
+    size_t i;
+} guess;
+
+static void start_tile_of(void *context, size_t j) {
+    const guess *g = context;
+    start_tile(g->h, g->curvature, g->l2, g->i, (g->i / CVT_TILE_COLUMNS + j) * CVT_TILE_COLUMNS);
+}
+
+void cvt_hessian_set(cvt_hessian *h, double curvature, double l2, cvt_team *team) {
+    enum { FEW = 256 };
     h->bias = sqrt(curvature);
     for (size_t j = 0; !h->matrix && j < h->d; j++) h->diagonal[j] = sqrt(curvature * h->squares[j] + l2);
     for (size_t i = 0; h->matrix && i < h->d; i += CVT_TILE_ROWS) {
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) if (threads > 1 && i > 256) schedule(static)
-#else
-        (void)threads;
-#endif
-        for (size_t j = i / CVT_TILE_COLUMNS * CVT_TILE_COLUMNS; j < h->d; j += CVT_TILE_COLUMNS)
-            start_tile(h, curvature, l2, i, j);
+        guess g = {h, curvature, l2, i};
+        const size_t tiles = (h->d + CVT_TILE_COLUMNS - 1) / CVT_TILE_COLUMNS - i / CVT_TILE_COLUMNS;
+        cvt_team_each(i > FEW ? team : NULL, tiles, 0, start_tile_of, &g);
         finish_rows(h, l2, i);
     }
 }
@@ -171,26 +189,35 @@ static void coordinate_columns(const cvt_hessian *h, double *v, size_t k, size_t
 }
 
 /* Each thread has its columns. What a column becomes does not depend on the others. */
-static void by_columns(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads,
+typedef struct change {
+    const cvt_hessian *h;
+    double *v;
+    size_t k, tiles, parts;
+    void (*columns)(const cvt_hessian *h, double *v, size_t k, size_t n);
+} change;
+
+static void change_part(void *context, size_t p) {
+    const change *c = context;
+    const size_t first = c->tiles * p / c->parts * CVT_TILE_COLUMNS;
+    const size_t end = c->tiles * (p + 1) / c->parts * CVT_TILE_COLUMNS;
+    c->columns(c->h, c->v + first, c->k, end - first);
+}
+
+static void by_columns(const cvt_hessian *h, double *v, const cvt_theta_size *size, cvt_team *team,
                        void (*columns)(const cvt_hessian *h, double *v, size_t k, size_t n)) {
-    const size_t tiles = size->k / CVT_TILE_COLUMNS, parts = tiles < (size_t)threads ? tiles : (size_t)threads;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) if (parts > 1) schedule(static)
-#endif
-    for (size_t p = 0; p < parts; p++) {
-        const size_t first = tiles * p / parts * CVT_TILE_COLUMNS, end = tiles * (p + 1) / parts * CVT_TILE_COLUMNS;
-        columns(h, v + first, size->k, end - first);
-    }
+    const size_t tiles = size->k / CVT_TILE_COLUMNS, threads = (size_t)cvt_team_size(team);
+    change c = {h, v, size->k, tiles, tiles < threads ? tiles : threads, columns};
+    cvt_team_each(c.parts > 1 ? team : NULL, c.parts, 1, change_part, &c);
 }
 
-void cvt_hessian_to_gradient(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads) {
-    by_columns(h, v, size, threads, gradient_columns);
+void cvt_hessian_to_gradient(const cvt_hessian *h, double *v, const cvt_theta_size *size, cvt_team *team) {
+    by_columns(h, v, size, team, gradient_columns);
 }
 
-void cvt_hessian_to_weights(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads) {
-    by_columns(h, v, size, threads, weight_columns);
+void cvt_hessian_to_weights(const cvt_hessian *h, double *v, const cvt_theta_size *size, cvt_team *team) {
+    by_columns(h, v, size, team, weight_columns);
 }
 
-void cvt_hessian_from_weights(const cvt_hessian *h, double *v, const cvt_theta_size *size, int threads) {
-    by_columns(h, v, size, threads, coordinate_columns);
+void cvt_hessian_from_weights(const cvt_hessian *h, double *v, const cvt_theta_size *size, cvt_team *team) {
+    by_columns(h, v, size, team, coordinate_columns);
 }

@@ -13,9 +13,9 @@ static inline size_t cvt_pad(size_t n) { return (n + CVT_TILE_COLUMNS - 1) / CVT
 
 /* Of matrices whose k is padded. With the guess = U^T U: weights [theta size] become coordinates U weights, in place;
  * and back. */
-void cvt_hessian_from_weights(const cvt_hessian *hessian, double *v, const cvt_theta_size *size, int threads);
-void cvt_hessian_to_weights(const cvt_hessian *hessian, double *v, const cvt_theta_size *size, int threads);
+void cvt_hessian_from_weights(const cvt_hessian *hessian, double *v, const cvt_theta_size *size, cvt_team *team);
+void cvt_hessian_to_weights(const cvt_hessian *hessian, double *v, const cvt_theta_size *size, cvt_team *team);
 /* A gradient by the weights becomes that by the coordinates, U^-T gradient. */
-void cvt_hessian_to_gradient(const cvt_hessian *hessian, double *v, const cvt_theta_size *size, int threads);
+void cvt_hessian_to_gradient(const cvt_hessian *hessian, double *v, const cvt_theta_size *size, cvt_team *team);
 
 #endif

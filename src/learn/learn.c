@@ -98,7 +98,7 @@ static cvt_status prepare(run *r, cvt_error *error) {
     TRY(weigh(r, error));
     TRY(cvt_deal_folds(r->folds, l, error));
     for (size_t row = l->n; row < rows; row++) r->folds[row] = r->folds[row - l->n];
-    TRY(cvt_standardise(l->features, rows, l->d, r->weights, r->mean, r->deviation, l->threads, error));
+    TRY(cvt_standardise(l->features, rows, l->d, r->weights, r->mean, r->deviation, l->team, error));
     r->x = (cvt_examples){.kernels = kernels,
                           .narrow = l->features,
                           .n = rows,
@@ -106,9 +106,9 @@ static cvt_status prepare(run *r, cvt_error *error) {
                           .classes = l->classes,
                           .labels = r->labels,
                           .weights = r->weights,
-                          .threads = l->threads};
+                          .team = l->team};
     if (rows <= l->d / 2 && rows <= MAX_SUBSPACE) {
-        TRY(cvt_subspace_new(&r->subspace, l->features, rows, l->d, l->threads, error));
+        TRY(cvt_subspace_new(&r->subspace, l->features, rows, l->d, l->team, error));
         r->x.narrow = NULL;
         r->x.wide = r->subspace.rows;
         r->x.d = r->subspace.rank;
@@ -179,7 +179,7 @@ static double penalty_at(int step) { return pow(10, 1 - 0.5 * step); }
 
 /* Marks a penalty. False in *better: another was better before. */
 static cvt_status try_penalty(run *r, double l2, double *best, double *curvature, bool *better, cvt_error *error) {
-    cvt_hessian_set(r->hessian, *curvature, l2, r->lesson->threads);
+    cvt_hessian_set(r->hessian, *curvature, l2, r->lesson->team);
     TRY(validate_at(r, l2, curvature, error));
     *better = *best == 0 || r->now.loss < r->best.loss;
     if (!*better) return CVT_OK;
@@ -236,7 +236,7 @@ static cvt_status conclude(run *r, cvt_learned *out, double curvature, cvt_error
     out->weight = calloc((size_t)l->classes * l->d, sizeof *out->weight);
     out->bias = calloc((size_t)l->classes, sizeof *out->bias);
     cvt_status status = row && out->weight && out->bias ? CVT_OK : cvt_fail_memory(error);
-    cvt_hessian_set(r->hessian, curvature, out->l2, l->threads);
+    cvt_hessian_set(r->hessian, curvature, out->l2, l->team);
     if (status == CVT_OK) status = cvt_logistic_fit(&theta, &fit, 1, &r->x, out->l2, r->hessian, tolerance, error);
     for (size_t k = 0; status == CVT_OK && k < (size_t)l->classes; k++) fold_row(out, r, theta, row, k);
     free(row);

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "base/team.h"
 #include "base/error.h"
 
 enum { CVT_FOLDS = 5 };
@@ -19,7 +20,7 @@ typedef struct cvt_lesson {
     double l2;           /* the penalty; 0: choose it */
     bool balance;        /* classes count alike, not images */
     uint64_t seed;       /* of the folds */
-    int threads;
+    cvt_team *team;      /* NULL: one thread */
 } cvt_lesson;
 
 /* What was learned. The arrays are the caller's to free with cvt_learned_free. */

@@ -11,6 +11,7 @@
 #ifndef CVT_LEARN_LOGISTIC_H
 #define CVT_LEARN_LOGISTIC_H
 
+#include "base/team.h"
 #include "kernels/kernels.h"
 
 /* The examples: rows of floats or of doubles. Rows of weight 0 are passed over. */
@@ -23,7 +24,7 @@ typedef struct cvt_examples {
     const int *labels;     /* [n], from 0 to classes - 1 */
     const double *weights; /* [n], none below 0, at least one above */
     const int *groups;     /* [n]: fit f passes over the examples of group f; NULL: none */
-    int threads;
+    cvt_team *team;
 } cvt_examples;
 
 /* W and b as one matrix: d rows, one a feature, then the row of the biases; k columns, one a class. */
@@ -40,7 +41,7 @@ typedef struct cvt_hessian cvt_hessian;
 cvt_status cvt_hessian_new(cvt_hessian **out, const cvt_examples *of, cvt_error *error);
 void cvt_hessian_free(cvt_hessian *hessian);
 /* Sets the two factors for the fits that follow. */
-void cvt_hessian_set(cvt_hessian *hessian, double curvature, double l2, int threads);
+void cvt_hessian_set(cvt_hessian *hessian, double curvature, double l2, cvt_team *team);
 
 /* How a fit went. */
 typedef struct cvt_fit {

@@ -88,24 +88,33 @@ static void add_losses(const cvt_loss *l, cvt_point *const *points) {
     }
 }
 
+/* A block of the examples, from `first` on. */
+typedef struct block {
+    const cvt_loss *l;
+    cvt_point *const *points;
+    size_t first;
+} block;
+
+static void make_rows_of(void *context, size_t i) {
+    const block *b = context;
+    make_rows(b->l, b->first, i * ROWS);
+}
+
+/* Number 0 adds the losses, the others ROWS rows of the gradient each. */
+static void add_part(void *context, size_t i) {
+    const block *b = context;
+    if (i == 0)
+        add_losses(b->l, b->points);
+    else
+        add_gradient(b->l, (i - 1) * ROWS);
+}
+
 static void add_examples(const cvt_loss *l, cvt_point *const *points) {
     memset(l->gradient, 0, l->wide.bytes);
-#ifdef _OPENMP
-#pragma omp parallel num_threads(l->threads) if (l->threads > 1)
-#endif
     for (size_t first = 0; first < l->x->n; first += BLOCK) {
-#ifdef _OPENMP
-#pragma omp for schedule(static)
-#endif
-        for (size_t at = 0; at < BLOCK; at += ROWS) make_rows(l, first, at);
-#ifdef _OPENMP
-#pragma omp single nowait
-#endif
-        add_losses(l, points);
-#ifdef _OPENMP
-#pragma omp for schedule(static)
-#endif
-        for (size_t j = 0; j <= l->wide.d; j += ROWS) add_gradient(l, j);
+        block b = {l, points, first};
+        cvt_team_each(l->team, BLOCK / ROWS, 0, make_rows_of, &b);
+        cvt_team_each(l->team, 2 + l->wide.d / ROWS, 0, add_part, &b);
     }
 }
 
@@ -148,7 +157,7 @@ void cvt_loss_evaluate(cvt_loss *l, cvt_point *const *points, const int *asked, 
         points[asked[s]]->loss = points[asked[s]]->curvature = 0;
         put(l, l->theta, s, points[asked[s]]->at);
     }
-    cvt_hessian_to_weights(l->hessian, l->theta, &l->wide, l->threads);
+    cvt_hessian_to_weights(l->hessian, l->theta, &l->wide, l->team);
     add_examples(l, points);
     for (size_t i = 0; i < l->wide.d * l->wide.k; i++) l->gradient[i] += l->l2 * l->theta[i];
     for (int s = 0; s < n; s++) {
@@ -158,21 +167,21 @@ void cvt_loss_evaluate(cvt_loss *l, cvt_point *const *points, const int *asked, 
         take(l, p->gradient, l->gradient, s);
         p->norm = sqrt(cvt_loss_dot(p->gradient, p->gradient, l->one.count));
     }
-    cvt_hessian_to_gradient(l->hessian, l->gradient, &l->wide, l->threads);
+    cvt_hessian_to_gradient(l->hessian, l->gradient, &l->wide, l->team);
     for (int s = 0; s < n; s++) take(l, points[asked[s]]->gradient, l->gradient, s);
 }
 
 void cvt_loss_from_weights(cvt_loss *l, cvt_point *const *to, double *const *from, int n) {
     widen(l, n);
     for (int f = 0; f < n; f++) put(l, l->theta, f, from[f]);
-    cvt_hessian_from_weights(l->hessian, l->theta, &l->wide, l->threads);
+    cvt_hessian_from_weights(l->hessian, l->theta, &l->wide, l->team);
     for (int f = 0; f < n; f++) take(l, to[f]->at, l->theta, f);
 }
 
 void cvt_loss_to_weights(cvt_loss *l, double *const *to, cvt_point *const *from, int n) {
     widen(l, n);
     for (int f = 0; f < n; f++) put(l, l->theta, f, from[f]->at);
-    cvt_hessian_to_weights(l->hessian, l->theta, &l->wide, l->threads);
+    cvt_hessian_to_weights(l->hessian, l->theta, &l->wide, l->team);
     for (int f = 0; f < n; f++) take(l, to[f], l->theta, f);
 }
 
@@ -182,7 +191,7 @@ cvt_status cvt_loss_new(cvt_loss *out, const cvt_examples *x, int fits, double l
                         const cvt_theta_size *size, cvt_error *error) {
     const size_t n = (size_t)fits, k = cvt_pad(size->k * n), wide = (size->d + 1) * k, stride = size->d + 8;
     *out = (cvt_loss){.x = x, .hessian = hessian, .l2 = l2, .fits = fits, .one = *size, .stride = stride};
-    out->threads = (double)x->n * (double)wide > 4e6 ? x->threads : 1;
+    out->team = (double)x->n * (double)wide > 4e6 ? x->team : NULL;
     out->memory = calloc(2 * wide + BLOCK * (stride + k + 2 * n) + n, sizeof *out->memory);
     if (!out->memory) return cvt_fail_memory(error);
     out->theta = out->memory;

@@ -18,7 +18,7 @@ typedef struct cvt_loss {
     const cvt_hessian *hessian;
     double l2, *totals;         /* totals [fits]: the sum of a fit's weights */
     int fits, first;            /* how many go side by side; the group of the first of them */
-    int threads;                /* 1 where there is too little to share */
+    cvt_team *team;             /* NULL where there is too little to share */
     cvt_theta_size one, wide;   /* of one fit; of those that are asked about, side by side, k padded */
     size_t stride;              /* of rows: such that a column does not fall into few sets of a cache */
     double *memory;             /* all below: */

@@ -25,50 +25,68 @@ static void standardise(float *column, size_t n, size_t d, const double *weights
     for (size_t i = 0; i < n; i++) column[i * d] = (float)(((double)column[i * d] - *mean) / *deviation);
 }
 
+typedef struct table {
+    float *features;
+    size_t n, d;
+    const double *weights;
+    double total, *mean, *deviation;
+} table;
+
+static void standardise_column(void *context, size_t j) {
+    const table *t = context;
+    standardise(t->features + j, t->n, t->d, t->weights, t->total, t->mean + j, t->deviation + j);
+}
+
 cvt_status cvt_standardise(float *features, size_t n, size_t d, const double *weights, double *mean, double *deviation,
-                           int threads, cvt_error *error) {
+                           cvt_team *team, cvt_error *error) {
+    enum { A_CACHE_LINE = 16 };
     double total = 0;
     for (size_t i = 0; i < n; i++) total += weights[i];
     for (size_t i = 0; i < n * d; i++)
         if (!isfinite(features[i]))
             return cvt_fail(error, CVT_NON_FINITE, "feature %zu of row %zu is not finite", i % d, i / d);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static, 16)
-#else
-    (void)threads;
-#endif
-    for (size_t j = 0; j < d; j++) standardise(features + j, n, d, weights, total, mean + j, deviation + j);
+    table all = {features, n, d, weights, total, mean, deviation};
+    cvt_team_each(team, d, A_CACHE_LINE, standardise_column, &all);
     return CVT_OK;
 }
 
 /* ---- the factor ------------------------------------------------------------------------------------------------ */
 
-/* Makes column t of the factor from the pivot's row of X. left: what the diagonal of X X^T has left. */
-static void add_column(cvt_subspace *s, double *left, const float *x, size_t d, size_t t, int threads) {
-    const size_t n = s->n, pivot = s->pivots[t];
-    const double root = sqrt(left[pivot]), *own = s->rows + pivot * n;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) if (threads > 1 && n > 64) schedule(static)
-#else
-    (void)threads;
-#endif
-    for (size_t i = 0; i < n; i++) {
-        double *row = s->rows + i * n;
-        if (left[i] < 0) continue; /* it was a pivot */
-        if (i == pivot) {
-            row[t] = root;
-            continue;
-        }
-        double sum = cvt_dot(x + i * d, x + pivot * d, d);
-        for (size_t c = 0; c < t; c++) sum -= row[c] * own[c];
-        row[t] = sum / root;
-        left[i] -= row[t] * row[t];
-        if (left[i] < 0) left[i] = 0;
+/* A column of the factor that is made. left: what the diagonal of X X^T has left. */
+typedef struct column {
+    cvt_subspace *s;
+    double *left, root;
+    const float *x;
+    size_t d, t, pivot;
+} column;
+
+static void make_element(void *context, size_t i) {
+    const column *c = context;
+    const size_t n = c->s->n, d = c->d, t = c->t;
+    const double *own = c->s->rows + c->pivot * n;
+    double *row = c->s->rows + i * n, *left = c->left + i;
+    if (*left < 0) return; /* it was a pivot */
+    if (i == c->pivot) {
+        row[t] = c->root;
+        return;
     }
+    double sum = cvt_dot(c->x + i * d, c->x + c->pivot * d, d);
+    for (size_t k = 0; k < t; k++) sum -= row[k] * own[k];
+    row[t] = sum / c->root;
+    *left -= row[t] * row[t];
+    if (*left < 0) *left = 0;
+}
+
+/* Makes column t of the factor from the pivot's row of X. */
+static void add_column(cvt_subspace *s, double *left, const float *x, size_t d, size_t t, cvt_team *team) {
+    enum { FEW = 64 };
+    const size_t pivot = s->pivots[t];
+    column c = {s, left, sqrt(left[pivot]), x, d, t, pivot};
+    cvt_team_each(s->n > FEW ? team : NULL, s->n, 0, make_element, &c);
     left[pivot] = -1;
 }
 
-static void factorise(cvt_subspace *s, double *left, const float *x, size_t d, int threads) {
+static void factorise(cvt_subspace *s, double *left, const float *x, size_t d, cvt_team *team) {
     double most = 0;
     for (size_t i = 0; i < s->n; i++) {
         left[i] = cvt_dot(x + i * d, x + i * d, d);
@@ -80,17 +98,17 @@ static void factorise(cvt_subspace *s, double *left, const float *x, size_t d, i
             if (left[i] > left[pivot]) pivot = i;
         if (!(left[pivot] > 1e-10 * most)) return;
         s->pivots[s->rank] = pivot;
-        add_column(s, left, x, d, s->rank, threads);
+        add_column(s, left, x, d, s->rank, team);
     }
 }
 
-cvt_status cvt_subspace_new(cvt_subspace *out, const float *x, size_t n, size_t d, int threads, cvt_error *error) {
+cvt_status cvt_subspace_new(cvt_subspace *out, const float *x, size_t n, size_t d, cvt_team *team, cvt_error *error) {
     *out = (cvt_subspace){.n = n};
     double *left = calloc(n, sizeof *left);
     out->rows = calloc(n * n, sizeof *out->rows);
     out->pivots = calloc(n, sizeof *out->pivots);
     const bool made = left && out->rows && out->pivots;
-    if (made) factorise(out, left, x, d, threads);
+    if (made) factorise(out, left, x, d, team);
     free(left);
     if (made) { /* the rows move together: [n, n] becomes [n, rank] */
         for (size_t i = 0; i < n; i++)

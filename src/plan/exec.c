@@ -1,44 +1,28 @@
-/* exec.c - runs the steps of a plan. A forward pass is one parallel region. The threads claim the tiles of a step one
+/* exec.c - runs the steps of a plan. A forward pass is one round of a team. The threads claim the tiles of a step one
  * by one from counters, and a step begins when all tiles of the one before are done. No thread waits for a certain
  * other thread: one that the system has put aside holds up at most the tile it was working on. Each thread first works
  * on a share of its own, the same part of every step, so that it mostly finds in its cache what it wrote there; then it
- * helps with the tiles that others have left. One thread alone uses no OpenMP, so that the workers of many images can
- * be plain threads. */
+ * helps with the tiles that others have left. */
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/num.h"
 #include "base/pages.h"
+#include "base/team.h"
 #include "plan/plan.h"
-
-#ifdef _OPENMP
-#include <omp.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-
-#include "plan/team.h"
-
-/* Whose team the threads are: that of the thread which ran last. */
-typedef struct team_owner {
-    bool known;
-    pthread_t thread;
-} team_owner;
 
 /* Of one step: tiles finished, and, of one thread's share of it, tiles handed out. A cache line each. */
 typedef struct progress {
     _Alignas(64) atomic_int count;
 } progress;
-#else
-typedef struct progress progress;
-typedef bool team_owner;
-#endif
 
 struct cvt_exec {
     const cvt_plan *plan;
-    int threads; /* as many as could be started */
-    team_owner owner;
+    int threads;      /* wanted; from the first run on, as many as could be started */
+    cvt_team *team;   /* NULL before that */
     bool interleaved; /* inputs are stored as values are */
     float *arena, *scratch;
     size_t arena_size, scratch_size; /* bytes */
@@ -47,12 +31,17 @@ struct cvt_exec {
     progress *progress; /* for every step a counter of finished tiles, then one of each share; NULL: alone */
 };
 
-static bool make_progress(cvt_exec *e);
-
 /* Allocates count * times floats straight from the system; *size becomes the number of bytes. */
 static float *alloc_floats(size_t count, size_t times, size_t *size) {
     if (!cvt_mul_size(count, times, &count) || !cvt_mul_size(count, sizeof(float), size)) return NULL;
     return cvt_pages_alloc(*size);
+}
+
+static bool make_progress(cvt_exec *e) {
+    if (e->threads == 1) return true;
+    size_t count = ((size_t)e->plan->n_steps + 1) * ((size_t)e->threads + 1);
+    e->progress = aligned_alloc(64, count * sizeof *e->progress);
+    return e->progress != NULL;
 }
 
 cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int threads, cvt_error *error) {
@@ -74,6 +63,7 @@ cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int 
 
 void cvt_exec_free(cvt_exec *e) {
     if (!e) return;
+    cvt_team_free(e->team);
     cvt_pages_free(e->arena, e->arena_size);
     cvt_pages_free(e->scratch, e->scratch_size);
     free(e->times);
@@ -115,7 +105,6 @@ static void run_alone(cvt_exec *e, const float *const *inputs, int first, int n,
     }
 }
 
-#ifdef _OPENMP
 /* Waits until all tiles are done: it spins for a few microseconds, then gives up the core between looks. */
 static void wait_for(atomic_int *done, int tiles) {
     enum { LOOKS = 4000 };
@@ -151,49 +140,41 @@ static void run_together(cvt_exec *e, const float *const *inputs, int first, int
     }
 }
 
+/* One pass of all threads: those images that each thread takes alone through all steps, then the others. */
+typedef struct pass {
+    cvt_exec *exec;
+    const float *const *inputs;
+    int n, alone;
+    progress images; /* how many of the first have been taken */
+} pass;
+
+static void run_member(void *context, int thread) {
+    pass *p = context;
+    for (int i; (i = atomic_fetch_add_explicit(&p->images.count, 1, memory_order_relaxed)) < p->alone;)
+        run_alone(p->exec, p->inputs, i, 1, thread);
+    if (p->alone < p->n) run_together(p->exec, p->inputs, p->alone, p->n - p->alone, thread);
+}
+
 static void run_team(cvt_exec *e, const float *const *inputs, int n) {
     const int alone = e->plan->graph->batch_dependent ? 0 : n / e->threads * e->threads;
     size_t counts = (size_t)e->plan->n_steps * ((size_t)e->threads + 1);
-    progress images;
-    atomic_init(&images.count, 0);
+    pass p = {.exec = e, .inputs = inputs, .n = n, .alone = alone};
     for (size_t i = 0; alone < n && i < counts; i++) atomic_init(&e->progress[i].count, 0);
-#pragma omp parallel num_threads(e->threads)
-    {
-        int thread = omp_get_thread_num();
-        for (int i; (i = atomic_fetch_add_explicit(&images.count, 1, memory_order_relaxed)) < alone;)
-            run_alone(e, inputs, i, 1, thread);
-        if (alone < n) run_together(e, inputs, alone, n - alone, thread);
-    }
+    cvt_team_run(e->team, run_member, &p);
 }
 
-/* The team of the calling thread, which is another than in the last run at times; perhaps fewer than were wanted. */
+/* Threads are started when all memory is there: what they take of it is left then. */
 static void start_team(cvt_exec *e) {
-    if (e->owner.known && pthread_equal(e->owner.thread, pthread_self())) return;
-    e->threads = cvt_team_start(e->threads);
-    e->owner = (team_owner){true, pthread_self()};
+    if (!e->team) e->team = cvt_team_new(e->threads);
+    e->threads = cvt_team_size(e->team);
 }
-
-static bool make_progress(cvt_exec *e) {
-    if (e->threads == 1) return true;
-    size_t count = ((size_t)e->plan->n_steps + 1) * ((size_t)e->threads + 1);
-    e->progress = aligned_alloc(64, count * sizeof *e->progress);
-    return e->progress != NULL;
-}
-#else
-static bool make_progress(cvt_exec *e) {
-    e->threads = 1;
-    return true;
-}
-#endif
 
 static void run_all(cvt_exec *e, const float *const *inputs, int n) {
-#ifdef _OPENMP
     if (e->threads > 1) start_team(e);
     if (e->threads > 1) {
         run_team(e, inputs, n);
         return;
     }
-#endif
     int each = e->plan->graph->batch_dependent ? n : 1;
     for (int i = 0; i < n; i += each) run_alone(e, inputs, i, each, 0);
 }
