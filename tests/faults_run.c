@@ -264,10 +264,13 @@ static const char *judge_files(const task *t, const outcome *o, const folder *fi
         char name[100];
         snprintf(name, sizeof name, "%s", o->files.name[i]);
         const size_t n = strlen(name);
-        if ((t->records || t->fewer) && n > 8 && strcmp(name + n - 8, ".partial") == 0) name[n - 8] = 0;
+        bool partial = false;
+        partial = (t->records || t->fewer) && n > 8 && strcmp(name + n - 8, ".partial") == 0;
+        if (partial) name[n - 8] = 0;
         const bytes *old = find(first, name), *right = find(&clean->files, name), got = o->files.content[i];
         if ((old && same(*old, got)) || (right && same(*right, got)) ||
-            (right && t->records && begins(t, got, *right)) || (right && t->fewer && o->status == 1))
+            (right && (t->records || (partial && got.n)) && begins(t, got, *right)) ||
+            (right && t->fewer && o->status == 1))
             continue;
         snprintf(why, sizeof why, old || right ? "the output %.100s is neither old nor new" : "%.100s is left", name);
         return why;

@@ -135,9 +135,9 @@ cvt_status cvt_file_borrow(cvt_file *file, const void *bytes, size_t size, const
     return set_path(file, name, error);
 }
 
-/* Does one read(2) as soon as there is something to read, even where another program made standard input non-blocking. A
- * signal ends the wait (whoever installs a handler that does not restart system calls wants to get out of them), but not
- * the reading of what is there. */
+/* Does one read(2) as soon as there is something to read, even where another program made standard input non-blocking.
+ * A signal ends the wait (whoever installs a handler that does not restart system calls wants to get out of them), but
+ * not the reading of what is there. */
 static ssize_t read_some(int fd, unsigned char *to, size_t n) {
     for (;;) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
@@ -419,6 +419,9 @@ cvt_status cvt_out_open_kept(cvt_out *out, const char *path, cvt_out_start start
     cvt_status status = open_kept(out, start, fd, error);
     if (status == CVT_OK && !(out->stream = fdopen(*fd, "wb"))) status = fail_output(out, error);
     if (status != CVT_OK) {
+        struct stat info;
+        bool ours = status == CVT_OUTPUT && *fd >= 0 && out->temporary && fstat(*fd, &info) == 0 && info.st_size == 0;
+        if (ours) unlink(out->temporary); /* it was made here, or holds nothing */
         if (*fd >= 0) close(*fd);
         *fd = -1;
         free(out->temporary); /* another run's */

@@ -229,6 +229,7 @@ static void write_json(cvt_str *to, const eval *e, const figure *f, size_t n) {
     cvt_json_out_path(to, "model", name.data ? name.data : "");
     cvt_str_print(to, ",");
     cvt_json_out_path(to, "data", e->called);
+    to->failed = to->failed || name.failed;
     cvt_str_free(&name);
     for (size_t i = 0; i < n; i++) {
         cvt_str_print(to, ",\n\"%s\":", f[i].name);
