@@ -77,7 +77,9 @@ CLI_SRC  := $(sort $(wildcard $(CLI_DIRS:%=%/*.c)))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$(B)/%.o) $(B)/src/report/page_html.o
-TEST_BIN := $(TEST_SRC:tests/%.c=$(B)/%)
+TEST_BIN := $(TEST_SRC:tests/%.c=$(B)/%) $(B)/fuzz
+# what is between the targets and their main
+FUZZ_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c %/libfuzzer.c,$(sort $(wildcard tests/fuzz/*.c))))
 
 all: $(PROGRAM) $(B)/libcvt.a $(B)/libcvt.so
 
@@ -135,6 +137,15 @@ $(B)/test_%: tests/test_%.c $(B)/program.a $(B)/libcvt.a $(B)/flags
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/program.a $(B)/libcvt.a $(LIBS)
 
+# the fuzz targets: with a main of their own, and as libFuzzer calls them, by clang with SAN=fuzzer-no-link,...
+$(B)/fuzz $(B)/libfuzzer: $(FUZZ_OBJ) $(B)/program.a $(B)/libcvt.a
+$(B)/fuzz: $(B)/tests/fuzz/main.o
+$(B)/libfuzzer: $(B)/tests/fuzz/libfuzzer.o
+$(B)/libfuzzer: ALL_LDFLAGS += -fsanitize=fuzzer
+$(B)/fuzz $(B)/libfuzzer:
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(B)/program.a $(B)/libcvt.a $(LIBS)
+
 tests: $(TEST_BIN)
 
 ORACLE   ?= tests/oracle
@@ -158,6 +169,12 @@ check: $(filter deps,$(MAKECMDGOALS))
 test: $(filter deps,$(MAKECMDGOALS))
 	@sh tests/deps.sh
 	@SUITES=release TESTS="$(T)" sh tests/check.sh
+
+# libFuzzer on the fuzz target T (all, one after the other), for S seconds each; tests/fuzz/README.md
+fuzz:
+	@$(MAKE) -s CC="$(if $(filter default,$(origin CC)),clang-14,$(CC))" SAN=fuzzer-no-link,address,undefined OPENMP= \
+		B=build/libfuzzer build/libfuzzer/libfuzzer build/libfuzzer/fuzz
+	@T="$(T)" S="$(S)" sh tests/fuzz/run.sh
 
 where:
 	@echo $(B) $(PROGRAM)
@@ -290,6 +307,7 @@ help:
 	@echo "                  WITH='webp heif archive': the libraries for WebP, for HEIC and AVIF, for --tar)"
 	@echo "make check        builds with and without sanitizers, runs all tests"
 	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
+	@echo "make fuzz         libFuzzer on the readers of files (T=jpeg S=600: one of them, for 10 minutes)"
 	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"
 	@echo "make check-arm    everything for AArch64, tests by emulation"
 	@echo "make check-repro  builds in another directory and compares the bytes"
@@ -308,7 +326,7 @@ help:
 clean:
 	rm -rf build cvt tags
 
--include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
+-include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d $(B)/tests/fuzz/*.d)
 
-.PHONY: all tests always deps demo check test where lint format check-repro oracle agreement check-arm deb check-deb \
+.PHONY: all tests always deps demo check test fuzz where lint format check-repro oracle agreement check-arm deb check-deb \
 	check-container check-report check-spark static install uninstall help clean
