@@ -3,6 +3,7 @@
 #   CC=clang V=1 WERROR=1 OPT=-O3 CFLAGS= LDFLAGS=   compiler; whole command lines; warnings are errors; flags
 #   SAN=address,undefined or SAN=thread              a build with sanitizers, in a folder of its own
 #   OPENMP=                                          a build without OpenMP: threads run images, not parts of one
+#   COVERAGE=1                                       the readers of files count their lines: see `make coverage`
 #   WITH="webp heif archive" WITHOUT=heif            libraries that need not be here: exactly these (WITH= for none), or
 #                                                    all that pkg-config finds but these
 OPT      ?= -O3
@@ -64,7 +65,7 @@ BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=
 	$(shell $(PKG) --cflags $(PACKAGES) $(LINKED) $(LOADED) 2>/dev/null)
 ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) $(if $(findstring thread,$(SAN)),,$(OPENMP)) \
-	$(LDFLAGS)
+	$(if $(COVERAGE),--coverage) $(LDFLAGS)
 LIBS     := $(shell $(PKG) --libs $(PACKAGES) $(LINKED) 2>/dev/null) -lm -lpthread $(if $(LOADED),-ldl)
 
 # the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
@@ -128,6 +129,11 @@ $(B)/flags: always $(filter clean deps,$(MAKECMDGOALS))
 $(B)/src/image/%.o $(B)/src/report/heat.o: ALL_CFLAGS += -ffp-contract=off
 $(B)/src/kernels/%.o: ALL_CFLAGS += -ffp-contract=off
 
+# with COVERAGE=1 the sources of the fuzz targets count which of their lines were run
+PARSERS  := $(if $(COVERAGE),$(shell grep -o 'src/[a-z0-9_/]*\.c' tests/fuzz/targets.def))
+$(PARSERS:%.c=$(B)/%.o): tests/fuzz/targets.def
+$(PARSERS:%.c=$(B)/%.o): ALL_CFLAGS += --coverage -Og -fprofile-prefix-map=.="$(CURDIR)"
+
 # the commit that --version names; the log changes with every commit
 GIT_ID   ?= $(shell git rev-parse --short=10 HEAD 2>/dev/null)
 $(B)/src/cli/version.o: ALL_CFLAGS += -DCVT_GIT_ID='"$(GIT_ID)"'
@@ -175,6 +181,11 @@ fuzz:
 	@$(MAKE) -s CC="$(if $(filter default,$(origin CC)),clang-14,$(CC))" SAN=fuzzer-no-link,address,undefined OPENMP= \
 		B=build/libfuzzer build/libfuzzer/libfuzzer build/libfuzzer/fuzz
 	@T="$(T)" S="$(S)" sh tests/fuzz/run.sh
+
+# which share of the lines of the readers of files the tests and the seeds of the fuzz targets run
+coverage:
+	@SUITES=coverage sh tests/check.sh
+	@sh tests/fuzz/coverage.sh
 
 where:
 	@echo $(B) $(PROGRAM)
@@ -308,6 +319,7 @@ help:
 	@echo "make check        builds with and without sanitizers, runs all tests"
 	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
 	@echo "make fuzz         libFuzzer on the readers of files (T=jpeg S=600: one of them, for 10 minutes)"
+	@echo "make coverage     the share of the lines of these readers that the tests run"
 	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"
 	@echo "make check-arm    everything for AArch64, tests by emulation"
 	@echo "make check-repro  builds in another directory and compares the bytes"
@@ -328,5 +340,5 @@ clean:
 
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d $(B)/tests/fuzz/*.d)
 
-.PHONY: all tests always deps demo check test fuzz where lint format check-repro oracle agreement check-arm deb check-deb \
+.PHONY: all tests always deps demo check test fuzz coverage where lint format check-repro oracle agreement check-arm deb check-deb \
 	check-container check-report check-spark static install uninstall help clean

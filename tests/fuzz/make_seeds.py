@@ -57,6 +57,12 @@ def images():
     copy("webp", "decoders/*.webp", 1200)
     copy("heif", "decoders/*.avif", 1600)
     copy("heif", "decoders/*.heic", 1600)
+    heic = (DATA / "decoders/heic_exif_6.heic").read_bytes()
+    at = heic.index(b"ispe") + 8
+    for name, width, height in (("wider", 65, 64), ("huge", 70000, 70000), ("none", 0, 64)):
+        put("heif", "size_" + name, heic[:at] + struct.pack(">II", width, height) + heic[at + 8:])
+    for name, old, new in (("brand", b"ftypheic", b"ftyphevx"), ("codec", b"hvc1", b"xvc1"), ("box", b"iloc", b"ilox")):
+        put("heif", "other_" + name, heic.replace(old, new))
 
 
 def exif():
@@ -102,7 +108,7 @@ def texts():
         put("json", name, text)
     put("json", "bad_utf8", b'["\xff\xc0\x80"]')
     for family in sorted(DATA.iterdir()):
-        for config in sorted(family.glob("*/config.json"))[:3]:
+        for config in sorted(family.glob("*/config.json"))[:7 if family.name == "blocks" else 3]:
             put("config", f"{family.name}_{config.parent.name}", config.read_bytes())
     for name in ("checkpoints/hf/nulls", "checkpoints/hf/numbers", "checkpoints/wrappers/center_0.7",
                  "checkpoints/wrappers/tag", "checkpoints/wrappers/no_recipe", "cli/tiny"):
@@ -111,6 +117,18 @@ def texts():
         put("config", name, (ROOT / f"configs/{name}.json").read_bytes())
     for name in ("vit_base_patch16_224", "resnet50", "convnext_tiny", "nothing_known"):
         put("config", "timm_" + name, json.dumps({"architecture": name}))
+    layer = {"type": "self_block", "name": "a", "in_channels": 8, "heads": 2, "dim_head": 4, "dim_mlp": 8}
+    network = {"arch": "network", "inputs": [{"name": "x", "channels": 8, "size": [4, 4]}]}
+    for name, layers in {
+        "one": [{}], "cycle": [{"inputs": ["b"]}, {"name": "b", "inputs": ["a"]}], "unknown": [{"inputs": ["y"]}],
+        "same": [{}, {}], "result": [{"name": "output"}], "unread": [{}, {"name": "b", "inputs": ["x"]}],
+        "two": [{"inputs": ["x", "x"]}], "heads": [{"heads": 3}], "channels": [{"in_channels": 16}]}.items():
+        put("config", "network_" + name, json.dumps(network | {"layers": [layer | change for change in layers]}))
+    put("config", "network_output", json.dumps(network | {"output": "z", "layers": [layer]}))
+    tiny = json.loads((DATA / "cli/tiny.json").read_text())
+    for name, change in {"divide": {"num_heads": [1, 3, 3]}, "entries": {"depth": [1, 2]}, "hidden": {"mlp_ratio": [0.01, 1, 1]},
+                         "list": {"embed_dim": []}, "near": {"num_head": [1, 2, 3]}, "null": {"depth": None}}.items():
+        put("config", "wrong_" + name, json.dumps(tiny | change))
     copy("preprocess", "checkpoints/processors/*.json", 1000)
     copy("preprocess", "lines/preprocessor_config.json", 1000)
     put("preprocess", "timm", json.dumps({
@@ -184,12 +202,22 @@ def models():
                 print(name, done.stderr.decode())
 
     hf = DATA / "checkpoints/hf"
-    convert("hf", hf)
     convert("native", hf, "--names", "native", "--dtype", "f16")
-    convert("int8", hf, "--dtype", "int8")
+    with tempfile.TemporaryDirectory() as folder:  # weights become int8 from 48 channels on
+        config, wide = pathlib.Path(folder) / "config.json", pathlib.Path(folder) / "wide.safetensors"
+        config.write_text(json.dumps({"arch": "vit", "variant": "timm", "img_size": 4, "patch_size": 2, "embed_dim": 48,
+                                      "depth": 1, "num_heads": 2, "mlp_ratio": 0.25, "num_classes": 4, "num_channels": 1}))
+        subprocess.run([ROOT / "cvt", "init", "-c", config, "-o", wide], check=True)
+        convert("int8", wide, "--dtype", "int8")
+    for name in ("ddp", "compiled_ddp"):  # with words in front of names
+        wrapped = (DATA / f"checkpoints/wrappers/{name}.safetensors").read_bytes()
+        size = struct.unpack("<Q", wrapped[:8])[0]
+        header = json.loads(wrapped[8:8 + size])
+        header["__metadata__"] = {"cvt.config": (DATA / "checkpoints/wrappers/config.json").read_text()}
+        text = json.dumps(header).encode()
+        put("model", name, struct.pack("<Q", len(text)) + text + wrapped[8 + size:])
     convert("packed", hf, "--names", "native", "--pack", isa="ref")
-    convert("one_logit", DATA / "checkpoints/one_logit", "--dtype", "bf16")
-    convert("timm", DATA / "checkpoints/timm_wrapper", "--dtype", "f16")
+    convert("bf16", hf, "--dtype", "bf16")
 
 
 def files():
@@ -261,9 +289,11 @@ def records():
 
 def words(name, texts=(), strings=(), raw=()):
     """texts: strings of JSON, with quotes; strings: as they are; raw: bytes."""
-    lines = ['"' + json.dumps(t).replace("\\", "\\\\").replace('"', '\\"') + '"' for t in sorted(set(texts))]
-    lines += ['"' + s.replace("\\", "\\\\").replace('"', '\\"') + '"' for s in strings]
-    lines += ['"' + "".join(f"\\x{b:02x}" for b in r) + '"' for r in raw]
+    def escape(data):
+        return '"' + "".join(chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\x{b:02x}" for b in data) + '"'
+
+    lines = [escape(json.dumps(t).encode()) for t in sorted(set(texts))]
+    lines += [escape(s.encode()) for s in strings] + [escape(r) for r in raw]
     (HERE / "dict").mkdir(exist_ok=True)
     (HERE / f"dict/{name}.dict").write_text("\n".join(lines) + "\n")
 
@@ -338,7 +368,7 @@ def dictionaries():
     words("tar", strings=["ustar", "ustar  ", "a.png", "b.png", "a.cls", "a.txt", "a.json", "././@LongLink", "path=a.png\n",
                           "12 path=a.png\n", "size=100\n", "12 size=100\n", "GNU.sparse.major=1\n", "../", "/"],
           raw=[bytes(16), b"\x80\0\0\0", b"\x89PNG\r\n\x1a\n"])
-    words("list", strings=["a.jpg", "b.png", "path", "label", ",", "\\x22", "-", ".", ".."],
+    words("list", strings=["a.jpg", "b.png", "path", "label", ",", '"', "-", ".", ".."],
           raw=[b"\n", b"\r\n", b"\t", b"\0", b"\xef\xbb\xbf", b"\xff\xfe", b'""'])
     words("records", ["path", "path_b64", "ok", "tar", "tar_b64", "top", "label", "index", "score", "error", "code",
                       "message", "truth", "file", "taken", "cvt", "options", "preprocess", "weights_sha256", "config_sha256",
