@@ -3,6 +3,7 @@
 #   CC=clang V=1 WERROR=1 OPT=-O3 CFLAGS= LDFLAGS=   compiler; whole command lines; warnings are errors; flags
 #   SAN=address,undefined or SAN=thread              a build with sanitizers, in a folder of its own
 #   OPENMP=                                          a build without OpenMP: threads run images, not parts of one
+#   COVERAGE=1                                       the readers of files count their lines: see `make coverage`
 #   WITH="webp heif archive" WITHOUT=heif            libraries that need not be here: exactly these (WITH= for none), or
 #                                                    all that pkg-config finds but these
 OPT      ?= -O3
@@ -71,8 +72,8 @@ BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=
 	$(addprefix -DCVT_WITH_,$(shell echo $(USED) | tr a-z A-Z)) \
 	$(shell $(PKG) --cflags $(PACKAGES) $(LINKED) $(LOADED) 2>/dev/null)
 ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)
-ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now,-z,noexecstack) $(if $(findstring thread,$(SAN)),,$(OPENMP)) \
-	$(LDFLAGS)
+ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now,-z,noexecstack) \
+	$(if $(findstring thread,$(SAN)),,$(OPENMP)) $(if $(COVERAGE),--coverage) $(LDFLAGS)
 LIBS     := $(shell $(PKG) --libs $(PACKAGES) $(LINKED) 2>/dev/null) -lm -lpthread $(if $(LOADED),-ldl)
 
 # the program's own folders: libcvt is what cvt.h declares and what that needs, no more
@@ -82,7 +83,9 @@ CLI_SRC  := $(sort $(wildcard $(CLI_DIRS:%=%/*.c)))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$(B)/%.o) $(B)/src/report/page_html.o
-TEST_BIN := $(TEST_SRC:tests/%.c=$(B)/%)
+TEST_BIN := $(TEST_SRC:tests/%.c=$(B)/%) $(B)/fuzz
+# what is between the targets and their main
+FUZZ_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c %/libfuzzer.c,$(sort $(wildcard tests/fuzz/*.c))))
 
 all: $(PROGRAM) $(B)/libcvt.a $(B)/libcvt.so
 
@@ -131,6 +134,11 @@ $(B)/flags: always $(filter clean deps,$(MAKECMDGOALS))
 $(B)/src/image/%.o $(B)/src/report/heat.o: ALL_CFLAGS += -ffp-contract=off
 $(B)/src/kernels/%.o: ALL_CFLAGS += -ffp-contract=off
 
+# with COVERAGE=1 the sources of the fuzz targets count which of their lines were run
+PARSERS  := $(if $(COVERAGE),$(shell grep -o 'src/[a-z0-9_/]*\.c' tests/fuzz/targets.def))
+$(PARSERS:%.c=$(B)/%.o): tests/fuzz/targets.def
+$(PARSERS:%.c=$(B)/%.o): ALL_CFLAGS += --coverage -Og -fprofile-prefix-map=.="$(CURDIR)"
+
 # the commit that --version names; the log changes with every commit
 GIT_ID   ?= $(shell git rev-parse --short=10 HEAD 2>/dev/null)
 $(B)/src/cli/version.o: ALL_CFLAGS += -DCVT_GIT_ID='"$(GIT_ID)"'
@@ -140,8 +148,18 @@ $(B)/test_%: tests/test_%.c $(B)/program.a $(B)/libcvt.a $(B)/flags
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(ALL_LDFLAGS) -o $@ $< $(B)/program.a $(B)/libcvt.a $(LIBS)
 
+# the fuzz targets: with a main of their own, and as libFuzzer calls them, by clang with SAN=fuzzer-no-link,...
+$(B)/fuzz $(B)/libfuzzer: $(FUZZ_OBJ) $(B)/program.a $(B)/libcvt.a
+$(B)/fuzz: $(B)/tests/fuzz/main.o
+$(B)/libfuzzer: $(B)/tests/fuzz/libfuzzer.o
+$(B)/libfuzzer: ALL_LDFLAGS += -fsanitize=fuzzer
+$(B)/fuzz $(B)/libfuzzer:
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(B)/program.a $(B)/libcvt.a $(LIBS)
+
 # what tests/test_faults.sh runs programs with (Linux with glibc, without sanitizers)
-FAULTS   := $(if $(SAN),,$(if $(findstring linux-gnu,$(shell $(CC) -dumpmachine)),$(B)/faults.so $(B)/faults_run $(B)/kills))
+FAULTS   := $(if $(SAN),,$(if $(findstring linux-gnu,$(shell $(CC) -dumpmachine)),\
+	$(B)/faults.so $(B)/faults_run $(B)/kills))
 
 $(B)/faults.so: tests/faults.c $(B)/flags
 	$(call say,LD)
@@ -183,6 +201,17 @@ reliability: all tests
 test: $(filter deps,$(MAKECMDGOALS))
 	@sh tests/deps.sh
 	@SUITES=release TESTS="$(T)" sh tests/check.sh
+
+# libFuzzer on the fuzz target T (all, one after the other), for S seconds each; tests/fuzz/README.md
+fuzz:
+	@$(MAKE) -s CC="$(if $(filter default,$(origin CC)),clang-14,$(CC))" SAN=fuzzer-no-link,address,undefined OPENMP= \
+		B=build/libfuzzer build/libfuzzer/libfuzzer build/libfuzzer/fuzz
+	@T="$(T)" S="$(S)" sh tests/fuzz/run.sh
+
+# which share of the lines of the readers of files the tests and the seeds of the fuzz targets run
+coverage:
+	@SUITES=coverage sh tests/check.sh
+	@sh tests/fuzz/coverage.sh
 
 where:
 	@echo $(B) $(PROGRAM)
@@ -327,6 +356,8 @@ help:
 	@echo "                  valgrind, --repro on emulated machines"
 	@echo "make reliability  the promises of docs/reliability.md, with the figures of the last runs"
 	@echo "make test T=NAME  the tests whose name holds NAME, on the release build"
+	@echo "make fuzz         libFuzzer on the readers of files (T=jpeg S=600: one of them, for 10 minutes)"
+	@echo "make coverage     the share of the lines of these readers that the tests run"
 	@echo "make lint         clang-format, clang-tidy, shellcheck, mandoc; make format formats"
 	@echo "make check-arm    everything for AArch64, tests by emulation; make check-riscv for RISC-V"
 	@echo "make check-repro  builds in another directory and compares the bytes"
@@ -346,7 +377,8 @@ help:
 clean:
 	rm -rf build cvt tags
 
--include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d)
+-include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d $(B)/tests/fuzz/*.d)
 
-.PHONY: all tests always deps sbom demo check check-long reliability test where lint format check-repro oracle agreement \
-	check-arm check-riscv deb check-deb check-container check-report check-spark static install uninstall help clean
+.PHONY: all tests always deps sbom demo check check-long reliability test fuzz coverage where lint format check-repro \
+	oracle agreement check-arm check-riscv deb check-deb check-container check-report check-spark static install uninstall \
+	help clean

@@ -6,13 +6,15 @@
 #   JOBS=2        compilations at a time
 #   TESTS="a b"   only tests whose name contains one of these words
 #   SUITES="..."  some of: release sanitized threads (these three unless said), plain (a build without the libraries that
-#                 need not be here, and the tests of what they read), lint (tests/lint.sh), clang (all is
-#                 built by clang, and tests in C and two scripts are run), repro (tests/check_repro.sh), arm and riscv
-#                 (tests/check_emulated.sh)
+#                 need not be here, and the tests of what they read), coverage (see `make coverage`), lint (tests/lint.sh),
+#                 clang (all is built by clang, and tests in C and two scripts are run), repro (tests/check_repro.sh), arm
+#                 and riscv (tests/check_emulated.sh)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 logs=build/check
+coverage_units="api batch binding config done file image json layouts npy open pixels records safetensors tar torch"
+coverage_scripts="fuzz tar cli lost checkpoints collection configs eval learn lines network pack report"
 emulated_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_attend test_cli"
 # the builds here have jobs of their own, not those of a make that runs this
 MAKEFLAGS=$(echo "${MAKEFLAGS:-}" | sed 's/ -j[0-9]*//; s/ --jobserver-[^ ]*//g')
@@ -136,6 +138,12 @@ for suite in ${SUITES:-release sanitized threads}; do
         build all tests B=build/plain WITH= && for test in test_image test_pixels test_tar; do
             run plain "$test" "build/plain/$test"
         done && scripts plain $(where B=build/plain WITH=) test_tar test_cli
+        ;;
+    coverage)
+        build all tests B=build/coverage COVERAGE=1 || continue
+        find build/coverage -name '*.gcda' -exec rm {} +
+        for name in $coverage_units; do run coverage "test_$name" "build/coverage/test_$name"; done
+        for name in $coverage_scripts; do scripts coverage build/coverage build/coverage/cvt "test_$name"; done
         ;;
     lint) run sources lint sh tests/lint.sh ;;
     repro) run release repro make -s --no-print-directory check-repro ;;

@@ -138,7 +138,7 @@ static cvt_status read_list(entries *to, const char *data, cvt_error *error) {
     static const char mark[] = "\xef\xbb\xbf";
     cvt_file file;
     TRY(cvt_file_read(&file, data, list_limit, error));
-    const char *at = (const char *)file.data, *end = at + file.size;
+    const char *at = file.size ? (const char *)file.data : "", *end = at + file.size;
     const char *dot = strrchr(cvt_file_name(data), '.');
     const bool commas = dot && strcasecmp(dot, ".csv") == 0;
     cvt_str fields[2] = {0};

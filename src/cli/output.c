@@ -60,7 +60,7 @@ static bool is_names(const char *path, const char *rows) {
     int64_t lines = 0;
     bool exist = true;
     if (cvt_file_map(&file, path, NULL) != CVT_OK) return false;
-    const char *at = (const char *)file.data, *end = at + file.size, *line_end;
+    const char *at = file.size ? (const char *)file.data : "", *end = at + file.size, *line_end;
     for (; at < end && (line_end = memchr(at, '\n', (size_t)(end - at))); at = line_end + 1, lines++) {
         char name[PATH_MAX];
         struct stat info;

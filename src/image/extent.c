@@ -32,8 +32,7 @@ bool cvt_jpeg_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
             continue;
         }
         if (size - extent->at < SIZES) return false;
-        const size_t length = big_endian(mark + 2, 2);
-        if (length < 2) return true; /* damaged: libjpeg goes no further */
+        const size_t said = big_endian(mark + 2, 2), length = said < 2 ? 2 : said; /* libjpeg passes by APPn of 0 */
         if (code >= SOF0 && code <= SOF15 && code != DHT && code != JPG && code != DAC)
             note_size(extent, big_endian(mark + 7, 2), big_endian(mark + 5, 2));
         if (code == SOS && extent->refused && size - extent->at >= 2 + length) return true;
@@ -50,8 +49,9 @@ bool cvt_png_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
     while (extent->at < size && size - extent->at >= HEADER) {
         const uint8_t *chunk = bytes + extent->at;
         if (memcmp(chunk + 4, "IHDR", 4) == 0) note_size(extent, big_endian(chunk + 8, 4), big_endian(chunk + 12, 4));
-        if (memcmp(chunk + 4, "IEND", 4) == 0) return true;
-        extent->at += AROUND + (size_t)big_endian(chunk, 4);
+        const size_t whole = AROUND + (size_t)big_endian(chunk, 4);
+        if (memcmp(chunk + 4, "IEND", 4) == 0) return size - extent->at >= whole; /* it may have data, wrongly */
+        extent->at += whole;
         if (extent->refused) return size >= extent->at;
     }
     return false;

@@ -1,0 +1,97 @@
+/* target_records.c - records that are read back: by --resume (which inputs are done, and the header that says what made
+ * them) and by cvt report. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "batch/done.h"
+#include "cli/header.h"
+#include "fuzz.h"
+#include "report/page.h"
+
+/* ---- --resume --------------------------------------------------------------------------------------------------- */
+
+void fuzz_records(const uint8_t *bytes, size_t size) {
+    static const char ours[] =
+        "{\"cvt\":\"0.2.0\",\"model\":\"tiny\",\"weights_sha256\":\"00\",\"config_sha256\":\"00\","
+        "\"preprocess\":{\"mean\":[0.5]},\"options\":{\"top_k\":5,\"exif\":\"apply\"}}";
+    const unsigned choice = fuzz_choice(bytes, size);
+    const char end = choice & 1 ? 0 : '\n';
+    const bool retry = choice & 2;
+    cvt_done *done;
+    cvt_done_file file;
+    cvt_error error;
+    const int fd = open(fuzz_file("records.jsonl", bytes, size), O_RDONLY | O_CLOEXEC);
+    fuzz_must(fd >= 0);
+    if (cvt_done_read(&done, &file, fd, end, retry, &error) == CVT_OK) {
+        fuzz_must(done && file.size >= 0 && file.extra >= 0);
+        fuzz_must((uint64_t)file.size + (uint64_t)file.extra == size);
+        fuzz_must(file.size == 0 || bytes[file.size - 1] == (uint8_t)end);
+        size_t taken = 0;
+        while (taken <= size && cvt_done_take(done, NULL, "a.jpg")) taken++;
+        fuzz_must(taken <= file.ok + file.failed);
+        fuzz_must(!cvt_done_take(done, NULL, "a.jpg"));
+        if (file.header.size && cvt_header_compare(file.header.data, ours, CVT_CMD_CLASSIFY, &error) != CVT_OK)
+            fuzz_must_tell(&error);
+    } else {
+        fuzz_must(!done);
+        fuzz_must_tell(&error);
+    }
+    cvt_str_free(&file.header);
+    cvt_done_free(done);
+    close(fd);
+}
+
+/* ---- cvt report ------------------------------------------------------------------------------------------------- */
+
+/* What stands within the page must be JSON that cannot end the element it stands in. */
+static void check_page(const cvt_str *text, bool whole) {
+    cvt_json_document *document;
+    cvt_error error;
+    fuzz_must(!text->failed && text->size > 2 && text->data[0] == '\n' && text->data[text->size - 1] == ',');
+    fuzz_must(strlen(text->data) == text->size && cvt_utf8_valid(text->data, text->size));
+    fuzz_must(!strpbrk(text->data, "<>&"));
+    if (whole) fuzz_must(cvt_json_parse(&document, text->data, text->size - 1, "page", &error) == CVT_OK);
+    if (whole) cvt_json_free(document);
+}
+
+static void add_line(const char *line, size_t n, cvt_page_image *image) {
+    cvt_json_document *document;
+    cvt_str text = {0};
+    const cvt_str none = {0};
+    cvt_error error;
+    if (cvt_json_parse(&document, line, n, "x.jsonl:1", &error) != CVT_OK) {
+        fuzz_must_tell(&error);
+        return;
+    }
+    const cvt_json *value = cvt_json_root(document);
+    if (cvt_page_is_header(value)) {
+        cvt_page_header(&text, value, 0);
+        check_page(&text, false); /* a value one level deeper than the reader of JSON takes */
+    } else if (cvt_page_record(&text, value, 0, image, &error) == CVT_OK) {
+        cvt_page_end_record(&text, &none);
+        check_page(&text, true);
+        fuzz_must(image->path.size > 0 && strlen(image->path.data) == image->path.size);
+        cvt_str_clear(&text);
+        cvt_page_link(&text, image->path.data);
+        fuzz_must(text.data && !strpbrk(text.data, "<>&\"' :"));
+    } else {
+        fuzz_must(!text.size);
+        fuzz_must_tell(&error);
+    }
+    cvt_str_free(&text);
+    cvt_json_free(document);
+}
+
+void fuzz_report(const uint8_t *bytes, size_t size) {
+    cvt_page_image image = {0};
+    const char *at = (const char *)bytes, *end = at + size;
+    while (at < end) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        if (!line_end) line_end = end;
+        add_line(at, (size_t)(line_end - at), &image);
+        at = line_end + 1;
+    }
+    cvt_str_free(&image.path);
+}
