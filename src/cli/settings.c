@@ -161,6 +161,10 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = CVT_CMD_CLASSIFY, .name = "min-score", .kind = CVT_OPT_LIMIT, .target = FIELD(min_score),
      .argument = "SCORE", .min = -MAX_SCORE, .max = MAX_SCORE, .recorded = true,
      .help = "leave out classes whose score is less than SCORE, as 0.5"},
+    {.commands = CVT_CMD_CLASSIFY, .name = "unknown", .kind = CVT_OPT_RATE, .target = FIELD(unknown),
+     .argument = "RATE", .min = 0, .max = 50, .alone = "5%", .recorded = true,
+     .help = "call an image unknown if its best class is so improbable that in cvt learn's cross-validation only this "
+     "share of the images of known labels were below that, as 5% or 0.05; for models that cvt learn made"},
     {.commands = CVT_CMD_RUN, .name = "tap", .kind = CVT_OPT_WORDS, .target = FIELD(taps), .argument = "NAME",
      .help = "also write this tap; may be given again. A tap is an inner value of the model, such as the output of a "
      "block, that has a name; cvt summary -f json lists the names, and all stands for every one"},
