@@ -68,6 +68,44 @@ for options in '-t 1 -j 1' '-t 2 -j 2 -b 3' '-j 4'; do
     same "the same bytes with $options" out plain.json
 done
 
+# ---- two precisions --------------------------------------------------------------------------------------------------
+# A model whose answers to some images are others in int8. The truths are its answers in f32 and in int8 in turn, so that
+# each is right alone sometimes. The pairs are counted from what cvt classify says, and the tail of the binomial
+# distribution is summed term by term.
+
+other=$tests/data/vit/clip_quickgelu
+for precision in f32 int8; do
+    "$cvt" classify -m "$other" -k 1 -f tsv --precision $precision "$tests"/data/images/*.png 2>err | awk -F '\t' '$2 == "true" { print $1 "\t" $5 }' >$precision.tsv
+done
+paste f32.tsv int8.tsv | awk '{ different += $2 != $4; print $1 "\t" (NR % 7 == 0 ? "0" : different % 3 ? $2 : $4) }' >truths.tsv
+timeout 60 "$cvt" eval -m "$other" truths.tsv --precision f32,int8 -f json >out 2>err
+equal 'two precisions: the status, and a warning is said once' "$?:$(sort err | uniq -d)" 0:
+paste f32.tsv int8.tsv truths.tsv | awk '{ n++; same += $2 == $4; a = $2 == $6; b = $4 == $6; both += a && b; one += a && !b; two += !a && b; none += !a && !b }
+    END { m = one + two; least = one < two ? one : two; term = 1; for (i = 1; i <= m; i++) term /= 2
+        for (i = 0; i <= least; i++) { p += 2 * term; term *= (m - i) / (i + 1) }
+        printf "\"images\":%d,\"same_answer\":%d,\"both_right\":%d,\"only_first_right\":%d,\"only_second_right\":%d,\"neither_right\":%d,\"mcnemar_p\":%.9g}}\n", n, same, both, one, two, none, (p > 1 ? 1 : p) }' >pairs
+sed -n 's/^"comparison":{"precisions":\["f32","int8"\],//p' out >got
+same 'two precisions: the pairs' got pairs
+check 'two precisions: some answers differ' test "$(sed 's/.*images":\([0-9]*\).*/\1/' pairs)" -gt "$(sed 's/.*same_answer":\([0-9]*\).*/\1/' pairs)"
+for precision in f32 int8; do timeout 60 "$cvt" eval -m "$other" truths.tsv --precision $precision -f json >$precision.json 2>err; done
+sed -n '/^{"model"/,/^"comparison"/p' out | grep -v '^"precision"\|^"comparison"' >runs
+cat f32.json int8.json >singles
+tr -d '\n],' <runs >runs.text
+tr -d '\n],' <singles >singles.text
+same 'two precisions: each has its own results' runs.text singles.text
+timeout 60 "$cvt" eval -m "$other" truths.tsv --precision f32,int8 >out 2>err
+said 'two precisions: text' '^f32 and int8 give [0-9]+ of [0-9]+ images the same class, [0-9.]+ %$' out
+timeout 60 "$cvt" eval -m "$other" truths.tsv --precision f32,int8 -f csv >out 2>err
+said 'two precisions: csv' '^precision,measure,index,label,value,low,high$' out
+equal 'two precisions: csv has seven fields' "$(sed 's/"[^"]*"//g' out | awk -F , 'NF != 7' | wc -l)" 0
+said 'two precisions: csv has the pairs' '^f32/int8,mcnemar_p,,,[0-9.e-]+,,$' out
+cp truths.tsv broken.tsv && echo text >none.png && printf 'none.png\t1\n' >>broken.tsv
+timeout 60 "$cvt" eval -m "$other" broken.tsv --precision f32,int8 >out 2>err
+equal 'two precisions: what failed is said once' "$?:$(grep -c none.png err)" 1:1
+refused 'three precisions' 2 '.*there is no precision called "int8,f16"' pets --precision f32,int8,f16
+refused 'a precision against itself' 2 '--precision int8,int8: both would be computed in int8 here' pets --precision int8,int8
+refused 'two precisions and --records' 2 '--records is for one --precision: evaluate each by itself' pets --precision f32,int8 --records x.jsonl
+
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 eval_of pets --records r.jsonl --confusion c.csv

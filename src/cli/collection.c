@@ -150,7 +150,10 @@ bool cvt_collection_add(cvt_collection *run, cvt_record *record, const cvt_batch
     if (!run->silent) cvt_records_add(&run->records, record, &run->text);
     const bool written = write_text(run);
     run->written += written;
-    cvt_inputs_note(&run->progress, result, NULL);
+    if (run->said)
+        run->progress.done++;
+    else
+        cvt_inputs_note(&run->progress, result, NULL);
     return written && !cvt_cli_stopped();
 }
 
@@ -175,6 +178,7 @@ static bool tick(void *context) {
 
 static void remark(void *context, const char *path, const char *message) {
     const pass *p = context;
+    if (p->run->said) return;
     cvt_inputs_remark(&p->run->progress, path, message);
 }
 

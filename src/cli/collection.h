@@ -17,6 +17,7 @@ typedef struct cvt_collection {
     const cvt_format *format;
     cvt_records records;
     cvt_out out;
+    bool said;      /* what is wrong or odd about the next result was said before; set it before cvt_collection_add */
     bool silent;    /* no records are wanted; set it before cvt_collection_open */
     bool headed;    /* a header is written whatever the options say; set it before cvt_collection_open */
     bool resumes;   /* the file has records of an earlier run */

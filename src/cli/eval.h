@@ -1,5 +1,5 @@
 /* eval.h - the parts of cvt eval: which class each image shows (eval_truth.c), and what is said of the answers
- * (eval_report.c). */
+ * (eval_report.c), and of two runs over the same images (eval_compare.c). */
 #ifndef CVT_CLI_EVAL_H
 #define CVT_CLI_EVAL_H
 
@@ -9,6 +9,7 @@
 #include "cli/eval_classes.h"
 #include "learn/calibration.h"
 #include "learn/measures.h"
+#include "learn/pairs.h"
 
 enum { EVAL_TOP = 5 };
 
@@ -20,14 +21,33 @@ typedef struct eval_name {
     size_t images;
 } eval_name;
 
+/* What became of an input. */
+typedef struct eval_outcome {
+    int truth, answer; /* truth -1: it is of no class */
+    bool failed;
+} eval_outcome;
+
+/* The answers of a model in one precision. */
+typedef struct eval_run {
+    cvt_model *model;
+    cvt_answer *answers;
+    size_t n_answers, answers_capacity;
+    eval_outcome *outcomes; /* of all inputs in their order; where two precisions are compared */
+    size_t n_outcomes, outcomes_capacity;
+    size_t failed;
+    size_t among; /* images whose class is among the EVAL_TOP best */
+    cvt_calibration calibration;
+    cvt_measures measures;
+} eval_run;
+
 typedef struct eval {
     cvt_collection to;
     cvt_cli *cli;
     const cvt_settings *settings;
-    const char *data;   /* NULL: archives */
-    const char *called; /* of the data, in messages */
-    bool tree;          /* it is a directory */
-    cvt_model *model;
+    const char *data;       /* NULL: archives */
+    const char *called;     /* of the data, in messages */
+    bool tree;              /* it is a directory */
+    const cvt_model *model; /* that of the run */
     int classes;
 
     /* which class an image shows */
@@ -46,12 +66,10 @@ typedef struct eval {
     float *logits; /* [n_chosen] */
 
     /* answers */
-    cvt_answer *answers;
-    size_t n_answers, answers_capacity;
-    size_t failed, left_out; /* left_out: images of no class */
-    size_t among;            /* images whose class is among the EVAL_TOP best */
-    cvt_calibration calibration;
-    cvt_measures measures;
+    eval_run runs[2], *run; /* run: the one that goes on, or that is spoken of */
+    int n_runs;
+    size_t left_out;           /* images of no class */
+    const char *precisions[2]; /* NULL: the model's own */
 } eval;
 
 /* Reads the data and finds the class of each name. Says what is odd about them. */
@@ -65,7 +83,9 @@ const char *cvt_eval_class_name(const eval *e, int index, char number[16]);
 
 /* What a confusion matrix is written as, by the ending of the file's name. */
 cvt_output_kind cvt_eval_confusion_kind(const char *path);
-/* Writes the confusion matrix and prints the results. Returns an exit status. */
+/* Appends how the answers of two runs differ (eval_compare.c), in the format asked for; in JSON as a last member. */
+void cvt_eval_compare(cvt_str *to, const eval *e);
+/* Writes the confusion matrix and prints the results; of two runs, also how they differ. Returns an exit status. */
 int cvt_eval_report(eval *e);
 
 #endif
