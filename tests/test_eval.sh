@@ -232,6 +232,73 @@ else
     echo 'skip archives: this program was built without libarchive'
 fi
 
+# ---- --resume --------------------------------------------------------------------------------------------------------
+# A run that goes on behind a part of the records of a whole one, wherever that is cut, ends with the same records and
+# results to the byte.
+
+cp -r pets torn && head -c 500 good/1.jpg >torn/tabby/0.jpg
+# goes_on NAME ARGUMENT...: whole.jsonl and whole.json are what they must be
+goes_on() {
+    name=$1 bytes=$(wc -c <whole.jsonl) same=0
+    shift
+    for part in 0 2 3 4 5 6 7 8 9 10; do
+        head -c $((bytes * part / 10)) whole.jsonl >r.jsonl
+        eval_of "$@" -f json --records r.jsonl --resume
+        cmp -s out whole.json && cmp -s r.jsonl whole.jsonl && [ "$status" -eq 1 ] && same=$((same + 1))
+    done
+    equal "$name" $same 10
+}
+eval_of torn -f json --records whole.jsonl --resume -j 1
+mv out whole.json
+said '--resume: records hold the logits' '"truth":{"index":8,[^}]*},"logits_b64":"[A-Za-z0-9+/]*=*"}$' whole.jsonl
+eval_of torn -f json
+same '--resume: the results are those without' out whole.json
+goes_on '--resume: a directory' torn
+cp whole.jsonl r.jsonl
+for again in 1 2; do
+    eval_of torn -f json --records r.jsonl --resume --retry-errors
+    same "--retry-errors: what fails again is counted once, $again" out whole.json
+done
+eval_of torn -f json --records r.jsonl --resume
+same '--resume behind three failures of an image' out whole.json
+cp good/2.jpg torn/tabby/0.jpg
+eval_of torn -f json --records r.jsonl --resume --retry-errors
+mv out mended.json
+eval_of torn -f json
+same '--retry-errors: what does not fail any more counts as it is' out mended.json
+eval_of torn -f json --records r.jsonl --resume
+same '--resume behind that' out mended.json
+refused '--resume behind other data' 2 'r.jsonl: it has a record of torn/.*, which is not in pets' pets --records r.jsonl --resume
+refused '--resume with another option' 2 'r.jsonl: its records were made with another --subset' torn --records r.jsonl --resume --subset
+timeout 60 "$cvt" eval -m "$other" --labels labels torn --records r.jsonl --resume >out 2>err
+equal '--resume with another model' "$?:$(cat err)" '2:cvt: r.jsonl: its records were made by another model: the weights differ'
+eval_of pets --records without.jsonl --header
+refused '--resume behind records without logits' 2 'without.jsonl: its record of .* lacks the logits .* Remove it to begin anew' \
+    pets --records without.jsonl --resume
+refused '--resume alone' 2 '--resume goes on with the records of an earlier run: .*' pets --resume
+sed 's/"index":8,"label":"dog, domestic dog, Labrador retriever"},"logits/"index":4,"label":"x"},"logits/' whole.jsonl >moved.jsonl
+refused '--resume behind records of another class' 2 'moved.jsonl: its record of .* says another class than torn, .*' torn \
+    --records moved.jsonl --resume
+sed 's/"logits_b64":"/&AAAA/' whole.jsonl >longer.jsonl
+refused '--resume behind too many logits' 2 'longer.jsonl: its record of .* lacks the logits .*' torn --records longer.jsonl --resume
+sed 's/"logits_b64":"....../"logits_b64":"AADAfw/' whole.jsonl >nan.jsonl
+refused '--resume behind logits that are not finite' 2 'nan.jsonl: its record of .* lacks the logits .*' torn --records nan.jsonl --resume
+cat list.tsv list.tsv >twice.tsv && printf 'nowhere.jpg\t4\n' >>twice.tsv
+eval_of twice.tsv -f json --records twice.jsonl --resume
+cp out whole.json
+mv twice.jsonl whole.jsonl
+found '--resume: a list that names images twice' '"images":19,'
+goes_on '--resume: a list that names images twice' twice.tsv
+if "$cvt" --version | grep -q libarchive; then
+    printf 'lynx\n' >tar/9.txt # no class, which is told by the record too
+    head -c 700 good/3.jpg >tar/3.jpg
+    (cd tar && tar -cf ../whole.tar -- *)
+    eval_of --tar whole.tar -f json --records tar2.jsonl --resume
+    mv out whole.json
+    mv tar2.jsonl whole.jsonl
+    goes_on '--resume: an archive' --tar whole.tar
+fi
+
 # ---- bad data --------------------------------------------------------------------------------------------------------
 
 refused 'no data' 2 '.*DATA is missing: .*'

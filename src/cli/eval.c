@@ -54,8 +54,7 @@ static int answer(eval *e, cvt_score top[EVAL_TOP], const float *output, const f
     return found;
 }
 
-/* Counts the answer to an image of the class `truth`, or of none where that is -1. */
-static cvt_status count(eval *e, const float *output, int truth, cvt_score top[EVAL_TOP], int *n, cvt_error *error) {
+cvt_status cvt_eval_count(eval *e, const float *output, int truth, cvt_score top[EVAL_TOP], int *n, cvt_error *error) {
     const float *logits;
     int n_logits, place = truth;
     *n = answer(e, top, output, &logits, &n_logits, &place);
@@ -70,7 +69,7 @@ static bool truth_of(eval *e, const cvt_batch_result *result, int *truth, const 
     *truth = -1;
     *problem = NULL;
     if (e->data) {
-        *truth = e->truths[e->at++];
+        *truth = e->settings->resume ? cvt_eval_take(e, result->path) : e->truths[e->at++];
         return true;
     }
     if (result->status != CVT_OK) return true;
@@ -109,7 +108,7 @@ static bool add_result(void *context, const cvt_batch_result *given) {
     const bool failed = result.status != CVT_OK;
     e->run->failed += failed;
     e->to.said = was_said(e, failed);
-    if (status == CVT_OK && !failed) status = count(e, result.output, truth, top, &record.n, &e->to.error);
+    if (status == CVT_OK && !failed) status = cvt_eval_count(e, result.output, truth, top, &record.n, &e->to.error);
     if (status == CVT_OK)
         status = keep_outcome(e, (eval_outcome){truth, record.n ? top[0].index : -1, failed}, &e->to.error);
     if (status != CVT_OK) return false;
@@ -119,6 +118,11 @@ static bool add_result(void *context, const cvt_batch_result *given) {
     if (truth >= 0) {
         shown = (cvt_rank){.index = truth, .label = cvt_model_label(e->model, truth)};
         record.truth = &shown;
+    }
+    if (e->settings->resume && !failed) { /* a later run needs them */
+        record.logits = result.output;
+        record.n_logits = (size_t)e->classes;
+        record.called = e->data ? NULL : result.label;
     }
     return cvt_collection_add(&e->to, &record, &result);
 }
@@ -155,6 +159,8 @@ static cvt_status check_options(const eval *e, char *const *operands, cvt_error 
         {cvt_opt_is(s->records, "-"), "--records: the results go to standard output, so name a file for the records"},
         {cvt_opt_is(s->confusion, "-"), "--confusion: the results go to standard output, so name a file"},
         {s->header && !s->records, "--header is for --records"},
+        {s->resume && !s->records,
+         "--resume goes on with the records of an earlier run: name them with --records FILE"},
         {e->n_runs > 1 && s->records, "--records is for one --precision: evaluate each by itself"},
         {e->n_runs > 1 && s->confusion, "--confusion is for one --precision: evaluate each by itself"},
         {e->n_runs > 1 && reads_a_pipe(s), "--tar -: for two precisions the archive must be read twice: name a file"},
@@ -227,7 +233,8 @@ static cvt_status begin_run(eval *e, int i, cvt_error *error) {
     TRY(cvt_collection_begin(&e->to, e->cli, e->settings, e->settings->records, "jsonl", error));
     e->to.silent = !e->settings->records;
     e->to.said = i > 0;
-    return CVT_OK;
+    e->to.bare = !e->settings->resume;
+    return e->settings->resume ? cvt_eval_resume_begin(e, error) : CVT_OK;
 }
 
 /* Asks about all images, in each precision, then says how good the answers were. */
@@ -241,6 +248,7 @@ static int run_data(eval *e, char **operands) {
     }
     if (status > CVT_EXIT_INPUT || cvt_cli_stopped()) return status;
     if (!e->data) cvt_eval_say_left_out(e);
+    if (status == CVT_EXIT_OK && e->run->failed) status = CVT_EXIT_INPUT; /* in an earlier run */
     const int reported = cvt_eval_report(e);
     return reported != CVT_EXIT_OK ? reported : status;
 }
@@ -290,6 +298,7 @@ static void release(eval *e) {
         free(r->answers);
         free(r->outcomes);
     }
+    cvt_eval_resume_end(e);
     cvt_finder_free(e->finder);
     cvt_table_free(&e->table);
     cvt_labelled_free(&e->set);

@@ -68,7 +68,13 @@ typedef struct eval {
     /* answers */
     eval_run runs[2], *run; /* run: the one that goes on, or that is spoken of */
     int n_runs;
-    size_t left_out;           /* images of no class */
+    size_t left_out;    /* images of no class */
+    cvt_table places;   /* with --resume: where the inputs of DATA stand by their paths, or rather in the two below */
+    size_t *heads;      /* [n]: the first input of a path that has no result yet; n: there is none */
+    size_t *next;       /* [n]: the next one of the same path */
+    cvt_table failures; /* with --resume: inputs of which a record said that they failed, */
+    size_t *failed;     /* and how often */
+    size_t n_failures;
     const char *precisions[2]; /* NULL: the model's own */
 } eval;
 
@@ -76,6 +82,13 @@ typedef struct eval {
 cvt_status cvt_eval_read(eval *e, cvt_error *error);
 /* The class that a label of an archive's entry means; -1: none. NULL: no memory. */
 const eval_name *cvt_eval_label(eval *e, const char *label);
+/* eval_resume.c: goes on behind the records of an earlier run. Prepares for that. */
+cvt_status cvt_eval_resume_begin(eval *e, cvt_error *error);
+/* The class of an input of DATA, of which this is the next result. */
+int cvt_eval_take(eval *e, const char *path);
+void cvt_eval_resume_end(eval *e);
+/* Counts the answer to an image of the class `truth`, or of none where that is -1. *n: how many of `top` there are. */
+cvt_status cvt_eval_count(eval *e, const float *output, int truth, cvt_score top[EVAL_TOP], int *n, cvt_error *error);
 /* Says which labels are no class. */
 void cvt_eval_say_left_out(const eval *e);
 /* The label of a class; its number, in `number`, where it has none. */

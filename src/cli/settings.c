@@ -148,10 +148,10 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_TARS, .name = "header", .kind = CVT_OPT_FLAG, .target = FIELD(header),
      .help = "write first a record of what makes the others: version, model, SHA-256 of its weights and config, "
      "preprocessing, options. For JSON only"},
-    {.commands = WITH_LIST, .name = "resume", .kind = CVT_OPT_FLAG, .target = FIELD(resume),
-     .help = "go on where a run with the same -o ended: images that have a record are passed over, a half-written "
-     "record is cut off, records of another model are refused. For -f jsonl only"},
-    {.commands = WITH_LIST, .name = "retry-errors", .kind = CVT_OPT_FLAG, .target = FIELD(retry_errors),
+    {.commands = WITH_TARS, .name = "resume", .kind = CVT_OPT_FLAG, .target = FIELD(resume),
+     .help = "go on where a run with the same -o (eval: --records) ended: images that have a record are passed over, "
+     "a half-written record is cut off, records of another model are refused. For -f jsonl only"},
+    {.commands = WITH_TARS, .name = "retry-errors", .kind = CVT_OPT_FLAG, .target = FIELD(retry_errors),
      .help = "with --resume: try images again whose record is an error; then the last record of an image counts"},
     {.commands = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, .letter = 'z', .name = "zero", .kind = CVT_OPT_FLAG,
      .target = FIELD(zero), .help = "end each line of -f jsonl or tsv with a NUL byte instead of a newline"},

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "report/json_out.h"
 
 static void append(cvt_str *to, const char *text) { cvt_str_append(to, text, strlen(text)); }
@@ -189,6 +190,24 @@ static void json_values(cvt_str *to, const cvt_record *record) {
     append(to, "]");
 }
 
+/* As the bytes of f32 numbers, the lowest byte first. */
+static void json_logits(cvt_str *to, const cvt_record *record) {
+    cvt_str bytes = {0};
+    for (size_t i = 0; i < record->n_logits; i++) {
+        uint32_t bits;
+        memcpy(&bits, record->logits + i, sizeof bits);
+        for (int b = 0; b < 32; b += 8) {
+            const char byte = (char)(bits >> b);
+            cvt_str_append(&bytes, &byte, 1);
+        }
+    }
+    append(to, ",\"logits_b64\":\"");
+    if (bytes.data) cvt_base64_append(to, bytes.data, bytes.size);
+    append(to, "\"");
+    to->failed = to->failed || bytes.failed;
+    cvt_str_free(&bytes);
+}
+
 static void json_exif(cvt_str *to, const cvt_record *record) {
     append(to, ",\"taken\":");
     if (record->taken)
@@ -223,6 +242,9 @@ static void json_object(cvt_str *to, const cvt_record *record, const cvt_records
         json_label(to, record->truth);
         append(to, "}");
     }
+    if (record->called) append(to, ",\"called\":");
+    if (record->called) cvt_json_out_string(to, record->called);
+    if (record->logits) json_logits(to, record);
     if (run->style.exif) json_exif(to, record);
     append(to, "}");
 }

@@ -21,6 +21,10 @@ typedef struct cvt_record {
     bool unknown;          /* the best class is too improbable to be believed */
     cvt_score_kind kind;   /* what the scores are */
     const cvt_rank *truth; /* what the image shows, for JSON, without a score; NULL: not known */
+    /* what the result was made of, for JSON: all logits, and what the data call the class; NULL: they are not wanted */
+    const float *logits;
+    size_t n_logits;
+    const char *called;
     /* a result in a file of its own, for JSON: its path, and the class that it shows (NULL: none) */
     const char *file;
     const cvt_rank *shown;
