@@ -100,7 +100,7 @@ equal 'a model that was not learned: the status' "$?:$(lines err):$(lines out)" 
 said 'a model that was not learned' '^cvt: --unknown is for models that cvt learn made: .*--min-score is for any model$' err
 sed 's/answer_probability/answer_probabilitx/' first.safetensors >old.safetensors
 timeout 60 "$cvt" classify -m old.safetensors --unknown good/1.jpg >out 2>err
-equal 'a model of an earlier version' "$?:$(cut -c 1-65 err)" '3:cvt: --unknown: the model was learned by an earlier version, which'
+equal 'a model of an earlier version' "$?:$(cut -c 1-66 err)" '3:cvt: --unknown: the model was learned by an earlier version, which'
 sed 's/answer_probability\(...\)\[0/answer_probability\1[9/' first.safetensors >high.safetensors
 timeout 60 "$cvt" classify -m high.safetensors --unknown good/1.jpg >out 2>err
 equal 'quantiles that are none' "$?:$(cat err)" '3:cvt: the model'"'"'s "cvt.learned": "answer_probability" is not 101 rising probabilities'
