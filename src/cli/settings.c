@@ -275,7 +275,8 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "TYPE[,TYPE]", .recorded = true,
      .help = "numbers in which matrix products are computed: f32, f16, bf16 or int8 (default: int8 if the weights are, "
      "else f32); two of them with a comma, as f32,int8, are compared with each other"},
-    {.commands = WITH_THREADS & ~(unsigned)CVT_CMD_EVAL, .name = "precision", .kind = CVT_OPT_CHOICE, .target = FIELD(precision),
+    {.commands = WITH_THREADS & ~(unsigned)CVT_CMD_EVAL, .name = "precision", .kind = CVT_OPT_CHOICE,
+     .target = FIELD(precision),
      .argument = "f32|f16|bf16|int8", .choices = CHOICES("f32", "f16", "bf16", "int8"), .recorded = true,
      .help = "numbers in which matrix products are computed; f16, bf16 and int8 can be faster, and are less exact "
      "(default: int8 if the weights are, else f32)"},
