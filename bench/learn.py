@@ -5,9 +5,11 @@
 `cvt embed` writes the features; LogisticRegressionCV learns from the same ones, standardised, with 5 folds, in one
 thread. `cvt learn --val TEST` is timed as a whole, so the time of `cvt embed` on TRAIN and TEST is taken off. Both
 times are of the processor. With --swap N that many labels of TRAIN are swapped (--seed), and what counts is how many of
-them are among the 2 N most doubtful.
+them are among the 2 N most doubtful. With --unknown RATE a quarter of the labels of TRAIN, and 3 of 10 images of the
+others, are not learned from; what counts is how many of either `cvt classify --unknown=RATE` calls unknown.
 Needs numpy and scikit-learn, at the versions of requirements-learn.txt."""
 import argparse
+import json
 import os
 import pathlib
 import random
@@ -74,6 +76,27 @@ def swapped(options, to):
     print(f"seed {options.seed}: {found} of {options.swap} swapped labels are among the {2 * options.swap} shown")
 
 
+def strangers(options, to):
+    """How many images of known and of other labels are called unknown."""
+    rng = random.Random(options.seed)
+    files = sorted(path.absolute() for path in options.train.rglob("*") if path.is_file())
+    labels = {path: path.relative_to(options.train.absolute()).parts[0] for path in files}
+    names = sorted(set(labels.values()))
+    others = rng.sample(names, max(2, len(names) // 4))
+    known = rng.sample([path for path in files if labels[path] not in others],
+                       sum(labels[path] not in others for path in files))
+    cut = len(known) * 7 // 10
+    (to / "learn.tsv").write_text("".join(f"{path}\t{labels[path]}\n" for path in known[:cut]))
+    run(options.cvt, "learn", to / "learn.tsv", "--alpha", options.alpha, "-o", to / "new.safetensors")
+    for what, paths in (("known", known[cut:]), ("other", [path for path in files if labels[path] in others])):
+        (to / "list").write_text("".join(f"{path}\n" for path in paths))
+        out, _ = run(options.cvt, "classify", "-m", to / "new.safetensors", "--alpha", options.alpha, "-f", "jsonl",
+                     f"--unknown={options.unknown}", "--files-from", to / "list")
+        unknown = sum(json.loads(line)["unknown"] for line in out.splitlines())
+        print(f"seed {options.seed}: of {len(paths)} images of {what} labels {unknown} are called unknown, "
+              f"{100 * unknown / len(paths):.1f} %")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("train", type=pathlib.Path)
@@ -81,15 +104,18 @@ def main():
     parser.add_argument("--cvt", default="./cvt")
     parser.add_argument("--alpha", default="drop", help="as cvt's")
     parser.add_argument("--swap", type=int, default=0)
+    parser.add_argument("--unknown", metavar="RATE")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as to:
         if options.swap:
             swapped(options, pathlib.Path(to))
+        elif options.unknown:
+            strangers(options, pathlib.Path(to))
         elif options.test:
             beside(options, pathlib.Path(to))
         else:
-            parser.error("TEST or --swap")
+            parser.error("TEST, --swap or --unknown")
 
 
 if __name__ == "__main__":

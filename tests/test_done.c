@@ -22,7 +22,7 @@ static int file_of(const char *bytes, size_t n) {
 static cvt_status read_text(cvt_done **done, cvt_done_file *file, const char *text, size_t n, char end, bool retry,
                             cvt_error *error) {
     int fd = file_of(text, n);
-    cvt_status status = cvt_done_read(done, file, fd, end, retry, error);
+    cvt_status status = cvt_done_read(done, file, fd, end, retry, NULL, error);
     close(fd);
     return status;
 }

@@ -68,6 +68,44 @@ for options in '-t 1 -j 1' '-t 2 -j 2 -b 3' '-j 4'; do
     same "the same bytes with $options" out plain.json
 done
 
+# ---- two precisions --------------------------------------------------------------------------------------------------
+# A model whose answers to some images are others in int8. The truths are its answers in f32 and in int8 in turn, so that
+# each is right alone sometimes. The pairs are counted from what cvt classify says, and the tail of the binomial
+# distribution is summed term by term.
+
+other=$tests/data/vit/clip_quickgelu
+for precision in f32 int8; do
+    "$cvt" classify -m "$other" -k 1 -f tsv --precision $precision "$tests"/data/images/*.png 2>err | awk -F '\t' '$2 == "true" { print $1 "\t" $5 }' >$precision.tsv
+done
+paste f32.tsv int8.tsv | awk '{ different += $2 != $4; print $1 "\t" (NR % 7 == 0 ? "0" : different % 3 ? $2 : $4) }' >truths.tsv
+timeout 60 "$cvt" eval -m "$other" truths.tsv --precision f32,int8 -f json >out 2>err
+equal 'two precisions: the status, and a warning is said once' "$?:$(sort err | uniq -d)" 0:
+paste f32.tsv int8.tsv truths.tsv | awk '{ n++; same += $2 == $4; a = $2 == $6; b = $4 == $6; both += a && b; one += a && !b; two += !a && b; none += !a && !b }
+    END { m = one + two; least = one < two ? one : two; term = 1; for (i = 1; i <= m; i++) term /= 2
+        for (i = 0; i <= least; i++) { p += 2 * term; term *= (m - i) / (i + 1) }
+        printf "\"images\":%d,\"same_answer\":%d,\"both_right\":%d,\"only_first_right\":%d,\"only_second_right\":%d,\"neither_right\":%d,\"mcnemar_p\":%.9g}}\n", n, same, both, one, two, none, (p > 1 ? 1 : p) }' >pairs
+sed -n 's/^"comparison":{"precisions":\["f32","int8"\],//p' out >got
+same 'two precisions: the pairs' got pairs
+check 'two precisions: some answers differ' test "$(sed 's/.*images":\([0-9]*\).*/\1/' pairs)" -gt "$(sed 's/.*same_answer":\([0-9]*\).*/\1/' pairs)"
+for precision in f32 int8; do timeout 60 "$cvt" eval -m "$other" truths.tsv --precision $precision -f json >$precision.json 2>err; done
+sed -n '/^{"model"/,/^"comparison"/p' out | grep -v '^"precision"\|^"comparison"' >runs
+cat f32.json int8.json >singles
+tr -d '\n],' <runs >runs.text
+tr -d '\n],' <singles >singles.text
+same 'two precisions: each has its own results' runs.text singles.text
+timeout 60 "$cvt" eval -m "$other" truths.tsv --precision f32,int8 >out 2>err
+said 'two precisions: text' '^f32 and int8 give [0-9]+ of [0-9]+ images the same class, [0-9.]+ %$' out
+timeout 60 "$cvt" eval -m "$other" truths.tsv --precision f32,int8 -f csv >out 2>err
+said 'two precisions: csv' '^precision,measure,index,label,value,low,high$' out
+equal 'two precisions: csv has seven fields' "$(sed 's/"[^"]*"//g' out | awk -F , 'NF != 7' | wc -l)" 0
+said 'two precisions: csv has the pairs' '^f32/int8,mcnemar_p,,,[0-9.e-]+,,$' out
+cp truths.tsv broken.tsv && echo text >none.png && printf 'none.png\t1\n' >>broken.tsv
+timeout 60 "$cvt" eval -m "$other" broken.tsv --precision f32,int8 >out 2>err
+equal 'two precisions: what failed is said once' "$?:$(grep -c none.png err)" 1:1
+refused 'three precisions' 2 '.*there is no precision called "int8,f16"' pets --precision f32,int8,f16
+refused 'a precision against itself' 2 '--precision int8,int8: both would be computed in int8 here' pets --precision int8,int8
+refused 'two precisions and --records' 2 '--records is for one --precision: evaluate each by itself' pets --precision f32,int8 --records x.jsonl
+
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 eval_of pets --records r.jsonl --confusion c.csv
@@ -192,6 +230,73 @@ if "$cvt" --version | grep -q libarchive; then
     refused 'archives and DATA' 2 '.*DATA and --tar: give one of them' pets --tar together.tar
 else
     echo 'skip archives: this program was built without libarchive'
+fi
+
+# ---- --resume --------------------------------------------------------------------------------------------------------
+# A run that goes on behind a part of the records of a whole one, wherever that is cut, ends with the same records and
+# results to the byte.
+
+cp -r pets torn && head -c 500 good/1.jpg >torn/tabby/0.jpg
+# goes_on NAME ARGUMENT...: whole.jsonl and whole.json are what they must be
+goes_on() {
+    name=$1 bytes=$(wc -c <whole.jsonl) same=0
+    shift
+    for part in 0 2 3 4 5 6 7 8 9 10; do
+        head -c $((bytes * part / 10)) whole.jsonl >r.jsonl
+        eval_of "$@" -f json --records r.jsonl --resume
+        cmp -s out whole.json && cmp -s r.jsonl whole.jsonl && [ "$status" -eq 1 ] && same=$((same + 1))
+    done
+    equal "$name" $same 10
+}
+eval_of torn -f json --records whole.jsonl --resume -j 1
+mv out whole.json
+said '--resume: records hold the logits' '"truth":{"index":8,[^}]*},"logits_b64":"[A-Za-z0-9+/]*=*"}$' whole.jsonl
+eval_of torn -f json
+same '--resume: the results are those without' out whole.json
+goes_on '--resume: a directory' torn
+cp whole.jsonl r.jsonl
+for again in 1 2; do
+    eval_of torn -f json --records r.jsonl --resume --retry-errors
+    same "--retry-errors: what fails again is counted once, $again" out whole.json
+done
+eval_of torn -f json --records r.jsonl --resume
+same '--resume behind three failures of an image' out whole.json
+cp good/2.jpg torn/tabby/0.jpg
+eval_of torn -f json --records r.jsonl --resume --retry-errors
+mv out mended.json
+eval_of torn -f json
+same '--retry-errors: what does not fail any more counts as it is' out mended.json
+eval_of torn -f json --records r.jsonl --resume
+same '--resume behind that' out mended.json
+refused '--resume behind other data' 2 'r.jsonl: it has a record of torn/.*, which is not in pets' pets --records r.jsonl --resume
+refused '--resume with another option' 2 'r.jsonl: its records were made with another --subset' torn --records r.jsonl --resume --subset
+timeout 60 "$cvt" eval -m "$other" --labels labels torn --records r.jsonl --resume >out 2>err
+equal '--resume with another model' "$?:$(cat err)" '2:cvt: r.jsonl: its records were made by another model: the weights differ'
+eval_of pets --records without.jsonl --header
+refused '--resume behind records without logits' 2 'without.jsonl: its record of .* lacks the logits .* Remove it to begin anew' \
+    pets --records without.jsonl --resume
+refused '--resume alone' 2 '--resume goes on with the records of an earlier run: .*' pets --resume
+sed 's/"index":8,"label":"dog, domestic dog, Labrador retriever"},"logits/"index":4,"label":"x"},"logits/' whole.jsonl >moved.jsonl
+refused '--resume behind records of another class' 2 'moved.jsonl: its record of .* says another class than torn, .*' torn \
+    --records moved.jsonl --resume
+sed 's/"logits_b64":"/&AAAA/' whole.jsonl >longer.jsonl
+refused '--resume behind too many logits' 2 'longer.jsonl: its record of .* lacks the logits .*' torn --records longer.jsonl --resume
+sed 's/"logits_b64":"....../"logits_b64":"AADAfw/' whole.jsonl >nan.jsonl
+refused '--resume behind logits that are not finite' 2 'nan.jsonl: its record of .* lacks the logits .*' torn --records nan.jsonl --resume
+cat list.tsv list.tsv >twice.tsv && printf 'nowhere.jpg\t4\n' >>twice.tsv
+eval_of twice.tsv -f json --records twice.jsonl --resume
+cp out whole.json
+mv twice.jsonl whole.jsonl
+found '--resume: a list that names images twice' '"images":19,'
+goes_on '--resume: a list that names images twice' twice.tsv
+if "$cvt" --version | grep -q libarchive; then
+    printf 'lynx\n' >tar/9.txt # no class, which is told by the record too
+    head -c 700 good/3.jpg >tar/3.jpg
+    (cd tar && tar -cf ../whole.tar -- *)
+    eval_of --tar whole.tar -f json --records tar2.jsonl --resume
+    mv out whole.json
+    mv tar2.jsonl whole.jsonl
+    goes_on '--resume: an archive' --tar whole.tar
 fi
 
 # ---- bad data --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /* test_learn.c - tests what cvt learn computes: weights against scikit-learn's (data/learn, make_learn.py), folds,
- * intervals, duplicates, and sums of products in double precision on every instruction set. */
+ * intervals, duplicates, from which probability on an answer is believed, and sums of products in double precision on
+ * every instruction set. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "learn/doubts.h"
 #include "learn/duplicates.h"
 #include "learn/learn.h"
+#include "learn/unknown.h"
 #include "test.h"
 
 static void check(const char *name, bool ok, const char *why) { test_case(ok, name, "%s", why); }
@@ -238,6 +240,94 @@ static void test_doubts(void) {
     check("doubts: a label of few images counts more", found && doubts[30] == 35 && doubts[31] == 36, "other images");
 }
 
+/* ---- images of no label ---------------------------------------------------------------------------------------- */
+
+/* By numpy.quantile(..., method="weibull"). */
+static void test_quantiles(void) {
+    static const float seven[] = {0.31f, 0.9f, 0.55f, 0.99f, 0.42f, 0.78f, 0.55f}, one[] = {0.25f};
+    static const double wanted[][2] = {{0, 0.31},    {0.1, 0.31},    {0.125, 0.31},
+                                       {0.2, 0.376}, {0.33, 0.5032}, {0.5, 0.55}};
+    double of_seven[CVT_RATES], of_one[CVT_RATES];
+    bool good = cvt_unknown_measure(of_seven, seven, 7, NULL) == CVT_OK &&
+                cvt_unknown_measure(of_one, one, 1, NULL) == CVT_OK && cvt_unknown_threshold(of_one, 0.3) == 0.25;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        good = good && fabs(cvt_unknown_threshold(of_seven, wanted[i][0]) - wanted[i][1]) < 1e-7;
+    check("quantiles are numpy's", good, "others");
+}
+
+enum { KNOWN = 1000, ASKED = 2000, WIDE = 12, CLUSTERS = 6 };
+
+/* Sums of twelve numbers, evenly spread: nearly normal. */
+static float make_noise(uint64_t *state) {
+    double sum = -6;
+    for (int i = 0; i < 12; i++) {
+        *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        sum += (double)(*state >> 11) / (double)(UINT64_C(1) << 53);
+    }
+    return (float)sum;
+}
+
+/* Images of a label lie around a place of its own; strangers around the middle of all of them. */
+static void make_images(float *to, int *labels, int n, bool strangers, uint64_t *state) {
+    for (int i = 0; i < n; i++) {
+        labels[i] = i % CLUSTERS;
+        for (int j = 0; j < WIDE; j++)
+            to[i * WIDE + j] = make_noise(state) + (strangers ? 0.5f : j % CLUSTERS == labels[i] ? 3 : 0);
+    }
+}
+
+/* The share of images whose best class has less than the threshold, by the formula of softmax. */
+static double share_below(const float *features, int n, const cvt_learned *learned, double threshold) {
+    int below = 0;
+    for (int i = 0; i < n; i++) {
+        double logits[CLUSTERS], most = -INFINITY, sum = 0;
+        for (int k = 0; k < CLUSTERS; k++) {
+            logits[k] = (double)learned->bias[k];
+            for (int j = 0; j < WIDE; j++)
+                logits[k] += (double)learned->weight[k * WIDE + j] * (double)features[i * WIDE + j];
+            most = fmax(most, logits[k]);
+        }
+        for (int k = 0; k < CLUSTERS; k++) sum += exp(logits[k] - most);
+        below += 1 / sum < threshold;
+    }
+    return (double)below / n;
+}
+
+/* What cross-validation measures holds for images that nobody has seen. */
+static void test_unknown(void) {
+    static float known[KNOWN * WIDE], asked[ASKED * WIDE], strange[ASKED * WIDE];
+    static int labels[KNOWN], others[ASKED];
+    static size_t twins[KNOWN];
+    uint64_t state = 11;
+    make_images(known, labels, KNOWN, false, &state);
+    make_images(asked, others, ASKED, false, &state);
+    make_images(strange, others, ASKED, true, &state);
+    for (size_t i = 0; i < KNOWN; i++) twins[i] = i;
+    const cvt_lesson lesson = {.features = known,
+                               .n = KNOWN,
+                               .views = 1,
+                               .d = WIDE,
+                               .labels = labels,
+                               .classes = CLUSTERS,
+                               .twins = twins,
+                               .threads = 1};
+    cvt_learned learned;
+    double quantiles[CVT_RATES];
+    const bool made = cvt_learn(&learned, &lesson, NULL) == CVT_OK &&
+                      cvt_unknown_measure(quantiles, learned.surest, KNOWN, NULL) == CVT_OK;
+    check("images of known labels and strangers", made, "not learned");
+    for (int percent = 5; made && percent <= 50; percent *= 2) {
+        char name[64], why[96];
+        const double rate = percent / 100.0, least = cvt_unknown_threshold(quantiles, rate);
+        const double wrong = share_below(asked, ASKED, &learned, least);
+        const double found = share_below(strange, ASKED, &learned, least);
+        snprintf(name, sizeof name, "unknown: %d %% false alarms, and many more strangers", percent);
+        snprintf(why, sizeof why, "%.2f %% of the known, %.2f %% of the strangers", 100 * wrong, 100 * found);
+        check(name, fabs(wrong - rate) < 0.25 * rate && found > 2 * rate, why);
+    }
+    if (made) cvt_learned_free(&learned);
+}
+
 /* ---- sums of products ------------------------------------------------------------------------------------------ */
 
 /* A product and its sum are rounded together, or one after the other: either, but for all sums alike. */
@@ -274,6 +364,8 @@ int main(void) {
     test_interval();
     test_duplicates();
     test_doubts();
+    test_quantiles();
+    test_unknown();
     for (int i = 0; cvt_kernels_at(i); i++) test_doubles(cvt_kernels_at(i));
     return test_end();
 }

@@ -59,6 +59,52 @@ learn pets --date
 head -c 100000 new.safetensors | tr -d '\0' | head -n 1 >header
 said '--date' '\\"date\\":\\"20[0-9][0-9]-' header
 
+# ---- images of no label ----------------------------------------------------------------------------------------------
+# The file keeps the quantiles of the probabilities that answers had in cross-validation, 0 to 50 % by half percents; of
+# these the rates here are the places 0, 10, 51, and half way between 14 and 15. Least is worked out by awk, and which
+# images are under it by their scores.
+
+classified() { # ARGUMENT...
+    timeout 60 "$cvt" classify -m first.safetensors "$@" >out 2>err
+    status=$?
+}
+unpacked() { head -c 100000 "$1" | tr -d '\0' | head -n 1 | sed 's/.*answer_probability[^[]*\[\([^]]*\)\].*/\1/' | tr , '\n'; }
+unpacked first.safetensors >quantiles
+equal 'quantiles are kept' "$(lines quantiles)" 101
+check 'and rise' sort -cg quantiles
+for rate in 0% 5% 0.255 7.25%; do
+    classified -f csv -k 1 --unknown $rate good pets/dog
+    equal "--unknown $rate" "$status:$(head -n 1 out)" '0:path,ok,error,rank,index,label,score,unknown'
+    awk -F , -v rate=$rate 'NR == FNR { q[NR - 1] = $1; next }
+        FNR == 1 { share = rate ~ /%/ ? rate / 100 : rate; at = int(share * 200 + 1e-9); least = q[at] + (share * 200 - at) * (q[at + 1] - q[at]) }
+        FNR > 1 { print $1 "," ($7 < least - 1e-9 ? "true" : "false") }' quantiles out >wanted
+    cut -d , -f 1,8 out | sed 1d >got
+    same "--unknown $rate: those under the quantile" got wanted
+done
+classified -f csv -k 1 --unknown good
+cut -d , -f 1,8 out >alone
+classified -f csv -k 1 --unknown=5% good
+cut -d , -f 1,8 out >given
+same '--unknown alone is --unknown=5%' alone given
+classified -f jsonl --header --unknown 20% good/1.jpg
+said '--unknown is recorded' '"unknown":0\.2[,}]' out
+said '--unknown in JSON' '^{"path":"good/1.jpg","ok":true,"top":\[.*\],"unknown":(true|false)}$' out
+for wrong in =60% =-1% =5%% =x =1; do
+    classified --unknown$wrong good/1.jpg
+    equal "--unknown$wrong is refused" "$status:$(cat err)" "2:cvt: classify: option '--unknown': '${wrong#=}' is not a share such as 0.05 or 5%, from 0% to 50%"
+done
+classified --unknown --score sigmoid good/1.jpg
+equal '--unknown --score sigmoid' "$status:$(cat err)" '2:cvt: --unknown compares probabilities of which the sum is 1: --score softmax'
+timeout 60 "$cvt" classify -m "$model" --unknown good/1.jpg >out 2>err
+equal 'a model that was not learned: the status' "$?:$(lines err):$(lines out)" 3:1:0
+said 'a model that was not learned' '^cvt: --unknown is for models that cvt learn made: .*--min-score is for any model$' err
+sed 's/answer_probability/answer_probabilitx/' first.safetensors >old.safetensors
+timeout 60 "$cvt" classify -m old.safetensors --unknown good/1.jpg >out 2>err
+equal 'a model of an earlier version' "$?:$(cut -c 1-66 err)" '3:cvt: --unknown: the model was learned by an earlier version, which'
+sed 's/answer_probability\(...\)\[0/answer_probability\1[9/' first.safetensors >high.safetensors
+timeout 60 "$cvt" classify -m high.safetensors --unknown good/1.jpg >out 2>err
+equal 'quantiles that are none' "$?:$(cat err)" '3:cvt: the model'"'"'s "cvt.learned": "answer_probability" is not 101 rising probabilities'
+
 # ---- the same bytes --------------------------------------------------------------------------------------------------
 
 for how in '-t 2' '-j 1' '-j 3' '-b 3 -j 2' '-t 1 -j 1 -q'; do

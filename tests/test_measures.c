@@ -8,6 +8,7 @@
 #include "cli/eval_classes.h"
 #include "learn/calibration.h"
 #include "learn/measures.h"
+#include "learn/pairs.h"
 #include "test.h"
 
 static const double allowed = 1e-9;
@@ -137,9 +138,40 @@ static void test_order(void) {
     test_case(same == N, "natural order", "%s stands where %s belongs", names[same % N], sorted[same % N]);
 }
 
+/* By scipy.stats.binomtest(min(first, second), first + second).pvalue. */
+static void test_pairs(void) {
+    static const struct {
+        size_t first, second;
+        double chance;
+    } cases[] = {{0, 0, 1},
+                 {1, 0, 1},
+                 {5, 5, 1},
+                 {3, 9, 0.14599609375},
+                 {10, 2, 0.03857421875},
+                 {40, 71, 0.00419553418539},
+                 {300, 401, 0.000154981763615},
+                 {12000, 12500, 0.0014321425048},
+                 {0, 900, 2.36610437233e-271},
+                 {1, 1400, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const cvt_pairs of = {.first = cases[i].first, .second = cases[i].second};
+        char name[64], why[64];
+        snprintf(name, sizeof name, "McNemar's exact test: %zu and %zu", of.first, of.second);
+        snprintf(why, sizeof why, "%.12g", cvt_pairs_chance(&of));
+        test_case(fabs(cvt_pairs_chance(&of) - cases[i].chance) <= 1e-8 * cases[i].chance, name, "%s", why);
+    }
+    cvt_pairs pairs = {0};
+    static const int answers[][3] = {{1, 1, 1}, {1, 1, 2}, {1, 0, 1}, {1, 0, 2}, {1, 0, 0}, {0, 0, 1}};
+    for (size_t i = 0; i < 6; i++) cvt_pairs_add(&pairs, answers[i][0], answers[i][1], answers[i][2]);
+    test_case(pairs.n == 6 && pairs.same == 2 && pairs.both == 1 && pairs.first == 2 && pairs.second == 1 &&
+                  pairs.neither == 2,
+              "pairs of answers are counted", "otherwise");
+}
+
 int main(void) {
     static const char *const names[] = {"five", "subset", "two", "right"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) test_data("tests/data/eval", names[i]);
     test_order();
+    test_pairs();
     return test_end();
 }

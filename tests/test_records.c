@@ -209,6 +209,31 @@ static void styles(void) {
                "b.jpg       25.00%  ###         7\n");
     style_case("colours", "text", &colour, lines, 1,
                "\x1b[1ma.jpg\x1b[0m   75.00%  \x1b[36m########\x1b[0m    tabby\n");
+    const cvt_record_style unknown = {.ranks = 2, .unknown = true},
+                           both_more = {.ranks = 1, .unknown = true, .exif = true}, one = {.ranks = 1, .unknown = true},
+                           barred = {.ranks = 1, .unknown = true, .bars = true};
+    const cvt_record strange[] = {{.path = "a", .ranks = cat, .n = 1, .unknown = true},
+                                  {.path = "b", .ranks = cat, .n = 1},
+                                  {.path = "c", .status = CVT_FORMAT, .message = "no"},
+                                  {.path = "d", .unknown = true}};
+    style_case(
+        "unknown in jsonl", "jsonl", &unknown, strange, 4,
+        "{\"path\":\"a\",\"ok\":true,\"top\":[{\"index\":281,\"label\":\"tabby\",\"score\":0.75}],\"unknown\":true}\n"
+        "{\"path\":\"b\",\"ok\":true,\"top\":[{\"index\":281,\"label\":\"tabby\",\"score\":0.75}],\"unknown\":false}\n"
+        "{\"path\":\"c\",\"ok\":false,\"error\":{\"code\":\"format\",\"message\":\"no\"}}\n"
+        "{\"path\":\"d\",\"ok\":true,\"top\":[],\"unknown\":true}\n");
+    style_case("unknown in csv", "csv", &unknown, strange, 4,
+               "path,ok,error,rank,index,label,score,unknown\na,true,,1,281,tabby,0.75,true\n"
+               "b,true,,1,281,tabby,0.75,false\nc,false,format,,,,,\nd,true,,,,,,true\n");
+    style_case("unknown and exif in tsv", "tsv", &both_more, strange, 1,
+               "path\tok\terror\trank\tindex\tlabel\tscore\tunknown\ttaken\torientation\n"
+               "a\ttrue\t\t1\t281\ttabby\t0.75\ttrue\t\t0\n");
+    style_case("unknown in text", "text", &unknown, strange, 4,
+               "a: unknown\n   75.00%  tabby\n\nb\n   75.00%  tabby\n\nd: unknown\n  no class has the least score\n");
+    style_case("unknown in text of one rank", "text", &one, strange, 4,
+               "a: unknown, most like tabby (75.00%)\nb: tabby (75.00%)\nd: unknown\n");
+    style_case("unknown in columns", "text", &barred, strange, 4,
+               "a   75.00%  ########    unknown, most like tabby\nb   75.00%  ########    tabby\nd  unknown\n");
     const cvt_record other[] = {
         {.path = "a", .values = values, .n_values = 3, .values_name = "embedding"},
         {.path = "a", .values = values, .n_values = 3, .values_name = "values", .values_shape = &shape},

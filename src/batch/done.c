@@ -179,6 +179,7 @@ typedef struct reading {
     cvt_done_file *file;
     record record;
     bool retry, any;
+    const cvt_done_listener *listener;
 } reading;
 
 static cvt_status take_line(reading *r, const char *line, size_t n, cvt_error *error) {
@@ -192,6 +193,7 @@ static cvt_status take_line(reading *r, const char *line, size_t n, cvt_error *e
     if (!read_record(&r->record, line, line + n))
         return cvt_fail(error, CVT_USAGE, "line %zu is no record as -f jsonl writes it",
                         r->file->ok + r->file->failed + 1 + (r->file->header.size > 0));
+    if (r->listener) TRY(r->listener->record(r->listener->context, line, n, error));
     r->file->ok += r->record.ok;
     r->file->failed += !r->record.ok;
     if (!r->record.ok && r->retry) return CVT_OK;
@@ -246,10 +248,11 @@ static cvt_status read_lines(reading *r, int fd, char end, cvt_error *error) {
     return status;
 }
 
-cvt_status cvt_done_read(cvt_done **out, cvt_done_file *file, int fd, char end, bool retry, cvt_error *error) {
+cvt_status cvt_done_read(cvt_done **out, cvt_done_file *file, int fd, char end, bool retry,
+                         const cvt_done_listener *listener, cvt_error *error) {
     *out = NULL;
     *file = (cvt_done_file){0};
-    reading r = {.done = calloc(1, sizeof *r.done), .file = file, .retry = retry};
+    reading r = {.done = calloc(1, sizeof *r.done), .file = file, .retry = retry, .listener = listener};
     if (!r.done) return cvt_fail_memory(error);
     cvt_status status = grow(r.done) ? read_lines(&r, fd, end, error) : cvt_fail_memory(error);
     cvt_str_free(&r.record.tar);

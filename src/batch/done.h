@@ -19,10 +19,18 @@ typedef struct cvt_done_file {
     cvt_str header; /* the first record, if it is one of what made the others; else empty */
 } cvt_done_file;
 
+/* Is told each record that is read, [n] bytes without what ends it. An error ends the reading. */
+typedef struct cvt_done_listener {
+    cvt_status (*record)(void *context, const char *text, size_t n, cvt_error *error);
+    void *context;
+} cvt_done_listener;
+
 /* Reads JSON Lines from where the descriptor stands to the end of its file; each record ends with `end`, a newline or a
- * NUL. With `retry` inputs that failed do not count as done. Errors, of which none names the file: CVT_UNREADABLE;
- * CVT_USAGE where a line is no record, or records end with the other character: then it is another kind of file. */
-cvt_status cvt_done_read(cvt_done **out, cvt_done_file *file, int fd, char end, bool retry, cvt_error *error);
+ * NUL. With `retry` inputs that failed do not count as done. listener: may be NULL. Errors, of which none names the
+ * file: CVT_UNREADABLE; CVT_USAGE where a line is no record, or records end with the other character: then it is
+ * another kind of file. */
+cvt_status cvt_done_read(cvt_done **out, cvt_done_file *file, int fd, char end, bool retry,
+                         const cvt_done_listener *listener, cvt_error *error);
 void cvt_done_free(cvt_done *done);
 
 /* Is the input done? It is so once for each record that it has: of a path that is named twice, and has one record, the

@@ -5,6 +5,7 @@
 
 #include "cli/collection.h"
 #include "cli/models.h"
+#include "cli/unknown.h"
 
 /* One run, in which results become records. */
 typedef struct run {
@@ -12,6 +13,7 @@ typedef struct run {
     const cvt_settings *settings;
     const cvt_model *model;
     int k;
+    double believed;   /* the least probability of the best class; below it the image is unknown */
     cvt_score *scores; /* room for k */
     cvt_rank *ranks;
 } run;
@@ -35,6 +37,7 @@ static bool add_result(void *context, const cvt_batch_result *result) {
             r->ranks[i] = (cvt_rank){class_index, cvt_model_label(r->model, class_index), r->scores[i].score};
         }
         record.ranks = r->ranks;
+        record.unknown = r->k > 0 && (double)r->scores[0].score < r->believed;
         record.kind = cvt_model_score(r->model);
     }
     return cvt_collection_add(&r->to, &record, result);
@@ -44,7 +47,7 @@ static bool add_result(void *context, const cvt_batch_result *result) {
 static cvt_record_style style_of(const run *r) {
     const char *terminal = getenv("TERM"), *none = getenv("NO_COLOR");
     const bool always = cvt_opt_is(r->settings->color, "always"), never = cvt_opt_is(r->settings->color, "never");
-    cvt_record_style style = {.ranks = r->k};
+    cvt_record_style style = {.ranks = r->k, .unknown = r->settings->unknown.given};
     style.bars = always || (!never && !r->to.path && isatty(STDOUT_FILENO));
     style.colour = always || (style.bars && terminal && strcmp(terminal, "dumb") != 0 && !(none && *none));
     return style;
@@ -101,6 +104,8 @@ int cvt_command_classify(cvt_cli *cli, const cvt_settings *settings, char **oper
         cvt_fail(&error, CVT_CONFIG, "the model gives no scores of classes; `cvt run` writes what it gives");
         status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     }
+    if (status == CVT_EXIT_OK && cvt_unknown_choose(&r.believed, settings, model, &error) != CVT_OK)
+        status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     if (status == CVT_EXIT_OK) status = run_model(&r, &options, operands, model);
     cvt_model_free(model);
     return status;

@@ -60,23 +60,46 @@ static cvt_status make_header(cvt_collection *run, const cvt_model *model, cvt_e
     return CVT_OK;
 }
 
+/* An earlier run whose records are read. */
+typedef struct earlier {
+    cvt_collection *run;
+    cvt_done_file file;
+    bool compared; /* its header with ours */
+} earlier;
+
+static cvt_status compare_header(earlier *e, cvt_error *error) {
+    const cvt_collection *run = e->run;
+    if (e->compared || !e->file.header.size) return CVT_OK;
+    e->compared = true;
+    return cvt_header_compare(e->file.header.data, run->header.data, run->cli->command->bit, error);
+}
+
+static cvt_status hear_record(void *context, const char *text, size_t n, cvt_error *error) {
+    earlier *e = context;
+    const cvt_done_listener *to = &e->run->earlier;
+    TRY(compare_header(e, error));
+    return to->record ? to->record(to->context, text, n, error) : CVT_OK;
+}
+
 /* Reads the records that are there, and cuts off a half-written one. */
 static cvt_status read_records(cvt_collection *run, int fd, cvt_error *error) {
-    cvt_done_file file;
+    earlier before = {.run = run};
+    const cvt_done_listener listener = {hear_record, &before};
+    const cvt_done_file *file = &before.file;
     const char *name = cvt_out_name(&run->out);
     char line[CVT_MESSAGE_MAX];
-    cvt_status status = cvt_done_read(&run->done, &file, fd, end_of_record(run), run->settings->retry_errors, error);
-    if (status == CVT_OK && file.header.size)
-        status = cvt_header_compare(file.header.data, run->header.data, run->cli->command->bit, error);
-    const bool headless = !file.header.size && file.size > 0;
-    cvt_str_free(&file.header);
+    cvt_status status =
+        cvt_done_read(&run->done, &before.file, fd, end_of_record(run), run->settings->retry_errors, &listener, error);
+    if (status == CVT_OK) status = compare_header(&before, error);
+    const bool headless = !file->header.size && file->size > 0;
+    cvt_str_free(&before.file.header);
     if (status != CVT_OK) return cvt_fail_in(error, CVT_USAGE, "%s", name);
-    TRY(cvt_out_cut(&run->out, file.size, error));
-    run->resumes = file.size > 0;
-    if (!run->resumes && !file.extra) return CVT_OK;
-    snprintf(line, sizeof line, "goes on behind %zu records, %zu of them errors%s%s%s", file.ok + file.failed,
-             file.failed, file.failed && run->settings->retry_errors ? ", which are tried again" : "",
-             file.extra ? "; a half-written one is cut off" : "",
+    TRY(cvt_out_cut(&run->out, file->size, error));
+    run->resumes = file->size > 0;
+    if (!run->resumes && !file->extra) return CVT_OK;
+    snprintf(line, sizeof line, "goes on behind %zu records, %zu of them errors%s%s%s", file->ok + file->failed,
+             file->failed, file->failed && run->settings->retry_errors ? ", which are tried again" : "",
+             file->extra ? "; a half-written one is cut off" : "",
              headless ? "; it has no header, so nobody knows whether the same model made them" : "");
     cvt_cli_say(name, line);
     return CVT_OK;
@@ -159,7 +182,10 @@ bool cvt_collection_add(cvt_collection *run, cvt_record *record, const cvt_batch
     if (!run->silent) cvt_records_add(&run->records, record, &run->text);
     const bool written = write_text(run);
     run->written += written;
-    cvt_inputs_note(&run->progress, result, NULL);
+    if (run->said)
+        run->progress.done++;
+    else
+        cvt_inputs_note(&run->progress, result, NULL);
     return written && !cvt_cli_stopped();
 }
 
@@ -184,6 +210,7 @@ static bool tick(void *context) {
 
 static void remark(void *context, const char *path, const char *message) {
     const pass *p = context;
+    if (p->run->said) return;
     cvt_inputs_remark(&p->run->progress, path, message);
 }
 
@@ -223,7 +250,7 @@ void cvt_collection_end(cvt_collection *run) {
     if (run->path && run->out.path && run->written && (run->out.temporary || run->resumes)) {
         char line[CVT_MESSAGE_MAX];
         snprintf(line, sizeof line, "%zu records of a run that ended early%s", run->written,
-                 cvt_opt_is(run->format->name, "jsonl") ? "; --resume goes on behind them" : "");
+                 cvt_opt_is(run->format->name, "jsonl") && !run->bare ? "; --resume goes on behind them" : "");
         cvt_progress_clear(&run->progress);
         cvt_cli_say(cvt_out_name(&run->out), line);
     }

@@ -5,6 +5,7 @@
 #define CVT_CLI_COLLECTION_H
 
 #include "base/file.h"
+#include "batch/done.h"
 #include "cli/inputs.h"
 #include "cli/output.h"
 #include "report/record.h"
@@ -17,12 +18,15 @@ typedef struct cvt_collection {
     const cvt_format *format;
     cvt_records records;
     cvt_out out;
-    bool silent;    /* no records are wanted; set it before cvt_collection_open */
-    bool headed;    /* a header is written whatever the options say; set it before cvt_collection_open */
-    bool resumes;   /* the file has records of an earlier run */
-    cvt_done *done; /* the inputs of these */
-    cvt_str header; /* an object; empty: none is wanted */
-    cvt_str text;   /* what is to be written next */
+    bool said;   /* what is wrong or odd about the next result was said before; set it before cvt_collection_add */
+    bool silent; /* no records are wanted; set it before cvt_collection_open */
+    bool bare;   /* the records lack what a later run needs to go on behind them; set it before the run */
+    bool headed; /* a header is written whatever the options say; set it before cvt_collection_open */
+    cvt_done_listener earlier; /* is told the records of an earlier run; set it before cvt_collection_open */
+    bool resumes;              /* the file has records of an earlier run */
+    cvt_done *done;            /* the inputs of these */
+    cvt_str header;            /* an object; empty: none is wanted */
+    cvt_str text;              /* what is to be written next */
     cvt_progress progress;
     size_t written;  /* records */
     cvt_error error; /* the first error of the file, which ends the run */

@@ -8,15 +8,29 @@
 
 /* ---- answers --------------------------------------------------------------------------------------------------- */
 
-static cvt_status keep(eval *e, int truth, int answer, cvt_error *error) {
-    if (e->n_answers == e->answers_capacity) {
-        const size_t capacity = e->answers_capacity ? 2 * e->answers_capacity : 4096;
-        cvt_answer *answers = realloc(e->answers, capacity * sizeof *answers);
+static cvt_status keep(eval_run *r, int truth, int answer, cvt_error *error) {
+    if (r->n_answers == r->answers_capacity) {
+        const size_t capacity = r->answers_capacity ? 2 * r->answers_capacity : 4096;
+        cvt_answer *answers = realloc(r->answers, capacity * sizeof *answers);
         if (!answers) return cvt_fail_memory(error);
-        e->answers = answers;
-        e->answers_capacity = capacity;
+        r->answers = answers;
+        r->answers_capacity = capacity;
     }
-    e->answers[e->n_answers++] = (cvt_answer){truth, answer};
+    r->answers[r->n_answers++] = (cvt_answer){truth, answer};
+    return CVT_OK;
+}
+
+static cvt_status keep_outcome(eval *e, eval_outcome outcome, cvt_error *error) {
+    eval_run *r = e->run;
+    if (e->n_runs < 2) return CVT_OK;
+    if (r->n_outcomes == r->outcomes_capacity) {
+        const size_t capacity = r->outcomes_capacity ? 2 * r->outcomes_capacity : 4096;
+        eval_outcome *outcomes = realloc(r->outcomes, capacity * sizeof *outcomes);
+        if (!outcomes) return cvt_fail_memory(error);
+        r->outcomes = outcomes;
+        r->outcomes_capacity = capacity;
+    }
+    r->outcomes[r->n_outcomes++] = outcome;
     return CVT_OK;
 }
 
@@ -40,15 +54,14 @@ static int answer(eval *e, cvt_score top[EVAL_TOP], const float *output, const f
     return found;
 }
 
-/* Counts the answer to an image of the class `truth`, or of none where that is -1. */
-static cvt_status count(eval *e, const float *output, int truth, cvt_score top[EVAL_TOP], int *n, cvt_error *error) {
+cvt_status cvt_eval_count(eval *e, const float *output, int truth, cvt_score top[EVAL_TOP], int *n, cvt_error *error) {
     const float *logits;
     int n_logits, place = truth;
     *n = answer(e, top, output, &logits, &n_logits, &place);
     if (truth < 0) return CVT_OK;
-    for (int i = 0; i < *n; i++) e->among += top[i].index == truth;
-    cvt_calibration_add(&e->calibration, logits, n_logits, place);
-    return keep(e, truth, top[0].index, error);
+    for (int i = 0; i < *n; i++) e->run->among += top[i].index == truth;
+    cvt_calibration_add(&e->run->calibration, logits, n_logits, place);
+    return keep(e->run, truth, top[0].index, error);
 }
 
 /* The class of an image. *problem: why there is none, or NULL. False: no memory. */
@@ -56,7 +69,7 @@ static bool truth_of(eval *e, const cvt_batch_result *result, int *truth, const 
     *truth = -1;
     *problem = NULL;
     if (e->data) {
-        *truth = e->truths[e->at++];
+        *truth = e->settings->resume ? cvt_eval_take(e, result->path) : e->truths[e->at++];
         return true;
     }
     if (result->status != CVT_OK) return true;
@@ -67,9 +80,16 @@ static bool truth_of(eval *e, const cvt_batch_result *result, int *truth, const 
     const eval_name *name = cvt_eval_label(e, result->label);
     if (!name) return false;
     *truth = name->index;
-    if (*truth < 0) e->left_out++;
+    if (*truth < 0 && e->run == e->runs) e->left_out++;
     if (name->how == CVT_MATCHED_TWICE) *problem = "several classes of the model have the name of its label";
     return true;
+}
+
+/* Has the first run said already what is wrong or odd about this input? */
+static bool was_said(const eval *e, bool failed) {
+    const eval_run *first = e->runs;
+    const size_t at = e->run->n_outcomes;
+    return e->run != first && at < first->n_outcomes && first->outcomes[at].failed == failed;
 }
 
 static bool add_result(void *context, const cvt_batch_result *given) {
@@ -85,9 +105,12 @@ static bool add_result(void *context, const cvt_batch_result *given) {
         result.status = CVT_NOT_FOUND;
         result.message = problem;
     }
-    e->failed += result.status != CVT_OK;
-    if (status == CVT_OK && result.status == CVT_OK)
-        status = count(e, result.output, truth, top, &record.n, &e->to.error);
+    const bool failed = result.status != CVT_OK;
+    e->run->failed += failed;
+    e->to.said = was_said(e, failed);
+    if (status == CVT_OK && !failed) status = cvt_eval_count(e, result.output, truth, top, &record.n, &e->to.error);
+    if (status == CVT_OK)
+        status = keep_outcome(e, (eval_outcome){truth, record.n ? top[0].index : -1, failed}, &e->to.error);
     if (status != CVT_OK) return false;
     for (int i = 0; i < record.n; i++)
         ranks[i] = (cvt_rank){top[i].index, cvt_model_label(e->model, top[i].index), top[i].score};
@@ -96,10 +119,32 @@ static bool add_result(void *context, const cvt_batch_result *given) {
         shown = (cvt_rank){.index = truth, .label = cvt_model_label(e->model, truth)};
         record.truth = &shown;
     }
+    if (e->settings->resume && !failed) { /* a later run needs them */
+        record.logits = result.output;
+        record.n_logits = (size_t)e->classes;
+        record.called = e->data ? NULL : result.label;
+    }
     return cvt_collection_add(&e->to, &record, &result);
 }
 
 /* ---- the command ----------------------------------------------------------------------------------------------- */
+
+/* --precision: one, or two with a comma between them. */
+static cvt_status read_precisions(eval *e, cvt_error *error) {
+    const char *given = e->settings->precision, *comma = given ? strchr(given, ',') : NULL;
+    e->n_runs = comma ? 2 : 1;
+    e->precisions[0] = given;
+    if (!comma) return CVT_OK;
+    e->precisions[0] = cvt_arena_copy(&e->arena, given, (size_t)(comma - given));
+    e->precisions[1] = comma + 1;
+    return e->precisions[0] ? CVT_OK : cvt_fail_memory(error);
+}
+
+static bool reads_a_pipe(const cvt_settings *s) {
+    for (size_t i = 0; i < s->tars.n; i++)
+        if (cvt_opt_is(s->tars.items[i], "-")) return true;
+    return false;
+}
 
 /* What the options must be like, before anything is opened. */
 static cvt_status check_options(const eval *e, char *const *operands, cvt_error *error) {
@@ -114,6 +159,11 @@ static cvt_status check_options(const eval *e, char *const *operands, cvt_error 
         {cvt_opt_is(s->records, "-"), "--records: the results go to standard output, so name a file for the records"},
         {cvt_opt_is(s->confusion, "-"), "--confusion: the results go to standard output, so name a file"},
         {s->header && !s->records, "--header is for --records"},
+        {s->resume && !s->records,
+         "--resume goes on with the records of an earlier run: name them with --records FILE"},
+        {e->n_runs > 1 && s->records, "--records is for one --precision: evaluate each by itself"},
+        {e->n_runs > 1 && s->confusion, "--confusion is for one --precision: evaluate each by itself"},
+        {e->n_runs > 1 && reads_a_pipe(s), "--tar -: for two precisions the archive must be read twice: name a file"},
         {s->subset && s->tars.n, "--subset: which classes an archive has is known only at its end: give DATA"},
         {s->classes && s->tars.n, "--classes is for DATA; the labels in archives name or number the model's classes"},
     };
@@ -144,13 +194,14 @@ static int run_batch(eval *e, cvt_batch_options *options, cvt_batch **batch, cha
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     int status = cvt_collection_open(&e->to, options, &style, operands, e->model);
     if (status != CVT_EXIT_OK) return status;
-    if (cvt_batch_new(batch, e->model, options, &error) != CVT_OK || cvt_model_load(e->model, &error) != CVT_OK)
+    if (cvt_batch_new(batch, e->run->model, options, &error) != CVT_OK ||
+        cvt_model_load(e->run->model, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     return cvt_collection_run(&e->to, *batch, add_result, e);
 }
 
-/* Asks about all images, then says how good the answers were. */
-static int run_data(eval *e, char **operands) {
+/* Asks about all images. */
+static int run_images(eval *e, char **operands) {
     static char *nothing[] = {NULL};
     cvt_error error;
     cvt_batch_options options;
@@ -171,10 +222,52 @@ static int run_data(eval *e, char **operands) {
     }
     int status = run_batch(e, &options, &batch, operands);
     cvt_batch_free(batch);
+    return status;
+}
+
+/* Begins to ask the model in another precision. */
+static cvt_status begin_run(eval *e, int i, cvt_error *error) {
+    e->run = &e->runs[i];
+    e->model = e->run->model;
+    e->at = 0;
+    TRY(cvt_collection_begin(&e->to, e->cli, e->settings, e->settings->records, "jsonl", error));
+    e->to.silent = !e->settings->records;
+    e->to.said = i > 0;
+    e->to.bare = !e->settings->resume;
+    return e->settings->resume ? cvt_eval_resume_begin(e, error) : CVT_OK;
+}
+
+/* Asks about all images, in each precision, then says how good the answers were. */
+static int run_data(eval *e, char **operands) {
+    cvt_error error;
+    int status = CVT_EXIT_OK;
+    for (int i = 0; i < e->n_runs && status <= CVT_EXIT_INPUT && !cvt_cli_stopped(); i++) {
+        if (begin_run(e, i, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+        const int ended = run_images(e, operands);
+        status = ended > status ? ended : status;
+    }
     if (status > CVT_EXIT_INPUT || cvt_cli_stopped()) return status;
     if (!e->data) cvt_eval_say_left_out(e);
+    if (status == CVT_EXIT_OK && e->run->failed) status = CVT_EXIT_INPUT; /* in an earlier run */
     const int reported = cvt_eval_report(e);
     return reported != CVT_EXIT_OK ? reported : status;
+}
+
+/* Opens the model in each precision. Of a precision that gains nothing on this CPU another one is taken. */
+static int open_models(eval *e) {
+    const cvt_options opening = {.images = CVT_MANY_IMAGES, .weights_later = true};
+    cvt_error error;
+    for (int i = 0; i < e->n_runs; i++) {
+        cvt_settings settings = *e->settings;
+        settings.precision = e->precisions[i];
+        const int status = cvt_models_open(e->cli, &settings, &opening, &e->runs[i].model);
+        if (status != CVT_EXIT_OK) return status;
+    }
+    e->model = e->runs[0].model;
+    const char *used = cvt_model_precision(e->model);
+    if (e->n_runs < 2 || strcmp(used, cvt_model_precision(e->runs[1].model)) != 0) return CVT_EXIT_OK;
+    cvt_fail(&error, CVT_USAGE, "--precision %s: both would be computed in %s here", e->settings->precision, used);
+    return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
 }
 
 static int run_model(eval *e, char **operands) {
@@ -186,9 +279,8 @@ static int run_model(eval *e, char **operands) {
 }
 
 static cvt_status prepare(eval *e, char **operands, cvt_error *error) {
+    TRY(read_precisions(e, error));
     TRY(check_options(e, operands, error));
-    TRY(cvt_collection_begin(&e->to, e->cli, e->settings, e->settings->records, "jsonl", error));
-    e->to.silent = !e->settings->records;
     e->data = operands[0];
     e->called = e->data ? e->data : e->settings->tars.n == 1 ? e->settings->tars.items[0] : "the archives";
     e->tree = e->data && cvt_file_is_directory(e->data);
@@ -199,23 +291,27 @@ static cvt_status prepare(eval *e, char **operands, cvt_error *error) {
 
 static void release(eval *e) {
     cvt_collection_end(&e->to);
-    cvt_measures_free(&e->measures);
+    for (int i = 0; i < e->n_runs; i++) {
+        eval_run *r = &e->runs[i];
+        cvt_measures_free(&r->measures);
+        cvt_model_free(r->model);
+        free(r->answers);
+        free(r->outcomes);
+    }
+    cvt_eval_resume_end(e);
     cvt_finder_free(e->finder);
     cvt_table_free(&e->table);
     cvt_labelled_free(&e->set);
     cvt_arena_free(&e->arena);
-    cvt_model_free(e->model);
     free(e->names);
-    free(e->answers);
 }
 
 int cvt_command_eval(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     eval e = {.cli = cli, .settings = settings};
-    const cvt_options opening = {.images = CVT_MANY_IMAGES, .weights_later = true};
     cvt_error error;
     int status = CVT_EXIT_OK;
     if (prepare(&e, operands, &error) != CVT_OK) status = cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
-    if (status == CVT_EXIT_OK) status = cvt_models_open(cli, settings, &opening, &e.model);
+    if (status == CVT_EXIT_OK) status = open_models(&e);
     if (status == CVT_EXIT_OK) status = run_model(&e, operands);
     release(&e);
     return status;

@@ -30,20 +30,20 @@ static figure share_of(const char *name, size_t right, size_t n) {
 }
 
 static size_t figures_of(const eval *e, figure list[FIGURES]) {
-    const cvt_measures *m = &e->measures;
+    const cvt_measures *m = &e->run->measures;
     const bool any = m->n > 0;
     double loss = NAN, least = NAN, temperature = NAN;
-    if (any) temperature = cvt_calibration_temperature(&e->calibration, &loss, &least);
+    if (any) temperature = cvt_calibration_temperature(&e->run->calibration, &loss, &least);
     const figure all[] = {
-        {"images", (double)(m->n + e->failed), NAN, NAN},
-        {"failed", (double)e->failed, NAN, NAN},
+        {"images", (double)(m->n + e->run->failed), NAN, NAN},
+        {"failed", (double)e->run->failed, NAN, NAN},
         {"left_out", (double)e->left_out, NAN, NAN},
         share_of("top1", m->right, m->n),
-        share_of("top5", e->among, m->n),
+        share_of("top5", e->run->among, m->n),
         {"mean_class_accuracy", any ? m->recall : NAN, NAN, NAN},
         {"mean_precision", any ? m->precision : NAN, NAN, NAN},
         {"mean_f1", any ? m->f1 : NAN, NAN, NAN},
-        {"ece", any ? cvt_calibration_error(&e->calibration) : NAN, NAN, NAN},
+        {"ece", any ? cvt_calibration_error(&e->run->calibration) : NAN, NAN, NAN},
         {"temperature", temperature, NAN, NAN},
         {"loss", loss, NAN, NAN},
         {"loss_at_temperature", least, NAN, NAN},
@@ -54,7 +54,7 @@ static size_t figures_of(const eval *e, figure list[FIGURES]) {
 
 /* The classes that have images or were answered. */
 static bool is_seen(const eval *e, int k) {
-    return e->measures.classes[k].support > 0 || e->measures.classes[k].answered > 0;
+    return e->run->measures.classes[k].support > 0 || e->run->measures.classes[k].answered > 0;
 }
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */
@@ -82,7 +82,7 @@ static void text_classes(cvt_str *to, const eval *e) {
                                          {"in the data", CVT_CELL_WORDS}};
     cvt_text_table table = {.columns = columns, .n_columns = sizeof columns / sizeof columns[0]};
     for (int k = 0; k < e->classes; k++) {
-        const cvt_class_measures *c = &e->measures.classes[k];
+        const cvt_class_measures *c = &e->run->measures.classes[k];
         cvt_str names = {0};
         char number[16];
         append_names(&names, e, k);
@@ -111,17 +111,22 @@ static void text_calibration(cvt_str *to, const figure *f) {
                       temperature > 1 ? "sure" : "cautious");
 }
 
-static void write_text(cvt_str *to, const eval *e, const figure *f) {
-    const cvt_measures *m = &e->measures;
-    text_classes(to, e);
-    cvt_str_print(to, "\n%zu image%s of %d class%s; %zu failed; %zu left out, of no class of the model\n",
-                  m->n + e->failed, m->n + e->failed == 1 ? "" : "s", m->present, m->present == 1 ? "" : "es",
-                  e->failed, e->left_out);
+static void text_summary(cvt_str *to, const eval *e, const figure *f) {
+    const cvt_measures *m = &e->run->measures;
+    cvt_str_print(to, "%zu image%s of %d class%s; %zu failed; %zu left out, of no class of the model\n",
+                  m->n + e->run->failed, m->n + e->run->failed == 1 ? "" : "s", m->present, m->present == 1 ? "" : "es",
+                  e->run->failed, e->left_out);
     if (!m->n) return;
     text_share(to, "top-1:", &f[3], m->right, m->n);
-    text_share(to, "top-5:", &f[4], e->among, m->n);
+    text_share(to, "top-5:", &f[4], e->run->among, m->n);
     cvt_str_print(to, "mean per-class accuracy: %.2f %%\n", 100 * m->recall);
     text_calibration(to, f);
+}
+
+static void write_text(cvt_str *to, const eval *e, const figure *f) {
+    text_classes(to, e);
+    cvt_str_print(to, "\n");
+    text_summary(to, e, f);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */
@@ -162,7 +167,7 @@ static void json_classes(cvt_str *to, const eval *e) {
     bool any = false;
     cvt_str_print(to, ",\n\"classes\":[");
     for (int k = 0; k < e->classes; k++) {
-        const cvt_class_measures *c = &e->measures.classes[k];
+        const cvt_class_measures *c = &e->run->measures.classes[k];
         if (!is_seen(e, k)) continue;
         cvt_str_print(to, "%s\n{", any ? "," : "");
         json_label(to, e, k);
@@ -177,7 +182,7 @@ static void json_classes(cvt_str *to, const eval *e) {
 }
 
 static void json_bins(cvt_str *to, const eval *e) {
-    const cvt_calibration *of = &e->calibration;
+    const cvt_calibration *of = &e->run->calibration;
     cvt_str_print(to, ",\n\"bins\":[");
     for (int i = 0; i < CVT_BINS; i++) {
         const double n = (double)of->images[i];
@@ -193,7 +198,7 @@ static void json_bins(cvt_str *to, const eval *e) {
 
 /* The whole matrix, over the classes that are seen; "labels" are their numbers. */
 static void json_confusion(cvt_str *to, const eval *e) {
-    const cvt_measures *m = &e->measures;
+    const cvt_measures *m = &e->run->measures;
     bool any = false;
     size_t at = 0;
     cvt_str_print(to, ",\n\"confusion\":{\"labels\":[");
@@ -230,6 +235,7 @@ static void write_json(cvt_str *to, const eval *e, const figure *f, size_t n) {
     cvt_str_print(to, ",");
     cvt_json_out_path(to, "data", e->called);
     to->failed = to->failed || name.failed;
+    if (e->n_runs > 1) cvt_str_print(to, ",\n\"precision\":\"%s\"", cvt_model_precision(e->model));
     cvt_str_free(&name);
     for (size_t i = 0; i < n; i++) {
         cvt_str_print(to, ",\n\"%s\":", f[i].name);
@@ -244,7 +250,7 @@ static void write_json(cvt_str *to, const eval *e, const figure *f, size_t n) {
     json_classes(to, e);
     json_bins(to, e);
     json_confusion(to, e);
-    cvt_str_print(to, "}\n");
+    cvt_str_print(to, "}");
 }
 
 /* ---- a table --------------------------------------------------------------------------------------------------- */
@@ -266,18 +272,20 @@ static void csv_text(cvt_str *to, const char *text) {
     cvt_str_free(&safe);
 }
 
-/* One number a line: what it is, of which class, and its interval. */
+/* One number a line: what it is, of which class, and its interval; of several runs, first in which precision. */
 static void write_csv(cvt_str *to, const eval *e, const figure *f, size_t n) {
-    cvt_str_print(to, "measure,index,label,value,low,high\n");
+    const bool several = e->n_runs > 1;
+    const char *precision = several ? cvt_model_precision(e->model) : "", *comma = several ? "," : "";
+    if (e->run == e->runs) cvt_str_print(to, "%smeasure,index,label,value,low,high\n", several ? "precision," : "");
     for (size_t i = 0; i < n; i++) {
-        cvt_str_print(to, "%s,,", f[i].name);
+        cvt_str_print(to, "%s%s%s,,", precision, comma, f[i].name);
         csv_value(to, f[i].value);
         csv_value(to, f[i].low);
         csv_value(to, f[i].high);
         cvt_str_print(to, "\n");
     }
     for (int k = 0; k < e->classes; k++) {
-        const cvt_class_measures *c = &e->measures.classes[k];
+        const cvt_class_measures *c = &e->run->measures.classes[k];
         const figure of[] = {{"support", (double)c->support, NAN, NAN},
                              {"answered", (double)c->answered, NAN, NAN},
                              {"precision", c->precision, NAN, NAN},
@@ -285,7 +293,7 @@ static void write_csv(cvt_str *to, const eval *e, const figure *f, size_t n) {
                              {"f1", c->f1, NAN, NAN}};
         for (size_t i = 0; is_seen(e, k) && i < sizeof of / sizeof of[0]; i++) {
             char number[16];
-            cvt_str_print(to, "%s,%d,", of[i].name, k);
+            cvt_str_print(to, "%s%s%s,%d,", precision, comma, of[i].name, k);
             csv_text(to, cvt_eval_class_name(e, k, number));
             csv_value(to, isnan(of[i].value) ? 0 : of[i].value);
             csv_value(to, of[i].low);
@@ -317,7 +325,7 @@ static cvt_status write_picture(const char *path, const cvt_confusion *of, cvt_e
 
 /* The matrix of the classes that are seen, with their labels. */
 static cvt_status make_confusion(cvt_confusion *of, const eval *e, cvt_arena *arena, cvt_error *error) {
-    const cvt_measures *m = &e->measures;
+    const cvt_measures *m = &e->run->measures;
     int *places = cvt_arena_array(arena, (size_t)e->classes, sizeof *places);
     const char **labels = cvt_arena_array(arena, (size_t)e->classes, sizeof *labels);
     cvt_confusion_cell *cells = cvt_arena_array(arena, m->n_cells + 1, sizeof *cells);
@@ -362,21 +370,51 @@ static cvt_status write_confusion(const eval *e, cvt_error *error) {
     return status;
 }
 
+/* ---- all of it ------------------------------------------------------------------------------------------------- */
+
+/* Appends what the run e->run found. */
+static void write_run(cvt_str *to, const eval *e) {
+    figure figures[FIGURES];
+    const size_t n = figures_of(e, figures);
+    if (cvt_opt_is(e->settings->format, "json")) {
+        write_json(to, e, figures, n);
+    } else if (cvt_opt_is(e->settings->format, "csv")) {
+        write_csv(to, e, figures, n);
+    } else if (e->n_runs > 1) {
+        cvt_str_print(to, "%s: ", cvt_model_precision(e->model));
+        text_summary(to, e, figures);
+        cvt_str_print(to, "\n");
+    } else {
+        write_text(to, e, figures);
+    }
+}
+
+/* Appends what all runs found, and how they differ. */
+static cvt_status write_runs(cvt_str *to, eval *e, cvt_error *error) {
+    const bool json = cvt_opt_is(e->settings->format, "json"), several = e->n_runs > 1;
+    if (json && several) cvt_str_print(to, "{\"runs\":[\n");
+    for (int i = 0; i < e->n_runs; i++) {
+        eval_run *run = e->run = &e->runs[i];
+        e->model = run->model;
+        TRY(cvt_measure(&run->measures, run->answers, run->n_answers, e->classes, error));
+        if (i && json) cvt_str_print(to, ",\n");
+        write_run(to, e);
+    }
+    if (several) cvt_eval_compare(to, e);
+    if (json) cvt_str_print(to, several ? "}\n" : "\n");
+    return CVT_OK;
+}
+
 int cvt_eval_report(eval *e) {
     cvt_error error;
-    figure figures[FIGURES];
     cvt_str text = {0};
-    if (cvt_measure(&e->measures, e->answers, e->n_answers, e->classes, &error) != CVT_OK)
-        return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-    if (e->settings->confusion && write_confusion(e, &error) != CVT_OK)
-        return cvt_cli_fail(e->settings->confusion, &error, CVT_EXIT_OUTPUT);
-    const size_t n = figures_of(e, figures);
-    if (cvt_opt_is(e->settings->format, "json"))
-        write_json(&text, e, figures, n);
-    else if (cvt_opt_is(e->settings->format, "csv"))
-        write_csv(&text, e, figures, n);
+    int status = CVT_EXIT_OK;
+    if (write_runs(&text, e, &error) != CVT_OK)
+        status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    else if (e->settings->confusion && write_confusion(e, &error) != CVT_OK)
+        status = cvt_cli_fail(e->settings->confusion, &error, CVT_EXIT_OUTPUT);
     else
-        write_text(&text, e, figures);
-    cvt_cli_write_str(e->cli, &text);
-    return CVT_EXIT_OK;
+        cvt_cli_write_str(e->cli, &text);
+    if (status != CVT_EXIT_OK) cvt_str_free(&text);
+    return status;
 }

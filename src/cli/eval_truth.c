@@ -228,6 +228,6 @@ const eval_name *cvt_eval_label(eval *e, const char *label) {
         name->index = found.index;
         name->how = found.how;
     }
-    name->images++;
+    name->images += e->run == e->runs;
     return name;
 }

@@ -29,6 +29,7 @@ static void append_value(cvt_str *to, const cvt_option *row, const cvt_settings 
     case CVT_OPT_FLAG: cvt_str_print(to, *(const bool *)field ? "true" : "false"); return;
     case CVT_OPT_INTEGER: cvt_str_print(to, "%lld", (long long)*(const int64_t *)field); return;
     case CVT_OPT_LIMIT:
+    case CVT_OPT_RATE:
         if (((const cvt_opt_limit *)field)->given)
             cvt_json_out_number(to, ((const cvt_opt_limit *)field)->value);
         else

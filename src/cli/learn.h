@@ -9,6 +9,7 @@
 #include "batch/labelled.h"
 #include "cli/inputs.h"
 #include "learn/learn.h"
+#include "learn/unknown.h"
 #include "model/provenance.h"
 #include "model/relabel.h"
 
@@ -39,6 +40,7 @@ typedef struct learn {
     learn_image *learns, *checks;
 
     cvt_learned learned;
+    double quantiles[CVT_RATES];           /* of the probabilities of the answers in cross-validation */
     size_t *twins, checked, checked_right; /* checked: checks whose label is learned */
     size_t *doubts, n_doubts;              /* the images whose labels are most doubtful, the most doubtful first */
 } learn;

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "cli/learn.h"
+#include "cli/unknown.h"
 #include "learn/doubts.h"
 #include "learn/duplicates.h"
 #include "report/json_out.h"
@@ -124,6 +125,7 @@ static cvt_status fit(learn *l, cvt_team *team, cvt_error *error) {
                                .seed = (uint64_t)l->settings->seed,
                                .team = team};
     TRY(cvt_learn(&l->learned, &lesson, error));
+    TRY(cvt_unknown_measure(l->quantiles, l->learned.surest, l->n, error));
     TRY(find_doubts(l, &lesson, error));
     if (!l->learned.converged) cvt_cli_say(NULL, "the fit ended before it was exact: the model may be a little worse");
     check(l);
@@ -163,6 +165,11 @@ void cvt_learn_describe(const learn *l, cvt_str *to) {
                   l->settings->balance ? "true" : "false", (long long)l->settings->seed);
     cvt_json_out_number(to, l->learned.l2);
     describe_share(to, "cross_validation", l->learned.right, l->n);
+    for (int r = 0; r < CVT_RATES; r++) {
+        cvt_str_print(to, r ? "," : ",\"%s\":[", CVT_LEARNED_QUANTILES);
+        cvt_json_out_number(to, l->quantiles[r]);
+    }
+    cvt_str_print(to, "]");
     if (l->checked) describe_share(to, "validation", l->checked_right, l->checked);
     if (l->settings->date && gmtime_r(&now, &day) && strftime(date, sizeof date, "%Y-%m-%d", &day))
         cvt_str_print(to, ",\"date\":\"%s\"", date);

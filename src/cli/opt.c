@@ -87,6 +87,18 @@ static bool read_number(const char *text, int64_t min, int64_t max, double *out)
     return true;
 }
 
+/* Reads "0.05" or "5%"; min, max: in hundredths. */
+static bool read_rate(const char *text, int64_t min, int64_t max, double *out) {
+    char number[32];
+    const size_t n = strcspn(text, "%");
+    if (n >= sizeof number || (text[n] && text[n + 1])) return false;
+    memcpy(number, text, n);
+    number[n] = 0;
+    if (!read_number(number, 0, 100, out)) return false;
+    if (text[n]) *out /= 100;
+    return *out >= (double)min / 100 && *out <= (double)max / 100;
+}
+
 static bool read_size(const char *text, cvt_opt_size *out) {
     char height[8];
     size_t n = strcspn(text, "x");
@@ -156,6 +168,11 @@ static cvt_status set_value(const cvt_option *row, void *settings, const char *t
         if (read_number(text, row->min, row->max, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a number from %lld to %lld", shown, text,
                         (long long)row->min, (long long)row->max);
+    case CVT_OPT_RATE:
+        ((cvt_opt_limit *)to)->given = true;
+        if (read_rate(text, row->min, row->max, &((cvt_opt_limit *)to)->value)) return CVT_OK;
+        return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a share such as 0.05 or 5%%, from %d%% to %d%%",
+                        shown, text, (int)row->min, (int)row->max);
     case CVT_OPT_SIZE:
         if (read_size(text, to)) return CVT_OK;
         return cvt_fail(error, CVT_USAGE, "option '%s': '%s' is not a size such as 224 or 224x320, from 1 to %d", shown,
@@ -207,8 +224,21 @@ static const cvt_option *find_letter(const parser *p, char letter) {
     return NULL;
 }
 
+/* Is the word a rate rather than a file? Files are rarely called "5%" or "0.05"; where one is, "./0.05" names it. */
+static bool looks_like_rate(const char *word) {
+    const size_t n = strspn(word, "0123456789.");
+    return word[n] == '%' ? n > 0 && !word[n + 1] : !word[n] && strncmp(word, "0.", 2) == 0;
+}
+
+/* The option may stand without a value, as "--unknown"; the next word is one only if it looks so. */
+static cvt_status take_rate(parser *p, const cvt_option *row, const char *shown) {
+    const bool given = p->at + 1 < p->n && looks_like_rate(p->words[p->at + 1]);
+    return set_value(row, p->settings, given ? p->words[++p->at] : row->alone, shown, p->error);
+}
+
 /* Takes the next word as the value of the current option. */
 static cvt_status take_value(parser *p, const cvt_option *row, const char *shown) {
+    if (row->kind == CVT_OPT_RATE) return take_rate(p, row, shown);
     if (p->at + 1 >= p->n) return cvt_fail(p->error, CVT_USAGE, "option '%s' needs a value: %s", shown, row->argument);
     return set_value(row, p->settings, p->words[++p->at], shown, p->error);
 }
@@ -335,13 +365,14 @@ static void describe(cvt_str *to, const cvt_option *row) {
     for (size_t i = 0; !shown && row->choices && row->choices[i]; i++)
         cvt_str_print(to, "%s%s", i == 0 ? ": " : row->choices[i + 1] ? ", " : " or ", row->choices[i]);
     if (row->initial) cvt_str_print(to, " (default: %s)", row->initial);
+    if (row->alone) cvt_str_print(to, " (without %s: %s)", row->argument, row->alone);
 }
 
 static void add_option(cvt_str *to, const cvt_option *row) {
     const size_t start = to->size;
     cvt_str text = {0};
     cvt_str_print(to, row->letter ? "  -%c, " : "      ", row->letter);
-    cvt_str_print(to, row->argument ? "--%s=%s" : "--%s", row->name, row->argument);
+    cvt_str_print(to, row->alone ? "--%s[=%s]" : row->argument ? "--%s=%s" : "--%s", row->name, row->argument);
     size_t column = to->size - start;
     if (column + 2 > HELP_COLUMN) {
         cvt_str_print(to, "\n");

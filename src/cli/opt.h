@@ -15,6 +15,7 @@ typedef enum cvt_option_kind {
     CVT_OPT_INTEGER, /* int64_t, within [min, max] */
     CVT_OPT_NUMBER,  /* double, within [min, max] */
     CVT_OPT_LIMIT,   /* cvt_opt_limit, a number within [min, max] */
+    CVT_OPT_RATE,    /* cvt_opt_limit, a share such as 0.05 or 5%, within [min, max] hundredths */
     CVT_OPT_CHOICE,  /* const char *, one of `choices` */
     CVT_OPT_SIZE,    /* cvt_opt_size, "H" or "HxW" */
     CVT_OPT_PART,    /* cvt_opt_part, "I/N" */
@@ -56,6 +57,7 @@ typedef struct cvt_option {
     const char *const *choices; /* for CVT_OPT_CHOICE; ends with NULL */
     int64_t min, max;
     const char *initial; /* the value when it is not given, as text, or NULL */
+    const char *alone;   /* for CVT_OPT_RATE: the value when it is given without one */
     bool recorded;       /* records depend on it: it stands in the header of records */
     const char *help;    /* a phrase without a full stop */
     unsigned lacking;    /* the bits of the commands that do not take it where people may expect it, ... */

@@ -159,10 +159,10 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_TARS, .name = "header", .kind = CVT_OPT_FLAG, .target = FIELD(header),
      .help = "write first a record of what makes the others: version, model, SHA-256 of its weights and config, "
      "preprocessing, options. For JSON only"},
-    {.commands = WITH_LIST, .name = "resume", .kind = CVT_OPT_FLAG, .target = FIELD(resume),
-     .help = "go on where a run with the same -o ended: images that have a record are passed over, a half-written "
-     "record is cut off, records of another model are refused. For -f jsonl only"},
-    {.commands = WITH_LIST, .name = "retry-errors", .kind = CVT_OPT_FLAG, .target = FIELD(retry_errors),
+    {.commands = WITH_TARS, .name = "resume", .kind = CVT_OPT_FLAG, .target = FIELD(resume),
+     .help = "go on where a run with the same -o (eval: --records) ended: images that have a record are passed over, "
+     "a half-written record is cut off, records of another model are refused. For -f jsonl only"},
+    {.commands = WITH_TARS, .name = "retry-errors", .kind = CVT_OPT_FLAG, .target = FIELD(retry_errors),
      .help = "with --resume: try images again whose record is an error; then the last record of an image counts"},
     {.commands = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, .letter = 'z', .name = "zero", .kind = CVT_OPT_FLAG,
      .target = FIELD(zero), .help = "end each line of -f jsonl or tsv with a NUL byte instead of a newline"},
@@ -172,6 +172,10 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = CVT_CMD_CLASSIFY, .name = "min-score", .kind = CVT_OPT_LIMIT, .target = FIELD(min_score),
      .argument = "SCORE", .min = -MAX_SCORE, .max = MAX_SCORE, .recorded = true,
      .help = "leave out classes whose score is less than SCORE, as 0.5"},
+    {.commands = CVT_CMD_CLASSIFY, .name = "unknown", .kind = CVT_OPT_RATE, .target = FIELD(unknown),
+     .argument = "RATE", .min = 0, .max = 50, .alone = "5%", .recorded = true,
+     .help = "call an image unknown if its best class is so improbable that in cvt learn's cross-validation only this "
+     "share of the images of known labels were below that, as 5% or 0.05; for models that cvt learn made"},
     {.commands = CVT_CMD_RUN, .name = "tap", .kind = CVT_OPT_WORDS, .target = FIELD(taps), .argument = "NAME",
      .help = "also write this tap; may be given again. A tap is an inner value of the model, such as the output of a "
      "block, that has a name; cvt summary -f json lists the names, and all stands for every one"},
@@ -283,7 +287,12 @@ const cvt_option cvt_settings_rows[] = {
      .help = "work on this many images at once (default: as many as there are threads)"},
     {.commands = WITH_BATCH, .letter = 'b', .name = "batch", .kind = CVT_OPT_INTEGER, .target = FIELD(batch),
      .argument = "N", .min = 1, .max = 4096, .initial = "1", .help = "put this many images into one forward pass"},
-    {.commands = WITH_PRECISION, .name = "precision", .kind = CVT_OPT_CHOICE, .target = FIELD(precision),
+    {.commands = CVT_CMD_EVAL, .name = "precision", .kind = CVT_OPT_WORD, .target = FIELD(precision),
+     .argument = "TYPE[,TYPE]", .recorded = true,
+     .help = "numbers in which matrix products are computed: f32, f16, bf16 or int8 (default: int8 if the weights are, "
+     "else f32); two of them with a comma, as f32,int8, are compared with each other"},
+    {.commands = WITH_PRECISION & ~(unsigned)CVT_CMD_EVAL, .name = "precision", .kind = CVT_OPT_CHOICE,
+     .target = FIELD(precision),
      .argument = "f32|f16|bf16|int8", .choices = CHOICES("f32", "f16", "bf16", "int8"), .recorded = true,
      .help = "numbers in which matrix products are computed; f16, bf16 and int8 can be faster, and are less exact "
      "(default: int8 if the weights are, else f32)"},

@@ -63,7 +63,7 @@ typedef struct cvt_settings {
 
     /* records of a collection */
     bool header, resume, retry_errors, zero, exif_fields;
-    cvt_opt_limit min_score;
+    cvt_opt_limit min_score, unknown;
 
     /* messages */
     bool quiet;

@@ -88,23 +88,28 @@ cvt_status cvt_hessian_new(cvt_hessian **out, const cvt_examples *of, cvt_error 
 
 /* ---- the factor ------------------------------------------------------------------------------------------------ */
 
-/* The guess from row i and column j on, 4 x 16, less what the rows of U above it make of it; times -1. */
-static void start_tile(cvt_hessian *h, double curvature, double l2, size_t i, size_t j) {
+/* The factor is made PANEL rows at a time, so that the rows above them are read but once for each panel; of these STEPS
+ * at a time, so that a tile's part of them stays in cache. */
+enum { PANEL = 16, TILE = 32, STEPS = 64 };
+
+/* The guess from row i and column j on, PANEL x n, less what the rows of U above it make of it; times -1. */
+static void start_tile(cvt_hessian *h, double curvature, double l2, size_t i, size_t j, size_t n) {
     const size_t d = h->d;
-    for (size_t r = 0; r < CVT_TILE_ROWS; r++)
-        for (size_t q = 0; q < CVT_TILE_COLUMNS; q++) {
-            const size_t row = i + r, column = j + q;
+    for (size_t column = j; column < j + n; column++)
+        for (size_t r = 0; r < PANEL; r++) {
+            const size_t row = i + r;
             double value = column > row ? h->matrix[column * h->ld + row] : column == row ? h->squares[row] : 0;
             h->rows[r * d + column] = -curvature * value - (column == row ? l2 : 0);
         }
-    h->kernels->add_doubles(h->rows + j, d, h->matrix + i, 1, h->ld, h->matrix + j, h->ld, CVT_TILE_ROWS,
-                            CVT_TILE_COLUMNS, i);
+    for (size_t t = 0; t < i; t += STEPS)
+        h->kernels->add_doubles(h->rows + j, d, h->matrix + t * h->ld + i, 1, h->ld, h->matrix + t * h->ld + j, h->ld,
+                                PANEL, n, i - t < STEPS ? i - t : STEPS);
 }
 
-/* Rows i to i + 3 of U, from what start_tile has made. */
+/* The rows of U from i on, from what start_tile has made. */
 static void finish_rows(cvt_hessian *h, double l2, size_t i) {
     const size_t d = h->d;
-    for (size_t r = 0; r < CVT_TILE_ROWS; r++) {
+    for (size_t r = 0; r < PANEL; r++) {
         double *left = h->rows + r * d, *own = h->matrix + (i + r) * h->ld;
         for (size_t s = 0; s < r; s++) {
             const double *above = h->matrix + (i + s) * h->ld;
@@ -116,7 +121,7 @@ static void finish_rows(cvt_hessian *h, double l2, size_t i) {
     }
 }
 
-/* Rows i to i + 3 of the guess. */
+/* Rows i to i + PANEL - 1 of the guess. */
 typedef struct guess {
     cvt_hessian *h;
     double curvature, l2;
@@ -125,17 +130,17 @@ typedef struct guess {
 
 static void start_tile_of(void *context, size_t j) {
     const guess *g = context;
-    start_tile(g->h, g->curvature, g->l2, g->i, (g->i / CVT_TILE_COLUMNS + j) * CVT_TILE_COLUMNS);
+    const size_t first = g->i + j * TILE;
+    start_tile(g->h, g->curvature, g->l2, g->i, first, g->h->d - first < TILE ? g->h->d - first : TILE);
 }
 
 void cvt_hessian_set(cvt_hessian *h, double curvature, double l2, cvt_team *team) {
     enum { FEW = 256 };
     h->bias = sqrt(curvature);
     for (size_t j = 0; !h->matrix && j < h->d; j++) h->diagonal[j] = sqrt(curvature * h->squares[j] + l2);
-    for (size_t i = 0; h->matrix && i < h->d; i += CVT_TILE_ROWS) {
+    for (size_t i = 0; h->matrix && i < h->d; i += PANEL) {
         guess g = {h, curvature, l2, i};
-        const size_t tiles = (h->d + CVT_TILE_COLUMNS - 1) / CVT_TILE_COLUMNS - i / CVT_TILE_COLUMNS;
-        cvt_team_each(i > FEW ? team : NULL, tiles, 0, start_tile_of, &g);
+        cvt_team_each(i > FEW ? team : NULL, (h->d - i + TILE - 1) / TILE, 0, start_tile_of, &g);
         finish_rows(h, l2, i);
     }
 }
@@ -144,15 +149,29 @@ void cvt_hessian_set(cvt_hessian *h, double curvature, double l2, cvt_team *team
 
 enum { ROWS = 8 };
 
-/* Of v, k columns wide, n columns; v begins at the first of them. */
-static void gradient_columns(const cvt_hessian *h, double *v, size_t k, size_t n) {
-    const size_t d = h->d;
-    for (size_t i = 0; i < d; i++) {
-        const size_t first = i / ROWS * ROWS;
-        if (h->matrix && i == first) h->kernels->add_doubles(v + i * k, k, h->matrix + i, 1, h->ld, v, k, ROWS, n, i);
-        for (size_t t = first; h->matrix && t < i; t++)
+/* Rows first to end - 1 of v, from which the rows before them are taken off already. */
+static void gradient_rows(const cvt_hessian *h, double *v, size_t k, size_t n, size_t first, size_t end) {
+    for (size_t i = first; i < end; i++) {
+        const size_t own = i / ROWS * ROWS;
+        if (h->matrix && i == own)
+            h->kernels->add_doubles(v + i * k, k, h->matrix + first * h->ld + i, 1, h->ld, v + first * k, k, ROWS, n,
+                                    i - first);
+        for (size_t t = own; h->matrix && t < i; t++)
             for (size_t q = 0; q < n; q++) v[i * k + q] += h->matrix[t * h->ld + i] * v[t * k + q];
         for (size_t q = 0; q < n; q++) v[i * k + q] /= h->diagonal[i];
+    }
+}
+
+/* Of v, k columns wide, n columns; v begins at the first of them. STEPS rows are taken off all rows behind them
+ * together: so U is read along its rows. */
+static void gradient_columns(const cvt_hessian *h, double *v, size_t k, size_t n) {
+    const size_t d = h->d;
+    for (size_t first = 0; first < d; first += STEPS) {
+        const size_t end = d - first < STEPS ? d : first + STEPS;
+        gradient_rows(h, v, k, n, first, end);
+        if (h->matrix && end < d)
+            h->kernels->add_doubles(v + end * k, k, h->matrix + first * h->ld + end, 1, h->ld, v + first * k, k,
+                                    d - end, n, end - first);
     }
     for (size_t q = 0; q < n; q++) v[d * k + q] /= h->bias;
 }

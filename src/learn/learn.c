@@ -13,7 +13,7 @@
 
 enum {
     STEPS = 13,         /* penalties of the path: from 10 down to 1e-5, by half a power of ten each */
-    FIRST = 2,          /* that which is tried first */
+    FIRST = 4,          /* that which is tried first */
     MAX_SUBSPACE = 2048 /* rows of which the products with each other are made */
 };
 static const double tolerance = 1e-5; /* of the gradient */

@@ -7,7 +7,8 @@
  *   is the code. Quotes are those of RFC 4180; lines end with LF.
  * - tsv: the same with tabs and without quotes; a tab or newline in a name is escaped as any control character is.
  *
- * - with a style that wants it each of them has what EXIF says, but for text.
+ * - with a style that wants it each of them has what EXIF says, but for text; and whether an image is of a label that
+ *   the model does not know. In text that is a word before the label, or behind the path.
  *
  * Outside JSON, control characters and bytes that are not UTF-8 become \xNN; only the newline, which CSV can quote,
  * stays. */
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "report/json_out.h"
 
 static void append(cvt_str *to, const char *text) { cvt_str_append(to, text, strlen(text)); }
@@ -68,12 +70,17 @@ static void append_bar(cvt_str *to, float score, const cvt_records *run) {
     cvt_str_print(to, "%*s  ", CELLS - filled, "");
 }
 
-static void append_score_and_label(cvt_str *to, const cvt_rank *rank, cvt_score_kind kind, const cvt_records *run) {
+/* What stands before the label of an image that is of no known label, where the label is on the path's line. */
+static const char unknown[] = "unknown, most like ";
+
+static void append_score_and_label(cvt_str *to, const cvt_rank *rank, cvt_score_kind kind, const char *before,
+                                   const cvt_records *run) {
     char number[16];
     append(to, "  ");
     append_score(to, 3, rank->score, kind);
     append(to, "  ");
     if (run->style.bars && kind != CVT_SCORE_NONE) append_bar(to, rank->score, run);
+    append(to, before);
     cvt_record_escape(to, label_of(rank, number));
     append(to, "\n");
 }
@@ -102,7 +109,9 @@ static void text_columns(cvt_str *to, const cvt_record *record, cvt_records *run
     append_path(to, record->path, run);
     cvt_str_print(to, "%*s", columns < run->width ? run->width - columns : 0, "");
     if (record->n)
-        append_score_and_label(to, record->ranks, record->kind, run);
+        append_score_and_label(to, record->ranks, record->kind, record->unknown ? unknown : "", run);
+    else if (record->unknown)
+        append(to, "  unknown\n");
     else
         append(to, "  no class has the least score\n");
 }
@@ -112,9 +121,10 @@ static void text_line(cvt_str *to, const cvt_record *record) {
     cvt_record_escape(to, record->path);
     append(to, ": ");
     if (!record->n) {
-        append(to, "no class has the least score\n");
+        append(to, record->unknown ? "unknown\n" : "no class has the least score\n");
         return;
     }
+    append(to, record->unknown ? unknown : "");
     cvt_record_escape(to, label_of(record->ranks, number));
     append(to, " (");
     append_score(to, 0, record->ranks->score, record->kind);
@@ -133,8 +143,8 @@ static void text_record(cvt_str *to, const cvt_record *record, cvt_records *run)
     if (run->any) append(to, "\n");
     append_path(to, record->path, run);
     if (record->kind != CVT_SCORE_SOFTMAX) cvt_str_print(to, " (%s)", kind_words[record->kind]);
-    append(to, "\n");
-    for (int i = 0; i < record->n; i++) append_score_and_label(to, &record->ranks[i], record->kind, run);
+    append(to, record->unknown ? ": unknown\n" : "\n");
+    for (int i = 0; i < record->n; i++) append_score_and_label(to, &record->ranks[i], record->kind, "", run);
     if (!record->n) append(to, "  no class has the least score\n");
 }
 
@@ -180,6 +190,24 @@ static void json_values(cvt_str *to, const cvt_record *record) {
     append(to, "]");
 }
 
+/* As the bytes of f32 numbers, the lowest byte first. */
+static void json_logits(cvt_str *to, const cvt_record *record) {
+    cvt_str bytes = {0};
+    for (size_t i = 0; i < record->n_logits; i++) {
+        uint32_t bits;
+        memcpy(&bits, record->logits + i, sizeof bits);
+        for (int b = 0; b < 32; b += 8) {
+            const char byte = (char)(bits >> b);
+            cvt_str_append(&bytes, &byte, 1);
+        }
+    }
+    append(to, ",\"logits_b64\":\"");
+    if (bytes.data) cvt_base64_append(to, bytes.data, bytes.size);
+    append(to, "\"");
+    to->failed = to->failed || bytes.failed;
+    cvt_str_free(&bytes);
+}
+
 static void json_exif(cvt_str *to, const cvt_record *record) {
     append(to, ",\"taken\":");
     if (record->taken)
@@ -208,11 +236,15 @@ static void json_object(cvt_str *to, const cvt_record *record, const cvt_records
         json_values(to, record);
     else
         json_ranks(to, record);
+    if (run->style.unknown) cvt_str_print(to, ",\"unknown\":%s", record->unknown ? "true" : "false");
     if (record->truth) {
         append(to, ",\"truth\":");
         json_label(to, record->truth);
         append(to, "}");
     }
+    if (record->called) append(to, ",\"called\":");
+    if (record->called) cvt_json_out_string(to, record->called);
+    if (record->logits) json_logits(to, record);
     if (run->style.exif) json_exif(to, record);
     append(to, "}");
 }
@@ -247,9 +279,12 @@ static void csv_field(cvt_str *to, const char *text) {
     if (quoted) append(to, "\"");
 }
 
-static void table_exif(cvt_str *to, const cvt_record *record, const char *comma, const cvt_records *run) {
+/* The columns that only some styles have. */
+static void table_more(cvt_str *to, const cvt_record *record, const char *comma, const cvt_records *run) {
+    const bool failed = record->status != CVT_OK;
+    if (run->style.unknown) cvt_str_print(to, "%s%s", comma, failed ? "" : record->unknown ? "true" : "false");
     if (!run->style.exif) return;
-    if (record->status == CVT_OK)
+    if (!failed)
         cvt_str_print(to, "%s%s%s%d", comma, record->taken ? record->taken : "", comma, record->orientation);
     else
         cvt_str_print(to, "%s%s", comma, comma);
@@ -263,7 +298,7 @@ static void table_record(cvt_str *to, const cvt_record *record, const char *comm
         cvt_str_print(to, "%s%s%s%s", comma, failed ? "false" : "true", comma,
                       failed ? cvt_status_code(record->status) : "");
         cvt_str_print(to, "%s%s%s%s", comma, comma, comma, comma);
-        table_exif(to, record, comma, run);
+        table_more(to, record, comma, run);
         append(to, "\n");
         return;
     }
@@ -274,17 +309,19 @@ static void table_record(cvt_str *to, const cvt_record *record, const char *comm
         field(to, label_of(&record->ranks[i], number));
         append(to, comma);
         cvt_json_out_number(to, (double)record->ranks[i].score);
-        table_exif(to, record, comma, run);
+        table_more(to, record, comma, run);
         append(to, "\n");
     }
 }
 
 static void csv_begin(cvt_str *to, const cvt_record_style *style) {
-    cvt_str_print(to, "path,ok,error,rank,index,label,score%s\n", style->exif ? ",taken,orientation" : "");
+    cvt_str_print(to, "path,ok,error,rank,index,label,score%s%s\n", style->unknown ? ",unknown" : "",
+                  style->exif ? ",taken,orientation" : "");
 }
 
 static void tsv_begin(cvt_str *to, const cvt_record_style *style) {
-    cvt_str_print(to, "path\tok\terror\trank\tindex\tlabel\tscore%s\n", style->exif ? "\ttaken\torientation" : "");
+    cvt_str_print(to, "path\tok\terror\trank\tindex\tlabel\tscore%s%s\n", style->unknown ? "\tunknown" : "",
+                  style->exif ? "\ttaken\torientation" : "");
 }
 
 static void csv_record(cvt_str *to, const cvt_record *record, cvt_records *run) {

@@ -18,8 +18,13 @@ typedef struct cvt_record {
     const char *message;   /* else why there is none */
     const cvt_rank *ranks; /* a result of classes, best first; may be NULL where n is 0 */
     int n;
+    bool unknown;          /* the best class is too improbable to be believed */
     cvt_score_kind kind;   /* what the scores are */
     const cvt_rank *truth; /* what the image shows, for JSON, without a score; NULL: not known */
+    /* what the result was made of, for JSON: all logits, and what the data call the class; NULL: they are not wanted */
+    const float *logits;
+    size_t n_logits;
+    const char *called;
     /* a result in a file of its own, for JSON: its path, and the class that it shows (NULL: none) */
     const char *file;
     const cvt_rank *shown;
@@ -35,11 +40,12 @@ typedef struct cvt_record {
 
 /* How records look, besides their format. */
 typedef struct cvt_record_style {
-    int ranks;   /* the most classes of a record */
-    bool exif;   /* with "taken" and "orientation" */
-    bool zero;   /* lines end with NUL; only where the format says `lines` */
-    bool bars;   /* text: scores have bars, and records of one class stand in columns */
-    bool colour; /* text: with the colours of a terminal */
+    int ranks;    /* the most classes of a record */
+    bool exif;    /* with "taken" and "orientation" */
+    bool unknown; /* with "unknown" */
+    bool zero;    /* lines end with NUL; only where the format says `lines` */
+    bool bars;    /* text: scores have bars, and records of one class stand in columns */
+    bool colour;  /* text: with the colours of a terminal */
 } cvt_record_style;
 
 typedef struct cvt_format cvt_format;
