@@ -245,6 +245,7 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "N", .min = 0, .max = MAX_IMAGES, .initial = "1000", .help = "put small copies of the first N images "
      "into the page, some 5 kB each; to the others there are only links"},
     {.commands = CVT_CMD_REPORT, .name = "attend", .kind = CVT_OPT_MODEL, .target = FIELD(attend), .argument = "MODEL",
+     .names = "models",
      .help = "also show where this model looks in each image that has a small copy, as cvt attend does; the page turns "
      "that on and off"},
 
