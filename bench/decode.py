@@ -45,10 +45,13 @@ def main():
     for decode, kept in times.items():
         print(f"{decode}: {statistics.median(kept):.1f} ms of CPU an image [{min(kept):.1f} .. {max(kept):.1f}]")
     print(f"exact / fast: {statistics.median(ratios):.2f} [{min(ratios):.2f} .. {max(ratios):.2f}]")
-    same = [path for path in exact if exact[path][0] == best[path][0]]
-    apart = [abs(exact[path][1] - best[path][1]) for path in same]
-    print(f"the same best class: {len(same)} of {len(exact)} images, {100 * len(same) / len(exact):.1f} %; "
-          f"its score differs by {statistics.median(apart):.4f} (median), at most {max(apart):.3f}")
+    for least in (0, 0.5):
+        paths = [path for path in exact if exact[path][1] >= least]
+        same = [path for path in paths if exact[path][0] == best[path][0]]
+        apart = [abs(exact[path][1] - best[path][1]) for path in same] or [0]
+        print(f"of scores from {least}: the same best class for {len(same)} of {len(paths)} images, "
+              f"{100 * len(same) / max(len(paths), 1):.1f} %; its score differs by {statistics.median(apart):.4f} "
+              f"(median), at most {max(apart):.3f}")
 
 
 if __name__ == "__main__":

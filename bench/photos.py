@@ -1,7 +1,7 @@
 """Large JPEGs as cameras write them, made from images that are at hand: for measuring decoding.
 
     bench/photos.py SOURCE... OUT --count 60                 SOURCE: images, or directories of them
-    bench/photos.py stamps/ OUT --count 600 --smallest 64 --square --size 3000x3000    cliparts on a white square
+    bench/photos.py stamps/ OUT --count 600 --smallest 64 --square --size 2200x2200    cliparts on a white square
 
 Each image is laid over white where it is transparent, cut to the shape of --size about its middle (with --square it is
 padded instead), scaled by Pillow's Lanczos filter and saved with 4:2:0 chroma at a quality that --seed draws from
