@@ -208,7 +208,7 @@ static cvt_status open_files(cvt_model *m, const cvt_options *options, cvt_error
     TRY(choose_taps(m, options, error));
     TRY(choose_precision(m, options->precision, error));
     make_preprocess(m);
-    TRY(cvt_remarks_make(m, error));
+    TRY(cvt_remarks_make(m, options->height || options->n_sizes, error));
     TRY(keep_options(m, options, error));
     return options->no_weights || options->weights_later ? CVT_OK : cvt_model_load(m, error);
 }

@@ -213,6 +213,23 @@ test_signals() {
 
 # ---- finding models --------------------------------------------------------------------------------------------------
 
+# Configs by name: beside the program, and where it is installed.
+test_configs() {
+    mkdir -p "$work/bin/configs" prefix/bin prefix/share/cvt/configs && cp "$program" prefix/bin/cvt
+    cp "$tiny" "$work/bin/configs/own.json" && cp "$tiny" prefix/share/cvt/configs/shared.json
+    for name in schema .hidden; do echo '{}' >"$work/bin/configs/$name.json"; done
+    cvt summary -c "$tiny" >summary.txt && cvt summary -c own >own.txt && prefix/bin/cvt summary -c shared >shared.txt
+    same 'configs beside the program' summary.txt own.txt
+    same 'configs of the prefix' summary.txt shared.txt
+    expect 'configs list' 0 own '' cvt list --only configs
+    expect 'configs of the prefix are listed' 0 shared '' prefix/bin/cvt list --only configs
+    expect 'configs init' 0 '' '' cvt init -c own -o own.safetensors
+    expect 'configs no such' 3 '' "cvt: oown: no such config (did you mean 'own'?)" cvt bench -c oown
+    expect 'configs none near' 3 '' "cvt: something: no such file, nor a config of this name in $work/bin/configs, *" cvt summary -c something
+    echo '{"arch":' >own
+    expect 'configs: a file of the name comes first' 3 '' 'cvt: own: byte *' cvt summary -c own && rm own
+}
+
 lists_no_other() { cvt list >listed && grep -q local.safetensors listed && status 1 grep 'imagenet\|hold' listed; }
 
 test_models() {
@@ -271,7 +288,18 @@ assert (t["position_encoding"], t["token_embedding"], t["attention_projection"],
 assert "at.hand/cut.safetensors" in m["cut"]["error"] and s["path"] == "at.hand/small.safetensors" and s["family"] == "cvt"
 assert s["bytes"] == e["bytes"] and s["parameters"] == e["parameters"] and s["inputs"][0][0] == 3
 assert m["folder"]["bytes"] > s["bytes"] and s["classes"] == e["rows"][-1]["shape"][0]'
+    cvt list --only models >names.txt
+    check 'list --only models' sh -c 'printf "cut\nfolder\nsmall\n" | cmp - names.txt'
     unset CVT_MODEL_PATH
+    for kind in taps layers; do cvt list --only $kind -m small.safetensors >$kind.txt; done
+    check 'list --only taps' json small.json 'taps = [t["name"] for t in d["taps"]]
+assert taps and open("taps.txt").read().split() == taps
+assert open("layers.txt").read().split() == [t for t in taps if t.endswith(".map")]'
+    check 'list --only taps of a config' sh -c 'cvt list --only taps -c cvt-13/config.json | cmp - taps.txt'
+    check 'list --only dialects' sh -c 'cvt list --only dialects -m small.safetensors | tr "\n" " " | grep -qx "native hf hf_bare microsoft "'
+    check 'list --only dialects of all families, once each' sh -c 'cvt list --only dialects >d && sort d | uniq -d | cmp - /dev/null && grep -qx rangilyu d'
+    expect 'list --only taps of no model' 3 '' 'cvt: no model: name one with -m*' cvt list --only taps
+    usage 'list -m' 'list: -m and -c are for --only' cvt list -m small.safetensors
     mkdir empty && cp "$program" empty/cvt
     expect 'list no models' 0 "*no models; 'cvt help list' tells where they are looked for" '' sh -c 'cd empty && ./cvt list'
     if ! has_terminals; then return; fi
@@ -523,27 +551,6 @@ test_tables() {
     for page in cvt.1 libcvt.3 cvt-config.5; do check "tables $page is clean" clean_page "$root/man/$page"; done
 }
 
-# What bash offers for the words of a command line; the last is the one being typed.
-test_bash() {
-    if ! command -v bash >/dev/null; then echo 'skip bash completes: no bash here' && return; fi
-    while read -r line expected; do
-        got=$(bash -c 'source ./completion.bash; shift 0; IFS=+ read -ra COMP_WORDS <<<"$1"; [[ $1 == *+ ]] && COMP_WORDS+=("")
-            COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); declare -F _cvt >/dev/null || echo "no function _cvt"
-            _cvt 2>/dev/null; echo "${COMPREPLY[*]}"' - "$line")
-        if [ "$got" = "$expected" ]; then pass "bash $line"; else fail "bash $line" "offers '$got'"; fi
-    done <<'END'
-cvt+cl classify
-cvt+classify+--f --files-from= --force --format=
-cvt+classify+-f+ text jsonl json csv tsv
-cvt+classify+--format+=+j jsonl json
-cvt+summary+-f+ text json csv
-cvt+run+--ta --tap=
-cvt+help+su summary
-cvt+completion+ bash zsh fish
-cvt+classify+c
-END
-}
-
 # ---- what the manual pages promise -----------------------------------------------------------------------------------
 
 # example LINE: it succeeds, and prints something or leaves the file or folder that it names
@@ -589,5 +596,5 @@ expect 'convert' 0 '' '' cvt convert cvt-13 -o small.safetensors --dtype=f16
 expect 'check' 0 'ok: cvt with * names, * parameters and * buffer values, all finite' '' cvt check -m cvt-13
 head -c 3000 small.safetensors >cut.safetensors
 
-for part in usage name forms statuses streams signals models list preprocess run convert summary bench help tables bash examples; do "test_$part"; done
+for part in usage name forms statuses streams signals models configs list preprocess run convert summary bench help tables examples; do "test_$part"; done
 [ "$failures" -eq 0 ]

@@ -223,12 +223,14 @@ rollout() {
         fail "$name" "status $status: $(cat err log)"
     fi
 }
-unmapped() { # NAME PATTERN ARGUMENT...: wrong use, one line that has the pattern, and no file
-    name=$1 pattern=$2
-    shift 2
+refuses_map() { # STATUS NAME PATTERN ARGUMENT...: one line that has the pattern, and no file
+    want=$1 name=$2 pattern=$3
+    shift 3
     attend "$@" -o r.npy
-    equal "$name" "$status $(lines err) $(grep -c "$pattern" err) $(ls r.npy 2>/dev/null)" '2 1 1 '
+    equal "$name" "$status $(lines err) $(grep -c "$pattern" err) $(ls r.npy 2>/dev/null)" "$want 1 1 "
 }
+unmapped() { refuses_map 2 "$@"; } # wrong use
+cannot() { refuses_map 3 "$@"; }   # the model has no such map, whatever is asked
 
 layer 'attend: the class token of the last layer' cvt/tiny stage2.block2.attn.map 0 -1
 layer 'attend --layer, from the end' cvt/tiny stage2.block1.attn.map 0 -1 --layer -2
@@ -270,7 +272,7 @@ layer 'attend: scores on the way to a map' convit/fb block1.attn.position -1 2 -
 model=$tests/data/crossvit/a
 unmapped 'attend --rollout: one query' 'no rollout: "stage1.cross1.lg.attn.map" is .2, 1, 17' good/1.jpg --rollout --layer -1
 model=$tests/data/vit_efficient/nystrom_batch
-unmapped 'attend --rollout: landmarks' 'no rollout: "block1.attn.scatter" is part of landmark' good/1.jpg --rollout
+cannot 'attend --rollout: landmarks' 'no rollout: "block1.attn.scatter" is part of landmark' good/1.jpg --rollout
 model=$tests/data/convit/fb
 unmapped 'attend --rollout: no map' 'no rollout: "block1.attn.position" is not' good/1.jpg --rollout --layer block1.attn.position
 model=$tests/data/tnt/timm

@@ -139,6 +139,15 @@ check "timm's gated BEiT" refused '"swiglu_mlp" is set' \
     '{"architecture": "beit_base_patch16_224", "model_args": {"swiglu_mlp": true}}'
 check "timm's BEiT at another size" refuses 3 'timm resizes them in a way that is not done here' \
     "$program" check -m "$data/hub_beit_timm" --size 48
+for case in hub_clip hub_siglip; do
+    cp -r "$data/$case" "$work/larger" && chmod -R u+w "$work/larger"
+    sed -i 's/: 32\(,*\)$/: 48\1/' "$work/larger/preprocessor_config.json"
+    equal "$case: a processor of another size is told" "$("$program" check -m "$work/larger" 2>&1 | head -n 1)" \
+        "cvt: $work/larger: its processor prepares images of 48 x 48 pixels, its config says 32 x 32: they are prepared at 32 x 32"
+    equal "$case: unless the size is chosen" "$("$program" check -m "$work/larger" --size 48 2>&1 | grep -c prepare)" 0
+    equal "$case: sizes that agree are not told" "$("$program" check -m "$data/$case" 2>&1 | grep -c prepare)" 0
+    rm -rf "$work/larger"
+done
 check "poolings that contradict each other" refused 'contradict each other' \
     '{"arch": "beit", "global_pool": "token", "use_mean_pooling": true}'
 

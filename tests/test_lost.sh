@@ -201,6 +201,17 @@ of_pipe 'a FIFO'
 timeout 60 "$cvt" classify -m m.safetensors -f csv -k1 fifo >out
 wait $!
 of_pipe 'a FIFO whose writer comes late'
+"$cvt" preprocess -m dir good/1.jpg -o x.npy && "$cvt" run -m dir -i x.npy -o by.name
+cat x.npy >fifo &
+check 'run: a FIFO' timeout 60 "$cvt" run -m dir -i fifo -o by.fifo
+wait $!
+same 'run: what a FIFO gives' by.name/output.npy by.fifo/output.npy
+# shellcheck disable=SC2002 # a pipe is wanted
+cat x.npy | "$cvt" run -m dir -i /dev/stdin -o by.stdin
+same 'run: what /dev/stdin gives' by.name/output.npy by.stdin/output.npy
+head -c 200 x.npy >fifo &
+check 'run: a FIFO that ends early' says 1 'fifo: the data ends early' timeout 60 "$cvt" run -m dir -i fifo -o by.torn
+wait $!
 if command -v bash >/dev/null; then
     bash -c '"$1" classify -m m.safetensors -f csv -k1 <(cat good/1.jpg)' - "$cvt" >out
     of_pipe 'the output of a program'

@@ -132,6 +132,41 @@ cp -r "$lite" '<b>&'
 report one.jsonl --attend '<b>&' --thumbnails 0
 equal 'the name of a model is escaped' "$(about | sed 's/.*"attend"/"attend"/')" '"attend":"\u003cb\u003e\u0026"}'
 
+# ---- images in archives ----------------------------------------------------------------------------------------------
+
+if "$cvt" --version | grep -q '^tar: none'; then
+    echo 'skip images in archives: this build reads no tar'
+else
+    tar -cf one.tar good && tar -cf "$(printf 'two\377.tar')" good/1.jpg good/9.png
+    "$cvt" classify -m "$model" -f jsonl --tar one.tar --tar "$(printf 'two\377.tar')" >tar.jsonl 2>/dev/null
+    equal 'archives: records' "$(lines tar.jsonl) $(grep -c '"tar_b64"' tar.jsonl)" '13 2'
+    report tar.jsonl
+    equal 'archives: it ends well' "$status $(cat out err)" '0 '
+    equal 'archives: each image has a thumbnail, a failed one has none' "$(records | grep -c '"thumbnail":"/9j/')" 12
+    equal 'archives: a name that is no UTF-8 is kept' "$(records | grep -c "\"tar_b64\":\"$(printf 'two\377.tar' | base64)\"")" 2
+    records | sed -n 's#.*"path":"\(good/[^"]*\)".*"thumbnail":\("[^"]*"\).*#\1 \2#p' | sort -u >of_tar.txt
+    report good.jsonl
+    records | sed -n 's#.*"path":"\(good/[^"]*\)".*"thumbnail":\("[^"]*"\).*#\1 \2#p' | sort -u >of_files.txt
+    same 'archives: thumbnails are those of the files' of_tar.txt of_files.txt
+    sort -r tar.jsonl >backwards.jsonl
+    report backwards.jsonl
+    equal 'archives: records in another order' "$status $(cat err) $(records | grep -c '"thumbnail":"/9j/')" '0  12'
+    mkfifo hold.tar
+    for lost in absent.tar hold.tar - good; do
+        printf '{"path":"good/1.jpg","tar":"%s","ok":true,"top":[]}\n' "$lost" >lost.jsonl
+        report lost.jsonl
+        equal "archives: $lost" "$status $(sed 's/ (.*//' err)" '0 cvt: 1 of 1 images have no thumbnail, since they cannot be read'
+    done
+    echo '{"path":"good/2.jpg","tar":"two.tar","ok":true,"top":[]}' >lost.jsonl
+    tar -cf two.tar good/1.jpg
+    report lost.jsonl
+    check 'archives: an entry that is not there' grep -q '(two.tar: "good/2.jpg" is not in it)' err
+    head -c 700 two.tar >torn.tar
+    echo '{"path":"good/1.jpg","tar":"torn.tar","ok":true,"top":[]}' >lost.jsonl
+    report lost.jsonl
+    check 'archives: a torn one' grep -q '(torn.tar: .*early)' err
+fi
+
 # ---- hostile text ----------------------------------------------------------------------------------------------------
 
 one 'a name cannot end the element' '{"path":"</script><script>alert(1)</script>","ok":true,"top":[]}' \

@@ -118,6 +118,8 @@ shape() { # HEIGHT WIDTH [OPTION]...: attend's result
     head -c 128 "$work/a.npy" | grep -aq "'shape': ($h, $w)" || { head -c 128 "$work/a.npy" && return 1; }
 }
 check "attend shows the stage that is one window" shape 7 7
+check "no place is known for any layer's keys: the model cannot" refuses 3 'where the keys of its attention lie' \
+    "$program" attend -m "$tests/data/swin/eps" "$work/dog.png" --force -o "$work/a.npy" --rollout
 check "and its layers multiplied" shape 7 7 --rollout
 check "windows have no place on the image" refuses 2 "'stage0.block0.attn.map' lie on the image is not known" \
     "$program" attend -m "$work/small.safetensors" "$work/dog.png" -o "$work/a.npy" --force --layer 0

@@ -128,10 +128,16 @@ static int choose_layer(cvt_attend *a) {
     a->n_layers = 1;
     const char *name = cvt_model_tap(a->model, tap).name;
     if (!a->layers[0].info.heads) return cvt_cli_usage(a->cli, "'%s' is no attention map", name);
+    if (!a->layers[0].height && !layer) { /* of all maps: the model cannot, however it is asked */
+        cvt_fail(&error, CVT_UNSUPPORTED, "where the keys of its attention lie on the image is not known");
+        return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    }
     if (!a->layers[0].height)
         return cvt_cli_usage(a->cli, "where the keys of '%s' lie on the image is not known: choose another --layer",
                              name);
-    if (find_chain(a, &a->layers[0], &error) == CVT_OK) return CVT_EXIT_OK;
+    const cvt_status status = find_chain(a, &a->layers[0], &error);
+    if (status == CVT_OK) return CVT_EXIT_OK;
+    if (status == CVT_USAGE && !layer) error.status = CVT_UNSUPPORTED; /* no layer of the model has one */
     return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
 }
 

@@ -72,6 +72,8 @@ int cvt_command_init(cvt_cli *cli, const cvt_settings *settings, char **operands
 int cvt_command_learn(cvt_cli *cli, const cvt_settings *settings, char **operands);
 /* Does what cvt list --schema does. */
 int cvt_list_schema(cvt_cli *cli);
+/* Does what cvt list --only does. */
+int cvt_list_names(cvt_cli *cli, const cvt_settings *settings);
 int cvt_command_list(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_preprocess(cvt_cli *cli, const cvt_settings *settings, char **operands);
 int cvt_command_report(cvt_cli *cli, const cvt_settings *settings, char **operands);

@@ -215,7 +215,8 @@ const cvt_command cvt_commands[] = {
          {"Models at hand are those that -m finds by name: directories and .safetensors files in the directories of "
           "CVT_MODEL_PATH, in ./models, in models beside the program, and in share/cvt/models where the program is "
           "installed. Of several models with one name the first counts."},
-     .examples = EXAMPLES({"cvt list", "as text, for people"}, {"cvt list -f json", "everything, for programs"})},
+     .examples = EXAMPLES({"cvt list", "as text, for people"}, {"cvt list -f json", "everything, for programs"},
+                          {"cvt list --only taps -m cvt-13", "the names for cvt run --tap"})},
     {.name = "help",
      .bit = CVT_CMD_HELP,
      .operands = "[COMMAND]",

@@ -1,11 +1,13 @@
-/* completion.c - cvt completion: writes scripts for bash, zsh and fish from the tables of commands and options. */
+/* completion.c - cvt completion: writes scripts for bash, zsh and fish from the tables of commands and options. Names
+ * of models, configs and taps are asked for when they are wanted: the scripts call cvt list --only. For taps they pass
+ * on the -m and -c of the line that is being typed. */
 #include <string.h>
 
 #include "cli/command.h"
 
-/* Appends the command with which the scripts get the names of models. */
-static void append_model_names(cvt_str *to, const char *name) {
-    cvt_str_print(to, "%s list 2>/dev/null | sed -n \"s/^model *\\([^ ]*\\).*/\\1/p\"", name);
+/* What an operand of the command is completed with besides paths, as `names` of an option; or NULL. */
+static const char *operand_names(const cvt_command *command) {
+    return cvt_opt_is(command->operands, "MODEL") ? "models" : NULL;
 }
 
 /* Appends text for use between single quotes of a POSIX shell. The characters in `special` get a backslash too. */
@@ -58,11 +60,7 @@ static void bash_value(cvt_str *to, const char *name, const cvt_option *row) {
     cvt_str_print(to, "        ");
     if (row->letter) cvt_str_print(to, "-%c | ", row->letter);
     cvt_str_print(to, "--%s) ", row->name);
-    if (row->kind == CVT_OPT_MODEL) {
-        cvt_str_print(to, "words=$(");
-        append_model_names(to, name);
-        cvt_str_print(to, ") ");
-    }
+    if (row->names) cvt_str_print(to, "words=$(_%s_names %s) ", name, row->names);
     if (row->choices) {
         cvt_str_print(to, "words='");
         append_choices(to, row->choices);
@@ -77,13 +75,44 @@ static void bash_command(cvt_str *to, const char *name, const cvt_command *comma
         if (row->commands & command->bit) bash_value(to, name, row);
     cvt_str_print(to, "        *) case $current in -*) words='");
     bash_options(to, command->bit);
-    cvt_str_print(to, "' ;; *) words='");
-    append_operands(to, command);
-    cvt_str_print(to, "' ;; esac ;;\n        esac ;;\n");
+    cvt_str_print(to, "' ;; *) words=");
+    if (operand_names(command)) {
+        cvt_str_print(to, "$(_%s_names %s)", name, operand_names(command));
+    } else {
+        cvt_str_print(to, "'");
+        append_operands(to, command);
+        cvt_str_print(to, "'");
+    }
+    cvt_str_print(to, " ;; esac ;;\n        esac ;;\n");
+}
+
+/* Appends the function that prints names of a kind. Those with characters that mean something to the shell are left
+ * out: compgen would expand them. */
+static void bash_names(cvt_str *to, const char *name) {
+    cvt_str_print(to,
+                  "_%s_names() {\n"
+                  "    local i word line=() given=()\n"
+                  "    for word in \"${COMP_WORDS[@]:2:COMP_CWORD-2}\"; do\n"
+                  "        if [ \"$word\" = = ]; then continue; fi\n"
+                  "        line+=(\"${word/#\\~/$HOME}\")\n"
+                  "    done\n",
+                  name);
+    cvt_str_print(to,
+                  "    for ((i = 0; i < ${#line[@]}; i++)); do\n"
+                  "        case ${line[i]} in\n"
+                  "        -m | -c | --model | --config) given+=(\"${line[i]}\" \"${line[i + 1]-}\") ;;\n"
+                  "        -[mc]?*) given+=(\"${line[i]}\") ;;\n"
+                  "        esac\n"
+                  "    done\n"
+                  "    command %s list --only \"$1\" \"${given[@]}\" 2>/dev/null | grep -v '[^A-Za-z0-9_./+-]'\n"
+                  "}\n",
+                  name);
 }
 
 static void write_bash(cvt_str *to, const char *name) {
-    cvt_str_print(to, "# completion of %s for bash: source <(%s completion bash)\n_%s() {\n", name, name, name);
+    cvt_str_print(to, "# completion of %s for bash: source <(%s completion bash)\n", name, name);
+    bash_names(to, name);
+    cvt_str_print(to, "_%s() {\n", name);
     cvt_str_print(to, "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=\n"
                       "    if [ \"$current\" = = ]; then current=; fi\n"
                       "    if [ \"$previous\" = = ]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi\n"
@@ -104,7 +133,7 @@ static void write_bash(cvt_str *to, const char *name) {
 
 /* ---- zsh ------------------------------------------------------------------------------------------------------- */
 
-static void zsh_value(cvt_str *to, const cvt_option *row) {
+static void zsh_value(cvt_str *to, const char *name, const cvt_option *row) {
     cvt_str_print(to, ":");
     quote(to, row->argument, ":");
     cvt_str_print(to, ":");
@@ -112,8 +141,9 @@ static void zsh_value(cvt_str *to, const cvt_option *row) {
         cvt_str_print(to, "(");
         append_choices(to, row->choices);
         cvt_str_print(to, ")");
-    } else if (row->kind == CVT_OPT_MODEL) {
-        cvt_str_print(to, "_cvt_models");
+    } else if (row->names) {
+        const bool is_path = row->kind == CVT_OPT_MODEL || row->kind == CVT_OPT_FILE;
+        cvt_str_print(to, "{ _%s_names %s%s }", name, row->names, is_path ? "; _files" : "");
     } else if (row->kind == CVT_OPT_FOLDER) {
         cvt_str_print(to, "_files -/");
     } else if (row->kind == CVT_OPT_FILE || row->kind == CVT_OPT_FILES) {
@@ -122,7 +152,7 @@ static void zsh_value(cvt_str *to, const cvt_option *row) {
 }
 
 /* Appends one specification of _arguments: '(-k --top-k)'{-k+,--top-k=}'[help]:N:' */
-static void zsh_option(cvt_str *to, const cvt_option *row) {
+static void zsh_option(cvt_str *to, const char *name, const cvt_option *row) {
     const char *plus = row->argument ? "+" : "", *equals = row->argument ? "=" : "";
     bool again = row->kind == CVT_OPT_WORDS || row->kind == CVT_OPT_FILES;
     cvt_str_print(to, " \\\n            ");
@@ -134,21 +164,24 @@ static void zsh_option(cvt_str *to, const cvt_option *row) {
         cvt_str_print(to, "'%s--%s%s[", again ? "*" : "", row->name, equals);
     quote(to, row->help, "[]:\\");
     cvt_str_print(to, "]");
-    if (row->argument) zsh_value(to, row);
+    if (row->argument) zsh_value(to, name, row);
     cvt_str_print(to, "'");
 }
 
-static void zsh_options(cvt_str *to, unsigned command) {
+static void zsh_options(cvt_str *to, const char *name, unsigned command) {
     for (const cvt_option *row = cvt_settings_rows; row->name; row++)
-        if (row->commands & command) zsh_option(to, row);
+        if (row->commands & command) zsh_option(to, name, row);
 }
 
-static void zsh_command(cvt_str *to, const cvt_command *command) {
+static void zsh_command(cvt_str *to, const char *name, const cvt_command *command) {
     cvt_str words = {0};
     cvt_str_print(to, "    %s)\n        _arguments -s -S", command->name);
-    zsh_options(to, command->bit);
+    zsh_options(to, name, command->bit);
     if (append_operands(&words, command))
         cvt_str_print(to, " \\\n            '1:word:(%s)'", words.data ? words.data : "");
+    else if (operand_names(command))
+        cvt_str_print(to, " \\\n            '1:%s:{ _%s_names %s; _files }'", command->operands, name,
+                      operand_names(command));
     else if (command->max != 0)
         cvt_str_print(to, " \\\n            '*:file:_files'");
     cvt_str_print(to, " ;;\n");
@@ -160,15 +193,21 @@ static void write_zsh(cvt_str *to, const char *name) {
     cvt_str_print(to,
                   "# completion of %s for zsh: a file _%s in a directory of $fpath, or source <(%s completion zsh)\n",
                   name, name, name);
-    cvt_str_print(to, "_cvt_models() {\n"
-                      "    local -a names\n"
-                      "    names=(${(f)\"$(");
-    append_model_names(to, name);
     cvt_str_print(to,
-                  ")\"})\n"
+                  "_%s_names() {\n"
+                  "    local -a names given\n"
+                  "    local -i i\n"
+                  "    for (( i = 2; i < CURRENT; i++ )); do\n"
+                  "        case $words[i] in\n"
+                  "        (-m|-c|--model|--config) (( i + 1 < CURRENT )) && given+=($words[i] ${(Q)~words[i+1]}) ;;\n"
+                  "        (-[mc]?*|--model=*|--config=*) given+=(${(Q)words[i]}) ;;\n"
+                  "        esac\n"
+                  "    done\n"
+                  "    names=(${(f)\"$(%s list --only $1 $given 2>/dev/null)\"})\n"
                   "    compadd -a names\n"
-                  "    _files\n"
-                  "}\n"
+                  "}\n",
+                  name, name);
+    cvt_str_print(to,
                   "_%s() {\n"
                   "    local -a commands\n"
                   "    commands=(\n",
@@ -188,9 +227,9 @@ static void write_zsh(cvt_str *to, const char *name) {
                       "        (( CURRENT-- ))\n"
                       "    fi\n"
                       "    case $words[1] in\n");
-    for (const cvt_command *command = cvt_commands; command->name; command++) zsh_command(to, command);
+    for (const cvt_command *command = cvt_commands; command->name; command++) zsh_command(to, name, command);
     cvt_str_print(to, "    *)\n        _arguments -s -S");
-    zsh_options(to, CVT_CMD_TOP);
+    zsh_options(to, name, CVT_CMD_TOP);
     cvt_str_print(to,
                   " ;;\n"
                   "    esac\n"
@@ -209,10 +248,9 @@ static void fish_option(cvt_str *to, const char *name, const cvt_option *row, co
         cvt_str_print(to, " -x -a '");
         append_choices(to, row->choices);
         cvt_str_print(to, "'");
-    } else if (row->kind == CVT_OPT_MODEL) {
-        cvt_str_print(to, " -r -a '(");
-        append_model_names(to, name);
-        cvt_str_print(to, ")'");
+    } else if (row->names) {
+        const bool is_path = row->kind == CVT_OPT_MODEL || row->kind == CVT_OPT_FILE;
+        cvt_str_print(to, " %s -a '(__%s_names %s)'", is_path ? "-r -F" : "-x", name, row->names);
     } else if (row->kind == CVT_OPT_FOLDER) {
         cvt_str_print(to, " -x -a '(__fish_complete_directories)'");
     } else if (row->kind == CVT_OPT_FILE || row->kind == CVT_OPT_FILES) {
@@ -241,6 +279,9 @@ static void fish_command(cvt_str *to, const char *name, const cvt_command *comma
         if (append_operands(&words, command))
             cvt_str_print(to, "complete -c %s -n '%s' -f -a '%s'\n", name, condition.data,
                           words.data ? words.data : "");
+        else if (operand_names(command))
+            cvt_str_print(to, "complete -c %s -n '%s' -F -a '(__%s_names %s)'\n", name, condition.data, name,
+                          operand_names(command));
         else if (command->max == 0)
             cvt_str_print(to, "complete -c %s -n '%s' -f\n", name, condition.data);
         fish_options(to, name, command->bit, condition.data);
@@ -251,6 +292,23 @@ static void fish_command(cvt_str *to, const char *name, const cvt_command *comma
 
 static void write_fish(cvt_str *to, const char *name) {
     cvt_str_print(to, "# completion of %s for fish: %s completion fish > ~/.config/fish/completions/%s.fish\n", name,
+                  name, name);
+    cvt_str_print(to,
+                  "function __%s_names\n"
+                  "    set -l words (commandline -opc)\n"
+                  "    set -l given\n"
+                  "    for i in (seq 3 (count $words))\n"
+                  "        switch $words[$i]\n"
+                  "            case -m -c --model --config\n"
+                  "                if set -q words[(math $i + 1)]\n"
+                  "                    set given $given $words[$i] $words[(math $i + 1)]\n"
+                  "                end\n"
+                  "            case '-m*' '-c*' '--model=*' '--config=*'\n"
+                  "                set given $given $words[$i]\n"
+                  "        end\n"
+                  "    end\n"
+                  "    command %s list --only $argv[1] $given 2>/dev/null\n"
+                  "end\n",
                   name, name);
     for (const cvt_command *command = cvt_commands; command->name; command++) fish_command(to, name, command);
     fish_options(to, name, CVT_CMD_TOP, "__fish_use_subcommand");

@@ -190,6 +190,8 @@ static void write_json(const cvt_cli *cli, cvt_str *to) {
 int cvt_command_list(cvt_cli *cli, const cvt_settings *settings, char **operands) {
     (void)operands;
     if (settings->schema) return cvt_list_schema(cli);
+    if (settings->only) return cvt_list_names(cli, settings);
+    if (settings->model || settings->config) return cvt_cli_usage(cli, "-m and -c are for --only");
     cvt_str text = {0};
     if (cvt_opt_is(settings->format, "json"))
         write_json(cli, &text);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/command.h"
+#include "cli/configs.h"
 #include "cli/threads.h"
 
 /* ---- OMP_NUM_THREADS ------------------------------------------------------------------------------------------- */
@@ -72,6 +72,7 @@ static int refuse_operand(const cvt_cli *cli, const cvt_command *command, const 
 /* Runs the command on words[0 .. n-1], which come after its name; words[n] is NULL. */
 static int run_command(cvt_cli *cli, const cvt_command *command, char **words, int n) {
     cvt_settings settings = {0};
+    cvt_str config = {0};
     cvt_error error;
     int operands = 0, status;
     cli->command = command;
@@ -83,11 +84,12 @@ static int run_command(cvt_cli *cli, const cvt_command *command, char **words, i
         status = cvt_cli_usage(cli, "an operand is missing: %s", command->operands);
     else if (command->max >= 0 && operands > command->max)
         status = refuse_operand(cli, command, words[command->max]);
-    else {
+    else if ((status = cvt_configs_choose(cli, &settings, &config)) == CVT_EXIT_OK) {
         words[operands] = NULL;
         say_wrong_number(command, &settings);
         status = command->run(cli, &settings, words);
     }
+    cvt_str_free(&config);
     cvt_opt_free(cvt_settings_rows, &settings);
     return status;
 }

@@ -19,8 +19,6 @@ static const char suffix[] = ".safetensors";
 
 /* ---- the search path ------------------------------------------------------------------------------------------- */
 
-enum { BESIDE = 3 }; /* the directories that do not come from $CVT_MODEL_PATH */
-
 /* Appends the directory of the program, after following links where the system allows it; false if it cannot be
  * known. */
 static bool append_program_folder(const cvt_cli *cli, cvt_str *to) {
@@ -30,6 +28,20 @@ static bool append_program_folder(const cvt_cli *cli, cvt_str *to) {
     const char *program = n > 0 ? path : cli->program, *slash = strrchr(program, '/');
     if (slash) cvt_str_append(to, program, (size_t)(slash - program));
     return slash != NULL;
+}
+
+bool cvt_models_shared(const cvt_cli *cli, size_t i, const char *word, cvt_str *to) {
+    cvt_str_clear(to);
+    if (i > 1 || !append_program_folder(cli, to)) return i <= 1;
+    if (i == 1) {
+        static const char bin[] = "/bin";
+        const size_t n = sizeof bin - 1;
+        const bool in_bin = to->size > n && strcmp(to->data + to->size - n, bin) == 0;
+        if (in_bin) to->size -= n; /* PREFIX/share, not PREFIX/bin/../share */
+        cvt_str_print(to, "%s/share/cvt", in_bin ? "" : "/..");
+    }
+    cvt_str_print(to, "/%s", word);
+    return true;
 }
 
 /* Puts the i-th directory into `to`, or leaves it empty where that directory is not known; false behind the last
@@ -46,15 +58,7 @@ static bool search_folder(const cvt_cli *cli, size_t i, cvt_str *to) {
         path = path[n] ? path + n + 1 : NULL;
     }
     if (i == 0) cvt_str_print(to, "models");
-    if (i == 1 && append_program_folder(cli, to)) cvt_str_print(to, "/models");
-    if (i == 2 && append_program_folder(cli, to)) {
-        static const char bin[] = "/bin", below[] = "/share/cvt/models";
-        size_t n = sizeof bin - 1;
-        bool in_bin = to->size > n && strcmp(to->data + to->size - n, bin) == 0;
-        if (in_bin) to->size -= n; /* PREFIX/share, not PREFIX/bin/../share */
-        cvt_str_print(to, "%s%s", in_bin ? "" : "/..", below);
-    }
-    return i < BESIDE;
+    return i == 0 || cvt_models_shared(cli, i - 1, "models", to);
 }
 
 bool cvt_models_file(const cvt_cli *cli, const char *name, cvt_str *path) {

@@ -26,6 +26,11 @@ int cvt_models_fail(const cvt_settings *settings, const cvt_str *path, const cvt
 void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char *name, const char *path),
                      void *context);
 
+/* Puts the i-th directory of this name that comes with the program into `to`: beside it (0), and share/cvt/WORD of the
+ * prefix in whose bin it lies (1). Leaves `to` empty where the program's place is not known; false behind the last
+ * one. */
+bool cvt_models_shared(const cvt_cli *cli, size_t i, const char *word, cvt_str *to);
+
 /* Looks for a file of this name in the directories for models; false leaves *path empty. */
 bool cvt_models_file(const cvt_cli *cli, const char *name, cvt_str *path);
 

@@ -20,9 +20,9 @@ typedef enum cvt_option_kind {
     CVT_OPT_SIZE,    /* cvt_opt_size, "H" or "HxW" */
     CVT_OPT_PART,    /* cvt_opt_part, "I/N" */
     CVT_OPT_WORD,    /* const char * */
-    CVT_OPT_FILE,    /* const char *; completed as a file */
+    CVT_OPT_FILE,    /* const char *; completed as a file, or also as `names` say */
     CVT_OPT_FOLDER,  /* const char *; completed as a directory */
-    CVT_OPT_MODEL,   /* const char *; completed as a model name or a path */
+    CVT_OPT_MODEL,   /* const char *; completed as a path, or as `names` say */
     CVT_OPT_WORDS,   /* cvt_opt_list: all values, when it is given several times */
     CVT_OPT_FILES,   /* cvt_opt_list; completed as a file */
 } cvt_option_kind;
@@ -55,6 +55,7 @@ typedef struct cvt_option {
     size_t target;              /* offset of the field in the settings */
     const char *argument;       /* what the help calls the value; NULL for flags */
     const char *const *choices; /* for CVT_OPT_CHOICE; ends with NULL */
+    const char *names; /* shells complete the value with what cvt list --only=NAMES prints; NULL: they do not */
     int64_t min, max;
     const char *initial; /* the value when it is not given, as text, or NULL */
     const char *alone;   /* for CVT_OPT_RATE: the value when it is given without one */

@@ -11,6 +11,7 @@
 #include "batch/input.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/report_entry.h"
 #include "cli/report_map.h"
 #include "report/page.h"
 #include "report/thumbnail.h"
@@ -42,6 +43,7 @@ typedef struct report {
     cvt_str file_path, jpeg, map_jpeg;
     cvt_report_map map; /* where a model looks, with --attend */
     cvt_input input;
+    cvt_report_entries entries;
     cvt_thumbnailer thumbnailer;
     size_t records, headers, all_bad, thumbnails, without, unseen; /* unseen: images that should be shown and cannot */
     cvt_str first_unseen;
@@ -94,12 +96,14 @@ static cvt_status find_base(report *r, cvt_error *error) {
 
 /* Makes r->jpeg of the record's image, and r->map_jpeg; they stay empty where there is none to be had. */
 static cvt_status read_image(report *r, cvt_error *error) {
-    const char *root = r->settings->root, *path = r->image.path.data;
+    const bool in_archive = r->image.archive.size > 0;
+    const char *root = r->settings->root, *path = in_archive ? r->image.archive.data : r->image.path.data;
     cvt_str_clear(&r->file_path);
     if (root && path[0] != '/') cvt_str_print(&r->file_path, "%s/", root);
     cvt_str_append(&r->file_path, path, strlen(path));
     if (r->file_path.failed) return cvt_fail_memory(error);
-    TRY(cvt_input_read(&r->input, r->file_path.data, false, -1, error));
+    TRY(in_archive ? cvt_report_entry_read(&r->entries, r->file_path.data, r->image.path.data, &r->input, error)
+                   : cvt_input_read(&r->input, r->file_path.data, false, -1, error));
     TRY(cvt_thumbnail_make(&r->thumbnailer, &r->jpeg, r->input.data, r->input.size, SIDE, error));
     const cvt_batch_image image = {r->file_path.data, r->input.data, r->input.size};
     return r->settings->attend ? cvt_report_map_make(&r->map, &image, SIDE, &r->map_jpeg, error) : CVT_OK;
@@ -109,7 +113,7 @@ static cvt_status add_thumbnail(report *r, cvt_error *error) {
     cvt_error why;
     cvt_str_clear(&r->jpeg);
     cvt_str_clear(&r->map_jpeg);
-    if (r->image.in_archive || strcmp(r->image.path.data, "-") == 0) return CVT_OK;
+    if (!r->image.archive.size && strcmp(r->image.path.data, "-") == 0) return CVT_OK;
     if (r->thumbnails >= (size_t)r->settings->thumbnails) {
         r->without++;
         return CVT_OK;
@@ -292,9 +296,10 @@ static void release(report *r) {
     cvt_out_abandon(&r->out);
     cvt_thumbnailer_free(&r->thumbnailer);
     cvt_report_map_free(&r->map);
-    cvt_str *const texts[] = {&r->base, &r->text,     &r->image.path,  &r->file_path,
-                              &r->jpeg, &r->map_jpeg, &r->first_unseen};
+    cvt_str *const texts[] = {&r->base,      &r->text, &r->image.path, &r->image.archive,
+                              &r->file_path, &r->jpeg, &r->map_jpeg,   &r->first_unseen};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) cvt_str_free(texts[i]);
+    cvt_report_entries_free(&r->entries);
     free(r->input.data);
     free(r->buffer);
 }

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/num.h"
+#include "batch/input.h"
 #include "cli/models.h"
 #include "cli/output.h"
 #include "cli/threads.h"
@@ -32,6 +34,39 @@ static cvt_status require_finite(const cvt_npy *npy, cvt_error *error) {
     return CVT_OK;
 }
 
+/* Reads on up to the end of the stream. */
+static cvt_status read_on(cvt_input *input, int fd, cvt_error *error) {
+    for (;;) {
+        if (input->size == input->capacity) {
+            const size_t capacity = input->capacity ? 2 * input->capacity : 1 << 16;
+            unsigned char *data = realloc(input->data, capacity);
+            if (!data) return cvt_fail_memory(error);
+            input->data = data;
+            input->capacity = capacity;
+        }
+        const ssize_t got = cvt_input_wait_read(fd, input->data + input->size, input->capacity - input->size, -1);
+        if (got < 0) return cvt_input_fail(error, errno);
+        if (!got) return CVT_OK;
+        input->size += (size_t)got;
+        if (input->size > CVT_NPY_STREAM) return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", CVT_NPY_STREAM);
+    }
+}
+
+/* Reads what was named: a file, or a FIFO or another name of standard input, which are read as streams. */
+static cvt_status read_input(cvt_npy *out, const char *path, cvt_error *error) {
+    struct stat about;
+    cvt_input input = {0};
+    int fd;
+    if (strcmp(path, "-") == 0 || stat(path, &about) != 0 || !S_ISFIFO(about.st_mode))
+        return cvt_npy_read(out, path, error);
+    TRY(cvt_input_open(&fd, path, &input, -1, error));
+    cvt_status status = read_on(&input, fd, error);
+    if (fd != STDIN_FILENO) close(fd);
+    if (status == CVT_OK) status = cvt_npy_parse(out, input.data, input.size, path, error);
+    free(input.data);
+    return status;
+}
+
 static int read_inputs(pass *p) {
     const cvt_opt_list *files = &p->settings->inputs;
     cvt_error error;
@@ -41,7 +76,7 @@ static int read_inputs(pass *p) {
         return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     }
     for (size_t i = 0; i < files->n; i++)
-        if (cvt_npy_read(&p->inputs[i], files->items[i], &error) != CVT_OK ||
+        if (read_input(&p->inputs[i], files->items[i], &error) != CVT_OK ||
             require_finite(&p->inputs[i], &error) != CVT_OK)
             return cvt_cli_fail(files->items[i], &error, CVT_EXIT_INPUT);
     return CVT_EXIT_OK;

@@ -31,16 +31,19 @@ enum {
 /* clang-format off */
 const cvt_option cvt_settings_rows[] = {
     {.group = "model",
-     .commands = WITH_MODEL, .letter = 'm', .name = "model", .kind = CVT_OPT_MODEL, .target = FIELD(model),
+     .commands = WITH_MODEL | CVT_CMD_LIST, .letter = 'm', .name = "model", .kind = CVT_OPT_MODEL,
+     .target = FIELD(model), .names = "models",
      .argument = "MODEL", .help = "a directory with config.json and weights, as a clone from a hub leaves it; a "
      ".safetensors file, as cvt convert makes it; or a name that cvt list shows (default: CVT_MODEL, else "
      "efficientnet-lite0)",
      .lacking = CVT_CMD_CONVERT, .instead = "the model's name or path stands without it"},
-    {.commands = WITH_CONFIG & ~(unsigned)CVT_CMD_INIT, .letter = 'c', .name = "config", .kind = CVT_OPT_FILE,
-     .target = FIELD(config), .argument = "CONFIG",
-     .help = "use this config instead of the one that the model carries"},
+    {.commands = (WITH_CONFIG | CVT_CMD_LIST) & ~(unsigned)CVT_CMD_INIT, .letter = 'c', .name = "config",
+     .kind = CVT_OPT_FILE, .target = FIELD(config), .argument = "CONFIG", .names = "configs",
+     .help = "use this config, a file or the name of one that comes with the program, instead of the one that the "
+     "model carries"},
     {.commands = CVT_CMD_INIT, .required = CVT_CMD_INIT, .letter = 'c', .name = "config", .kind = CVT_OPT_FILE,
-     .target = FIELD(config), .argument = "CONFIG", .help = "the config of the model"},
+     .target = FIELD(config), .argument = "CONFIG", .names = "configs",
+     .help = "the config of the model, a file or the name of one that comes with the program"},
     {.commands = WITH_LABELS, .name = "labels", .kind = CVT_OPT_FILE,
      .target = FIELD(labels), .argument = "FILE", .recorded = true,
      .help = "take the names of the classes from FILE, a line each or JSON, instead of the model's"},
@@ -67,6 +70,7 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = CVT_CMD_CONVERT, .name = "pack", .kind = CVT_OPT_FLAG, .target = FIELD(pack),
      .help = "store the weights of matrix products in the order in which this kind of machine reads them"},
     {.commands = CVT_CMD_CONVERT, .name = "names", .kind = CVT_OPT_WORD, .target = FIELD(names), .argument = "DIALECT",
+     .names = "dialects",
      .help = "store the weights under the names of another program: native, hf (Hugging Face), ..."},
     {.commands = CVT_CMD_CONVERT, .name = "golden", .kind = CVT_OPT_INTEGER, .target = FIELD(golden),
      .argument = "N", .min = 1, .max = 64,
@@ -177,14 +181,15 @@ const cvt_option cvt_settings_rows[] = {
      .help = "call an image unknown if its best class is so improbable that in cvt learn's cross-validation only this "
      "share of the images of known labels were below that, as 5% or 0.05; for models that cvt learn made"},
     {.commands = CVT_CMD_RUN, .name = "tap", .kind = CVT_OPT_WORDS, .target = FIELD(taps), .argument = "NAME",
+     .names = "taps",
      .help = "also write this tap; may be given again. A tap is an inner value of the model, such as the output of a "
      "block, that has a name; cvt summary -f json lists the names, and all stands for every one"},
     {.commands = CVT_CMD_EMBED, .name = "tap", .kind = CVT_OPT_WORD, .target = FIELD(tap), .argument = "NAME",
-     .recorded = true,
+     .recorded = true, .names = "taps",
      .help = "write this tap instead of what the last linear layer reads. A tap is an inner value of the model, such "
      "as the output of a block, that has a name; cvt summary -f json lists the names"},
     {.commands = CVT_CMD_ATTEND, .name = "layer", .kind = CVT_OPT_WORD, .target = FIELD(layer), .argument = "LAYER",
-     .recorded = true,
+     .recorded = true, .names = "layers",
      .help = "the layer whose attention is shown: its number, from 0 (or from -1, the last one, backwards), or its "
      "name, such as block3.attn.map (default: the last one)"},
     {.commands = CVT_CMD_ATTEND, .name = "head", .kind = CVT_OPT_WORD, .target = FIELD(head), .argument = "HEAD",
@@ -223,6 +228,11 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "FORMAT", .choices = CHOICES("text", "json"), .initial = "text", .help = "format of the list"},
     {.commands = CVT_CMD_LIST, .name = "schema", .kind = CVT_OPT_FLAG, .target = FIELD(schema),
      .help = "print the JSON schema of native configs instead"},
+    {.commands = CVT_CMD_LIST, .name = "only", .kind = CVT_OPT_CHOICE, .target = FIELD(only), .argument = "KIND",
+     .choices = CHOICES("models", "configs", "dialects", "taps", "layers"),
+     .help = "print only the names of this kind, a line each: models; configs that come with the program; of the "
+     "model that -m or -c names the dialects (for cvt convert --names), the taps (for --tap), or those of the taps "
+     "that are layers of attention (for --layer)"},
     {.commands = CVT_CMD_SUMMARY, .name = "style", .kind = CVT_OPT_CHOICE, .target = FIELD(style), .argument = "STYLE",
      .choices = CHOICES("cvt", "torchsummary"), .initial = "cvt",
      .help = "the rows and layout of this program, or those of the Python package torchsummary"},
@@ -239,6 +249,7 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "N", .min = 0, .max = MAX_IMAGES, .initial = "1000", .help = "put small copies of the first N images "
      "into the page, some 5 kB each; to the others there are only links"},
     {.commands = CVT_CMD_REPORT, .name = "attend", .kind = CVT_OPT_MODEL, .target = FIELD(attend), .argument = "MODEL",
+     .names = "models",
      .help = "also show where this model looks in each image that has a small copy, as cvt attend does; the page turns "
      "that on and off"},
 
@@ -332,7 +343,7 @@ const cvt_option cvt_settings_rows[] = {
 };
 
 const cvt_variable cvt_settings_environment[] = {
-    {"CVT_MODEL", WITH_MODEL, "the model when -m is not given"},
+    {"CVT_MODEL", WITH_MODEL | CVT_CMD_LIST, "the model when -m is not given"},
     {"CVT_MODEL_PATH", WITH_MODEL | CVT_CMD_LIST | CVT_CMD_REPORT, "directories, with colons between them, in which a "
      "model is looked for by its name before all other places"},
     {"CVT_THREADS", WITH_THREADS | CVT_CMD_REPORT, "how many threads to use in all; if not set, OMP_NUM_THREADS; if "

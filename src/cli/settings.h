@@ -94,6 +94,7 @@ typedef struct cvt_settings {
 
     /* list */
     bool schema;
+    const char *only;
 
     /* bench */
     int64_t images;

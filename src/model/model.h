@@ -87,8 +87,9 @@ cvt_status cvt_score_choose(cvt_model *model, const char *asked, cvt_error *erro
 /* What a converted file has to keep of it; NULL: nothing, the config says it. */
 const char *cvt_score_kept(const cvt_model *model);
 
-/* remarks.c: what the model was read from, and whether its preprocessing is a guess. */
-cvt_status cvt_remarks_make(cvt_model *model, cvt_error *error);
+/* remarks.c: what the model was read from, and whether its preprocessing is a guess, or for another size than that of
+ * its config; `sized`: the caller has chosen the size. */
+cvt_status cvt_remarks_make(cvt_model *model, bool sized, cvt_error *error);
 
 /* describe.c: makes the listing CVT_ROWS_CVT. */
 cvt_status cvt_listing_make(cvt_model *model, cvt_error *error);

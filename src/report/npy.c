@@ -217,11 +217,20 @@ static cvt_status read_array(cvt_npy *out, const cvt_file *file, cvt_error *erro
     return CVT_OK;
 }
 
+cvt_status cvt_npy_parse(cvt_npy *out, const void *bytes, size_t size, const char *name, cvt_error *error) {
+    cvt_file file;
+    *out = (cvt_npy){0};
+    TRY(cvt_file_borrow(&file, bytes, size, name, error));
+    cvt_status status = read_array(out, &file, error);
+    cvt_file_close(&file);
+    return status;
+}
+
 cvt_status cvt_npy_read(cvt_npy *out, const char *path, cvt_error *error) {
     cvt_file file;
     *out = (cvt_npy){0};
     bool piped = strcmp(path, "-") == 0;
-    TRY(piped ? cvt_file_read(&file, path, (size_t)1 << 32, error) : cvt_file_map(&file, path, error));
+    TRY(piped ? cvt_file_read(&file, path, CVT_NPY_STREAM, error) : cvt_file_map(&file, path, error));
     cvt_status status = read_array(out, &file, error);
     cvt_file_close(&file);
     return status;

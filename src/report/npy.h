@@ -17,10 +17,13 @@ typedef struct cvt_npy {
     size_t count;
 } cvt_npy;
 
+static const size_t CVT_NPY_STREAM = (size_t)1 << 32; /* bytes of what is no regular file */
+
 /* Reads a file. Errors: those of cvt_file_map; CVT_FORMAT, CVT_TRUNCATED, CVT_CORRUPT, CVT_UNSUPPORTED,
- * CVT_TOO_LARGE. */
-/* The path "-" is standard input, of at most 4 GiB. */
+ * CVT_TOO_LARGE. The path "-" is standard input, of at most CVT_NPY_STREAM bytes. */
 cvt_status cvt_npy_read(cvt_npy *out, const char *path, cvt_error *error);
+/* The same for the bytes of a file, which messages call `name`. */
+cvt_status cvt_npy_parse(cvt_npy *out, const void *bytes, size_t size, const char *name, cvt_error *error);
 void cvt_npy_free(cvt_npy *npy);
 
 typedef enum cvt_npy_type { CVT_NPY_F32, CVT_NPY_U8 } cvt_npy_type;

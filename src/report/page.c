@@ -110,16 +110,29 @@ static cvt_status wrong(cvt_error *error, const char *what) {
     return cvt_fail(error, CVT_FORMAT, "this is no record as -f jsonl writes it: %s", what);
 }
 
-static cvt_status take_path(const cvt_json *record, cvt_page_image *image, cvt_error *error) {
-    const char *path = cvt_json_string(cvt_json_get(record, "path"));
-    const char *encoded = cvt_json_string(cvt_json_get(record, "path_b64"));
+/* Takes one of two members as a path: a string, or under the other key a string in base64. */
+static cvt_status take_path(cvt_str *to, const cvt_json *record, const char *const keys[2], cvt_error *error) {
+    const char *path = cvt_json_string(cvt_json_get(record, keys[0]));
+    const char *encoded = cvt_json_string(cvt_json_get(record, keys[1]));
+    char what[64];
+    snprintf(what, sizeof what, "it must have \"%s\" or \"%s\", a string", keys[0], keys[1]);
+    if (!path == !encoded) return wrong(error, what);
+    cvt_str_append(to, path ? path : encoded, strlen(path ? path : encoded));
+    if (to->failed) return cvt_fail_memory(error);
+    snprintf(what, sizeof what, "\"%s\" is no path in base64", keys[1]);
+    if (encoded && (!cvt_base64_decode(to) || memchr(to->data, 0, to->size))) return wrong(error, what);
+    snprintf(what, sizeof what, "\"%s\" is empty", keys[0]);
+    return to->size ? CVT_OK : wrong(error, what);
+}
+
+/* Takes the path of the image, and that of its archive where it lies in one. */
+static cvt_status take_paths(const cvt_json *record, cvt_page_image *image, cvt_error *error) {
+    static const char *const of_image[2] = {"path", "path_b64"}, *const of_archive[2] = {"tar", "tar_b64"};
     cvt_str_clear(&image->path);
-    if (!path == !encoded) return wrong(error, "it must have \"path\" or \"path_b64\", a string");
-    cvt_str_append(&image->path, path ? path : encoded, strlen(path ? path : encoded));
-    if (image->path.failed) return cvt_fail_memory(error);
-    if (encoded && (!cvt_base64_decode(&image->path) || memchr(image->path.data, 0, image->path.size)))
-        return wrong(error, "\"path_b64\" is no path in base64");
-    return image->path.size ? CVT_OK : wrong(error, "\"path\" is empty");
+    cvt_str_clear(&image->archive);
+    TRY(take_path(&image->path, record, of_image, error));
+    if (!cvt_json_get(record, of_archive[0]) && !cvt_json_get(record, of_archive[1])) return CVT_OK;
+    return take_path(&image->archive, record, of_archive, error);
 }
 
 /* A class [index, label, score]: null where there is none. */
@@ -200,12 +213,12 @@ static void append_text(cvt_str *to, const cvt_json *record, const char *key) {
 static cvt_status append_record(cvt_str *to, const cvt_json *record, cvt_page_image *image, cvt_error *error) {
     const cvt_json *top = cvt_json_get(record, "top"), *truth = cvt_json_get(record, "truth");
     if (cvt_json_kind_of(record) != CVT_JSON_OBJECT) return wrong(error, "it is no object");
-    TRY(take_path(record, image, error));
+    TRY(take_paths(record, image, error));
     if (!cvt_json_bool(cvt_json_get(record, "ok"), &image->ok)) return wrong(error, "it has no \"ok\", true or false");
     append(to, ",");
     cvt_json_out_path(to, "path", image->path.data);
-    image->in_archive = cvt_json_get(record, "tar") || cvt_json_get(record, "tar_b64");
-    append_text(to, record, "tar");
+    if (image->archive.size) append(to, ",");
+    if (image->archive.size) cvt_json_out_path(to, "tar", image->archive.data);
     append_text(to, record, "file");
     append_text(to, record, "taken");
     if (!image->ok) TRY(append_failure(to, cvt_json_get(record, "error"), error));

@@ -16,10 +16,10 @@ extern const size_t cvt_page_html_size;
 
 enum { CVT_PAGE_RANKS = 20 /* the most classes of a record that are shown */ };
 
-/* What a record says of its image. Zero-initialise it, reuse it, and free `path` at the end. */
+/* What a record says of its image. Zero-initialise it, reuse it, and free both texts at the end. */
 typedef struct cvt_page_image {
     cvt_str path;
-    bool in_archive; /* the path is that of an entry */
+    cvt_str archive; /* of which the path is that of an entry; empty: it is that of a file */
     bool ok;
 } cvt_page_image;
 
