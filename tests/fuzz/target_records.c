@@ -24,7 +24,7 @@ void fuzz_records(const uint8_t *bytes, size_t size) {
     cvt_error error;
     const int fd = open(fuzz_file("records.jsonl", bytes, size), O_RDONLY | O_CLOEXEC);
     fuzz_must(fd >= 0);
-    if (cvt_done_read(&done, &file, fd, end, retry, &error) == CVT_OK) {
+    if (cvt_done_read(&done, &file, fd, end, retry, NULL, &error) == CVT_OK) {
         fuzz_must(done && file.size >= 0 && file.extra >= 0);
         fuzz_must((uint64_t)file.size + (uint64_t)file.extra == size);
         fuzz_must(file.size == 0 || bytes[file.size - 1] == (uint8_t)end);
@@ -70,7 +70,7 @@ static void add_line(const char *line, size_t n, cvt_page_image *image) {
         cvt_page_header(&text, value, 0);
         check_page(&text, false); /* a value one level deeper than the reader of JSON takes */
     } else if (cvt_page_record(&text, value, 0, image, &error) == CVT_OK) {
-        cvt_page_end_record(&text, &none);
+        cvt_page_end_record(&text, &none, &none);
         check_page(&text, true);
         fuzz_must(image->path.size > 0 && strlen(image->path.data) == image->path.size);
         cvt_str_clear(&text);
