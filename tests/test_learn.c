@@ -310,7 +310,7 @@ static void test_unknown(void) {
                                .labels = labels,
                                .classes = CLUSTERS,
                                .twins = twins,
-                               .threads = 1};
+                               .team = NULL};
     cvt_learned learned;
     double quantiles[CVT_RATES];
     const bool made = cvt_learn(&learned, &lesson, NULL) == CVT_OK &&
