@@ -2,7 +2,7 @@
 # It takes GNU make and a C17 compiler: gcc 12 or newer, clang 14 or newer (gcc 11 does not know avx512fp16).
 #   CC=clang V=1 WERROR=1 OPT=-O3 CFLAGS= LDFLAGS=   compiler; whole command lines; warnings are errors; flags
 #   SAN=address,undefined or SAN=thread              a build with sanitizers, in a folder of its own
-#   OPENMP=                                          a build without OpenMP: threads run images, not parts of one
+#   OPENMP=                                          a build without OpenMP: its teams are of POSIX threads
 #   COVERAGE=1                                       the readers of files count their lines: see `make coverage`
 #   WITH="webp heif archive" WITHOUT=heif            libraries that need not be here: exactly these (WITH= for none), or
 #                                                    all that pkg-config finds but these

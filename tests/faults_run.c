@@ -337,7 +337,8 @@ static int run_short(const task *t, const folder *first, const outcome *clean) {
 
 /* Was it another library that did not bear its own call's failure? */
 static bool is_foreign(const task *t, const outcome *o) {
-    static const char *const libraries[] = {"libarchive.", "libheif.", "libwebp.", "libaom.", "libde265.", "libdav1d."};
+    static const char *const libraries[] = {"libarchive.", "libheif.",  "libwebp.", "libaom.",
+                                            "libde265.",   "libdav1d.", "libgomp.", "libomp."};
     bool known = false;
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
         known = known || strncmp(t->page->caller, libraries[i], strlen(libraries[i])) == 0;

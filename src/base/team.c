@@ -1,16 +1,113 @@
-/* team.c - teams of POSIX threads. OpenMP, which this takes the place of, ends the whole program where a thread cannot
- * be started or memory is short, and ThreadSanitizer does not see how its threads wait for each other.
- *
- * Members wait for the next round: first they look for a short time, as the next image often follows at once, then they
- * sleep. `round` and `busy` are atomic for those who look; the mutex and the condition are for those who sleep. */
+/* team.c - teams of threads, by OpenMP, or of POSIX threads in a build without it (and under ThreadSanitizer, which
+ * does not see how OpenMP's threads wait for each other). */
 #include "base/team.h"
 
 #include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#ifdef _OPENMP
+
+/* ---- by OpenMP ------------------------------------------------------------------------------------------------- */
+
+/* OpenMP keeps the threads of a region for the next one of the same thread; so it is enough to make room for them once.
+ * It ends the program where it cannot start one: those that are asked of it have been started on trial. */
+struct cvt_team {
+    int n;         /* threads that the team counts */
+    int startable; /* threads that the caller's regions get: fewer where the last caller was another, and more fit there
+                    */
+    pthread_t owner; /* that caller */
+};
+
+/* What OMP_STACKSIZE says of the stack of a thread, in bytes; 0: nothing. OpenMP 5.2, section 21.2.2. */
+static size_t stack_size(void) {
+    static const struct {
+        char letter;
+        unsigned shift;
+    } units[] = {{'B', 0}, {'K', 10}, {'M', 20}, {'G', 30}};
+    const char *text = getenv("OMP_STACKSIZE");
+    char *end;
+    unsigned long n = text ? strtoul(text, &end, 10) : 0;
+    unsigned shift = 10;
+    if (!n) return 0;
+    while (*end == ' ') end++;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if ((*end & ~0x20) == units[i].letter) shift = units[i].shift;
+    return n > SIZE_MAX >> shift ? 0 : (size_t)n << shift;
+}
+
+static void *wait_at(void *gate) {
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+/* How many threads, at most `wanted`, can run at the same time beside those that do. */
+static int count_startable(int wanted) {
+    pthread_t *threads = calloc((size_t)wanted, sizeof *threads);
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    pthread_attr_t attributes;
+    int n = 0;
+    if (!threads || pthread_attr_init(&attributes) != 0) {
+        free(threads);
+        return 0;
+    }
+    if (stack_size()) pthread_attr_setstacksize(&attributes, stack_size());
+    pthread_mutex_lock(&gate);
+    while (n < wanted && pthread_create(&threads[n], &attributes, wait_at, &gate) == 0) n++;
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < n; i++) pthread_join(threads[i], NULL);
+    pthread_attr_destroy(&attributes);
+    free(threads);
+    return n;
+}
+
+/* How many threads a region gets, at most `threads`. */
+static int start(int threads) {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER; /* what is counted must still be free then */
+    int n = 0;
+    pthread_mutex_lock(&one_at_a_time);
+    threads = threads > 1 ? 1 + count_startable(threads - 1) : 1;
+    if (threads > 1) {
+#pragma omp parallel num_threads(threads) reduction(+ : n)
+        n += 1;
+    }
+    pthread_mutex_unlock(&one_at_a_time);
+    return n > 1 ? n : 1;
+}
+
+cvt_team *cvt_team_new(int threads) {
+    cvt_team *team = malloc(sizeof *team);
+    if (!team) return NULL;
+    team->n = team->startable = start(threads);
+    team->owner = pthread_self();
+    return team;
+}
+
+void cvt_team_free(cvt_team *team) { free(team); }
+
+int cvt_team_size(const cvt_team *team) { return team ? team->n : 1; }
+
+void cvt_team_run(cvt_team *team, void (*work)(void *context, int thread), void *context) {
+    const int n = cvt_team_size(team);
+    if (n > 1 && !pthread_equal(team->owner, pthread_self())) {
+        team->startable = start(n);
+        team->owner = pthread_self();
+    }
+    const int threads = n > 1 ? team->startable : 1;
+#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
+    for (int i = 0; i < n; i++) work(context, i);
+}
+
+#else
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
+/* ---- of POSIX threads ------------------------------------------------------------------------------------------ */
+
+/* Members wait for the next round: first they look for a short time, as the next image often follows at once, then they
+ * sleep. `round` and `busy` are atomic for those who look; the mutex and the condition are for those who sleep. */
 typedef struct member {
     cvt_team *team;
     int index;
@@ -97,6 +194,10 @@ void cvt_team_run(cvt_team *team, void (*work)(void *context, int thread), void 
     for (int i = 0; team && atomic_load_explicit(&team->busy, memory_order_acquire) > 0; i++)
         if (i >= LOOKS) sched_yield();
 }
+
+#endif
+
+/* ---- loops ----------------------------------------------------------------------------------------------------- */
 
 typedef struct loop {
     size_t n, grain, threads;
