@@ -7,7 +7,7 @@
 #   WITH="webp heif archive" WITHOUT=heif            libraries that need not be here: exactly these (WITH= for none), or
 #                                                    all that pkg-config finds but these
 OPT      ?= -O3
-# rows of tables may leave their last fields 0; constants are enumerators, in sums with floats too (clang 19 warns of that)
+# rows of tables may leave their last fields 0; constants are enumerators, in sums of floats too
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wcast-qual -Wno-missing-field-initializers -Wno-enum-float-conversion
 PKG      ?= pkg-config
@@ -38,8 +38,8 @@ LOADED   := $(foreach feature,$(filter-out webp,$(USED)),$($(feature)))
 # the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
 ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
 	$(filter x86_64% aarch64% arm64%,$(shell $(CC) -dumpmachine)))))
-# what makes an error in the program hard to use: guarded stacks, checked copies (3 counts as 2 where the C library knows
-# no 3), jumps only to where functions begin. tests/test_elf.sh reads in the program whether it came out so.
+# what makes an error in the program hard to use: guarded stacks, checked copies (3 counts as 2 where the C library
+# knows no 3), jumps only to where functions begin. tests/test_elf.sh reads in the program whether it came out so.
 HARDEN   := -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fPIC \
 	$(if $(filter x86,$(ISA_DIR)),-fcf-protection) $(if $(filter arm,$(ISA_DIR)),-mbranch-protection=standard)
 SAN      ?=
@@ -380,5 +380,5 @@ clean:
 -include $(wildcard $(B)/*.d $(B)/src/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d $(B)/tests/fuzz/*.d)
 
 .PHONY: all tests always deps sbom demo check check-long reliability test fuzz coverage where lint format check-repro \
-	oracle agreement check-arm check-riscv deb check-deb check-container check-report check-spark static install uninstall \
-	help clean
+	oracle agreement check-arm check-riscv deb check-deb check-container check-report check-spark static install \
+	uninstall help clean

@@ -19,7 +19,7 @@ log() {
             return
         fi
     done
-    if [ ! -s "$logs/$1.out" ] || [ "$CVT" -nt "$logs/$1.out" ]; then
+    if [ ! -s "$logs/$1.out" ] || [ -n "$(find "$CVT" -newer "$logs/$1.out")" ]; then
         if [ -e "tests/$1.sh" ]; then sh "tests/$1.sh"; else "$CVT_BIN/$1"; fi >"$logs/$1.out" 2>"$logs/$1.err"
     fi
     echo "$logs/$1.out"
