@@ -23,9 +23,10 @@
  * The process. The library never prints, never exits, installs no signal handlers and starts no threads but for
  * sessions that were made for several: in its first run such a session starts its own; one that cannot have all of them
  * runs with fewer. It reads the environment variable CVT_ISA, and what OpenMP reads. In one case it changes more than
- * its own memory: before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the permission, which holds for the whole process
- * and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only models that run in bf16 or int8 on the kernels
- * called avx512amx use tiles; the permission is asked for when the first of them is loaded.
+ * its own memory: before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the permission,
+ * which holds for the whole process and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only models that run
+ * in bf16 or int8 on the kernels called avx512amx use tiles; the permission is asked for when the first of them is
+ * loaded.
  *
  * Numbers. Tensors are f32 in C order. An image is [C, H, W], several are [N, C, H, W] back to back.
  *

@@ -33,7 +33,8 @@ enum {
 #define FUNCTIONS(F) \
     F(archive_entry_filetype) F(archive_entry_free) F(archive_entry_hardlink) F(archive_entry_new) \
     F(archive_entry_pathname) F(archive_entry_size) F(archive_entry_sparse_count) F(archive_entry_symlink) \
-    F(archive_errno) F(archive_error_string) F(archive_read_data) F(archive_read_free) F(archive_read_header_position) F(archive_read_new) F(archive_read_next_header2) \
+    F(archive_errno) F(archive_error_string) F(archive_read_data) F(archive_read_free) F(archive_read_header_position) \
+    F(archive_read_new) F(archive_read_next_header2) \
     F(archive_read_open2) F(archive_read_set_options) F(archive_read_support_filter_none) \
     F(archive_read_support_format_tar) F(archive_set_error)
 CVT_LIBRARY("libarchive.so.13", FUNCTIONS)
