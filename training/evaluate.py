@@ -206,8 +206,8 @@ def spent():
 
 
 def tesseract(paths, out):
-    """The code that Tesseract gives for each path, "None" where it gives none; CPU seconds by path. Its answers are kept
-    in OUT/tesseract.tsv, so that a later run, for another model, need not ask again."""
+    """The code that Tesseract gives for each path, "None" where it gives none; CPU seconds by path. Its answers are
+    kept in OUT/tesseract.tsv, so that a later run, for another model, need not ask again."""
     kept, path_of_kept = {}, os.path.join(out, "tesseract.tsv")
     if os.path.exists(path_of_kept):
         with open(path_of_kept) as f:
@@ -307,9 +307,10 @@ def main():
     os.makedirs(a.out, exist_ok=True)
     maker, sets, chosen = Maker(a.work, "test"), Sets(a), a.sets.split(",")
     lines = {}
-    for name, hard in (("clean", 0), ("damaged", 1)):
+    for name in ("clean", "damaged"):
         if name in chosen:
-            truth = sets.draw(name, CODES, a.lines, lambda c, i: whole_line(maker, c, hard + hard * (i % 2), i))
+            level = (0, 0) if name == "clean" else (1, 2)
+            truth = sets.draw(name, CODES, a.lines, lambda c, i: whole_line(maker, c, level[i % 2], i))
             sets.ask(name, truth)
             lines.update(truth)
     if a.beside:

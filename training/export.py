@@ -1,11 +1,11 @@
 """Writes the model of a run as transformers and cvt read it.
 
-    python export.py WORK NAME FOLDER [--cvt PROGRAM --out FILE.safetensors --expected FOLDER LINE.png LINE.png]
+    python export.py WORK NAME FOLDER [--cvt PROGRAM --out FILE.safetensors] [--expected FOLDER LINE.png LINE.png]
 
-FOLDER gets config.json, model.safetensors (the moving average of the weights, float32) and
-preprocessor_config.json; it opens as
-CvtForImageClassification. With --out, `cvt convert` makes the one file of float16 that is committed; with --expected, its test gets
-what PyTorch computes with those weights: x.npy from the first 128 columns of the lines, logits.npy.
+FOLDER gets config.json, model.safetensors (the moving average of the weights, float32) and preprocessor_config.json; it
+opens as CvtForImageClassification. With --out, `cvt convert` makes the one file of float16 that is committed; with
+--expected, its test gets what PyTorch computes with those weights: x.npy from the first 128 columns of the lines,
+logits.npy.
 """
 
 import argparse

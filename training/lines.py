@@ -1,8 +1,7 @@
 """One line of text as a mask of its ink: which words, which font, drawn by HarfBuzz through Pillow.
 
-`Writer` draws from the training or the held-out words, and from the training or the held-out fonts. Every
-letter is looked up in the font before it is
-drawn: no other font steps in and no box is drawn.
+`Writer` draws from the training or the held-out words, and from the training or the held-out fonts. Every letter is
+looked up in the font before it is drawn: no other font steps in and no box is drawn.
 """
 
 import random

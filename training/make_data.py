@@ -16,7 +16,7 @@ import numpy as np
 
 import damage
 from classes import CODES, WEIGHT
-from fonts import LETTERS
+from fonts import LETTERS, load
 from lines import Writer
 
 SIDES = ["train", "test", "known"]
@@ -39,16 +39,9 @@ def class_table(side):
 
 class Maker:
     def __init__(self, work, side):
-        work = os.path.abspath(work)
         with open(os.path.join(work, "words.json"), encoding="utf-8") as f:
             words = json.load(f)
-        with open(os.path.join(work, "fonts.json")) as f:
-            fonts = json.load(f)
-        for files in (x for s in fonts.values() for side in s.values() for fam in side.values() for x in fam.values()):
-            for file in files:  # in fonts.json they may be named from WORK on
-                file[0] = os.path.join(work, file[0])
-                if not os.path.exists(file[0]):  # the lines would lack a font and nobody would know
-                    raise SystemExit(f"{file[0]} is gone; run fonts.py again")
+        fonts = load(work)
         self.side, self.work, self.photos = side, work, []
         path = os.path.join(work, "photos.npz")
         if os.path.exists(path):

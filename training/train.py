@@ -2,13 +2,12 @@
 
     python train.py WORK NAME [--dims 32,64,128 --depth 1,2,4 --heads 1,2,4] [--images N] [--decay-images N]
 
-WORK/NAME/last.pt is the state, written every few minutes and at the end; the same command goes on from it. A
-file WORK/STOP ends the
-run after a checkpoint. The rate of learning rises, stays, and falls over the last --decay-images of --images
-(warm-up, stable, decay), so
-that a run can be made longer later: start it again with a larger --images from a state before the fall. The
-weights that are
-evaluated are a moving average. Every line of WORK/NAME/log.jsonl is a record of the run.
+WORK/NAME/last.pt is the state, written every few minutes and at the end; the same command goes on from it. A file
+WORK/STOP ends the run after a checkpoint. The rate of learning rises, stays, and falls over the last --decay-images of
+--images (warm-up, stable, decay), so that a run can be made longer later: start it again with a larger --images from a
+state before the fall. The weights that are evaluated are a moving average. Every line of WORK/NAME/log.jsonl is a record
+of the run. --from takes the average of another run of the same layout to begin with; a last layer of other classes
+begins anew.
 """
 
 import argparse
