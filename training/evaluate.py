@@ -149,7 +149,8 @@ def save(folder, name, image):
     if image is not None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if not os.path.exists(path):
-            Image.fromarray(image).save(path)
+            Image.fromarray(image).save(path + ".part", "PNG")
+            os.replace(path + ".part", path)  # whole, or not there
     return image is not None
 
 

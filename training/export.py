@@ -3,9 +3,9 @@
     python export.py WORK NAME FOLDER [--cvt PROGRAM --out FILE.safetensors] [--expected FOLDER LINE.png LINE.png]
 
 FOLDER gets config.json, model.safetensors (the moving average of the weights, float32) and preprocessor_config.json; it
-opens as CvtForImageClassification. With --out, `cvt convert` makes the one file of float16 that is committed; with
---expected, its test gets what PyTorch computes with those weights: x.npy from the first 128 columns of the lines,
-logits.npy.
+opens as CvtForImageClassification. With --out, `cvt convert` makes the one file of float16 that is committed, with
+golden data for `cvt verify`; with --expected, its test gets what PyTorch computes with those weights: x.npy from the
+first 128 columns of the lines, logits.npy.
 """
 
 import argparse
@@ -72,7 +72,8 @@ def main():
     if a.expected:
         expect(s["cfg"], weights, a.expected[0], a.expected[1:])
     if a.out:
-        subprocess.run([a.cvt, "convert", a.folder, "--dtype", "f16", "-o", a.out], check=True)
+        options = ["--dtype", "f16", "--golden", "4", "--force"]
+        subprocess.run([a.cvt, "convert", a.folder, *options, "-o", a.out], check=True)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ BLOCKS = {
     "classes": class_table,
     "pairs": pairs,
     "curves": curve_table,
-    "upright": lambda r: main_table(r, UP_ROWS) + [""] + up_class(r),
+    "upright": lambda r: main_table(r, UP_ROWS) + [""] + up_class(r) if "up_clean" in r else [],
 }
 
 
@@ -95,7 +95,7 @@ def main(out, page):
         text, n = re.subn(
             rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m: m[1] + body + "\n" + m[2], text, flags=re.S
         )
-        if n != 1:
+        if n != 1 and body.strip():
             raise SystemExit(f"{page} has no place for {name}")
     with open(page, "w", encoding="utf-8") as f:
         f.write(text)
