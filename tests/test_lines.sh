@@ -34,6 +34,9 @@ while IFS='	' read -r image option _ wanted; do
 done <"$data/expected.tsv"
 equal 'images with an answer' "$(lines "$data/expected.tsv")" 10
 
+"$cvt" classify -m "$data" -f jsonl --header "$data/three.png" >out 2>err
+equal 'the header says how a line is resized' "$(sed -n 's/.*"preprocess":{"resize":"\([^"]*\)","size":\[32,64\].*/\1/p' out)" height
+
 "$cvt" preprocess -m "$data" "$data/three.png" -o x.npy || fail 'the middle window' "status $?"
 check 'the middle window' "$bin/test_npydiff" near 1e-7 "$data/three.npy" x.npy
 

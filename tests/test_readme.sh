@@ -2,11 +2,13 @@
 # test_readme.sh - README.md keeps what it promises: its commands run as typed, in order, and print what it shows.
 # Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case.
 #
-# The commands are the lines of its ```sh blocks and what follows "$ " in its ```console blocks, whose other lines are
-# what the commands print. They run in a folder that looks like a clone. Two things stand in for the network:
+# The commands are the lines of its ```sh blocks (a loop, from `for` to `done`, is one) and what follows "$ " in its
+# ```console blocks, whose other lines are what the commands print. They run in a folder that looks like a clone. These
+# stand in for the network and for other programs:
 # - `make demo` leaves the starter's weights and three photos. Where it has run in this clone, they are used, and what
 #   the commands print is compared with the README. Elsewhere the same names stand for a model of random weights (cvt
 #   init) and for images of tests/data.
+# - `tesseract` says what it was asked.
 # - `git clone` of a repository of the Hugging Face hub copies a small one of the same layout (tests/data/cvt/hub_f32).
 # CVT: the program.
 set -u
@@ -35,15 +37,20 @@ awk -v folder="$work/commands/" '
     /^```/ { kind = kind == "" ? substr($0, 4) : ""; next }
     kind == "" || /^$/ { next }
     kind == "console" && !/^\$ / { print >>(file ".prints"); next }
-    { file = folder sprintf("%03d", ++count); sub(/^\$ /, ""); print >file; close(file) }' "$readme"
+    !loop { file = folder sprintf("%03d", ++count) }
+    { sub(/^\$ /, ""); print >file; loop = loop ? !/^done/ : /^for /; if (!loop) close(file) }' "$readme"
 commands=$(find "$work/commands" -name '???' | sort)
 equal "the first is make demo" "$(cat "$work/commands/001")" "make demo"
 
 mkdir "$work/clone" "$work/clone/models" "$work/clone/photos"
 cd "$work/clone" || exit 1
 ln -s "$program" cvt
-ln -s "$root/configs" "$root/man" "$root/src" .
-cp "$root/models/imagenet-1k.txt" models
+ln -s "$root/configs" "$root/man" "$root/src" "$root/tests" .
+cp "$root/models/imagenet-1k.txt" "$root/models/script.safetensors" models
+mkdir scans "$work/bin" && cp "$tests/data/script_pages/Arab.png" "$tests/data/script_pages/Khmr.png" scans
+# shellcheck disable=SC2016 # for the script
+printf '#!/bin/sh\necho "$*"\n' >"$work/bin/tesseract" && chmod +x "$work/bin/tesseract"
+PATH=$work/bin:$PATH
 
 starter=models/efficientnet-lite0.safetensors
 photos="cat.png coffee.png rocket.jpg"
@@ -76,7 +83,7 @@ run() {
     "make demo") demo ;;
     "git lfs install") ;;
     "git clone "*) set -- ${line#git clone } && hub_clone "$@" ;;
-    ./cvt*)
+    ./cvt* | "for "*)
         sh -c "$(cat "$1")" </dev/null >"$work/out" 2>"$work/err"
         status=$?
         [ "$status" -eq 0 ] || { echo "status $status: $(head -n 1 "$work/err")" && return 1; }
@@ -93,19 +100,21 @@ run() {
     *) echo "this test does not know how to run it" && return 1 ;;
     esac
 }
-for command in $commands; do check "\$ $(sed 's/ *#.*//' "$command")" run "$command"; done
+for command in $commands; do check "\$ $(head -n 1 "$command" | sed 's/ *#.*//')" run "$command"; done
 
 # ---- what they print ----
 
 for prints in "$work"/commands/*.prints; do
     command=${prints%.prints}
-    if [ "$real" = yes ]; then
+    if [ "$real" = yes ] || grep -q "^./cvt classify -m script " "$command"; then
         same "prints what README shows: $(cat "$command")" "$prints" "$command.printed"
     else
         echo "skip prints what README shows: $(cat "$command"): make demo has not run here"
     fi
 done
 equal "a header, and a record for each photo" "$(lines answers.csv)" 4
+equal "each scan goes to the OCR of its script" "$(tr '\n' ' ' <"$(grep -l '^for page' "$work"/commands/???).printed")" \
+    "scans/Arab.png scans/Arab -l script/Arabic scans/Khmr.png scans/Khmr -l script/Khmer "
 equal "features of each photo" "$(tr '\n' ' ' <photos.txt)" "photos/cat.png photos/coffee.png photos/rocket.jpg "
 is_png() { [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ]; }
 check "where.png is a PNG" is_png where.png

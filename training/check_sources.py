@@ -1,15 +1,12 @@
 """Fails when a held-out font draws letters as a font of training does: two names, one source.
 
-For every script, every family of one side is compared with every family of the other: letters cut to their ink,
-scaled to 24 x 24,
-and correlated; the mean over letters counts. From 0.97 on the pair is a copy and the build fails; from 0.90 it
-is shown, to be
-looked at (plain sans faces of Latin reach 0.95 honestly).
+For every script, every family of one side is compared with every family of the other: letters cut to their ink, scaled
+to 24 x 24, and correlated; the mean over letters counts. From 0.97 on the pair is a copy and the build fails; from 0.90
+it is shown, to be looked at (plain sans faces of Latin reach 0.95 honestly).
 
     python check_sources.py WORK
 """
 
-import json
 import os
 import re
 import sys
@@ -17,7 +14,7 @@ import sys
 import numpy as np
 from PIL import Image, ImageFont
 
-from fonts import LETTERS
+from fonts import LETTERS, load
 
 FAIL, SHOW = 0.97, 0.93
 N = 24
@@ -61,8 +58,7 @@ def regular(files):
 
 
 def main(work):
-    with open(os.path.join(work, "fonts.json")) as f:
-        fonts = json.load(f)
+    fonts = load(work)
     bad = 0
     for s in sorted(fonts):
         text = LETTERS[s][:30]

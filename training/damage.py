@@ -1,8 +1,7 @@
 """From a mask of ink to a grey line of 32 x W, as it might come from a clean file, a bad scan or a photograph.
 
 Every function takes and gives float32 arrays, 0 = no ink or black. `level` 0 is clean (geometry within what
-cutting lines gives, a
-contrast, slight blur), 1 is damaged, 2 badly damaged.
+cutting lines gives, a contrast, slight blur), 1 is damaged, 2 badly damaged.
 """
 
 import io

@@ -1,17 +1,17 @@
 """Measures a model with the program itself, on lines and pages in held-out fonts and words; beside it Tesseract.
 
-    python evaluate.py WORK MODEL OUT --cvt PROGRAM [--lines 100] [--pages 50] [--curves 20] [--tesseract]
+    python evaluate.py WORK MODEL OUT --cvt PROGRAM [--sets clean,pages] [--lines 100] [--pages 50] [--curves 20]
 
-OUT gets the images (lines/, pages/, curves/), results.json and results.txt. What is drawn depends on the
-numbers alone:
-line number i of a class is the same in every run. Sets:
+OUT gets the images (a folder for each set) and results.json. What is drawn depends on the numbers alone: line number i
+of a class is the same in every run. Sets:
 
     clean, damaged   whole lines of 10 to 45 letters, 32 pixels high
     crop96 ... 256   clean pieces of lines of this many pixels, read alone
     pages            six lines of one script, letters of 300 dpi; half clean, half turned by up to half a degree,
-                     paler, noisy;
-                     cvt cuts the lines by itself (--lines)
+                     paler, noisy; cvt cuts the lines by itself (--lines)
     curves           clean lines with one damage in steps
+    tesseract        its script detection on the pages
+    upright          clean and damaged lines, and pages, half of them upside down, for the model `upright`
 """
 
 import argparse
@@ -20,6 +20,7 @@ import io
 import json
 import os
 import random
+import resource
 import subprocess
 import time
 
@@ -29,6 +30,7 @@ from PIL import Image, ImageFilter
 import damage
 from classes import CLASSES, CODES
 from make_data import Maker
+from train import NO_UP
 
 # What Tesseract's osd.traineddata can answer, as codes.
 OSD = {
@@ -51,17 +53,18 @@ OSD = {
 SCRIPTS = [c for c in CODES if c not in ("Zxxx", "Zyyy")]
 
 
-def whole_line(maker, code, level, seed):
-    """A whole line as a cutter gives it, 32 high; None where none came."""
+def whole_line(maker, code, level, seed, ask=(180, 640), most=1200):
+    """A whole line as a cutter gives it, 32 high; None where none came. `ask`: how wide, about; `most`: what is
+    wider is cut off."""
     rng, nrng = random.Random(f"line {code} {level} {seed}"), np.random.default_rng([seed, CODES.index(code), level, 7])
     if code == "Zxxx":
-        return damage.no_text(int(nrng.integers(96, 500)), nrng, [], maker.photos)
+        return damage.no_text(int(nrng.integers(96, min(500, most))), nrng, [], maker.photos)
     for _ in range(20):
-        got = maker.writer.line(code, rng.uniform(180, 640), rng)
+        got = maker.writer.line(code, rng.uniform(*ask), rng)
         if got is None:
             continue
         mask, _, words = got
-        width = int(np.clip(mask.shape[1] * 27 / mask.shape[0] * nrng.uniform(1.0, 1.15), 48, 1200))
+        width = int(np.clip(mask.shape[1] * 27 / mask.shape[0] * nrng.uniform(1.0, 1.15), 48, most))
         if sum(len(w) for w in words) < 4:
             continue
         ink, _, _ = damage.place(mask, width, level, nrng)
@@ -146,7 +149,8 @@ def save(folder, name, image):
     if image is not None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if not os.path.exists(path):
-            Image.fromarray(image).save(path)
+            Image.fromarray(image).save(path + ".part", "PNG")
+            os.replace(path + ".part", path)  # whole, or not there
     return image is not None
 
 
@@ -175,10 +179,11 @@ def wilson(good, n):
     return round(100 * (mid - half) / by, 2), round(100 * (mid + half) / by, 2)
 
 
-def score(truth, got):
+def score(truth, got, group=None):
+    """The share of right answers, over all and by class (or by group(path)), and which classes are taken for which."""
     per = {}
     for path, code in truth.items():
-        n = per.setdefault(code, [0, 0])
+        n = per.setdefault(group(path) if group else code, [0, 0])
         n[0] += got.get(path) == code
         n[1] += 1
     good, n = sum(v[0] for v in per.values()), sum(v[1] for v in per.values())
@@ -195,69 +200,149 @@ def score(truth, got):
     }
 
 
-def tesseract(paths):
-    out, begin = {}, time.time()
-    for path in paths:
-        text = subprocess.run(["tesseract", path, "-", "--psm", "0"], capture_output=True, text=True).stdout
-        name = next((x.split(": ")[1] for x in text.split("\n") if x.startswith("Script: ")), None)
-        out[path] = OSD.get(name, name)
-    return out, time.time() - begin
+def spent():
+    """CPU seconds of all programs that were started and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def tesseract(paths, out):
+    """The code that Tesseract gives for each path, "None" where it gives none; CPU seconds by path. Its answers are
+    kept in OUT/tesseract.tsv, so that a later run, for another model, need not ask again."""
+    kept, path_of_kept = {}, os.path.join(out, "tesseract.tsv")
+    if os.path.exists(path_of_kept):
+        with open(path_of_kept) as f:
+            kept = {r[0]: (r[1], float(r[2] or "nan")) for r in csv.reader(f, delimiter="\t")}
+    with open(path_of_kept, "a") as f:
+        for path in paths:
+            if os.path.relpath(path, out) in kept:
+                continue
+            begin = spent()
+            text = subprocess.run(["tesseract", path, "-", "--psm", "0"], capture_output=True, text=True).stdout
+            name = next((x.split(": ")[1] for x in text.split("\n") if x.startswith("Script: ")), None)
+            row = str(OSD.get(name, name)), round(spent() - begin, 3)
+            kept[os.path.relpath(path, out)] = row
+            print(os.path.relpath(path, out), *row, sep="\t", file=f, flush=True)
+    rows = {p: kept[os.path.relpath(p, out)] for p in paths}
+    return {p: r[0] for p, r in rows.items()}, {p: r[1] for p, r in rows.items()}
+
+
+class Sets:
+    """Draws the images of a set, asks the program, and notes what came out in OUT/results.json."""
+
+    def __init__(self, a):
+        self.a, self.path, self.results = a, os.path.join(a.out, "results.json"), {}
+        if os.path.exists(self.path):
+            with open(self.path) as f:
+                self.results = json.load(f)
+
+    def note(self, name, value):
+        self.results[name] = value
+        with open(self.path, "w") as f:
+            json.dump(self.results, f, indent=1)
+        print(name, value["n"], value["percent"], value["interval"], flush=True)
+
+    def draw(self, name, codes, n, draw):
+        """The class of each image of a set; images that are there are not drawn again."""
+        truth = {}
+        for i in range(n):  # number by number: a part of a set is fair to all classes
+            for code in codes:
+                image = os.path.join(name, code, f"{i:03d}")
+                path = os.path.join(self.a.out, image + ".png")
+                if os.path.exists(path) or save(self.a.out, image, draw(code, i)):
+                    truth[path] = code
+        return truth
+
+    def ask(self, name, truth, options=(), group=None):
+        if self.a.model == "-":
+            return
+        got, seconds = answers(self.a.cvt, self.a.model, list(truth), options)
+        rate = round(len(truth) / max(seconds, 1e-9), 1)
+        self.note(name, {**score(truth, got, group), "seconds": round(seconds, 2), "per_second": rate})
+
+    def beside(self, truth):
+        """On how many images another file of the same model (int8) gives the same answer."""
+        here, _ = answers(self.a.cvt, self.a.model, list(truth))
+        there, _ = answers(self.a.cvt, self.a.beside, list(truth))
+        self.note("beside", score(here, there))
+        self.note("beside_truth", score(truth, there))
+
+
+def turned(draw):
+    """Of the images that draw(code, i) gives: those with an odd number upside down."""
+
+    def one(code, i):
+        image = draw(code, i)
+        return image if image is None or i % 2 == 0 else np.ascontiguousarray(image[::-1, ::-1])
+
+    return one
+
+
+def upright(sets, maker, a):
+    """Lines and pages, half of them upside down, for the model `upright`."""
+    codes = [c for i, c in enumerate(CODES) if i not in NO_UP]
+    kinds = [
+        ("up_clean", a.lines, lambda c, i: whole_line(maker, c, 0, i), ()),
+        ("up_damaged", a.lines, lambda c, i: whole_line(maker, c, 1 + i // 2 % 2, i), ()),
+        ("up_pages", a.pages // 5, lambda c, i: page(maker, c, 1000 + i // 2), ["--lines"]),
+    ]
+    for name, n, draw, options in kinds:
+        truth = {
+            path: "upside" if int(path[-7:-4]) % 2 else "upright" for path in sets.draw(name, codes, n, turned(draw))
+        }
+        sets.ask(name, truth, options, group=lambda path: path.split(os.sep)[-2])
 
 
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("work")
-    p.add_argument("model")
+    p.add_argument("model", help="- draws the images only")
     p.add_argument("out")
     p.add_argument("--cvt", default="cvt")
+    p.add_argument("--sets", default="clean,damaged,crops,pages,curves", help="and tesseract; or upright")
+    p.add_argument("--beside", help="another file of the model: how many answers are the same on clean and damaged")
     p.add_argument("--lines", type=int, default=100)
     p.add_argument("--pages", type=int, default=50)
     p.add_argument("--curves", type=int, default=20)
-    p.add_argument("--tesseract", action="store_true")
     a = p.parse_args()
-    maker = Maker(a.work, "test")
-    results = {}
+    os.makedirs(a.out, exist_ok=True)
+    maker, sets, chosen = Maker(a.work, "test"), Sets(a), a.sets.split(",")
+    lines = {}
+    for name in ("clean", "damaged"):
+        if name in chosen:
+            level = (0, 0) if name == "clean" else (1, 2)
+            truth = sets.draw(name, CODES, a.lines, lambda c, i: whole_line(maker, c, level[i % 2], i))
+            sets.ask(name, truth)
+            lines.update(truth)
+    if a.beside:
+        sets.beside(lines)
+    if "upright" in chosen:
+        upright(sets, maker, a)
+    for w in (96, 160, 256) if "crops" in chosen else ():
+        sets.ask(f"crop{w}", sets.draw(f"crop{w}", CODES, a.lines // 2, lambda c, i: crop(maker, c, w, i)))
+    if "pages" in chosen or "tesseract" in chosen:
+        truth = sets.draw("pages", SCRIPTS, a.pages, lambda c, i: page(maker, c, i))
+        known = {path: c for path, c in truth.items() if c in OSD.values()}
+    if "pages" in chosen:
+        sets.ask("pages", truth, ["--lines"])
+        sets.ask("pages_osd15", known, ["--lines"])
+    if "tesseract" in chosen:
+        got, seconds = tesseract(list(truth), a.out)
+        for name, some in (("tesseract", truth), ("tesseract_osd15", known)):
+            each = float(np.nanmean([seconds[x] for x in some]))
+            sets.note(name, {**score(some, got), "cpu_seconds_each": round(each, 3)})
+    base = {}
 
-    def run(name, codes, n, draw, options=()):
-        truth = {}
-        for code in codes:
-            for i in range(n):
-                path = os.path.join(a.out, name, code, f"{i:03d}")
-                if os.path.exists(path + ".png") or save(a.out, os.path.join(name, code, f"{i:03d}"), draw(code, i)):
-                    truth[path + ".png"] = code
-        got, seconds = answers(a.cvt, a.model, list(truth), options)
-        results[name] = {
-            **score(truth, got),
-            "seconds": round(seconds, 2),
-            "per_second": round(len(truth) / max(seconds, 1e-9), 1),
-        }
-        print(name, results[name]["n"], results[name]["percent"], results[name]["interval"], flush=True)
-        return truth
+    def damaged(kind, step, c, i):
+        if (c, i) not in base:
+            base[c, i] = whole_line(maker, c, 0, 1000 + i)
+        image = base[c, i]
+        return image if image is None or not step else CURVES[kind][0](image, step)
 
-    run("clean", CODES, a.lines, lambda c, i: whole_line(maker, c, 0, i))
-    run("damaged", CODES, a.lines, lambda c, i: whole_line(maker, c, 1 + i % 2, i))
-    for w in (96, 160, 256):
-        run(f"crop{w}", CODES, a.lines // 2, lambda c, i: crop(maker, c, w, i))
-    truth = run("pages", SCRIPTS, a.pages, lambda c, i: page(maker, c, i), ["--lines"])
-    known = {path: c for path, c in truth.items() if c in OSD.values()}
-    got, _ = answers(a.cvt, a.model, list(known), ["--lines"])
-    results["pages_osd15"] = score(known, got)
-    print("pages, scripts of osd", results["pages_osd15"]["percent"])
-    if a.tesseract:
-        got, seconds = tesseract(list(truth))
-        results["tesseract"] = {**score(truth, got), "seconds": round(seconds, 2)}
-        results["tesseract_osd15"] = score(known, got)
-        print("tesseract", results["tesseract"]["percent"], results["tesseract_osd15"]["percent"])
-    for kind, (change, steps) in CURVES.items():
+    for kind, (_, steps) in CURVES.items() if "curves" in chosen else ():
         for step in steps:
-
-            def draw(c, i):
-                image = whole_line(maker, c, 0, 1000 + i)
-                return None if image is None else change(image, step) if step else image
-
-            run(f"curves/{kind}-{step}", SCRIPTS, a.curves, draw)
-    with open(os.path.join(a.out, "results.json"), "w") as f:
-        json.dump(results, f, indent=1)
+            name = f"curves/{kind}-{step}"
+            sets.ask(name, sets.draw(name, SCRIPTS, a.curves, lambda c, i: damaged(kind, step, c, i)))
 
 
 if __name__ == "__main__":

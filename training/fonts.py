@@ -449,6 +449,18 @@ def scan(folders):
     return found
 
 
+def load(work):
+    """The fonts of WORK/fonts.json: [script][side][foundry][family] is a list of [path, index]. Paths may begin at WORK."""
+    with open(os.path.join(work, "fonts.json")) as f:
+        fonts = json.load(f)
+    for files in (x for s in fonts.values() for side in s.values() for f in side.values() for x in f.values()):
+        for file in files:
+            file[0] = os.path.join(os.path.abspath(work), file[0])
+            if not os.path.exists(file[0]):  # the lines would lack a font and nobody would know
+                raise SystemExit(f"{file[0]} is gone; run fonts.py again")
+    return fonts
+
+
 def main(out, folders):
     found = scan(folders)
     for s in found:

@@ -1,8 +1,7 @@
 """One line of text as a mask of its ink: which words, which font, drawn by HarfBuzz through Pillow.
 
-`Writer` draws from the training or the held-out words, and from the training or the held-out fonts. Every
-letter is looked up in the font before it is
-drawn: no other font steps in and no box is drawn.
+`Writer` draws from the training or the held-out words, and from the training or the held-out fonts. Every letter is
+looked up in the font before it is drawn: no other font steps in and no box is drawn.
 """
 
 import random
@@ -25,33 +24,33 @@ MARKS = ".,:;!?-()\"'/"
 COMMON = "0123456789"
 
 
+def trimmed(mask):
+    """What is inked of a mask of Pillow: (shape, bytes), or None where nothing is."""
+    a = np.frombuffer(bytes(mask), np.uint8).reshape(mask.size[1], mask.size[0])
+    ys, xs = np.flatnonzero(a.any(1)), np.flatnonzero(a.any(0))
+    if not len(ys):
+        return None
+    a = a[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
+    return a.shape, a.tobytes()
+
+
 class Font:
     """A font file at the size at which its lines are about INK high, and which letters it really has."""
 
     def __init__(self, path, index, sample):
         self.font = ImageFont.truetype(path, SIZE, index=index, layout_engine=ImageFont.Layout.RAQM)
         self.known = {}
-        box = self.font.getmask2("\U0010fffe", mode="L")[0]
-        self.box = (box.size, bytes(box)) if box.size[0] else None
         m, _ = self.font.getmask2(sample, mode="L")
         h = max(m.size[1], 8)
         self.font = self.font.font_variant(size=max(14, min(150, round(SIZE * INK / h))))
-        box = self.font.getmask2("\U0010fffe", mode="L")[0]
-        self.box = (box.size, bytes(box)) if box.size[0] else None
+        # What is drawn for a letter that is not there. A mark that is not there takes no room: only the ink is compared.
+        self.box = trimmed(self.font.getmask2("\U0010fffe", mode="L")[0])
 
     def has(self, c):
         ok = self.known.get(c)
         if ok is None:
-            m = self.font.getmask2(c, mode="L")[0]
-            if c in " \u00a0":
-                ok = m.size[0] == 0 or not any(bytes(m))
-            else:
-                ok = (
-                    m.size[0] > 0
-                    and m.size[1] > 0
-                    and any(bytes(m))
-                    and (self.box is None or (m.size, bytes(m)) != self.box)
-                )
+            ink = trimmed(self.font.getmask2(c, mode="L")[0])
+            ok = ink is None if c in " \u00a0" else ink is not None and ink != self.box
             self.known[c] = ok
         return ok
 

@@ -16,7 +16,7 @@ import numpy as np
 
 import damage
 from classes import CODES, WEIGHT
-from fonts import LETTERS
+from fonts import LETTERS, load
 from lines import Writer
 
 SIDES = ["train", "test", "known"]
@@ -41,8 +41,7 @@ class Maker:
     def __init__(self, work, side):
         with open(os.path.join(work, "words.json"), encoding="utf-8") as f:
             words = json.load(f)
-        with open(os.path.join(work, "fonts.json")) as f:
-            fonts = json.load(f)
+        fonts = load(work)
         self.side, self.work, self.photos = side, work, []
         path = os.path.join(work, "photos.npz")
         if os.path.exists(path):

@@ -1,9 +1,9 @@
-"""Draws the 200 lines of tests/data/script: what may be committed without a question of licence.
+"""Draws the 200 lines of tests/data/script and the pages beside it: what may be committed without a question of licence.
 
 Fonts: only families under the SIL Open Font License or the Bitstream Vera licence, or in the public domain; held-
 out ones where the script has such, else Noto (which is in training; their file names end in "-known"). Words: held-
 out ones that CLDR has (Unicode licence), or letters put together where CLDR has too few. Half of the lines are
-clean, half damaged.
+clean, half damaged; these in 8 greys, which keeps the files small.
 
     python make_test.py WORK tests/data/script
 """
@@ -15,7 +15,7 @@ import unicodedata
 from PIL import Image
 
 from classes import CODES
-from evaluate import whole_line
+from evaluate import page, whole_line
 from make_data import Maker
 from words import MARKS, SPLIT, TABLE, localedata, strings
 
@@ -75,16 +75,23 @@ def restrict(maker):
 
 def main(work, out):
     maker = Maker(work, "test")
-    known = restrict(maker)
+    known, maker.photos = restrict(maker), []
     for code in CODES:
         for i in range(7 if code in ("Latn", "Cyrl", "Grek", "Thai", "Laoo", "Hani", "Jpan", "Zxxx") else 6):
-            image = whole_line(maker, code, i % 2, 5000 + i)
+            image = whole_line(maker, code, i % 2, 5000 + i, ask=(100, 200), most=224)
             if image is None:
                 raise SystemExit(f"no line {i} of {code}")
             folder = os.path.join(out, code)
             os.makedirs(folder, exist_ok=True)
             kind = ("damaged" if i % 2 else "clean") + ("-known" if code in known else "")
+            if i % 2:
+                image = (image >> 5) * 36
             Image.fromarray(image).save(os.path.join(folder, f"{i}-{kind}.png"), optimize=True)
+    os.makedirs(out + "_pages", exist_ok=True)
+    for code in ("Arab", "Khmr"):
+        sheet = Image.fromarray(page(maker, code, 5000)).convert("1")
+        sheet.save(os.path.join(out + "_pages", f"{code}.png"), optimize=True)
+        sheet.rotate(180).save(os.path.join(out + "_pages", f"{code}-upside-down.png"), optimize=True)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
     python train.py WORK NAME [--dims 32,64,128 --depth 1,2,4 --heads 1,2,4] [--images N] [--decay-images N]
 
-WORK/NAME/last.pt is the state, written every few minutes and at the end; the same command goes on from it. A
-file WORK/STOP ends the
-run after a checkpoint. The rate of learning rises, stays, and falls over the last --decay-images of --images
-(warm-up, stable, decay), so
-that a run can be made longer later: start it again with a larger --images from a state before the fall. The
-weights that are
-evaluated are a moving average. Every line of WORK/NAME/log.jsonl is a record of the run.
+WORK/NAME/last.pt is the state, written every few minutes and at the end; the same command goes on from it. A file
+WORK/STOP ends the run after a checkpoint. The rate of learning rises, stays, and falls over the last --decay-images of
+--images (warm-up, stable, decay), so that a run can be made longer later: start it again with a larger --images from a
+state before the fall. The weights that are evaluated are a moving average. Every line of WORK/NAME/log.jsonl is a record
+of the run. --from takes the average of another run of the same layout to begin with; a last layer of other classes
+begins anew.
 """
 
 import argparse
@@ -117,6 +116,16 @@ def turned(x, y, nrng):
     return x, down.astype(np.int64)
 
 
+def begin_with(net, path):
+    """Gives `net` the averaged weights of the run whose state is at `path`: all that have the same shape, which is all
+    but the last layer where the classes are others."""
+    origin, own = torch.load(path, weights_only=False, map_location="cpu")["mean"], net.state_dict()
+    other = [k for k in own if k not in origin or origin[k].shape != own[k].shape]
+    if not set(other) <= {"classifier.weight", "classifier.bias"} or set(origin) != set(own):
+        raise SystemExit(f"{path} is of another layout: {', '.join(other[:3])}")
+    net.load_state_dict({k: own[k] if k in other else origin[k] for k in own})
+
+
 def evaluate(net, folder, upright):
     """The share of right answers by level [3] and by class, on the shards of a folder."""
     net.eval()
@@ -155,8 +164,10 @@ def main():
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--batch", type=int, default=96)
     p.add_argument("--upright", action="store_true", help="learn whether a line is upside down, not its script")
+    p.add_argument("--from", dest="origin", help="the state of another run, whose weights this one begins with")
     p.add_argument("--images", type=int, default=10**9)
     p.add_argument("--decay-images", type=int, default=0)
+    p.add_argument("--warm-up", type=int, default=300, help="steps in which the rate rises")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--minutes", type=float, default=1e9)
     p.add_argument("--memory", type=float, default=9e9)
@@ -171,6 +182,8 @@ def main():
     )
     cfg["patch_stride"] = ints(a.stride)
     net = model.Cvt(cfg)
+    if a.origin:
+        begin_with(net, a.origin)
     mean = copy.deepcopy(net)
     plain = [q for q in net.parameters() if q.ndim > 1]
     rest = [q for q in net.parameters() if q.ndim <= 1]
@@ -246,7 +259,7 @@ def main():
             x, y = turned(x, y, nrng)
         x = prepared(augment(x, nrng))
         y = torch.from_numpy(y.astype(np.int64))
-        rate = a.rate * min(1, (step + 1) / 300)
+        rate = a.rate * min(1, (step + 1) / a.warm_up)
         if a.decay_images:
             rate *= min(1, max(0.01, (a.images - images) / a.decay_images))
         for g in opt.param_groups:

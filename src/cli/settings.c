@@ -35,7 +35,7 @@ const cvt_option cvt_settings_rows[] = {
      .target = FIELD(model), .names = "models",
      .argument = "MODEL", .help = "a directory with config.json and weights, as a clone from a hub leaves it; a "
      ".safetensors file, as cvt convert makes it; or a name that cvt list shows (default: CVT_MODEL, else "
-     "efficientnet-lite0)",
+     "efficientnet-lite0, else script)",
      .lacking = CVT_CMD_CONVERT, .instead = "the model's name or path stands without it"},
     {.commands = (WITH_CONFIG | CVT_CMD_LIST) & ~(unsigned)CVT_CMD_INIT, .letter = 'c', .name = "config",
      .kind = CVT_OPT_FILE, .target = FIELD(config), .argument = "CONFIG", .names = "configs",

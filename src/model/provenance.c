@@ -34,7 +34,8 @@ static void append_preprocess(cvt_str *to, const cvt_preprocess *p) {
                                           [CVT_RESIZE_SHORTEST] = "shortest",
                                           [CVT_RESIZE_SQUASH] = "squash",
                                           [CVT_RESIZE_KEEP] = "keep",
-                                          [CVT_RESIZE_BORDER] = "border"};
+                                          [CVT_RESIZE_BORDER] = "border",
+                                          [CVT_RESIZE_HEIGHT] = "height"};
     static const char *const filters[] = {
         [CVT_FILTER_NEAREST] = "nearest", [CVT_FILTER_BOX] = "box",         [CVT_FILTER_BILINEAR] = "bilinear",
         [CVT_FILTER_HAMMING] = "hamming", [CVT_FILTER_BICUBIC] = "bicubic", [CVT_FILTER_LANCZOS] = "lanczos"};

@@ -1,0 +1,46 @@
+#!/bin/sh
+# test_script.sh - tests the model of this repository, models/script.safetensors: that it computes what PyTorch computed,
+# and that it is as good on lines and pages of held-out fonts as it was when it was committed. Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case.
+# CVT: the program; CVT_BIN: the folder of test_npydiff.
+set -u
+tests=$(cd "$(dirname "$0")" && pwd)
+cvt=$(realpath "${CVT:-$tests/../cvt}")
+bin=$(realpath "${CVT_BIN:-$tests/../build}")
+models=$(realpath "$tests/../models")
+# shellcheck source=tests/case.sh
+. "$tests/case.sh"
+export CVT_MODEL_PATH="$models"
+cd "$work" || exit 1
+
+# ---- the numbers: from the same weights, by PyTorch (training/export.py) ---------------------------------------------
+
+expected=$tests/data/script_run
+check "cvt run ends well" "$cvt" run -m script -i "$expected/x.npy" -o out
+check "PyTorch's logits" "$bin/test_npydiff" near 1e-4 "$expected/logits.npy" out/output.npy
+
+# ---- 200 lines, 32 classes -------------------------------------------------------------------------------------------
+# How many were right when the model was committed, less one: the last digit of a sum may turn an answer.
+
+# right KIND: how many of the answers name the folder that the line lies in
+right() {
+    awk -F '\t' -v kind="$1" '$1 ~ kind { n = split($1, part, "/"); right += substr($6, 1, 4) == part[n - 1] }
+        END { print right + 0 }' answers
+}
+at_least() { [ "$1" -ge "$2" ] || { echo "$1 instead of at least $2" && return 1; }; }
+
+"$cvt" classify -m script -k 1 -f tsv -r "$tests/data/script" >answers 2>err
+equal 'script: lines with an answer' "$(grep -c '	true	' answers)" 200
+check 'script: clean lines' at_least "$(right clean)" 100
+check 'script: damaged lines' at_least "$(right damaged)" 87
+"$cvt" classify -m script-int8 -k 1 -f tsv -r "$tests/data/script" 2>err | cut -f 1,6 | sort >int8
+cut -f 1,6 answers | sort | comm -12 - int8 | grep 'png	' >both
+check 'script-int8: the same answers' at_least "$(lines both)" 199
+equal 'script: an answer is a code and a name' "$(cut -f 6 answers | sed 1d | grep -vcE '^[A-Z][a-z]{3} [A-Za-z ]+$')" 0
+
+# ---- pages -----------------------------------------------------------------------------------------------------------
+
+page() { "$cvt" classify -m "$1" --lines -k 1 -f tsv "$tests/data/script_pages/$2.png" | sed 1d | cut -f 6; }
+equal 'script: a page in Arabic' "$(page script Arab)" 'Arab Arabic'
+equal 'script: a page in Khmer' "$(page script Khmr)" 'Khmr Khmer'
+
+[ "$failures" -eq 0 ]
