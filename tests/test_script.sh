@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_script.sh - tests the model of this repository, models/script.safetensors: that it computes what PyTorch computed,
-# and that it is as good on lines and pages of held-out fonts as it was when it was committed. Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case.
+# test_script.sh - tests the models of this repository, models/script.safetensors and models/upright.safetensors: that
+# they compute what PyTorch computed, and that they are as good on lines and pages of held-out fonts as they were when
+# they were committed. Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case.
 # CVT: the program; CVT_BIN: the folder of test_npydiff.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
@@ -14,16 +15,19 @@ cd "$work" || exit 1
 
 # ---- the numbers: from the same weights, by PyTorch (training/export.py) ---------------------------------------------
 
-expected=$tests/data/script_run
-check "cvt run ends well" "$cvt" run -m script -i "$expected/x.npy" -o out
-check "PyTorch's logits" "$bin/test_npydiff" near 1e-4 "$expected/logits.npy" out/output.npy
+for model in script upright; do
+    case $model in script) expected=$tests/data/script_run ;; *) expected=$tests/data/upright_run ;; esac
+    check "$model: cvt run ends well" "$cvt" run -m "$model" -i "$expected/x.npy" -o "out-$model"
+    check "$model: its golden data" "$cvt" verify -m "$model"
+    check "$model: PyTorch's logits" "$bin/test_npydiff" near 1e-4 "$expected/logits.npy" "out-$model/output.npy"
+done
 
 # ---- 200 lines, 32 classes -------------------------------------------------------------------------------------------
 # How many were right when the model was committed, less one: the last digit of a sum may turn an answer.
 
 # right KIND: how many of the answers name the folder that the line lies in
 right() {
-    awk -F '\t' -v kind="$1" '$1 ~ kind { n = split($1, part, "/"); right += substr($6, 1, 4) == part[n - 1] }
+    awk -F '\t' -v kind="/[0-9]-$1" '$1 ~ kind { n = split($1, part, "/"); right += substr($6, 1, 4) == part[n - 1] }
         END { print right + 0 }' answers
 }
 at_least() { [ "$1" -ge "$2" ] || { echo "$1 instead of at least $2" && return 1; }; }
@@ -42,5 +46,9 @@ equal 'script: an answer is a code and a name' "$(cut -f 6 answers | sed 1d | gr
 page() { "$cvt" classify -m "$1" --lines -k 1 -f tsv "$tests/data/script_pages/$2.png" | sed 1d | cut -f 6; }
 equal 'script: a page in Arabic' "$(page script Arab)" 'Arab Arabic'
 equal 'script: a page in Khmer' "$(page script Khmr)" 'Khmr Khmer'
+for code in Arab Khmr; do
+    equal "upright: a page of $code" "$(page upright "$code")" upright
+    equal "upright: the same turned" "$(page upright "$code-upside-down")" 'upside down'
+done
 
 [ "$failures" -eq 0 ]

@@ -43,7 +43,7 @@ class Font:
         m, _ = self.font.getmask2(sample, mode="L")
         h = max(m.size[1], 8)
         self.font = self.font.font_variant(size=max(14, min(150, round(SIZE * INK / h))))
-        # What is drawn for a letter that is not there. A mark that is not there takes no room: only the ink is compared.
+        # What is drawn for a letter that is not there. A mark that is not there takes no room: only ink is compared.
         self.box = trimmed(self.font.getmask2("\U0010fffe", mode="L")[0])
 
     def has(self, c):

@@ -1,4 +1,4 @@
-"""Draws the 200 lines of tests/data/script and the pages beside it: what may be committed without a question of licence.
+"""Draws the 200 lines of tests/data/script and the pages beside them: what may be shown without a question of licence.
 
 Fonts: only families under the SIL Open Font License or the Bitstream Vera licence, or in the public domain; held-
 out ones where the script has such, else Noto (which is in training; their file names end in "-known"). Words: held-

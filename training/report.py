@@ -1,6 +1,6 @@
 """Writes the figures of evaluate.py's results.json into models/README.md, so that no figure is typed.
 
-    python report.py OUT models/README.md       OUT: the folder of evaluate.py
+    python report.py models/README.md OUT...       OUT: folders of evaluate.py
 
 What stands between <!-- NAME --> and <!-- /NAME --> is replaced, for the names of BLOCKS.
 """
@@ -85,9 +85,11 @@ BLOCKS = {
 }
 
 
-def main(out, page):
-    with open(os.path.join(out, "results.json")) as f:
-        results = json.load(f)
+def main(page, *folders):
+    results = {}
+    for folder in folders:
+        with open(os.path.join(folder, "results.json")) as f:
+            results.update(json.load(f))
     with open(page, encoding="utf-8") as f:
         text = f.read()
     for name, make in BLOCKS.items():

@@ -5,8 +5,8 @@
 WORK/NAME/last.pt is the state, written every few minutes and at the end; the same command goes on from it. A file
 WORK/STOP ends the run after a checkpoint. The rate of learning rises, stays, and falls over the last --decay-images of
 --images (warm-up, stable, decay), so that a run can be made longer later: start it again with a larger --images from a
-state before the fall. The weights that are evaluated are a moving average. Every line of WORK/NAME/log.jsonl is a record
-of the run. --from takes the average of another run of the same layout to begin with; a last layer of other classes
+state before the fall. The weights that are evaluated are a moving average. Every line of WORK/NAME/log.jsonl is a
+record of the run. --from takes the average of another run of the same layout to begin with; a last layer of other classes
 begins anew.
 """
 
