@@ -112,7 +112,7 @@ faults zip -- check -m "$data/checkpoints/wrappers/plain.pth" -c "$data/checkpoi
 faults bin -- check -m "$data/tnt/hub"
 faults summary -- summary -m model -f json
 faults config -- summary -c "$data/cli/tiny.json"
-faults names -- list
+faults names -k -- list
 faults version -- --version
 faults completion -- completion bash
 

@@ -97,6 +97,7 @@ static void text_model(void *context, const found *f) {
         cvt_text_table_add(table, "-");
         cvt_text_table_add(table, "cannot be opened");
         cvt_text_table_add(table, "-");
+        cvt_cli_say(NULL, f->error.message);
     }
     cvt_text_table_add(table, "%s", f->path);
 }
