@@ -94,4 +94,5 @@ void fuzz_report(const uint8_t *bytes, size_t size) {
         at = line_end + 1;
     }
     cvt_str_free(&image.path);
+    cvt_str_free(&image.archive);
 }
