@@ -34,7 +34,8 @@ exec 9<>"$logs/places"
 places=0
 while [ $((places += 1)) -le "$jobs" ]; do echo >&9; done
 
-# run BUILD NAME COMMAND...: starts one test as soon as there is a place; its lines go into a log under BUILD's name
+# run BUILD NAME COMMAND...: starts one test as soon as there is a place; its lines go into a log of that BUILD and NAME,
+# which no other test has: tests in C are called after their sources
 run() {
     wanted "$2" || return 0
     read -r _ <&9
@@ -63,7 +64,7 @@ one() {
 units() {
     for test in tests/test_*.c; do
         name=$(basename "$test" .c)
-        run "$1" "$name" "$2/$name"
+        run "$1" "$name.c" "$2/$name"
     done
 }
 
@@ -90,7 +91,7 @@ scripts() {
 # cases.
 emulated() {
     for test in "$2"/test_*; do
-        if [ -x "$test" ]; then run "$1" "$(basename "$test")" "$test"; fi
+        if [ -x "$test" ]; then run "$1" "$(basename "$test").c" "$test"; fi
     done
     [ -x "$2/cvt" ] || return 0
     # shellcheck disable=SC2086
@@ -136,13 +137,13 @@ for suite in ${SUITES:-release sanitized threads}; do
         ;;
     plain)
         build all tests B=build/plain WITH= && for test in test_image test_pixels test_tar; do
-            run plain "$test" "build/plain/$test"
+            run plain "$test.c" "build/plain/$test"
         done && scripts plain $(where B=build/plain WITH=) test_tar test_cli
         ;;
     coverage)
         build all tests B=build/coverage COVERAGE=1 || continue
         find build/coverage -name '*.gcda' -exec rm {} +
-        for name in $coverage_units; do run coverage "test_$name" "build/coverage/test_$name"; done
+        for name in $coverage_units; do run coverage "test_$name.c" "build/coverage/test_$name"; done
         for name in $coverage_scripts; do scripts coverage build/coverage build/coverage/cvt "test_$name"; done
         ;;
     lint) run sources lint sh tests/lint.sh ;;

@@ -13,9 +13,10 @@ export CVT CVT_BIN CVT_BUILD=release CVT_TEST_MODEL="$PWD/tests/data/cvt/tiny"
 
 # log TEST: the file of its lines
 log() {
-    for build in sanitized release; do
-        if [ -s "build/check/$build-$1.out.lines" ]; then
-            echo "build/check/$build-$1.out.lines"
+    for file in "build/check/sanitized-$1" "build/check/release-$1" "build/check/sanitized-$1.c" \
+        "build/check/release-$1.c"; do
+        if [ -s "$file.out.lines" ]; then
+            echo "$file.out.lines"
             return
         fi
     done
