@@ -164,7 +164,6 @@ static void kill_it(int number) {
 }
 
 static outcome run(const task *t, faults_mode mode, int64_t at) {
-    extern char **environ;
     posix_spawn_file_actions_t files;
     outcome o = {.status = -1};
     pid_t pid;

@@ -30,12 +30,9 @@ static void append_three(cvt_str *to, const char *name, const double values[3]) 
 
 /* The geometry in the order in which it is applied, then the arithmetic. */
 static void append_preprocess(cvt_str *to, const cvt_preprocess *p) {
-    static const char *const resizes[] = {[CVT_RESIZE_NONE] = "none",
-                                          [CVT_RESIZE_SHORTEST] = "shortest",
-                                          [CVT_RESIZE_SQUASH] = "squash",
-                                          [CVT_RESIZE_KEEP] = "keep",
-                                          [CVT_RESIZE_BORDER] = "border",
-                                          [CVT_RESIZE_HEIGHT] = "height"};
+    static const char *const resizes[] = {
+        [CVT_RESIZE_NONE] = "none", [CVT_RESIZE_SHORTEST] = "shortest", [CVT_RESIZE_SQUASH] = "squash",
+        [CVT_RESIZE_KEEP] = "keep", [CVT_RESIZE_BORDER] = "border",     [CVT_RESIZE_HEIGHT] = "height"};
     static const char *const filters[] = {
         [CVT_FILTER_NEAREST] = "nearest", [CVT_FILTER_BOX] = "box",         [CVT_FILTER_BILINEAR] = "bilinear",
         [CVT_FILTER_HAMMING] = "hamming", [CVT_FILTER_BICUBIC] = "bicubic", [CVT_FILTER_LANCZOS] = "lanczos"};
