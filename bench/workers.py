@@ -3,7 +3,8 @@
     bench/workers.py --cvt ./cvt -m efficientnet-lite0 DIR --rounds 9
 
 In each round DIR is classified by one process with one thread, by two such processes with --shard 1/2 and 2/2, and by
-one process with -j 2, one after the other; the time is that of a clock, of a quiet machine with two free cores. A
+one process with -j 2, one after the other; each process of one thread is kept on one core, as it would use a second one
+for decoding. The time is that of a clock, of a quiet machine with two free cores. A
 ratio is the time of the first by that of another in the same round. A run over an empty list, whose time is taken off
 both, is the starting, which a long job does not notice; the ratios with it stand behind. The records of all three must
 be the same. A hash does not cut a few
@@ -18,10 +19,13 @@ import time
 
 def run(options, *ways):
     """Starts a process for each way; seconds until the last one ends, and the lines of all."""
-    command = [options.cvt, "classify", "-q", "-m", options.model, "-f", "jsonl", "-t", "1"]
+    command = ["taskset", "-c", "0", options.cvt, "classify", "-q", "-m", options.model, "-f", "jsonl", "-t", "1"]
     files = [tempfile.TemporaryFile() for _ in ways]  # a pipe that is not read would stop its worker
     start = time.perf_counter()
-    processes = [subprocess.Popen([*command, *way], stdout=file) for way, file in zip(ways, files)]
+    # one process on one core: with -t 1 -j 1 it still decodes the next image while it runs the model on this one
+    cores = ["0", "1"] if "2" not in ways[0] else ["0,1"]
+    processes = [subprocess.Popen([*command[:2], cores[i], *command[3:], *way], stdout=file)
+                 for i, (way, file) in enumerate(zip(ways, files))]
     failed = [process.wait() for process in processes]
     seconds = time.perf_counter() - start
     if any(failed):
