@@ -295,20 +295,12 @@ static void refuse(program *p, unsigned number, uint32_t action) {
     answer(p, action);
 }
 
-/* Of the call `number`: unless argument i has none of these bits (or with `must` one of them), the process ends. */
-static void refuse_bits(program *p, unsigned number, int i, uint32_t bits, bool must) {
+/* Of the call `number`: if argument i compares with k in this way (or with `other` if it does not), the process ends.
+ */
+static void refuse_argument(program *p, unsigned number, int i, unsigned comparison, uint32_t k, bool other) {
     add(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
     load(p, argument(i));
-    add(p, BPF_JMP | BPF_JSET | BPF_K, bits, must ? 1 : 0, must ? 0 : 1);
-    answer(p, SECCOMP_RET_KILL_PROCESS);
-    answer(p, SECCOMP_RET_ALLOW);
-}
-
-/* Of the call `number`: if argument i is this value (or with `other` any but it), the process ends. */
-static void refuse_value(program *p, unsigned number, int i, uint32_t value, bool other) {
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
-    load(p, argument(i));
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, value, other ? 1 : 0, other ? 0 : 1);
+    add(p, BPF_JMP | comparison | BPF_K, k, other ? 1 : 0, other ? 0 : 1);
     answer(p, SECCOMP_RET_KILL_PROCESS);
     load(p, offsetof(struct seccomp_data, nr));
 }
@@ -344,14 +336,15 @@ static void write_program(program *p, const cvt_sandbox *s) {
     add(p, BPF_JMP | BPF_JGE | BPF_K, 0x40000000U, 0, 1); /* x32, whose numbers are others */
     answer(p, SECCOMP_RET_KILL_PROCESS);
 #endif
-    if (!s->open_later) refuse_bits(p, SYS_openat, 2, writing, false);
+    if (!s->open_later) refuse_argument(p, SYS_openat, 2, BPF_JSET, writing, false);
 #ifdef SYS_open
-    if (!s->open_later) refuse_bits(p, SYS_open, 1, writing, false);
+    if (!s->open_later) refuse_argument(p, SYS_open, 1, BPF_JSET, writing, false);
 #endif
-    refuse_bits(p, SYS_clone, 0, CLONE_THREAD, true); /* threads, no processes */
-    refuse_value(p, SYS_kill, 0, (uint32_t)getpid(), true);
-    refuse_value(p, SYS_tgkill, 0, (uint32_t)getpid(), true);
-    refuse_value(p, SYS_ioctl, 1, TIOCSTI, false); /* puts words into the mouth of who sits at the terminal */
+    refuse_argument(p, SYS_clone, 0, BPF_JSET, CLONE_THREAD, true); /* threads, no processes */
+    refuse_argument(p, SYS_kill, 0, BPF_JEQ, (uint32_t)getpid(), true);
+    refuse_argument(p, SYS_tgkill, 0, BPF_JEQ, (uint32_t)getpid(), true);
+    refuse_argument(p, SYS_ioctl, 1, BPF_JEQ, TIOCSTI,
+                    false); /* puts words into the mouth of who sits at the terminal */
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) refuse(p, unknown[i], SECCOMP_RET_ERRNO | ENOSYS);
     refuse_all(p);
     answer(p, SECCOMP_RET_ALLOW);
