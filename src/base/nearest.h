@@ -2,6 +2,8 @@
 #ifndef CVT_BASE_NEAREST_H
 #define CVT_BASE_NEAREST_H
 
+#include <string.h>
+
 #include "base/str.h"
 
 typedef struct cvt_nearest {
@@ -19,6 +21,20 @@ static inline void cvt_nearest_try(cvt_nearest *nearest, const char *candidate) 
     if (distance >= nearest->distance) return;
     nearest->distance = distance;
     nearest->name = candidate;
+}
+
+/* The same for candidates that live only until the next one: the nearest one is a copy, which the caller frees. */
+typedef struct cvt_nearest_copy {
+    cvt_nearest nearest;
+    cvt_str name; /* name.data: NULL where none is near enough */
+} cvt_nearest_copy;
+
+static inline void cvt_nearest_copy_try(cvt_nearest_copy *best, const char *candidate) {
+    cvt_nearest_try(&best->nearest, candidate);
+    if (best->nearest.name != candidate) return;
+    cvt_str_clear(&best->name);
+    cvt_str_append(&best->name, candidate, strlen(candidate));
+    best->nearest.name = best->name.data;
 }
 
 #endif

@@ -47,23 +47,10 @@ void cvt_configs_list(const cvt_cli *cli, void (*each)(void *context, const char
     cvt_str_free(&other);
 }
 
-/* The nearest name so far: a copy, because a name that is listed only lives until the next one. */
-typedef struct choice {
-    cvt_nearest nearest;
-    cvt_str name;
-} choice;
-
-static void compare(void *context, const char *name) {
-    choice *best = context;
-    cvt_nearest_try(&best->nearest, name);
-    if (best->nearest.name != name) return;
-    cvt_str_clear(&best->name);
-    cvt_str_print(&best->name, "%s", name);
-    best->nearest.name = best->name.data;
-}
+static void compare(void *context, const char *name) { cvt_nearest_copy_try(context, name); }
 
 static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *error) {
-    choice best = {.nearest = cvt_nearest_to(name, 4)};
+    cvt_nearest_copy best = {.nearest = cvt_nearest_to(name, 4)};
     cvt_str searched = {0}, folder = {0};
     cvt_configs_list(cli, compare, &best);
     for (size_t i = 0; cvt_models_shared(cli, i, "configs", &folder); i++)

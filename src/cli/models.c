@@ -144,20 +144,9 @@ void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char 
 
 /* ---- choosing -------------------------------------------------------------------------------------------------- */
 
-/* The nearest name so far. It is a copy, because a name that is listed only lives until the next one. */
-typedef struct choice {
-    cvt_nearest nearest;
-    cvt_str name;
-} choice;
-
 static void compare(void *context, const char *name, const char *path) {
     (void)path;
-    choice *best = context;
-    cvt_nearest_try(&best->nearest, name);
-    if (best->nearest.name != name) return;
-    cvt_str_clear(&best->name);
-    cvt_str_print(&best->name, "%s", name);
-    best->nearest.name = best->name.data;
+    cvt_nearest_copy_try(context, name);
 }
 
 /* "models, /usr/local/share/cvt/models": the directories that are searched. */
@@ -173,7 +162,7 @@ static void append_searched(const cvt_cli *cli, cvt_str *to) {
 }
 
 static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *error) {
-    choice best = {.nearest = cvt_nearest_to(name, 4)};
+    cvt_nearest_copy best = {.nearest = cvt_nearest_to(name, 4)};
     cvt_str searched = {0};
     cvt_models_list(cli, compare, &best);
     append_searched(cli, &searched);
