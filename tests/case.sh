@@ -71,6 +71,16 @@ make_pictures() {
     cp "$tests/data/cli/dog.png" good/9.png
 }
 
+# make_pets: after make_pictures, pets/ with a folder for each of two labels, and model/ whose labels have them
+make_pets() {
+    mkdir -p pets/cat pets/dog
+    cp good/1.jpg good/3.jpg pets/cat
+    cp good/9.png pets/dog/1.png
+    cp good/9.png pets/dog/2.png && echo >>pets/dog/2.png
+    cp -r "$tests/data/cvt/tiny" model
+    printf '%s\n' zero one two three cat five six seven dog nine >model/labels.txt
+}
+
 # find_isas: $isas, the names of the instruction sets that can run here, as the program lists them. What a test then does
 # for each of them it would do for none where the list is empty or has words that are none: that is a failure.
 find_isas() {

@@ -28,12 +28,7 @@ mkdir pics out
 cp good/6.jpg pics/a.jpg
 cp good/9.png pics/b.png
 cp "$data/images/jpeg_97x61_444_p_q75.jpg" pics/c.jpg
-mkdir -p pets/cat pets/dog
-cp good/1.jpg good/3.jpg pets/cat
-cp good/9.png pets/dog/1.png
-cp good/9.png pets/dog/2.png && echo >>pets/dog/2.png
-cp -r "$data/cvt/tiny" model
-printf '%s\n' zero one two three cat five six seven dog nine >model/labels.txt
+make_pets
 "$cvt" convert model -o m.safetensors || fail 'a model' "status $?"
 printf '%s\n' pics/a.jpg pics/b.png >names
 tar -cf pics.tar pics

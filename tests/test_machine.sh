@@ -12,12 +12,7 @@ cd "$work" || exit 1
 
 make_pictures
 head -c 400 good/1.jpg >good/torn.jpg
-mkdir -p pets/cat pets/dog
-cp good/1.jpg good/3.jpg pets/cat
-cp good/9.png pets/dog/1.png
-cp good/9.png pets/dog/2.png && echo >>pets/dog/2.png
-cp -r "$tests/data/cvt/tiny" model
-printf '%s\n' zero one two three cat five six seven dog nine >model/labels.txt
+make_pets
 
 # What every command writes, into the folder $1: files, standard output and standard error, and the exit status. What
 # takes time is not there: it is another each time.
