@@ -349,6 +349,16 @@ void cvt_out_abandon(cvt_out *out) {
     *out = (cvt_out){.reader_gone = out->reader_gone};
 }
 
+cvt_status cvt_out_save(const char *path, const cvt_str *text, cvt_error *error) {
+    cvt_out out;
+    if (text->failed) return cvt_fail_memory(error);
+    TRY(cvt_out_open(&out, path, error));
+    cvt_status status = cvt_out_write(&out, text->data, text->size, error);
+    if (status == CVT_OK) status = cvt_out_finish(&out, error);
+    cvt_out_abandon(&out);
+    return status;
+}
+
 /* ---- outputs that are kept ------------------------------------------------------------------------------------- */
 
 const char *cvt_out_name(const cvt_out *out) { return out->temporary ? out->temporary : out->path; }

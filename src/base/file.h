@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/str.h"
 
 /* Does anything exist at `path`, and is it a directory? Links are followed. Where the system fails to look, something
  * does: a file that is left out because of that would be silent. */
@@ -70,6 +71,8 @@ cvt_status cvt_out_patch(cvt_out *out, long offset, const void *bytes, size_t n,
 cvt_status cvt_out_flush(cvt_out *out, cvt_error *error);
 cvt_status cvt_out_finish(cvt_out *out, cvt_error *error);
 void cvt_out_abandon(cvt_out *out);
+/* All of it, for a file that holds one text. CVT_MEMORY too, where the text has failed. */
+cvt_status cvt_out_save(const char *path, const cvt_str *text, cvt_error *error);
 
 /* An output that is worth keeping half-written. Its temporary file is called PATH.partial, and stays where it holds
  * anything: after cvt_out_abandon, and if the program is killed. Two runs cannot write to it at once: it is locked. */

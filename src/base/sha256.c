@@ -80,3 +80,10 @@ void cvt_sha256_end_text(cvt_sha256 *hash, char text[CVT_SHA256_TEXT]) {
     cvt_sha256_end(hash, digest);
     for (size_t i = 0; i < CVT_SHA256_SIZE; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
 }
+
+void cvt_sha256_of(const void *bytes, size_t n, char text[CVT_SHA256_TEXT]) {
+    cvt_sha256 hash;
+    cvt_sha256_begin(&hash);
+    cvt_sha256_add(&hash, bytes, n);
+    cvt_sha256_end_text(&hash, text);
+}

@@ -19,5 +19,7 @@ void cvt_sha256_add(cvt_sha256 *hash, const void *bytes, size_t n);
 void cvt_sha256_end(cvt_sha256 *hash, unsigned char digest[CVT_SHA256_SIZE]);
 /* The same as 64 lower-case hexadecimal digits and a 0, as sha256sum prints it. */
 void cvt_sha256_end_text(cvt_sha256 *hash, char text[CVT_SHA256_TEXT]);
+/* All of it, for n bytes that lie in one piece. */
+void cvt_sha256_of(const void *bytes, size_t n, char text[CVT_SHA256_TEXT]);
 
 #endif

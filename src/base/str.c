@@ -124,6 +124,16 @@ void cvt_str_print(cvt_str *s, const char *format, ...) {
     va_end(again);
 }
 
+void cvt_str_real(cvt_str *to, int digits, double value) {
+    char text[64];
+    int least = digits ? digits : 6;
+    snprintf(text, sizeof text, "%.*g", least, value);
+    while (!digits && least < 17 && strtod(text, NULL) != value) snprintf(text, sizeof text, "%.*g", ++least, value);
+    for (char *c = text; *c; c++)
+        if (!strchr("0123456789+-e", *c)) *c = '.'; /* the locale's decimal point */
+    cvt_str_append(to, text, strlen(text));
+}
+
 /* Returns the letter of the short escape ('n' for a newline), or 0 where there is none. */
 static char short_escape(unsigned code, bool shown) {
     if (code == '"' || code == '\\') return (char)code;

@@ -30,6 +30,9 @@ void cvt_str_free(cvt_str *s);
 void cvt_str_clear(cvt_str *s);
 void cvt_str_append(cvt_str *s, const char *bytes, size_t n);
 __attribute__((format(printf, 2, 3))) void cvt_str_print(cvt_str *s, const char *format, ...);
+/* Appends a finite number with at most `digits` digits, or for 0 as few, from 6 on, as tell it from all others. The
+ * decimal point is a point in every locale. */
+void cvt_str_real(cvt_str *to, int digits, double value);
 
 /* Appends text as a JSON string with its quotes (RFC 8259). Bytes that are not UTF-8 become U+FFFD. Quotes, backslashes
  * and C0 controls are escaped. `shown` is for text that people may look at: DEL and C1 controls are then escaped too,

@@ -184,10 +184,7 @@ static void append_name(cvt_str *to, const char *path, const char *ending) {
     }
     if (to->size - from > LONGEST) {
         char text[CVT_SHA256_TEXT];
-        cvt_sha256 hash;
-        cvt_sha256_begin(&hash);
-        cvt_sha256_add(&hash, path, strlen(path));
-        cvt_sha256_end_text(&hash, text);
+        cvt_sha256_of(path, strlen(path), text);
         size_t keep = LONGEST - 40;
         while (keep > 0 && ((unsigned char)to->data[from + keep] & 0xc0) == 0x80) keep--;
         to->size = from + keep;

@@ -301,16 +301,6 @@ static size_t list_facts(const making *m, cvt_figure_fact *facts, cvt_str *texts
     return n;
 }
 
-static cvt_status write_text(const cvt_str *text, const char *to, cvt_error *error) {
-    cvt_out out;
-    if (text->failed) return cvt_fail_memory(error);
-    TRY(cvt_out_open(&out, to, error));
-    cvt_status status = cvt_out_write(&out, text->data, text->size, error);
-    if (status == CVT_OK) status = cvt_out_finish(&out, error);
-    cvt_out_abandon(&out);
-    return status;
-}
-
 static cvt_status write_figure(making *m, bool html, const char *title, const char *to, cvt_error *error) {
     const cvt_attend *a = m->a;
     cvt_figure_fact facts[FACTS];
@@ -338,7 +328,7 @@ static cvt_status write_figure(making *m, bool html, const char *title, const ch
     }
     text->failed = text->failed || note.failed;
     cvt_str_free(&note);
-    return status == CVT_OK ? write_text(text, to, error) : status;
+    return status == CVT_OK ? cvt_out_save(to, text, error) : status;
 }
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */

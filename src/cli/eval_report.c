@@ -305,16 +305,6 @@ static void write_csv(cvt_str *to, const eval *e, const figure *f, size_t n) {
 
 /* ---- the confusion matrix -------------------------------------------------------------------------------------- */
 
-static cvt_status write_file(const char *path, const cvt_str *text, cvt_error *error) {
-    cvt_out out;
-    if (text->failed) return cvt_fail_memory(error);
-    TRY(cvt_out_open(&out, path, error));
-    cvt_status status = cvt_out_write(&out, text->data, text->size, error);
-    if (status == CVT_OK) status = cvt_out_finish(&out, error);
-    if (status != CVT_OK) cvt_out_abandon(&out);
-    return status;
-}
-
 static cvt_status write_picture(const char *path, const cvt_confusion *of, cvt_error *error) {
     cvt_pixels pixels = {0};
     cvt_status status = cvt_confusion_draw(&pixels, of, error);
@@ -363,7 +353,7 @@ static cvt_status write_confusion(const eval *e, cvt_error *error) {
             cvt_confusion_svg(&text, &of);
         else
             cvt_confusion_csv(&text, &of);
-        status = write_file(path, &text, error);
+        status = cvt_out_save(path, &text, error);
     }
     cvt_str_free(&text);
     cvt_arena_free(&arena);

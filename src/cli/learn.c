@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "cli/learn.h"
 #include "cli/models.h"
 #include "cli/output.h"
@@ -122,7 +122,7 @@ int cvt_command_learn(cvt_cli *cli, const cvt_settings *settings, char **operand
     learn l = {.cli = cli, .settings = settings, .data = operands[0]};
     const cvt_options opening = {.images = CVT_MANY_IMAGES, .weights_later = true, .embedding = true};
     cvt_error error;
-    clock_gettime(CLOCK_MONOTONIC, &l.start);
+    l.start = cvt_clock_ms();
     int status = CVT_EXIT_OK;
     if (read_options(&l, &error) != CVT_OK || read_images(&l, &error) != CVT_OK)
         status = cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);

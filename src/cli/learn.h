@@ -3,8 +3,6 @@
 #ifndef CVT_CLI_LEARN_H
 #define CVT_CLI_LEARN_H
 
-#include <time.h>
-
 #include "base/arena.h"
 #include "batch/labelled.h"
 #include "cli/inputs.h"
@@ -23,8 +21,8 @@ typedef struct learn {
     cvt_cli *cli;
     const cvt_settings *settings;
     const char *data;
-    struct timespec start;
-    double l2; /* 0: chosen */
+    double start; /* cvt_clock_ms */
+    double l2;    /* 0: chosen */
     const cvt_batch_view *views;
     size_t n_views;              /* besides the image as it is */
     cvt_labelled images, others; /* others: to check with */

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "cli/learn.h"
 #include "cli/unknown.h"
@@ -215,10 +217,8 @@ static void print_doubtful(const learn *l, cvt_str *to) {
 }
 
 void cvt_learn_report(learn *l) {
-    struct timespec now;
     cvt_str text = {0};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const double seconds = (double)(now.tv_sec - l->start.tv_sec) + 1e-9 * (double)(now.tv_nsec - l->start.tv_nsec);
+    const double seconds = (cvt_clock_ms() - l->start) * 1e-3;
     print_labels(l, &text);
     if (l->n_doubts) print_doubtful(l, &text);
     cvt_str_print(&text, "Learned %d labels from %zu images in %.1f s; the model is ", l->images.n_names, l->n,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/text_table.h"
 
 static const char clear_line[] = "\r\x1b[K";
@@ -22,14 +23,10 @@ void cvt_progress_begin(cvt_progress *progress, const cvt_settings *settings, co
         progress->total = options->known;
     else if (progress->wanted)
         progress->count = cvt_count_start(options);
-    clock_gettime(CLOCK_MONOTONIC, &progress->start);
+    progress->start = cvt_clock_ms();
 }
 
-static double seconds_since(const struct timespec *start) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
-}
+static double seconds_since(double start) { return (cvt_clock_ms() - start) * 1e-3; }
 
 /* Returns images a second: of the last seconds, for what went before may have been larger, or in the cache. */
 static double rate_of(cvt_progress *p, double seconds) {
@@ -89,7 +86,7 @@ static void form(char *line, const state *s, int with) {
 }
 
 void cvt_progress_draw(cvt_progress *p) {
-    const double seconds = seconds_since(&p->start), between = p->said > 0 ? 10 : 0.5;
+    const double seconds = seconds_since(p->start), between = p->said > 0 ? 10 : 0.5;
     char line[LINE];
     if (!p->wanted) return;
     state s = {.failed = p->failed, .total = p->total, .all = p->total > 0, .rate = rate_of(p, seconds)};
@@ -118,7 +115,7 @@ void cvt_progress_clear(cvt_progress *progress) {
 }
 
 void cvt_progress_end(cvt_progress *p) {
-    const double seconds = seconds_since(&p->start), rate = seconds > 0 ? (double)p->done / seconds : 0;
+    const double seconds = seconds_since(p->start), rate = seconds > 0 ? (double)p->done / seconds : 0;
     char before[64] = "";
     cvt_progress_clear(p);
     if (p->passed_over) snprintf(before, sizeof before, "; %zu done before", p->passed_over);

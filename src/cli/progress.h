@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <time.h>
 
 #include "cli/count.h"
 #include "cli/settings.h"
@@ -28,8 +27,8 @@ typedef struct cvt_progress {
     size_t passed_over;      /* inputs that were done before */
     size_t total;            /* 0 where it is not known */
     struct cvt_count *count; /* counts it; or NULL */
-    struct timespec start;
-    double said; /* when a new line was written */
+    double start;            /* cvt_clock_ms */
+    double said;             /* when a new line was written */
     cvt_progress_sample samples[CVT_PROGRESS_SAMPLES];
     size_t n_samples;
 } cvt_progress;

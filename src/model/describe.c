@@ -1,8 +1,8 @@
 /* describe.c - what a model says of itself: shapes, counts, and the lines of its listings. An index that is out of
  * range gets a struct of zeros. */
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "model/model.h"
 
 const char *cvt_model_arch(const cvt_model *m) { return m->config.arch->name; }
@@ -168,11 +168,9 @@ double cvt_peak_macs(void) {
     if (cvt_kernels_find(&kernels, NULL, NULL) != CVT_OK) return 0;
     double best = 0;
     for (int i = 0; i < TRIALS; i++) {
-        struct timespec start, end;
-        clock_gettime(CLOCK_MONOTONIC, &start);
+        const double start = cvt_clock_ms();
         double operations = kernels->peak(ROUNDS);
-        clock_gettime(CLOCK_MONOTONIC, &end);
-        double seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) * 1e-9;
+        const double seconds = (cvt_clock_ms() - start) * 1e-3;
         if (seconds > 0 && operations / 2 / seconds > best) best = operations / 2 / seconds;
     }
     return best;

@@ -27,12 +27,7 @@ const char *const cvt_golden_metadata[] = {CVT_META_PREPROCESSOR, CVT_META_LABEL
 
 /* ---- hashes ---------------------------------------------------------------------------------------------------- */
 
-void cvt_golden_hash_text(const char *text, char hash[CVT_SHA256_TEXT]) {
-    cvt_sha256 h;
-    cvt_sha256_begin(&h);
-    cvt_sha256_add(&h, text, strlen(text));
-    cvt_sha256_end_text(&h, hash);
-}
+void cvt_golden_hash_text(const char *text, char hash[CVT_SHA256_TEXT]) { cvt_sha256_of(text, strlen(text), hash); }
 
 void cvt_golden_hash_tensor(const cvt_tensor *tensor, char text[CVT_SHA256_TEXT]) {
     const char *type = cvt_dtype_name(tensor->dtype);
@@ -86,13 +81,10 @@ static void draw(float *to, size_t n, uint64_t *random) {
 }
 
 static cvt_status prepare_image(cvt_golden_run *run, int index, cvt_error *error) {
-    cvt_sha256 hash;
     cvt_str_clear(&run->jpeg);
     cvt_golden_image(&run->jpeg, run->seed, index);
     if (run->jpeg.failed) return cvt_fail_memory(error);
-    cvt_sha256_begin(&hash);
-    cvt_sha256_add(&hash, run->jpeg.data, run->jpeg.size);
-    cvt_sha256_end_text(&hash, run->image_hash);
+    cvt_sha256_of(run->jpeg.data, run->jpeg.size, run->image_hash);
     return cvt_image_read_memory(run->image, run->model, run->jpeg.data, run->jpeg.size, CVT_STOP_NONE, error);
 }
 
@@ -125,15 +117,6 @@ cvt_status cvt_golden_output(cvt_golden_run *run, const float **output, cvt_erro
 
 /* ---- golden data ----------------------------------------------------------------------------------------------- */
 
-/* Appends a number as JSON has it, whatever the locale. */
-static void append_number(cvt_str *to, float value) {
-    char text[32];
-    snprintf(text, sizeof text, "%.9g", (double)value);
-    for (char *c = text; *c; c++)
-        if (*c == ',') *c = '.';
-    cvt_str_print(to, "%s", text);
-}
-
 static void append_hash(cvt_str *to, const char *key, const char *hash) {
     cvt_str_json(to, key, false);
     cvt_str_print(to, ":\"%s\"", hash);
@@ -150,7 +133,7 @@ static cvt_status append_input(cvt_str *to, cvt_golden_run *run, int index, cvt_
     const int n = cvt_model_classes(run->model) > 0 ? cvt_model_top_k(run->model, output, top, CVT_GOLDEN_TOP) : 0;
     for (int i = 0; i < n; i++) {
         cvt_str_print(to, "%s[%d,", i ? "," : "", top[i].index);
-        append_number(to, top[i].score);
+        cvt_str_real(to, 9, (double)top[i].score);
         cvt_str_print(to, "]");
     }
     cvt_str_print(to, "],\"output\":\"");

@@ -7,23 +7,11 @@
 
 #include "model/model.h"
 
-/* With as few digits as tell it from all others. */
-static void append_number(cvt_str *to, double value) {
-    char text[64];
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) break;
-    }
-    for (char *c = text; *c; c++)
-        if (!strchr("0123456789+-e", *c)) *c = '.'; /* the locale's decimal point */
-    cvt_str_print(to, "%s", text);
-}
-
 static void append_three(cvt_str *to, const char *name, const double values[3]) {
     cvt_str_print(to, ",\"%s\":[", name);
     for (int i = 0; i < 3; i++) {
         if (i) cvt_str_print(to, ",");
-        append_number(to, values[i]);
+        cvt_str_real(to, 0, values[i]);
     }
     cvt_str_print(to, "]");
 }
@@ -45,7 +33,7 @@ static void append_preprocess(cvt_str *to, const cvt_preprocess *p) {
     cvt_str_print(to, ",\"channels\":%d", p->channels);
     if (p->rescale) {
         cvt_str_print(to, ",\"rescale_factor\":");
-        append_number(to, p->rescale_factor);
+        cvt_str_real(to, 0, p->rescale_factor);
     }
     if (p->minus_one) cvt_str_print(to, ",\"minus_one\":true");
     if (p->normalize) {
@@ -58,16 +46,13 @@ static void append_preprocess(cvt_str *to, const cvt_preprocess *p) {
 
 void cvt_model_provenance(const cvt_model *m, cvt_str *to) {
     char text[CVT_SHA256_TEXT];
-    cvt_sha256 hash;
     if (m->files.weights) {
         cvt_weights_sha256(m->files.weights, text);
         cvt_str_print(to, "\"weights_sha256\":\"%s\"", text);
     } else {
         cvt_str_print(to, "\"weights_sha256\":null");
     }
-    cvt_sha256_begin(&hash);
-    cvt_sha256_add(&hash, m->files.config, strlen(m->files.config));
-    cvt_sha256_end_text(&hash, text);
+    cvt_sha256_of(m->files.config, strlen(m->files.config), text);
     cvt_str_print(to, ",\"config_sha256\":\"%s\",\"preprocess\":", text);
     if (m->no_preprocess.status == CVT_OK)
         append_preprocess(to, &m->preprocess);

@@ -17,9 +17,9 @@ enum { MAX_HEADS = 2 };
 
 /* ---- the config ------------------------------------------------------------------------------------------------ */
 
-/* With as few digits as tell it from all others; as Python writes what is not finite. */
+/* As Python writes numbers. */
 static void append_number(cvt_str *to, const cvt_json *value) {
-    char text[64];
+    const size_t start = to->size;
     int64_t whole;
     double real = 0;
     if (cvt_json_integer(value, &whole)) {
@@ -31,13 +31,8 @@ static void append_number(cvt_str *to, const cvt_json *value) {
         cvt_str_print(to, "%s", isnan(real) ? "NaN" : real > 0 ? "Infinity" : "-Infinity");
         return;
     }
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, real);
-        if (strtod(text, NULL) == real) break;
-    }
-    for (char *c = text; *c; c++)
-        if (!strchr("0123456789+-e", *c)) *c = '.'; /* the locale's decimal point */
-    cvt_str_print(to, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
+    cvt_str_real(to, 0, real);
+    if (!to->failed && !strpbrk(to->data + start, ".e")) cvt_str_print(to, ".0");
 }
 
 /* What is written in place of members of the config. */

@@ -7,8 +7,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "base/pages.h"
 #include "base/team.h"
@@ -71,11 +71,7 @@ void cvt_exec_free(cvt_exec *e) {
     free(e);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
+static double now(void) { return cvt_clock_ms() * 1e6; }
 
 /* The context of thread `thread` of `threads`, for n images from `first` on. */
 static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int first, int n, int thread,
