@@ -68,7 +68,7 @@ BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=
 	-ffile-prefix-map="$(CURDIR)"=. $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
 	$(if $(findstring clang,$(notdir $(CC))),-ffp-contract=off) \
-	$(if $(findstring thread,$(SAN)),-DCVT_NO_OPENMP,$(OPENMP)) \
+	$(if $(findstring thread,$(SAN)),,$(OPENMP)) \
 	$(addprefix -DCVT_WITH_,$(shell echo $(USED) | tr a-z A-Z)) \
 	$(shell $(PKG) --cflags $(PACKAGES) $(LINKED) $(LOADED) 2>/dev/null)
 ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)

@@ -4,7 +4,7 @@
 # reference that golden data are made by.
 # Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program. MACHINES: programs that run cvt on another machine each, such as build/arm/run/cvt, which
-# check_arm.sh makes; then the first case of every family is run on each.
+# check_emulated.sh makes; then the first case of every family is run on each.
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$tests")
