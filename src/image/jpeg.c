@@ -140,10 +140,14 @@ static void on_progress(j_common_ptr jpeg) {
 
 /* ---- EXIF ------------------------------------------------------------------------------------------------------- */
 
+/* Whether a marker stands alone: TEM, RSTn, SOI. The others but EOI have a segment behind them, of the length that it
+ * begins with. */
+static bool stands_alone(int code) { return code == 0x01 || (code >= 0xd0 && code <= 0xd8); }
+
 /* Reads the first APP1 segment before the image that is EXIF. The segments are walked without libjpeg, which would keep
  * copies of all of them. */
 static void read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size) {
-    enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, TEM = 0x01, RST0 = 0xd0 };
+    enum { EOI = 0xd9, SOS = 0xda, APP1 = 0xe1 };
     static const char exif[6] = "Exif\0";
     size_t at = 2;
     while (at + 4 <= size) {
@@ -154,7 +158,7 @@ static void read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size) {
         }
         if (marker == SOS || marker == EOI) break;
         at += 2;
-        if (marker == TEM || (marker >= RST0 && marker <= SOI)) continue;
+        if (stands_alone(marker)) continue;
         const size_t length = (size_t)bytes[at] << 8 | bytes[at + 1];
         if (length < 2 || length > size - at) break;
         if (marker == APP1 && length >= 2 + sizeof exif && memcmp(bytes + at + 2, exif, sizeof exif) == 0) {
@@ -204,7 +208,7 @@ static void set_source(reader *r, const uint8_t *bytes, size_t size) {
     r->jpeg.src = &r->source;
 }
 
-/* Notes the size where all segments in front of the data of the first scan are there, as Pillow wants them to open a
+/* Notes the size where all segments in front of the data of the first scan are there, as Pillow wants them to open an
  * image. */
 static void look_ahead(reader *r, const uint8_t *bytes, size_t size) {
     enum { SOF0 = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF15 = 0xcf, SOS = 0xda, EOI = 0xd9 };
@@ -216,6 +220,10 @@ static void look_ahead(reader *r, const uint8_t *bytes, size_t size) {
             continue;
         }
         if (code == EOI || size - at < 4) return;
+        if (stands_alone(code)) {
+            at += 2;
+            continue;
+        }
         const size_t length = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
         if (length < 2 || length > size - at - 2) return;
         if (code == SOS) {

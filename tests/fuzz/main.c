@@ -1,10 +1,12 @@
 /* main.c - the targets without libFuzzer. It replays files, which is also how AFL++ calls it, and makes mutated inputs
- * of its own from a seed, without looking at coverage: enough for every run of the tests to try some thousands. fuzz
- * list                      a line for each target: its name, its dictionary, the most bytes of an input, its sources
+ * of its own from a seed, without looking at coverage: enough for every run of the tests to try some thousands.
+ *   fuzz list                      a line for each target: its name, its dictionary, the most bytes of an input, its
+ *                                  sources
  *   fuzz replay NAME FILE...       runs a target on files, and on the files of folders
- *   fuzz check SECONDS SEED [NAME...]
- *                                  for each target its seeds and cases, then mutated ones for so long; prints ok and
- * not ok Seeds, cases and dictionaries lie below the folder that CVT_FUZZ names, else below tests/fuzz. */
+ *   fuzz check INPUTS SEED [NAME...]
+ *                                  for each target its seeds and cases, then so many mutated inputs, which are the
+ *                                  same for a seed on every machine; prints ok and not ok
+ * Seeds, cases and dictionaries lie below the folder that CVT_FUZZ names, else below tests/fuzz. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <dirent.h>
 #include <stdio.h>
@@ -12,7 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -116,12 +117,6 @@ static void add_file(void *context, const char *file) {
     t->now->files++;
 }
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* Now and then a mutated input is kept, so that changes add up. */
 static void keep(trial *t, const uint8_t *bytes, size_t size, fuzz_random *random) {
     size_t place = t->n < t->n_files + KEPT ? t->n++ : t->n_files + fuzz_below(random, KEPT);
@@ -130,13 +125,12 @@ static void keep(trial *t, const uint8_t *bytes, size_t size, fuzz_random *rando
     if (size) memcpy(t->pool[place].bytes, bytes, size);
 }
 
-static void mutate_for(trial *t, double how_long, uint64_t seed) {
+static void mutate(trial *t, unsigned long inputs, uint64_t seed) {
     static uint8_t bytes[LONGEST];
     fuzz_random random = {seed * 0x9e3779b97f4a7c15u + 1};
-    const double end = seconds() + how_long;
     const size_t most = t->target->longest < LONGEST ? t->target->longest : LONGEST;
     t->n_files = t->n;
-    while (t->n && seconds() < end) {
+    while (t->n && t->now->mutated < inputs) {
         const input *from = &t->pool[fuzz_below(&random, t->n)];
         size_t size = from->size < most ? from->size : most;
         if (size) memcpy(bytes, from->bytes, size);
@@ -147,7 +141,7 @@ static void mutate_for(trial *t, double how_long, uint64_t seed) {
     }
 }
 
-static int try_target(const fuzz_target *target, shared *now, double how_long, uint64_t seed) {
+static int try_target(const fuzz_target *target, shared *now, unsigned long inputs, uint64_t seed) {
     static trial t;
     char path[1024];
     t = (trial){.target = target, .now = now};
@@ -157,7 +151,7 @@ static int try_target(const fuzz_target *target, shared *now, double how_long, u
     each_file(path, add_file, &t);
     snprintf(path, sizeof path, "%s/cases/%s", folder(), target->name);
     each_file(path, add_file, &t);
-    mutate_for(&t, how_long, seed);
+    mutate(&t, inputs, seed);
     for (size_t i = 0; i < t.n; i++) free(t.pool[i].bytes);
     fuzz_read_words("");
     return 0;
@@ -174,14 +168,14 @@ static const char *save(const char *program, const fuzz_target *target, const sh
     return fclose(f) == 0 ? path : "not saved";
 }
 
-static bool check(const char *program, const fuzz_target *target, double how_long, uint64_t seed) {
+static bool check(const char *program, const fuzz_target *target, unsigned long inputs, uint64_t seed) {
     int status;
     shared *now = mmap(NULL, sizeof *now, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (now == MAP_FAILED) return printf("not ok %s: no memory\n", target->name), false;
     fuzz_file("begin", "", 0); /* this process removes the folder, however the other one ends */
     fflush(stdout);
     const pid_t child = fork();
-    if (child == 0) exit(try_target(target, now, how_long, seed));
+    if (child == 0) exit(try_target(target, now, inputs, seed));
     if (child < 0 || waitpid(child, &status, 0) != child) return printf("not ok %s: no process\n", target->name), false;
     const bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && now->files;
     if (ok)
@@ -213,10 +207,10 @@ int main(int argc, char **argv) {
         for (const fuzz_target *t = fuzz_targets; t->name; t++) {
             bool wanted = argc == 4;
             for (int i = 4; i < argc; i++) wanted = wanted || strcmp(argv[i], t->name) == 0;
-            if (wanted) ok = check(argv[0], t, strtod(argv[2], NULL), strtoull(argv[3], NULL, 10)) && ok;
+            if (wanted) ok = check(argv[0], t, strtoul(argv[2], NULL, 10), strtoull(argv[3], NULL, 10)) && ok;
         }
         return ok ? 0 : 1;
     }
-    fputs("usage: fuzz list | fuzz replay NAME FILE... | fuzz check SECONDS SEED [NAME...]\n", stderr);
+    fputs("usage: fuzz list | fuzz replay NAME FILE... | fuzz check INPUTS SEED [NAME...]\n", stderr);
     return 2;
 }
