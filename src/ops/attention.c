@@ -54,7 +54,7 @@ static size_t workspace(const cvt_plan_node *w, const cvt_graph *g, const cvt_ke
     return cvt_heads_floats(&heads);
 }
 
-static int tiles(const void *p, int n) { return cvt_heads_tiles(&((const args *)p)->heads, n); }
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_heads_cut(&((const args *)p)->heads, n, threads); }
 
 /* ---- bias and mask ---- */
 
@@ -131,7 +131,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     a.out = l->refs[w->out];
     a.map = l->refs[w->node->out[1]];
     cvt_heads_lower(&a.heads, l, w);
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 #define ATTENTION \

@@ -37,7 +37,7 @@ typedef struct args {
     cvt_ref before, out[OUTPUTS];
 } args;
 
-static int tiles(const void *p, int n) { return cvt_heads_tiles(&((const args *)p)->heads, n); }
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_heads_cut(&((const args *)p)->heads, n, threads); }
 
 static void add_scores(float *x, size_t n, float scale, const float *before) {
     if (before)
@@ -84,7 +84,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     a.out[0] = l->refs[w->out];
     for (int i = SCORES; i < OUTPUTS; i++) a.out[i] = l->refs[w->node->out[i]];
     cvt_lowering_scratch(l, a.panels + (size_t)h->queries.block * (size_t)h->s);
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 static const cvt_op op_attention_scores = {

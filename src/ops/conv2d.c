@@ -84,7 +84,7 @@ typedef struct args {
     cvt_ref in, out, residual;
 } args;
 
-static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->pixels); }
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->pixels, n, threads); }
 
 /* Gathers the rows of a tile, map by map. */
 static void gather(float *rows, const float *in, const args *a, cvt_rows_tile t) {
@@ -99,7 +99,7 @@ static void gather(float *rows, const float *in, const args *a, cvt_rows_tile t)
 
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->pixels, tile);
+    cvt_rows_tile t = cvt_rows_at(a->pixels, x, tile);
     size_t n = (size_t)a->n, k = (size_t)a->k, first = (size_t)t.first * n;
     void *packed = x->scratch + (size_t)a->pixels.block * k;
     bool packs = a->kernels->pack_a != NULL;
@@ -158,7 +158,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
         .residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual],
     };
     cvt_lowering_scratch(l, (size_t)block * ((size_t)k + kernels->packed_row_size(k) / sizeof(float)));
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 static void window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {

@@ -24,7 +24,10 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static int tiles(const void *p, int n) { return n * ((const args *)p)->window.h; }
+static cvt_cut cut(const void *p, int n, int threads) {
+    (void)threads;
+    return (cvt_cut){.tiles = n * ((const args *)p)->window.h};
+}
 
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
@@ -40,7 +43,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
               .w = (size_t)s.d[2],
               .in = l->refs[w->node->in[0]],
               .out = l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 static const cvt_op op_crop = {.name = "crop", .attr_size = sizeof(attr), .describe = describe, .lower = lower};

@@ -29,11 +29,11 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->rows); }
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
 
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     cvt_dwconv conv = a->conv;
     conv.x = cvt_at(x, a->in, t.image);
     conv.y = cvt_at(x, a->out, t.image);
@@ -44,7 +44,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
 
 void cvt_lower_dwconv(cvt_lowering *l, const cvt_plan_node *w, const cvt_dwconv *conv, int block) {
     args a = {.rows = {conv->oh, block}, .conv = *conv, .in = l->refs[w->node->in[0]], .out = l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 enum { TILE_FLOATS = 1 << 15 }; /* floats of output in a tile */

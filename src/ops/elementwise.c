@@ -21,11 +21,13 @@ typedef struct act_args {
     cvt_ref in, out;
 } act_args;
 
-static int act_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const act_args *)p)->rows); }
+static cvt_cut act_cut(const void *p, int n, int threads) {
+    return cvt_rows_cut(((const act_args *)p)->rows, n, threads);
+}
 
 static void act_run(const void *p, const cvt_context *x, int tile) {
     const act_args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c;
     x->kernels->affine(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c, NULL,
                        NULL, a->act);
@@ -35,7 +37,7 @@ static void act_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     act_args a = {cvt_rows_of(s), cvt_shape_cols(s), cvt_op_activation_act(w->node), l->refs[w->node->in[0]],
                   l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, act_tiles, act_run);
+    cvt_lowering_step(l, w, &a, sizeof a, act_cut, act_run);
 }
 
 static bool act_positive(const cvt_node *node) {
@@ -74,7 +76,9 @@ typedef struct pair_args {
     cvt_ref one, two, out;
 } pair_args;
 
-static int pair_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const pair_args *)p)->rows); }
+static cvt_cut pair_cut(const void *p, int n, int threads) {
+    return cvt_rows_cut(((const pair_args *)p)->rows, n, threads);
+}
 
 static pair_args make_pair(const cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
@@ -84,7 +88,7 @@ static pair_args make_pair(const cvt_lowering *l, const cvt_plan_node *w) {
 
 static void add_run(const void *p, const cvt_context *x, int tile) {
     const pair_args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c;
     x->kernels->add(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->one, t.image) + first, c,
                     cvt_at(x, a->two, t.image) + first, c, t.count, a->c);
@@ -92,7 +96,7 @@ static void add_run(const void *p, const cvt_context *x, int tile) {
 
 static void add_lower(cvt_lowering *l, const cvt_plan_node *w) {
     pair_args a = make_pair(l, w);
-    cvt_lowering_step(l, w, &a, sizeof a, pair_tiles, add_run);
+    cvt_lowering_step(l, w, &a, sizeof a, pair_cut, add_run);
 }
 
 const cvt_op cvt_op_add = {.name = "add", .describe = describe_pair, .lower = add_lower, .in_place = true};
@@ -106,7 +110,7 @@ cvt_value cvtb_add(cvt_builder *b, cvt_value x, cvt_value y) {
 
 static void multiply_run(const void *p, const cvt_context *x, int tile) {
     const pair_args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c, count = (size_t)t.count * c;
     const float *one = cvt_at(x, a->one, t.image) + first, *two = cvt_at(x, a->two, t.image) + first;
     float *out = cvt_at(x, a->out, t.image) + first;
@@ -115,7 +119,7 @@ static void multiply_run(const void *p, const cvt_context *x, int tile) {
 
 static void multiply_lower(cvt_lowering *l, const cvt_plan_node *w) {
     pair_args a = make_pair(l, w);
-    cvt_lowering_step(l, w, &a, sizeof a, pair_tiles, multiply_run);
+    cvt_lowering_step(l, w, &a, sizeof a, pair_cut, multiply_run);
 }
 
 static const cvt_op op_multiply = {
@@ -139,11 +143,13 @@ typedef struct scale_args {
     cvt_ref in, out;
 } scale_args;
 
-static int scale_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const scale_args *)p)->rows); }
+static cvt_cut scale_cut(const void *p, int n, int threads) {
+    return cvt_rows_cut(((const scale_args *)p)->rows, n, threads);
+}
 
 static void scale_run(const void *p, const cvt_context *x, int tile) {
     const scale_args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t first = (size_t)t.first * (size_t)a->c, count = (size_t)t.count * (size_t)a->c;
     const float *in = cvt_at(x, a->in, t.image) + first;
     float *out = cvt_at(x, a->out, t.image) + first;
@@ -154,7 +160,7 @@ static void scale_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     scale_args a = {cvt_rows_of(s), cvt_shape_cols(s), ((const scale_attr *)w->node->attr)->factor,
                     l->refs[w->node->in[0]], l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, scale_tiles, scale_run);
+    cvt_lowering_step(l, w, &a, sizeof a, scale_cut, scale_run);
 }
 
 const cvt_op cvt_op_scale = {

@@ -108,7 +108,10 @@ static void make_position(args *a, cvt_lowering *l, const cvt_plan_node *w) {
 
 /* ---- per image: g P v of a head ---- */
 
-static int place_tiles(const void *p, int n) { return n * ((const args *)p)->heads.heads; }
+static cvt_cut place_cut(const void *p, int n, int threads) {
+    (void)threads;
+    return (cvt_cut){.tiles = n * ((const args *)p)->heads.heads};
+}
 
 /* Computes c [m, n] = a [m, k] b [k, n]; the rows of b are ldb apart. */
 static void product(const cvt_kernels *kernels, float *c, const float *a, const float *b, size_t ldb, int m, int n,
@@ -141,7 +144,7 @@ static void place_run(const void *p, const cvt_context *x, int tile) {
 
 /* ---- per image: (1 - g) C v, and the sum ---- */
 
-static int tiles(const void *p, int n) { return cvt_heads_tiles(&((const args *)p)->heads, n); }
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_heads_cut(&((const args *)p)->heads, n, threads); }
 
 /* Writes row `cell` of P for one head. */
 static void position_row(float *to, const args *a, int head, int cell) {
@@ -198,9 +201,9 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     make_position(&a, l, w);
     cvt_heads_lower(&a.heads, l, w);
     cvt_lowering_scratch(l, placing_floats(&a, l->kernels));
-    cvt_lowering_step(l, w, &a, sizeof a, place_tiles, place_run);
+    cvt_lowering_step(l, w, &a, sizeof a, place_cut, place_run);
     cvt_lowering_scratch(l, (size_t)a.heads.s);
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 static const cvt_op op_gpsa = {.name = "gpsa",

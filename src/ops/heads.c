@@ -35,10 +35,14 @@ size_t cvt_heads_floats(const cvt_heads *a) {
     return shared(a) ? (size_t)a->groups * (size_t)a->heads * a->panels_size : 0;
 }
 
-int cvt_heads_tiles(const cvt_heads *a, int n) { return n * a->groups * a->heads * cvt_rows_per_image(a->queries); }
+cvt_cut cvt_heads_cut(const cvt_heads *a, int n, int threads) {
+    cvt_cut c = cvt_rows_cut(a->queries, n * a->groups * a->heads, threads);
+    c.shared = shared(a);
+    return c;
+}
 
 cvt_head_tile cvt_head_at(const cvt_heads *a, const cvt_context *x, int tile) {
-    cvt_rows_tile rows = cvt_rows_at(a->queries, tile);
+    cvt_rows_tile rows = cvt_rows_at(a->queries, x, tile);
     int index = rows.image; /* the number of the head among all heads */
     cvt_head_tile p = {.head = index % a->heads, .first = rows.first, .count = rows.count};
     p.group = index / a->heads % a->groups;
@@ -57,14 +61,15 @@ static float *panels_at(const cvt_heads *a, const cvt_context *x, const cvt_head
     return cvt_at(x, a->panels, p->image) + ((size_t)p->group * (size_t)a->heads + (size_t)p->head) * a->panels_size;
 }
 
-static int pack_tiles(const void *p, int n) {
+static cvt_cut pack_cut(const void *p, int n, int threads) {
     const cvt_heads *a = p;
-    return n * a->groups * a->heads;
+    (void)threads;
+    return (cvt_cut){.tiles = n * a->groups * a->heads, .rows = a->t};
 }
 
 static void pack_run(const void *p, const cvt_context *x, int tile) {
     const cvt_heads *a = p;
-    cvt_head_tile t = cvt_head_at(a, x, tile * cvt_rows_per_image(a->queries));
+    cvt_head_tile t = cvt_head_at(a, x, tile);
     a->kernels->pack(panels_at(a, x, &t), &t.of);
 }
 
@@ -74,7 +79,7 @@ void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_plan_node *w) {
     a->k = l->refs[in[1]];
     a->v = l->refs[in[2]];
     a->panels = l->workspace;
-    if (shared(a)) cvt_lowering_step(l, w, a, sizeof *a, pack_tiles, pack_run);
+    if (shared(a)) cvt_lowering_step(l, w, a, sizeof *a, pack_cut, pack_run);
     cvt_lowering_scratch(l, (shared(a) ? 0 : a->panels_size) + a->kernels->scratch(a->queries.block, a->s, a->d));
 }
 

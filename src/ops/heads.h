@@ -25,7 +25,7 @@ size_t cvt_heads_floats(const cvt_heads *a);
 /* Sets where q, k, v and the panels lie, appends the step that packs shared panels, and claims the scratch that
  * cvt_head_attend needs. */
 void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_plan_node *w);
-int cvt_heads_tiles(const cvt_heads *a, int n);
+cvt_cut cvt_heads_cut(const cvt_heads *a, int n, int threads);
 
 /* A tile: a block of query rows of one head of one group of one image, and what they read. */
 typedef struct cvt_head_tile {

@@ -20,9 +20,10 @@ typedef struct args {
 
 enum { PIXELS = 4096 }; /* pixels of a tile */
 
-static int tiles(const void *p, int n) {
+static cvt_cut cut(const void *p, int n, int threads) {
     const args *a = p;
-    return n * ((a->pixels + PIXELS - 1) / PIXELS);
+    (void)threads;
+    return (cvt_cut){.tiles = n * ((a->pixels + PIXELS - 1) / PIXELS)};
 }
 
 static void run(const void *p, const cvt_context *x, int tile) {
@@ -43,7 +44,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *a = w->node->attr;
     args s = {a->index, a->c, a->h * a->w, l->refs[w->out]};
-    cvt_lowering_step(l, w, &s, sizeof s, tiles, run);
+    cvt_lowering_step(l, w, &s, sizeof s, cut, run);
 }
 
 const cvt_op cvt_op_input = {.name = "input", .attr_size = sizeof(attr), .describe = describe, .lower = lower};

@@ -64,7 +64,10 @@ static float *matrix(const args *a, const cvt_context *x, int image, int slot, i
 
 static float *maxima(const args *a, const cvt_context *x, int image) { return matrix(a, x, image, SLOTS, 0); }
 
-static int tiles_of_heads(const void *p, int n) { return n * ((const args *)p)->heads; }
+static cvt_cut cut_heads(const void *p, int n, int threads) {
+    (void)threads;
+    return (cvt_cut){.tiles = n * ((const args *)p)->heads};
+}
 
 /* ---- A and the sums of its rows and columns ---- */
 
@@ -142,9 +145,10 @@ typedef struct product_args {
 
 static int blocks_of(const product_args *s) { return (s->all.m + s->columns - 1) / s->columns; }
 
-static int product_tiles(const void *p, int n) {
+static cvt_cut product_cut(const void *p, int n, int threads) {
     const product_args *s = p;
-    return n * s->all.heads * blocks_of(s);
+    (void)threads;
+    return (cvt_cut){.tiles = n * s->all.heads * blocks_of(s)};
 }
 
 static void subtract(float *panel, const product_args *s, int first, int nr, int columns) {
@@ -216,8 +220,8 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_lowering_scratch(l, (size_t)a.m);
     cvt_lowering_scratch(l, cvt_panels_floats(l->kernels, a.m, p.columns));
     cvt_lowering_scratch(l, cvt_panels_floats(l->kernels, a.m, a.dv));
-    cvt_lowering_step(l, w, &a, sizeof a, tiles_of_heads, attend_run);
-    cvt_lowering_step(l, w, &s, sizeof s, tiles_of_heads, start_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut_heads, attend_run);
+    cvt_lowering_step(l, w, &s, sizeof s, cut_heads, start_run);
     for (int i = 0; i < t->iterations; i++) {
         int z = s.to, next = 3 - z; /* S lies where the next Z will be */
         const struct {
@@ -230,11 +234,11 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
             p.to = products[k].to;
             p.diagonal = products[k].diagonal;
             p.factor = products[k].factor;
-            cvt_lowering_step(l, w, &p, sizeof p, product_tiles, product_run);
+            cvt_lowering_step(l, w, &p, sizeof p, product_cut, product_run);
         }
         s.to = next;
     }
-    cvt_lowering_step(l, w, &s, sizeof s, tiles_of_heads, apply_run);
+    cvt_lowering_step(l, w, &s, sizeof s, cut_heads, apply_run);
 }
 
 static const cvt_op op_landmarks = {

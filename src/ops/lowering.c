@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "ops/rows.h"
 
 void *cvt_lowering_alloc(cvt_lowering *l, size_t size) {
     void *p = l->failed ? NULL : cvt_arena_alloc(l->arena, size ? size : 1);
@@ -37,6 +38,11 @@ void cvt_lowering_scratch(cvt_lowering *l, size_t floats) {
     if (floats > l->scratch) l->scratch = floats;
 }
 
+cvt_cut cvt_rows_cut(cvt_rows r, int n, int threads) {
+    (void)threads;
+    return (cvt_cut){.tiles = n * cvt_rows_per_image(r), .rows = r.block};
+}
+
 void cvt_lowering_drop(cvt_lowering *l, int param) {
     if (l->drop) l->drop(l->owner, param);
 }
@@ -53,7 +59,7 @@ static bool grow(cvt_steps *steps) {
 }
 
 void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args, size_t size,
-                       int (*tiles)(const void *, int), void (*run)(const void *, const cvt_context *, int)) {
+                       cvt_cut (*cut)(const void *, int, int), void (*run)(const void *, const cvt_context *, int)) {
     cvt_steps *steps = l->steps;
     void *kept = cvt_lowering_alloc(l, size);
     if (l->failed) return;
@@ -63,5 +69,5 @@ void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args
         return;
     }
     if (steps->n && steps->step[steps->n - 1].node == w->node) steps->step[steps->n - 1].macs = 0;
-    steps->step[steps->n++] = (cvt_step){w->node, kept, tiles, run, w->node->macs};
+    steps->step[steps->n++] = (cvt_step){w->node, kept, cut, run, w->node->macs};
 }

@@ -16,6 +16,13 @@ typedef struct cvt_ref {
 #define CVT_NO_REF ((cvt_ref){SIZE_MAX, 0})
 static inline bool cvt_ref_none(cvt_ref r) { return r.buffer == SIZE_MAX; }
 
+/* How a step is cut into tiles for some images on some threads. The op that cuts gives `rows` and `columns` a meaning:
+ * how many of its output a tile has, at most. */
+typedef struct cvt_cut {
+    int tiles, rows, columns;
+    bool shared; /* what several tiles read was made ready by the step before, and not by each tile for itself */
+} cvt_cut;
+
 /* What a step knows when it runs. */
 typedef struct cvt_context {
     const cvt_kernels *kernels;
@@ -26,18 +33,20 @@ typedef struct cvt_context {
     int first, n;               /* the step runs for n images; `first` is the index of the first of them */
     size_t floats;              /* floats of the part of the arena that an image has */
     int threads;                /* the threads that share the tiles */
+    cvt_cut cut;                /* how the step is cut */
 } cvt_context;
 
 static inline float *cvt_at(const cvt_context *c, cvt_ref r, int image) {
     return c->arena + (size_t)(c->first + image) * c->floats + r.buffer + r.start;
 }
 
-/* A step is cut into tiles, which may run at the same time. tiles(args, n) says how many there are for n images, and
- * run(args, context, tile) runs one of them. */
+/* A step is cut into tiles, which may run at the same time. cut(args, n, threads) says how n images are cut so that
+ * `threads` threads have about the same to do, and run(args, context, tile) runs one of the tiles of that cut. No cut
+ * changes a bit of the result. A step whose cut has no tiles is left out. */
 typedef struct cvt_step {
     const cvt_node *node;
     const void *args;
-    int (*tiles)(const void *args, int n);
+    cvt_cut (*cut)(const void *args, int n, int threads);
     void (*run)(const void *args, const cvt_context *context, int tile);
     int64_t macs; /* the node's multiply-adds; only the last of its steps has them */
 } cvt_step;
@@ -93,7 +102,7 @@ const float *cvt_lowering_scales(cvt_lowering *l, cvt_source w, int n, const flo
 void cvt_lowering_scratch(cvt_lowering *l, size_t floats);
 /* Copies args (size bytes) into plan memory and appends a step of the node that is being lowered. */
 void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args, size_t size,
-                       int (*tiles)(const void *, int), void (*run)(const void *, const cvt_context *, int));
+                       cvt_cut (*cut)(const void *, int, int), void (*run)(const void *, const cvt_context *, int));
 /* Says that the parameter was copied or packed: its mapped source is not read again. */
 void cvt_lowering_drop(cvt_lowering *l, int param);
 

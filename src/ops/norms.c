@@ -21,7 +21,9 @@ typedef struct norm_args {
     cvt_ref in, out;
 } norm_args;
 
-static int norm_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const norm_args *)p)->rows); }
+static cvt_cut norm_cut(const void *p, int n, int threads) {
+    return cvt_rows_cut(((const norm_args *)p)->rows, n, threads);
+}
 
 static norm_args make_args(const cvt_lowering *l, const cvt_plan_node *w, const float *scale, const float *shift) {
     cvt_shape s = l->graph->values[w->out].shape;
@@ -65,7 +67,7 @@ static cvt_fold batch_fold(cvt_lowering *l, const cvt_node *norm, const float *b
 
 static void batch_run(const void *p, const cvt_context *x, int tile) {
     const norm_args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c;
     x->kernels->affine(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c,
                        a->scale, a->shift, a->act);
@@ -74,7 +76,7 @@ static void batch_run(const void *p, const cvt_context *x, int tile) {
 static void batch_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_fold fold = batch_fold(l, w->node, NULL);
     norm_args a = make_args(l, w, fold.scale, fold.shift);
-    cvt_lowering_step(l, w, &a, sizeof a, norm_tiles, batch_run);
+    cvt_lowering_step(l, w, &a, sizeof a, norm_cut, batch_run);
 }
 
 const cvt_op cvt_op_batch_norm = {.name = "batch_norm",
@@ -107,7 +109,7 @@ static void describe_layer(cvt_describe *d) {
 
 static void layer_run(const void *p, const cvt_context *x, int tile) {
     const norm_args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c;
     x->kernels->layer_norm(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c,
                            a->scale, a->shift, a->eps);
@@ -118,7 +120,7 @@ static void layer_lower(cvt_lowering *l, const cvt_plan_node *w) {
     const float *gamma = cvt_lowering_param(l, w->node->params[0]);
     const float *beta = bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
     norm_args a = make_args(l, w, gamma, beta);
-    cvt_lowering_step(l, w, &a, sizeof a, norm_tiles, layer_run);
+    cvt_lowering_step(l, w, &a, sizeof a, norm_cut, layer_run);
 }
 
 static const cvt_op op_layer_norm = {.name = "layer_norm",

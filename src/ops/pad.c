@@ -31,9 +31,10 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static int tiles(const void *p, int n) {
+static cvt_cut cut(const void *p, int n, int threads) {
     (void)p;
-    return n;
+    (void)threads;
+    return (cvt_cut){.tiles = n};
 }
 
 static void run(const void *p, const cvt_context *x, int image) {
@@ -50,7 +51,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
               .in = l->refs[in],
               .out = l->refs[w->out]};
     a.copy = a.in.buffer != a.out.buffer || a.in.start != a.out.start + a.zeros;
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 static const cvt_op op_pad = {

@@ -46,9 +46,10 @@ static size_t workspace(const cvt_plan_node *w, const cvt_graph *g, const cvt_ke
 
 enum { CHANNELS = 16 }; /* channels of a tile */
 
-static int moment_tiles(const void *p, int n) {
+static cvt_cut moment_cut(const void *p, int n, int threads) {
     (void)n;
-    return (((const args *)p)->c + CHANNELS - 1) / CHANNELS;
+    (void)threads;
+    return (cvt_cut){.tiles = (((const args *)p)->c + CHANNELS - 1) / CHANNELS};
 }
 
 /* Adds up x - mean[j], or its square if `squared`, of channel first + j over the whole pass into sum[j]. */
@@ -81,11 +82,11 @@ static void moment_run(const void *p, const cvt_context *x, int tile) {
     }
 }
 
-static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->rows); }
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
 
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c;
     const float *centre = cvt_at(x, a->moments, 0), *scale = centre + c, *shift = scale + c;
     const float *in = cvt_at(x, a->in, t.image) + first;
@@ -104,8 +105,8 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
               .in = l->refs[w->node->in[0]],
               .out = l->refs[w->out],
               .moments = l->workspace};
-    cvt_lowering_step(l, w, &a, sizeof a, moment_tiles, moment_run);
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, moment_cut, moment_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 static const cvt_op op_pass_norm = {.name = "pass_norm",

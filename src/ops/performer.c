@@ -102,12 +102,12 @@ static size_t scratch_of(const args *a, const cvt_kernels *kernels) {
     return 2 * (size_t)ROWS * (size_t)a->m + wide + values + cvt_panels_floats(kernels, ROWS, a->e + 1);
 }
 
-static int key_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->keys); }
+static cvt_cut key_cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->keys, n, threads); }
 
 /* Computes S of a block: phi^T [m, rows] times [v, 1] [rows, e + 1]. */
 static void key_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->keys, tile);
+    cvt_rows_tile t = cvt_rows_at(a->keys, x, tile);
     size_t rows = (size_t)t.count, m = (size_t)a->m, c = (size_t)a->c, e = (size_t)a->e, first = (size_t)t.first;
     float *phi = x->scratch, *transposed = phi + ROWS * m, *wide = transposed + ROWS * m,
           *values = wide + ROWS * (c + 1);
@@ -133,9 +133,10 @@ static void key_run(const void *p, const cvt_context *x, int tile) {
     x->kernels->product[CVT_PRECISION_F32]->gemm(&g);
 }
 
-static int total_tiles(const void *p, int n) {
+static cvt_cut total_cut(const void *p, int n, int threads) {
     (void)p;
-    return n;
+    (void)threads;
+    return (cvt_cut){.tiles = n};
 }
 
 static void total_run(const void *p, const cvt_context *x, int image) {
@@ -150,11 +151,13 @@ static void total_run(const void *p, const cvt_context *x, int image) {
     cvt_panels_make(cvt_at(x, a->workspace, image), x->kernels, total, (size_t)a->e + 1, a->m, a->e + 1);
 }
 
-static int query_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->queries); }
+static cvt_cut query_cut(const void *p, int n, int threads) {
+    return cvt_rows_cut(((const args *)p)->queries, n, threads);
+}
 
 static void query_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->queries, tile);
+    cvt_rows_tile t = cvt_rows_at(a->queries, x, tile);
     size_t m = (size_t)a->m, c = (size_t)a->c, e = (size_t)a->e, first = (size_t)t.first;
     float *phi = x->scratch, *wide = phi + 2 * ROWS * m, *sums = wide + ROWS * (c + 1);
     features(phi, a, x, cvt_at(x, a->q, t.image) + first * c, t.count, wide);
@@ -199,9 +202,9 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     a.out = l->refs[w->out];
     a.workspace = l->workspace;
     cvt_lowering_scratch(l, scratch_of(&a, l->kernels));
-    cvt_lowering_step(l, w, &a, sizeof a, key_tiles, key_run);
-    cvt_lowering_step(l, w, &a, sizeof a, total_tiles, total_run);
-    cvt_lowering_step(l, w, &a, sizeof a, query_tiles, query_run);
+    cvt_lowering_step(l, w, &a, sizeof a, key_cut, key_run);
+    cvt_lowering_step(l, w, &a, sizeof a, total_cut, total_run);
+    cvt_lowering_step(l, w, &a, sizeof a, query_cut, query_run);
 }
 
 static const cvt_op op_performer = {

@@ -27,11 +27,13 @@ typedef struct mean_args {
     cvt_ref in, out;
 } mean_args;
 
-static int mean_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const mean_args *)p)->means); }
+static cvt_cut mean_cut(const void *p, int n, int threads) {
+    return cvt_rows_cut(((const mean_args *)p)->means, n, threads);
+}
 
 static void mean_run(const void *p, const cvt_context *x, int tile) {
     const mean_args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->means, tile);
+    cvt_rows_tile t = cvt_rows_at(a->means, x, tile);
     size_t c = (size_t)a->c, run = (size_t)a->run * c;
     for (size_t i = (size_t)t.first; i < (size_t)(t.first + t.count); i++)
         x->kernels->mean_rows(cvt_at(x, a->out, t.image) + i * c, cvt_at(x, a->in, t.image) + i * run, c, a->run, a->c);
@@ -42,7 +44,7 @@ static void mean_lower(cvt_lowering *l, const cvt_plan_node *w) {
     int run = ((const mean_attr *)w->node->attr)->run, c = s.d[1];
     int block = cvt_max_int(8192 / cvt_max_int(c, 1) / run, 1);
     mean_args a = {{s.d[0], block}, run, c, l->refs[w->node->in[0]], l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, mean_tiles, mean_run);
+    cvt_lowering_step(l, w, &a, sizeof a, mean_cut, mean_run);
 }
 
 const cvt_op cvt_op_mean = {
@@ -66,9 +68,10 @@ typedef struct max_args {
     cvt_ref in, out;
 } max_args;
 
-static int max_tiles(const void *p, int n) {
+static cvt_cut max_cut(const void *p, int n, int threads) {
     (void)p;
-    return n;
+    (void)threads;
+    return (cvt_cut){.tiles = n};
 }
 
 static void max_run(const void *p, const cvt_context *x, int image) {
@@ -86,7 +89,7 @@ static void max_run(const void *p, const cvt_context *x, int image) {
 static void max_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->node->in[0]].shape;
     max_args a = {(size_t)cvt_shape_rows(s), (size_t)cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, max_tiles, max_run);
+    cvt_lowering_step(l, w, &a, sizeof a, max_cut, max_run);
 }
 
 static const cvt_op op_max = {.name = "max", .describe = describe_max, .lower = max_lower};
@@ -126,11 +129,13 @@ typedef struct pool_args {
     cvt_ref in, out;
 } pool_args;
 
-static int pool_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const pool_args *)p)->pixels); }
+static cvt_cut pool_cut(const void *p, int n, int threads) {
+    return cvt_rows_cut(((const pool_args *)p)->pixels, n, threads);
+}
 
 static void pool_run(const void *p, const cvt_context *x, int tile) {
     const pool_args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->pixels, tile);
+    cvt_rows_tile t = cvt_rows_at(a->pixels, x, tile);
     float *out = cvt_at(x, a->out, t.image) + (size_t)t.first * (size_t)a->window.c;
     a->pool(out, cvt_at(x, a->in, t.image), &a->window, t.first, t.count);
 }
@@ -146,7 +151,7 @@ static void pool_lower(cvt_lowering *l, const cvt_plan_node *w) {
         .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], p->kernel, p->kernel, p->stride, p->stride,
                    p->padding, p->padding},
     };
-    cvt_lowering_step(l, w, &a, sizeof a, pool_tiles, pool_run);
+    cvt_lowering_step(l, w, &a, sizeof a, pool_cut, pool_run);
 }
 
 static void pool_window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {
@@ -195,7 +200,10 @@ typedef struct bins_args {
     cvt_ref in, out;
 } bins_args;
 
-static int bins_tiles(const void *p, int n) { return n * ((const bins_args *)p)->bins.oh; }
+static cvt_cut bins_cut(const void *p, int n, int threads) {
+    (void)threads;
+    return (cvt_cut){.tiles = n * ((const bins_args *)p)->bins.oh};
+}
 
 /* Runs a tile: one row of bins. */
 static void bins_run(const void *p, const cvt_context *x, int tile) {
@@ -209,7 +217,7 @@ static void bins_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
     bins_args a = {
         .bins = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2]}, .in = l->refs[w->node->in[0]], .out = l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, bins_tiles, bins_run);
+    cvt_lowering_step(l, w, &a, sizeof a, bins_cut, bins_run);
 }
 
 static void bins_window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {

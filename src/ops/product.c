@@ -33,11 +33,12 @@ typedef struct product {
 
 static int blocks(int total, int block) { return (total + block - 1) / block; }
 
-static int tiles(const void *p, int n) {
+static cvt_cut cut(const void *p, int n, int threads) {
     const product *a = p;
     int columns = blocks(a->n, a->col_block);
-    if (!a->packed) return columns;
-    return columns * n * blocks(a->rows, a->row_block);
+    if (!a->packed) return (cvt_cut){.tiles = columns};
+    (void)threads;
+    return (cvt_cut){.tiles = columns * n * blocks(a->rows, a->row_block)};
 }
 
 /* Multiplies rows [row, row + m) of an image by the panels of columns [col, col + n); the panel at `next` comes after
@@ -147,5 +148,5 @@ void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int 
         a.col_block = l->kernels->nr;
         cvt_lowering_scratch(l, a.panel / sizeof(float));
     }
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }

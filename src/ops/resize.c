@@ -62,7 +62,10 @@ typedef struct resize_args {
     cvt_ref in, out;
 } resize_args;
 
-static int resize_tiles(const void *p, int n) { return n * ((const resize_args *)p)->to_h; }
+static cvt_cut resize_cut(const void *p, int n, int threads) {
+    (void)threads;
+    return (cvt_cut){.tiles = n * ((const resize_args *)p)->to_h};
+}
 
 static void resize_run(const void *p, const cvt_context *x, int tile) {
     const resize_args *a = p;
@@ -85,7 +88,7 @@ static void resize_lower(cvt_lowering *l, const cvt_plan_node *w) {
         .out = l->refs[w->out],
     };
     cvt_lowering_scratch(l, (size_t)in.d[2] * (size_t)in.d[0]);
-    cvt_lowering_step(l, w, &a, sizeof a, resize_tiles, resize_run);
+    cvt_lowering_step(l, w, &a, sizeof a, resize_cut, resize_run);
 }
 
 static const cvt_op op_resize = {
@@ -132,11 +135,13 @@ typedef struct position_args {
     cvt_ref in, out;
 } position_args;
 
-static int position_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const position_args *)p)->rows); }
+static cvt_cut position_cut(const void *p, int n, int threads) {
+    return cvt_rows_cut(((const position_args *)p)->rows, n, threads);
+}
 
 static void position_run(const void *p, const cvt_context *x, int tile) {
     const position_args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t c = (size_t)a->c;
     const float *in = cvt_at(x, a->in, t.image);
     float *out = cvt_at(x, a->out, t.image);
@@ -168,7 +173,7 @@ static void position_lower(cvt_lowering *l, const cvt_plan_node *w) {
                        .table = fit_table(l, &a->p, cvt_lowering_param(l, w->node->params[0]), c),
                        .in = l->refs[w->node->in[0]],
                        .out = l->refs[w->out]};
-    cvt_lowering_step(l, w, &x, sizeof x, position_tiles, position_run);
+    cvt_lowering_step(l, w, &x, sizeof x, position_cut, position_run);
 }
 
 static const cvt_op op_position = {.name = "position",
@@ -206,7 +211,7 @@ static void sinusoid_lower(cvt_lowering *l, const cvt_plan_node *w) {
             *table++ = (float)(j % 2 ? cvt_cos(angle) : cvt_sin(angle));
         }
     }
-    cvt_lowering_step(l, w, &x, sizeof x, position_tiles, position_run);
+    cvt_lowering_step(l, w, &x, sizeof x, position_cut, position_run);
 }
 
 static const cvt_op op_sinusoid = {

@@ -42,7 +42,10 @@ typedef struct args {
 
 static int blocks(const args *a) { return (a->c + CHANNELS - 1) / CHANNELS; }
 
-static int sum_tiles(const void *p, int n) { return n * blocks(p); }
+static cvt_cut sum_cut(const void *p, int n, int threads) {
+    (void)threads;
+    return (cvt_cut){.tiles = n * blocks(p)};
+}
 
 static void sum_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
@@ -60,9 +63,10 @@ static void sum_run(const void *p, const cvt_context *x, int tile) {
     for (int j = 0; j < count; j++) norms[j] = (float)sqrt(sum[j]);
 }
 
-static int factor_tiles(const void *p, int n) {
+static cvt_cut factor_cut(const void *p, int n, int threads) {
     (void)p;
-    return n;
+    (void)threads;
+    return (cvt_cut){.tiles = n};
 }
 
 static void factor_run(const void *p, const cvt_context *x, int image) {
@@ -74,11 +78,11 @@ static void factor_run(const void *p, const cvt_context *x, int image) {
     for (int j = 0; j < a->c; j++) factors[j] = (float)(1 + (double)a->weight[j] * ((double)factors[j] / divisor));
 }
 
-static int row_tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->rows); }
+static cvt_cut row_cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
 
 static void row_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c;
     x->kernels->affine(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c,
                        cvt_at(x, a->factors, t.image), a->bias, CVT_ACT_NONE);
@@ -94,9 +98,9 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
               .in = l->refs[w->node->in[0]],
               .out = l->refs[w->out],
               .factors = l->workspace};
-    cvt_lowering_step(l, w, &a, sizeof a, sum_tiles, sum_run);
-    cvt_lowering_step(l, w, &a, sizeof a, factor_tiles, factor_run);
-    cvt_lowering_step(l, w, &a, sizeof a, row_tiles, row_run);
+    cvt_lowering_step(l, w, &a, sizeof a, sum_cut, sum_run);
+    cvt_lowering_step(l, w, &a, sizeof a, factor_cut, factor_run);
+    cvt_lowering_step(l, w, &a, sizeof a, row_cut, row_run);
 }
 
 static const cvt_op op_response_norm = {.name = "response_norm",

@@ -4,9 +4,10 @@
 #include "ops/lowering.h"
 #include "ops/ops.h"
 
-static int one_per_image(const void *p, int n) {
+static cvt_cut one_per_image(const void *p, int n, int threads) {
     (void)p;
-    return n;
+    (void)threads;
+    return (cvt_cut){.tiles = n};
 }
 
 /* ---- stored tokens: parameter [1, T, C] -> [T, C] ---- */

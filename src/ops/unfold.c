@@ -32,7 +32,7 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->windows); }
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->windows, n, threads); }
 
 /* Reorders [positions][c] into [c][positions]. */
 static void transpose(float *to, const float *from, size_t positions, size_t c) {
@@ -42,7 +42,7 @@ static void transpose(float *to, const float *from, size_t positions, size_t c) 
 
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->windows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->windows, x, tile);
     size_t positions = (size_t)a->window.kh * (size_t)a->window.kw, c = (size_t)a->window.c;
     float *out = cvt_at(x, a->out, t.image) + (size_t)t.first * positions * c;
     const float *in = cvt_at(x, a->in, t.image);
@@ -69,7 +69,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
         .out = l->refs[w->out],
     };
     if (u->channels_slowest) cvt_lowering_scratch(l, (size_t)a.windows.block * (size_t)cvt_shape_cols(out));
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 static const cvt_op op_unfold = {

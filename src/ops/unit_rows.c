@@ -31,7 +31,7 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->rows); }
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
 
 /* Returns the sum of the squares, in LANES parts, which a compiler can add up at once. */
 static float square_of(const float *x, int n) {
@@ -47,7 +47,7 @@ static float square_of(const float *x, int n) {
 
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t start = (size_t)t.first * (size_t)a->heads * (size_t)a->width;
     const float *in = cvt_at(x, a->in, t.image) + start;
     float *out = cvt_at(x, a->out, t.image) + start;
@@ -75,7 +75,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
               .in = l->refs[w->node->in[0]],
               .out = l->refs[w->out]};
     if (t->scale) a.scale = scales(l, w->node->params[0], t->heads);
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
 static const cvt_op op_unit_rows = {

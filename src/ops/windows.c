@@ -45,7 +45,7 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static int tiles(const void *p, int n) { return n * cvt_rows_per_image(((const args *)p)->rows); }
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
 
 static args make_args(const cvt_lowering *l, const cvt_plan_node *w) {
     const attr *a = w->node->attr;
@@ -77,7 +77,7 @@ static void describe_cut(cvt_describe *d) {
 static void cut_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     const cvt_windows *s = &a->of.windows;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     const float *in = cvt_at(x, a->in, t.image);
     float *out = cvt_at(x, a->out, t.image) + (size_t)t.first * a->c;
     for (int row = t.first; row < t.first + t.count; row++, out += a->c) {
@@ -95,7 +95,7 @@ static void cut_run(const void *p, const cvt_context *x, int tile) {
 
 static void cut_lower(cvt_lowering *l, const cvt_plan_node *w) {
     args a = make_args(l, w);
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, cut_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, cut_run);
 }
 
 static const cvt_op op_windows = {
@@ -131,7 +131,7 @@ static void describe_join(cvt_describe *d) {
 static void join_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     const cvt_windows *s = &a->of.windows;
-    cvt_rows_tile t = cvt_rows_at(a->rows, tile);
+    cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     const float *in = cvt_at(x, a->in, t.image);
     float *out = cvt_at(x, a->out, t.image) + (size_t)t.first * a->c;
     for (int row = t.first; row < t.first + t.count; row++, out += a->c) {
@@ -145,7 +145,7 @@ static void join_run(const void *p, const cvt_context *x, int tile) {
 
 static void join_lower(cvt_lowering *l, const cvt_plan_node *w) {
     args a = make_args(l, w);
-    cvt_lowering_step(l, w, &a, sizeof a, tiles, join_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cut, join_run);
 }
 
 static const cvt_op op_join = {

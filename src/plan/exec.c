@@ -27,8 +27,10 @@ struct cvt_exec {
     float *arena, *scratch;
     size_t arena_size, scratch_size; /* bytes */
     size_t scratch_each;
-    double *times;      /* nanoseconds spent in every step, or NULL */
-    progress *progress; /* for every step a counter of finished tiles, then one of each share; NULL: alone */
+    double *times;             /* nanoseconds spent in every step, or NULL */
+    cvt_cut *alone, *together; /* how every step is cut for one thread, and for all of them */
+    int n_alone, n_together;   /* for how many images that is */
+    progress *progress;        /* for every step a counter of finished tiles, then one of each share; NULL: alone */
 };
 
 /* Allocates count * times floats straight from the system; *size becomes the number of bytes. */
@@ -50,7 +52,9 @@ cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int 
     e->plan = plan;
     e->threads = threads;
     e->scratch_each = (plan->scratch / 16 + 1) * 16;
-    bool made = make_progress(e);
+    e->alone = calloc((size_t)plan->n_steps + 1, sizeof *e->alone);
+    e->together = calloc((size_t)plan->n_steps + 1, sizeof *e->together);
+    bool made = make_progress(e) && e->alone && e->together;
     e->arena = alloc_floats(plan->floats, (size_t)capacity, &e->arena_size);
     e->scratch = alloc_floats(e->scratch_each, (size_t)threads, &e->scratch_size);
     if (!e->arena || !e->scratch || !made) {
@@ -68,6 +72,8 @@ void cvt_exec_free(cvt_exec *e) {
     cvt_pages_free(e->scratch, e->scratch_size);
     free(e->times);
     free(e->progress);
+    free(e->alone);
+    free(e->together);
     free(e);
 }
 
@@ -88,6 +94,13 @@ static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int
                          .threads = threads};
 }
 
+/* Cuts every step for n images on some threads, unless that is how they are cut. */
+static void cut_steps(cvt_cut *cuts, int *cut_for, const cvt_plan *plan, int n, int threads) {
+    for (int i = 0; *cut_for != n && i < plan->n_steps; i++)
+        cuts[i] = plan->steps[i].cut(plan->steps[i].args, n, threads);
+    *cut_for = n;
+}
+
 /* Runs all steps for n images on one thread. */
 static void run_alone(cvt_exec *e, const float *const *inputs, int first, int n, int thread) {
     cvt_context x = context_of(e, inputs, first, n, thread, 1);
@@ -95,8 +108,8 @@ static void run_alone(cvt_exec *e, const float *const *inputs, int first, int n,
         const cvt_step *s = &e->plan->steps[i];
         bool timed = e->times && thread == 0;
         double start = timed ? now() : 0;
-        int tiles = s->tiles(s->args, n);
-        for (int t = 0; t < tiles; t++) s->run(s->args, &x, t);
+        x.cut = e->alone[i];
+        for (int t = 0; t < x.cut.tiles; t++) s->run(s->args, &x, t);
         if (timed) e->times[i] += now() - start;
     }
 }
@@ -110,7 +123,8 @@ static void wait_for(atomic_int *done, int tiles) {
 
 /* Runs tiles of a step, first those of this thread's share, and returns how many it ran. `claimed` are the counters of
  * all shares. */
-static int run_tiles(const cvt_step *s, const cvt_context *x, progress *claimed, int tiles, int thread) {
+static int run_tiles(const cvt_step *s, const cvt_context *x, progress *claimed, int thread) {
+    const int tiles = x->cut.tiles;
     int mine = 0;
     for (int i = 0; i < x->threads; i++) {
         int owner = (thread + i) % x->threads;
@@ -129,9 +143,10 @@ static void run_together(cvt_exec *e, const float *const *inputs, int first, int
         const cvt_step *s = &e->plan->steps[i];
         progress *p = &e->progress[(size_t)i * ((size_t)e->threads + 1)];
         double start = e->times && thread == 0 ? now() : 0;
-        int tiles = s->tiles(s->args, n), mine = run_tiles(s, &x, p + 1, tiles, thread);
+        x.cut = e->together[i];
+        int mine = run_tiles(s, &x, p + 1, thread);
         if (mine) atomic_fetch_add_explicit(&p->count, mine, memory_order_release);
-        wait_for(&p->count, tiles);
+        wait_for(&p->count, x.cut.tiles);
         if (e->times && thread == 0) e->times[i] += now() - start;
     }
 }
@@ -155,6 +170,8 @@ static void run_team(cvt_exec *e, const float *const *inputs, int n) {
     const int alone = e->plan->graph->batch_dependent ? 0 : n / e->threads * e->threads;
     size_t counts = (size_t)e->plan->n_steps * ((size_t)e->threads + 1);
     pass p = {.exec = e, .inputs = inputs, .n = n, .alone = alone};
+    if (alone) cut_steps(e->alone, &e->n_alone, e->plan, 1, 1);
+    if (alone < n) cut_steps(e->together, &e->n_together, e->plan, n - alone, e->threads);
     for (size_t i = 0; alone < n && i < counts; i++) atomic_init(&e->progress[i].count, 0);
     cvt_team_run(e->team, run_member, &p);
 }
@@ -172,6 +189,7 @@ static void run_all(cvt_exec *e, const float *const *inputs, int n) {
         return;
     }
     int each = e->plan->graph->batch_dependent ? n : 1;
+    cut_steps(e->alone, &e->n_alone, e->plan, each, 1);
     for (int i = 0; i < n; i += each) run_alone(e, inputs, i, each, 0);
 }
 
