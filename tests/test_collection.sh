@@ -169,6 +169,13 @@ same 'resume: without a header: nothing is added' before r.jsonl
 sed 's/,"max_scans":200//' whole >r.jsonl
 classify good -o r.jsonl --resume
 equal 'resume: a header without an option' "$status" 0
+grep -q '"repro":false' whole && sed '1s/,"repro":false//' whole >older && head -n 4 older >r.jsonl
+classify good -o r.jsonl --resume
+sorted r.jsonl >got
+same 'resume: a header from before --repro' sorted.want got
+cp older r.jsonl
+usage 'resume: a header from before --repro, with it' 'made with another --repro' good -o r.jsonl --resume --repro
+same 'resume: a header from before --repro: the file is as it was' older r.jsonl
 printf 'no record\n' >r.jsonl
 usage 'resume: no records' 'it is not a file of records' good -o r.jsonl --resume
 printf '{"path":"x","ok":true}\n{"path":1}\n' >r.jsonl && cp r.jsonl before

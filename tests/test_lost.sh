@@ -167,6 +167,20 @@ for cut in 100:refused 206:refused 259:picture 312:picture 736:black 789:picture
     check "without: ${cut%:*} bytes" says 1 'cut.jpg: ' "$cvt" preprocess -m dir cut.jpg -o no.npy
 done
 
+# A PNG that is cut inside its only chunk of pixels, byte by byte through a pipe, gives what the file gives: the rows that
+# are there. Its palette has no black, which are those that are missing.
+for cut in 140 200 260; do
+    head -c $cut good/9.png >cut.png
+    "$cvt" preprocess -m dir cut.png -o named.npy --stop decode --allow-truncated 2>err
+    equal "a PNG of $cut bytes: it ends early" "$? $(grep -c '^cvt: cut.png: PNG: data ends early$' err) $(lines err)" '0 1 1'
+    dd if=cut.png bs=1 2>/dev/null | "$cvt" preprocess -m dir - -o piped.npy --stop decode --allow-truncated 2>err
+    same "a PNG of $cut bytes from a pipe" named.npy piped.npy
+    tail -c +129 named.npy | tr -d '\000' | wc -c >"rows.$cut"
+    dd if=cut.png bs=1 2>/dev/null | "$cvt" preprocess -m dir - -o no.npy --stop decode 2>err
+    equal "a PNG of $cut bytes from a pipe, refused" "$? $(grep -c '^cvt: -: PNG data ends early$' err)" '1 1'
+done
+check 'a PNG that is cut later has more rows' test "$(sort -n rows.140 rows.200 rows.260 | uniq | wc -l)" -eq 3
+
 # ---- lists and pipes -------------------------------------------------------------------------------------------------
 
 classify -f jsonl good/1.jpg good/9.png >want

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <zlib.h>
 
 #include "base/file.h"
 #include "base/num.h"
@@ -71,6 +72,54 @@ static void check_cuts(cvt_preprocessor *p, const char *name, size_t tail) {
     free(b.data);
 }
 
+/* How many bytes zlib makes of the IDAT chunks in the first `size` bytes of a PNG, the last of which may be cut. */
+static size_t inflated(uint8_t *data, size_t size) {
+    static uint8_t all[1 << 16];
+    z_stream z = {.next_out = all, .avail_out = sizeof all};
+    if (inflateInit(&z) != Z_OK) return 0;
+    for (size_t at = 8; at + 8 <= size;) {
+        const size_t length = (size_t)data[at + 2] << 8 | data[at + 3], left = size - at - 8;
+        if (memcmp(data + at + 4, "IDAT", 4) == 0) {
+            z.next_in = data + at + 8;
+            z.avail_in = (uInt)(length < left ? length : left);
+            (void)inflate(&z, Z_SYNC_FLUSH);
+        }
+        at += length + 12;
+    }
+    const size_t n = z.total_out;
+    inflateEnd(&z);
+    return n;
+}
+
+/* Tests that of a PNG of 29 x 17 pixels without interlacing, a row of which has so many bytes, allow_truncated gives
+ * every row of which the data is there, wherever the file is cut behind the header of its first IDAT chunk; the other
+ * rows are black. */
+static void check_rows_before_cut(cvt_preprocessor *p, const char *name, size_t row_bytes) {
+    enum { WIDTH = 29, HEIGHT = 17, ROW = WIDTH * 3 };
+    const cvt_decode_options lenient = {.allow_truncated = true};
+    uint8_t whole[HEIGHT * ROW] = {0}, wanted[HEIGHT * ROW];
+    size_t wrong = 0, first = 0, seen[HEIGHT + 1] = {0}, counts = 0;
+    bytes b = load(name);
+    bool ok = b.data && decode(p, b.data, b.size, &defaults, NULL) == CVT_OK && p->decoded.height == HEIGHT;
+    if (ok) memcpy(whole, p->decoded.data, sizeof whole);
+    size_t begin = 8;
+    while (ok && begin + 8 < b.size && memcmp(b.data + begin + 4, "IDAT", 4) != 0) begin += 12u + b.data[begin + 3];
+    for (size_t size = begin + 8; ok && size + TAIL < b.size; size++) {
+        const size_t rows = inflated(b.data, size) / (row_bytes + 1); /* a byte that names the filter */
+        memset(wanted, 0, sizeof wanted);
+        memcpy(wanted, whole, rows * ROW);
+        if (decode(p, b.data, size, &lenient, NULL) != CVT_OK || !p->info.warning[0] ||
+            memcmp(p->decoded.data, wanted, sizeof wanted) != 0)
+            if (wrong++ == 0) first = size;
+        if (seen[rows]++ == 0) counts++;
+    }
+    char title[128];
+    snprintf(title, sizeof title, "%s cut, every row that is there is taken", name);
+    test_case(ok && wrong == 0 && counts > HEIGHT / 2, title, "%zu wrong, first at %zu; %zu counts of rows", wrong,
+              first, counts);
+    free(b.data);
+}
+
 static bool known(cvt_status status) {
     return status == CVT_OK || status == CVT_FORMAT || status == CVT_TRUNCATED || status == CVT_CORRUPT ||
            status == CVT_UNSUPPORTED || status == CVT_TOO_LARGE;
@@ -106,6 +155,9 @@ static void check_damage(cvt_preprocessor *p) {
     check_cuts(p, "jpeg_cmyk_adobe.jpg", 0);
     check_cuts(p, "png_6_16_i_29x17.png", TAIL); /* behind the last row */
     check_cuts(p, "png_trns_palette.png", TAIL);
+    check_rows_before_cut(p, "png_2_8_29x17.png", 29 * 3);
+    check_rows_before_cut(p, "png_2_16_29x17.png", 29 * 6);
+    check_rows_before_cut(p, "png_0_2_29x17.png", 8);
     check_flips(p, "jpeg_2x1_r.jpg", 1);
     check_flips(p, "jpeg_97x61_420_p_q75.jpg", 3);
     check_flips(p, "jpeg_ycck.jpg", 2);
