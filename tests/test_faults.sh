@@ -34,6 +34,11 @@ printf '%s\n' pics/a.jpg pics/b.png >names
 tar -cf pics.tar pics
 "$cvt" classify -m m.safetensors -f jsonl --header pics >records.jsonl
 head -n 2 records.jsonl >begun.jsonl
+"$cvt" embed -m m.safetensors -f jsonl --header pics | head -n 2 >begun.embed
+"$cvt" classify -m m.safetensors -f jsonl --header --tar pics.tar 2>/dev/null | head -n 2 >begun.tar
+"$cvt" eval -m m.safetensors pets -f json --records e.jsonl --resume >evaluated && head -n 3 e.jsonl >begun.eval
+"$cvt" convert model -o golden.safetensors --golden 1
+"$cvt" learn -m m.safetensors pets -o learned.safetensors --l2 1 >/dev/null
 "$cvt" preprocess -m m.safetensors pics/a.jpg -o x.npy
 find "$data/decoders" -name 'webp_lossless3_17x15.webp' -exec cp {} w.webp \;
 find "$data/decoders" -name 'avif_64x64.avif' -exec cp {} w.avif \;
@@ -74,33 +79,54 @@ faults list -r -i names -- classify -m m.safetensors -f jsonl -j1 --files-from -
 faults shard -r -- classify -m m.safetensors -f jsonl -j1 --shard 1/2 --exif-fields pics
 if "$cvt" --version | grep -q '^tar: lib'; then
     faults tar -r -- classify -m m.safetensors -f jsonl -j1 --tar pics.tar
+    old=begun.tar new=r.jsonl
+    faults tar_resume -r -- classify -m m.safetensors -j1 --tar pics.tar -o out/r.jsonl --resume
+    old=
 fi
 if "$cvt" --version | grep -q '^WebP: lib'; then
     faults webp -r -- classify -m m.safetensors -f jsonl w.webp
 fi
 if "$cvt" --version | grep -q '^HEIC, AVIF: lib'; then
     faults avif -r -- classify -m m.safetensors -f jsonl w.avif
+    # where libheif leaves by an exception the image between two others has failed, and no more
+    "$bin/faults_run" -r -v -s 150 "$bin/faults.so" page avif "$cvt" classify -m m.safetensors -f jsonl -j1 \
+        pics/a.jpg w.avif pics/b.png >told
+    grep '^run avif: call.*libheif gave up' told | grep -v ' status 1: cvt: w.avif: HEIF' >wrong
+    equal 'exceptions of libheif' "$(($(grep -c 'libheif gave up' told) > 0)) $(lines wrong) $(grep -c terminate told)" '1 0 0'
 fi
 "$cvt" embed -m m.safetensors good -o old.npy
 old=old.npy new=e.npy
 faults embed -x -- embed -m m.safetensors -j1 pics -o out/e.npy --force
+old=begun.embed new=e.jsonl
+faults embed_resume -r -- embed -m m.safetensors -j1 pics -o out/e.jsonl --resume
 old=old.npy new=x.npy
 faults preprocess -- preprocess -m m.safetensors pics/b.png -o out/x.npy
 old=old.npy new=output.npy
 faults run -- run -m model -i x.npy -o out --tap all
 old=good/9.png new=a.png
 faults attend -- attend -m m.safetensors pics/a.jpg -o out/a.png
+old=
+faults maps -r -- attend -m m.safetensors -j1 pics -o out/
+faults unknown -r -- classify -m learned.safetensors -f jsonl -j1 --unknown pics
+faults lines -r -- classify -m "$data/lines" --lines -f jsonl -j1 "$data/lines/two.png"
 old=begun.jsonl new=r.jsonl
 faults eval -x -- eval -m m.safetensors pets -f json --records out/r.jsonl --confusion out/c.png --force
+old=begun.eval new=r.jsonl
+faults eval_resume -x -- eval -m m.safetensors -j1 pets -f json --records out/r.jsonl --resume
+old=
+faults precisions -x -- eval -m m.safetensors -j1 pets -f json --precision f32,int8
 old=m.safetensors new=n.safetensors
 faults learn -x -- learn -m m.safetensors pets -o out/n.safetensors --l2 1
 faults convert -- convert model -o out/n.safetensors
+faults golden -- convert model -o out/n.safetensors --golden 1
 faults int8 -- convert "$data/tnt/hub" -o out/n.safetensors --dtype int8
 faults init -- init -c "$data/cli/tiny.json" --seed 1 -o out/n.safetensors
 printf '<!DOCTYPE html>' >old.html
 old=old.html new=p.html
 faults report -k -- report records.jsonl -o out/p.html
+faults thumbnails -k -- report records.jsonl -o out/p.html --thumbnails 1 --attend m.safetensors
 old=
+faults verify -- verify -m golden.safetensors
 faults check -- check -m model
 faults hub -- check -m "$data/checkpoints/hf"
 faults zip -- check -m "$data/checkpoints/wrappers/plain.pth" -c "$data/checkpoints/wrappers/config.json"

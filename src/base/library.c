@@ -14,3 +14,8 @@ cvt_status cvt_library_load(const char *name, const cvt_library_function *functi
     }
     return CVT_OK;
 }
+
+void *cvt_library_symbol(const char *name, const char *symbol) {
+    void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    return library ? dlsym(library, symbol) : NULL;
+}

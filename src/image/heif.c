@@ -4,12 +4,13 @@
  *
  * It asks libheif for what pillow-heif asks for: the primary image, turned and cut as its own properties say, converted
  * to 8-bit RGB. Those properties take the place of an EXIF orientation, which repeats them: it is not applied again,
- * and
- * --exif ignore leaves them. Alpha is dropped. A file must be whole. */
+ * and `--exif ignore` leaves them. Alpha is dropped. A file must be whole. */
 #include "image/image.h"
 
 #ifdef CVT_WITH_HEIF
 
+#include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <libheif/heif.h>
@@ -24,7 +25,8 @@
     F(heif_decoding_options_free) F(heif_image_get_height) F(heif_image_get_plane_readonly) \
     F(heif_image_get_width) F(heif_image_handle_get_height) F(heif_image_handle_get_width) \
     F(heif_image_handle_has_alpha_channel) F(heif_image_handle_release) F(heif_image_release)
-CVT_LIBRARY("libheif.so.1", FUNCTIONS)
+#define LIBRARY "libheif.so.1"
+CVT_LIBRARY(LIBRARY, FUNCTIONS)
 /* clang-format on */
 
 typedef struct reader {
@@ -36,6 +38,32 @@ typedef struct reader {
     cvt_pixels *out;
     cvt_error *error;
 } reader;
+
+/* ---- exceptions ------------------------------------------------------------------------------------------------- */
+
+/* libheif is written in C++ and lets exceptions pass through its functions, as where memory runs out. Nothing above
+ * catches them, and then C++ calls a handler and ends the program, with the results of all other images. This handler
+ * jumps back to guarded() instead. The stack is not unwound: what libheif holds for this image is never freed, and is
+ * not used again. An exception in a thread of libheif's own ends the program as before. */
+typedef void handler(void);
+static _Thread_local jmp_buf *way_back; /* NULL: this thread is not in guarded() */
+static handler *handler_before;
+
+static void on_exception(void) {
+    if (way_back) longjmp(*way_back, 1);
+    if (handler_before) handler_before();
+    abort();
+}
+
+static void set_handler(void) {
+    handler *(*set)(handler *);
+    void *found = cvt_library_symbol(LIBRARY, "_ZSt13set_terminatePFvvE"); /* std::set_terminate */
+    if (!found) return;
+    memcpy(&set, &found, sizeof set);
+    handler_before = set(on_exception);
+}
+
+/* ---- decoding --------------------------------------------------------------------------------------------------- */
 
 static cvt_status fail(const reader *r, struct heif_error found) {
     const char *text = found.message ? found.message : "unknown error";
@@ -80,7 +108,6 @@ static cvt_status copy(const reader *r, int width, int height, bool blend) {
 }
 
 static cvt_status read_image(reader *r, const uint8_t *bytes, size_t size) {
-    TRY(need(r->error));
     r->context = lib.heif_context_alloc();
     r->how = lib.heif_decoding_options_alloc();
     if (!r->context || !r->how) return cvt_fail_memory(r->error);
@@ -93,14 +120,32 @@ static cvt_status read_image(reader *r, const uint8_t *bytes, size_t size) {
     const bool blend = r->options->alpha != CVT_ALPHA_DROP && lib.heif_image_handle_has_alpha_channel(r->handle);
     HEIF(lib.heif_decode_image(r->handle, &r->image, heif_colorspace_RGB,
                                blend ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, r->how));
+    if (!r->image) return cvt_fail(r->error, CVT_CORRUPT, "HEIF: an image without pixels"); /* and yet it said OK */
     return copy(r, width, height, blend);
+}
+
+/* This is a function of its own because a jump back to it must not find local variables that have changed. */
+static cvt_status guarded(reader *r, const uint8_t *bytes, size_t size) {
+    jmp_buf here;
+    if (setjmp(here) != 0) {
+        way_back = NULL;
+        *r = (reader){.error = r->error};
+        return cvt_fail(r->error, CVT_NO_MEMORY, "HEIF: libheif gave up, as it does where memory runs out");
+    }
+    way_back = &here;
+    cvt_status status = read_image(r, bytes, size);
+    way_back = NULL;
+    return status;
 }
 
 cvt_status cvt_heif_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                            const cvt_decode_options *options, cvt_error *error) {
     *info = (cvt_decoded){.orientation = 1};
     reader r = {.options = options, .out = out, .error = error};
-    cvt_status status = read_image(&r, bytes, size);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    TRY(need(error));
+    pthread_once(&once, set_handler);
+    cvt_status status = guarded(&r, bytes, size);
     if (r.image) lib.heif_image_release(r.image);
     if (r.handle) lib.heif_image_handle_release(r.handle);
     if (r.how) lib.heif_decoding_options_free(r.how);
