@@ -22,11 +22,13 @@
  *
  * The process. The library never prints, never exits, installs no signal handlers and starts no threads but for
  * sessions that were made for several: in its first run such a session starts its own; one that cannot have all of them
- * runs with fewer. It reads the environment variable CVT_ISA, and what OpenMP reads. In one case it changes more than
- * its own memory: before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the permission,
+ * runs with fewer. It reads the environment variable CVT_ISA, and what OpenMP reads. In two cases it changes more than
+ * its own memory. Before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the permission,
  * which holds for the whole process and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only models that run
  * in bf16 or int8 on the kernels called avx512amx use tiles; the permission is asked for when the first of them is
- * loaded.
+ * loaded. Before the first HEIC or AVIF image is read, it puts a handler in front of the one that C++ calls for an
+ * exception that nobody catches (std::set_terminate): one that libheif lets out while an image is read is then the
+ * failure of that image, and all others go to the handler that was there.
  *
  * Numbers. Tensors are f32 in C order. An image is [C, H, W], several are [N, C, H, W] back to back.
  *

@@ -17,7 +17,8 @@ typedef struct cvt_library_function {
  * it, where it is not there or lacks one of them. Call it once for each library: pthread_once(3). */
 cvt_status cvt_library_load(const char *name, const cvt_library_function *functions, size_t n, cvt_error *error);
 
-/* What the library calls so, or one of those that it needs itself; NULL where there is no such thing. It stays loaded. */
+/* What the library calls so, or one of those that it needs itself; NULL where there is no such thing. It stays
+ * loaded. */
 void *cvt_library_symbol(const char *name, const char *symbol);
 
 /* For the one file that uses a library: `lib`, pointers to the functions that FUNCTIONS(F) lists as F(name), under

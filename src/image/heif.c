@@ -10,7 +10,6 @@
 #ifdef CVT_WITH_HEIF
 
 #include <setjmp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <libheif/heif.h>
@@ -44,15 +43,15 @@ typedef struct reader {
 /* libheif is written in C++ and lets exceptions pass through its functions, as where memory runs out. Nothing above
  * catches them, and then C++ calls a handler and ends the program, with the results of all other images. This handler
  * jumps back to guarded() instead. The stack is not unwound: what libheif holds for this image is never freed, and is
- * not used again. An exception in a thread of libheif's own ends the program as before. */
+ * not used again. An exception in a thread of libheif's own, or of somebody else's C++, goes to the handler that was
+ * there before. */
 typedef void handler(void);
 static _Thread_local jmp_buf *way_back; /* NULL: this thread is not in guarded() */
 static handler *handler_before;
 
 static void on_exception(void) {
     if (way_back) longjmp(*way_back, 1);
-    if (handler_before) handler_before();
-    abort();
+    if (handler_before) handler_before(); /* C++ ends the program where a handler returns */
 }
 
 static void set_handler(void) {
