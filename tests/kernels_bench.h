@@ -173,8 +173,19 @@ static timing bench_attention(const cvt_kernels *kernels, int t, int s, int d, c
     float *q = bench_floats((size_t)t * ld), *k = bench_floats((size_t)s * ld), *v = bench_floats((size_t)s * ld);
     float *out = bench_floats((size_t)t * ld), *panels = bench_floats(kernels->attention[p]->panels(s, d, d));
     float *scratch = bench_floats(kernels->attention[p]->scratch(t, s, d));
-    bench_head b = {
-        {t, s, d, d, q, ld, panels, 0.125f, 1, NULL, 0, out, ld, NULL, 0, scratch}, {s, d, d, k, v, ld, ld}, panels, p};
+    bench_head b = {.of = {s, d, d, k, v, ld, ld}, .panels = panels, .precision = p};
+    b.attention = (cvt_attention){.t = t,
+                                  .s = s,
+                                  .d = d,
+                                  .dv = d,
+                                  .q = q,
+                                  .ldq = ld,
+                                  .panels = panels,
+                                  .scale = 0.125f,
+                                  .weight = 1,
+                                  .out = out,
+                                  .ldo = ld,
+                                  .scratch = scratch};
     timing time = best_time(call_attention, kernels, &b);
     free(q), free(k), free(v), free(out), free(panels), free(scratch);
     return time;
