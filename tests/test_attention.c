@@ -63,8 +63,9 @@ static void check(const cvt_attention_kernels *kernels, report *r, size z, bool 
                                   .map = more ? map.at : NULL,
                                   .ldm = map.ld,
                                   .scratch = scratch});
-    /* |q| and |k| are below 1, so a score is off by at most 2 * 2^-9 scale sum |q k|, and p by that times p */
-    const double score = 2 * 0x1p-9 * (double)z.scale * (double)z.d / 2, rounding = 2 * 0x1p-9, exponentials = 2e-4;
+    /* |q| and |k| are below 1, so a score is off by at most 2 * 2^-9 scale sum |q k|, and p by that times p. Rounding
+     * changes a weight by up to 2^-8 of itself, and a value, below 1 too, by up to 2^-9. */
+    const double score = 2 * 0x1p-9 * (double)z.scale * (double)z.d / 2, rounding = 3 * 0x1p-9, exponentials = 2e-4;
     for (size_t i = 0; i < z.t; i++) {
         exact(p, &q, &k, more ? &bias : NULL, i, z);
         for (size_t j = 0; j < z.dv; j++) {
@@ -82,6 +83,50 @@ static void check(const cvt_attention_kernels *kernels, report *r, size z, bool 
         if (!matrix_free(all[i])) wrong(r, "%s: written outside", what);
 }
 
+/* A query so long that its scores are treated otherwise changes no bit of the rows beside it, nor do they of its own.
+ */
+static void check_neighbours(const cvt_attention_kernels *kernels, report *r, size_t s, float factor) {
+    enum { T = 37, D = 24, LONG = 7 };
+    matrix q = matrix_new(T, D), k = matrix_new(s, D), v = matrix_new(s, D), plain = matrix_new(T, D),
+           mixed = matrix_new(T, D), alone = matrix_new(1, D);
+    float *panels = malloc(kernels->panels((int)s, D, D) * sizeof *panels),
+          *scratch = malloc(kernels->scratch(T, (int)s, D) * sizeof *scratch);
+    if (!panels || !scratch) abort();
+    cvt_attention a = {.t = T,
+                       .s = (int)s,
+                       .d = D,
+                       .dv = D,
+                       .q = q.at,
+                       .ldq = q.ld,
+                       .panels = panels,
+                       .scale = 0.25f,
+                       .weight = 1,
+                       .out = plain.at,
+                       .ldo = plain.ld,
+                       .scratch = scratch};
+    kernels->pack(panels, &(cvt_attention_head){(int)s, D, D, k.at, v.at, k.ld, v.ld});
+    kernels->run(&a);
+    for (size_t d = 0; d < D; d++) *value(&q, LONG, d) *= factor;
+    a.out = mixed.at;
+    a.ldo = mixed.ld;
+    kernels->run(&a);
+    a.t = 1;
+    a.q = value(&q, LONG, 0);
+    a.out = alone.at;
+    kernels->run(&a);
+    for (size_t i = 0; i < T; i++)
+        for (size_t d = 0; d < D; d++) {
+            const float got = *value(&mixed, i, d), wanted = *value(i == LONG ? &alone : &plain, i == LONG ? 0 : i, d);
+            if (!same(got, wanted))
+                wrong(r, "beside a long query: row %zu is %a, not %a", i, (double)got, (double)wanted);
+            if (!(fabsf(got) <= 1)) wrong(r, "beside a long query: row %zu is %g", i, (double)got);
+        }
+    free(panels), free(scratch);
+    matrix *all[] = {&q, &k, &v, &plain, &mixed, &alone};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!matrix_free(all[i])) wrong(r, "a long query: written outside");
+}
+
 static void check_all(const cvt_attention_kernels *kernels, report *r) {
     static const size_t queries[] = {1, 2, 5, 15, 16, 17, 33, 50}, keys[] = {1, 2, 15, 16, 17, 31, 33, 50, 65, 130};
     static const size_t heads[][2] = {{64, 64}, {32, 32}, {8, 48}, {65, 17}, {1, 1}, {24, 100}, {96, 64}};
@@ -91,6 +136,10 @@ static void check_all(const cvt_attention_kernels *kernels, report *r) {
             for (size_t h = 0; h < sizeof heads / sizeof *heads; h++)
                 check(kernels, r, (size){queries[i], keys[j], heads[h][0], heads[h][1], 0.125f}, turn++ % 2);
     check(kernels, r, (size){40, 784, 64, 64, 0.125f}, false);
+    check(kernels, r, (size){35, 70, 3, 20, 60}, false); /* scores of some hundreds */
+    check(kernels, r, (size){35, 70, 3, 20, 60}, true);
+    for (size_t s = 30; s < 70; s += 17)
+        for (float factor = 100; factor < 1e9f; factor *= 1000) check_neighbours(kernels, r, s, factor);
 }
 
 int main(void) {

@@ -16,5 +16,6 @@ static void set_tiles(size_t upper, size_t lower) {
     c.rows[2] = c.rows[3] = c.rows[5] = (uint8_t)lower;
     c.rows[6] = c.rows[7] = TILE;
     for (int i = 0; i < 8; i++) c.bytes[i] = c.rows[i] ? 64 : 0;
-    _tile_loadconfig(&c);
+    /* As assembly: the intrinsic of gcc 12 names 8 bytes as read, and the writes of the others may go. */
+    __asm__ volatile("ldtilecfg %0" : : "m"(c));
 }

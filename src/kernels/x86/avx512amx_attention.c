@@ -2,9 +2,14 @@
  * one of 16 columns, summed in f32.
  *
  * Rounded are the queries (scaled first, so that scores are exponents of 2), the keys, the values and the powers of 2
- * that weigh them, not their sums. Blocks of 32 query rows, 32 columns at a time: tiles 0 to 3 hold the sums, 4 and 5
- * rows, 6 and 7 columns. Between the products a block's scores pass through vectors, which takes most of the time.
- * Source: as avx512amx.c, and Intel's Architecture Instruction Set Extensions Programming Reference. */
+ * that weigh them, not their sums. Blocks of 32 query rows, 32
+ * columns at a time: tiles 0 to 3 hold the sums, 4 and 5 rows, 6 and 7 columns. Between the products a block's scores
+ * pass through vectors, 32 keys at a time, which takes most of the time.
+ *
+ * The powers of a row are 2^(score - shift), and the shift cancels out. It is 0 where no score of the row can be beyond
+ * +-MAX_SCORE, because the query and the keys are short enough (Cauchy and Schwarz), and else the largest score. So
+ * most rows need no search for that. Source: as avx512amx.c, and Intel's Architecture Instruction Set Extensions
+ * Programming Reference. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -23,33 +28,43 @@ TARGET_BEGIN("amx-tile,amx-bf16,avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,av
  * depth, each pair side by side in one column. */
 enum { DEPTH = 32, BLOCK = 32, TILE_FLOATS = 256, WAYS = 4 };
 #define LOG2_E 1.44269504f
+#define MAX_SCORE 64.0f
 
 static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 static size_t keys_floats(int s, int d) { return round_up((size_t)s, BLOCK) * round_up((size_t)d, DEPTH) / 2; }
 
-static size_t panels_floats(int s, int d, int dv) {
-    return keys_floats(s, d) + round_up((size_t)dv, BLOCK) * round_up((size_t)s, DEPTH) / 2;
-}
+/* The keys, the values, and the square of the length of the longest key. */
+static size_t values_floats(int s, int dv) { return round_up((size_t)dv, BLOCK) * round_up((size_t)s, DEPTH) / 2; }
+static size_t panels_floats(int s, int d, int dv) { return keys_floats(s, d) + values_floats(s, dv) + VL; }
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */
 
 /* 32 values, `n` of which exist, as bf16 in order. */
-INLINE void round_32(float *to, const float *x, size_t n, vf scale) {
+INLINE vf round_32(float *to, const float *x, size_t n, vf scale) {
     const vf low = n ? v_load_n(x, n < VL ? n : VL) : v_set(0);
     const vf high = n > VL ? v_load_n(x + VL, n - VL < VL ? n - VL : VL) : v_set(0);
-    v_store(to, (vf)_mm512_cvtne2ps_pbh(high * scale, low * scale));
+    const vf pairs = (vf)_mm512_cvtne2ps_pbh(high * scale, low * scale);
+    v_store(to, pairs);
+    return pairs;
 }
 
-/* Keys [16, 32] as a tile: 16 columns of pairs. */
-static void pack_keys(float *tile, const float *k, size_t ld, size_t keys, size_t depth) {
+/* sum + the squares of both of a pair, lane by lane */
+INLINE vf add_squares(vf sum, vf pairs) { return _mm512_dpbf16_ps(sum, (__m512bh)pairs, (__m512bh)pairs); }
+
+/* Keys [16, 32] as a tile: 16 columns of pairs. Returns `squares` + the sum of the squares of each key. */
+static vf pack_keys(float *tile, const float *k, size_t ld, size_t keys, size_t depth, vf squares) {
     _Alignas(64) float rows[TILE][TILE] = {{0}};
     for (size_t i = 0; i < keys; i++) round_32(rows[i], k + i * ld, depth, v_set(1));
     for (size_t pair = 0; pair < TILE; pair += 4) {
         vf x[4];
         for (size_t i = 0; i < 4; i++) x[i] = v_load_rows4(rows[i] + pair, TILE);
         v_transpose4(x);
-        for (size_t i = 0; i < 4; i++) v_store(tile + (pair + i) * TILE, x[i]);
+        for (size_t i = 0; i < 4; i++) {
+            v_store(tile + (pair + i) * TILE, x[i]);
+            squares = add_squares(squares, x[i]);
+        }
     }
+    return squares;
 }
 
 /* bf16 in the lower half of each lane */
@@ -71,21 +86,140 @@ static size_t part(size_t total, size_t first, size_t max) {
 static void pack(float *panels, const cvt_attention_head *h) {
     const size_t s = (size_t)h->s, d = (size_t)h->d, dv = (size_t)h->dv;
     float *tile = panels;
-    for (size_t j = 0; j < round_up(s, BLOCK); j += TILE)
+    vf longest = v_set(0);
+    for (size_t j = 0; j < round_up(s, BLOCK); j += TILE) {
+        vf squares = v_set(0);
         for (size_t i = 0; i < d; i += DEPTH, tile += TILE_FLOATS)
-            pack_keys(tile, h->k + j * h->ldk + i, h->ldk, part(s, j, TILE), part(d, i, DEPTH));
+            squares = pack_keys(tile, h->k + j * h->ldk + i, h->ldk, part(s, j, TILE), part(d, i, DEPTH), squares);
+        longest = v_max(squares, longest); /* of NaN it keeps none: such a key makes NaN of every row by itself */
+    }
     for (size_t j = 0; j < round_up(dv, BLOCK); j += TILE)
         for (size_t i = 0; i < s; i += DEPTH, tile += TILE_FLOATS)
             if (j < dv)
                 pack_values(tile, h->v + i * h->ldv + j, h->ldv, part(s, i, DEPTH), part(dv, j, TILE));
             else
                 memset(tile, 0, TILE_FLOATS * sizeof *tile);
+    v_store(tile, v_set(v_largest(longest)));
+}
+
+/* ---- softmax --------------------------------------------------------------------------------------------------- */
+
+/* 2^x to 8e-5, of which bf16 keeps 2e-3: the integer below x goes into the exponent, and the polynomial of what is
+ * left, in [0, 1), is a minimax fit. Minus infinity gives 0. */
+INLINE void exp2_of(vf *x) {
+    vf r[WAYS], p[WAYS];
+    for (int i = 0; i < WAYS; i++) r[i] = _mm512_reduce_ps(x[i], _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    for (int i = 0; i < WAYS; i++) p[i] = v_fma(v_set(0.07802452f), r[i], v_set(0.22606716f));
+    for (int i = 0; i < WAYS; i++) p[i] = v_fma(p[i], r[i], v_set(0.69583354f));
+    for (int i = 0; i < WAYS; i++) p[i] = v_fma(p[i], r[i], v_set(0.99992522f));
+    for (int i = 0; i < WAYS; i++) x[i] = _mm512_scalef_ps(p[i], x[i]);
+}
+
+/* ---- attention ------------------------------------------------------------------------------------------------- */
+
+/* What the scores of a block of 32 queries pass through, in the scratch of a call. */
+typedef struct score_block {
+    const cvt_attention *a;
+    size_t row, m;         /* the first query, and how many there are */
+    size_t n, depth;       /* keys and channels, rounded up */
+    float *queries;        /* rounded */
+    float *scores[2];      /* of 32 keys, and of the 32 before */
+    float *rounded;        /* the powers of 2, [32, n], as bf16 */
+    float *sums;           /* the sums of these, [32, VL]; before that the largest scores, or squares of queries */
+    float *shift, *factor; /* of each row: see above, and 1 / the sum */
+} score_block;
+
+static size_t scratch_floats(int t, int s, int d) {
+    (void)t;
+    return BLOCK * (round_up((size_t)d, DEPTH) / 2 + round_up((size_t)s, BLOCK) / 2 + 2 * BLOCK + VL + 2);
+}
+
+static score_block block_in(const cvt_attention *a) {
+    score_block b = {.a = a, .n = round_up((size_t)a->s, BLOCK), .depth = round_up((size_t)a->d, DEPTH)};
+    b.queries = a->scratch;
+    b.rounded = b.queries + BLOCK * b.depth / 2;
+    b.scores[0] = b.rounded + BLOCK * b.n / 2;
+    b.scores[1] = b.scores[0] + BLOCK * BLOCK;
+    b.sums = b.scores[1] + BLOCK * BLOCK;
+    b.shift = b.sums + BLOCK * VL;
+    b.factor = b.shift + BLOCK;
+    return b;
+}
+
+/* Rounds the queries of a block. Returns whether all of them are so short that no score is beyond MAX_SCORE. */
+static bool take_queries(score_block *b, float longest) {
+    const cvt_attention *a = b->a;
+    const size_t d = (size_t)a->d;
+    const vf scale = v_set(a->scale * LOG2_E);
+    vf most = v_set(0);
+    for (size_t i = 0; i < b->m; i++) {
+        const float *q = a->q + (b->row + i) * a->ldq;
+        vf squares = v_set(0);
+        for (size_t j = 0; j < d; j += DEPTH)
+            squares =
+                add_squares(squares, round_32(b->queries + (i * b->depth + j) / 2, q + j, part(d, j, DEPTH), scale));
+        v_store(b->sums + i * VL, squares);
+        most = v_max(squares, most);
+    }
+    return v_sum(most) * longest <= MAX_SCORE * MAX_SCORE;
+}
+
+/* The scores of 32 keys, [32, 32]. */
+typedef struct key_scores {
+    float *scores;
+    size_t j, keys; /* the first key, and how many exist */
+} key_scores;
+
+/* Adds the bias to the scores, which are exponents of 2. */
+static void add_bias(const score_block *b, const key_scores *of) {
+    const cvt_attention *a = b->a;
+    for (size_t i = 0; a->bias && i < b->m; i++)
+        for (size_t k = 0; k < of->keys; k += VL) {
+            float *at = of->scores + i * BLOCK + k;
+            v_store(at, v_fma(v_load(a->bias + (b->row + i) * a->ldb + of->j + k), v_set(LOG2_E), v_load(at)));
+        }
+}
+
+/* Writes the powers of 2 of row i to the map, where one is asked for. */
+INLINE void show(const score_block *b, const key_scores *of, size_t i, const vf *x, size_t keys) {
+    const cvt_attention *a = b->a;
+    float *map = a->map + (b->row + i) * a->ldm + of->j;
+    for (size_t k = 0; i < b->m && k < keys; k += VL) v_store_n(map + k, x[k / VL], part(keys, k, VL));
+}
+
+/* Turns the scores into powers of 2, two rows at a time, and adds these up. `keys` and `shifted`, which says whether
+ * the shift of any row is not 0, are constants where that is possible. Behind an odd last row nothing is used. */
+INLINE void weigh_rows(const score_block *b, const key_scores *of, size_t keys, bool shifted) {
+    for (size_t i = 0; i < b->m; i += 2) {
+        vf x[WAYS];
+        for (size_t k = 0; k < WAYS; k++) x[k] = v_load(of->scores + i * BLOCK + k * VL);
+        for (size_t k = 0; shifted && k < WAYS; k++) x[k] -= v_set(b->shift[i + k / 2]);
+        exp2_of(x);
+        for (size_t k = 0; keys < BLOCK && k < WAYS; k++) x[k] = v_first(part(keys, k % 2 * VL, VL), x[k], v_set(0));
+        for (size_t k = 0; k < 2; k++) {
+            float *sum = b->sums + (i + k) * VL;
+            v_store(sum, v_load(sum) + (x[2 * k] + x[2 * k + 1]));
+            v_store(b->rounded + ((i + k) * b->n + of->j) / 2, (vf)_mm512_cvtne2ps_pbh(x[2 * k + 1], x[2 * k]));
+        }
+        if (b->a->map) {
+            show(b, of, i, x, keys);
+            show(b, of, i + 1, x + 2, keys);
+        }
+    }
+}
+
+static void weigh(const score_block *b, const key_scores *of, bool shifted) {
+    add_bias(b, of);
+    if (shifted || of->keys < BLOCK)
+        weigh_rows(b, of, of->keys, true);
+    else
+        weigh_rows(b, of, BLOCK, false);
 }
 
 /* ---- products -------------------------------------------------------------------------------------------------- */
 
-/* c [32, 32] = a [32, depth] b, or only 16 rows of it; rows of a are depth / 2 floats apart, those of c ldc. */
-static void multiply(float *c, size_t ldc, const float *a, const float *b, size_t depth, bool lower) {
+/* c [32, 32] = a [32, depth] b, or only 16 rows of it; rows of a are depth / 2 floats apart. */
+static void multiply(float *c, const float *a, const float *b, size_t depth, bool lower) {
     const size_t panel = depth / DEPTH * TILE_FLOATS, lda = depth / 2;
     _tile_zero(0);
     _tile_zero(1);
@@ -102,63 +236,41 @@ static void multiply(float *c, size_t ldc, const float *a, const float *b, size_
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
     }
-    _tile_stored(0, c, ldc * sizeof *c);
-    _tile_stored(1, c + TILE, ldc * sizeof *c);
+    _tile_stored(0, c, BLOCK * sizeof *c);
+    _tile_stored(1, c + TILE, BLOCK * sizeof *c);
     if (!lower) return;
-    _tile_stored(2, c + TILE * ldc, ldc * sizeof *c);
-    _tile_stored(3, c + TILE * ldc + TILE, ldc * sizeof *c);
+    _tile_stored(2, c + TILE * BLOCK, BLOCK * sizeof *c);
+    _tile_stored(3, c + TILE * BLOCK + TILE, BLOCK * sizeof *c);
 }
 
-/* ---- softmax --------------------------------------------------------------------------------------------------- */
-
-/* 2^x for x <= 0, to 8e-5: bf16 keeps 4e-3 of it. 0 below -127. */
-INLINE void exp2_of(vf *x) {
-    const vf shifter = v_set(0x1.8p23f + 127);
-    vf power[WAYS], r[WAYS], p[WAYS];
-    for (int i = 0; i < WAYS; i++) x[i] = v_max(v_set(-127), x[i]);
-    for (int i = 0; i < WAYS; i++) power[i] = x[i] + shifter;
-    for (int i = 0; i < WAYS; i++) r[i] = x[i] - (power[i] - shifter);
-    for (int i = 0; i < WAYS; i++) p[i] = v_fma(v_set(0.05517166936f), r[i], v_set(0.2426111314f));
-    for (int i = 0; i < WAYS; i++) p[i] = v_fma(p[i], r[i], v_set(0.6932609862f));
-    for (int i = 0; i < WAYS; i++) p[i] = v_fma(p[i], r[i], v_set(0.9999280730f));
-    for (int i = 0; i < WAYS; i++) x[i] = p[i] * (vf)((vu)power[i] << 23);
+/* Computes the scores of keys [j, j + 32). */
+static key_scores score_keys(const score_block *b, size_t j) {
+    float *scores = b->scores[j / BLOCK % 2];
+    multiply(scores, b->queries, b->a->panels + j * b->depth / 2, b->depth, b->m > TILE);
+    return (key_scores){scores, j, part((size_t)b->a->s, j, BLOCK)};
 }
 
-/* Turns n scores of each of 4 rows into 2^(x - the largest of the row), 0 from n to ld: in place, and as bf16 in
- * `rounded`. inverse gets 1 / the sum of each row. */
-static void weigh_rows(float *x, float *rounded, size_t ld, size_t n, float *inverse) {
-    vf max[WAYS], sum[WAYS];
-    for (size_t i = 0; i < WAYS; i++) max[i] = v_set(-__builtin_inff()), sum[i] = v_set(0);
-    for (size_t j = 0; j < n; j += VL)
-        for (size_t i = 0; i < WAYS; i++) {
-            const vf v = v_load(x + i * ld + j);
-            max[i] = v_max(max[i], n - j < VL ? v_first(n - j, v, max[i]) : v);
-        }
-    for (size_t i = 0; i < WAYS; i++) max[i] = v_set(v_largest(max[i]));
-    for (size_t j = 0; j < ld; j += VL) {
-        const size_t lanes = part(n, j, VL);
-        vf v[WAYS];
-        for (size_t i = 0; i < WAYS; i++) v[i] = v_load(x + i * ld + j) - max[i];
-        exp2_of(v);
-        if (lanes < VL)
-            for (size_t i = 0; i < WAYS; i++) v[i] = v_first(lanes, v[i], v_set(0));
-        for (size_t i = 0; i < WAYS; i++) {
-            sum[i] += v[i];
-            v_store(x + i * ld + j, v[i]);
-            _mm256_storeu_si256((__m256i *)(void *)(rounded + (i * ld + j) / 2), (__m256i)_mm512_cvtneps_pbh(v[i]));
+/* Finds the shift of each row of a block of which some may not be 0. */
+static void find_shifts(const score_block *b, float longest) {
+    for (size_t i = 0; i < b->m; i++) {
+        const bool low = v_sum(v_load(b->sums + i * VL)) * longest <= MAX_SCORE * MAX_SCORE;
+        b->shift[i] = low && !b->a->bias ? 0 : 1;
+        v_store(b->sums + i * VL, v_set(-__builtin_inff()));
+    }
+    for (size_t j = 0; j < b->n; j += BLOCK) {
+        const key_scores of = score_keys(b, j);
+        add_bias(b, &of);
+        for (size_t i = 0; i < b->m; i++) {
+            vf max = v_load(b->sums + i * VL);
+            for (size_t k = 0; k < of.keys; k += VL) {
+                const vf x = v_load(of.scores + i * BLOCK + k);
+                max = v_max(max, of.keys - k < VL ? v_first(of.keys - k, x, max) : x);
+            }
+            v_store(b->sums + i * VL, max);
         }
     }
-    for (size_t i = 0; i < WAYS; i++) inverse[i] = 1 / v_sum(sum[i]);
-}
-
-/* ---- attention ------------------------------------------------------------------------------------------------- */
-
-/* What one block needs: the queries, the scores, the scores rounded, 32 columns of results, and a factor for each row.
- */
-static size_t scratch_floats(int t, int s, int d) {
-    (void)t;
-    const size_t n = round_up((size_t)s, BLOCK);
-    return BLOCK * (round_up((size_t)d, DEPTH) / 2 + n + n / 2 + BLOCK + 1);
+    for (size_t i = 0; i < b->m; i++)
+        if (b->shift[i] > 0) b->shift[i] = v_largest(v_load(b->sums + i * VL));
 }
 
 /* Writes columns [j, j + 32) of a row of the result. */
@@ -173,38 +285,40 @@ static void finish_row(const cvt_attention *a, size_t row, size_t j, const float
     }
 }
 
-static void show_row(float *map, const float *x, size_t n, float factor) {
-    for (size_t j = 0; j < n; j += VL) v_store_n(map + j, v_load(x + j) * v_set(factor), n - j);
+static void scale_map(float *map, size_t n, float factor) {
+    for (size_t j = 0; j < n; j += VL) v_store_n(map + j, v_load_n(map + j, n - j) * v_set(factor), n - j);
 }
 
-/* Adds the bias to a row of n scores, which are exponents of 2. */
-static void add_bias(float *scores, const float *bias, size_t n) {
-    const vf scale = v_set(LOG2_E);
-    for (size_t j = 0; j < n; j += VL) v_store(scores + j, v_fma(v_load(bias + j), scale, v_load(scores + j)));
+/* One block of queries. What the tiles store is read a turn later, when it has arrived. */
+static void attend_block(score_block *b, const float *values, float longest) {
+    const cvt_attention *a = b->a;
+    const bool shifted = !take_queries(b, longest) || a->bias;
+    memset(b->shift, 0, BLOCK * sizeof *b->shift);
+    if (shifted) find_shifts(b, longest);
+    memset(b->sums, 0, BLOCK * VL * sizeof *b->sums);
+    key_scores before = score_keys(b, 0);
+    for (size_t j = BLOCK; j < b->n; j += BLOCK) {
+        const key_scores now = score_keys(b, j);
+        weigh(b, &before, shifted);
+        before = now;
+    }
+    weigh(b, &before, shifted);
+    for (size_t i = 0; i < b->m; i++) b->factor[i] = 1 / v_sum(v_load(b->sums + i * VL));
+    for (size_t j = 0; j < (size_t)a->dv; j += BLOCK) {
+        multiply(b->scores[0], b->rounded, values + j * b->n / 2, b->n, b->m > TILE);
+        for (size_t i = 0; i < b->m; i++) finish_row(a, b->row + i, j, b->scores[0] + i * BLOCK, b->factor[i]);
+    }
+    for (size_t i = 0; a->map && i < b->m; i++) scale_map(a->map + (b->row + i) * a->ldm, (size_t)a->s, b->factor[i]);
 }
 
 static void attend(const cvt_attention *a) {
-    const size_t s = (size_t)a->s, d = (size_t)a->d, n = round_up(s, BLOCK), depth = round_up(d, DEPTH);
-    const float *values = a->panels + keys_floats(a->s, a->d);
-    float *queries = a->scratch, *scores = queries + BLOCK * depth / 2, *rounded = scores + BLOCK * n;
-    float *sums = rounded + BLOCK * n / 2, *factors = sums + BLOCK * BLOCK;
-    const vf scale = v_set(a->scale * LOG2_E);
+    const float *values = a->panels + keys_floats(a->s, a->d), *longest = values + values_floats(a->s, a->dv);
+    score_block b = block_in(a);
     set_tiles(TILE, TILE);
-    memset(queries, 0, BLOCK * depth / 2 * sizeof *queries);
-    for (size_t row = 0; row < (size_t)a->t; row += BLOCK) {
-        const size_t m = part((size_t)a->t, row, BLOCK);
-        const bool lower = m > TILE;
-        for (size_t i = 0; i < m; i++)
-            for (size_t j = 0; j < d; j += DEPTH)
-                round_32(queries + (i * depth + j) / 2, a->q + (row + i) * a->ldq + j, part(d, j, DEPTH), scale);
-        for (size_t j = 0; j < n; j += BLOCK) multiply(scores + j, n, queries, a->panels + j * depth / 2, depth, lower);
-        for (size_t i = 0; a->bias && i < m; i++) add_bias(scores + i * n, a->bias + (row + i) * a->ldb, s);
-        for (size_t i = 0; i < m; i += WAYS) weigh_rows(scores + i * n, rounded + i * n / 2, n, s, factors + i);
-        for (size_t j = 0; j < (size_t)a->dv; j += BLOCK) {
-            multiply(sums, BLOCK, rounded, values + j * n / 2, n, lower);
-            for (size_t i = 0; i < m; i++) finish_row(a, row + i, j, sums + i * BLOCK, factors[i]);
-        }
-        for (size_t i = 0; a->map && i < m; i++) show_row(a->map + (row + i) * a->ldm, scores + i * n, s, factors[i]);
+    memset(b.queries, 0, BLOCK * b.depth / 2 * sizeof *b.queries);
+    for (; b.row < (size_t)a->t; b.row += BLOCK) {
+        b.m = part((size_t)a->t, b.row, BLOCK);
+        attend_block(&b, values, *longest);
     }
     _tile_release();
 }
