@@ -43,8 +43,9 @@ static timing best_time(void (*call)(const cvt_kernels *, void *), const cvt_ker
     return best;
 }
 
+/* Aligned as a session's memory is. */
 static float *bench_floats(size_t n) {
-    float *p = malloc(n * sizeof *p);
+    float *p = aligned_alloc(64, (n * sizeof *p + 63) / 64 * 64);
     if (!p) abort();
     for (size_t i = 0; i < n; i++) p[i] = (float)((i * 2654435761u >> 16) % 2001) * 1e-3f - 1;
     return p;
