@@ -393,6 +393,12 @@ attend names.d ../"$(basename "$work")"/good -o maps2/ -j 3
 equal 'attend: names do not leave the directory' "$status $(find maps2 -name '*.png' | wc -l | tr -d ' ') $(find . -newer maps2 -name '*.png' -not -path './maps2/*' | wc -l | tr -d ' ')" '1 22 0'
 attend good -o good/
 equal 'attend: into a directory that is read' "$status $(grep -c 'which is read here' err)" '2 1'
+attend good/6.jpg good/9.png -o fields/ -z --exif-fields -f npy
+equal 'attend: -z and --exif-fields' "$(tr '\0' '\n' <fields/records.jsonl | sed '1d;s/.*.npy",//')" \
+    '"taken":null,"orientation":6}
+"taken":null,"orientation":1}'
+attend good -o fields/ -z --exif-fields -f npy --resume
+equal 'attend: resumed with -z' "$status $(tr '\0' '\n' <fields/records.jsonl | wc -l)" '1 11'
 attend good/1.jpg good/2.jpg -o one.png
 equal 'attend: two images into a file' "$status $(grep -c 'name a directory' err)" '2 1'
 for j in 1 2 8; do attend good -o "maps.$j/" -f npy -j $j; done

@@ -254,6 +254,17 @@ said '--resume: records hold the logits' '"truth":{"index":8,[^}]*},"logits_b64"
 eval_of torn -f json
 same '--resume: the results are those without' out whole.json
 goes_on '--resume: a directory' torn
+eval_of torn -f json --records z.jsonl --resume -z
+tr '\0' '\n' <z.jsonl >r.jsonl
+same '-z: the same records' r.jsonl whole.jsonl
+head -c $(($(wc -c <z.jsonl) / 2)) z.jsonl >r.jsonl
+eval_of torn -f json --records r.jsonl --resume -z
+same '-z --resume: the same results' out whole.json
+same '-z --resume: the same records' r.jsonl z.jsonl
+eval_of pets --records r.jsonl --exif-fields --force
+equal '--exif-fields' "$(grep -c ',"taken":null,"orientation":[1-8]}$' r.jsonl)" 9
+refused '-z without records' 2 '-z is for --records' pets -z
+refused '--exif-fields without records' 2 '--exif-fields is for --records' pets --exif-fields
 cp whole.jsonl r.jsonl
 for again in 1 2; do
     eval_of torn -f json --records r.jsonl --resume --retry-errors

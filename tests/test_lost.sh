@@ -63,6 +63,16 @@ check 'embed: the name of the output was forgotten' kept good/2.jpg embed good/1
 check 'embed: onto a picture' kept good/a.npy embed good/1.jpg -o good/a.npy
 check 'embed: onto a picture that it reads' kept good/a.npy embed good -o good/a.npy --force
 rm good/a.npy
+mkdir taken && cp good/1.jpg good/9.png taken && cp good/2.jpg taken/0.jsonl && cp good/9.png taken/b
+check 'classify: onto a picture of a directory that it reads' kept taken/0.jsonl classify taken -o taken/0.jsonl --force
+ls taken/b >list
+check 'classify: onto a picture of its list' kept taken/b classify --files-from list -f csv -o taken/b --force
+mkdir -p 'eval/class 1' 'eval/class 2' && cp good/9.png 'eval/class 1' && cp good/[89]* 'eval/class 2'
+check 'eval: the matrix onto a picture that it reads' kept 'eval/class 2/9.png' \
+    "$cvt" eval -m dir --labels words eval --confusion 'eval/class 2/9.png'
+tar cf taken.tar taken/9.png
+check 'attend: a picture of an archive beside one' says 2 'is a file for a single image' \
+    "$cvt" attend -m dir good/1.jpg --tar taken.tar -o two.png
 echo 'buy milk' >notes.txt
 check 'embed: onto notes' kept notes.txt embed good -o notes.npy
 check 'embed: no rows without names' test ! -e notes.npy
@@ -376,6 +386,9 @@ check 'two configs' says 2 "option '--config' is given twice" "$cvt" summary -c 
 check 'two files of labels' says 2 'is given twice' "$cvt" convert dir --labels words --labels words -o twice.safetensors
 classify -f csv -k3 -f jsonl -k5 good/1.jpg good/2.jpg >out
 same 'of other options the last one counts' want out
+"$cvt" -- classify -m m.safetensors -f jsonl -- good/1.jpg good/2.jpg >out
+same 'the word that ends the options, before the command too' want out
+check 'a command that is no command' says 2 "unknown command '-'" "$cvt" - good/1.jpg
 
 # ---- signals ---------------------------------------------------------------------------------------------------------
 
@@ -389,6 +402,8 @@ for signal in INT:130 TERM:143 HUP:129; do
     equal "${signal%:*} in preprocess" "$? $(find . -name '.cvt-*')" "${signal#*:} "
     wait $!
     rm feed
+    timeout --preserve-status -s "${signal%:*}" 0.4 "$cvt" convert "$tests/../models/script.safetensors" --golden 64 -o s.safetensors
+    equal "${signal%:*} in convert --golden: no file" "$? $(find . -name 's.safetensors' -o -name '.cvt-*')" "${signal#*:} "
 done
 
 exit $((failures > 0))

@@ -115,6 +115,20 @@ static void test_faults(const char *path, const cvt_model *model) {
     test_case(done && s.lines == 0 && found.inputs == 2, "with all of them right again nothing differs", "%s", s.first);
 }
 
+static int stop(void) { return 1; }
+
+/* Golden data that are given up leave what was there. */
+static void test_stopped(const char *path, const cvt_model *model) {
+    const cvt_golden_plan plan = {.n = 2, .seed = 8, .threads = 1, .stopped = stop};
+    cvt_error error = {0};
+    cvt_golden_found found = {0};
+    said s = {0};
+    const cvt_status status = cvt_model_save_golden(model, path, NULL, NULL, &plan, &error);
+    const bool done = compare(path, &s, &found);
+    test_case(status == CVT_OUTPUT && done && s.lines == 0 && found.inputs == 2, "stopped, the old file stays", "%s",
+              error.message);
+}
+
 static void test_kernels(void) {
     const cvt_golden_plan plan = {.n = 2, .seed = 7, .threads = 1};
     char path[] = "/tmp/cvt-verify-XXXXXX";
@@ -124,7 +138,10 @@ static void test_kernels(void) {
     if (fd < 0 || close(fd) != 0) abort();
     const bool made = cvt_model_open(&model, "tests/data/cvt/tiny", NULL, &error) == CVT_OK &&
                       cvt_model_save_golden(model, path, NULL, NULL, &plan, &error) == CVT_OK;
-    if (test_case(made, "golden data are made", "%s", error.message)) test_faults(path, model);
+    if (test_case(made, "golden data are made", "%s", error.message)) {
+        test_faults(path, model);
+        test_stopped(path, model);
+    }
     cvt_model_free(model);
     unlink(path);
 }

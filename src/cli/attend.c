@@ -136,8 +136,8 @@ static int write_one(view *v) {
 
 /* Options that only records have. */
 static bool wants_records(const cvt_settings *s) {
-    return s->resume || s->header || s->retry_errors || s->shard.count || s->recursive || s->null || s->files_from.n ||
-           !cvt_opt_is(s->format, "png");
+    return s->resume || s->header || s->retry_errors || s->zero || s->exif_fields || s->shard.count || s->recursive ||
+           s->null || s->files_from.n || s->tars.n || !cvt_opt_is(s->format, "png");
 }
 
 static int attend_one(cvt_cli *cli, const cvt_settings *settings, char **operands) {

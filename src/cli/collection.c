@@ -110,6 +110,7 @@ static cvt_status open_file(cvt_collection *run, char *const *operands, const cv
     const cvt_out_start start = s->resume ? CVT_OUT_ON : s->force ? CVT_OUT_OVER : CVT_OUT_ANEW;
     int fd;
     TRY(cvt_output_check(run->path, kind_of(run->format), NULL, s, operands, model, error));
+    run->replaces = access(run->path, F_OK) == 0;
     TRY(cvt_out_open_kept(&run->out, run->path, start, &fd, error));
     if (fd < 0) return CVT_OK;
     cvt_status status = read_records(run, fd, error);
@@ -173,6 +174,10 @@ static bool write_text(cvt_collection *run) {
 }
 
 bool cvt_collection_add(cvt_collection *run, cvt_record *record, const cvt_batch_result *result) {
+    /* an image that was found in a directory or in a list may turn out to be what the records would take the place of
+     */
+    if (run->replaces && !result->entry && cvt_output_check_input(run->path, result->path, &run->error) != CVT_OK)
+        return false;
     record->tar = result->tar;
     record->path = result->path;
     record->status = result->status;

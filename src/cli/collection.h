@@ -24,6 +24,7 @@ typedef struct cvt_collection {
     bool headed; /* a header is written whatever the options say; set it before cvt_collection_open */
     cvt_done_listener earlier; /* is told the records of an earlier run; set it before cvt_collection_open */
     bool resumes;              /* the file has records of an earlier run */
+    bool replaces;             /* there is a file of this name, whose place the new one takes */
     cvt_done *done;            /* the inputs of these */
     cvt_str header;            /* an object; empty: none is wanted */
     cvt_str text;              /* what is to be written next */

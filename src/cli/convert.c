@@ -5,7 +5,7 @@
 #include "model/golden.h"
 
 static cvt_status write_model(const cvt_model *model, const cvt_settings *s, cvt_error *error) {
-    const cvt_golden_plan plan = {(int)s->golden, (uint64_t)s->seed, cvt_threads_available()};
+    const cvt_golden_plan plan = {(int)s->golden, (uint64_t)s->seed, cvt_threads_available(), cvt_cli_stopped};
     if (!s->golden) return cvt_model_save(model, s->output, s->dtype, s->names, s->pack, error);
     return cvt_model_save_golden(model, s->output, s->dtype, s->names, &plan, error);
 }
@@ -17,7 +17,7 @@ static int save(cvt_model *model, const cvt_settings *settings, char *const *ope
     cvt_cli_stop_softly();
     if (cvt_output_check(settings->output, CVT_OUTPUT_SAFETENSORS, NULL, settings, operands, model, &error) != CVT_OK)
         status = cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
-    else if (write_model(model, settings, &error) != CVT_OK)
+    else if (write_model(model, settings, &error) != CVT_OK && !cvt_cli_stopped()) /* main has the status of a signal */
         status =
             cvt_cli_fail(settings->output, &error, error.status == CVT_NON_FINITE ? CVT_EXIT_MODEL : CVT_EXIT_OUTPUT);
     cvt_model_free(model);

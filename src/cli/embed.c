@@ -31,8 +31,8 @@ static cvt_status add_row(run *r, const cvt_batch_result *result) {
 
 /* An image that was found in a directory or in a list may turn out to be what is to be written over. */
 static cvt_status check_input(run *r, const char *path) {
-    if (!cvt_output_is(r->path, path) && !cvt_output_is(r->names_path.data, path)) return CVT_OK;
-    return cvt_fail(&r->error, CVT_USAGE, "%s: this file is read here: choose another name for the output", path);
+    TRY(cvt_output_check_input(r->path, path, &r->error));
+    return cvt_output_check_input(r->names_path.data, path, &r->error);
 }
 
 static bool add_result(void *context, const cvt_batch_result *result) {

@@ -1,6 +1,7 @@
 /* eval.c - cvt eval: tells how good a model is on images whose class is known. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/eval.h"
 #include "cli/models.h"
@@ -159,6 +160,8 @@ static cvt_status check_options(const eval *e, char *const *operands, cvt_error 
         {cvt_opt_is(s->records, "-"), "--records: the results go to standard output, so name a file for the records"},
         {cvt_opt_is(s->confusion, "-"), "--confusion: the results go to standard output, so name a file"},
         {s->header && !s->records, "--header is for --records"},
+        {s->zero && !s->records, "-z is for --records"},
+        {s->exif_fields && !s->records, "--exif-fields is for --records"},
         {s->resume && !s->records,
          "--resume goes on with the records of an earlier run: name them with --records FILE"},
         {e->n_runs > 1 && s->records, "--records is for one --precision: evaluate each by itself"},
@@ -185,12 +188,19 @@ static cvt_status check_model(const eval *e, cvt_error *error) {
     return CVT_OK;
 }
 
+/* Whether the confusion matrix may be written: the images of DATA may be of its kind too. */
+static cvt_status check_confusion(const eval *e, char *const *operands, cvt_error *error) {
+    const char *path = e->settings->confusion;
+    TRY(cvt_output_check(path, cvt_eval_confusion_kind(path), NULL, e->settings, operands, e->model, error));
+    if (access(path, F_OK) != 0) return CVT_OK;
+    for (size_t i = 0; i < e->set.n; i++) TRY(cvt_output_check_input(path, e->set.paths[i], error));
+    return CVT_OK;
+}
+
 static int run_batch(eval *e, cvt_batch_options *options, cvt_batch **batch, char *const *operands) {
     const cvt_record_style style = {.ranks = EVAL_TOP};
     cvt_error error;
-    const char *confusion = e->settings->confusion;
-    if (confusion && cvt_output_check(confusion, cvt_eval_confusion_kind(confusion), NULL, e->settings, operands,
-                                      e->model, &error) != CVT_OK)
+    if (e->settings->confusion && check_confusion(e, operands, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
     int status = cvt_collection_open(&e->to, options, &style, operands, e->model);
     if (status != CVT_EXIT_OK) return status;

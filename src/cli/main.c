@@ -108,9 +108,11 @@ static int run_without_command(cvt_cli *cli, char **words, int n) {
 }
 
 static int dispatch(cvt_cli *cli, int argc, char **argv) {
-    if (argc < 2 || argv[1][0] == '-') return run_without_command(cli, argv + (argc > 0), argc > 0 ? argc - 1 : 0);
-    const cvt_command *command = cvt_command_find(argv[1]);
-    return command ? run_command(cli, command, argv + 2, argc - 2) : cvt_command_unknown(cli, argv[1]);
+    const int at = argc > 2 && cvt_opt_is(argv[1], "--") ? 2 : 1; /* "--" ends the options, of which there are none */
+    if (argc < 2 || (at == 1 && argv[1][0] == '-' && argv[1][1]))
+        return run_without_command(cli, argv + (argc > 0), argc > 0 ? argc - 1 : 0);
+    const cvt_command *command = cvt_command_find(argv[at]);
+    return command ? run_command(cli, command, argv + at + 1, argc - at - 1) : cvt_command_unknown(cli, argv[at]);
 }
 
 /* Opens a closed standard stream as one on which every use fails, so that no file that is opened later gets its

@@ -209,22 +209,31 @@ static bool is_terminal(const char *path) {
     return is;
 }
 
-bool cvt_output_is(const char *path, const char *other) {
+/* True if both paths lead to the same file. */
+static bool is_same(const char *path, const char *other) {
     struct stat a, b;
     return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static cvt_status refuse_input(const char *path, cvt_error *error) {
+    return cvt_fail(error, CVT_USAGE, "%s: this file is read here: choose another name for the output", path);
+}
+
+cvt_status cvt_output_check_input(const char *path, const char *input, cvt_error *error) {
+    return is_same(path, input) ? refuse_input(input, error) : CVT_OK;
 }
 
 /* True for a path that one of the words leads to. */
 static bool is_among(const char *path, const char *const *words, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (words[i] && cvt_output_is(path, words[i])) return true;
+        if (words[i] && is_same(path, words[i])) return true;
     return false;
 }
 
 static bool is_input(const char *path, const cvt_settings *s, char *const *operands, const cvt_model *model) {
     const char *const options[] = {s->model, s->config, s->labels, s->classes};
     for (size_t i = 0; operands && operands[i]; i++)
-        if (cvt_output_is(path, operands[i])) return true;
+        if (is_same(path, operands[i])) return true;
     return is_among(path, options, sizeof options / sizeof options[0]) ||
            is_among(path, s->inputs.items, s->inputs.n) || is_among(path, s->files_from.items, s->files_from.n) ||
            is_among(path, s->tars.items, s->tars.n) || (model && cvt_model_reads(model, path));
@@ -243,8 +252,7 @@ cvt_status cvt_output_check(const char *path, cvt_output_kind kind, const char *
     if (!name_fits(path, kind))
         return cvt_fail(error, CVT_USAGE, "%s: the name must end with %s", path, kinds[kind].ending);
     if (!there) return CVT_OK;
-    if (is_input(path, settings, operands, model))
-        return cvt_fail(error, CVT_USAGE, "%s: this file is read here: choose another name for the output", path);
+    if (is_input(path, settings, operands, model)) return refuse_input(path, error);
     if (settings->force || info.st_size == 0 || kinds[kind].is(path, rows)) return CVT_OK;
     return cvt_fail(error, CVT_USAGE, "%s: there is such a file, and it is not %s: choose another name, or --force",
                     path, name);

@@ -35,7 +35,8 @@ cvt_status cvt_output_check(const char *path, cvt_output_kind kind, const char *
 /* The name of the format of records that goes with the ending of the path (NULL: there is no path), or NULL. */
 const char *cvt_output_format(const char *path);
 
-/* True if both paths lead to the same file. */
-bool cvt_output_is(const char *path, const char *other);
+/* CVT_USAGE where both paths lead to the same file: for an input that a directory or a list has, which the check above
+ * does not know. */
+cvt_status cvt_output_check_input(const char *path, const char *input, cvt_error *error);
 
 #endif

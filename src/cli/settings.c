@@ -168,9 +168,9 @@ const cvt_option cvt_settings_rows[] = {
      "a half-written record is cut off, records of another model are refused. For -f jsonl only"},
     {.commands = WITH_TARS, .name = "retry-errors", .kind = CVT_OPT_FLAG, .target = FIELD(retry_errors),
      .help = "with --resume: try images again whose record is an error; then the last record of an image counts"},
-    {.commands = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, .letter = 'z', .name = "zero", .kind = CVT_OPT_FLAG,
+    {.commands = WITH_TARS, .letter = 'z', .name = "zero", .kind = CVT_OPT_FLAG,
      .target = FIELD(zero), .help = "end each line of -f jsonl or tsv with a NUL byte instead of a newline"},
-    {.commands = CVT_CMD_CLASSIFY | CVT_CMD_EMBED, .name = "exif-fields", .kind = CVT_OPT_FLAG, .recorded = true,
+    {.commands = WITH_TARS, .name = "exif-fields", .kind = CVT_OPT_FLAG, .recorded = true,
      .target = FIELD(exif_fields), .help = "add to each record when the image was taken and its orientation, as its "
      "EXIF data say. Not for -f text"},
     {.commands = CVT_CMD_CLASSIFY, .name = "min-score", .kind = CVT_OPT_LIMIT, .target = FIELD(min_score),

@@ -178,6 +178,7 @@ cvt_status cvt_golden_make(cvt_str *to, const cvt_model *model, const cvt_golden
     for (int i = 0; status == CVT_OK && i < plan->n; i++) {
         status = append_input(to, &run, i, error);
         if (status != CVT_OK) cvt_fail_in(error, status, "golden input %d", i);
+        if (status == CVT_OK && plan->stopped && plan->stopped()) status = cvt_fail(error, CVT_OUTPUT, "stopped");
     }
     cvt_golden_end(&run);
     cvt_str_print(to, "]}");

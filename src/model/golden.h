@@ -12,7 +12,8 @@ enum { CVT_GOLDEN_MAX = 64 };
 typedef struct cvt_golden_plan {
     int n; /* inputs, 1 to CVT_GOLDEN_MAX */
     uint64_t seed;
-    int threads; /* for each run */
+    int threads;          /* for each run */
+    int (*stopped)(void); /* asked after each input: not 0 ends the work, with CVT_OUTPUT. NULL: nothing does */
 } cvt_golden_plan;
 
 /* As cvt_model_save without packing, with golden data: what the reference kernels, node by node, give for the weights
