@@ -37,7 +37,11 @@ typedef struct args {
     cvt_ref before, out[OUTPUTS];
 } args;
 
-static cvt_cut cut(const void *p, int n, int threads) { return cvt_heads_cut(&((const args *)p)->heads, n, threads); }
+/* Each tile packs the keys and values of its head, so heads are not cut finer for many threads. */
+static cvt_cut cut(const void *p, int n, int threads) {
+    const cvt_heads *h = &((const args *)p)->heads;
+    return cvt_rows_cut(h->queries, n * h->heads, threads);
+}
 
 static void add_scores(float *x, size_t n, float scale, const float *before) {
     if (before)

@@ -4,12 +4,9 @@
 #include "base/num.h"
 #include "kernels/window.h"
 #include "ops/conv.h"
-#include "ops/fold.h"
 #include "ops/lowering.h"
 #include "ops/ops.h"
-#include "ops/panels.h"
 #include "ops/product.h"
-#include "ops/rows.h"
 
 cvt_conv cvt_conv_square(int out, int kernel, int stride, int padding, bool bias) {
     return (cvt_conv){out, kernel, kernel, stride, stride, padding, padding, padding, padding, bias};
@@ -73,92 +70,48 @@ static void describe(cvt_describe *d) {
     if (!cvtb_failed(d->builder)) d->macs = (int64_t)cvt_shape_rows(s) * in * out * a->kh * a->kw;
 }
 
-typedef struct args {
-    cvt_rows pixels;        /* the output pixels of all maps of an image */
-    cvt_window_args window; /* the kernel over one map */
-    int n, k;
-    const cvt_product_kernels *kernels;
-    const void *packed;
-    const float *bias;
-    cvt_act act, last;
-    cvt_ref in, out, residual;
-} args;
-
-static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->pixels, n, threads); }
-
-/* Gathers the rows of a tile, map by map. */
-static void gather(float *rows, const float *in, const args *a, cvt_rows_tile t) {
-    int size = a->window.oh * a->window.ow;
-    size_t map_size = (size_t)a->window.h * (size_t)a->window.w * (size_t)a->window.c, k = (size_t)a->k;
-    for (int row = t.first, end = t.first + t.count, n; row < end; row += n, rows += (size_t)n * k) {
+/* Gathers the rows of a product, map by map; `args` is the kernel over one map. */
+static void gather(float *rows, const float *in, const void *args, int first, int count) {
+    const cvt_window_args *w = args;
+    const int size = w->oh * w->ow;
+    const size_t map_size = (size_t)w->h * (size_t)w->w * (size_t)w->c, k = (size_t)w->c * (size_t)(w->kh * w->kw);
+    for (int row = first, end = first + count, n; row < end; row += n, rows += (size_t)n * k) {
         int at = row % size;
         n = cvt_min_int(size - at, end - row);
-        cvt_im2col(rows, in + (size_t)(row / size) * map_size, &a->window, at, n);
+        cvt_im2col(rows, in + (size_t)(row / size) * map_size, w, at, n);
     }
 }
 
-static void run(const void *p, const cvt_context *x, int tile) {
-    const args *a = p;
-    cvt_rows_tile t = cvt_rows_at(a->pixels, x, tile);
-    size_t n = (size_t)a->n, k = (size_t)a->k, first = (size_t)t.first * n;
-    void *packed = x->scratch + (size_t)a->pixels.block * k;
-    bool packs = a->kernels->pack_a != NULL;
-    gather(x->scratch, cvt_at(x, a->in, t.image), a, t);
-    if (packs) a->kernels->pack_a(packed, x->scratch, k, t.count, a->k);
-    bool add = !cvt_ref_none(a->residual);
-    cvt_gemm g = {
-        .m = t.count,
-        .n = a->n,
-        .k = a->k,
-        .a = packs ? packed : x->scratch,
-        .lda = k,
-        .b = a->packed,
-        .c = cvt_at(x, a->out, t.image) + first,
-        .ldc = n,
-        .bias = a->bias,
-        .act = a->act,
-        .residual = add ? cvt_at(x, a->residual, t.image) + first : NULL,
-        .ldr = n,
-        .last = a->last,
-    };
-    a->kernels->gemm(&g);
+/* Is the convolution a product of the input's own rows? */
+static bool is_plain(const cvt_conv *c) {
+    bool unpadded = !c->pad_top && !c->pad_bottom && !c->pad_left && !c->pad_right;
+    return c->kh == 1 && c->kw == 1 && c->stride_h == 1 && c->stride_w == 1 && unpadded;
 }
 
-enum { GATHERED = 1 << 16, MAX_PIXELS = 96 }; /* GATHERED: floats that are gathered at a time */
+static size_t workspace(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels) {
+    const attr *t = w->node->attr;
+    return cvt_product_workspace(w, graph, kernels, !is_plain(&t->conv));
+}
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *t = w->node->attr;
     const cvt_conv *c = &t->conv;
-    cvt_shape in = l->graph->values[w->node->in[0]].shape, out = l->graph->values[w->out].shape;
+    cvt_shape in = l->graph->values[w->node->in[0]].shape;
     if (t->h) in = cvt_shape_map(cvt_shape_cols(in), t->h, t->w);
     int oh = (in.d[1] + c->pad_top + c->pad_bottom - c->kh) / c->stride_h + 1;
     int ow = (in.d[2] + c->pad_left + c->pad_right - c->kw) / c->stride_w + 1;
     const float *bias = c->bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
     int k = in.d[0] * c->kh * c->kw, weight = w->node->params[0];
-    bool unpadded = !c->pad_top && !c->pad_bottom && !c->pad_left && !c->pad_right;
-    if (c->kh == 1 && c->kw == 1 && c->stride_h == 1 && c->stride_w == 1 && unpadded) {
-        cvt_lower_product(l, w, weight, k, c->out, bias);
+    if (is_plain(c)) {
+        cvt_lower_product(l, w, weight, k, c->out, bias, NULL);
         return;
     }
-    cvt_fold fold = cvt_fold_affine(l, w->affine, bias);
-    const cvt_product_kernels *kernels = l->kernels->product[w->precision];
-    int block = cvt_min_int(cvt_max_int(GATHERED / k, l->kernels->mr), MAX_PIXELS);
-    args a = {
-        .pixels = {cvt_shape_rows(out), block},
-        .window = {in.d[0], in.d[1], in.d[2], oh, ow, c->kh, c->kw, c->stride_h, c->stride_w, c->pad_top, c->pad_left},
-        .n = c->out,
-        .k = k,
-        .kernels = kernels,
-        .packed = cvt_pack_param(l, kernels, weight, k, c->out, c->kh * c->kw, fold.scale),
-        .bias = fold.shift,
-        .act = w->act,
-        .last = w->last,
-        .in = l->refs[w->node->in[0]],
-        .out = l->refs[w->out],
-        .residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual],
-    };
-    cvt_lowering_scratch(l, (size_t)block * ((size_t)k + kernels->packed_row_size(k) / sizeof(float)));
-    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
+    cvt_window_args *window = cvt_lowering_alloc(l, sizeof *window);
+    if (!window) return;
+    *window = (cvt_window_args){in.d[0], in.d[1],     in.d[2],     oh,         ow,         c->kh,
+                                c->kw,   c->stride_h, c->stride_w, c->pad_top, c->pad_left};
+    cvt_gather rows = {gather, window, c->kh * c->kw};
+    cvt_lower_product(l, w, weight, k, c->out, bias, &rows);
 }
 
 static void window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {
@@ -171,6 +124,7 @@ static const cvt_op op_conv2d = {.name = "conv2d",
                                  .attr_size = sizeof(attr),
                                  .type = type,
                                  .describe = describe,
+                                 .workspace = workspace,
                                  .window = window,
                                  .lower = lower,
                                  .fuses = CVT_FUSES_AFFINE | CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};

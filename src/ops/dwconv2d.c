@@ -42,8 +42,8 @@ static void run(const void *p, const cvt_context *x, int tile) {
     x->kernels->dwconv(&conv);
 }
 
-void cvt_lower_dwconv(cvt_lowering *l, const cvt_plan_node *w, const cvt_dwconv *conv, int block) {
-    args a = {.rows = {conv->oh, block}, .conv = *conv, .in = l->refs[w->node->in[0]], .out = l->refs[w->out]};
+void cvt_lower_dwconv(cvt_lowering *l, const cvt_plan_node *w, const cvt_dwconv *conv, cvt_rows rows) {
+    args a = {.rows = rows, .conv = *conv, .in = l->refs[w->node->in[0]], .out = l->refs[w->out]};
     cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }
 
@@ -80,7 +80,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
                        .bias = fold.shift,
                        .act = w->act,
                        .ldy = channels};
-    cvt_lower_dwconv(l, w, &conv, block);
+    cvt_lower_dwconv(l, w, &conv, (cvt_rows){out.d[1], block, 1});
 }
 
 static void window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {

@@ -2,7 +2,7 @@
  *
  * A head that is one tile packs its own keys and values. Where several tiles share a head, a step before them packs
  * the panels of all heads. A head is split into tiles where it is long, or where the number of heads is odd: an even
- * number of tiles suits two threads. */
+ * number of tiles suits two threads; and for more threads as finely as lets all of them end soonest. */
 #include "ops/heads.h"
 
 #include "base/num.h"
@@ -29,16 +29,47 @@ cvt_heads cvt_heads_of(const cvt_plan_node *w, const cvt_graph *graph, const cvt
     return a;
 }
 
-static bool shared(const cvt_heads *a) { return cvt_rows_per_image(a->queries) > 1; }
+/* ---- how heads are cut for many threads ------------------------------------------------------------------------- */
+
+/* A model of what a tile costs, in multiply-adds of f32. */
+enum {
+    EXPONENT = 8,    /* what a score costs besides its products */
+    PACKING = 3,     /* packing an element of the keys and values */
+    ARRIVAL = 6,     /* panels come from memory in the time that so many rows take */
+    LEAST = 12,      /* the fewest rows of a tile */
+    FINEST = 8,      /* the most tiles a thread */
+    MAX_SHARED = 64, /* of more heads than that, all groups together, none is cut for many threads */
+};
+
+/* Do several tiles share a head's panels on one thread or two? */
+static bool is_long(const cvt_heads *a) { return cvt_rows_per_image(a->queries) > 1; }
+
+static bool can_share(const cvt_heads *a) {
+    return is_long(a) || (a->t >= 2 * LEAST && (int64_t)a->groups * a->heads <= MAX_SHARED);
+}
 
 size_t cvt_heads_floats(const cvt_heads *a) {
-    return shared(a) ? (size_t)a->groups * (size_t)a->heads * a->panels_size : 0;
+    return can_share(a) ? (size_t)a->groups * (size_t)a->heads * a->panels_size : 0;
 }
 
 cvt_cut cvt_heads_cut(const cvt_heads *a, int n, int threads) {
-    cvt_cut c = cvt_rows_cut(a->queries, n * a->groups * a->heads, threads);
-    c.shared = shared(a);
-    return c;
+    const int heads = n * a->groups * a->heads;
+    cvt_cut cut = cvt_rows_cut(a->queries, heads, threads);
+    cut.shared = is_long(a);
+    if (threads <= 2 || !can_share(a)) return cut;
+    const int64_t both = a->d + a->dv, row = (both + EXPONENT) * a->s, packing = both * PACKING * a->s;
+    const int64_t rounds = (heads + threads - 1) / threads;
+    int64_t best = INT64_MAX;
+    const int first = cvt_rows_per_image(a->queries);
+    for (int count = first; count == first || (count <= a->t / LEAST && heads * count <= FINEST * threads); count++) {
+        const int rows = (a->t + count - 1) / count, tiles = heads * ((a->t + rows - 1) / rows);
+        const int64_t tile = (rows + ARRIVAL) * row, together = (tiles + threads - 1) / threads * tile;
+        const int64_t cost = together + rounds * packing + (count > 1 ? CVT_BARRIER_MACS : 0);
+        if (cost >= best) continue;
+        cut = (cvt_cut){.tiles = tiles, .rows = rows, .shared = count > 1};
+        best = cost;
+    }
+    return cut;
 }
 
 cvt_head_tile cvt_head_at(const cvt_heads *a, const cvt_context *x, int tile) {
@@ -61,9 +92,10 @@ static float *panels_at(const cvt_heads *a, const cvt_context *x, const cvt_head
     return cvt_at(x, a->panels, p->image) + ((size_t)p->group * (size_t)a->heads + (size_t)p->head) * a->panels_size;
 }
 
+/* The step that packs the panels of all heads, where tiles share them. */
 static cvt_cut pack_cut(const void *p, int n, int threads) {
     const cvt_heads *a = p;
-    (void)threads;
+    if (!cvt_heads_cut(a, n, threads).shared) return (cvt_cut){0};
     return (cvt_cut){.tiles = n * a->groups * a->heads, .rows = a->t};
 }
 
@@ -79,8 +111,8 @@ void cvt_heads_lower(cvt_heads *a, cvt_lowering *l, const cvt_plan_node *w) {
     a->k = l->refs[in[1]];
     a->v = l->refs[in[2]];
     a->panels = l->workspace;
-    if (shared(a)) cvt_lowering_step(l, w, a, sizeof *a, pack_cut, pack_run);
-    cvt_lowering_scratch(l, (shared(a) ? 0 : a->panels_size) + a->kernels->scratch(a->queries.block, a->s, a->d));
+    if (can_share(a)) cvt_lowering_step(l, w, a, sizeof *a, pack_cut, pack_run);
+    cvt_lowering_scratch(l, (is_long(a) ? 0 : a->panels_size) + a->kernels->scratch(a->queries.block, a->s, a->d));
 }
 
 void cvt_head_attend(const cvt_heads *a, const cvt_context *x, const cvt_head_tile *tile, cvt_attention *to) {
@@ -90,8 +122,9 @@ void cvt_head_attend(const cvt_heads *a, const cvt_context *x, const cvt_head_ti
     to->dv = a->dv;
     to->q = tile->q;
     to->ldq = tile->ldq;
-    to->panels = shared(a) ? panels_at(a, x, tile) : x->scratch;
-    to->scratch = shared(a) ? x->scratch : x->scratch + a->panels_size;
-    if (!shared(a)) a->kernels->pack(x->scratch, &tile->of);
+    const bool shared = x->cut.shared;
+    to->panels = shared ? panels_at(a, x, tile) : x->scratch;
+    to->scratch = shared ? x->scratch : x->scratch + a->panels_size;
+    if (!shared) a->kernels->pack(x->scratch, &tile->of);
     a->kernels->run(to);
 }

@@ -11,7 +11,7 @@
 typedef struct cvt_heads {
     int heads, groups, t, s, d, dv;
     const cvt_attention_kernels *kernels;
-    cvt_rows queries;   /* the queries of a head, cut into tiles */
+    cvt_rows queries;   /* the queries of a head, cut into tiles for one thread or two */
     size_t panels_size; /* floats of the panels of a head */
     cvt_ref q, k, v, panels;
 } cvt_heads;
@@ -19,8 +19,8 @@ typedef struct cvt_heads {
 /* Returns the heads of a node that reads q [T, C], k [S, C] and v [S, V], in this order. */
 cvt_heads cvt_heads_of(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels, int heads,
                        int groups);
-/* Returns the floats of workspace that an image needs: where several tiles share the panels of a head, the panels of
- * all heads, else 0. */
+/* Returns the floats of workspace that an image needs: the panels of all heads, for where several tiles share those of
+ * a head. */
 size_t cvt_heads_floats(const cvt_heads *a);
 /* Sets where q, k, v and the panels lie, appends the step that packs shared panels, and claims the scratch that
  * cvt_head_attend needs. */

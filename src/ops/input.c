@@ -3,6 +3,7 @@
 
 #include "ops/lowering.h"
 #include "ops/ops.h"
+#include "ops/rows.h"
 
 typedef struct attr {
     int index, c, h, w;
@@ -14,23 +15,20 @@ static void describe(cvt_describe *d) {
 }
 
 typedef struct args {
-    int index, c, pixels;
+    cvt_rows pixels;
+    int index, c;
     cvt_ref out;
 } args;
 
-enum { PIXELS = 4096 }; /* pixels of a tile */
+enum { PIXELS = 4096, LEAST_PIXELS = 512 }; /* pixels of a tile */
 
-static cvt_cut cut(const void *p, int n, int threads) {
-    const args *a = p;
-    (void)threads;
-    return (cvt_cut){.tiles = n * ((a->pixels + PIXELS - 1) / PIXELS)};
-}
+static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->pixels, n, threads); }
 
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
-    int per_image = (a->pixels + PIXELS - 1) / PIXELS, image = tile / per_image;
-    int first = tile % per_image * PIXELS, end = first + PIXELS < a->pixels ? first + PIXELS : a->pixels;
-    size_t c = (size_t)a->c, pixels = (size_t)a->pixels;
+    const cvt_rows_tile t = cvt_rows_at(a->pixels, x, tile);
+    const int first = t.first, end = t.first + t.count, image = t.image;
+    size_t c = (size_t)a->c, pixels = (size_t)a->pixels.rows;
     const float *from = x->inputs[a->index] + (size_t)(x->first + image) * c * pixels;
     float *to = cvt_at(x, a->out, image);
     if (x->interleaved) {
@@ -43,7 +41,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *a = w->node->attr;
-    args s = {a->index, a->c, a->h * a->w, l->refs[w->out]};
+    args s = {{a->h * a->w, PIXELS, LEAST_PIXELS}, a->index, a->c, l->refs[w->out]};
     cvt_lowering_step(l, w, &s, sizeof s, cut, run);
 }
 

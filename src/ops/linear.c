@@ -30,7 +30,11 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *a = w->node->attr;
     int in = cvt_shape_cols(l->graph->values[w->node->in[0]].shape);
     const float *bias = a->bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
-    cvt_lower_product(l, w, w->node->params[0], in, a->out, bias);
+    cvt_lower_product(l, w, w->node->params[0], in, a->out, bias, NULL);
+}
+
+static size_t workspace(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels) {
+    return cvt_product_workspace(w, graph, kernels, false);
 }
 
 const cvt_op cvt_op_linear = {.name = "linear",
@@ -38,6 +42,7 @@ const cvt_op cvt_op_linear = {.name = "linear",
                               .attr_size = sizeof(attr),
                               .type = type,
                               .describe = describe,
+                              .workspace = workspace,
                               .lower = lower,
                               .fuses = CVT_FUSES_AFFINE | CVT_FUSES_ACT | CVT_FUSES_RESIDUAL};
 

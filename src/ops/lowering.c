@@ -38,9 +38,23 @@ void cvt_lowering_scratch(cvt_lowering *l, size_t floats) {
     if (floats > l->scratch) l->scratch = floats;
 }
 
+/* A tile costs its rows, and a quarter of the fewest rows for being claimed. The largest tiles are chosen that let all
+ * threads end soonest. */
 cvt_cut cvt_rows_cut(cvt_rows r, int n, int threads) {
-    (void)threads;
-    return (cvt_cut){.tiles = n * cvt_rows_per_image(r), .rows = r.block};
+    enum { FINEST = 8 }; /* the most tiles a thread */
+    cvt_cut cut = {.tiles = n * cvt_rows_per_image(r), .rows = r.block};
+    if (threads <= 2 || !r.least) return cut;
+    int64_t best = INT64_MAX;
+    const int first = cvt_rows_per_image(r);
+    for (int count = first; count == first || (count <= r.rows / r.least && n * count <= FINEST * threads); count++) {
+        const int rows = (r.rows + count - 1) / count, tiles = n * ((r.rows + rows - 1) / rows);
+        const int64_t cost = (int64_t)((tiles + threads - 1) / threads) * (4 * (int64_t)rows + r.least);
+        if (cost >= best) continue;
+        cut.tiles = tiles;
+        cut.rows = rows;
+        best = cost;
+    }
+    return cut;
 }
 
 void cvt_lowering_drop(cvt_lowering *l, int param) {

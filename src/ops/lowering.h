@@ -23,6 +23,9 @@ typedef struct cvt_cut {
     bool shared; /* what several tiles read was made ready by the step before, and not by each tile for itself */
 } cvt_cut;
 
+/* Multiply-adds of f32 that a core does while a barrier lasts: what one more step must save, where ops model it. */
+enum { CVT_BARRIER_MACS = 1 << 17 };
+
 /* What a step knows when it runs. */
 typedef struct cvt_context {
     const cvt_kernels *kernels;

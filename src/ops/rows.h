@@ -26,10 +26,10 @@ static inline cvt_rows_tile cvt_rows_at(cvt_rows r, const cvt_context *x, int ti
     return (cvt_rows_tile){tile / per_image, first, left < block ? left : block};
 }
 
-/* Cuts the rows of a value so that a tile has about 32 KB of f32. */
+/* Cuts the rows of a value so that a tile has about 32 KB of f32, and at least 4 KB for many threads. */
 static inline cvt_rows cvt_rows_of(cvt_shape s) {
     int block = 8192 / cvt_shape_cols(s);
-    return (cvt_rows){cvt_shape_rows(s), block > 1 ? block : 1, 0};
+    return (cvt_rows){cvt_shape_rows(s), block > 1 ? block : 1, block > 8 ? block / 8 : 1};
 }
 
 #endif

@@ -47,7 +47,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
                        .ldx = c,
                        .weight = weight,
                        .ldy = c};
-    cvt_lower_dwconv(l, w, &conv, cvt_rows_of(s).block);
+    cvt_lower_dwconv(l, w, &conv, cvt_rows_of(s));
 }
 
 static const cvt_op op_token_conv = {
