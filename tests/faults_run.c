@@ -234,7 +234,8 @@ static bool are_lines(const task *t, bytes text, bytes right) {
     for (const char *a = text.data; *a;) {
         const size_t n = strcspn(a, "\n");
         if (a[n] != '\n') return true;
-        bool found = false;
+        /* beside the others: a failure of which no memory was left to say where, or at the end of an archive */
+        bool found = t->records && memmem(a, n, "\"path\":\"\",\"ok\":false", 20);
         while (*b && !found) {
             const size_t m = strcspn(b, "\n");
             found = (n == m && memcmp(a, b, n) == 0) || (t->records && is_failure(a, n, b));
@@ -242,8 +243,7 @@ static bool are_lines(const task *t, bytes text, bytes right) {
             last = b;
             b += m + (b[m] == '\n');
         }
-        /* beside the others: a failure of which no memory was left to say where, or at the end of an archive */
-        found = found || (t->records && (is_failure(a, n, "{\"path\":\"\"") || (last && is_failure(a, n, last))));
+        found = found || (t->records && last && is_failure(a, n, last));
         if (!found) return false;
         if (t->records) failed = a;
         a += n + 1;
@@ -335,6 +335,13 @@ static int run_short(const task *t, const folder *first, const outcome *clean) {
     return right ? 0 : 1;
 }
 
+/* Is there a line that is not the program's? */
+static bool has_other_line(const char *text) {
+    for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+        if (strncmp(text, "cvt: ", 5) != 0) return true;
+    return false;
+}
+
 /* Was it another library that did not bear its own call's failure? */
 static bool is_foreign(const task *t, const outcome *o) {
     static const char *const libraries[] = {"libarchive.", "libheif.",  "libwebp.", "libaom.",
@@ -342,7 +349,7 @@ static bool is_foreign(const task *t, const outcome *o) {
     bool known = false;
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
         known = known || strncmp(t->page->caller, libraries[i], strlen(libraries[i])) == 0;
-    return known && (o->signal || strncmp(o->err.data, "cvt: ", 5) != 0);
+    return known && (o->signal || has_other_line(o->err.data));
 }
 
 static int run_all(const task *t, const folder *first, const outcome *clean, int64_t samples, int64_t only) {

@@ -112,7 +112,7 @@ faults lines -r -- classify -m "$data/lines" --lines -f jsonl -j1 "$data/lines/t
 old=begun.jsonl new=r.jsonl
 faults eval -x -- eval -m m.safetensors pets -f json --records out/r.jsonl --confusion out/c.png --force
 old=begun.eval new=r.jsonl
-faults eval_resume -x -- eval -m m.safetensors -j1 pets -f json --records out/r.jsonl --resume
+faults eval_resume -r -x -- eval -m m.safetensors -j1 pets -f json --records out/r.jsonl --resume
 old=
 faults precisions -x -- eval -m m.safetensors -j1 pets -f json --precision f32,int8
 old=m.safetensors new=n.safetensors

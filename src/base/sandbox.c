@@ -46,7 +46,7 @@ int cvt_sandbox_enter(const cvt_sandbox *sandbox) {
 /* What sanitizers and the counters of coverage bring with them: they write files and start threads of their own kind
  * when the program ends. */
 extern void __sanitizer_set_report_path(const char *path) __attribute__((weak));
-extern void __gcov_dump(void) __attribute__((weak));
+extern void __gcov_init(void *) __attribute__((weak)); /* what __gcov_dump is in is not linked for a weak name */
 extern int __llvm_profile_write_file(void) __attribute__((weak));
 /* clang's OpenMP library makes a file in /dev/shm, and removes it at the end. */
 extern void __kmpc_fork_call(void) __attribute__((weak));
@@ -54,7 +54,7 @@ extern void __kmpc_fork_call(void) __attribute__((weak));
 const char *cvt_sandbox_obstacle(void) {
     const char *preloaded = getenv("LD_PRELOAD");
     if (&__sanitizer_set_report_path) return "this build has sanitizers";
-    if (&__gcov_dump || &__llvm_profile_write_file) return "this build counts what runs";
+    if (&__gcov_init || &__llvm_profile_write_file) return "this build counts what runs";
     if (&__kmpc_fork_call) return "clang's OpenMP library makes files of its own";
     if (preloaded && strstr(preloaded, "vgpreload")) return "valgrind runs this program";
     return NULL;

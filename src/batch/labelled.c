@@ -65,7 +65,12 @@ static cvt_status add_entry(entries *to, const char *data, const char *name, boo
     char *path = cvt_arena_print(to->arena, "%s%s%s", data, n && data[n - 1] == '/' ? "" : "/", name);
     char *label = cvt_arena_copy(to->arena, name, strlen(name));
     if (!path || !label) return cvt_fail_memory(error);
-    if (cvt_file_is_directory(path)) return add_images(to, label, path, recursive, error);
+    struct stat info = {0};
+    if (stat(path, &info) != 0 && errno != ENOENT && errno != ELOOP) { /* else a link to nothing */
+        const cvt_status status = cvt_input_fail(error, errno);
+        return cvt_fail_in(error, status, "%s", path);
+    }
+    if (S_ISDIR(info.st_mode)) return add_images(to, label, path, recursive, error);
     (*beside)++;
     return CVT_OK;
 }

@@ -227,7 +227,12 @@ static bool add_record(void *context, const cvt_batch_result *result) {
     }
     if (result->status == CVT_OK) {
         form_path(g, &file, result->path);
-        record.file = file.data ? file.data : "";
+        if (file.failed) {
+            cvt_fail_memory(&g->to.error);
+            cvt_str_free(&file);
+            return false;
+        }
+        record.file = file.data;
         shown.index = (int)result->output[0];
         shown.label = cvt_model_label(g->what.model, shown.index);
         if (shown.index >= 0) record.shown = &shown;

@@ -226,6 +226,23 @@ static cvt_status finish(cvt_collection *run) {
     return cvt_out_finish(&run->out, &run->error);
 }
 
+/* Frees all but what the batch may still ask: a run that fails leaves its readers at work. */
+static void end_output(cvt_collection *run) {
+    if (run->path && run->out.path && run->written && (run->out.temporary || run->resumes)) {
+        char line[CVT_MESSAGE_MAX];
+        snprintf(line, sizeof line, "%zu records of a run that ended early%s", run->written,
+                 cvt_opt_is(run->format->name, "jsonl") && !run->bare ? "; --resume goes on behind them" : "");
+        cvt_progress_clear(&run->progress);
+        cvt_cli_say(cvt_out_name(&run->out), line);
+    }
+    cvt_out_abandon(&run->out);
+    if (run->records.format) cvt_progress_end(&run->progress);
+    cvt_str_free(&run->header);
+    cvt_str_free(&run->text);
+    run->path = NULL;
+    run->records.format = NULL;
+}
+
 int cvt_collection_run(cvt_collection *run, cvt_batch *batch,
                        bool (*result)(void *context, const cvt_batch_result *result), void *context) {
     pass p = {run, batch, result, context};
@@ -246,25 +263,13 @@ int cvt_collection_run(cvt_collection *run, cvt_batch *batch,
         exit_status = cvt_cli_fail(NULL, &run->error, CVT_EXIT_OUTPUT);
     else if (status != CVT_OK)
         exit_status = cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-    cvt_collection_end(run);
+    end_output(run);
     cvt_inputs_profile(run->settings, batch);
     return exit_status;
 }
 
 void cvt_collection_end(cvt_collection *run) {
-    if (run->path && run->out.path && run->written && (run->out.temporary || run->resumes)) {
-        char line[CVT_MESSAGE_MAX];
-        snprintf(line, sizeof line, "%zu records of a run that ended early%s", run->written,
-                 cvt_opt_is(run->format->name, "jsonl") && !run->bare ? "; --resume goes on behind them" : "");
-        cvt_progress_clear(&run->progress);
-        cvt_cli_say(cvt_out_name(&run->out), line);
-    }
-    cvt_out_abandon(&run->out);
-    if (run->records.format) cvt_progress_end(&run->progress);
+    end_output(run);
     cvt_done_free(run->done);
-    cvt_str_free(&run->header);
-    cvt_str_free(&run->text);
     run->done = NULL;
-    run->path = NULL;
-    run->records.format = NULL;
 }

@@ -42,13 +42,15 @@ cvt_status cvt_collection_begin(cvt_collection *run, cvt_cli *cli, const cvt_set
 int cvt_collection_open(cvt_collection *run, cvt_batch_options *options, const cvt_record_style *style,
                         char *const *operands, const cvt_model *model);
 /* Runs the batch, in which `result` is called for each input: it calls cvt_collection_add. Writes what stands before
- * and behind the records. `context` is that of `result`. Returns an exit status, after cvt_collection_end. */
+ * and behind the records. `context` is that of `result`. Returns an exit status; the file is finished, or stays where
+ * it has records, which is said. */
 int cvt_collection_run(cvt_collection *run, cvt_batch *batch,
                        bool (*result)(void *context, const cvt_batch_result *result), void *context);
 /* Writes a record, which may lack path, status, message and what EXIF says: those are the result's. Says what is wrong
  * or odd about the image. False ends the run. */
 bool cvt_collection_add(cvt_collection *run, cvt_record *record, const cvt_batch_result *result);
-/* Frees everything. A file that is not finished stays where it has records, which is said. */
+/* Frees everything, after the batch, which asks whether inputs are done as long as it lives. A file that is not
+ * finished stays where it has records, which is said. */
 void cvt_collection_end(cvt_collection *run);
 
 #endif

@@ -126,6 +126,7 @@ void cvt_image_formats(char *to, size_t capacity, const char *word);
 typedef struct cvt_extent {
     uint64_t max_pixels;
     size_t at;    /* up to where it has been looked at */
+    size_t reach; /* JPEG: up to where libjpeg reads a segment that it then finds too short */
     bool refused; /* it is larger than max_pixels: its headers are enough to say so */
 } cvt_extent;
 /* True if `size` bytes from the beginning of the file are all that decoding looks at. Call it again with more. */
