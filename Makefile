@@ -1,5 +1,5 @@
 # Makefile - `make` builds ./cvt, build/libcvt.a and build/libcvt.so. `make help` lists the targets.
-# It takes GNU make and a C17 compiler: gcc 12 or newer, clang 14 or newer (gcc 11 does not know avx512fp16).
+# It takes GNU make and a C17 compiler: gcc 12 or newer, clang 14 or newer (src/base/machine.h refuses others).
 #   CC=clang V=1 WERROR=1 OPT=-O3 CFLAGS= LDFLAGS=   compiler; whole command lines; warnings are errors; flags
 #   SAN=address,undefined or SAN=thread              a build with sanitizers, in a folder of its own
 #   OPENMP=                                          a build without OpenMP: its teams are of POSIX threads
@@ -124,11 +124,14 @@ $(B)/src/report/page_html.o: $(B)/src/report/page_html.c $(B)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # what everything is compiled with: a file that changes when the compiler or a flag does, and all objects with it. What
-# is an error changes no object.
+# is an error changes no object. Compilers that are too old, and machines that cannot be, are refused here in a line.
 FLAGS := $(filter-out -Werror,$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS))
+ASK   := $(CC) $(filter-out -M% $(WARNINGS),$(BASE_FLAGS) $(CFLAGS)) -w -x c -fsyntax-only src/base/machine.h
 $(B)/flags: always $(filter clean deps,$(MAKECMDGOALS))
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
+	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || { \
+		why=$$($(ASK) 2>&1) || { echo "$$why" | head -n 1 >&2; exit 1; }; \
+		printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@; }
 
 # pixels must round as Pillow's do, kernels as they are written
 $(B)/src/image/%.o $(B)/src/report/heat.o: ALL_CFLAGS += -ffp-contract=off
