@@ -48,6 +48,7 @@ libraries() {
     fi
     for package in "$folder"/apt/cache/archives/*.deb; do dpkg -x "$package" "$root" || return 1; done
     [ -e "$root/lib" ] || ln -s usr/lib "$root/lib"
+    find "$root" -type l -lname '/*' | while read -r link; do ln -sfn "$root$(readlink "$link")" "$link"; done
     rm -rf "$folder/apt"
     : >"$root/done"
 }
