@@ -67,7 +67,7 @@ done <<'END'
 1 classify -m model -f csv -t2 pets/cat/1.jpg torn.jpg nothing.jpg
 0 classify -m model --tar pets.tar -f jsonl -o r.jsonl
 0 classify -m model -r pets -f jsonl -o r.jsonl --resume --force
-0 classify -m model good/10.jpg --dtype f16 --sandbox=off
+0 classify -m model good/10.jpg --precision f16 --sandbox=off
 1 classify -m model -r others -f jsonl -k 1
 0 classify -m lines lines/page.png lines/two.png
 0 embed -m model -r pets -o e.npy
