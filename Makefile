@@ -265,9 +265,11 @@ check-spark: all
 check-report: all
 	@CVT="$(PROGRAM)" AXE="$(AXE)" PYTHON="$(PYTHON)" sh tests/check_report.sh
 
-# build/static/cvt: one file without shared libraries
-static: $(CLI_OBJ) $(B)/libcvt.a
-	@CC="$(CC)" OPENMP="$(OPENMP)" PACKAGES="$(PACKAGES)" OBJECTS="$^" sh examples/packages/static.sh
+# one file without shared libraries: build/static/cvt; with LIBC=musl build/musl/cvt, whose libraries are built too
+LIBC     ?= glibc
+static: $(if $(filter glibc,$(LIBC)),$(CLI_OBJ) $(B)/libcvt.a)
+	@CC="$(CC)" OPENMP="$(OPENMP)" PACKAGES="$(PACKAGES)" OBJECTS="$^" MAKE="$(MAKE)" STRIP="$(STRIP)" \
+		sh examples/packages/static.sh $(LIBC)
 
 # build/cvt.cdx.json: what the program is made of, as CycloneDX
 sbom: $(PROGRAM)
@@ -368,7 +370,7 @@ help:
 	@echo "make agreement    compares answers in f16 and int8 with those in f32 (Python)"
 	@echo "make sbom         what the program is made of, as CycloneDX"
 	@echo "make deb          Debian packages in build/deb; make check-deb tries them in a root of its own"
-	@echo "make static       build/static/cvt, one file without shared libraries"
+	@echo "make static       build/static/cvt, one file without shared libraries (LIBC=musl: build/musl/cvt)"
 	@echo "make check-container  the steps of examples/packages/Containerfile"
 	@echo "make check-report the page of cvt report in headless Chromium; AXE=axe.min.js: its accessibility too"
 	@echo "make check-spark  the Spark job of examples/cluster on this machine, with a worker that dies"
