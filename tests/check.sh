@@ -4,6 +4,7 @@
 # Needs what `make deps` installs, and nothing else. Every test prints "ok NAME", "not ok NAME: why" or "skip NAME: why"
 # lines; a test that dies or prints none counts as one failure.
 #   JOBS=2        compilations at a time
+#   LOGS=build/check   the folder of what the tests print
 #   TESTS="a b"   only tests whose name contains one of these words
 #   SUITES="..."  some of: release sanitized threads (these three unless said), plain (a build without the libraries that
 #                 need not be here, and the tests of what they read), coverage (see `make coverage`), lint (tests/lint.sh),
@@ -12,7 +13,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
-logs=build/check
+logs=${LOGS:-build/check}
 coverage_units="api batch binding config done file image json layouts npy open pixels records safetensors tar torch"
 coverage_scripts="fuzz tar cli lost checkpoints collection configs eval learn lines network pack report"
 emulated_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_attend test_cli"

@@ -2,9 +2,10 @@
 # check_emulated.sh arm|riscv: builds everything for AArch64 or RISC-V (64 bits) into build/arm or build/riscv, and beside
 # it build/arm/run, in which each program is a script that has qemu run it: check.sh's suite of that name (`make
 # check-arm`, `make check-riscv`) takes that for a build like any other.
-# The libraries are Debian's for that machine, unpacked into build/arm/root without installing anything. Where they cannot
-# be had (Debian 12 has none for RISC-V), what needs none of them is compiled, and the kernels' tests alone are linked.
-#   CROSS_CC=aarch64-linux-gnu-gcc   the compiler; EMULATOR="qemu-aarch64 -L /usr/aarch64-linux-gnu" what runs its programs
+# The libraries are Debian's for that machine, unpacked into build/arm/root without installing anything: of the release
+# that is here, else of the next (Debian 12 has none for RISC-V). Where they cannot be had, what needs none of them is
+# compiled, and the kernels' tests alone are linked.
+#   CROSS_CC=aarch64-linux-gnu-gcc   the compiler; EMULATOR=qemu-aarch64 what runs its programs; NEXT=trixie
 # Prints "skip NAME: why" where it cannot do its work, "ok" and "not ok" lines for what it builds.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -14,7 +15,7 @@ riscv) machine=RISC-V triple=riscv64-linux-gnu qemu=qemu-riscv64 debian=riscv64 
 *) echo "check_emulated.sh: arm or riscv, not $1" >&2 && exit 2 ;;
 esac
 cc=${CROSS_CC:-$triple-gcc}
-run=${EMULATOR:-$qemu -L /usr/$triple}
+run=${EMULATOR:-$qemu}
 for tool in "${cc##* }" "${run%% *}"; do
     command -v "$tool" >/dev/null 2>&1 || { echo "skip $machine: no $tool here"; exit 0; }
 done
@@ -23,26 +24,41 @@ root=$folder/root
 places=$root/usr/lib/$triple:$root/lib/$triple
 mkdir -p "$folder"
 
-# libraries: Debian's packages for that machine into $root; apt works in folders of its own
+# fetch [OPTION]...: the packages, and what they depend on, by the machine's sources of packages or those of the options;
+# apt works in folders of its own and takes nothing for installed
+fetch() {
+    rm -rf "$root" "$folder/apt"
+    mkdir -p "$root" "$folder/apt/lists/partial" "$folder/apt/cache/archives/partial"
+    set -- -qq -o APT::Architecture="$debian" -o APT::Architectures="$debian" -o Dir::State="$folder/apt" \
+        -o Dir::State::status=/dev/null -o Dir::Cache="$folder/apt/cache" -o Debug::NoLocking=1 "$@"
+    apt-get "$@" update &&
+        apt-get "$@" -y --no-install-recommends --download-only install libc6-dev libgomp1 libpng-dev \
+            libjpeg62-turbo-dev libcjson-dev zlib1g-dev
+}
+
+# libraries: into $root, as the compiler and the emulator expect the root of a system
 libraries() {
     [ -e "$root/done" ] && return 0
     command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1 || return 1
-    rm -rf "$root" "$folder/apt"
-    mkdir -p "$root" "$folder/apt/lists/partial" "$folder/apt/cache/archives/partial" "$folder/apt/debs"
-    set -- -qq -o APT::Architecture="$debian" -o APT::Architectures="$debian" -o Dir::State="$folder/apt" \
-        -o Dir::State::status=/dev/null -o Dir::Cache="$folder/apt/cache"
-    apt-get "$@" update || return 1
-    (cd "$folder/apt/debs" && apt-get "$@" download libpng-dev libpng16-16 libjpeg62-turbo-dev libjpeg62-turbo \
-        libcjson-dev libcjson1 zlib1g-dev zlib1g) || return 1
-    for package in "$folder"/apt/debs/*.deb; do dpkg -x "$package" "$root" || return 1; done
+    if ! fetch; then
+        # shellcheck disable=SC2016 # apt's names
+        site=$(apt-get indextargets --format '$(SITE)' 'Label: Debian' 'Created-By: Packages' | sort -u | head -n 1)
+        echo "deb $site ${NEXT:-trixie} main" >"$folder/next.list"
+        [ -n "$site" ] && fetch -o Dir::Etc::sourcelist="$folder/next.list" -o Dir::Etc::sourceparts=- || return 1
+    fi
+    for package in "$folder"/apt/cache/archives/*.deb; do dpkg -x "$package" "$root" || return 1; done
+    [ -e "$root/lib" ] || ln -s usr/lib "$root/lib"
+    find "$root" -type l -lname '/*' | while read -r link; do ln -sfn "$root$(readlink "$link")" "$link"; done
     rm -rf "$folder/apt"
     : >"$root/done"
 }
 
-# wrap PROGRAM: build/arm/run/PROGRAM, which has it run
+# wrap PROGRAM SYSTEM [OPTION]...: build/arm/run/PROGRAM, which has it run with the libraries of that root of a system
 wrap() {
-    printf '#!/bin/sh\nexec %s -E LD_LIBRARY_PATH=%s "%s" "$@"\n' "$run" "$places" "$folder/$1" >"$folder/run/$1"
-    chmod +x "$folder/run/$1"
+    program=$1 system=$2
+    shift 2
+    printf '#!/bin/sh\nexec %s -L %s %s "%s" "$@"\n' "$run" "$system" "$*" "$folder/$program" >"$folder/run/$program"
+    chmod +x "$folder/run/$program"
 }
 
 # alone: compiles what needs no library of the system, and links the tests of kernels
@@ -58,7 +74,7 @@ alone() {
         # shellcheck disable=SC2086
         $cc $flags -Werror -o "$folder/$program" tests/$program.c src/kernels/*.c $kernels \
             src/base/dtype.c src/base/error.c src/base/num.c src/base/str.c -lm -lpthread || return 1
-        wrap $program
+        wrap $program "/usr/$triple"
     done
 }
 
@@ -66,12 +82,13 @@ rm -rf "$folder/run"
 mkdir -p "$folder/run"
 if libraries >"$folder/log" 2>&1; then
     pkg="env PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$root/usr/lib/$triple/pkgconfig pkg-config"
-    if make -s -j "${JOBS:-$(getconf _NPROCESSORS_ONLN)}" B="build/${1:-arm}" CC="$cc" PKG="$pkg" WERROR=1 all tests \
-        CFLAGS="-isystem $root/usr/include -isystem $root/usr/include/$triple" \
-        LDFLAGS="-L$root/lib/aarch64-linux-gnu -Wl,-rpath-link,$places" >"$folder/log" 2>&1; then
+    if make -s -j "${JOBS:-$(getconf _NPROCESSORS_ONLN)}" B="build/${1:-arm}" CC="$cc --sysroot=$root" PKG="$pkg" WERROR=1 \
+        all tests >"$folder/log" 2>&1; then
         echo "ok everything compiles for $machine"
         for program in "$folder"/cvt "$folder"/test_*; do
-            if [ -x "$program" ] && [ ! -d "$program" ]; then wrap "$(basename "$program")"; fi
+            if [ -x "$program" ] && [ ! -d "$program" ]; then
+                wrap "$(basename "$program")" "$root" -E "LD_LIBRARY_PATH=$places"
+            fi
         done
     else
         cat "$folder/log" >&2

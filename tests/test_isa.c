@@ -117,7 +117,9 @@ static void test_dispatch(void) {
     const cvt_kernels *kernels = NULL, *best = NULL, *chosen = NULL;
     cvt_error error;
     bool forced = true;
+    char runs[256] = "this machine runs";
     for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
+        snprintf(runs + strlen(runs), sizeof runs - strlen(runs), "%s %s", i ? "," : "", kernels->name);
         setenv("CVT_ISA", kernels->name, 1);
         forced = forced && cvt_kernels_find(&best, NULL, &error) == CVT_OK && best == kernels;
         forced = forced && cvt_kernels_find(&best, "", &error) == CVT_OK && best == kernels;
@@ -134,8 +136,7 @@ static void test_dispatch(void) {
               error.message);
     setenv("CVT_ISA", "z80", 1);
     const bool refused = cvt_kernels_find(&kernels, NULL, &error) == CVT_USAGE && error.status == CVT_USAGE;
-    test_case(refused && strstr(error.message, "z80") && strstr(error.message, "ref, ") &&
-                  strstr(error.message, best->name),
+    test_case(refused && strstr(error.message, "z80") && strstr(error.message, runs),
               "an unknown CVT_ISA lists what runs here", "%s", error.message);
     unsetenv("CVT_ISA");
 }

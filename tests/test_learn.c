@@ -75,13 +75,14 @@ static double difference(const cvt_learned *got, const data *want) {
     double most = 0, largest = 0;
     for (size_t c = 0; c < k; c++)
         for (size_t j = 0; j < d; j++) {
-            const double w = want->weights[c * (d + 1) + j];
-            most = fmax(most, fabs((double)got->weight[c * d + j] - w));
-            largest = fmax(largest, fabs(w));
+            const double w = want->weights[c * (d + 1) + j], off = fabs((double)got->weight[c * d + j] - w);
+            if (off > most) most = off; /* gcc 12 for AArch64 does not bear fmax here */
+            if (fabs(w) > largest) largest = fabs(w);
         }
     for (size_t c = 1; c < k; c++) {
         const double w = want->weights[c * (d + 1) + d] - want->weights[d];
-        most = fmax(most, fabs((double)got->bias[c] - (double)got->bias[0] - w) / 50);
+        const double off = fabs((double)got->bias[c] - (double)got->bias[0] - w) / 50;
+        if (off > most) most = off;
     }
     return most / largest;
 }

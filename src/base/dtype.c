@@ -2,16 +2,11 @@
 #include "base/dtype.h"
 
 #include <assert.h>
-#include <float.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "base/machine.h"
 #include "base/num.h"
-
-/* All sources rely on these properties of the machine. The compiler refuses any other machine here. */
-_Static_assert(SIZE_MAX >= UINT64_MAX, "cvt needs a 64-bit machine: sizes of tensors are 64-bit");
-_Static_assert(FLT_EVAL_METHOD == 0, "cvt needs float arithmetic in float: on 32-bit x86 build for x86-64 instead");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stored tensors are little-endian and are used as they lie");
 
 static const struct dtype {
     const char *name;
