@@ -102,6 +102,18 @@ for test in "$tests"/test_*.c "$tests"/test_*.sh; do basename "$test"; done | so
 grep '^|' "$tests/README.md" | grep -oE '\btest_[a-z0-9_]+\.(c|sh)\b' | sort -u >"$work/named"
 same "the table of tests has every test, and no other" "$work/named" "$work/present"
 
+# ---- environment ----
+
+# Where models are looked for by their name is told in the help of the commands that do so, and of no other.
+for command in $("$program" help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+    "$program" help "$command" >"$work/help"
+    case $command in
+    convert | report) want=2 ;;
+    *) want=$(grep -c -e '--model=MODEL' "$work/help" | sed 's/1/2/') ;;
+    esac
+    equal "help $command: where models are looked for" "$(grep -cE '^  (CVT_MODEL_PATH|HF_HUB_CACHE) ' "$work/help")" "$want"
+done
+
 # ---- kernels ----
 
 # the pages list all kernels that CVT_ISA may name
