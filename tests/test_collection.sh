@@ -337,6 +337,9 @@ print(len(rows))'
 else
     echo 'skip when an image was taken: no python3 here'
 fi
+classify -f jsonl good && cp out want
+classify -f jsonl good --line-buffered
+same '--line-buffered: nothing else' want out
 usage '-z in csv' '-z is for' good/1.jpg -f csv -z
 classify -f jsonl -z good/1.jpg -o z.out
 classify -f jsonl -z good/1.jpg good/2.jpg -o z.out --resume

@@ -1,7 +1,7 @@
 #!/bin/sh
 # test_docs.sh - tests what the pages say of the program: the numbers in the tables of docs/models.md are those that cvt
 # summary counts, every config has its row, timm's names are known, docs/design.md names files, functions and ranks as
-# they are, tests/README.md has every test, and links lead to files.
+# they are, tests/README.md has every test, the manual has every level of kernels, and links lead to files.
 # Prints "ok NAME" or "not ok NAME: why" a case.
 # CVT: the program.
 set -u
@@ -101,6 +101,28 @@ same "design.md has the ranks of the house" "$work/ranks" "$work/told"
 for test in "$tests"/test_*.c "$tests"/test_*.sh; do basename "$test"; done | sort >"$work/present"
 grep '^|' "$tests/README.md" | grep -oE '\btest_[a-z0-9_]+\.(c|sh)\b' | sort -u >"$work/named"
 same "the table of tests has every test, and no other" "$work/named" "$work/present"
+
+# ---- environment ----
+
+# Where models are looked for by their name is told in the help of the commands that do so, and of no other.
+for command in $("$program" help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+    "$program" help "$command" >"$work/help"
+    case $command in
+    convert | report) want=2 ;;
+    *) want=$(grep -c -e '--model=MODEL' "$work/help" | sed 's/1/2/') ;;
+    esac
+    equal "help $command: where models are looked for" "$(grep -cE '^  (CVT_MODEL_PATH|HF_HUB_CACHE) ' "$work/help")" "$want"
+done
+
+# ---- kernels ----
+
+# the pages list all kernels that CVT_ISA may name
+sed -n -E 's/^X\(([a-z0-9]+),.*/\1/p' "$root/src/kernels/isa.def" >"$work/levels"
+check 'there are levels of kernels' test "$(lines "$work/levels")" -ge 12
+for page in cvt.1 libcvt.3; do
+    sed -n '/^CVT_ISA/,/^\.TP\|^\.SH/p' "$root/man/$page" | sed 's/\\f[BR]//g' | tr -cs 'a-z0-9' '\n' >"$work/words"
+    equal "$page: all levels of kernels" "$(grep -vxFf "$work/words" "$work/levels")" ''
+done
 
 # ---- links ----
 

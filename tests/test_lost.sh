@@ -388,6 +388,8 @@ classify -f csv -k3 -f jsonl -k5 good/1.jpg good/2.jpg >out
 same 'of other options the last one counts' want out
 "$cvt" -- classify -m m.safetensors -f jsonl -- good/1.jpg good/2.jpg >out
 same 'the word that ends the options, before the command too' want out
+printf 'good/1.jpg\0good/2.jpg\0' | classify -f jsonl -0 --tar taken.tar >out
+equal '-0 beside an archive: the list on standard input is read' "$? $(lines out) $(grep -c '"tar"' out)" '0 3 1'
 check 'a command that is no command' says 2 "unknown command '-'" "$cvt" - good/1.jpg
 
 # ---- signals ---------------------------------------------------------------------------------------------------------

@@ -80,6 +80,10 @@ for file in f32 int8; do
     check "a packed file in $file is not converted" refuses 2 "convert the original" \
         "$program" convert $file.safetensors -o no.safetensors
 done
+for type in f16 bf16; do
+    check "packed weights in $type" refuses 2 "packed weights are in f32 or int8, not in $type" \
+        "$program" convert "$data/cvt/tiny" --pack --dtype $type -o no.safetensors
+done
 check "packed weights under foreign names" refuses 2 'packed weights go under native names, not those of "hf"' \
     "$program" convert "$data/cvt/tiny" --pack --names hf -o no.safetensors
 

@@ -21,7 +21,7 @@ cvt_status cvt_inputs_choose(cvt_batch_options *options, const cvt_settings *set
                                  .nul = settings->null,
                                  .recursive = settings->recursive};
     while (operands[inputs->n_paths]) inputs->n_paths++;
-    if (settings->null && !inputs->n_lists && !inputs->n_tars) {
+    if (settings->null && !inputs->n_lists) {
         if (inputs->n_paths)
             return cvt_fail(error, CVT_USAGE, "-0 is for lists: give --files-from too, or no operands");
         inputs->lists = &standard_input;

@@ -13,6 +13,7 @@ enum {
     WITH_SANDBOX = CVT_CMD_CLASSIFY | CVT_CMD_EMBED | CVT_CMD_EVAL,
     WITH_SIZE = WITH_SIZED | CVT_CMD_SUMMARY | CVT_CMD_CHECK | CVT_CMD_BENCH,
     WITH_MODEL = WITH_SIZE | CVT_CMD_RUN | CVT_CMD_LEARN | CVT_CMD_VERIFY,
+    WITH_NAMED = WITH_MODEL | CVT_CMD_LIST | CVT_CMD_CONVERT | CVT_CMD_REPORT, /* they find models by name */
     WITH_CONFIG = WITH_MODEL | CVT_CMD_CONVERT | CVT_CMD_INIT,
     WITH_PREPROCESS = WITH_IMAGES | CVT_CMD_CHECK | CVT_CMD_CONVERT | CVT_CMD_VERIFY,
     WITH_JOBS = WITH_TARS | CVT_CMD_LEARN,
@@ -170,6 +171,8 @@ const cvt_option cvt_settings_rows[] = {
      .help = "with --resume: try images again whose record is an error; then the last record of an image counts"},
     {.commands = WITH_TARS, .letter = 'z', .name = "zero", .kind = CVT_OPT_FLAG,
      .target = FIELD(zero), .help = "end each line of -f jsonl or tsv with a NUL byte instead of a newline"},
+    {.commands = WITH_TARS, .name = "line-buffered", .kind = CVT_OPT_FLAG, .target = FIELD(line_buffered),
+     .help = "write each record as soon as its turn has come, which is done without this option, too"},
     {.commands = WITH_TARS, .name = "exif-fields", .kind = CVT_OPT_FLAG, .recorded = true,
      .target = FIELD(exif_fields), .help = "add to each record when the image was taken and its orientation, as its "
      "EXIF data say. Not for -f text"},
@@ -344,14 +347,14 @@ const cvt_option cvt_settings_rows[] = {
 
 const cvt_variable cvt_settings_environment[] = {
     {"CVT_MODEL", WITH_MODEL | CVT_CMD_LIST, "the model when -m is not given"},
-    {"CVT_MODEL_PATH", WITH_MODEL | CVT_CMD_LIST | CVT_CMD_REPORT, "directories, with colons between them, in which a "
+    {"CVT_MODEL_PATH", WITH_NAMED, "directories, with colons between them, in which a "
      "model is looked for by its name before all other places"},
     {"CVT_THREADS", WITH_THREADS | CVT_CMD_REPORT, "how many threads to use in all; if not set, OMP_NUM_THREADS; if "
      "that is not set either, a thread for each CPU that this process may use"},
     {"CVT_ISA", WITH_THREADS | CVT_CMD_CONVERT | CVT_CMD_REPORT, "the kernels (loops written for one kind of CPU) to "
      "use, such as avx2, instead of the fastest"},
-    {"HF_HUB_CACHE", WITH_CONFIG | CVT_CMD_REPORT, "the cache of the Hugging Face hub, in which models called ORG/NAME "
-     "are looked for; without it HF_HOME/hub, else ~/.cache/huggingface/hub"},
+    {"HF_HUB_CACHE", WITH_NAMED, "the cache of the Hugging Face hub, in which models called ORG/NAME are looked for; "
+     "without it HF_HOME/hub, else XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub"},
     {"COLUMNS", CVT_CMD_SUMMARY | CVT_CMD_LIST | WITH_JOBS, "the width of a terminal that does not tell its own"},
     {"NO_COLOR", CVT_CMD_CLASSIFY, "if set, no colours, unless --color asks for them"},
     {.name = NULL},

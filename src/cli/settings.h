@@ -63,6 +63,7 @@ typedef struct cvt_settings {
 
     /* records of a collection */
     bool header, resume, retry_errors, zero, exif_fields;
+    bool line_buffered; /* changes nothing: no record is ever held back */
     cvt_opt_limit min_score, unknown;
 
     /* messages */

@@ -330,6 +330,8 @@ static cvt_status save(const cvt_model *m, const char *path, const char *dtype, 
         return cvt_fail(error, CVT_USAGE, "dtype \"%s\" is not known; it is f32, f16, bf16 or int8", dtype);
     if (pack && !m->plan->pack_ahead)
         return cvt_fail(error, CVT_USAGE, "a model is packed when it was opened for many images");
+    if (pack && (s.dtype == CVT_F16 || s.dtype == CVT_BF16))
+        return cvt_fail(error, CVT_USAGE, "packed weights are in f32 or int8, not in %s", dtype);
     if (pack && (s.dtype == CVT_I8) != (m->precision == CVT_PRECISION_INT8) && s.dtype != CVT_DTYPE_COUNT)
         return cvt_fail(error, CVT_USAGE, "packed weights are of the precision that the model was opened for: %s",
                         cvt_precision_name(m->precision));
