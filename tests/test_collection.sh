@@ -85,6 +85,11 @@ classify good -o int.jsonl --resume
 equal 'interrupted: the old ones stay' "$status $(lines int.jsonl) $(head -n 2 int.jsonl | cut -c1-22 | tr '\n' ' ')" \
     '1 10 {"path":"good/1.jpg"," {"path":"good/2.jpg"," '
 check 'interrupted: the partial file is gone' test ! -e int.jsonl.partial
+cp int.jsonl int.jsonl.partial
+classify good -o int.jsonl --resume
+equal 'a partial file beside a whole one is told' "$(grep -c '^cvt: int.jsonl.partial: left by another run' err)" 1
+same 'a partial file beside a whole one stays' int.jsonl int.jsonl.partial
+rm int.jsonl.partial
 
 # A reader that goes away ends the run quietly, as at the end of a pipe.
 mkfifo reader
@@ -402,6 +407,22 @@ equal 'attend: -z and --exif-fields' "$(tr '\0' '\n' <fields/records.jsonl | sed
 "taken":null,"orientation":1}'
 attend good -o fields/ -z --exif-fields -f npy --resume
 equal 'attend: resumed with -z' "$status $(tr '\0' '\n' <fields/records.jsonl | wc -l)" '1 11'
+# Records of one command are not gone on with by another, with a header and without one.
+for from in 'classify of.jsonl' 'embed of.jsonl' 'embed of.jsonl --tap norm' 'attend of/'; do
+    rm -rf of of.jsonl
+    # shellcheck disable=SC2086 # words are wanted
+    "$cvt" ${from%% *} -m "$model" good/1.jpg -o ${from#* } --resume 2>err
+    [ -d of ] && mv of/records.jsonl of.jsonl
+    sed 1d of.jsonl >bare.jsonl
+    for to in 'classify' 'embed' 'embed --tap norm'; do
+        [ "$from" = "$(echo "$to" | sed 's/^[a-z]*/& of.jsonl/')" ] && continue
+        for file in of.jsonl bare.jsonl; do
+            # shellcheck disable=SC2086
+            check "$to behind records of $from, $file" refuses 2 "$file: its records were made " \
+                "$cvt" $to -m "$model" good -f jsonl -o $file --resume
+        done
+    done
+done
 attend good/1.jpg good/2.jpg -o one.png
 equal 'attend: two images into a file' "$status $(grep -c 'name a directory' err)" '2 1'
 for j in 1 2 8; do attend good -o "maps.$j/" -f npy -j $j; done

@@ -301,6 +301,7 @@ static int attend(gallery *g, cvt_batch **batch, char **operands) {
     if (cvt_collection_begin(&g->to, g->what.cli, settings, g->records.data, "jsonl", &error) != CVT_OK)
         return cvt_cli_usage(g->what.cli, "%s", error.message);
     g->to.headed = true;
+    g->to.member = "file";
     if (!prepare(g, &options)) return fail_memory();
     status = cvt_collection_open(&g->to, &options, NULL, operands, *model);
     if (status != CVT_EXIT_OK) return status;

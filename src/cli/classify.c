@@ -70,6 +70,7 @@ static int classify(run *r, cvt_batch_options *options, cvt_batch **batch, char 
         return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     }
     const cvt_record_style style = style_of(r);
+    r->to.member = "top";
     int status = cvt_collection_open(&r->to, options, &style, operands, model);
     if (status != CVT_EXIT_OK) return status;
     if (cvt_batch_new(batch, model, options, &error) != CVT_OK || cvt_model_load(model, &error) != CVT_OK)

@@ -65,6 +65,7 @@ typedef struct earlier {
     cvt_collection *run;
     cvt_done_file file;
     bool compared; /* its header with ours */
+    bool known;    /* a result was one of this command */
 } earlier;
 
 static cvt_status compare_header(earlier *e, cvt_error *error) {
@@ -74,11 +75,48 @@ static cvt_status compare_header(earlier *e, cvt_error *error) {
     return cvt_header_compare(e->file.header.data, run->header.data, run->cli->command->bit, error);
 }
 
+static bool has_word(const char *text, size_t n, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = text; n >= length && (at = memchr(at, *word, n - length + 1 - (size_t)(at - text))); at++)
+        if (memcmp(at, word, length) == 0) return true;
+    return false;
+}
+
+static bool has_member(const char *text, size_t n, const char *member) {
+    char word[32];
+    snprintf(word, sizeof word, "\"%s\"", member);
+    return has_word(text, n, word);
+}
+
+/* Is the first result of another command? Within the strings of a record every quote has a backslash before it. */
+static cvt_status check_member(earlier *e, const char *text, size_t n, cvt_error *error) {
+    static const char *const members[] = {"top", "embedding", "values", "file"};
+    const char *ours = e->run->member;
+    if (e->known || !ours || has_member(text, n, "error")) return CVT_OK;
+    e->known = true;
+    if (has_member(text, n, ours)) return CVT_OK;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if (has_member(text, n, members[i]))
+            return cvt_fail(error, CVT_USAGE, "its records were made by another command: they have \"%s\", not \"%s\"",
+                            members[i], ours);
+    return CVT_OK;
+}
+
 static cvt_status hear_record(void *context, const char *text, size_t n, cvt_error *error) {
     earlier *e = context;
     const cvt_done_listener *to = &e->run->earlier;
     TRY(compare_header(e, error));
+    TRY(check_member(e, text, n, error));
     return to->record ? to->record(to->context, text, n, error) : CVT_OK;
+}
+
+/* A run that goes on with a file says that another one has left something beside it. */
+static void say_left(const cvt_collection *run) {
+    cvt_str left = {0};
+    cvt_str_print(&left, "%s.partial", run->out.path);
+    if (!run->out.temporary && !left.failed && access(left.data, F_OK) == 0)
+        cvt_cli_say(left.data, "left by another run, and not read: --resume goes on with the file without .partial");
+    cvt_str_free(&left);
 }
 
 /* Reads the records that are there, and cuts off a half-written one. */
@@ -96,6 +134,7 @@ static cvt_status read_records(cvt_collection *run, int fd, cvt_error *error) {
     if (status != CVT_OK) return cvt_fail_in(error, CVT_USAGE, "%s", name);
     TRY(cvt_out_cut(&run->out, file->size, error));
     run->resumes = file->size > 0;
+    if (run->settings->resume) say_left(run);
     if (!run->resumes && !file->extra) return CVT_OK;
     snprintf(line, sizeof line, "goes on behind %zu records, %zu of them errors%s%s%s", file->ok + file->failed,
              file->failed, file->failed && run->settings->retry_errors ? ", which are tried again" : "",

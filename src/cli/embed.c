@@ -153,6 +153,7 @@ static int record(recorder *r, char *const *operands, cvt_batch_options *options
     if (cvt_batch_value(&r->value, model, options, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
     r->n = 1;
     for (int i = 0; i < r->value.rank; i++) r->n *= (size_t)r->value.shape[i];
+    r->to.member = r->tap ? "values" : "embedding";
     int status = cvt_collection_open(&r->to, options, NULL, operands, model);
     if (status != CVT_EXIT_OK) return status;
     if (cvt_batch_new(batch, model, options, &error) != CVT_OK || cvt_model_load(model, &error) != CVT_OK)

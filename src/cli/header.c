@@ -122,6 +122,19 @@ static bool equal_option(const cvt_option *row, const cvt_json *old, const cvt_j
     return same;
 }
 
+/* Has the command an option, on which records depend, that a header calls so? */
+static bool has_option(unsigned command, const char *key) {
+    const cvt_option *row = next_recorded(cvt_settings_rows, command);
+    bool has = false;
+    for (; row && !has; row = next_recorded(row + 1, command)) {
+        cvt_str name = {0};
+        append_name(&name, row);
+        has = name.failed || strcmp(name.data, key) == 0;
+        cvt_str_free(&name);
+    }
+    return has;
+}
+
 static cvt_status compare_options(const cvt_json *old, const cvt_json *ours, unsigned command, cvt_error *error) {
     const cvt_option *row = next_recorded(cvt_settings_rows, command);
     for (; row; row = next_recorded(row + 1, command)) {
@@ -131,6 +144,10 @@ static cvt_status compare_options(const cvt_json *old, const cvt_json *ours, uns
         cvt_str_free(&key);
         if (!same) return cvt_fail(error, CVT_USAGE, "its records were made with another --%s", row->name);
     }
+    for (const cvt_json *option = cvt_json_first(old); option; option = cvt_json_next(option))
+        if (!has_option(command, cvt_json_key(option)))
+            return cvt_fail(error, CVT_USAGE, "its records were made by another command: their header has \"%.64s\"",
+                            cvt_json_key(option));
     return CVT_OK;
 }
 
