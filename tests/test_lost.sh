@@ -390,6 +390,9 @@ same 'of other options the last one counts' want out
 same 'the word that ends the options, before the command too' want out
 printf 'good/1.jpg\0good/2.jpg\0' | classify -f jsonl -0 --tar taken.tar >out
 equal '-0 beside an archive: the list on standard input is read' "$? $(lines out) $(grep -c '"tar"' out)" '0 3 1'
+mkdir hidden && cp -r dir hidden/seen && cp -r dir "hidden/$(printf 'un\033[31mseen')" && cp -r dir "hidden/$(printf 'two\nlines')"
+CVT_MODEL_PATH=hidden "$cvt" list --only models | grep -aE 'seen|two|lines' >out
+equal 'list --only: no name with control bytes' "$(cat out)" seen
 check 'a command that is no command' says 2 "unknown command '-'" "$cvt" - good/1.jpg
 
 # ---- signals ---------------------------------------------------------------------------------------------------------

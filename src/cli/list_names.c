@@ -4,6 +4,7 @@
 #include "arch/arch.h"
 #include "cli/configs.h"
 #include "cli/models.h"
+#include "report/record.h"
 
 /* What the names are appended to. */
 typedef struct listing {
@@ -12,9 +13,17 @@ typedef struct listing {
     cvt_str *to;
 } listing;
 
+/* Adds the name of a file. One with control bytes is left out: it would be no line, or could not be shown as it is. */
+static void add_name(cvt_str *to, const char *name) {
+    cvt_str shown = {0};
+    cvt_record_escape(&shown, name);
+    if (shown.failed || strcmp(shown.data ? shown.data : "", name) == 0) cvt_str_print(to, "%s\n", name);
+    cvt_str_free(&shown);
+}
+
 static void add_model(void *to, const char *name, const char *path) {
     (void)path;
-    cvt_str_print(to, "%s\n", name);
+    add_name(to, name);
 }
 
 static int list_models(const listing *l) {
@@ -22,7 +31,7 @@ static int list_models(const listing *l) {
     return CVT_EXIT_OK;
 }
 
-static void add_config(void *to, const char *name) { cvt_str_print(to, "%s\n", name); }
+static void add_config(void *to, const char *name) { add_name(to, name); }
 
 static int list_configs(const listing *l) {
     cvt_configs_list(l->cli, add_config, l->to);
