@@ -150,19 +150,20 @@ static const struct {
     bool (*is)(const char *path, const char *rows);
     const char *format; /* of records */
     const char *also;   /* another ending */
+    const char *other;  /* the endings of what may be written instead, for a message */
 } kinds[] = {
-    [CVT_OUTPUT_NPY] = {".npy", "a .npy file", false, is_npy, NULL, NULL},
-    [CVT_OUTPUT_PNG] = {".png", "a PNG file", false, is_png, NULL, NULL},
-    [CVT_OUTPUT_SAFETENSORS] = {".safetensors", "a safetensors file", false, is_safetensors, NULL, NULL},
-    [CVT_OUTPUT_HTML] = {".html", "an HTML page", false, is_html, NULL, ".htm"},
-    [CVT_OUTPUT_NAMES] = {".txt", "a list of paths", true, is_names, NULL, NULL},
-    [CVT_OUTPUT_TEXT] = {".txt", "text of cvt classify", true, is_text, "text", NULL},
-    [CVT_OUTPUT_JSONL] = {".jsonl", "a file of records", true, is_jsonl, "jsonl", ".ndjson"},
-    [CVT_OUTPUT_JSON] = {".json", "an array of records", true, is_json, "json", NULL},
-    [CVT_OUTPUT_CSV] = {".csv", "a table of records", true, is_csv, "csv", NULL},
-    [CVT_OUTPUT_TSV] = {".tsv", "a table of records", true, is_tsv, "tsv", NULL},
-    [CVT_OUTPUT_SVG] = {".svg", "an SVG picture", true, is_svg, NULL, NULL},
-    [CVT_OUTPUT_CONFUSION] = {".csv", "a confusion matrix", true, is_confusion, NULL, NULL},
+    [CVT_OUTPUT_NPY] = {".npy", "a .npy file", false, is_npy, NULL, NULL, NULL},
+    [CVT_OUTPUT_PNG] = {".png", "a PNG file", false, is_png, NULL, NULL, NULL},
+    [CVT_OUTPUT_SAFETENSORS] = {".safetensors", "a safetensors file", false, is_safetensors, NULL, NULL, NULL},
+    [CVT_OUTPUT_HTML] = {".html", "an HTML page", false, is_html, NULL, ".htm", NULL},
+    [CVT_OUTPUT_NAMES] = {".txt", "a list of paths", true, is_names, NULL, NULL, NULL},
+    [CVT_OUTPUT_TEXT] = {".txt", "text of cvt classify", true, is_text, "text", NULL, NULL},
+    [CVT_OUTPUT_JSONL] = {".jsonl", "a file of records", true, is_jsonl, "jsonl", ".ndjson", NULL},
+    [CVT_OUTPUT_JSON] = {".json", "an array of records", true, is_json, "json", NULL, NULL},
+    [CVT_OUTPUT_CSV] = {".csv", "a table of records", true, is_csv, "csv", NULL, NULL},
+    [CVT_OUTPUT_TSV] = {".tsv", "a table of records", true, is_tsv, "tsv", NULL, NULL},
+    [CVT_OUTPUT_SVG] = {".svg", "an SVG picture", true, is_svg, NULL, NULL, NULL},
+    [CVT_OUTPUT_CONFUSION] = {".csv", "a confusion matrix", true, is_confusion, NULL, NULL, ", .png or .svg"},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -250,7 +251,8 @@ cvt_status cvt_output_check(const char *path, cvt_output_kind kind, const char *
     bool there = stat(path, &info) == 0;
     if (there && (!S_ISREG(info.st_mode) || cvt_file_is_of_streams(path))) return CVT_OK;
     if (!name_fits(path, kind))
-        return cvt_fail(error, CVT_USAGE, "%s: the name must end with %s", path, kinds[kind].ending);
+        return cvt_fail(error, CVT_USAGE, "%s: the name must end with %s%s", path, kinds[kind].ending,
+                        kinds[kind].other ? kinds[kind].other : "");
     if (!there) return CVT_OK;
     if (is_input(path, settings, operands, model)) return refuse_input(path, error);
     if (settings->force || info.st_size == 0 || kinds[kind].is(path, rows)) return CVT_OK;
