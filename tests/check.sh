@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 logs=${LOGS:-build/check}
 coverage_units="api batch binding config done file image json layouts npy open pixels records safetensors tar torch"
-coverage_scripts="fuzz tar cli lost checkpoints collection configs eval learn lines network pack report"
+coverage_scripts="fuzz attend tar cli lost checkpoints collection configs eval learn lines network pack report"
 emulated_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_attend test_cli"
 # the builds here have jobs of their own, not those of a make that runs this
 MAKEFLAGS=$(echo "${MAKEFLAGS:-}" | sed 's/ -j[0-9]*//; s/ --jobserver-[^ ]*//g')

@@ -81,21 +81,24 @@ static uint64_t known_rights(long version) {
     return (UINT64_C(1) << bits) - 1;
 }
 
-/* Grants rights at a path. A path that cannot be opened, or that lies in no file system, grants nothing. */
-static void grant(int set, const char *path, uint64_t rights) {
+/* Grants rights at a path. A path at which nothing is, that this user cannot open, or that lies in no file system,
+ * grants nothing. False where the system fails in another way: what is named would be refused later. */
+static bool grant(int set, const char *path, uint64_t rights) {
     struct stat info;
     const int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd < 0) return;
-    if (fstat(fd, &info) == 0) {
-        const uint64_t fitting = S_ISDIR(info.st_mode) ? rights : rights & file_rights;
-        const struct landlock_path_beneath_attr rule = {.allowed_access = fitting, .parent_fd = fd};
-        if (fitting) syscall(ADD_RULE, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-    }
+    if (fd < 0)
+        return errno == ENOENT || errno == EACCES || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG;
+    bool done = fstat(fd, &info) == 0;
+    const uint64_t fitting = !done ? 0 : S_ISDIR(info.st_mode) ? rights : rights & file_rights;
+    const struct landlock_path_beneath_attr rule = {.allowed_access = fitting, .parent_fd = fd};
+    if (fitting) done = syscall(ADD_RULE, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0 || errno == EBADFD;
     close(fd);
+    return done;
 }
 
 typedef struct libraries {
     int set;
+    bool done;       /* every grant was */
     char last[4096]; /* the directory that was granted last */
 } libraries;
 
@@ -107,27 +110,28 @@ static int grant_library(struct dl_phdr_info *info, size_t size, void *context) 
     if (!n || n >= sizeof l->last || (strncmp(l->last, info->dlpi_name, n) == 0 && !l->last[n])) return 0;
     memcpy(l->last, info->dlpi_name, n);
     l->last[n] = 0;
-    grant(l->set, l->last, read_rights);
+    l->done = grant(l->set, l->last, read_rights) && l->done;
     return 0;
 }
 
 /* Libraries may still be loaded: from where those are that the program has, and from where the system keeps them. */
-static void grant_libraries(int set) {
+static bool grant_libraries(int set) {
     static const char *const places[] = {"/lib",       "/lib64",         "/usr/lib",
                                          "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"};
-    libraries l = {.set = set};
+    libraries l = {.set = set, .done = true};
     const char *path = getenv("LD_LIBRARY_PATH");
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) grant(set, places[i], read_rights);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) l.done = grant(set, places[i], read_rights) && l.done;
     dl_iterate_phdr(grant_library, &l);
     while (path && *path) {
         const size_t n = strcspn(path, ":");
         if (n && n < sizeof l.last) {
             memcpy(l.last, path, n);
             l.last[n] = 0;
-            grant(set, l.last, read_rights);
+            l.done = grant(set, l.last, read_rights) && l.done;
         }
         path += path[n] ? n + 1 : n;
     }
+    return l.done;
 }
 
 static bool confine_files(const cvt_sandbox *s) {
@@ -141,13 +145,14 @@ static bool confine_files(const cvt_sandbox *s) {
     /* the size of the first version: later fields are not used */
     const int set = (int)syscall(CREATE_RULESET, &wanted, sizeof wanted.handled_access_fs, 0);
     if (set < 0) return false;
+    bool done = true;
     for (size_t i = 0; i < s->n; i++) {
         const bool reads = (s->rules[i].rights & CVT_SANDBOX_READ) && !s->read_all;
         const bool writes = s->rules[i].rights & CVT_SANDBOX_WRITE;
-        grant(set, s->rules[i].path, (reads ? read_rights : 0) | (writes ? write_rights : 0));
+        done = grant(set, s->rules[i].path, (reads ? read_rights : 0) | (writes ? write_rights : 0)) && done;
     }
-    if (!s->read_all) grant_libraries(set);
-    const bool done = syscall(RESTRICT_SELF, set, 0) == 0;
+    if (!s->read_all) done = grant_libraries(set) && done;
+    done = done && syscall(RESTRICT_SELF, set, 0) == 0;
     close(set);
     return done;
 }

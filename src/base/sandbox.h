@@ -36,7 +36,8 @@ const char *cvt_sandbox_obstacle(void);
 
 /* Enters the sandbox. Files that are open stay open, and shared libraries can still be loaded. Landlock holds for the
  * calling thread and those that it starts, so enter before there are others. Returns what holds, 0 where the system
- * has neither or where there is an obstacle. */
+ * has neither or where there is an obstacle. Files are not confined where a rule cannot be made, as with too many open
+ * files: what the rule names would be refused. */
 int cvt_sandbox_enter(const cvt_sandbox *sandbox);
 
 #endif

@@ -7,6 +7,7 @@
 #include "cli/confine.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,9 +43,14 @@ static bool is_link(search *s, const char *folder, const struct dirent *entry, i
 /* May there be links in the directory, or with `recursive` below it? */
 static bool has_links(search *s, const char *folder, int depth) {
     DIR *entries = depth < MOST_DEPTH ? opendir(folder) : NULL;
-    if (!entries) return depth > 0; /* of the operands, what cannot be read is said later */
+    if (!entries) return depth > 0 || errno != EACCES; /* of the operands, what may not be read is said later */
     bool found = false;
-    for (const struct dirent *entry; !found && (entry = readdir(entries));) found = is_link(s, folder, entry, depth);
+    const struct dirent *entry = NULL;
+    do {
+        errno = 0;
+        entry = readdir(entries);
+        found = entry ? is_link(s, folder, entry, depth) : errno != 0;
+    } while (entry && !found);
     closedir(entries);
     return found;
 }
@@ -56,6 +62,7 @@ typedef struct rules {
     size_t n;
     char *own[8]; /* paths that were made here */
     size_t n_own;
+    bool failed; /* one is missing */
 } rules;
 
 static void allow(rules *r, const char *path, int rights) {
@@ -68,6 +75,7 @@ static void allow_output(rules *r, const char *path) {
     struct stat info;
     if (!path) return;
     const bool there = stat(path, &info) == 0;
+    if (!there && errno != ENOENT) r->failed = true;
     if (there && !S_ISREG(info.st_mode)) {
         allow(r, path, CVT_SANDBOX_WRITE);
         return;
@@ -77,6 +85,7 @@ static void allow_output(rules *r, const char *path) {
     const char *whole = real ? real : path, *slash = strrchr(whole, '/');
     cvt_str_append(&folder, slash ? whole : ".", slash ? (size_t)(slash - whole) + (slash == whole) : 1);
     if (there) allow(r, path, CVT_SANDBOX_READ);
+    if ((there && !real) || folder.failed) r->failed = true;
     if (folder.failed)
         cvt_str_free(&folder);
     else
@@ -116,11 +125,11 @@ static int say(const cvt_settings *s, int holds, const char *all) {
     if (obstacle)
         cvt_str_print(&line, "none: %s", obstacle);
     else if (!holds)
-        cvt_str_print(&line, "none: this system has neither Landlock nor seccomp");
+        cvt_str_print(&line, "none: neither Landlock nor seccomp can be had here");
     else if (holds == CVT_SANDBOX_FILES)
-        cvt_str_print(&line, "this system has no seccomp: only files are confined (Landlock)");
+        cvt_str_print(&line, "seccomp cannot be had here: only files are confined (Landlock)");
     else if (holds == CVT_SANDBOX_CALLS)
-        cvt_str_print(&line, "this system has no Landlock: programs and sockets are given up (seccomp), files are not");
+        cvt_str_print(&line, "Landlock cannot be had here: programs and sockets are given up (seccomp), files are not");
     else if (all)
         cvt_str_print(&line, "no programs, sockets or writing beside the output; all files may be read: %s", all);
     else
@@ -144,7 +153,7 @@ int cvt_cli_confine(const cvt_settings *settings, const cvt_confinement *c) {
     allow_output(&r, c->output);
     for (int i = 0; i < 2; i++) allow_output(&r, c->later[i]);
     const cvt_sandbox sandbox = {r.items, r.n, all != NULL, c->later[0] || c->later[1]};
-    const int holds = cvt_sandbox_enter(&sandbox);
+    const int holds = r.failed ? 0 : cvt_sandbox_enter(&sandbox);
     release(&r);
     return say(settings, holds, all);
 }

@@ -61,7 +61,7 @@ def images():
     at = heic.index(b"ispe") + 8
     for name, width, height in (("wider", 65, 64), ("huge", 70000, 70000), ("none", 0, 64)):
         put("heif", "size_" + name, heic[:at] + struct.pack(">II", width, height) + heic[at + 8:])
-    for name, old, new in (("brand", b"ftypheic", b"ftyphevx"), ("codec", b"hvc1", b"xvc1"), ("box", b"iloc", b"ilox")):
+    for name, old, new in (("brand", b"ftypheic", b"ftyphevx"), ("codec", b"hvc1", b"vvc1"), ("box", b"iloc", b"ilox")):
         put("heif", "other_" + name, heic.replace(old, new))
 
 
