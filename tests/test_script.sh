@@ -41,6 +41,13 @@ cut -f 1,6 answers | sort | comm -12 - int8 | grep 'png	' >both
 check 'script-int8: the same answers' at_least "$(lines both)" 199
 equal 'script: an answer is a code and a name' "$(cut -f 6 answers | sed 1d | grep -vcE '^[A-Z][a-z]{3} [A-Za-z ]+$')" 0
 
+# The folders are called by codes, with which the labels begin.
+timeout 100 "$cvt" eval -m script "$tests/data/script" -f json >eval.json 2>err
+equal 'script: eval matches each folder by its code' "$(grep -o '"by":"first_word"' eval.json | grep -c .)" 32
+check 'script: eval says so' grep -q 'first words' err
+equal 'script: eval counts as classify answers' "$(sed -n 's/.*"top1":\([0-9.]*\),.*/\1/p' eval.json | head -n 1)" \
+    "$(awk -v n="$(($(right clean) + $(right damaged)))" 'BEGIN { printf "%.9g", n / 200 }')"
+
 # ---- pages -----------------------------------------------------------------------------------------------------------
 
 page() { "$cvt" classify -m "$1" --lines -k 1 -f tsv "$tests/data/script_pages/$2.png" | sed 1d | cut -f 6; }

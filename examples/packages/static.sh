@@ -89,7 +89,7 @@ ln -sfn "/usr/include/$(cc -print-multiarch)/asm" "$kernel/asm"
 
 # by_cmake FILE [OPTION]...: the library whose sources have that file
 by_cmake() {
-    from=$(source_of "$1") build=$out/work/$1
+    from=$(source_of "$1") build=$out/cmake/$1
     shift
     cmake -S "$from" -B "$build" -DCMAKE_C_COMPILER=musl-gcc -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$out" \
         -DCMAKE_INSTALL_LIBDIR="$out/lib" "$@" && cmake --build "$build" --target install

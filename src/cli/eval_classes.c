@@ -13,10 +13,15 @@
 #include "cli/models.h"
 
 const char *cvt_matched_word(cvt_matched how) {
-    static const char *const words[] = {[CVT_MATCHED_NOT] = "",          [CVT_MATCHED_TWICE] = "",
-                                        [CVT_MATCHED_NAME] = "name",     [CVT_MATCHED_SYNONYM] = "synonym",
-                                        [CVT_MATCHED_ID] = "wordnet_id", [CVT_MATCHED_NUMBER] = "number",
-                                        [CVT_MATCHED_ORDER] = "order",   [CVT_MATCHED_FILE] = "file"};
+    static const char *const words[] = {[CVT_MATCHED_NOT] = "",
+                                        [CVT_MATCHED_TWICE] = "",
+                                        [CVT_MATCHED_NAME] = "name",
+                                        [CVT_MATCHED_SYNONYM] = "synonym",
+                                        [CVT_MATCHED_ID] = "wordnet_id",
+                                        [CVT_MATCHED_NUMBER] = "number",
+                                        [CVT_MATCHED_WORD] = "first_word",
+                                        [CVT_MATCHED_ORDER] = "order",
+                                        [CVT_MATCHED_FILE] = "file"};
     return words[how];
 }
 
@@ -187,6 +192,18 @@ int cvt_finder_find(const cvt_finder *finder, const char *name, bool numbers, cv
     if (found >= 0 || !numbers) return found;
     found = number_of(name, cvt_model_classes(finder->model));
     if (found >= 0) *how = CVT_MATCHED_NUMBER;
+    return found;
+}
+
+int cvt_finder_first_word(const cvt_finder *finder, const char *name) {
+    const size_t length = strlen(name);
+    int found = -1;
+    for (int i = 0; length && i < cvt_model_classes(finder->model); i++) {
+        const char *label = cvt_model_label(finder->model, i);
+        if (!label || strncmp(label, name, length) != 0 || label[length] != ' ') continue;
+        if (found >= 0) return -1;
+        found = i;
+    }
     return found;
 }
 

@@ -12,6 +12,7 @@ typedef enum cvt_matched {
     CVT_MATCHED_SYNONYM, /* it is one of the names in the label */
     CVT_MATCHED_ID,      /* it is the WordNet id of an ImageNet class that has a name in common with the label */
     CVT_MATCHED_NUMBER,  /* it is the number of the class */
+    CVT_MATCHED_WORD,    /* it is the first word of the label */
     CVT_MATCHED_ORDER,   /* by its place among the directories */
     CVT_MATCHED_FILE,    /* --classes says so */
 } cvt_matched;
@@ -28,6 +29,9 @@ void cvt_finder_free(cvt_finder *finder);
 
 /* The class that the name means, or -1. numbers: the name may be the number of a class. */
 int cvt_finder_find(const cvt_finder *finder, const char *name, bool numbers, cvt_matched *how);
+
+/* The only class whose label begins with the name and a space, or -1. */
+int cvt_finder_first_word(const cvt_finder *finder, const char *name);
 
 /* Orders names as timm does: digits by their number, letters without regard to case. As for qsort, of char *. */
 int cvt_compare_natural(const void *a, const void *b);

@@ -81,6 +81,23 @@ static cvt_status read_classes(eval *e, cvt_error *error) {
     return CVT_OK;
 }
 
+/* ---- first words ------------------------------------------------------------------------------------------------ */
+
+/* Labels may begin with a code, as "Latn Latin" or "n01440764 tench", after which the directories are called. Takes
+ * them so if that gives each of them a class; returns whether it does. */
+static bool take_first_words(eval *e) {
+    for (size_t i = 0; i < e->n_names; i++)
+        if (cvt_finder_first_word(e->finder, e->names[i].name) < 0) return false;
+    for (size_t i = 0; i < e->n_names; i++) {
+        e->names[i].index = cvt_finder_first_word(e->finder, e->names[i].name);
+        e->names[i].how = CVT_MATCHED_WORD;
+    }
+    cvt_cli_say(e->called,
+                "the directories are called as the first words of the model's labels: they are taken for these "
+                "classes");
+    return e->n_names > 0;
+}
+
 /* ---- order ----------------------------------------------------------------------------------------------------- */
 
 /* Takes the directories for the model's classes, in the order of their names. timm knows only those with images. */
@@ -133,7 +150,7 @@ static cvt_status match_all(eval *e, cvt_error *error) {
     if (matched) return CVT_OK;
     if (e->settings->classes)
         return cvt_fail(error, CVT_USAGE, "%s: names nothing that is in %s", e->settings->classes, e->called);
-    if (e->tree) return take_order(e, error);
+    if (e->tree) return take_first_words(e) ? CVT_OK : take_order(e, error);
     return cvt_fail(error, CVT_USAGE,
                     "%s: none of its labels, as \"%s\", is a class of the model: --classes FILE says which is which",
                     e->called, e->names[0].name);
