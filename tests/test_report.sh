@@ -271,4 +271,13 @@ same 'they are as they were' records.html good.jsonl
 expect 'nor is a file of another kind' 2 '' '*it is not an HTML page*' "$cvt" report good.jsonl -o records.html
 expect 'a directory that is not there' 4 '' '*nowhere*' "$cvt" report good.jsonl -o nowhere/page.html
 
+# ---- files of other kinds ----------------------------------------------------------------------------------------------
+printf 'path,label\ncat.png,1\n' >other.csv
+printf '[\n{"path":"cat.png"}\n]\n' >other.json
+for file in other.csv other.json; do
+    "$cvt" report "$file" -o other.html >out 2>err
+    equal "$file is no file of records: the status, one line, no page" "$?:$(wc -l <err):$(ls other.html 2>/dev/null)" 1:1:
+    check "$file: the line says so" grep -q "^cvt: $file: this is no file of records" err
+done
+
 [ "$failures" -eq 0 ]

@@ -36,7 +36,7 @@ typedef struct report {
     int fd;
     char *buffer;
     size_t capacity, at, held;
-    bool ended;
+    bool ended, begun; /* begun: a line has been read that is not empty */
     size_t file, line, bad; /* bad: lines of this file that are no records */
 
     cvt_page_image image;
@@ -147,6 +147,11 @@ static cvt_status take_line(report *r, const char *line, size_t n, cvt_error *er
     cvt_error why;
     while (n && strchr(" \t\r", line[n - 1])) n--;
     if (!n) return CVT_OK;
+    size_t blanks = 0; /* fewer than n: the last character is none */
+    while (strchr(" \t\r", line[blanks])) blanks++;
+    if (!r->begun && line[blanks] != '{')
+        return cvt_fail(error, CVT_FORMAT, "this is no file of records, a JSON object a line, as -f jsonl writes it");
+    r->begun = true;
     cvt_str_print(&place, "%s:%zu", r->files[r->file], r->line);
     if (place.failed) return cvt_fail_memory(error);
     cvt_status status = cvt_json_parse(&document, line, n, place.data, &why), done = CVT_OK;
@@ -226,7 +231,7 @@ static int read_file(report *r) {
     cvt_error error;
     char line[96];
     r->at = r->held = r->line = r->bad = 0;
-    r->ended = false;
+    r->ended = r->begun = false;
     cvt_status status = cvt_input_open(&r->fd, path, &first, -1, &error);
     if (status == CVT_OK && first.size) memcpy(r->buffer, first.data, first.size); /* at most a byte, of a FIFO */
     r->held = first.size;
