@@ -129,7 +129,7 @@ said 'two cells of 64 pixels' "'shape': \(129, 129, 3\)" c.head
 echo mine >other.svg
 refused 'another file is not overwritten' 2 'other.svg: there is such a file, and it is not an SVG picture: .*' pets \
     --confusion other.svg
-refused 'what is no picture' 2 'c.gif: the name must end with .csv' pets --confusion c.gif
+refused 'what is no picture' 2 'c.gif: the name must end with .csv, .svg or .png' pets --confusion c.gif
 refused 'records and results apart' 2 'eval: --records: .* so name a file for the records|--records: .*records' pets \
     --records -
 

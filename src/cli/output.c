@@ -150,6 +150,7 @@ static const struct {
     bool (*is)(const char *path, const char *rows);
     const char *format; /* of records */
     const char *also;   /* another ending */
+    const char *others; /* those of other kinds that stand for the same, in words */
 } kinds[] = {
     [CVT_OUTPUT_NPY] = {".npy", "a .npy file", false, is_npy, NULL, NULL},
     [CVT_OUTPUT_PNG] = {".png", "a PNG file", false, is_png, NULL, NULL},
@@ -162,7 +163,7 @@ static const struct {
     [CVT_OUTPUT_CSV] = {".csv", "a table of records", true, is_csv, "csv", NULL},
     [CVT_OUTPUT_TSV] = {".tsv", "a table of records", true, is_tsv, "tsv", NULL},
     [CVT_OUTPUT_SVG] = {".svg", "an SVG picture", true, is_svg, NULL, NULL},
-    [CVT_OUTPUT_CONFUSION] = {".csv", "a confusion matrix", true, is_confusion, NULL, NULL},
+    [CVT_OUTPUT_CONFUSION] = {".csv", "a confusion matrix", true, is_confusion, NULL, NULL, ", .svg or .png"},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -250,7 +251,8 @@ cvt_status cvt_output_check(const char *path, cvt_output_kind kind, const char *
     bool there = stat(path, &info) == 0;
     if (there && (!S_ISREG(info.st_mode) || cvt_file_is_of_streams(path))) return CVT_OK;
     if (!name_fits(path, kind))
-        return cvt_fail(error, CVT_USAGE, "%s: the name must end with %s", path, kinds[kind].ending);
+        return cvt_fail(error, CVT_USAGE, "%s: the name must end with %s%s", path, kinds[kind].ending,
+                        kinds[kind].others ? kinds[kind].others : "");
     if (!there) return CVT_OK;
     if (is_input(path, settings, operands, model)) return refuse_input(path, error);
     if (settings->force || info.st_size == 0 || kinds[kind].is(path, rows)) return CVT_OK;
