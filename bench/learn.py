@@ -20,6 +20,7 @@ import resource
 import subprocess
 import tempfile
 import time
+import warnings
 
 import learn_sets
 
@@ -156,6 +157,7 @@ def main():
     parser.add_argument("--openclipart", metavar="DIR", help="openclipart-png, unpacked by dpkg -x")
     parser.add_argument("--digits", action="store_true")
     options = parser.parse_args()
+    warnings.filterwarnings("ignore")  # of fits that end at max_iter, and of labels with fewer images than folds
     with tempfile.TemporaryDirectory() as to:
         if options.stamps or options.openclipart or options.digits:
             sets(options, pathlib.Path(to))
