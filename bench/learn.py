@@ -59,15 +59,21 @@ def features(options, data, to):
 
 
 def peak(*command):
-    """The output of a program that may leave out images, its processor time, and the most memory it held, in MB."""
+    """The output of a program that may leave out images, its processor time, and the most memory it held, in MB. (What
+    wait4 says of the memory is that of this process too.)"""
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen([str(part) for part in command], stdout=out, stderr=subprocess.DEVNULL)
+        memory = 0
+        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            memory = max([memory] + [int(kb) for kb in re.findall(r"VmHWM:\s*(\d+)", status)])
+            time.sleep(0.01)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in (0, 1):
             raise SystemExit(f"{command[1]} ended with status {process.returncode}")
         out.seek(0)
-        return out.read(), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+        return out.read(), used.ru_utime + used.ru_stime, memory / 1024
 
 
 def beside(options, to):
