@@ -333,7 +333,7 @@ static void test_unknown(void) {
 
 /* A product and its sum are rounded together, or one after the other: either, but for all sums alike. */
 static void test_doubles(const cvt_kernels *kernels) {
-    enum { STEPS = 37, ROWS = 12, ROW = 3, STEP = 41, LDB = 53, COLUMNS = 48, LDC = 51 };
+    enum { STEPS = 37, ROWS = 12, ROW = 3, STEP = 41, LDB = 61, COLUMNS = 56, LDC = 59 };
     static double a[ROWS * ROW + STEPS * STEP], b[STEPS * LDB], c[ROWS * LDC], together[ROWS * LDC], apart[ROWS * LDC];
     uint64_t state = 3;
     double *const all[] = {a, b, c};

@@ -169,6 +169,8 @@ refused 'a list without tabs' 2 'spaces: line 1 is not a path, a tab and a label
 cp -R pets lf && mv lf/dog "lf/do
 g"
 refused 'a label with a line break' 2 '.*the label "do.x0ag" holds a line break: rename it' lf
+cp -R pets latin && mv latin/dog latin/"$(printf 'd\366g')"
+refused 'a label that is not UTF-8' 2 '.*the label "d.xf6g" is not UTF-8: rename it' latin
 refused '--l2' 2 "--l2: 'much' is neither auto nor a number from 1e-12 to 1e12" pets --l2 much
 refused '--val and --val-share' 2 '--val and --val-share: give one of them' pets --val pets --val-share 0.1
 refused 'a label of --val alone' 2 '.*' pets --val none
@@ -197,6 +199,17 @@ timeout 60 "$cvt" learn -m "$model" pets -o - >out 2>err
 equal 'not to standard output' $? 2
 timeout 60 "$cvt" learn -m "$model" pets -o missing/new.safetensors >out 2>err
 equal 'no directory for the output' $? 4
+mkdir full
+(ulimit -f 1 && exec "$cvt" learn -m "$model" pets -o full/new.safetensors >out 2>err)
+equal 'too large a file: the status' $? 4
+equal 'too large a file: why' "$(cat err)" 'cvt: full/new.safetensors: cannot be written: File too large'
+equal 'too large a file: nothing is left of it' "$(ls -A full)" ''
+"$cvt" learn -m first.safetensors pets -o first.safetensors >out 2>err
+equal 'not over the model that is read' "$?:$(cat err)" '2:cvt: first.safetensors: this file is read here: choose another name for the output'
+mkdir itself && cp -R pets/* itself && ln -s .. itself/cat/up
+learn itself -r
+equal 'a directory that links to itself' "$status" 0
+said 'a directory that links to itself: each image is there once' 'Learned 2 labels from 8 images' out
 
 mkdir many
 i=0

@@ -156,6 +156,7 @@ static void intercept(int number, void (*handler)(int)) {
 
 void cvt_cli_catch_signals(void) {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     intercept(SIGINT, handle);
     intercept(SIGTERM, handle);
     intercept(SIGHUP, handle);

@@ -110,8 +110,8 @@ __attribute__((format(printf, 2, 3))) int cvt_cli_usage(const cvt_cli *cli, cons
 
 /* ---- signals --------------------------------------------------------------------------------------------------- */
 
-/* Called once, by main: SIGPIPE is ignored, and SIGBUS, which a mapped file raises when somebody truncates it, ends the
- * program with status 3. */
+/* Called once, by main: SIGPIPE and SIGXFSZ are ignored, so that the write fails, and SIGBUS, which a mapped file
+ * raises when somebody truncates it, ends the program with status 3. */
 void cvt_cli_catch_signals(void);
 /* Until this is called SIGINT, SIGTERM and SIGHUP end the program at once with 128+n; from then on the first one is
  * only noted: the command ends after the record or file in hand, and main makes 128+n of the status. Another one, more

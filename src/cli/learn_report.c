@@ -71,6 +71,19 @@ static cvt_status find_duplicates(learn *l, const int *labels, cvt_error *error)
 
 /* ---- the fit --------------------------------------------------------------------------------------------------- */
 
+/* Says that the fit takes minutes, as far as that can be told from its size: some 300 times the loss of five folds and
+ * its gradient, which is two products of the features and a probability for each label. */
+static void say_long(const learn *l) {
+    enum { EVALUATIONS = 300, A_PROBABILITY = 200 };
+    const double speed = 2e10, rows = (double)l->n * (double)(l->n_views + 1), labels = l->images.n_names;
+    const double seconds = rows * labels * (4 * (double)l->d + A_PROBABILITY) * EVALUATIONS / speed / l->threads;
+    char line[128];
+    if (seconds < 120) return;
+    snprintf(line, sizeof line, "%d labels for %zu images: the fit may take some %.0f minutes", l->images.n_names, l->n,
+             seconds / 60);
+    cvt_cli_say(NULL, line);
+}
+
 static void check(learn *l) {
     for (size_t i = 0; i < l->n_checks; i++) {
         if (l->checks[i].label < 0) continue;
@@ -115,6 +128,7 @@ static cvt_status fit(learn *l, cvt_team *team, cvt_error *error) {
     for (size_t i = 0; i < l->n; i++) labels[i] = l->learns[i].label;
     TRY(find_duplicates(l, labels, error));
     part_twins(l, labels);
+    say_long(l);
     const cvt_lesson lesson = {.features = l->features,
                                .n = l->n,
                                .views = l->n_views + 1,

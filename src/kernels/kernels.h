@@ -172,7 +172,7 @@ typedef struct cvt_kernels {
     /* y[c] = mean over the rows, summed in row order. */
     void (*mean_rows)(float *y, const float *x, size_t ldx, int rows, int c);
     /* c[r * ldc + q] += the sum over t < steps of a[r * row + t * step] * b[t * ldb + q], for r < rows, a multiple of
-     * 4, and q < columns, a multiple of 16. Each is one chain in the order of t, whatever the numbers of rows and
+     * 4, and q < columns, a multiple of 8. Each is one chain in the order of t, whatever the numbers of rows and
      * columns: a product and its sum are rounded together, or one after the other where the CPU has no such
      * operation. */
     void (*add_doubles)(double *c, size_t ldc, const double *a, size_t row, size_t step, const double *b, size_t ldb,

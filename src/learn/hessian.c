@@ -28,11 +28,10 @@ void cvt_hessian_free(cvt_hessian *h) {
 
 /* ---- moments --------------------------------------------------------------------------------------------------- */
 
-/* Adds rows of X to 4 rows of the moments, as far as the diagonal; what lands above it is overwritten later. */
+/* Adds rows of X to CVT_TILE rows of the moments, as far as the diagonal; what lands above it is overwritten later. */
 static void add_moments(cvt_hessian *h, size_t n, size_t i) {
-    for (size_t j = 0; j < i + CVT_TILE_ROWS; j += CVT_TILE_COLUMNS)
-        h->kernels->add_doubles(h->matrix + i * h->ld + j, h->ld, h->rows + i, 1, h->d, h->rows + j, h->d,
-                                CVT_TILE_ROWS, CVT_TILE_COLUMNS, n);
+    h->kernels->add_doubles(h->matrix + i * h->ld, h->ld, h->rows + i, 1, h->d, h->rows, h->d, CVT_TILE, i + CVT_TILE,
+                            n);
 }
 
 static void read_row(cvt_hessian *h, double *to, const cvt_examples *x, size_t i) {
@@ -50,7 +49,7 @@ typedef struct rows {
 
 static void add_moments_of(void *context, size_t i) {
     const rows *r = context;
-    add_moments(r->h, r->n, i * CVT_TILE_ROWS);
+    add_moments(r->h, r->n, i * CVT_TILE);
 }
 
 static void add_rows(cvt_hessian *h, const cvt_examples *x, size_t used) {
@@ -60,7 +59,7 @@ static void add_rows(cvt_hessian *h, const cvt_examples *x, size_t used) {
             read_row(h, h->rows + r * h->d, x, (size_t)((double)(first + r) * ((double)x->n / (double)used)));
         if (!h->matrix) continue;
         rows r = {h, n};
-        cvt_team_each(x->team, (h->d + CVT_TILE_ROWS - 1) / CVT_TILE_ROWS, 8, add_moments_of, &r);
+        cvt_team_each(x->team, h->d / CVT_TILE, 8, add_moments_of, &r);
     }
     for (size_t j = 0; j < h->d; j++) h->squares[j] /= (double)used;
     for (size_t i = 0; h->matrix && i < h->d * h->ld; i++) h->matrix[i] /= (double)used;
@@ -71,7 +70,7 @@ cvt_status cvt_hessian_new(cvt_hessian **out, const cvt_examples *of, cvt_error 
     cvt_hessian *h = calloc(1, sizeof *h);
     if (!h) return cvt_fail_memory(error);
     h->kernels = of->kernels;
-    h->d = cvt_pad(of->d);
+    h->d = cvt_pad(of->d, CVT_PANEL);
     h->ld = h->d + 8;
     h->squares = calloc(h->d, sizeof *h->squares);
     h->diagonal = calloc(h->d, sizeof *h->diagonal);
@@ -88,28 +87,28 @@ cvt_status cvt_hessian_new(cvt_hessian **out, const cvt_examples *of, cvt_error 
 
 /* ---- the factor ------------------------------------------------------------------------------------------------ */
 
-/* The factor is made PANEL rows at a time, so that the rows above them are read but once for each panel; of these STEPS
- * at a time, so that a tile's part of them stays in cache. */
-enum { PANEL = 16, TILE = 32, STEPS = 64 };
+/* The factor is made a panel at a time, so that the rows above it are read but once for each panel; of these STEPS at a
+ * time, so that a tile's part of them stays in cache. */
+enum { TILE = 32, STEPS = 64 };
 
-/* The guess from row i and column j on, PANEL x n, less what the rows of U above it make of it; times -1. */
+/* The guess from row i and column j on, CVT_PANEL x n, less what the rows of U above it make of it; times -1. */
 static void start_tile(cvt_hessian *h, double curvature, double l2, size_t i, size_t j, size_t n) {
     const size_t d = h->d;
     for (size_t column = j; column < j + n; column++)
-        for (size_t r = 0; r < PANEL; r++) {
+        for (size_t r = 0; r < CVT_PANEL; r++) {
             const size_t row = i + r;
             double value = column > row ? h->matrix[column * h->ld + row] : column == row ? h->squares[row] : 0;
             h->rows[r * d + column] = -curvature * value - (column == row ? l2 : 0);
         }
     for (size_t t = 0; t < i; t += STEPS)
         h->kernels->add_doubles(h->rows + j, d, h->matrix + t * h->ld + i, 1, h->ld, h->matrix + t * h->ld + j, h->ld,
-                                PANEL, n, i - t < STEPS ? i - t : STEPS);
+                                CVT_PANEL, n, i - t < STEPS ? i - t : STEPS);
 }
 
 /* The rows of U from i on, from what start_tile has made. */
 static void finish_rows(cvt_hessian *h, double l2, size_t i) {
     const size_t d = h->d;
-    for (size_t r = 0; r < PANEL; r++) {
+    for (size_t r = 0; r < CVT_PANEL; r++) {
         double *left = h->rows + r * d, *own = h->matrix + (i + r) * h->ld;
         for (size_t s = 0; s < r; s++) {
             const double *above = h->matrix + (i + s) * h->ld;
@@ -121,7 +120,7 @@ static void finish_rows(cvt_hessian *h, double l2, size_t i) {
     }
 }
 
-/* Rows i to i + PANEL - 1 of the guess. */
+/* Rows i to i + CVT_PANEL - 1 of the guess. */
 typedef struct guess {
     cvt_hessian *h;
     double curvature, l2;
@@ -138,7 +137,7 @@ void cvt_hessian_set(cvt_hessian *h, double curvature, double l2, cvt_team *team
     enum { FEW = 256 };
     h->bias = sqrt(curvature);
     for (size_t j = 0; !h->matrix && j < h->d; j++) h->diagonal[j] = sqrt(curvature * h->squares[j] + l2);
-    for (size_t i = 0; h->matrix && i < h->d; i += PANEL) {
+    for (size_t i = 0; h->matrix && i < h->d; i += CVT_PANEL) {
         guess g = {h, curvature, l2, i};
         cvt_team_each(i > FEW ? team : NULL, (h->d - i + TILE - 1) / TILE, 0, start_tile_of, &g);
         finish_rows(h, l2, i);
@@ -162,12 +161,12 @@ static void gradient_rows(const cvt_hessian *h, double *v, size_t k, size_t n, s
     }
 }
 
-/* Of v, k columns wide, n columns; v begins at the first of them. STEPS rows are taken off all rows behind them
- * together: so U is read along its rows. */
+/* Of v, k columns wide, n columns; v begins at the first of them. CVT_PANEL rows are taken off all rows behind them
+ * together: so U is read along its rows, and along no more of them at once than a CPU foresees. */
 static void gradient_columns(const cvt_hessian *h, double *v, size_t k, size_t n) {
     const size_t d = h->d;
-    for (size_t first = 0; first < d; first += STEPS) {
-        const size_t end = d - first < STEPS ? d : first + STEPS;
+    for (size_t first = 0; first < d; first += CVT_PANEL) {
+        const size_t end = first + CVT_PANEL;
         gradient_rows(h, v, k, n, first, end);
         if (h->matrix && end < d)
             h->kernels->add_doubles(v + end * k, k, h->matrix + first * h->ld + end, 1, h->ld, v + first * k, k,
@@ -217,14 +216,14 @@ typedef struct change {
 
 static void change_part(void *context, size_t p) {
     const change *c = context;
-    const size_t first = c->tiles * p / c->parts * CVT_TILE_COLUMNS;
-    const size_t end = c->tiles * (p + 1) / c->parts * CVT_TILE_COLUMNS;
+    const size_t first = c->tiles * p / c->parts * CVT_TILE;
+    const size_t end = c->tiles * (p + 1) / c->parts * CVT_TILE;
     c->columns(c->h, c->v + first, c->k, end - first);
 }
 
 static void by_columns(const cvt_hessian *h, double *v, const cvt_theta_size *size, cvt_team *team,
                        void (*columns)(const cvt_hessian *h, double *v, size_t k, size_t n)) {
-    const size_t tiles = size->k / CVT_TILE_COLUMNS, threads = (size_t)cvt_team_size(team);
+    const size_t tiles = size->k / CVT_TILE, threads = (size_t)cvt_team_size(team);
     change c = {h, v, size->k, tiles, tiles < threads ? tiles : threads, columns};
     cvt_team_each(c.parts > 1 ? team : NULL, c.parts, 1, change_part, &c);
 }

@@ -6,10 +6,9 @@
 #include "kernels/kernels.h"
 #include "learn/logistic.h"
 
-enum { CVT_TILE_ROWS = 4, CVT_TILE_COLUMNS = 16 }; /* of cvt_kernels.add_doubles */
-
-/* A number of features or classes, padded so that tiles need no tails. */
-static inline size_t cvt_pad(size_t n) { return (n + CVT_TILE_COLUMNS - 1) / CVT_TILE_COLUMNS * CVT_TILE_COLUMNS; }
+/* Features are padded to whole panels of the factor, columns to whole tiles of cvt_kernels.add_doubles. */
+enum { CVT_PANEL = 16, CVT_TILE = 8 };
+static inline size_t cvt_pad(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 /* Of matrices whose k is padded. With the guess = U^T U: weights [theta size] become coordinates U weights, in place;
  * and back. */

@@ -1,7 +1,9 @@
 /* learn.c - cross-validation over a path of penalties, the final fit, and the classifier of the features as they were.
  *
- * The path goes from strong to weak penalties. The folds are fitted side by side; each fit begins where the one before
- * it ended. The path ends early where the loss of images that were not seen rises. */
+ * The path goes from strong to weak penalties. The folds are fitted side by side; each fit begins on the line through
+ * the ends of the two before it. The path ends early where the loss of images that were not seen rises. It is walked
+ * roughly; at the best penalty the folds are fitted once more, finely, since a classifier that is not quite fitted is
+ * less sure than the final one, to which its probabilities are to apply. */
 #include "learn/learn.h"
 
 #include <math.h>
@@ -16,9 +18,10 @@ enum {
     FIRST = 4,          /* that which is tried first */
     MAX_SUBSPACE = 2048 /* rows of which the products with each other are made */
 };
-static const double tolerance = 1e-5; /* of the gradient */
+static const double tolerance = 1e-5, fine_tolerance = 1e-4; /* of the gradient: of the final fit, and of the folds' */
+static const size_t most_before = (size_t)64 << 20;          /* bytes of weights that are kept to draw lines through */
 
-/* The tolerance of cross-validation: the loss is then at most 5e-4 above the least, or the gradient below 1e-3. */
+/* The tolerance on the path: the loss is then at most 5e-4 above the least, or the gradient below 1e-3. */
 static double rough_tolerance(double l2) { return sqrt(1e-3 * (l2 > 1e-3 ? l2 : 1e-3)); }
 
 /* What images that were not seen got at one penalty. */
@@ -40,6 +43,9 @@ typedef struct run {
     cvt_hessian *hessian;
     cvt_theta_size size;
     double *theta[CVT_FOLDS];
+    double *before[CVT_FOLDS]; /* the weights at the penalty before; NULL: there is no room for them */
+    double at, at_before;      /* the logarithms of the penalties of both */
+    int tried;                 /* penalties */
     double *logits;
     marks best, now;
 } run;
@@ -114,8 +120,11 @@ static cvt_status prepare(run *r, cvt_error *error) {
         r->x.d = r->subspace.rank;
     }
     TRY(cvt_theta_measure(&r->size, r->x.d, l->classes, error));
-    for (int f = 0; f < CVT_FOLDS; f++)
+    for (int f = 0; f < CVT_FOLDS; f++) {
         if (!(r->theta[f] = calloc(r->size.count, sizeof(double)))) return cvt_fail_memory(error);
+        if (r->size.bytes > most_before / CVT_FOLDS) continue;
+        if (!(r->before[f] = calloc(r->size.count, sizeof(double)))) return cvt_fail_memory(error);
+    }
     return cvt_hessian_new(&r->hessian, &r->x, error);
 }
 
@@ -128,7 +137,10 @@ static void release(run *r) {
     free(r->logits);
     cvt_subspace_free(&r->subspace);
     cvt_hessian_free(r->hessian);
-    for (int f = 0; f < CVT_FOLDS; f++) free(r->theta[f]);
+    for (int f = 0; f < CVT_FOLDS; f++) {
+        free(r->theta[f]);
+        free(r->before[f]);
+    }
     free_marks(&r->best);
     free_marks(&r->now);
 }
@@ -159,15 +171,42 @@ static int count_folds(const run *r) {
     return folds;
 }
 
-/* Fits the classifiers that do not see a fold each, and marks the images of that fold. */
-static cvt_status validate_at(run *r, double l2, double *curvature, cvt_error *error) {
+/* Moves the weights of the folds along the lines through those of the last two penalties, to where they may be at l2.
+ */
+static void foresee(run *r, double l2) {
+    const double to = log10(l2), step = r->tried > 1 ? (to - r->at) / (r->at - r->at_before) : 0;
+    for (int f = 0; f < CVT_FOLDS && r->before[f]; f++)
+        for (size_t i = 0; i < r->size.count; i++) {
+            const double now = r->theta[f][i];
+            r->theta[f][i] += step * (now - r->before[f][i]);
+            r->before[f][i] = now;
+        }
+    r->at_before = r->at;
+    r->at = to;
+    r->tried++;
+}
+
+/* The weights of fold 0 become the mean of all folds. */
+static void average(run *r) {
+    const int folds = count_folds(r);
+    for (size_t i = 0; i < r->size.count; i++) {
+        double sum = 0;
+        for (int f = 0; f < folds; f++) sum += r->theta[f][i];
+        r->theta[0][i] = sum / folds;
+    }
+}
+
+/* Fits the classifiers that do not see a fold each until their gradients are below `most`, and marks the images of that
+ * fold. */
+static cvt_status validate_at(run *r, double l2, double most, double *curvature, cvt_error *error) {
     const cvt_lesson *l = r->lesson;
     cvt_fit fits[CVT_FOLDS];
     const int folds = count_folds(r);
+    foresee(r, l2);
     r->now.loss = 0;
     r->now.right = 0;
     r->x.groups = r->folds;
-    TRY(cvt_logistic_fit(r->theta, fits, folds, &r->x, l2, r->hessian, rough_tolerance(l2), error));
+    TRY(cvt_logistic_fit(r->theta, fits, folds, &r->x, l2, r->hessian, most, error));
     r->x.groups = NULL;
     *curvature = fits[folds - 1].curvature;
     for (size_t i = 0; i < l->n; i++)
@@ -175,17 +214,21 @@ static cvt_status validate_at(run *r, double l2, double *curvature, cvt_error *e
     return CVT_OK;
 }
 
+static void keep_marks(run *r) {
+    const marks other = r->best;
+    r->best = r->now;
+    r->now = other;
+}
+
 static double penalty_at(int step) { return pow(10, 1 - 0.5 * step); }
 
 /* Marks a penalty. False in *better: another was better before. */
 static cvt_status try_penalty(run *r, double l2, double *best, double *curvature, bool *better, cvt_error *error) {
     cvt_hessian_set(r->hessian, *curvature, l2, r->lesson->team);
-    TRY(validate_at(r, l2, curvature, error));
+    TRY(validate_at(r, l2, rough_tolerance(l2), curvature, error));
     *better = *best == 0 || r->now.loss < r->best.loss;
     if (!*better) return CVT_OK;
-    const marks other = r->best;
-    r->best = r->now;
-    r->now = other;
+    keep_marks(r);
     *best = l2;
     return CVT_OK;
 }
@@ -228,7 +271,7 @@ static void fold_row(cvt_learned *out, const run *r, double *theta, double *row,
     out->bias[k] = (float)bias;
 }
 
-/* Fits to all images and makes the classifier. */
+/* Fits the folds finely, then to all images, and makes the classifier. */
 static cvt_status conclude(run *r, cvt_learned *out, double curvature, cvt_error *error) {
     const cvt_lesson *l = r->lesson;
     cvt_fit fit;
@@ -237,6 +280,9 @@ static cvt_status conclude(run *r, cvt_learned *out, double curvature, cvt_error
     out->bias = calloc((size_t)l->classes, sizeof *out->bias);
     cvt_status status = row && out->weight && out->bias ? CVT_OK : cvt_fail_memory(error);
     cvt_hessian_set(r->hessian, curvature, out->l2, l->team);
+    if (status == CVT_OK) status = validate_at(r, out->l2, fine_tolerance, &curvature, error);
+    keep_marks(r);
+    average(r);
     if (status == CVT_OK) status = cvt_logistic_fit(&theta, &fit, 1, &r->x, out->l2, r->hessian, tolerance, error);
     for (size_t k = 0; status == CVT_OK && k < (size_t)l->classes; k++) fold_row(out, r, theta, row, k);
     free(row);

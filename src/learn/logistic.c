@@ -12,7 +12,7 @@ enum { MAX_ITERATIONS = 2000, MAX_TRIALS = 40, MIN_HISTORY = 3, MAX_HISTORY = 10
 static const size_t search_bytes = (size_t)64 << 20; /* that searches may take; one with MIN_HISTORY is always made */
 
 cvt_status cvt_theta_measure(cvt_theta_size *size, size_t d, int classes, cvt_error *error) {
-    *size = (cvt_theta_size){.d = cvt_pad(d), .k = (size_t)classes};
+    *size = (cvt_theta_size){.d = cvt_pad(d, CVT_PANEL), .k = (size_t)classes};
     if (!cvt_mul_size(size->d + 1, size->k, &size->count) || !cvt_mul_size(size->count, sizeof(double), &size->bytes) ||
         size->bytes > SIZE_MAX / 1024)
         return cvt_fail(error, CVT_TOO_LARGE, "%zu features and %d labels are too many", d, classes);
@@ -215,7 +215,7 @@ cvt_status cvt_logistic_fit(double *const *thetas, cvt_fit *results, int fits, c
 }
 
 void cvt_logistic_logits(double *to, const cvt_examples *x, const double *theta, size_t i) {
-    const size_t k = (size_t)x->classes, d = cvt_pad(x->d);
+    const size_t k = (size_t)x->classes, d = cvt_pad(x->d, CVT_PANEL);
     for (int q = 0; q < x->classes; q++) to[q] = theta[d * k + (size_t)q];
     for (size_t j = 0; j < x->d; j++) {
         const double value = x->narrow ? (double)x->narrow[i * x->d + j] : x->wide[i * x->d + j];

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "model/model.h"
 #include "ops/ops.h"
 
@@ -302,9 +303,12 @@ cvt_status cvt_model_relabel(cvt_model **out, const cvt_model *base, const char 
     heads h;
     *out = NULL;
     if (!base->sources) return cvt_fail(error, CVT_USAGE, "the model has no weights yet");
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         if (strpbrk(labels[i], "\r\n"))
             return cvt_fail(error, CVT_USAGE, "the label \"%s\" holds a line break: rename it", labels[i]);
+        if (!cvt_utf8_valid(labels[i], strlen(labels[i])))
+            return cvt_fail(error, CVT_USAGE, "the label \"%s\" is not UTF-8: rename it", labels[i]);
+    }
     TRY(open_new(&m, base, labels, n, error));
     cvt_status status = check_labels(m, base, labels, n, error);
     if (status == CVT_OK) status = find_heads(&h, m->graph, error);
