@@ -149,7 +149,7 @@ static double products_rate(const cvt_kernels *kernels, cvt_precision precision)
         double rate[CVT_PRECISION_COUNT]; /* f32, f16, bf16, int8 */
     } rates[] = {{"avx2vnni", {1, 1, 1, 4}},   {"avx512vnni", {1, 1, 1, 4}},  {"avx512bf16", {1, 1, 2, 4}},
                  {"avx512fp16", {1, 2, 2, 4}}, {"avx512amx", {1, 2, 16, 32}}, {"neondot", {1, 1, 1, 4}},
-                 {"neonfp16", {1, 2, 1, 4}}};
+                 {"neonfp16", {1, 2, 1, 4}},   {"neonbf16", {1, 2, 4, 4}}};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
         if (!strcmp(rates[i].table, kernels->name)) return rates[i].rate[precision];
     return 1; /* int8 elsewhere: twice as many an instruction, and one to add them */

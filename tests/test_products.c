@@ -1,6 +1,7 @@
 /* test_products.c - tests products with constant weights in less than f32, on every table of kernels that runs here,
  * against the contract in kernels.h: every rounding is fixed, so results must be equal bit for bit. Sizes leave
  * remainders, and all epilogues (bias, activation, residual) and unusual values in rows and weights are tried. */
+#include <fenv.h>
 #include <float.h>
 
 #include "kernels/int8.h"
@@ -15,7 +16,7 @@ static void expect(report *r, float got, float expected, const char *what, size_
 }
 
 static bool signed_rows(const cvt_kernels *kernels) {
-    return !strcmp(kernels->name, "neondot") || !strcmp(kernels->name, "neonfp16");
+    return !strncmp(kernels->name, "neon", 4) && strcmp(kernels->name, "neon") != 0;
 }
 
 typedef struct how {
@@ -144,18 +145,35 @@ static float bfloat(float x) {
     return fabsf(x) < FLT_MIN ? 0 : (float)ldexp(nearbyint(ldexp((double)x, 8 - exponent)), exponent - 8);
 }
 
-/* By tiles, and in the reference, two chains in each run of 32; by vectors one chain, the odd place of a pair first. */
+/* Returns a + b rounded to odd: cut off, and then the last bit set if anything was. As Arm's instructions for bfloat16
+ * do it, which also turn what is below the normal range into 0. */
+static float sum_to_odd(float a, float b) {
+    const int before = fegetround();
+    fesetround(FE_TOWARDZERO);
+    feclearexcept(FE_ALL_EXCEPT);
+    volatile float x = a, y = b, sum = x + y;
+    const bool inexact = fetestexcept(FE_INEXACT), over = fetestexcept(FE_OVERFLOW);
+    fesetround(before);
+    if (over) return copysignf(INFINITY, sum);
+    return flushed(inexact ? cvt_bits_to_f32(cvt_f32_to_bits(sum) | 1) : sum);
+}
+
+/* By tiles, and in the reference, two chains in each run of 32; by vectors one chain, the odd place of a pair first; by
+ * Arm's matrix instructions one chain of the sums of pairs. */
 static float bf16_result(const cvt_kernels *kernels, const matrix *a, size_t i, const matrix *w, size_t j,
                          const float *scale, const float *bias) {
     static float row[2016], column[2016];
     const size_t k = a->columns, padded = (k + 31) / 32 * 32;
     const bool vectors = !strcmp(kernels->name, "avx512bf16") || !strcmp(kernels->name, "avx512fp16");
+    const bool pairs = !strcmp(kernels->name, "neonbf16");
     for (size_t kk = 0; kk < padded; kk++) {
         row[kk] = kk < k ? bfloat(*value(a, i, kk)) : 0;
         column[kk] = kk < k ? bfloat(*value(w, j, kk) * (scale ? *scale : 1)) : 0;
     }
     float sum = 0;
-    for (size_t first = 0; first < padded; first += 32) {
+    for (size_t kk = 0; kk < padded && pairs; kk += 2)
+        sum = sum_to_odd(sum, sum_to_odd(flushed(row[kk] * column[kk]), flushed(row[kk + 1] * column[kk + 1])));
+    for (size_t first = 0; first < padded && !pairs; first += 32) {
         float chains[2] = {0, 0};
         for (size_t kk = first; kk < first + 32; kk++) {
             const size_t odd = kk % 2, at = vectors ? kk ^ 1 : kk;

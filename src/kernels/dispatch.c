@@ -84,13 +84,21 @@ static bool request_tiles(void) { return false; }
 #endif
 
 #if defined(__aarch64__)
-enum { ARM_HALF = 1 << 10, ARM_DOT = 1 << 20 }; /* HWCAP_ASIMDHP, HWCAP_ASIMDDP */
+enum { ARM_HALF = 1 << 10, ARM_DOT = 1 << 20, ARM_BF16 = 1 << 14 }; /* HWCAP_ASIMDHP, HWCAP_ASIMDDP, HWCAP2_BF16 */
 
 static bool has_arm(unsigned long bits) {
 #if defined(__linux__)
     return (getauxval(AT_HWCAP) & bits) == bits;
 #else
     return bits == 0;
+#endif
+}
+
+static bool has_arm_bf16(void) {
+#if defined(__linux__)
+    return getauxval(AT_HWCAP2) & ARM_BF16;
+#else
+    return false;
 #endif
 }
 #endif

@@ -8,7 +8,7 @@
 #include "kernels/kernels.h"
 
 extern const cvt_product_kernels cvt_product_f16_avx512fp16, cvt_product_f16_neonfp16;
-extern const cvt_product_kernels cvt_product_bf16_avx512bf16, cvt_product_bf16_avx512amx;
+extern const cvt_product_kernels cvt_product_bf16_avx512bf16, cvt_product_bf16_avx512amx, cvt_product_bf16_neonbf16;
 extern const cvt_product_kernels cvt_product_int8_avx2vnni, cvt_product_int8_avx512vnni, cvt_product_int8_avx512amx,
     cvt_product_int8_neondot;
 /* The products by AMX read the panels of those by VNNI. */

@@ -61,13 +61,14 @@ typedef struct cvt_gemm {
  *       multiply-adds in f16 from 0; the sums of the runs of a block of CVT_F16_BLOCK are added up in f16, those of
  *       blocks in f32, in order. Then scaled back, + bias, and so on. A row that is not finite gives NaN.
  * bf16: rows of a and of w, already multiplied by its scale, are rounded to bfloat16, subnormal numbers to 0. Along k,
- * runs of CVT_BF16_RUN are two chains of multiply-adds in f32 from 0, one over even and one over odd places; the two
- * are added, and that sum to those of the runs before, in order. All results below the normal range are 0. Then + bias,
- *       and so on.
+ *       runs of CVT_BF16_RUN are two chains of multiply-adds in f32 from 0, one over even and one over odd places; the
+ *       two are added, and that sum to those of the runs before, in order. avx512bf16 and avx512fp16 have one chain, in
+ *       which the odd place of a pair comes first; neonbf16 has one chain of the sums of pairs, and both sums are
+ *       rounded to odd. All results below the normal range are 0. Then + bias, and so on.
  * int8: w[j,:] ~ t_j v[j,:], v = round(w / t_j) in [-127, 127], t_j = max |w[j,:]| / 127;
  *       a[i,:] ~ s_i (q[i,:] - z_i), q in [0, 255], s_i = (high - low) / 255 of the row and 0, z_i = round(-low / s_i).
  *       The sum of (q - z) v is exact, then in f32: (sum q v) s_i - z_i s_i (sum v), times t_j, + bias, and so on. A
- * row that is not finite gives NaN. k <= CVT_INT8_MAX_K. */
+ *       row that is not finite gives NaN. k <= CVT_INT8_MAX_K. */
 typedef struct cvt_product_kernels {
     const char *layout;          /* the name of the panels' form: panels serve every table whose name is the same */
     size_t (*panel_size)(int k); /* bytes of a panel, a multiple of 64 */

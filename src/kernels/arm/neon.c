@@ -32,3 +32,5 @@ CVT_KERNEL_TABLE(neondot, &product_f32, &product_f32, &cvt_product_int8_neondot,
                  &resample)
 CVT_KERNEL_TABLE(neonfp16, &cvt_product_f16_neonfp16, &product_f32, &cvt_product_int8_neondot, &attention_f32,
                  &attention_f32, &resample)
+CVT_KERNEL_TABLE(neonbf16, &cvt_product_f16_neonfp16, &cvt_product_bf16_neonbf16, &cvt_product_int8_neondot,
+                 &attention_f32, &attention_f32, &resample)
