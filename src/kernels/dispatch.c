@@ -29,33 +29,30 @@
 /* ---- the CPU --------------------------------------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
-/* Not among the names that every compiler's __builtin_cpu_supports knows. The registers are those of AVX. */
-static bool has_f16c(void) {
+/* What not every compiler's __builtin_cpu_supports knows by name: registers of the leaves 1, 7.0 and 7.1 of cpuid. */
+static struct { unsigned ecx1, edx70, eax71; } leaves;
+
+static void ask_cpu(void) {
     unsigned eax, ebx, ecx, edx;
-    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+    const unsigned last = __get_cpuid_max(0, NULL);
+    if (last < 7) return;
+    __cpuid(1, eax, ebx, leaves.ecx1, edx);
+    __cpuid_count(7, 0, eax, ebx, ecx, leaves.edx70);
+    if (eax >= 1) __cpuid_count(7, 1, leaves.eax71, ebx, ecx, edx);
 }
 
-static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c(); }
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && leaves.ecx1 & bit_F16C;
+}
 
 static bool has_avx512(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
 }
 
-static bool has_avxvnni(void) {
-    unsigned eax, ebx, ecx, edx;
-    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
-}
-
-static bool has_bf16(void) {
-    unsigned eax, ebx, ecx, edx;
-    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 5 & 1);
-}
-
-static bool has_fp16(void) {
-    unsigned eax, ebx, ecx, edx;
-    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 23 & 1);
-}
+static bool has_avxvnni(void) { return leaves.eax71 >> 4 & 1; }
+static bool has_bf16(void) { return leaves.eax71 >> 5 & 1; }
+static bool has_fp16(void) { return leaves.edx70 >> 23 & 1; }
 
 #if defined(__linux__) && defined(SYS_arch_prctl)
 enum { TILE_DATA = 18, GET_SUPPORTED = 0x1021, REQUEST = 0x1023 }; /* ARCH_GET_XCOMP_SUPP, ARCH_REQ_XCOMP_PERM */
@@ -74,12 +71,11 @@ static bool request_tiles(void) { return false; }
 
 /* Tiles with products of int8 and of bfloat16. */
 static bool has_amx(void) {
-    unsigned eax, ebx, ecx, edx;
     const unsigned tiles = 1u << 24 | 1u << 25 | 1u << 22;
-    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & tiles) != tiles) return false;
-    return system_has_tiles();
+    return (leaves.edx70 & tiles) == tiles && system_has_tiles();
 }
 #else
+static void ask_cpu(void) {}
 static bool request_tiles(void) { return false; }
 #endif
 
@@ -117,6 +113,7 @@ static pthread_once_t probed = PTHREAD_ONCE_INIT;
 
 static void probe(void) {
     int n = 0;
+    ask_cpu();
 #define X(isa, runs) \
     if (runs) runnable[n++] = &cvt_kernels_##isa;
 #include "kernels/isa.def"
