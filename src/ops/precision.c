@@ -24,6 +24,11 @@ static bool is_positive(const cvt_graph *graph, cvt_value v) {
     return producer->op->positive && producer->op->positive(producer);
 }
 
+/* Is it the weight of a convolution by a window of 1 x 1? */
+static bool is_pointwise(const cvt_param *weight) {
+    return weight->rank == 4 && weight->shape[2] == 1 && weight->shape[3] == 1;
+}
+
 cvt_precision cvt_node_precision(const cvt_graph *graph, const cvt_node *node, cvt_precision asked) {
     enum { MIN_K = 48 };
     if (!node->op->product) return CVT_PRECISION_F32;
@@ -31,7 +36,8 @@ cvt_precision cvt_node_precision(const cvt_graph *graph, const cvt_node *node, c
     const size_t k = weight->count / (size_t)weight->shape[0];
     const bool alone = cvt_shape_rows(graph->values[node->out[0]].shape) == 1;
     if (alone || k < MIN_K || k > CVT_INT8_MAX_K || is_image(graph, node->in[0])) return CVT_PRECISION_F32;
-    return asked == CVT_PRECISION_INT8 && is_positive(graph, node->in[0]) ? CVT_PRECISION_F16 : asked;
+    const bool fine = is_positive(graph, node->in[0]) || (asked == CVT_PRECISION_BF16 && is_pointwise(weight));
+    return asked >= CVT_PRECISION_BF16 && fine ? CVT_PRECISION_F16 : asked;
 }
 
 const cvt_node *cvt_graph_product_of(const cvt_graph *graph, int param) {

@@ -9,7 +9,9 @@
  * the parameter may be stored as int8. These products stay in f32: those that read the network's input, of which 8 bits
  * a channel are all there is; those of a single row, as a classifier's; those whose rows are so short that rounding
  * costs as much as it saves, or longer than the sums of the kernels can hold. What reads ReLU runs in f16 instead of
- * int8: its values are all positive, so the errors of a weight's row add up. */
+ * bf16 or int8: its values are all positive, so the errors of a weight's row add up. In bf16
+ * convolutions of 1 x 1 run in f16 too: networks of convolutions are chains of them, and with 8 bits for each factor
+ * the starter model gives another first class for 0.7 % of the images, in f16 for 0.2 %. */
 cvt_precision cvt_node_precision(const cvt_graph *graph, const cvt_node *node, cvt_precision asked);
 
 /* Returns the only node that reads the parameter, if it multiplies by it, so that panels may be stored in its place;
