@@ -119,7 +119,7 @@ static void check_neighbours(const cvt_attention_kernels *kernels, report *r, si
             const float got = *value(&mixed, i, d), wanted = *value(i == LONG ? &alone : &plain, i == LONG ? 0 : i, d);
             if (!same(got, wanted))
                 wrong(r, "beside a long query: row %zu is %a, not %a", i, (double)got, (double)wanted);
-            if (!(fabsf(got) <= 1)) wrong(r, "beside a long query: row %zu is %g", i, (double)got);
+            if (!(fabsf(got) <= 1 + 0x1p-7f)) wrong(r, "beside a long query: row %zu is %g", i, (double)got);
         }
     free(panels), free(scratch);
     matrix *all[] = {&q, &k, &v, &plain, &mixed, &alone};

@@ -26,5 +26,7 @@ void cvt_resample_vertical_avx2(const cvt_resample_axis *a, uint8_t *to, size_t 
                                 size_t from_ld, size_t n);
 
 extern const cvt_attention_kernels cvt_attention_avx512amx; /* in bfloat16 */
+extern const cvt_attention_kernels cvt_attention_int8_avx2vnni, cvt_attention_int8_avx512vnni,
+    cvt_attention_int8_neondot;
 
 #endif

@@ -132,13 +132,15 @@ typedef struct cvt_dwconv {
 } cvt_dwconv;
 
 /* Attention in one precision. In less than f32 the factors of both products (queries, keys, values, probabilities) are
- * rounded to bfloat16 or f16; scores, softmax and sums are f32 all the same. */
+ * rounded: to bfloat16 or f16, or in int8 as rows and weights of products are, which wants s and d <= CVT_INT8_MAX_K;
+ * scores, softmax and sums are f32 all the same. */
 typedef struct cvt_attention_kernels {
     size_t (*panels)(int s, int d, int dv); /* how many floats the packed keys and values take */
     void (*pack)(float *panels, const cvt_attention_head *h);
     size_t (*scratch)(int t, int s, int d); /* how many floats run needs besides */
     void (*run)(const cvt_attention *a);
     bool tiles; /* run uses tiles: see cvt_kernels_for */
+    int least;  /* with fewer queries or keys than that, f32 is faster */
 } cvt_attention_kernels;
 
 typedef struct cvt_kernels {

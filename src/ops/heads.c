@@ -25,6 +25,8 @@ cvt_heads cvt_heads_of(const cvt_plan_node *w, const cvt_graph *graph, const cvt
     a.dv = v.d[1] / heads;
     a.queries = blocks_of(&a, kernels->mr);
     a.kernels = kernels->attention[w->precision];
+    if (a.s > CVT_INT8_MAX_K || cvt_min_int(a.t, a.s) < a.kernels->least)
+        a.kernels = kernels->attention[CVT_PRECISION_F32];
     a.panels_size = a.kernels->panels(a.s, a.d, a.dv);
     return a;
 }

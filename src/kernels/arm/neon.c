@@ -27,10 +27,11 @@ INLINE vi v_dot(vi sum, vi a, vi b) {
 
 static const cvt_resample_kernels resample = {.vertical = resample_vertical, .horizontal = resample_horizontal};
 
-CVT_KERNEL_TABLE(neon, &product_f32, &product_f32, &product_int8, &attention_f32, &attention_f32, &resample)
-CVT_KERNEL_TABLE(neondot, &product_f32, &product_f32, &cvt_product_int8_neondot, &attention_f32, &attention_f32,
+CVT_KERNEL_TABLE(neon, &product_f32, &product_f32, &product_int8, &attention_f32, &attention_f32, &attention_f32,
                  &resample)
+CVT_KERNEL_TABLE(neondot, &product_f32, &product_f32, &cvt_product_int8_neondot, &attention_f32, &attention_f32,
+                 &cvt_attention_int8_neondot, &resample)
 CVT_KERNEL_TABLE(neonfp16, &cvt_product_f16_neonfp16, &product_f32, &cvt_product_int8_neondot, &attention_f32,
-                 &attention_f32, &resample)
+                 &attention_f32, &cvt_attention_int8_neondot, &resample)
 CVT_KERNEL_TABLE(neonbf16, &cvt_product_f16_neonfp16, &cvt_product_bf16_neonbf16, &cvt_product_int8_neondot,
-                 &attention_f32, &attention_f32, &resample)
+                 &attention_f32, &attention_f32, &cvt_attention_int8_neondot, &resample)

@@ -32,7 +32,10 @@ INLINE vi v_dot(vi sum, vi a, vi b) {
 #include "kernels/tmpl/stored.h"
 #include "kernels/tmpl/product.h"
 #include "kernels/tmpl/int8.h"
+#include "kernels/tmpl/exp_rows.h"
+#include "kernels/tmpl/attention_int8.h"
 
 const cvt_product_kernels cvt_product_int8_neondot = PRODUCT_INT8;
+const cvt_attention_kernels cvt_attention_int8_neondot = ATTENTION_INT8;
 
 TARGET_END

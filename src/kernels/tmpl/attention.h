@@ -2,16 +2,7 @@
  * are taken by blocks. The scores of a block stay in cache through the product with the keys, the softmax, and the
  * product with the values, which divides by the sum last. */
 
-enum { QUERIES = 4 * MR, SCORES_FLOATS = 12800 }; /* rows of scores at a time, and about how many scores */
-
-static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
-
-/* How many query rows are taken at a time: whole tiles, whose scores stay in L1 beside a panel. */
-static size_t query_rows(size_t t, size_t lds) {
-    size_t rows = QUERIES;
-    while (rows > MR && rows * lds > SCORES_FLOATS) rows -= MR;
-    return t < rows ? t : rows;
-}
+#include "kernels/tmpl/query_rows.h"
 
 static size_t keys_floats(int s, int d) { return round_up((size_t)s, NR) * (size_t)d; }
 

@@ -30,8 +30,9 @@ void cvt_resample_vertical_avx2(const cvt_resample_axis *a, uint8_t *to, size_t 
     resample_vertical(a, to, to_ld, from, from_ld, n);
 }
 
-CVT_KERNEL_TABLE(avx2, &product_f32, &product_f32, &product_int8, &attention_f32, &attention_f32, &cvt_resample_avx2)
-CVT_KERNEL_TABLE(avx2vnni, &product_f32, &product_f32, &cvt_product_int8_avx2vnni, &attention_f32, &attention_f32,
+CVT_KERNEL_TABLE(avx2, &product_f32, &product_f32, &product_int8, &attention_f32, &attention_f32, &attention_f32,
                  &cvt_resample_avx2)
+CVT_KERNEL_TABLE(avx2vnni, &product_f32, &product_f32, &cvt_product_int8_avx2vnni, &attention_f32, &attention_f32,
+                 &cvt_attention_int8_avx2vnni, &cvt_resample_avx2)
 
 TARGET_END

@@ -21,14 +21,15 @@ typedef int16_t dot_t;
 
 #include "kernels/tmpl/all.h"
 
-CVT_KERNEL_TABLE(avx512, &product_f32, &product_f32, &product_int8, &attention_f32, &attention_f32, &cvt_resample_avx2)
+CVT_KERNEL_TABLE(avx512, &product_f32, &product_f32, &product_int8, &attention_f32, &attention_f32, &attention_f32,
+                 &cvt_resample_avx2)
 CVT_KERNEL_TABLE(avx512vnni, &product_f32, &product_f32, &cvt_product_int8_avx512vnni, &attention_f32, &attention_f32,
-                 &cvt_resample_avx512vnni)
+                 &cvt_attention_int8_avx512vnni, &cvt_resample_avx512vnni)
 CVT_KERNEL_TABLE(avx512bf16, &product_f32, &cvt_product_bf16_avx512bf16, &cvt_product_int8_avx512vnni, &attention_f32,
-                 &attention_f32, &cvt_resample_avx512vnni)
+                 &attention_f32, &cvt_attention_int8_avx512vnni, &cvt_resample_avx512vnni)
 CVT_KERNEL_TABLE(avx512fp16, &cvt_product_f16_avx512fp16, &cvt_product_bf16_avx512bf16, &cvt_product_int8_avx512vnni,
-                 &attention_f32, &attention_f32, &cvt_resample_avx512vnni)
+                 &attention_f32, &attention_f32, &cvt_attention_int8_avx512vnni, &cvt_resample_avx512vnni)
 CVT_KERNEL_TABLE(avx512amx, &cvt_product_f16_avx512fp16, &cvt_product_bf16_avx512amx, &cvt_product_int8_avx512amx,
-                 &attention_f32, &cvt_attention_avx512amx, &cvt_resample_avx512vnni)
+                 &attention_f32, &cvt_attention_avx512amx, &cvt_attention_avx512amx, &cvt_resample_avx512vnni)
 
 TARGET_END

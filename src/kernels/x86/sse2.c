@@ -77,4 +77,5 @@ typedef int16_t dot_t;
 
 static const cvt_resample_kernels resample = {.vertical = resample_vertical, .horizontal = resample_horizontal};
 
-CVT_KERNEL_TABLE(sse2, &product_f32, &product_f32, &product_int8, &attention_f32, &attention_f32, &resample)
+CVT_KERNEL_TABLE(sse2, &product_f32, &product_f32, &product_int8, &attention_f32, &attention_f32, &attention_f32,
+                 &resample)
