@@ -35,9 +35,13 @@ PACKAGES := libpng libjpeg libcjson zlib
 # libwebp is linked; the others, which would cost every start tens of milliseconds, are loaded when they are needed
 LINKED   := $(foreach feature,$(filter webp,$(USED)),$($(feature)))
 LOADED   := $(foreach feature,$(filter-out webp,$(USED)),$($(feature)))
+MACHINE  := $(shell $(CC) -dumpmachine)
+# Sources ask for POSIX, and some of them for more (docs/portability.md). These systems then hide what is not POSIX.
+VISIBLE  := $(if $(findstring darwin,$(MACHINE)),-D_DARWIN_C_SOURCE) \
+	$(if $(findstring freebsd,$(MACHINE)),-D__BSD_VISIBLE)
 # the folder of kernels for the instruction sets of the compiler's target; none for others, which run the plain loops
 ISA_DIR  := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm,$(patsubst arm64%,arm,\
-	$(filter x86_64% aarch64% arm64%,$(shell $(CC) -dumpmachine)))))
+	$(filter x86_64% aarch64% arm64%,$(MACHINE)))))
 # what makes an error in the program hard to use: guarded stacks, checked copies (3 counts as 2 where the C library
 # knows no 3), jumps only to where functions begin. tests/test_elf.sh reads in the program whether it came out so.
 HARDEN   := -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fPIC \
@@ -64,7 +68,7 @@ say       = $(if $(Q),$(if $(silent),,@echo "$1 $(@:build/%=%)"))
 
 # clang must be told what gcc does with -std=c17: a product and its sum are rounded one after the other, as is written.
 # File names in the program do not say in which directory it was built: the same sources give the same bytes anywhere
-BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) \
+BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L $(VISIBLE) -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) \
 	-ffile-prefix-map="$(CURDIR)"=. $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
 	$(if $(findstring clang,$(notdir $(CC))),-ffp-contract=off) \
@@ -72,7 +76,9 @@ BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -MMD -MP -g -fvisibility=
 	$(addprefix -DCVT_WITH_,$(shell echo $(USED) | tr a-z A-Z)) \
 	$(shell $(PKG) --cflags $(PACKAGES) $(LINKED) $(LOADED) 2>/dev/null)
 ALL_CFLAGS := $(BASE_FLAGS) $(CFLAGS)
-ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now,-z,noexecstack) \
+ELF      := $(if $(findstring darwin,$(MACHINE)),,yes)
+SEALED   := $(if $(ELF),-Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now -Wl$(comma)-z$(comma)noexecstack)
+ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie $(SEALED)) \
 	$(if $(findstring thread,$(SAN)),,$(OPENMP)) $(if $(COVERAGE),--coverage) $(LDFLAGS)
 LIBS     := $(shell $(PKG) --libs $(PACKAGES) $(LINKED) 2>/dev/null) -lm -lpthread $(if $(LOADED),-ldl)
 
@@ -104,7 +110,8 @@ $(B)/program.a $(B)/libcvt.a:
 
 $(B)/libcvt.so: $(LIB_OBJ)
 	$(call say,LD)
-	$(Q)$(CC) $(filter-out -pie,$(ALL_LDFLAGS)) -shared -Wl,-soname,$(SONAME) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(filter-out -pie,$(ALL_LDFLAGS)) -shared \
+		-Wl,$(if $(ELF),-soname$(comma),-install_name$(comma)@rpath/)$(SONAME) -o $@ $^ $(LIBS)
 	$(Q)ln -sf libcvt.so $(B)/$(SONAME)
 
 $(B)/%.o: %.c $(B)/flags
@@ -161,7 +168,7 @@ $(B)/fuzz $(B)/libfuzzer:
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(B)/program.a $(B)/libcvt.a $(LIBS)
 
 # what tests/test_faults.sh runs programs with (Linux with glibc, without sanitizers)
-FAULTS   := $(if $(SAN),,$(if $(findstring linux-gnu,$(shell $(CC) -dumpmachine)),\
+FAULTS   := $(if $(SAN),,$(if $(findstring linux-gnu,$(MACHINE)),\
 	$(B)/faults.so $(B)/faults_run $(B)/kills))
 
 $(B)/faults.so: tests/faults.c $(B)/flags
@@ -265,11 +272,12 @@ check-spark: all
 check-report: all
 	@CVT="$(PROGRAM)" AXE="$(AXE)" PYTHON="$(PYTHON)" sh tests/check_report.sh
 
-# one file without shared libraries: build/static/cvt; with LIBC=musl build/musl/cvt, whose libraries are built too
+# one file without shared libraries: build/static/cvt; with LIBC=musl build/musl/cvt, whose libraries are built too. It
+# has none of those that are loaded at run time.
 LIBC     ?= glibc
-static: $(if $(filter glibc,$(LIBC)),$(CLI_OBJ) $(B)/libcvt.a)
-	@CC="$(CC)" OPENMP="$(OPENMP)" PACKAGES="$(PACKAGES)" OBJECTS="$^" MAKE="$(MAKE)" STRIP="$(STRIP)" \
-		sh examples/packages/static.sh $(LIBC)
+static:
+	@CC="$(CC)" OPENMP="$(OPENMP)" PACKAGES="$(PACKAGES) $(LINKED)" WITH="$(filter webp,$(USED))" MAKE="$(MAKE)" \
+		STRIP="$(STRIP)" sh examples/packages/static.sh $(LIBC)
 
 # build/cvt.cdx.json: what the program is made of, as CycloneDX
 sbom: $(PROGRAM)

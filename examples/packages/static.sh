@@ -2,10 +2,11 @@
 # static.sh: makes one file without shared libraries, for machines with the same kind of CPU where nothing can be installed.
 # `make static` runs it. Libraries that Debian has no static form of are built from its source packages, with its patches;
 # apt-get fetches and checks them, dpkg-source (of dpkg-dev) unpacks them.
-#   static.sh glibc   build/static/cvt, of OBJECTS and PACKAGES (of pkg-config), by CC, with OPENMP: Debian's -dev packages
-#                     have static libraries but for cJSON
+#   static.sh glibc   build/static/cvt, by CC, with OPENMP, WITH and the PACKAGES (of pkg-config) that these need: Debian's
+#                     -dev packages have static libraries but for cJSON
 #   static.sh musl    build/musl/cvt, by musl-gcc (of musl-tools): all libraries are built (cmake; nasm makes JPEGs faster).
-#                     Debian has no OpenMP for musl: threads are POSIX threads. MAKE is the make to use.
+#                     Debian has no OpenMP for musl: threads are POSIX threads.
+#   MAKE=make         the make to use
 #   SOURCES=DIR       a folder in which the source packages lie unpacked, instead of fetching them
 set -eu
 cd "$(dirname "$0")/../.."
@@ -41,18 +42,20 @@ sources() {
     fetch "$@" >"$out/log" 2>&1 || fail "the source packages $* cannot be had (SOURCES=DIR): see $out/log"
     : >"$out/fetched"
 }
-# source FILE: the folder of the source package that has this file at its top
+# source_of FILE: the folder of the source package that has this file at its top
 source_of() {
     found=$(find "$sources" -maxdepth 2 -name "$1" | head -n 1)
     [ -n "$found" ] || fail "there is no $1 in $sources"
     dirname "$found"
 }
 
-# done_with FILE: it is one program without shared libraries
-done_with() {
-    ${STRIP:-strip} "$1"
-    if readelf -d "$1" | grep -q NEEDED; then fail "$1 has shared libraries all the same"; fi
-    echo "${1#"$PWD"/}: linked with $libc, $(du -k "$1" | cut -f 1) KiB"
+# program COMPILER OPENMP WITH FLAGS PKG_CONFIG: builds it in $out; it has no shared libraries
+program() {
+    ${MAKE:-make} --no-print-directory B="${out#"$PWD"/}" CC="$1" OPENMP="$2" WITH="$3" CFLAGS="${CFLAGS:-}" \
+        LDFLAGS="-no-pie -static $4" PKG="$5" "${out#"$PWD"/}/cvt"
+    ${STRIP:-strip} "$out/cvt"
+    if readelf -d "$out/cvt" | grep -q NEEDED; then fail "$out/cvt has shared libraries all the same"; fi
+    echo "${out#"$PWD"/}/cvt: linked with $libc, $(du -k "$out/cvt" | cut -f 1) KiB"
 }
 
 # ---- glibc ----
@@ -71,9 +74,7 @@ if [ "$libc" = glibc ]; then
         case $flag in -lcjson | -lm | -lpthread) continue ;; -l*) ;; *) continue ;; esac
         [ -f "$($cc -print-file-name="lib$name.a")" ] || fail "there is no static library lib$name.a here"
     done
-    # shellcheck disable=SC2086
-    $cc -static ${OPENMP:--fopenmp} -o "$out/cvt" $OBJECTS -L"$out/lib" $libraries -lm -lpthread
-    done_with "$out/cvt"
+    program "$cc" "${OPENMP--fopenmp}" "${WITH:-}" "-L$out/lib" "pkg-config --static"
     exit 0
 fi
 
@@ -107,6 +108,4 @@ if [ ! -e "$out/built" ]; then
     libraries >"$out/log" 2>&1 || fail "the libraries do not compile: see $out/log"
     : >"$out/built"
 fi
-${MAKE:-make} --no-print-directory B=build/musl CC=musl-gcc OPENMP='' WITH='' CFLAGS="-isystem $kernel" LDFLAGS='-no-pie -static' \
-    PKG="env PKG_CONFIG_LIBDIR=$out/lib/pkgconfig pkg-config --static" build/musl/cvt
-done_with "$out/cvt"
+CFLAGS="-isystem $kernel ${CFLAGS:-}" program musl-gcc '' '' '' "env PKG_CONFIG_LIBDIR=$out/lib/pkgconfig pkg-config --static"

@@ -11,6 +11,13 @@
 
 #include "base/num.h"
 
+/* The clock by which a wait ends: on macOS there is one for waits only, which moves when somebody sets the time. */
+#if defined(__APPLE__)
+#define WAIT_CLOCK CLOCK_REALTIME
+#else
+#define WAIT_CLOCK CLOCK_MONOTONIC
+#endif
+
 enum { TICKS_A_SECOND = 10, NANOSECONDS = 1000 * 1000 * 1000 };
 
 enum { EMPTY, DECODING, READY, RUNNING, DONE };
@@ -151,7 +158,9 @@ static int start_members(cvt_pipeline *p, member *members, int wanted, void *(*w
 static void init_locks(cvt_pipeline *p) {
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+#if !defined(__APPLE__)
+    pthread_condattr_setclock(&monotonic, WAIT_CLOCK);
+#endif
     pthread_mutex_init(&p->source, NULL);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->room, NULL);
@@ -223,7 +232,7 @@ void cvt_pipeline_free(cvt_pipeline *p, void (*each)(void *slot)) {
 /* Is a tick due? If so, *due moves to a time after now. */
 static bool tick_is_due(struct timespec *due) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(WAIT_CLOCK, &now);
     if (now.tv_sec < due->tv_sec || (now.tv_sec == due->tv_sec && now.tv_nsec < due->tv_nsec)) return false;
     *due = now;
     due->tv_nsec += NANOSECONDS / TICKS_A_SECOND;

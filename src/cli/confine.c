@@ -30,8 +30,11 @@ static bool has_links(search *s, const char *folder, int depth);
 static bool is_link(search *s, const char *folder, const struct dirent *entry, int depth) {
     struct stat info;
     if (entry->d_name[0] == '.') return false; /* not read either */
-    if (--s->left < 0 || entry->d_type == DT_LNK) return true;
+    if (--s->left < 0) return true;
+#if defined(DT_LNK) /* not every system tells */
+    if (entry->d_type == DT_LNK) return true;
     if (entry->d_type != DT_UNKNOWN && !(entry->d_type == DT_DIR && s->recursive)) return false;
+#endif
     cvt_str path = {0};
     cvt_str_print(&path, "%s/%s", folder, entry->d_name);
     bool found = path.failed || lstat(path.data, &info) != 0 || S_ISLNK(info.st_mode);

@@ -16,10 +16,14 @@
 
 /* ---- what there is --------------------------------------------------------------------------------------------- */
 
+/* Returns the processors that this process may use; where the system does not tell, or has more of them than a
+ * cpu_set_t holds, those that are there. */
 static int affinity(void) {
+#if defined(__linux__)
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
-    long online = sysconf(_SC_NPROCESSORS_ONLN); /* there are more processors than a cpu_set_t holds */
+#endif
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 && online < INT_MAX ? (int)online : 1;
 }
 
