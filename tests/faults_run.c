@@ -343,13 +343,13 @@ static bool has_other_line(const char *text) {
 }
 
 /* Was it another library that did not bear its own call's failure? */
-static bool is_foreign(const task *t, const outcome *o) {
-    static const char *const libraries[] = {"libarchive.", "libheif.",  "libwebp.", "libaom.",
-                                            "libde265.",   "libdav1d.", "libgomp.", "libomp."};
+static bool is_foreign(const task *t, const outcome *o, const char *why) {
+    static const char *const libraries[] = {"libarchive.", "libheif.", "libwebp.", "libaom.", "libde265.",
+                                            "libdav1d.",   "libgomp.", "libomp.",  "ld-linux"};
     bool known = false;
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
         known = known || strncmp(t->page->caller, libraries[i], strlen(libraries[i])) == 0;
-    return known && (o->signal || has_other_line(o->err.data));
+    return known && (o->signal || has_other_line(o->err.data) || strstr(why, "blocks leak"));
 }
 
 static int run_all(const task *t, const folder *first, const outcome *clean, int64_t samples, int64_t only) {
@@ -365,7 +365,7 @@ static int run_all(const task *t, const folder *first, const outcome *clean, int
         if (t->verbose)
             printf("run %s: call %lld, %s: status %d%s: %.*s\n", t->name, (long long)n, t->page->name, o.status,
                    same_result ? ", no difference" : "", (int)strcspn(o.err.data, "\n"), o.err.data);
-        const bool theirs = why && is_foreign(t, &o);
+        const bool theirs = why && is_foreign(t, &o, why);
         if (theirs && !foreign)
             printf("skip %s: call %lld, %s, made by %s, ends the program: %s\n", t->name, (long long)n, t->page->name,
                    t->page->caller, why);

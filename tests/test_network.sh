@@ -53,6 +53,27 @@ taps() { # the output of every layer, and what is inside
 }
 check "every layer's output is a tap" taps
 
+# ---- what a convolution makes of tokens ----
+
+between() { # LAYERS FILE: a network with these layers between two convolutions
+    printf '{"arch": "network", "input_size": 16, "layers": [%s %s %s]}\n' \
+        '{"type": "conv", "name": "one", "out_channels": 6, "stride": 2, "padding": 1},' "$1" \
+        '{"type": "conv", "name": "two", "out_channels": 5}' >"$work/$2.json"
+}
+of_tokens() { # tokens in place of the map, and a class token that the convolution leaves out, change no bit
+    between '' map
+    between '{"type": "tokens", "name": "flat"},' flat
+    between '{"type": "tokens", "name": "flat"}, {"type": "class_token", "name": "cls"},' cls
+    "$program" init -c "$work/cls.json" --seed 3 -o "$work/cls.safetensors" &&
+        "$program" preprocess -m "$work/cls.safetensors" "$cat" -o "$work/x.npy" || return 1
+    for c in cls map flat; do
+        "$program" run -m "$work/cls.safetensors" -c "$work/$c.json" --ignore-unexpected cls.cls_token \
+            -i "$work/x.npy" -o "$work/of_$c" || return 1
+    done
+    cmp "$work/of_map/output.npy" "$work/of_flat/output.npy" && cmp "$work/of_map/output.npy" "$work/of_cls/output.npy"
+}
+check "a convolution of tokens that lie on a grid" of_tokens
+
 # ---- CvT whose last stage is ConViT ----
 
 mixed() {
