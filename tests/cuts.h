@@ -101,11 +101,18 @@ static double schedule(const double *costs, int tiles, int threads) {
 static double schedule_pass(const cvt_plan *plan, int n, int threads, double barrier, const double *costs,
                             double *by_step) {
     double sum = 0;
-    for (int i = 0; i < plan->n_steps; i++) {
-        int tiles = plan->steps[i].cut(plan->steps[i].args, n, threads).tiles;
-        double time = tiles ? schedule(costs, tiles, threads) + (threads > 1 ? barrier : 0) : 0;
-        if (by_step) by_step[i] = time;
-        costs += tiles;
+    for (int i = 0, end, all; i < plan->n_steps; i = end) {
+        end = cvt_plan_joined(plan, i, false);
+        all = 0;
+        for (int k = i; k < end; k++) all += plan->steps[k].cut(plan->steps[k].args, n, threads).tiles;
+        double time = all ? schedule(costs, all, threads) + (threads > 1 ? barrier : 0) : 0, work = 0;
+        for (int t = 0; t < all; t++) work += costs[t];
+        for (int k = i; by_step && k < end; k++) { /* what they took together goes by what their tiles cost */
+            by_step[k] = 0;
+            for (int t = plan->steps[k].cut(plan->steps[k].args, n, threads).tiles; t > 0; t--)
+                by_step[k] += *costs++ / work * time;
+        }
+        if (!by_step) costs += all;
         sum += time;
     }
     return sum;

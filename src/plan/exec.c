@@ -1,8 +1,8 @@
-/* exec.c - runs the steps of a plan. A forward pass is one round of a team. The threads claim the tiles of a step one
- * by one from counters, and a step begins when all tiles of the one before are done. No thread waits for a certain
- * other thread: one that the system has put aside holds up at most the tile it was working on. Each thread first works
- * on a share of its own, the same part of every step, so that it mostly finds in its cache what it wrote there; then it
- * helps with the tiles that others have left. */
+/* exec.c - runs the steps of a plan. A forward pass is one round of a team. The threads claim the tiles of a step, or
+ * of several that may run at the same time, one by one from counters, and the next begins when all of them are done. No
+ * thread waits for a certain other thread: one that the system has put aside holds up at most the tile it was working
+ * on. Each thread first works on a share of its own, the same part of every step, so that it mostly finds in its cache
+ * what it wrote there; then it helps with the tiles that others have left. */
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -121,32 +121,47 @@ static void wait_for(atomic_int *done, int tiles) {
         if (i >= LOOKS) sched_yield();
 }
 
-/* Runs tiles of a step, first those of this thread's share, and returns how many it ran. `claimed` are the counters of
- * all shares. */
-static int run_tiles(const cvt_step *s, const cvt_context *x, progress *claimed, int thread) {
-    const int tiles = x->cut.tiles;
+/* Runs a tile of some steps, whose tiles are numbered step by step. */
+static void run_tile(const cvt_step *steps, const cvt_cut *cuts, cvt_context *x, int tile) {
+    for (; tile >= cuts->tiles; cuts++, steps++) tile -= cuts->tiles;
+    x->cut = *cuts;
+    steps->run(steps->args, x, tile);
+}
+
+/* Runs tiles of some steps, first those of this thread's share, and returns how many it ran. `claimed` are the counters
+ * of all shares. */
+static int run_tiles(const cvt_step *steps, const cvt_cut *cuts, int tiles, cvt_context *x, progress *claimed,
+                     int thread) {
     int mine = 0;
     for (int i = 0; i < x->threads; i++) {
         int owner = (thread + i) % x->threads;
         int64_t first = (int64_t)tiles * owner / x->threads, last = (int64_t)tiles * (owner + 1) / x->threads;
         atomic_int *next = &claimed[owner].count;
         for (int64_t t; (t = first + atomic_fetch_add_explicit(next, 1, memory_order_relaxed)) < last; mine++)
-            s->run(s->args, x, (int)t);
+            run_tile(steps, cuts, x, (int)t);
     }
     return mine;
 }
 
-/* Runs all steps for n images on all threads. */
+int cvt_plan_joined(const cvt_plan *plan, int first, bool alone) {
+    int end = first + 1;
+    while (!alone && end < plan->n_steps && plan->steps[end].joins) end++;
+    return end;
+}
+
+/* Runs all steps for n images on all threads. While steps are timed, none joins another. */
 static void run_together(cvt_exec *e, const float *const *inputs, int first, int n, int thread) {
     cvt_context x = context_of(e, inputs, first, n, thread, e->threads);
-    for (int i = 0; i < e->plan->n_steps; i++) {
+    for (int i = 0, end, tiles; i < e->plan->n_steps; i = end) {
         const cvt_step *s = &e->plan->steps[i];
+        end = cvt_plan_joined(e->plan, i, e->times);
+        tiles = 0;
+        for (int k = i; k < end; k++) tiles += e->together[k].tiles;
         progress *p = &e->progress[(size_t)i * ((size_t)e->threads + 1)];
         double start = e->times && thread == 0 ? now() : 0;
-        x.cut = e->together[i];
-        int mine = run_tiles(s, &x, p + 1, thread);
+        int mine = run_tiles(s, &e->together[i], tiles, &x, p + 1, thread);
         if (mine) atomic_fetch_add_explicit(&p->count, mine, memory_order_release);
-        wait_for(&p->count, x.cut.tiles);
+        wait_for(&p->count, tiles);
         if (e->times && thread == 0) e->times[i] += now() - start;
     }
 }
