@@ -17,6 +17,7 @@ typedef struct rig {
     float *input;
     const float *inputs[8];
     size_t arena_size, scratch_size;
+    double meter_cost; /* what a look at the meter adds to the cost of a tile */
 } rig;
 
 static void rig_free(rig *r) {
@@ -68,7 +69,7 @@ static void run_cut(rig *r, int n, int threads, double (*meter)(void), double *c
         for (int t = 0; t < r->x.cut.tiles; t++) {
             double begin = costs ? meter() : 0;
             s->run(s->args, &r->x, t);
-            double cost = costs ? meter() - begin : 0;
+            double cost = costs ? meter() - begin - r->meter_cost : 0;
             if (costs && cost < *costs) *costs = cost;
             if (costs) costs++;
         }
@@ -101,11 +102,18 @@ static double schedule(const double *costs, int tiles, int threads) {
 static double schedule_pass(const cvt_plan *plan, int n, int threads, double barrier, const double *costs,
                             double *by_step) {
     double sum = 0;
-    for (int i = 0; i < plan->n_steps; i++) {
-        int tiles = plan->steps[i].cut(plan->steps[i].args, n, threads).tiles;
-        double time = tiles ? schedule(costs, tiles, threads) + (threads > 1 ? barrier : 0) : 0;
-        if (by_step) by_step[i] = time;
-        costs += tiles;
+    for (int i = 0, end, all; i < plan->n_steps; i = end) {
+        end = cvt_plan_joined(plan, i, false);
+        all = 0;
+        for (int k = i; k < end; k++) all += plan->steps[k].cut(plan->steps[k].args, n, threads).tiles;
+        double time = all ? schedule(costs, all, threads) + (threads > 1 ? barrier : 0) : 0, work = 0;
+        for (int t = 0; t < all; t++) work += costs[t];
+        for (int k = i; by_step && k < end; k++) { /* what they took together goes by what their tiles cost */
+            by_step[k] = 0;
+            for (int t = plan->steps[k].cut(plan->steps[k].args, n, threads).tiles; t > 0; t--)
+                by_step[k] += *costs++ / work * time;
+        }
+        if (!by_step) costs += all;
         sum += time;
     }
     return sum;

@@ -25,19 +25,23 @@ static const char *const wide_networks[] = {
 /* Sets all bits: NaN wherever a float is read that nobody has written. */
 static void poison(float *x, size_t floats) { memset(x, 0xff, floats * sizeof *x); }
 
-/* Runs a pass of n images cut for so many threads, the tiles of each step last to first, and copies the output. */
+/* Runs a pass of n images cut for so many threads, last to first the tiles of all steps that may run at the same time,
+ * and copies the output. */
 static void run_backwards(rig *r, int n, int threads, float *out) {
     const cvt_graph *g = r->plan->graph;
     const size_t each = cvt_shape_count(g->values[g->output].shape);
     r->x.n = n;
     r->x.threads = threads;
     poison(r->x.arena, r->plan->floats * (size_t)n);
-    for (int i = 0; i < r->plan->n_steps; i++) {
-        const cvt_step *s = &r->plan->steps[i];
-        r->x.cut = s->cut(s->args, n, threads);
-        for (int t = r->x.cut.tiles; t-- > 0;) {
-            poison(r->x.scratch, r->plan->scratch);
-            s->run(s->args, &r->x, t);
+    for (int i = 0, end; i < r->plan->n_steps; i = end) {
+        end = cvt_plan_joined(r->plan, i, false);
+        for (int k = end; k-- > i;) {
+            const cvt_step *s = &r->plan->steps[k];
+            r->x.cut = s->cut(s->args, n, threads);
+            for (int t = r->x.cut.tiles; t-- > 0;) {
+                poison(r->x.scratch, r->plan->scratch);
+                s->run(s->args, &r->x, t);
+            }
         }
     }
     for (int i = 0; i < n; i++)

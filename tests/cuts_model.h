@@ -171,8 +171,8 @@ static void test_promise(void) {
         {"vit-base-patch16-224", CVT_PRECISION_INT8, 1, 16, 0.6}, {"cvt-13", CVT_PRECISION_INT8, 1, 16, 0.42},
         {"vit-base-patch16-224", CVT_PRECISION_BF16, 1, 16, 0.6}, {"cvt-13", CVT_PRECISION_BF16, 1, 16, 0.42},
         {"vit-base-patch16-224", CVT_PRECISION_F32, 8, 64, 0.8},  {"cvt-13", CVT_PRECISION_F32, 8, 64, 0.8},
-        {"vit-base-patch16-224", CVT_PRECISION_INT8, 8, 64, 0.8}, {"cvt-13", CVT_PRECISION_INT8, 8, 64, 0.7},
-        {"vit-base-patch16-224", CVT_PRECISION_BF16, 8, 64, 0.8}, {"cvt-13", CVT_PRECISION_BF16, 8, 64, 0.75},
+        {"vit-base-patch16-224", CVT_PRECISION_INT8, 8, 64, 0.8}, {"cvt-13", CVT_PRECISION_INT8, 8, 64, 0.75},
+        {"vit-base-patch16-224", CVT_PRECISION_BF16, 8, 64, 0.8}, {"cvt-13", CVT_PRECISION_BF16, 8, 64, 0.8},
     };
     for (size_t i = 0; i < sizeof promises / sizeof *promises; i++) {
         char path[100], name[160];

@@ -57,7 +57,9 @@ static void check(const cvt_kernels *kernels, bool linear, bool fuse, cvt_precis
     trial t;
     trial_run(&t, b, y, &options, input, IMAGES, 2);
     double worst = t.ran ? worst_of(&s, t.exec, x, y, t.sources) : INFINITY;
-    int steps = t.plan ? t.plan->n_steps : 0;
+    int steps = 0; /* those that have something to do */
+    for (int i = 0; t.plan && i < t.plan->n_steps; i++)
+        steps += t.plan->steps[i].cut(t.plan->steps[i].args, 1, 1).tiles > 0;
     char name[96];
     snprintf(name, sizeof name, "%s%s in %s on %s", linear ? "behind a linear layer" : "alone", fuse ? ", folded" : "",
              cvt_precision_name(precision), kernels->name);

@@ -169,7 +169,7 @@ cvt_op_time cvt_session_op_time(const cvt_session *s, int index) {
         if (op_of(plan, i) != op_of(plan, first)) continue;
         t.ms += times[i] * 1e-6;
         t.macs += plan->steps[i].macs;
-        t.steps++;
+        t.steps += plan->steps[i].cut(plan->steps[i].args, 1, 1).tiles > 0; /* not those for many threads alone */
     }
     return t;
 }

@@ -83,5 +83,5 @@ void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args
         return;
     }
     if (steps->n && steps->step[steps->n - 1].node == w->node) steps->step[steps->n - 1].macs = 0;
-    steps->step[steps->n++] = (cvt_step){w->node, kept, cut, run, w->node->macs};
+    steps->step[steps->n++] = (cvt_step){w->node, kept, cut, run, w->node->macs, false};
 }

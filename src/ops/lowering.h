@@ -52,6 +52,7 @@ typedef struct cvt_step {
     cvt_cut (*cut)(const void *args, int n, int threads);
     void (*run)(const void *args, const cvt_context *context, int tile);
     int64_t macs; /* the node's multiply-adds; only the last of its steps has them */
+    bool joins;   /* the step may run at the same time as those before it, up to one that does not join */
 } cvt_step;
 
 /* A growing list of steps. Its owner frees `step`. */

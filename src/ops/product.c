@@ -53,16 +53,18 @@ static size_t row_size(const product *a) { return a->row ? a->row : (size_t)a->k
 
 /* The model of what a tile costs, in multiply-adds of f32. */
 enum {
-    NARROW = 4,  /* how many times as many a core does in less than f32 */
-    OUTPUT = 8,  /* what an element of C costs besides: the activation, and its way to memory */
-    ARRIVAL = 6, /* a panel comes from memory in the time that so many rows take */
-    NARROW_ARRIVAL = 10 /* the same in less than f32 */,
-    PACKING = 14,    /* packing an element of A */
-    GATHERING = 4,   /* gathering one */
-    PANEL_ROWS = 12, /* packing a panel of B takes as long as so many rows */
-    TILE = 1 << 12,  /* claiming a tile and calling its kernels */
-    FINEST = 8,      /* the most tiles a thread */
-    LEAST_ROWS = 12  /* the fewest rows of a tile */
+    NARROW = 4,          /* how many times as many a core does in less than f32 */
+    OUTPUT = 8,          /* what an element of C costs besides: the activation, and its way to memory */
+    ARRIVAL = 6,         /* a panel comes from memory in the time that so many rows take */
+    NARROW_ARRIVAL = 10, /* the same in less than f32 */
+    PACKING = 14,        /* packing an element of A */
+    GATHERING = 4,       /* gathering one */
+    PANEL_ROWS = 12,     /* packing a panel of B takes as long as so many rows */
+    TILE = 1 << 12,      /* claiming a tile and calling its kernels */
+    CACHED = 1 << 17,    /* the most floats of rows in f32, which must stay in cache while panels stream by, */
+    FEW_ROWS = 112,      /* unless that is fewer rows than these: then panels would come too often */
+    FINEST = 8,          /* the most tiles a thread */
+    LEAST_ROWS = 12,     /* the fewest rows of a tile */
 };
 
 /* What a tile costs, its rows made. */
@@ -99,7 +101,9 @@ static cvt_cut cut_by_rows(const product *a, int n, int threads, int64_t *best) 
 /* Cuts into blocks of rows by some panels; the rows are there. */
 static cvt_cut cut_by_both(const product *a, int n, int threads, int64_t *best) {
     cvt_cut cut = {.shared = makes_rows(a)};
-    const int panels = blocks(a->n, a->nr), first = blocks(a->rows, ROWS), last = blocks(a->rows, LEAST_ROWS);
+    const int panels = blocks(a->n, a->nr), last = blocks(a->rows, LEAST_ROWS);
+    const int most = a->row ? ROWS : cvt_min_int(ROWS, cvt_max_int(CACHED / a->k, FEW_ROWS));
+    const int first = blocks(a->rows, most);
     for (int i = first; i == first || (i <= last && n * i <= FINEST * threads); i++) {
         const int rows = blocks(a->rows, i), row_tiles = n * blocks(a->rows, rows);
         for (int j = 1; j == 1 || (j <= panels && row_tiles * j <= FINEST * threads); j++) {

@@ -1,8 +1,8 @@
-/* exec.c - runs the steps of a plan. A forward pass is one round of a team. The threads claim the tiles of a step one
- * by one from counters, and a step begins when all tiles of the one before are done. No thread waits for a certain
- * other thread: one that the system has put aside holds up at most the tile it was working on. Each thread first works
- * on a share of its own, the same part of every step, so that it mostly finds in its cache what it wrote there; then it
- * helps with the tiles that others have left. */
+/* exec.c - runs the steps of a plan. A forward pass is one round of a team. The threads claim the tiles of a step, or
+ * of several that may run at the same time, one by one from counters, and the next begins when all of them are done. No
+ * thread waits for a certain other thread: one that the system has put aside holds up at most the tile it was working
+ * on. Each thread first works on a share of its own, the same part of every step, so that it mostly finds in its cache
+ * what it wrote there; then it helps with the tiles that others have left. */
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -30,7 +30,10 @@ struct cvt_exec {
     double *times;             /* nanoseconds spent in every step, or NULL */
     cvt_cut *alone, *together; /* how every step is cut for one thread, and for all of them */
     int n_alone, n_together;   /* for how many images that is */
-    progress *progress;        /* for every step a counter of finished tiles, then one of each share; NULL: alone */
+    /* For every step a counter of finished tiles, then one of each share; NULL: alone. Two sets, used in turn: in each
+     * pass every thread clears its own counters for the next one. */
+    progress *progress;
+    int set; /* which of the two the next pass uses */
 };
 
 /* Allocates count * times floats straight from the system; *size becomes the number of bytes. */
@@ -39,10 +42,14 @@ static float *alloc_floats(size_t count, size_t times, size_t *size) {
     return cvt_pages_alloc(*size);
 }
 
+/* How many counters a set has. */
+static size_t set_size(const cvt_exec *e) { return ((size_t)e->plan->n_steps + 1) * ((size_t)e->threads + 1); }
+
 static bool make_progress(cvt_exec *e) {
     if (e->threads == 1) return true;
-    size_t count = ((size_t)e->plan->n_steps + 1) * ((size_t)e->threads + 1);
+    size_t count = 2 * set_size(e);
     e->progress = aligned_alloc(64, count * sizeof *e->progress);
+    for (size_t i = 0; e->progress && i < count; i++) atomic_init(&e->progress[i].count, 0);
     return e->progress != NULL;
 }
 
@@ -121,32 +128,69 @@ static void wait_for(atomic_int *done, int tiles) {
         if (i >= LOOKS) sched_yield();
 }
 
-/* Runs tiles of a step, first those of this thread's share, and returns how many it ran. `claimed` are the counters of
- * all shares. */
-static int run_tiles(const cvt_step *s, const cvt_context *x, progress *claimed, int thread) {
-    const int tiles = x->cut.tiles;
+/* Runs a tile of some steps, whose tiles are numbered step by step. */
+static void run_tile(const cvt_step *steps, const cvt_cut *cuts, cvt_context *x, int tile) {
+    for (; tile >= cuts->tiles; cuts++, steps++) tile -= cuts->tiles;
+    x->cut = *cuts;
+    steps->run(steps->args, x, tile);
+}
+
+/* Some steps that run at the same time, and the counters of their finished tiles and of every share of them. */
+typedef struct work {
+    const cvt_step *steps;
+    const cvt_cut *cuts;
+    int tiles;
+    progress *progress;
+} work;
+
+/* Runs what is left of a thread's share, and returns how many tiles that were. */
+static int run_share(const work *w, cvt_context *x, int owner) {
+    const int64_t first = (int64_t)w->tiles * owner / x->threads, last = (int64_t)w->tiles * (owner + 1) / x->threads;
+    atomic_int *next = &w->progress[1 + owner].count;
     int mine = 0;
-    for (int i = 0; i < x->threads; i++) {
-        int owner = (thread + i) % x->threads;
-        int64_t first = (int64_t)tiles * owner / x->threads, last = (int64_t)tiles * (owner + 1) / x->threads;
-        atomic_int *next = &claimed[owner].count;
-        for (int64_t t; (t = first + atomic_fetch_add_explicit(next, 1, memory_order_relaxed)) < last; mine++)
-            s->run(s->args, x, (int)t);
-    }
+    if (atomic_load_explicit(next, memory_order_relaxed) >= last - first) return 0;
+    for (int64_t t; (t = first + atomic_fetch_add_explicit(next, 1, memory_order_relaxed)) < last; mine++)
+        run_tile(w->steps, w->cuts, x, (int)t);
     return mine;
 }
 
-/* Runs all steps for n images on all threads. */
+/* Runs tiles until all are done, first those of this thread's share. */
+static void run_work(const work *w, cvt_context *x, int thread) {
+    atomic_int *done = &w->progress->count;
+    for (int i = 0; i < x->threads && atomic_load_explicit(done, memory_order_relaxed) < w->tiles; i++) {
+        const int mine = run_share(w, x, (thread + i) % x->threads);
+        if (mine) atomic_fetch_add_explicit(done, mine, memory_order_release);
+    }
+    wait_for(done, w->tiles);
+}
+
+/* Clears a thread's counters in the set that the next pass uses. */
+static void clear_counters(cvt_exec *e, int thread) {
+    const size_t each = (size_t)e->threads + 1;
+    progress *set = e->progress + (e->set ? 0 : set_size(e));
+    for (size_t i = 0; i < (size_t)e->plan->n_steps; i++) {
+        atomic_store_explicit(&set[i * each + 1 + (size_t)thread].count, 0, memory_order_relaxed);
+        if (thread == 0) atomic_store_explicit(&set[i * each].count, 0, memory_order_relaxed);
+    }
+}
+
+int cvt_plan_joined(const cvt_plan *plan, int first, bool alone) {
+    int end = first + 1;
+    while (!alone && end < plan->n_steps && plan->steps[end].joins) end++;
+    return end;
+}
+
+/* Runs all steps for n images on all threads. While steps are timed, none joins another. */
 static void run_together(cvt_exec *e, const float *const *inputs, int first, int n, int thread) {
     cvt_context x = context_of(e, inputs, first, n, thread, e->threads);
-    for (int i = 0; i < e->plan->n_steps; i++) {
-        const cvt_step *s = &e->plan->steps[i];
-        progress *p = &e->progress[(size_t)i * ((size_t)e->threads + 1)];
+    progress *set = e->progress + (e->set ? set_size(e) : 0);
+    clear_counters(e, thread);
+    for (int i = 0, end; i < e->plan->n_steps; i = end) {
+        work w = {&e->plan->steps[i], &e->together[i], 0, &set[(size_t)i * ((size_t)e->threads + 1)]};
+        end = cvt_plan_joined(e->plan, i, e->times);
+        for (int k = i; k < end; k++) w.tiles += e->together[k].tiles;
         double start = e->times && thread == 0 ? now() : 0;
-        x.cut = e->together[i];
-        int mine = run_tiles(s, &x, p + 1, thread);
-        if (mine) atomic_fetch_add_explicit(&p->count, mine, memory_order_release);
-        wait_for(&p->count, x.cut.tiles);
+        run_work(&w, &x, thread);
         if (e->times && thread == 0) e->times[i] += now() - start;
     }
 }
@@ -168,12 +212,11 @@ static void run_member(void *context, int thread) {
 
 static void run_team(cvt_exec *e, const float *const *inputs, int n) {
     const int alone = e->plan->graph->batch_dependent ? 0 : n / e->threads * e->threads;
-    size_t counts = (size_t)e->plan->n_steps * ((size_t)e->threads + 1);
     pass p = {.exec = e, .inputs = inputs, .n = n, .alone = alone};
     if (alone) cut_steps(e->alone, &e->n_alone, e->plan, 1, 1);
     if (alone < n) cut_steps(e->together, &e->n_together, e->plan, n - alone, e->threads);
-    for (size_t i = 0; alone < n && i < counts; i++) atomic_init(&e->progress[i].count, 0);
     cvt_team_run(e->team, run_member, &p);
+    if (alone < n) e->set = !e->set;
 }
 
 /* Threads are started when all memory is there: what they take of it is left then. */

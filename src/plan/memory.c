@@ -16,8 +16,8 @@ typedef struct place {
 
 typedef struct buffer {
     size_t size, offset;
-    int first, last;
-    int owner; /* a value, or ~i for the workspace of plan node i */
+    int first, last; /* the first and the last group of nodes that use it */
+    int owner;       /* a value, or ~i for the workspace of plan node i */
 } buffer;
 
 typedef struct layout {
@@ -93,10 +93,20 @@ static bool whole_buffer(const layout *l, cvt_value v, cvt_value *root) {
     return start == 0 && cvt_shape_count(l->graph->values[v].shape) == cvt_shape_count(l->graph->values[*root].shape);
 }
 
+/* Is plan node i the only one of its group? What it reads is then read by no other at the same time. */
+static bool is_alone(const layout *l, int i) {
+    const int *group = l->nodes->group;
+    for (int step = -1; step <= 1; step += 2)
+        for (int j = i + step; j >= 0 && j < l->nodes->n && group[j] == group[i]; j += step)
+            if (l->nodes->node[j].node && !l->nodes->node[j].node->op->view) return false;
+    return true;
+}
+
 /* Lets plan node i overwrite `v`, if the buffer of v is not read after it and the result is just as large. */
 static bool overwrite(layout *l, int i, cvt_value v) {
     const cvt_plan_node *w = &l->nodes->node[i];
     cvt_value from, to;
+    if (!is_alone(l, i)) return false;
     if (!whole_buffer(l, v, &from) || !whole_buffer(l, w->out, &to) || to != w->out || from == to) return false;
     if (l->places[from].last != i || l->places[to].first != i) return false;
     if (cvt_shape_count(l->graph->values[from].shape) != cvt_shape_count(l->graph->values[to].shape)) return false;
@@ -155,19 +165,21 @@ static bool place_buffers(buffer *buffers, int n, size_t *total) {
 /* Collects one buffer for every value that is wanted and has its own, and for every workspace. */
 static int collect(const layout *l, buffer *buffers, const cvt_kernels *kernels) {
     const size_t unit = 16; /* floats in a cache line */
+    const int *group = l->nodes->group;
     int n = 0;
     for (int v = 0; v < l->graph->n_values; v++) {
         const place *p = &l->places[v];
         if (!p->wanted || p->parent != CVT_NO_VALUE) continue;
         size_t size = cvt_shape_count(l->graph->values[v].shape);
-        buffers[n++] =
-            (buffer){.size = (size + unit - 1) / unit * unit, .first = p->first, .last = p->last, .owner = v};
+        buffers[n++] = (buffer){
+            .size = (size + unit - 1) / unit * unit, .first = group[p->first], .last = group[p->last], .owner = v};
     }
     for (int i = 0; i < l->nodes->n; i++) {
         const cvt_plan_node *w = &l->nodes->node[i];
         if (!w->node || !w->node->op->workspace) continue;
         size_t size = w->node->op->workspace(w, l->graph, kernels);
-        buffers[n++] = (buffer){.size = (size + unit - 1) / unit * unit, .first = i, .last = i, .owner = ~i};
+        buffers[n++] =
+            (buffer){.size = (size + unit - 1) / unit * unit, .first = group[i], .last = group[i], .owner = ~i};
     }
     return n;
 }

@@ -41,6 +41,7 @@ typedef struct cvt_plan_nodes {
     cvt_plan_node *node;
     int n;
     int *producer; /* for every value: the index of the plan node that makes it, or -1 */
+    int *group;    /* for every plan node, and for the end, the number of its group: they rise */
 } cvt_plan_nodes;
 
 /* passes.c: fuses nodes. Each is folded into the product before it where nobody else reads the value between them. */
@@ -50,6 +51,10 @@ void cvt_plan_fuse(cvt_plan_nodes *nodes, const int *uses, const bool *retain);
  * says. */
 void cvt_plan_choose_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cvt_precision precision);
 
+/* groups.c: orders the nodes and sets their groups. The nodes of a group may run at the same time. Returns false
+ * without memory. */
+bool cvt_plan_group(cvt_plan_nodes *nodes, int n_values);
+
 /* memory.c: places every value that is wanted. Sets refs[value] and workspaces[plan node], and *floats to the floats of
  * one image. */
 cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_plan_nodes *nodes,
@@ -57,6 +62,10 @@ cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, 
                             cvt_error *error);
 
 /* ---- exec.c ---- */
+
+/* Returns the end of the steps that run at the same time as step `first`, with which they begin; if `alone`, none
+ * does. */
+int cvt_plan_joined(const cvt_plan *plan, int first, bool alone);
 
 typedef struct cvt_exec cvt_exec;
 
