@@ -93,6 +93,7 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
     if (ok) {
         if (options->fuse) cvt_plan_fuse(&t.nodes, t.uses, retain);
         cvt_plan_choose_precision(&t.nodes, graph, options->precision);
+        if (options->fuse) cvt_plan_pair(&t.nodes, graph, t.uses, retain);
         status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.nodes, graph, t.uses, retain,
                                   plan->kernels, error);
         ok = status == CVT_OK && lower_all(plan, &t, sources, options);
