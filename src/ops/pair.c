@@ -10,7 +10,8 @@
 enum {
     SCRATCH =
         1 << 18, /* floats: rows and what lies between them stay in the second cache, and leave room for weights */
-    MAX_ROWS = 112
+    MAX_ROWS = 112,
+    MAX_PANELS = 2 << 20 /* bytes: each tile reads all panels of both, so these must come from the second cache */
 };
 
 typedef struct pair {
@@ -74,11 +75,16 @@ static void lower(cvt_lowering *l, const cvt_half *one, const cvt_half *two) {
     cvt_lowering_step(l, two->node, &a, sizeof a, cut, run);
 }
 
+static size_t panels_size(const cvt_lowering *l, const cvt_half *h) {
+    return (size_t)blocks(h->n, l->kernels->nr) * h->kernels->panel_size(h->k);
+}
+
 void cvt_lower_pair(cvt_lowering *l, const cvt_half *half) {
     if (!half->kernels->pack_a) return;
     cvt_half *kept = cvt_lowering_alloc(l, sizeof *kept);
     if (!kept) return;
     *kept = *half;
-    if (l->half && half->node->from == l->half->node) lower(l, l->half, kept);
+    const bool follows = l->half && half->node->from == l->half->node;
+    if (follows && panels_size(l, l->half) + panels_size(l, kept) <= MAX_PANELS) lower(l, l->half, kept);
     l->half = kept;
 }
