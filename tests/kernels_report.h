@@ -42,4 +42,21 @@ static inline float act_one(const cvt_kernels *kernels, float x, cvt_act act) {
     return x;
 }
 
+/* Computes act(x) in double. */
+static inline double act_double(double x, cvt_act act) {
+    switch (act) {
+    case CVT_ACT_RELU: return x < 0 ? 0 : x;
+    case CVT_ACT_RELU6: return x < 0 ? 0 : x > 6 ? 6 : x;
+    case CVT_ACT_GELU_ERF: return 0.5 * x * erfc(-x * sqrt(0.5));
+    case CVT_ACT_GELU_TANH: return x / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+    case CVT_ACT_QUICK_GELU: return x / (1 + exp(-1.702 * x));
+    case CVT_ACT_SILU: return x / (1 + exp(-x));
+    case CVT_ACT_TANH: return tanh(x);
+    case CVT_ACT_SIGMOID: return 1 / (1 + exp(-x));
+    case CVT_ACT_NONE:
+    case CVT_ACT_COUNT: break;
+    }
+    return x;
+}
+
 #endif

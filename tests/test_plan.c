@@ -80,6 +80,7 @@ static double distance(const subject *s, const float *got) {
 /* The options of a plan. */
 typedef struct variant {
     bool fuse, ahead, tapped;
+    cvt_precision precision;
 } variant;
 
 static cvt_plan *make_plan(const subject *s, const cvt_kernels *kernels, variant v) {
@@ -87,7 +88,8 @@ static cvt_plan *make_plan(const subject *s, const cvt_kernels *kernels, variant
     bool *keep = calloc((size_t)m->graph->n_values + 1, sizeof *keep);
     if (!keep) return NULL;
     for (int i = 0; v.tapped && i < m->n_taps; i++) keep[m->taps[i]] = true;
-    cvt_plan_options options = {.kernels = kernels, .retain = keep, .fuse = v.fuse, .pack_ahead = v.ahead};
+    cvt_plan_options options = {
+        .kernels = kernels, .retain = keep, .fuse = v.fuse, .pack_ahead = v.ahead, .precision = v.precision};
     cvt_plan *plan = NULL;
     if (cvt_plan_new(&plan, m->graph, m->sources, &options, NULL) != CVT_OK) plan = NULL;
     free(keep);
@@ -135,6 +137,36 @@ static void check_isa(const subject *s, int index, const cvt_kernels *kernels) {
     }
     free(base);
     free(got);
+    free(again);
+}
+
+/* Returns whether any threads and batch give the bits of `wanted`. */
+static bool same_bits(const subject *s, const cvt_plan *plan, const float *wanted, float *again) {
+    const size_t bytes = IMAGES * s->out_size * sizeof *wanted;
+    bool same = plan != NULL;
+    for (int threads = 1; threads <= 3; threads++)
+        same = same && run_plan(s, plan, 0, IMAGES, IMAGES, threads, again) && !memcmp(again, wanted, bytes);
+    for (int i = 0; i < IMAGES; i++) same = same && run_plan(s, plan, i, 1, 1, 1 + i, again + (size_t)i * s->out_size);
+    return same && !memcmp(again, wanted, bytes);
+}
+
+/* Tests the plans in less than f32: two products run as one step on few threads, unless what lies between them is
+ * tapped, and must come to the same bits as two. */
+static void check_precisions(const subject *s, int index, const cvt_kernels *kernels) {
+    float *base = malloc(IMAGES * s->out_size * sizeof *base), *again = malloc(IMAGES * s->out_size * sizeof *again);
+    for (cvt_precision p = CVT_PRECISION_F32 + 1; base && again && p < CVT_PRECISION_COUNT; p++) {
+        if (kernels->product[p] == kernels->product[CVT_PRECISION_F32]) continue;
+        cvt_plan *plain = make_plan(s, kernels, (variant){.fuse = true, .precision = p});
+        cvt_plan *tapped = make_plan(s, kernels, (variant){.fuse = true, .precision = p, .tapped = true});
+        const bool ran = plain && run_plan(s, plain, 0, IMAGES, IMAGES, 1, base);
+        char name[NAME];
+        snprintf(name, sizeof name, "network %d on %s in %s: any threads and batch, tapped or not, the same bits",
+                 index, kernels->name, cvt_precision_name(p));
+        test_case(ran && same_bits(s, plain, base, again) && same_bits(s, tapped, base, again), name, "differ");
+        cvt_plan_free(plain);
+        cvt_plan_free(tapped);
+    }
+    free(base);
     free(again);
 }
 
@@ -209,6 +241,7 @@ int main(void) {
             for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
                 check_isa(&s, c, kernels);
                 check_taps(&s, c, kernels);
+                check_precisions(&s, c, kernels);
             }
         } else {
             test_case(false, "a random model opens", "it does not");

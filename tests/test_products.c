@@ -233,6 +233,53 @@ static void make_odd(matrix *a, matrix *w, how h) {
     if (h.odd) *value(a, m / 2, k - 1) = m % 2 ? NAN : INFINITY; /* stays in its row */
 }
 
+/* Applies act to a row of n numbers as a product in that precision does: as the bias of a product by 0. */
+static void act_row(const cvt_kernels *kernels, cvt_precision precision, float *y, size_t n, cvt_act act) {
+    const cvt_product_kernels *p = kernels->product[precision];
+    const float zero = 0;
+    matrix w = matrix_new(n, 1), c = matrix_new(1, n);
+    for (size_t j = 0; j < n; j++) *value(&w, j, 0) = 0;
+    void *panels = pack_all(kernels, precision, &w, NULL, false), *row = aligned(p->packed_row_size(1));
+    p->pack_a(row, &zero, 1, 1, 1);
+    p->gemm(
+        &(cvt_gemm){.m = 1, .n = (int)n, .k = 1, .a = row, .b = panels, .c = c.at, .ldc = c.ld, .bias = y, .act = act});
+    memcpy(y, c.at, n * sizeof *y);
+    matrix_free(&w), matrix_free(&c);
+    free(panels), free(row);
+}
+
+/* Activations need only be as exact as the numbers of a product in bf16 or int8 are. */
+static void test_low_activations(const cvt_kernels *kernels, cvt_precision precision) {
+    enum { N = 4000 };
+    static float x[N], y[N];
+    report r = {0};
+    for (size_t i = 0; i < N; i++) {
+        const float u = (float)i / N * 2 - 1; /* dense near 0, and out to 100 */
+        x[i] = i % 2 ? u * 8 : u * u * u * 100;
+    }
+    for (cvt_act act = CVT_ACT_RELU; act < CVT_ACT_COUNT; act++) {
+        memcpy(y, x, sizeof y);
+        act_row(kernels, precision, y, N, act);
+        for (size_t i = 0; i < N; i++) {
+            const double exact = act_double((double)x[i], act), size = fabs((double)x[i]);
+            const double allowed = 1.1e-6 + 3e-4 * (size < 1 ? size : 1) + 2e-4 * fabs(exact);
+            if (!(fabs((double)y[i] - exact) <= allowed))
+                wrong(&r, "%s of %g is %g, not %g", cvt_act_name(act), (double)x[i], (double)y[i], exact);
+        }
+        float edges[] = {INFINITY, -INFINITY, 3e38f, -3e38f, 0, NAN, -NAN};
+        const double far = act_double(1e30, act);
+        act_row(kernels, precision, edges, 7, act);
+        expect(&r, edges[0], far < 10 ? (float)far : INFINITY, cvt_act_name(act), 0, 0);
+        for (size_t i = 1; i < 7; i += 2) /* -infinity, the largest negative number, NaN */
+            if (i == 5 ? !isnan(edges[i]) : !(fabs((double)edges[i] - act_double(-1e30, act)) <= 3e-4))
+                wrong(&r, "%s of edge %zu is %g", cvt_act_name(act), i, (double)edges[i]);
+        if (!isnan(edges[6])) wrong(&r, "%s of NaN is %g", cvt_act_name(act), (double)edges[6]);
+    }
+    char name[80];
+    snprintf(name, sizeof name, "%s %s activations", kernels->name, cvt_precision_name(precision));
+    test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
+}
+
 static void check(const cvt_kernels *kernels, cvt_precision precision, report *r, size_t m, size_t n, size_t k, how h) {
     char what[120];
     snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s%s%s%s %s", m, n, k, cvt_act_name(h.act), h.bias ? " bias" : "",
@@ -258,15 +305,18 @@ static void check(const cvt_kernels *kernels, cvt_precision precision, report *r
                         .residual = h.residual ? other.at : NULL,
                         .ldr = other.ld,
                         .last = h.last});
+    float *y = malloc(n * sizeof *y);
+    if (!y) abort();
     for (size_t i = 0; i < m; i++) {
-        for (size_t j = 0; j < n; j++) {
-            float y = expected(kernels, &a, i, &w, j, h.scale ? value(&scale, 0, j) : NULL,
-                               h.bias ? value(&bias, 0, j) : NULL);
-            y = act_one(kernels, y, h.act);
-            if (h.residual) y += *value(&other, i, j);
-            expect(r, *value(&c, i, j), act_one(kernels, y, h.last), what, i, j);
-        }
+        for (size_t j = 0; j < n; j++)
+            y[j] = expected(kernels, &a, i, &w, j, h.scale ? value(&scale, 0, j) : NULL,
+                            h.bias ? value(&bias, 0, j) : NULL);
+        if (h.act != CVT_ACT_NONE) act_row(kernels, precision, y, n, h.act);
+        for (size_t j = 0; j < n && h.residual; j++) y[j] += *value(&other, i, j);
+        if (h.last != CVT_ACT_NONE) act_row(kernels, precision, y, n, h.last);
+        for (size_t j = 0; j < n; j++) expect(r, *value(&c, i, j), y[j], what, i, j);
     }
+    free(y);
     matrix *all[] = {&a, &w, &c, &other, &bias, &scale};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (!matrix_free(all[i]) && !r->failures++) snprintf(r->first, sizeof r->first, "%s: written outside", what);
@@ -380,7 +430,10 @@ int main(void) {
     const cvt_kernels *kernels;
     for (int i = 0; (kernels = cvt_kernels_at(i)); i++) {
         for (cvt_precision p = CVT_PRECISION_F16; p < CVT_PRECISION_COUNT; p++)
-            if (kernels->product[p]->pack_a) test_table(kernels, p);
+            if (kernels->product[p]->pack_a) {
+                test_table(kernels, p);
+                if (p != CVT_PRECISION_F16) test_low_activations(kernels, p);
+            }
         test_panels(kernels);
     }
     test_weights();

@@ -36,7 +36,7 @@ typedef struct report {
     int fd;
     char *buffer;
     size_t capacity, at, held;
-    bool ended, begun; /* begun: a line has been read that is not empty */
+    bool ended, begun;      /* begun: a line has been read that is not empty */
     size_t file, line, bad; /* bad: lines of this file that are no records */
 
     cvt_page_image image;

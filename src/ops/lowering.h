@@ -70,12 +70,13 @@ typedef struct cvt_panels {
 /* A plan node: a node with all that fusion has folded into it. */
 struct cvt_plan_node {
     const cvt_node *node;
-    cvt_value out;           /* where the result goes: the output of the last node that was folded in */
-    const cvt_node *affine;  /* a batch norm or LayerScale that is folded into the weights, or NULL */
-    cvt_act act;             /* the activation after the product and that */
-    cvt_value residual;      /* a value that is added then, or CVT_NO_VALUE */
-    cvt_act last;            /* the activation of the sum with the residual */
-    cvt_precision precision; /* what the product with its weight, or its attention, runs in */
+    cvt_value out;             /* where the result goes: the output of the last node that was folded in */
+    const cvt_node *affine;    /* a batch norm or LayerScale that is folded into the weights, or NULL */
+    cvt_act act;               /* the activation after the product and that */
+    cvt_value residual;        /* a value that is added then, or CVT_NO_VALUE */
+    cvt_act last;              /* the activation of the sum with the residual */
+    cvt_precision precision;   /* what the product with its weight, or its attention, runs in */
+    const cvt_plan_node *from; /* for a product: the product that gives its input, which nobody else reads; or NULL */
 };
 
 /* What a plan offers its ops while they are lowered, one after another. */
@@ -92,8 +93,9 @@ struct cvt_lowering {
     size_t scratch;                       /* the most floats of scratch that a step so far needs */
     void (*drop)(void *owner, int param); /* called for parameters whose source is not read again; may be NULL */
     void *owner;
-    cvt_steps *steps; /* the plan's list, to which ops append their steps */
-    bool failed;      /* there was no memory; once true, it stays so */
+    const struct cvt_half *half; /* the last product whose rows are packed (ops/pair.h), or NULL */
+    cvt_steps *steps;            /* the plan's list, to which ops append their steps */
+    bool failed;                 /* there was no memory; once true, it stays so */
 };
 
 void *cvt_lowering_alloc(cvt_lowering *l, size_t size); /* memory of the plan; NULL, and `failed`, when there is none */

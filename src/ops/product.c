@@ -12,6 +12,7 @@
 
 #include "base/num.h"
 #include "ops/fold.h"
+#include "ops/pair.h"
 #include "ops/panels.h"
 
 enum {
@@ -39,6 +40,7 @@ typedef struct product {
     cvt_ref in, out, residual;
     cvt_ref ready;  /* where rows are made ready */
     bool can_ready; /* there is room for them */
+    bool *paired;   /* see cvt_half; NULL: never */
 } product;
 
 static int blocks(int total, int block) { return (total + block - 1) / block; }
@@ -140,6 +142,7 @@ static cvt_cut cut_packing(const product *a, int n, int threads) {
 
 static cvt_cut cut(const void *p, int n, int threads) {
     const product *a = p;
+    if (cvt_half_is_done(a->paired, threads)) return (cvt_cut){0};
     if (!a->packed) return cut_packing(a, n, threads);
     if (threads <= 2)
         return (cvt_cut){.tiles = n * blocks(a->rows, a->row_block) * blocks(a->n, a->col_block),
@@ -321,8 +324,13 @@ void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int 
         a.col_block = a.nr;
         cvt_lowering_scratch(l, a.panel / sizeof(float));
     }
+    if (a.row && !gather) a.paired = cvt_lowering_alloc(l, sizeof *a.paired);
+    if (a.paired) *a.paired = false;
     a.ready = l->workspace;
     a.can_ready = makes_rows(&a) && cvt_product_workspace(w, l->graph, l->kernels, gather) > 0;
     if (a.can_ready) cvt_lowering_step(l, w, &a, sizeof a, ready_cut, ready_run);
     cvt_lowering_step(l, w, &a, sizeof a, cut, run);
+    const cvt_half half = {w,     a.kernels, a.packed, a.bias, a.rows,     k,       n,
+                           a.act, a.last,    a.in,     a.out,  a.residual, a.paired};
+    if (a.paired) cvt_lower_pair(l, &half);
 }

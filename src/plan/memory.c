@@ -79,6 +79,7 @@ static void find_lifetimes(layout *l) {
         if (!w->node) continue;
         for (int k = 0; k < w->node->n_in; k++) touch(l, w->node->in[k], i);
         if (w->residual != CVT_NO_VALUE) touch(l, w->residual, i);
+        if (w->from) touch(l, w->from->node->in[0], i); /* both products may run in one step */
         touch(l, w->out, i);
         for (int k = 1; k < w->node->n_out; k++)
             if (l->uses[w->node->out[k]] || l->retain[w->node->out[k]]) touch(l, w->node->out[k], i);

@@ -1,7 +1,7 @@
-/* passes.c - the two plan passes, which walk over the plan's nodes before they get their places: fusion, and the choice
- * of precision. Fusion folds a node into the plan node that makes its input if three things hold: that node's op can
- * take it; nothing is folded in there that comes later in the order affine (batch norm, LayerScale), activation,
- * residual, last activation; and nobody else reads the value between them. */
+/* passes.c - the plan passes, which walk over the plan's nodes before they get their places: fusion, the choice of
+ * precision, and pairs of products. Fusion folds a node into the plan node that makes its input if three things hold:
+ * that node's op can take it; nothing is folded in there that comes later in the order affine (batch norm, LayerScale),
+ * activation, residual, last activation; and nobody else reads the value between them. */
 #include "ops/ops.h"
 #include "ops/precision.h"
 #include "plan/plan.h"
@@ -86,5 +86,20 @@ void cvt_plan_choose_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cv
         cvt_plan_node *w = &nodes->node[i];
         if (!w->node) continue;
         w->precision = w->node->op->attends ? precision : cvt_node_precision(graph, w->node, precision);
+    }
+}
+
+void cvt_plan_pair(cvt_plan_nodes *nodes, const cvt_graph *graph, const int *uses, const bool *retain) {
+    const state s = {nodes, uses, retain};
+    for (int i = 0; i < nodes->n; i++) {
+        cvt_plan_node *w = &nodes->node[i];
+        if (!w->node || !w->node->op->product || w->precision == CVT_PRECISION_F32) continue;
+        cvt_plan_node *p = producer(&s, w->node->in[0], CVT_FUSES_ACT);
+        if (!p || !p->node->op->product || p->residual != CVT_NO_VALUE || p->precision != w->precision) continue;
+        if (p->from) continue; /* it is the second of a pair */
+        const cvt_value in = p->node->in[0], between = p->out, out = w->out;
+        const int rows = cvt_shape_rows(graph->values[between].shape);
+        if (cvt_shape_rows(graph->values[in].shape) == rows && cvt_shape_rows(graph->values[out].shape) == rows)
+            w->from = p;
     }
 }

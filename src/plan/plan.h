@@ -55,6 +55,10 @@ void cvt_plan_choose_precision(cvt_plan_nodes *nodes, const cvt_graph *graph, cv
  * without memory. */
 bool cvt_plan_group(cvt_plan_nodes *nodes, int n_values);
 
+/* passes.c: sets `from` of every product in less than f32 whose input is made, row by row, by a product of the same
+ * precision, and read by nobody else. */
+void cvt_plan_pair(cvt_plan_nodes *nodes, const cvt_graph *graph, const int *uses, const bool *retain);
+
 /* memory.c: places every value that is wanted. Sets refs[value] and workspaces[plan node], and *floats to the floats of
  * one image. */
 cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_plan_nodes *nodes,

@@ -208,7 +208,7 @@ static void f16_gemm(const cvt_gemm *g) {
             t.c = straight ? c : aside;
             t.ldc = straight ? g->ldc : NR;
             run_half_tile(&t, rows);
-            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j);
+            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j, false);
             row += rows;
         }
     }

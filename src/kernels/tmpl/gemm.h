@@ -89,7 +89,7 @@ static void run_tile_aside(const tile *t, size_t rows, size_t columns, const cvt
     raw.residual = NULL;
     raw.relu = false;
     run_tile(&raw, rows, vectors);
-    finish_tile(aside, vectors, rows, columns, g, top, left);
+    finish_tile(aside, vectors, rows, columns, g, top, left, LOW_TILES);
 }
 
 /* Can the activations be done in registers? They are none, or one ReLU that comes last. */

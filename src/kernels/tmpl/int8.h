@@ -93,7 +93,7 @@ static void int8_gemm(const cvt_gemm *g) {
             t.step = next && fetched < panel ? 64 : 0;
             t.ahead = t.step ? next + fetched : t.panel;
             run_dot_tile(&t, rows);
-            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j);
+            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j, true);
             row += rows;
         }
     }

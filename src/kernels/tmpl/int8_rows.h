@@ -24,7 +24,7 @@ typedef struct range {
 INLINE void range_vector(range *r, vf x) {
     r->low = v_min(r->low, x);
     r->high = v_max(r->high, x);
-    r->odd += x - x;
+    r->odd = v_fma(x, v_set(0), r->odd);
 }
 
 typedef dot_t dot_v __attribute__((vector_size(VL * sizeof(dot_t))));

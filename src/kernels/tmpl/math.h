@@ -11,6 +11,11 @@
  *   since (1 + tanh(z/2)) / 2 = 1 / (1 + exp(-z)); sigmoid h = 1, z = x; tanh(x) the same - 1 with h = 2, z = 2 x.
  *   x is held above a limit below which the result is at its own to 1e-36.
  *
+ * Products in bf16 and int8 need less (kernels.h says how much): with `low`, a constant at every call,
+ *
+ *   exp(x) = 2^n p(r), n + r = x / ln 2, p of degree 3; relative error 1.0e-4.
+ *   gelu_erf the same with t within +-3.8, P of degree 6; absolute error 2.8e-4, relative 2.8e-4 for x > 0.
+ *
  * The limits serve as first operand of v_max and v_min, so a NaN passes. Polynomials: weighted minimax fits. */
 
 #define WAYS 4
@@ -34,11 +39,27 @@ INLINE void exp_of(vf *x, int ways) {
     EACH_WAY(ways) x[i] = q[i] * (vf)((vu)power[i] << 23);
 }
 
+/* The same on WAYS vectors, for products in bf16 and int8. */
+INLINE void low_exp_of(vf *x) {
+    const vf shifter = v_set(0x1.8p23f + 127);
+    vf power[WAYS], r[WAYS], p[WAYS];
+    EACH_WAY(WAYS) x[i] = v_max(v_set(-0x1.601e68p+6f), x[i]) * v_set(0x1.715476p+0f);
+    EACH_WAY(WAYS) power[i] = x[i] + shifter;
+    EACH_WAY(WAYS) r[i] = x[i] - (power[i] - shifter);
+    EACH_WAY(WAYS) p[i] = v_fma(v_set(0.05517166936f), r[i], v_set(0.2426111314f));
+    EACH_WAY(WAYS) p[i] = v_fma(p[i], r[i], v_set(0.6932609862f));
+    EACH_WAY(WAYS) p[i] = v_fma(p[i], r[i], v_set(0.9999280730f));
+    EACH_WAY(WAYS) x[i] = p[i] * (vf)((vu)power[i] << 23);
+}
+
 /* x = h / (1 + exp(-z)) */
-INLINE void logistic_of(vf *x, const vf *h, const vf *z) {
+INLINE void logistic_of(vf *x, const vf *h, const vf *z, bool low) {
     vf e[WAYS];
     EACH_WAY(WAYS) e[i] = v_set(0) - z[i];
-    exp_of(e, WAYS);
+    if (low)
+        low_exp_of(e);
+    else
+        exp_of(e, WAYS);
     EACH_WAY(WAYS) x[i] = h[i] / (v_set(1) + e[i]);
 }
 
@@ -69,52 +90,71 @@ INLINE void gelu_erf_of(vf *x) {
     EACH_WAY(WAYS) x[i] = v_fma(p[i], x[i], x[i]);
 }
 
-INLINE void gelu_tanh_of(vf *x) {
+INLINE void low_gelu_erf_of(vf *x) {
+    const float limit = 3.8f;
+    vf t[WAYS], u[WAYS], p[WAYS];
+    EACH_WAY(WAYS) x[i] = v_max(v_set(-limit), x[i]);
+    EACH_WAY(WAYS) t[i] = v_min(v_set(limit), x[i]);
+    EACH_WAY(WAYS) u[i] = v_fma(t[i] * t[i], v_set(2 / (limit * limit)), v_set(-1));
+    EACH_WAY(WAYS) p[i] = v_fma(v_set(0.00882491935f), u[i], v_set(-0.02544213645f));
+    EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(0.04122198373f));
+    EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(-0.06719890237f));
+    EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(0.1103308424f));
+    EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(-0.1740822643f));
+    EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(0.3695034683f));
+    EACH_WAY(WAYS) x[i] *= v_set(0.5f);
+    EACH_WAY(WAYS) p[i] *= t[i];
+    EACH_WAY(WAYS) x[i] = v_fma(p[i], x[i], x[i]);
+}
+
+INLINE void gelu_tanh_of(vf *x, bool low) {
     vf h[WAYS], z[WAYS];
     EACH_WAY(WAYS) h[i] = v_max(v_set(-10), x[i]);
     EACH_WAY(WAYS) z[i] = v_fma(h[i] * h[i], v_set(0.0713548162726f), v_set(1.59576912160573f)) * h[i];
-    logistic_of(x, h, z);
+    logistic_of(x, h, z, low);
 }
 
-INLINE void quick_gelu_of(vf *x) {
+INLINE void quick_gelu_of(vf *x, bool low) {
     vf h[WAYS], z[WAYS];
     EACH_WAY(WAYS) h[i] = v_max(v_set(-51), x[i]);
     EACH_WAY(WAYS) z[i] = h[i] * v_set(1.702f);
-    logistic_of(x, h, z);
+    logistic_of(x, h, z, low);
 }
 
-INLINE void silu_of(vf *x) {
+INLINE void silu_of(vf *x, bool low) {
     vf h[WAYS];
     EACH_WAY(WAYS) h[i] = v_max(v_set(-87), x[i]);
-    logistic_of(x, h, h);
+    logistic_of(x, h, h, low);
 }
 
-INLINE void sigmoid_of(vf *x) {
+INLINE void sigmoid_of(vf *x, bool low) {
     vf one[WAYS], z[WAYS];
     EACH_WAY(WAYS) one[i] = v_set(1);
     EACH_WAY(WAYS) z[i] = v_max(v_set(-87), x[i]);
-    logistic_of(x, one, z);
+    logistic_of(x, one, z, low);
 }
 
 INLINE void tanh_of(vf *x) {
     vf two[WAYS], z[WAYS];
     EACH_WAY(WAYS) two[i] = v_set(2);
     EACH_WAY(WAYS) z[i] = v_max(v_set(-43), x[i]) * v_set(2);
-    logistic_of(x, two, z);
+    logistic_of(x, two, z, false);
     EACH_WAY(WAYS) x[i] -= v_set(1);
 }
 
-INLINE void act_of(vf *x, cvt_act act) {
+INLINE void apply(vf *x, cvt_act act, bool low) {
     switch (act) {
     case CVT_ACT_RELU: relu_of(x); break;
     case CVT_ACT_RELU6: relu6_of(x); break;
-    case CVT_ACT_GELU_ERF: gelu_erf_of(x); break;
-    case CVT_ACT_GELU_TANH: gelu_tanh_of(x); break;
-    case CVT_ACT_QUICK_GELU: quick_gelu_of(x); break;
-    case CVT_ACT_SILU: silu_of(x); break;
+    case CVT_ACT_GELU_ERF: low ? low_gelu_erf_of(x) : gelu_erf_of(x); break;
+    case CVT_ACT_GELU_TANH: gelu_tanh_of(x, low); break;
+    case CVT_ACT_QUICK_GELU: quick_gelu_of(x, low); break;
+    case CVT_ACT_SILU: silu_of(x, low); break;
     case CVT_ACT_TANH: tanh_of(x); break;
-    case CVT_ACT_SIGMOID: sigmoid_of(x); break;
+    case CVT_ACT_SIGMOID: sigmoid_of(x, low); break;
     case CVT_ACT_NONE:
     case CVT_ACT_COUNT: break;
     }
 }
+
+INLINE void act_of(vf *x, cvt_act act) { apply(x, act, false); }

@@ -13,6 +13,11 @@
 #endif
 #define EACH(i, max, n) UNROLL for (size_t i = 0; i < (max); i++) if (i < (n))
 
+/* A file whose products are in bf16 defines LOW_TILES as true: activations need only be as exact as its numbers are. */
+#ifndef LOW_TILES
+#define LOW_TILES false
+#endif
+
 /* X(rows) for each number of rows of a tile, X(rows, vectors) for each size. */
 #if MR == 6
 #define TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
@@ -28,12 +33,12 @@
 #endif
 
 /* Adds the residual to act(x) of a tile in a buffer. */
-static void add_residual(float *aside, size_t vectors, size_t rows, size_t columns, cvt_act act, const float *residual,
-                         size_t ldr) {
+INLINE void add_residual(float *aside, size_t vectors, size_t rows, size_t columns, cvt_act act, bool low,
+                         const float *residual, size_t ldr) {
     for (size_t first = 0; first < rows * vectors; first += WAYS) {
         vf x[WAYS];
         for (size_t i = 0; i < WAYS; i++) x[i] = v_load(aside + (first + i) * VL);
-        act_of(x, act);
+        apply(x, act, low);
         for (size_t i = 0; i < WAYS; i++) v_store(aside + (first + i) * VL, x[i]);
     }
     for (size_t i = 0; i < rows; i++, aside += vectors * VL, residual += ldr)
@@ -43,22 +48,22 @@ static void add_residual(float *aside, size_t vectors, size_t rows, size_t colum
 
 /* Activations, residual, and the way to C of a tile in a buffer: rows of `vectors` vectors, with room for NR more
  * floats. In C the tile begins in row `top`, column `left`. */
-static void finish_tile(float *aside, size_t vectors, size_t rows, size_t columns, const cvt_gemm *g, size_t top,
-                        size_t left) {
+INLINE void finish_tile(float *aside, size_t vectors, size_t rows, size_t columns, const cvt_gemm *g, size_t top,
+                        size_t left, bool low) {
     const size_t all = rows * vectors, ldc = g->ldc, ldr = g->ldr;
     const float *residual = g->residual ? g->residual + top * ldr + left : NULL;
     float *c = g->c + top * ldc + left;
     cvt_act act = g->act;
     for (size_t j = 0; j < NR; j += VL) v_store(aside + all * VL + j, v_set(0)); /* the last group may read them */
     if (g->last != CVT_ACT_NONE) { /* what is left to be done then is an activation without a residual */
-        add_residual(aside, vectors, rows, columns, act, residual, ldr);
+        add_residual(aside, vectors, rows, columns, act, low, residual, ldr);
         act = g->last;
         residual = NULL;
     }
     for (size_t first = 0, row = 0, j = 0; first < all; first += WAYS) {
         vf x[WAYS];
         for (size_t i = 0; i < WAYS; i++) x[i] = v_load(aside + (first + i) * VL);
-        act_of(x, act);
+        apply(x, act, low);
         for (size_t i = 0; i < WAYS && row < rows; i++) {
             if (j < columns) {
                 if (residual) x[i] += v_load_n(residual + row * ldr + j, columns - j);

@@ -32,10 +32,10 @@ INLINE void finish_rows(block *b, size_t rows) {
         const size_t row = b->row + b->done;
         vf x[WAYS];
         row_of(x, b->sums + b->done * NR, b->a + b->done * b->size, b->size, b->panel, b->bias);
-        act_of(x, g->act);
+        apply(x, g->act, true);
         for (size_t v = 0; v * VL < b->columns && g->residual; v++)
             x[v] += v_load_n(g->residual + row * g->ldr + b->column + v * VL, b->columns - v * VL);
-        act_of(x, g->last);
+        apply(x, g->last, true);
         float *c = g->c + row * g->ldc + b->column;
         for (size_t v = 0; v * VL < b->columns; v++) v_store_n(c + v * VL, x[v], b->columns - v * VL);
     }

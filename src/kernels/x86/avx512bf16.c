@@ -18,6 +18,7 @@ INLINE vf v_dot_words(vf a, vf b, vf c) {
     return c;
 }
 #define V_STEP v_dot_words
+#define LOW_TILES true
 
 #include "kernels/tmpl/vector.h"
 #include "kernels/tmpl/math.h"
