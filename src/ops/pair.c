@@ -8,8 +8,7 @@
 #include "ops/rows.h"
 
 enum {
-    SCRATCH =
-        1 << 18, /* floats: rows and what lies between them stay in the second cache, and leave room for weights */
+    SCRATCH = 1 << 18, /* floats: so rows and what lies between stay in the second cache, beside weights */
     MAX_ROWS = 112,
     MAX_PANELS = 2 << 20 /* bytes: each tile reads all panels of both, so these must come from the second cache */
 };

@@ -2,9 +2,9 @@
  * one of 16 columns, summed in f32.
  *
  * Rounded are the queries (scaled first, so that scores are exponents of 2), the keys, the values and the powers of 2
- * that weigh them, not their sums. Blocks of 32 query rows, 32
- * columns at a time: tiles 0 to 3 hold the sums, 4 and 5 rows, 6 and 7 columns. Between the products a block's scores
- * pass through vectors, 32 keys at a time, which takes most of the time.
+ * that weigh them, not their sums. Blocks of 32 query rows, 32 columns at a time: tiles 0 to 3 hold the sums, 4 and 5
+ * rows, 6 and 7 columns. Between the products a block's scores pass through vectors, 32 keys at a time: this takes most
+ * of the time.
  *
  * The powers of a row are 2^(score - shift), and the shift cancels out. It is 0 where no score of the row can be beyond
  * +-MAX_SCORE, because the query and the keys are short enough (Cauchy and Schwarz), and else the largest score. So
