@@ -34,7 +34,7 @@ static struct { unsigned ecx1, edx70, eax71; } leaves;
 
 static void ask_cpu(void) {
     unsigned eax, ebx, ecx, edx;
-    const unsigned last = __get_cpuid_max(0, NULL);
+    const unsigned last = (unsigned)__get_cpuid_max(0, NULL);
     if (last < 7) return;
     __cpuid(1, eax, ebx, leaves.ecx1, edx);
     __cpuid_count(7, 0, eax, ebx, ecx, leaves.edx70);
