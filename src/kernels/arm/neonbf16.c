@@ -157,7 +157,7 @@ static void bf16_gemm(const cvt_gemm *g) {
             t.step = next && i == 0 ? LINE * sizeof(uint16_t) : 0;
             t.ahead = t.step ? next : (const char *)t.panel;
             run_bf16_tile(&t, rows);
-            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j);
+            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j, true);
             row += rows;
         }
     }
