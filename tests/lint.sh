@@ -1,8 +1,8 @@
 #!/bin/sh
 # lint.sh: runs the tools that examine the sources without running them: layout (clang-format 14, lines of at most 120
-# columns), clang-tidy (.clang-tidy says which checks), shellcheck, mandoc. Prints "ok NAME", "not ok NAME: why" or,
-# where a tool is not here, "skip NAME: why"; the findings themselves go to standard error. `make deps WITH=ci`
-# installs the tools.
+# columns), clang-tidy (.clang-tidy says which checks), shellcheck, mandoc, and a compiler for AArch64 on its kernels.
+# Prints "ok NAME", "not ok NAME: why" or, where a tool is not here, "skip NAME: why"; the findings themselves go to
+# standard error. `make deps WITH=ci` installs the tools.
 #   JOBS=2  clang-tidy's processes at a time
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -56,9 +56,17 @@ columns() { # shellcheck disable=SC2086
     awk 'length > 120 {print FILENAME ":" FNR ": " length " columns"}' $sources Makefile
 }
 
+# Kernels of a machine that this is not are compiled by nothing else before `make check-arm`.
+kernels() {
+    for source in src/kernels/arm/*.c; do
+        aarch64-linux-gnu-gcc -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc -Wall -Wextra -fsyntax-only "$source"
+    done
+}
+
 lint clang-format-14 "the sources are laid out by clang-format" format
 lint awk "lines have at most 120 columns" columns
 lint clang-tidy-14 "clang-tidy finds nothing" tidy
 lint shellcheck "shellcheck finds nothing" shell
 lint mandoc "mandoc finds nothing in the manual pages" manuals
+lint aarch64-linux-gnu-gcc "the kernels for AArch64 compile" kernels
 [ "$failures" -eq 0 ]
