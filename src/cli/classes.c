@@ -35,27 +35,22 @@ static int search(const cvt_model *model, const char *text, bool whole, int foun
 }
 
 static cvt_status fail_unknown(const cvt_model *model, const char *text, cvt_error *error) {
-    cvt_nearest nearest = cvt_nearest_to(text, (strlen(text) + 2) / 3 + 1);
-    size_t n;
-    cvt_str best = {0}, name = {0};
+    cvt_nearest_copy best = {.nearest = cvt_nearest_to(text, (strlen(text) + 2) / 3 + 1)};
+    cvt_str name = {0};
     for (int i = 0; i < cvt_model_classes(model); i++)
         for (const char *at = cvt_model_label(model, i), *next; at; at = next) {
-            n = cvt_class_name_length(at, &next);
+            const size_t n = cvt_class_name_length(at, &next);
             cvt_str_clear(&name);
             cvt_str_append(&name, at, n);
-            if (!name.data) continue;
-            cvt_nearest_try(&nearest, name.data);
-            if (nearest.name != name.data) continue;
-            cvt_str_clear(&best);
-            cvt_str_append(&best, at, n);
-            nearest.name = best.data; /* `name` will be overwritten */
+            if (name.data) cvt_nearest_copy_try(&best, name.data);
         }
-    if (best.data)
-        cvt_fail(error, CVT_USAGE, "option '--class': no class is called '%s' (did you mean '%s'?)", text, best.data);
+    if (best.name.data)
+        cvt_fail(error, CVT_USAGE, "option '--class': no class is called '%s' (did you mean '%s'?)", text,
+                 best.name.data);
     else
         cvt_fail(error, CVT_USAGE, "option '--class': '%s' is neither the name of a class nor a number from 0 to %d",
                  text, cvt_model_classes(model) - 1);
-    cvt_str_free(&best);
+    cvt_str_free(&best.name);
     cvt_str_free(&name);
     return CVT_USAGE;
 }
