@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "image/image.h"
+#include "image/jpeg_markers.h"
 
 static uint32_t big_endian(const uint8_t *bytes, int n) {
     uint32_t value = 0;
@@ -15,41 +16,35 @@ static void note_size(cvt_extent *extent, uint32_t width, uint32_t height) {
     if ((uint64_t)width * height > limit) extent->refused = true;
 }
 
-enum { DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF0 = 0xc0, SOF15 = 0xcf, SOS = 0xda, DQT = 0xdb };
-
-static bool begins_frame(int code) {
-    return code >= SOF0 && code <= SOF15 && code != DHT && code != JPG && code != DAC;
-}
-
 /* How much libjpeg may read of a segment that says to have so many bytes, before it finds that this is wrong: a table
  * of DQT, which has 128 bytes behind the first one, a pair of DAC, the fixed fields of the others. */
 static size_t most_read(int code, size_t length) {
     enum { TABLE = 128, FIELDS = 8 };
-    if (code == DQT) return length + TABLE;
-    if (code != DAC && code != SOS && !begins_frame(code)) return length;
+    if (code == CVT_JPEG_DQT) return length + TABLE;
+    if (code != CVT_JPEG_DAC && code != CVT_JPEG_SOS && !cvt_jpeg_begins_frame(code)) return length;
     return length < FIELDS ? FIELDS : length + 1;
 }
 
 /* Walks the markers as libjpeg does: it looks for 0xff with something behind it that is neither 0 nor 0xff, in the data
  * of scans too, and steps over segments by their length. */
 bool cvt_jpeg_ends(cvt_extent *extent, const uint8_t *bytes, size_t size) {
-    enum { TEM = 0x01, RST0 = 0xd0, SOI = 0xd8, EOI = 0xd9, SIZES = 9 };
+    enum { SIZES = 9 };
     if (extent->at < 2) extent->at = 2;
     while (extent->at < size) {
         const uint8_t *mark = memchr(bytes + extent->at, 0xff, size - extent->at);
         extent->at = mark ? (size_t)(mark - bytes) : size;
         if (size - extent->at < 2) return false;
         const int code = mark[1];
-        if (code == EOI && extent->at >= extent->reach) return true;
-        if (code == EOI || code == 0 || code == 0xff || code == TEM || (code >= RST0 && code <= SOI)) {
+        if (code == CVT_JPEG_EOI && extent->at >= extent->reach) return true;
+        if (code == CVT_JPEG_EOI || code == 0 || code == 0xff || cvt_jpeg_stands_alone(code)) {
             extent->at += code == 0xff ? 1 : 2;
             continue;
         }
         if (size - extent->at < SIZES) return false;
         const size_t said = big_endian(mark + 2, 2), length = said < 2 ? 2 : said; /* libjpeg passes by APPn of 0 */
-        if (begins_frame(code)) note_size(extent, big_endian(mark + 7, 2), big_endian(mark + 5, 2));
-        if (code == SOS && extent->refused && size - extent->at >= 2 + length) return true;
-        if (code == SOS && extent->refused) return false;
+        if (cvt_jpeg_begins_frame(code)) note_size(extent, big_endian(mark + 7, 2), big_endian(mark + 5, 2));
+        if (code == CVT_JPEG_SOS && extent->refused && size - extent->at >= 2 + length) return true;
+        if (code == CVT_JPEG_SOS && extent->refused) return false;
         const size_t read = extent->at + 2 + most_read(code, length);
         if (read > extent->reach) extent->reach = read;
         extent->at += 2 + length;

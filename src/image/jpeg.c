@@ -20,6 +20,7 @@
 
 #include "base/num.h"
 #include "image/image.h"
+#include "image/jpeg_markers.h"
 
 typedef struct reader {
     struct jpeg_decompress_struct jpeg;
@@ -140,14 +141,9 @@ static void on_progress(j_common_ptr jpeg) {
 
 /* ---- EXIF ------------------------------------------------------------------------------------------------------- */
 
-/* Whether a marker stands alone: TEM, RSTn, SOI. The others but EOI have a segment behind them, of the length that it
- * begins with. */
-static bool stands_alone(int code) { return code == 0x01 || (code >= 0xd0 && code <= 0xd8); }
-
 /* Reads the first APP1 segment before the image that is EXIF. The segments are walked without libjpeg, which would keep
  * copies of all of them. */
 static void read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size) {
-    enum { EOI = 0xd9, SOS = 0xda, APP1 = 0xe1 };
     static const char exif[6] = "Exif\0";
     size_t at = 2;
     while (at + 4 <= size) {
@@ -156,12 +152,12 @@ static void read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size) {
             at++;
             continue;
         }
-        if (marker == SOS || marker == EOI) break;
+        if (marker == CVT_JPEG_SOS || marker == CVT_JPEG_EOI) break;
         at += 2;
-        if (stands_alone(marker)) continue;
+        if (cvt_jpeg_stands_alone(marker)) continue;
         const size_t length = (size_t)bytes[at] << 8 | bytes[at + 1];
         if (length < 2 || length > size - at) break;
-        if (marker == APP1 && length >= 2 + sizeof exif && memcmp(bytes + at + 2, exif, sizeof exif) == 0) {
+        if (marker == CVT_JPEG_APP1 && length >= 2 + sizeof exif && memcmp(bytes + at + 2, exif, sizeof exif) == 0) {
             cvt_exif_read(info, bytes + at + 2 + sizeof exif, length - 2 - sizeof exif);
             return;
         }
@@ -211,7 +207,6 @@ static void set_source(reader *r, const uint8_t *bytes, size_t size) {
 /* Notes the size where all segments in front of the data of the first scan are there, as Pillow wants them to open an
  * image. */
 static void look_ahead(reader *r, const uint8_t *bytes, size_t size) {
-    enum { SOF0 = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF15 = 0xcf, SOS = 0xda, EOI = 0xd9 };
     int width = 0, height = 0, components = 0;
     for (size_t at = 2; at + 2 <= size;) {
         const uint8_t code = bytes[at + 1], *segment = bytes + at + 4;
@@ -219,20 +214,20 @@ static void look_ahead(reader *r, const uint8_t *bytes, size_t size) {
             at++;
             continue;
         }
-        if (code == EOI || size - at < 4) return;
-        if (stands_alone(code)) {
+        if (code == CVT_JPEG_EOI || size - at < 4) return;
+        if (cvt_jpeg_stands_alone(code)) {
             at += 2;
             continue;
         }
         const size_t length = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
         if (length < 2 || length > size - at - 2) return;
-        if (code == SOS) {
+        if (code == CVT_JPEG_SOS) {
             r->width = width;
             r->height = height;
             r->components = components;
             return;
         }
-        if (code >= SOF0 && code <= SOF15 && code != DHT && code != JPG && code != DAC && length >= 8) {
+        if (cvt_jpeg_begins_frame(code) && length >= 8) {
             height = segment[1] << 8 | segment[2];
             width = segment[3] << 8 | segment[4];
             components = segment[5];
