@@ -67,12 +67,23 @@ INLINE void relu_of(vf *x) { EACH_WAY(WAYS) x[i] = v_max(v_set(0), x[i]); }
 
 INLINE void relu6_of(vf *x) { EACH_WAY(WAYS) x[i] = v_min(v_set(6), v_max(v_set(0), x[i])); }
 
-INLINE void gelu_erf_of(vf *x) {
-    const float limit = 5.1f;
-    vf t[WAYS], u[WAYS], p[WAYS];
+/* Holds x above -limit; t = x within +-limit, u = what P is a polynomial of. */
+INLINE void begin_gelu(vf *x, vf *t, vf *u, const float limit) {
     EACH_WAY(WAYS) x[i] = v_max(v_set(-limit), x[i]);
     EACH_WAY(WAYS) t[i] = v_min(v_set(limit), x[i]);
     EACH_WAY(WAYS) u[i] = v_fma(t[i] * t[i], v_set(2 / (limit * limit)), v_set(-1));
+}
+
+/* x = x/2 (1 + t P), p = P */
+INLINE void end_gelu(vf *x, const vf *t, vf *p) {
+    EACH_WAY(WAYS) x[i] *= v_set(0.5f);
+    EACH_WAY(WAYS) p[i] *= t[i];
+    EACH_WAY(WAYS) x[i] = v_fma(p[i], x[i], x[i]);
+}
+
+INLINE void gelu_erf_of(vf *x) {
+    vf t[WAYS], u[WAYS], p[WAYS];
+    begin_gelu(x, t, u, 5.1f);
     EACH_WAY(WAYS) p[i] = v_fma(v_set(0.0013084146194159985f), u[i], v_set(-0.003913667984306812f));
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(0.0048087891191244125f));
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(-0.006459232419729233f));
@@ -85,26 +96,19 @@ INLINE void gelu_erf_of(vf *x) {
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(0.10156591236591339f));
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(-0.1380065232515335f));
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(0.2772105634212494f));
-    EACH_WAY(WAYS) x[i] *= v_set(0.5f);
-    EACH_WAY(WAYS) p[i] *= t[i];
-    EACH_WAY(WAYS) x[i] = v_fma(p[i], x[i], x[i]);
+    end_gelu(x, t, p);
 }
 
 INLINE void low_gelu_erf_of(vf *x) {
-    const float limit = 3.8f;
     vf t[WAYS], u[WAYS], p[WAYS];
-    EACH_WAY(WAYS) x[i] = v_max(v_set(-limit), x[i]);
-    EACH_WAY(WAYS) t[i] = v_min(v_set(limit), x[i]);
-    EACH_WAY(WAYS) u[i] = v_fma(t[i] * t[i], v_set(2 / (limit * limit)), v_set(-1));
+    begin_gelu(x, t, u, 3.8f);
     EACH_WAY(WAYS) p[i] = v_fma(v_set(0.00882491935f), u[i], v_set(-0.02544213645f));
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(0.04122198373f));
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(-0.06719890237f));
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(0.1103308424f));
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(-0.1740822643f));
     EACH_WAY(WAYS) p[i] = v_fma(p[i], u[i], v_set(0.3695034683f));
-    EACH_WAY(WAYS) x[i] *= v_set(0.5f);
-    EACH_WAY(WAYS) p[i] *= t[i];
-    EACH_WAY(WAYS) x[i] = v_fma(p[i], x[i], x[i]);
+    end_gelu(x, t, p);
 }
 
 INLINE void gelu_tanh_of(vf *x, bool low) {
