@@ -96,7 +96,7 @@ static long double half(long double x) {
     int exponent;
     frexpl(x, &exponent);
     const long double place = ldexpl(1, exponent - 11 < -24 ? -24 : exponent - 11);
-    return nearbyintl(x / place) * place;
+    return rintl(x / place) * place;
 }
 
 /* Scales and rounds k values; returns the factor that scales them back. */
