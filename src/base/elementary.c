@@ -92,7 +92,7 @@ static double reduce(double x, double *low, int *n) {
     const double steps = x * 0x1.45f306dc9c883p-1;
     const int whole = (int)(steps < 0 ? steps - 0.5 : steps + 0.5);
     const double high = x - whole * quarter_high, mid = whole * quarter_mid, first = high - mid;
-    const double below = whole * quarter_low - (((high - first) - mid)), r = first - below;
+    const double below = whole * quarter_low - ((high - first) - mid), r = first - below;
     *low = (first - r) - below;
     *n = whole & 3;
     return r;

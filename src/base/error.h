@@ -5,8 +5,8 @@
 
 #include "cvt.h"
 
-/* Fills *error (may be NULL) with the formatted line, control bytes and bad UTF-8 escaped as \xNN, and returns status.
- */
+/* Fills *error, where it is not NULL, with the formatted line, and returns status. Control bytes and what is not UTF-8
+ * become \xNN. */
 __attribute__((format(printf, 3, 4))) cvt_status cvt_fail(cvt_error *error, cvt_status status, const char *format, ...);
 
 /* Puts "prefix: " in front of the message of an error that is passed on. Returns the error's status, or `status` where

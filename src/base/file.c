@@ -38,6 +38,11 @@ const char *cvt_file_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
+void cvt_file_folder(cvt_str *to, const char *path) {
+    const size_t n = (size_t)(cvt_file_name(path) - path);
+    cvt_str_append(to, n ? path : ".", n > 1 ? n - 1 : 1); /* without the slash, but for "/" */
+}
+
 bool cvt_file_is_directory(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
@@ -149,8 +154,8 @@ static ssize_t read_some(int fd, unsigned char *to, size_t n) {
 
 /* Reads up to the end of fd, whatever size the system reported. The buffer never grows beyond limit + 1 bytes. */
 static cvt_status read_all(cvt_file *file, int fd, size_t expected, size_t limit, const char *path, cvt_error *error) {
-    size_t max_size =
-        limit < PTRDIFF_MAX ? limit + 1 : limit; /* one byte more than allowed, to see that there is more */
+    /* one byte more than is allowed, to see that there is more */
+    size_t max_size = limit < PTRDIFF_MAX ? limit + 1 : limit;
     size_t capacity = expected < max_size ? expected + 1 : max_size, used = 0;
     unsigned char *data = malloc(capacity);
     if (!data) return cvt_fail_memory(error);
@@ -246,8 +251,7 @@ static bool follow_links(char **path) {
         if (lstat(*path, &info) || !S_ISLNK(info.st_mode)) return true;
         ssize_t n = i < MAX_LINKS ? readlink(*path, target, sizeof target) : (errno = ELOOP, -1);
         if (n < 0 || (size_t)n == sizeof target) return false;
-        const char *slash = target[0] == '/' ? NULL : strrchr(*path, '/');
-        int folder = slash ? (int)(slash - *path) + 1 : 0;
+        int folder = target[0] == '/' ? 0 : (int)(cvt_file_name(*path) - *path);
         size_t capacity = (size_t)folder + (size_t)n + 1;
         char *next = malloc(capacity);
         if (!next) return false;
@@ -267,8 +271,7 @@ static bool is_special(const char *path) {
 /* Creates a new file beside `path`, with the permissions that any new file gets. Returns its descriptor and sets *name,
  * or returns -1 and sets errno. */
 static int create_beside(char **name, const char *path) {
-    const char *slash = strrchr(path, '/');
-    int folder = slash ? (int)(slash - path) + 1 : 0;
+    int folder = (int)(cvt_file_name(path) - path);
     size_t capacity = strlen(path) + 64;
     char *temporary = malloc(capacity);
     if (!temporary) return -1;

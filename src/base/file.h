@@ -14,6 +14,8 @@ bool cvt_file_exists(const char *path);
 bool cvt_file_is_directory(const char *path);
 /* The last part of a path, what follows its last slash: a place within `path`. */
 const char *cvt_file_name(const char *path);
+/* Appends the directory that a path lies in: "." for a name alone. */
+void cvt_file_folder(cvt_str *to, const char *path);
 /* Is it a link that leads to nothing? */
 bool cvt_file_is_dangling(const char *path);
 /* Does the path lie where links show a process its own streams, below /dev or /proc? What such a link leads to was
@@ -71,7 +73,7 @@ cvt_status cvt_out_patch(cvt_out *out, long offset, const void *bytes, size_t n,
 cvt_status cvt_out_flush(cvt_out *out, cvt_error *error);
 cvt_status cvt_out_finish(cvt_out *out, cvt_error *error);
 void cvt_out_abandon(cvt_out *out);
-/* All of it, for a file that holds one text. CVT_MEMORY too, where the text has failed. */
+/* All of it, for a file that holds one text. CVT_NO_MEMORY where the text has failed. */
 cvt_status cvt_out_save(const char *path, const cvt_str *text, cvt_error *error);
 
 /* An output that is worth keeping half-written. Its temporary file is called PATH.partial, and stays where it holds

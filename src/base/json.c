@@ -300,6 +300,14 @@ static cvt_status read_container(parser *p, cJSON **out) {
     return status;
 }
 
+/* Steps over the word if it comes next, and returns whether it did. */
+static bool take_word(parser *p, const char *word) {
+    size_t n = strlen(word);
+    if ((size_t)(p->end - p->at) < n || memcmp(p->at, word, n) != 0) return false;
+    p->at += n;
+    return true;
+}
+
 /* The words that Python has for what JSON has no number for. */
 static bool read_python_number(parser *p, double *number) {
     static const struct {
@@ -307,9 +315,7 @@ static bool read_python_number(parser *p, double *number) {
         double number;
     } words[] = {{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t n = strlen(words[i].word);
-        if ((size_t)(p->end - p->at) < n || memcmp(p->at, words[i].word, n) != 0) continue;
-        p->at += n;
+        if (!take_word(p, words[i].word)) continue;
         *number = words[i].number;
         return true;
     }
@@ -336,12 +342,8 @@ static cvt_status read_scalar(parser *p, cJSON **out) {
         (*out)->valueint = whole; /* our own mark; nobody reads cJSON's valueint, which saturates */
         return CVT_OK;
     }
-    for (int i = 0; i < 3; i++) {
-        size_t n = strlen(words[i]);
-        if ((size_t)(p->end - p->at) < n || memcmp(p->at, words[i], n)) continue;
-        p->at += n;
-        return made(p, out, i == 0 ? cJSON_CreateNull() : cJSON_CreateBool(i == 2));
-    }
+    for (int i = 0; i < 3; i++)
+        if (take_word(p, words[i])) return made(p, out, i == 0 ? cJSON_CreateNull() : cJSON_CreateBool(i == 2));
     return fail(p, "a value is expected");
 }
 

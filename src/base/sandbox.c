@@ -102,15 +102,18 @@ typedef struct libraries {
     char last[4096]; /* the directory that was granted last */
 } libraries;
 
-static int grant_library(struct dl_phdr_info *info, size_t size, void *context) {
-    libraries *l = context;
-    const char *slash = info->dlpi_name ? strrchr(info->dlpi_name, '/') : NULL;
-    const size_t n = slash ? (size_t)(slash - info->dlpi_name) : 0;
-    (void)size;
-    if (!n || n >= sizeof l->last || (strncmp(l->last, info->dlpi_name, n) == 0 && !l->last[n])) return 0;
-    memcpy(l->last, info->dlpi_name, n);
+/* Grants a directory whose path has n bytes; most libraries lie where the one before does. */
+static void grant_directory(libraries *l, const char *path, size_t n) {
+    if (!n || n >= sizeof l->last || (strncmp(l->last, path, n) == 0 && !l->last[n])) return;
+    memcpy(l->last, path, n);
     l->last[n] = 0;
     l->done = grant(l->set, l->last, read_rights) && l->done;
+}
+
+static int grant_library(struct dl_phdr_info *info, size_t size, void *context) {
+    const char *slash = info->dlpi_name ? strrchr(info->dlpi_name, '/') : NULL;
+    (void)size;
+    if (slash) grant_directory(context, info->dlpi_name, (size_t)(slash - info->dlpi_name));
     return 0;
 }
 
@@ -124,11 +127,7 @@ static bool grant_libraries(int set) {
     dl_iterate_phdr(grant_library, &l);
     while (path && *path) {
         const size_t n = strcspn(path, ":");
-        if (n && n < sizeof l.last) {
-            memcpy(l.last, path, n);
-            l.last[n] = 0;
-            l.done = grant(set, l.last, read_rights) && l.done;
-        }
+        grant_directory(&l, path, n);
         path += path[n] ? n + 1 : n;
     }
     return l.done;
@@ -273,35 +272,32 @@ static const unsigned unknown[] = {
     SYS_seccomp, /* keeps the list below short; nothing here calls it again */
 };
 
-enum { MOST = 300 };
+enum { MAX_CODE = 300 /* instructions */ };
 
 typedef struct program {
-    struct sock_filter code[MOST];
+    struct sock_filter code[MAX_CODE];
     unsigned short n;
 } program;
 
 static void add(program *p, unsigned code, uint32_t k, unsigned char yes, unsigned char no) {
-    if (p->n < MOST) p->code[p->n++] = (struct sock_filter){(uint16_t)code, yes, no, k};
+    if (p->n < MAX_CODE) p->code[p->n++] = (struct sock_filter){(uint16_t)code, yes, no, k};
 }
 
 static void load(program *p, size_t offset) { add(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0); }
 
 static void answer(program *p, uint32_t action) { add(p, BPF_RET | BPF_K, action, 0, 0); }
 
-/* The lower half of an argument: all that counts of those that are looked at. */
-static size_t argument(int i) {
-    const size_t low = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
-    return offsetof(struct seccomp_data, args) + (size_t)i * 8 + low;
-}
+/* The lower half of an argument, which comes first: all that counts of those that are looked at. */
+static size_t argument(int i) { return offsetof(struct seccomp_data, args) + (size_t)i * 8; }
 
-/* If the number of the call, which is loaded, is this one. */
+/* If the number of the call, which is loaded, is this one, the answer is `action`. */
 static void refuse(program *p, unsigned number, uint32_t action) {
     add(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
     answer(p, action);
 }
 
-/* Of the call `number`: if argument i compares with k in this way (or with `other` if it does not), the process ends.
- */
+/* Ends the process at the call `number` if its argument i compares with k in this way, or with `other` if it does
+ * not. */
 static void refuse_argument(program *p, unsigned number, int i, unsigned comparison, uint32_t k, bool other) {
     add(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
     load(p, argument(i));
@@ -348,8 +344,7 @@ static void write_program(program *p, const cvt_sandbox *s) {
     refuse_argument(p, SYS_clone, 0, BPF_JSET, CLONE_THREAD, true); /* threads, no processes */
     refuse_argument(p, SYS_kill, 0, BPF_JEQ, (uint32_t)getpid(), true);
     refuse_argument(p, SYS_tgkill, 0, BPF_JEQ, (uint32_t)getpid(), true);
-    refuse_argument(p, SYS_ioctl, 1, BPF_JEQ, TIOCSTI,
-                    false); /* puts words into the mouth of who sits at the terminal */
+    refuse_argument(p, SYS_ioctl, 1, BPF_JEQ, TIOCSTI, false); /* types at the terminal in the user's name */
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) refuse(p, unknown[i], SECCOMP_RET_ERRNO | ENOSYS);
     refuse_all(p);
     answer(p, SECCOMP_RET_ALLOW);
@@ -359,7 +354,7 @@ static bool confine_calls(const cvt_sandbox *s) {
     program p = {.n = 0};
     write_program(&p, s);
     const struct sock_fprog filter = {.len = p.n, .filter = p.code};
-    if (p.n == MOST) return false;
+    if (p.n == MAX_CODE) return false;
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter) == 0;
 }
 

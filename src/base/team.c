@@ -8,15 +8,14 @@
 
 #ifdef _OPENMP
 
-/* ---- by OpenMP ------------------------------------------------------------------------------------------------- */
+/* ---- OpenMP ---------------------------------------------------------------------------------------------------- */
 
 /* OpenMP keeps the threads of a region for the next one of the same thread; so it is enough to make room for them once.
  * It ends the program where it cannot start one: those that are asked of it have been started on trial. */
 struct cvt_team {
-    int n;         /* threads that the team counts */
-    int startable; /* threads that the caller's regions get: fewer where the last caller was another, and more fit there
-                    */
-    pthread_t owner; /* that caller */
+    int n;           /* threads that the team counts */
+    pthread_t owner; /* who called last */
+    int startable;   /* threads that the owner's regions get: fewer than n where the system has refused some to it */
 };
 
 /* What OMP_STACKSIZE says of the stack of a thread, in bytes; 0: nothing. OpenMP 5.2, section 21.2.2. */
@@ -104,7 +103,7 @@ void cvt_team_run(cvt_team *team, void (*work)(void *context, int thread), void 
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* ---- of POSIX threads ------------------------------------------------------------------------------------------ */
+/* ---- POSIX threads --------------------------------------------------------------------------------------------- */
 
 /* Members wait for the next round: first they look for a short time, as the next image often follows at once, then they
  * sleep. `round` and `busy` are atomic for those who look; the mutex and the condition are for those who sleep. */

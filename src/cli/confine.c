@@ -85,8 +85,7 @@ static void allow_output(rules *r, const char *path) {
     }
     cvt_str folder = {0};
     char *real = there ? realpath(path, NULL) : NULL; /* of a link the folder of its target */
-    const char *whole = real ? real : path, *slash = strrchr(whole, '/');
-    cvt_str_append(&folder, slash ? whole : ".", slash ? (size_t)(slash - whole) + (slash == whole) : 1);
+    cvt_file_folder(&folder, real ? real : path);
     if (there) allow(r, path, CVT_SANDBOX_READ);
     if ((there && !real) || folder.failed) r->failed = true;
     if (folder.failed)

@@ -51,14 +51,9 @@ static cvt_status read_text(char **text, char **origin, const char *path, cvt_er
     return CVT_OK;
 }
 
-/* The directory that a file lies in: "." for a name alone. */
 static char *folder_of(const char *path) {
-    const char *slash = strrchr(path, '/');
     cvt_str s = {0};
-    if (slash)
-        cvt_str_append(&s, path, slash == path ? 1 : (size_t)(slash - path));
-    else
-        cvt_str_append(&s, ".", 1);
+    cvt_file_folder(&s, path);
     if (s.failed) cvt_str_free(&s);
     return s.data;
 }

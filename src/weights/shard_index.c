@@ -41,8 +41,7 @@ static cvt_status read_map(placed *places, const char *index, const cvt_json *ma
 /* Reads one shard and looks for the tensors that the index expects in it. */
 static cvt_status read_shard(cvt_weights *weights, const char *index, const placed *places, size_t count,
                              cvt_error *error) {
-    const char *slash = strrchr(index, '/');
-    char *path = cvt_arena_print(cvt_weights_arena(weights), "%.*s%s", slash ? (int)(slash - index) + 1 : 0, index,
+    char *path = cvt_arena_print(cvt_weights_arena(weights), "%.*s%s", (int)(cvt_file_name(index) - index), index,
                                  places->shard);
     if (!path) return cvt_fail_memory(error);
     cvt_status status = cvt_weights_read_file(weights, path, true, error);
