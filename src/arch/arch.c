@@ -108,20 +108,23 @@ static cvt_status read_native(cvt_config *c, const cvt_json *root, const char *o
 static cvt_status get_object(const cvt_json **out, const cvt_json *root, const char *key, const char *origin,
                              cvt_error *error) {
     *out = cvt_json_get(root, key);
-    if (*out && cvt_json_kind_of(*out) == CVT_JSON_NULL) *out = NULL;
+    if (cvt_json_kind_of(*out) == CVT_JSON_NULL) *out = NULL;
     if (!*out || cvt_json_kind_of(*out) == CVT_JSON_OBJECT) return CVT_OK;
     return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" must be an object", origin, key);
 }
 
+/* The first name in "architectures", the class of transformers that saved the model; else NULL. */
+static const char *class_of(const cvt_json *root) {
+    const cvt_json *classes = cvt_json_get(root, "architectures");
+    return cvt_json_kind_of(classes) == CVT_JSON_ARRAY ? cvt_json_string(cvt_json_first(classes)) : NULL;
+}
+
 /* The size of id2label is the number of classes, unless num_labels says so. */
 static cvt_status read_hf(cvt_config *c, const cvt_json *root, const char *origin, cvt_error *error) {
-    const cvt_json *labels = cvt_json_get(root, "id2label");
-    if (labels && cvt_json_kind_of(labels) == CVT_JSON_NULL) labels = NULL;
-    if (labels && cvt_json_kind_of(labels) != CVT_JSON_OBJECT)
-        return cvt_fail(error, CVT_CONFIG, "%s: \"id2label\" must be an object", origin);
+    const cvt_json *labels;
+    TRY(get_object(&labels, root, "id2label", origin, error));
     if (labels) cvt_config_base(c)->classes = (int)cvt_json_size(labels);
-    const cvt_json *classes = cvt_json_get(root, "architectures");
-    if (cvt_json_kind_of(classes) == CVT_JSON_ARRAY) c->class_name = cvt_json_string(cvt_json_first(classes));
+    c->class_name = class_of(root);
     for (const char *const *part = c->arch->hf_parts; part && *part; part++) {
         static const char *const except[] = {"num_labels", NULL}; /* those of the whole count */
         const cvt_json *object;
@@ -139,14 +142,6 @@ static cvt_status read_preset(cvt_config *c, const cvt_preset *preset, cvt_error
     return status;
 }
 
-/* Older exports have the members of pretrained_cfg at the root. */
-static bool is_flat(const cvt_json *root) {
-    static const char *const keys[] = {"input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (cvt_json_get(root, keys[i])) return true;
-    return false;
-}
-
 /* Arguments of timm's create_model and of its constructors that change nothing of what a model computes. */
 #define TIMM_INERT                                                                                           \
     "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "scriptable",  \
@@ -155,9 +150,7 @@ static bool is_flat(const cvt_json *root) {
 
 /* A model of timm's in transformers without its classifier, whatever "num_classes" is. */
 static bool is_bare_wrapper(const cvt_json *root) {
-    const cvt_json *classes = cvt_json_get(root, "architectures");
-    if (cvt_json_kind_of(classes) != CVT_JSON_ARRAY) return false;
-    const char *name = cvt_json_string(cvt_json_first(classes));
+    const char *name = class_of(root);
     return name && strcmp(name, "TimmWrapperModel") == 0;
 }
 
@@ -180,7 +173,7 @@ static cvt_status read_timm(cvt_config *c, const cvt_preset *preset, const cvt_j
         if (status != CVT_OK) return cvt_fail_in(error, status, "%s", origin);
     }
     TRY(read_keys(c, root, false, except, origin, error));
-    if (!pretrained && is_flat(root)) pretrained = root;
+    if (!pretrained && cvt_preprocess_has_timm(root)) pretrained = root; /* as older exports have it */
     if (!pretrained) return CVT_OK;
     return cvt_preprocess_read_timm(&base->preprocess, pretrained, base->channels, false, origin, error);
 }

@@ -26,7 +26,10 @@ static cvt_value attention(cvt_builder *b, cvt_value x, cvt_value context, const
     cvt_value q = cvtb_linear(b, x, "q", inner, spec->qkv_bias);
     cvt_value k = cvtb_linear(b, context, "k", inner, spec->qkv_bias && !spec->no_k_bias);
     cvt_value v = cvtb_linear(b, context, "v", inner, spec->qkv_bias);
-    if (spec->qk_norm) q = head_norm(b, q, "q_norm", spec), k = head_norm(b, k, "k_norm", spec);
+    if (spec->qk_norm) {
+        q = head_norm(b, q, "q_norm", spec);
+        k = head_norm(b, k, "k_norm", spec);
+    }
     cvt_value bias = spec->relative ? cvtb_relative_bias(b, "position_bias", spec->relative)
                      : spec->bias   ? *spec->bias
                                     : CVT_NO_VALUE;

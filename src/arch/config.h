@@ -161,7 +161,7 @@ cvt_status cvt_config_read(void *config, const cvt_reading *how, const cvt_json 
 cvt_status cvt_config_fill(void *config, const cvt_reading *how, const cvt_json *object, cvt_error *error);
 /* Reads, for a reader, a value of the type of a row that is no object. CVT_CONFIG: must be a whole number, not null. */
 cvt_status cvt_config_read_value(void *field, const cvt_key *key, const cvt_json *value, cvt_error *error);
-/* Checks, for a reader, that a value is a list of `least` to `most` entries. CVT_CONFIG: must be a list of objects, not
+/* Checks, for a reader, that a value is a list of `min` to `max` entries. CVT_CONFIG: must be a list of objects, not
  * a number (`what` is "a list of objects"); or: has 0 entries, must have 1 to 8. */
 cvt_status cvt_config_check_list(const cvt_json *value, const char *what, int min, int max, cvt_error *error);
 /* Fills in the defaults of a table, or, with `stage`, those of the layer that is one stage. */

@@ -208,14 +208,8 @@ static cvt_value norm(cvt_builder *b, const config *c, cvt_value x, const char *
     return cvtb_layer_norm(b, x, name, (float)c->norm_eps);
 }
 
-/* Half of the channels in the multiple of 8 nearest to it, at least 8; the next one if that is less than 0.9 of it. */
-static int tiered_width(int out) {
-    int half = out / 2, n = half + 4 < 8 ? 8 : (half + 4) / 8 * 8;
-    return 10 * (int64_t)n < 9 * (int64_t)half ? n + 8 : n;
-}
-
 static cvt_value stem(cvt_builder *b, const config *c, cvt_value x) {
-    int out = c->dims.v[0], first = c->stem_type == STEM_TIERED ? tiered_width(out) : out;
+    int out = c->dims.v[0], first = c->stem_type == STEM_TIERED ? cvt_divisible(out / 2) : out;
     bool patch = c->stem_type == STEM_PATCH, act = c->stem_type == STEM_ACT;
     cvtb_open(b, patch ? "embed" : act ? "overlap_act" : "overlap", 0, 0, NULL);
     if (patch) {

@@ -29,14 +29,14 @@ typedef struct config {
     bool qkv_bias, swiglu, antialias;
 } config;
 
-enum { MOST_REGISTERS = 1024 };
+enum { MAX_REGISTERS = 1024 };
 #define KEYS_OF config
 static const cvt_key keys[] = {
     CVT_HF_VIT_KEYS(NULL, "'gelu'", "1e-6", heads),
     NUM("mlp_ratio", mlp_ratio, 0.001, 64, "4", "hidden channels of the feed-forward parts, as a multiple"),
     BOOL("use_swiglu_ffn", swiglu, "false", "the feed-forward parts are gated, two thirds as wide, by SiLU"),
     BOOL("qkv_bias", qkv_bias, "true", "queries, keys and values have biases"),
-    INT("num_register_tokens", registers, 0, MOST_REGISTERS, NULL, "default: as in the weights, else 0"),
+    INT("num_register_tokens", registers, 0, MAX_REGISTERS, NULL, "default: as in the weights, else 0"),
     CVT_DROPOUT_KEY("hidden_dropout_prob"),
     CVT_DROPOUT_KEY("attention_probs_dropout_prob"),
     CVT_DROPOUT_KEY("drop_path_rate"),
@@ -111,7 +111,7 @@ static const cvt_dialect dialects[] = {{"native"},
 
 static void resolve_registers(config *c, const cvt_hints *hints) {
     const cvt_tensor *t = cvt_hints_tensor(hints, "registers", 0);
-    bool stored = t && t->rank == 3 && t->shape[1] >= 0 && t->shape[1] <= MOST_REGISTERS;
+    bool stored = t && t->rank == 3 && t->shape[1] >= 0 && t->shape[1] <= MAX_REGISTERS;
     bool said = hints->model_type && strcmp(hints->model_type, "dinov2_with_registers") == 0;
     if (!GIVEN(c, registers)) c->registers = stored ? (int)t->shape[1] : said ? 4 : 0;
     for (int i = 0; i < 2 && !GIVEN(c, vit.patch_size); i++) c->vit.patch_size[i] = said ? 16 : 14;

@@ -158,12 +158,6 @@ static const variant variants[] = {
 
 /* ---- config ---- */
 
-/* The multiple of 8 nearest to v, at least 8; the next one if that is less than 0.9 v. */
-static int divisible(double v) {
-    int n = (int)fmax(8, (int)(v + 4) / 8 * 8);
-    return n < 0.9 * v ? n + 8 : n;
-}
-
 /* Makes the blocks of EfficientNet-Lite0, scaled: all widths, and the repeats of all stages but the first and last. */
 static void make_blocks(config *c) {
     static const struct {
@@ -181,7 +175,7 @@ static void make_blocks(config *c) {
         c->stage_repeats.v[s] = repeats;
         for (int j = 0; j < repeats; j++) {
             block_config b = stages[s].first;
-            b.out_chs = divisible(b.out_chs * c->channel_multiplier);
+            b.out_chs = cvt_divisible(b.out_chs * c->channel_multiplier);
             if (j > 0) b.stride = 1;
             c->blocks.v[c->blocks.n++] = b;
         }
@@ -258,7 +252,7 @@ static cvt_value block(cvt_builder *b, const config *c, cvt_value x, int index, 
     cvtb_open(b, expands ? "block{j}" : "block{d}", expands ? 'j' : 'd', index, "MBConvBlock");
     cvtb_index(b, 'f', flat);
     cvt_value y = x;
-    if (expands) y = active(b, c, convolve(b, c, y, "expand", divisible(channels * k->expand_ratio), 1, 1));
+    if (expands) y = active(b, c, convolve(b, c, y, "expand", cvt_divisible(channels * k->expand_ratio), 1, 1));
     y = active(b, c, convolve(b, c, y, "depthwise", 0, k->kernel_size, k->stride));
     y = convolve(b, c, y, "project", k->out_chs, 1, 1);
     if (k->stride == 1 && channels == k->out_chs) y = cvtb_add(b, x, y);

@@ -1,6 +1,5 @@
 /* preprocess.c - how an image becomes the model's input, as checkpoints write it. Defaults of the Hugging Face classes:
- * transformers 5.23.
- */
+ * transformers 5.23. */
 #include "arch/preprocess.h"
 
 #include <math.h>
@@ -36,12 +35,12 @@ cvt_preprocess_spec cvt_preprocess_default(cvt_preprocess_kind kind, int size, d
 
 /* ---- fields that both dialects write in several ways ---- */
 
-static const cvt_key edge = {.name = "size", .type = CVT_KEY_INT, .min = 1, .max = 65535};
+enum { MAX_EDGE = 65535 };
 
 static cvt_status read_edge(int *out, const cvt_json *value, cvt_error *error) {
     int64_t i;
-    if (!cvt_json_integer(value, &i) || (double)i < edge.min || (double)i > edge.max)
-        return cvt_fail(error, CVT_CONFIG, "must be a whole number from 1 to 65535");
+    if (!cvt_json_integer(value, &i) || i < 1 || i > MAX_EDGE)
+        return cvt_fail(error, CVT_CONFIG, "must be a whole number from 1 to %d", (int)MAX_EDGE);
     *out = (int)i;
     return CVT_OK;
 }
@@ -78,8 +77,8 @@ static bool is_shortest(const cvt_json *size) {
     return cvt_json_kind_of(size) == CVT_JSON_OBJECT && member(size, "shortest_edge");
 }
 
-/* A number a channel, or one that stands for all. Pictures have 3; of a model of more, which reads none, the number of
- * entries is kept to be checked. */
+/* A number a channel, or one that stands for all. Images have 3 channels; of a model of more, which reads no images,
+ * only the number of entries is kept, to be checked. */
 static cvt_status read_channels(double *out, int *entries, const cvt_json *value, double min, cvt_error *error) {
     size_t n = cvt_json_kind_of(value) == CVT_JSON_ARRAY ? cvt_json_size(value) : 1;
     const cvt_json *entry = cvt_json_kind_of(value) == CVT_JSON_ARRAY ? cvt_json_first(value) : value;
@@ -364,14 +363,19 @@ static const cvt_preprocess_kind crop_kinds[] = {CVT_PREPROCESS_CENTER, CVT_PREP
 static const char *const interpolations[] = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", NULL};
 static const char *const roundings[] = {"floor", "half_even", NULL};
 
-static cvt_status read_crop_mode(void *field, const cvt_json *value, cvt_error *error) {
+/* The place of the text among words that end with NULL; -1 for any other value. */
+static int find_word(const char *const *words, const cvt_json *value) {
     const char *text = cvt_json_string(value);
-    for (int i = 0; text && crop_modes[i]; i++) {
-        if (strcmp(text, crop_modes[i]) != 0) continue;
-        *(cvt_preprocess_kind *)field = crop_kinds[i];
-        return CVT_OK;
-    }
-    return cvt_fail(error, CVT_CONFIG, "must be \"center\", \"squash\", \"border\" or \"windows\"");
+    for (int i = 0; text && words[i]; i++)
+        if (strcmp(text, words[i]) == 0) return i;
+    return -1;
+}
+
+static cvt_status read_crop_mode(void *field, const cvt_json *value, cvt_error *error) {
+    const int i = find_word(crop_modes, value);
+    if (i < 0) return cvt_fail(error, CVT_CONFIG, "must be \"center\", \"squash\", \"border\" or \"windows\"");
+    *(cvt_preprocess_kind *)field = crop_kinds[i];
+    return CVT_OK;
 }
 
 /* [channels, height, width]. */
@@ -386,13 +390,10 @@ static cvt_status read_input_size(void *field, const cvt_json *value, cvt_error 
 }
 
 static cvt_status read_rounding(void *field, const cvt_json *value, cvt_error *error) {
-    const char *text = cvt_json_string(value);
-    for (int i = 0; text && roundings[i]; i++) {
-        if (strcmp(text, roundings[i]) != 0) continue;
-        *(bool *)field = i == 1;
-        return CVT_OK;
-    }
-    return cvt_fail(error, CVT_CONFIG, "must be \"floor\" or \"half_even\"");
+    const int i = find_word(roundings, value);
+    if (i < 0) return cvt_fail(error, CVT_CONFIG, "must be \"floor\" or \"half_even\"");
+    *(bool *)field = i == 1;
+    return CVT_OK;
 }
 
 static const cvt_key timm_keys[] = {
@@ -426,6 +427,11 @@ static bool has_one_of(const cvt_json *object, const char *const *keys) {
     return false;
 }
 
+bool cvt_preprocess_has_timm(const cvt_json *object) {
+    static const char *const keys[] = {"input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std", NULL};
+    return has_one_of(object, keys);
+}
+
 cvt_status cvt_preprocess_read(cvt_preprocess_spec *spec, const cvt_json *object, const char *model_type, int channels,
                                const char *origin, cvt_error *error) {
     static const char *const hf[] = {"image_processor_type",
@@ -437,7 +443,6 @@ cvt_status cvt_preprocess_read(cvt_preprocess_spec *spec, const cvt_json *object
                                      "resample",
                                      "size",
                                      NULL};
-    static const char *const timm[] = {"input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std", NULL};
     if (cvt_json_kind_of(object) != CVT_JSON_OBJECT)
         return cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
     const cvt_json *inner = member(object, "image_processor");
@@ -446,7 +451,7 @@ cvt_status cvt_preprocess_read(cvt_preprocess_spec *spec, const cvt_json *object
     if (inner) return cvt_preprocess_read_timm(spec, inner, channels, false, origin, error);
     inner = member(object, "preprocess");
     if (inner) return cvt_preprocess_read_timm(spec, inner, channels, true, origin, error);
-    if (!has_one_of(object, hf) && has_one_of(object, timm))
+    if (!has_one_of(object, hf) && cvt_preprocess_has_timm(object))
         return cvt_preprocess_read_timm(spec, object, channels, false, origin, error);
     return cvt_preprocess_read_hf(spec, object, model_type, channels, origin, error);
 }

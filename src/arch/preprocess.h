@@ -46,6 +46,8 @@ cvt_status cvt_preprocess_read(cvt_preprocess_spec *spec, const cvt_json *object
  * NULL). channels: the model's. CVT_CONFIG, naming origin and key. */
 cvt_status cvt_preprocess_read_hf(cvt_preprocess_spec *spec, const cvt_json *object, const char *model_type,
                                   int channels, const char *origin, cvt_error *error);
+/* Does the object have a member of timm's pretrained_cfg that no other document has? */
+bool cvt_preprocess_has_timm(const cvt_json *object);
 /* timm's pretrained_cfg; also the native "preprocess", where unknown keys are errors (strict). */
 cvt_status cvt_preprocess_read_timm(cvt_preprocess_spec *spec, const cvt_json *object, int channels, bool strict,
                                     const char *origin, cvt_error *error);

@@ -12,12 +12,12 @@
 #include "arch/pvt_blocks.h"
 #include "arch/resolve.h"
 
-enum { MOST = 16384 }; /* of the image size: a table's cells are counted in ints */
+enum { MAX_SIDE = 16384 }; /* of the image size: a table's cells are counted in ints */
 
 /* The defaults are PVT-Tiny. In the original "patch_sizes" are the strides and "strides" the kernels. */
 #define KEYS_OF cvt_pyramid
 static const cvt_key keys[] = {
-    SIZE("img_size", image_size, 1, MOST, NULL,
+    SIZE("img_size", image_size, 1, MAX_SIDE, NULL,
          "that the tables of positions are for; default: as in the weights, else 224"),
     INT("patch_size", patch_size, 1, 256, "4", "kernel and stride of the first embedding; the others have 2"),
     CVT_PYRAMID_KEYS("[64, 128, 320, 512]", "[2, 2, 2, 2]"),
@@ -87,7 +87,7 @@ static int table_side(const cvt_pyramid *c, int side, int i) {
 static cvt_status resolve_tables(cvt_pyramid *c, const cvt_hints *hints, cvt_error *error) {
     int stored = cvt_square_side(stored_cells(c, hints, 0)) * c->strides.v[0];
     bool said = c->image_size[0] > 0;
-    for (int a = 0; a < 2 && !said; a++) c->image_size[a] = stored > 0 && stored <= MOST ? stored : 224;
+    for (int a = 0; a < 2 && !said; a++) c->image_size[a] = stored > 0 && stored <= MAX_SIDE ? stored : 224;
     for (int i = 0; i < c->depths.n; i++) {
         int *grid = c->tables[i];
         for (int a = 0; a < 2; a++) grid[a] = table_side(c, c->image_size[a], i);

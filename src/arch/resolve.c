@@ -60,6 +60,11 @@ int cvt_square_side(int64_t cells) {
     return (int64_t)side * side == cells ? side : 0;
 }
 
+int cvt_divisible(double channels) {
+    int n = (int)fmax(8, (int)(channels + 4) / 8 * 8);
+    return n < 0.9 * channels ? n + 8 : n;
+}
+
 void cvt_resolve_grid(int *grid, int64_t cells) {
     int side = cvt_square_side(cells);
     if (side && cells != (int64_t)grid[0] * grid[1]) grid[0] = grid[1] = side;

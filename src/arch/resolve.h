@@ -34,6 +34,9 @@ void cvt_resolve_head(cvt_base *base, const cvt_hints *hints, const char *classi
 int64_t cvt_hints_cells(const cvt_hints *hints, const char *pattern, int prefix);
 /* Returns the side of a square of so many cells; 0 if they make no square. */
 int cvt_square_side(int64_t cells);
+/* The multiple of 8 nearest to a number of channels, at least 8; the next one if that is less than 0.9 of the number:
+ * make_divisible of timm. */
+int cvt_divisible(double channels);
 /* If the stored cells are another number than the grid has, and make a square, the grid becomes that square. */
 void cvt_resolve_grid(int *grid, int64_t cells);
 

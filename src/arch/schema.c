@@ -11,16 +11,6 @@ static void append_text(cvt_str *to, const char *text) {
     for (; *text; text++) cvt_str_append(to, *text == '\'' ? "\"" : text, 1);
 }
 
-/* Appends words as a JSON string. */
-static void append_string(cvt_str *to, const char *words) {
-    cvt_str_append(to, "\"", 1);
-    for (; *words; words++) {
-        if (*words == '"' || *words == '\\') cvt_str_append(to, "\\", 1);
-        cvt_str_append(to, words, 1);
-    }
-    cvt_str_append(to, "\"", 1);
-}
-
 /* What no table of keys has: preprocess.c reads how images are prepared, network.c reads names. */
 static const char definitions[] =
     "    'input_size': {\n"
@@ -86,7 +76,7 @@ static const char definitions[] =
 static void append_list(cvt_str *to, const char *const *words) {
     for (int i = 0; words[i]; i++) {
         cvt_str_print(to, i ? ", " : "[");
-        append_string(to, words[i]);
+        cvt_str_json(to, words[i], false);
     }
     cvt_str_print(to, "]");
 }
@@ -147,13 +137,13 @@ static void append_default(cvt_str *to, const cvt_key *row, bool stage) {
 
 static void append_key(cvt_str *to, const cvt_key *keys, const cvt_key *key, bool stage) {
     const cvt_key *row = cvt_key_row(keys, key);
-    append_string(to, key->name);
+    cvt_str_json(to, key->name, false);
     cvt_str_print(to, ": {");
     if (key->same) {
         cvt_str_print(to, "\"description\": \"the same as %s\", ", key->same);
     } else if (row->about) {
         cvt_str_print(to, "\"description\": ");
-        append_string(to, row->about);
+        cvt_str_json(to, row->about, false);
         cvt_str_print(to, ", ");
     }
     bool list = cvt_key_is_list(row) && !stage;
@@ -178,7 +168,7 @@ static void append_properties(cvt_str *to, const cvt_key *keys, bool stage, cons
     for (const cvt_key *k = keys; k && k->name; k++) {
         if (!k->required || (stage && !k->stage)) continue;
         cvt_str_print(to, required ? ", " : ", \"required\": [");
-        append_string(to, k->name);
+        cvt_str_json(to, k->name, false);
         required = true;
     }
     cvt_str_print(to, "%s, \"properties\": {", required ? "]" : "");
@@ -196,7 +186,7 @@ static void append_properties(cvt_str *to, const cvt_key *keys, bool stage, cons
 static void append_object(cvt_str *to, const char *prefix, const char *name, const char *about, const char *more,
                           const char *frame, const cvt_key *keys, bool stage) {
     cvt_str_print(to, ",\n    \"%s%s\": {\n      \"description\": ", prefix, name);
-    append_string(to, about);
+    cvt_str_json(to, about, false);
     cvt_str_print(to, ",\n      \"additionalProperties\": false");
     append_text(to, more ? more : "");
     cvt_str properties = {0};
@@ -221,11 +211,11 @@ static void append_cases(cvt_str *to, const char *member, const char *prefix, co
 }
 
 void cvt_schema_print(cvt_str *to) {
-    enum { MOST = 128 };
-    const char *families[MOST + 1] = {0}, *layers[MOST + 1] = {0};
+    enum { MAX_KINDS = 128 };
+    const char *families[MAX_KINDS + 1] = {0}, *layers[MAX_KINDS + 1] = {0};
     size_t n = 0, m = 0;
-    for (; n < MOST && cvt_arch_at((int)n); n++) families[n] = cvt_arch_at((int)n)->name;
-    for (; m < MOST && cvt_layer_at((int)m); m++) layers[m] = cvt_layer_at((int)m)->type;
+    for (; n < MAX_KINDS && cvt_arch_at((int)n); n++) families[n] = cvt_arch_at((int)n)->name;
+    for (; m < MAX_KINDS && cvt_layer_at((int)m); m++) layers[m] = cvt_layer_at((int)m)->type;
     append_text(to, "{\n  '$schema': 'https://json-schema.org/draft/2020-12/schema',\n"
                     "  'title': 'A model configuration of cvt in the native dialect; see cvt-config(5)',\n"
                     "  'type': 'object',\n  'required': ['arch'],\n  'properties': {'arch': {'enum': ");

@@ -33,7 +33,7 @@ cvt_status cvt_json_parse_python(cvt_json_document **out, const char *text, size
 void cvt_json_free(cvt_json_document *document);
 const cvt_json *cvt_json_root(const cvt_json_document *document);
 
-/* The kind of a value, which must not be NULL. */
+/* The kind of a value: CVT_JSON_NULL for an absent one (NULL) too. */
 cvt_json_kind cvt_json_kind_of(const cvt_json *value);
 const char *cvt_json_kind_name(cvt_json_kind kind);                    /* "a number" */
 const cvt_json *cvt_json_get(const cvt_json *object, const char *key); /* case matters; NULL: absent, or no object */
