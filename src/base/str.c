@@ -31,6 +31,11 @@ bool cvt_utf8_valid(const char *s, size_t n) {
     return true;
 }
 
+int cvt_str_compare(const char *a, size_t a_size, const char *b, size_t b_size) {
+    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
+    return order ? order : (a_size > b_size) - (a_size < b_size);
+}
+
 size_t cvt_str_escape(char *dst, size_t capacity, const char *src, size_t n) {
     size_t used = 0;
     for (size_t i = 0; i < n;) {

@@ -9,6 +9,9 @@
 size_t cvt_utf8_length(const char *s, size_t n);
 bool cvt_utf8_valid(const char *s, size_t n);
 
+/* Compares two byte strings as strcmp does those that end with 0; either may hold zeros. */
+int cvt_str_compare(const char *a, size_t a_size, const char *b, size_t b_size);
+
 /* Copies src in a form that may go to a terminal: control characters (C0, DEL, C1) and bytes that are not UTF-8 become
  * \xNN. The copy always ends with 0, and is cut between characters where it does not fit. Returns its length without
  * the 0. capacity > 0. */

@@ -14,7 +14,7 @@
 
 static const char compiled[] = "_orig_mod.";
 static const char *const words[] = {"module.", "model.", "net.", "backbone.", "timm_model.", "ema_model.", NULL};
-enum { MOST_WORDS = 8 };
+enum { MAX_WORDS = 8 };
 
 /* Where the name goes on behind one of the words; NULL: it begins with none. */
 static const char *behind_word(const char *name) {
@@ -25,8 +25,8 @@ static const char *behind_word(const char *name) {
     return NULL;
 }
 
-static const char *behind_words(const char *name, int most) {
-    for (const char *rest; most > 0 && (rest = behind_word(name)); most--) name = rest;
+static const char *behind_words(const char *name, int max) {
+    for (const char *rest; max > 0 && (rest = behind_word(name)); max--) name = rest;
     return name;
 }
 
@@ -57,12 +57,12 @@ typedef struct taking {
     const char **names;     /* those to be tried */
 } taking;
 
-/* Takes up to `most` words off; true where that changed a name. */
-static bool take_words(taking *t, int most) {
+/* Takes up to `max` words off; true where that changed a name. */
+static bool take_words(taking *t, int max) {
     bool changed = false;
     for (size_t i = 0; i < cvt_weights_count(t->weights); i++) {
-        t->names[i] = behind_words(t->plain[i], most);
-        if (t->names[i] != behind_words(t->plain[i], most - 1)) changed = true;
+        t->names[i] = behind_words(t->plain[i], max);
+        if (t->names[i] != behind_words(t->plain[i], max - 1)) changed = true;
     }
     return changed;
 }
@@ -96,11 +96,11 @@ static void choose(taking *t) {
     take_words(t, 0);
     size_t best = covered(t);
     int words_off = 0;
-    for (int most = 1; most <= MOST_WORDS && best < n && take_words(t, most); most++) {
+    for (int max = 1; max <= MAX_WORDS && best < n && take_words(t, max); max++) {
         size_t matches = covered(t);
         if (matches <= best) continue;
         best = matches;
-        words_off = most;
+        words_off = max;
     }
     take_words(t, words_off);
     cvt_weights_rename(t->weights, t->names);

@@ -64,7 +64,7 @@ typedef struct cvt_torch_checkpoint {
 cvt_status cvt_torch_open(cvt_torch_checkpoint *out, const cvt_file *file, const unsigned char *bytes, size_t size,
                           size_t start, size_t *end, const char *origin, cvt_error *error);
 /* Returns a storage by its key, or NULL if the pickle mentions none. */
-cvt_torch_storage *cvt_torch_storage_find(const cvt_torch_checkpoint *checkpoint, const char *key, size_t key_size);
+cvt_torch_storage *cvt_torch_storage_find(const cvt_torch_checkpoint *checkpoint, const char *key, uint32_t key_size);
 /* Adds the tensors of the state dict to the weights. The caller has set the data of every wanted storage. */
 cvt_status cvt_torch_deliver(const cvt_torch_checkpoint *checkpoint, cvt_weights *weights, cvt_error *error);
 void cvt_torch_close(cvt_torch_checkpoint *checkpoint);

@@ -76,6 +76,22 @@ static bool is_shadow(const cvt_pickle *pickle, const cvt_pickle_value *value) {
     return list && list->kind == CVT_PICKLE_LIST;
 }
 
+/* Appends the first keys that a dict has, so that one can see what the file is. */
+static void append_keys(cvt_str *to, const cvt_pickle *pickle, const cvt_pickle_value *dict) {
+    enum { SHOWN = 12, MAX_BYTES = 40 };
+    bool any = false;
+    if (dict->kind != CVT_PICKLE_DICT) return;
+    uint32_t cell = dict->as.cells.first;
+    for (uint32_t i = 0; i < dict->count && i < SHOWN; i++, cell = pickle->cells[cell].next) {
+        const cvt_pickle_value *key = &pickle->values[pickle->cells[cell].key];
+        if (key->kind != CVT_PICKLE_TEXT) continue;
+        int n = key->count < MAX_BYTES ? (int)key->count : MAX_BYTES;
+        cvt_str_print(to, "%s\"%.*s\"", any ? ", " : "; it has ", n, key->as.bytes);
+        any = true;
+    }
+    if (any && dict->count > SHOWN) cvt_str_print(to, " and more");
+}
+
 static cvt_status fail_stateless(const cvt_torch_checkpoint *c, const cvt_pickle_value *root, cvt_error *error) {
     bool shadow = is_shadow(&c->pickle, root);
     for (int i = 0; i < WRAPPERS; i++) shadow = shadow || is_shadow(&c->pickle, wrapped(&c->pickle, root, i));
@@ -84,24 +100,14 @@ static cvt_status fail_stateless(const cvt_torch_checkpoint *c, const cvt_pickle
                         "%s: \"shadow_params\" is a list of tensors without names: load it in Python "
                         "(ema.copy_to(model.parameters())) and save torch.save(model.state_dict(), FILE)",
                         c->file->path);
-    cvt_str keys = {0};
-    enum { MOST_KEYS = 12 };
-    if (root->kind == CVT_PICKLE_DICT && root->count > 0) {
-        uint32_t cell = root->as.cells.first;
-        for (uint32_t i = 0; i < root->count && i < MOST_KEYS; i++, cell = c->pickle.cells[cell].next) {
-            const cvt_pickle_value *key = &c->pickle.values[c->pickle.cells[cell].key];
-            if (key->kind != CVT_PICKLE_TEXT) continue;
-            int n = key->count < 40 ? (int)key->count : 40;
-            cvt_str_print(&keys, "%s\"%.*s\"", keys.size ? ", " : "; it has ", n, key->as.bytes);
-        }
-    }
-    cvt_fail(
-        error, CVT_WEIGHTS,
-        "%s: there is no dict of tensors at the top of the checkpoint, nor under one of state_dict_ema, model_ema, "
-        "state_dict, model, module, teacher, model_state_dict, ema, params_ema, params, net%s%s",
-        c->file->path, keys.data ? keys.data : "", keys.data && root->count > MOST_KEYS ? " and more" : "");
-    cvt_str_free(&keys);
-    return CVT_WEIGHTS;
+    cvt_str fact = {0};
+    cvt_str_print(&fact, "there is no dict of tensors at the top of the checkpoint, nor under one of ");
+    for (int i = 0; i < WRAPPERS; i++) cvt_str_print(&fact, "%s%s", i ? ", " : "", wrappers[i]);
+    append_keys(&fact, &c->pickle, root);
+    cvt_status status =
+        fact.failed ? cvt_fail_memory(error) : cvt_fail(error, CVT_WEIGHTS, "%s: %s", c->file->path, fact.data);
+    cvt_str_free(&fact);
+    return status;
 }
 
 static cvt_status find_state(cvt_torch_checkpoint *c, cvt_str *remark, cvt_error *error) {
@@ -123,14 +129,9 @@ static cvt_status find_state(cvt_torch_checkpoint *c, cvt_str *remark, cvt_error
 
 /* ---- storages --------------------------------------------------------------------------------------------------- */
 
-static int compare_keys(const char *a, uint32_t a_size, const char *b, uint32_t b_size) {
-    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
-    return order ? order : (a_size > b_size) - (a_size < b_size);
-}
-
 static int by_key(const void *left, const void *right) {
     const cvt_torch_storage *a = left, *b = right;
-    return compare_keys(a->key, a->key_size, b->key, b->key_size);
+    return cvt_str_compare(a->key, a->key_size, b->key, b->key_size);
 }
 
 /* Merges the storages that have the same key; they must agree. */
@@ -166,19 +167,9 @@ static cvt_status list_storages(cvt_torch_checkpoint *c, cvt_error *error) {
     return unite_storages(c, n, error);
 }
 
-cvt_torch_storage *cvt_torch_storage_find(const cvt_torch_checkpoint *c, const char *key, size_t key_size) {
-    size_t low = 0, high = c->n_storages;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        cvt_torch_storage *s = &c->storages[middle];
-        int order = compare_keys(s->key, s->key_size, key, (uint32_t)key_size);
-        if (order == 0) return s;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+cvt_torch_storage *cvt_torch_storage_find(const cvt_torch_checkpoint *c, const char *key, uint32_t key_size) {
+    const cvt_torch_storage wanted = {.key = key, .key_size = key_size};
+    return bsearch(&wanted, c->storages, c->n_storages, sizeof wanted, by_key);
 }
 
 static cvt_torch_storage *storage_of(const cvt_torch_checkpoint *c, const cvt_torch_layout *layout) {

@@ -29,7 +29,7 @@ static cvt_status find(archive *a, const char *folder, const char *key, size_t k
     cvt_str_append(&a->name, folder, strlen(folder));
     cvt_str_append(&a->name, key, key_size);
     if (a->name.failed) return cvt_fail_memory(error);
-    *out = cvt_zip_find(&a->zip, a->name.data, a->name.size);
+    *out = cvt_zip_find(&a->zip, a->name.data, (uint32_t)a->name.size); /* of less than 2^16 + 128 bytes */
     return CVT_OK;
 }
 

@@ -65,14 +65,15 @@ void cvt_weights_drop(const cvt_weights *weights, const cvt_tensor *tensor);
  * bug. */
 void cvt_tensor_widen(float *to, const cvt_tensor *tensor, size_t first, size_t count);
 
+typedef struct cvt_metadata {
+    const char *key, *value;
+} cvt_metadata;
+
 /* Writes tensors (their name, dtype, shape, data and bytes) and metadata as one safetensors file, which appears
  * under its name only when it is whole. The data begin at a multiple of 64 bytes (the header is padded with
  * spaces). The format allows no gaps, so tensors whose size is a multiple of 64 bytes come first, then the others
  * by falling element size: each is aligned to its elements, most to 64 bytes. Keys and names must be UTF-8 and
  * unique. Errors: CVT_OUTPUT. */
-typedef struct cvt_metadata {
-    const char *key, *value;
-} cvt_metadata;
 cvt_status cvt_safetensors_write(const char *path, const cvt_tensor *tensors, size_t count,
                                  const cvt_metadata *metadata, size_t metadata_count, cvt_error *error);
 /* Appends the bytes of such a file to `to`. `path` is for messages. */

@@ -254,14 +254,9 @@ static cvt_status read_members(cvt_zip *zip, const directory *d, cvt_error *erro
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
-static int compare_names(const char *a, size_t a_size, const char *b, size_t b_size) {
-    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
-    return order ? order : (a_size > b_size) - (a_size < b_size);
-}
-
 static int by_name(const void *left, const void *right) {
     const cvt_zip_member *a = left, *b = right;
-    return compare_names(a->name, a->name_size, b->name, b->name_size);
+    return cvt_str_compare(a->name, a->name_size, b->name, b->name_size);
 }
 
 static int by_start(const void *left, const void *right) {
@@ -303,19 +298,9 @@ void cvt_zip_close(cvt_zip *zip) {
     *zip = (cvt_zip){0};
 }
 
-const cvt_zip_member *cvt_zip_find(const cvt_zip *zip, const char *name, size_t name_size) {
-    size_t low = 0, high = zip->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const cvt_zip_member *m = &zip->members[middle];
-        int order = compare_names(m->name, m->name_size, name, name_size);
-        if (order == 0) return m;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+const cvt_zip_member *cvt_zip_find(const cvt_zip *zip, const char *name, uint32_t name_size) {
+    const cvt_zip_member wanted = {.name = name, .name_size = name_size};
+    return bsearch(&wanted, zip->members, zip->count, sizeof wanted, by_name);
 }
 
 cvt_status cvt_zip_check(const cvt_zip *zip, const cvt_zip_member *m, cvt_error *error) {

@@ -27,7 +27,7 @@ cvt_status cvt_zip_open(cvt_zip *out, const cvt_file *file, cvt_error *error);
 void cvt_zip_close(cvt_zip *zip);
 
 /* Returns a member by its name, or NULL if there is none. */
-const cvt_zip_member *cvt_zip_find(const cvt_zip *zip, const char *name, size_t name_size);
+const cvt_zip_member *cvt_zip_find(const cvt_zip *zip, const char *name, uint32_t name_size);
 /* Reads a member and compares its CRC-32. A compressed member is refused. */
 cvt_status cvt_zip_check(const cvt_zip *zip, const cvt_zip_member *member, cvt_error *error);
 
