@@ -107,8 +107,7 @@ static cvt_status read_native(cvt_config *c, const cvt_json *root, const char *o
 /* A member that must be an object where it is there and not null; *out is NULL where it is not. */
 static cvt_status get_object(const cvt_json **out, const cvt_json *root, const char *key, const char *origin,
                              cvt_error *error) {
-    *out = cvt_json_get(root, key);
-    if (cvt_json_kind_of(*out) == CVT_JSON_NULL) *out = NULL;
+    *out = cvt_json_member(root, key);
     if (!*out || cvt_json_kind_of(*out) == CVT_JSON_OBJECT) return CVT_OK;
     return cvt_fail(error, CVT_CONFIG, "%s: \"%s\" must be an object", origin, key);
 }

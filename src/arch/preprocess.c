@@ -45,21 +45,15 @@ static cvt_status read_edge(int *out, const cvt_json *value, cvt_error *error) {
     return CVT_OK;
 }
 
-/* A member that is there and not null. */
-static const cvt_json *member(const cvt_json *object, const char *key) {
-    const cvt_json *m = cvt_json_get(object, key);
-    return m && cvt_json_kind_of(m) != CVT_JSON_NULL ? m : NULL;
-}
-
 /* 224, [224, 224], {"height": 224, "width": 224} or {"shortest_edge": 224}. */
 static cvt_status read_size(void *field, const cvt_json *value, cvt_error *error) {
     int *size = field;
     if (cvt_json_kind_of(value) == CVT_JSON_OBJECT) {
-        const cvt_json *shortest = member(value, "shortest_edge");
+        const cvt_json *shortest = cvt_json_member(value, "shortest_edge");
         const cvt_json *h = shortest ? shortest : cvt_json_get(value, "height"),
                        *w = shortest ? shortest : cvt_json_get(value, "width");
         if (!h || !w) return cvt_fail(error, CVT_CONFIG, "must have \"height\" and \"width\", or \"shortest_edge\"");
-        if (shortest && member(value, "longest_edge"))
+        if (shortest && cvt_json_member(value, "longest_edge"))
             return cvt_fail(error, CVT_CONFIG, "has a \"longest_edge\", which is not done here");
         TRY(read_edge(&size[0], h, error));
         return read_edge(&size[1], w, error);
@@ -74,7 +68,7 @@ static cvt_status read_size(void *field, const cvt_json *value, cvt_error *error
 }
 
 static bool is_shortest(const cvt_json *size) {
-    return cvt_json_kind_of(size) == CVT_JSON_OBJECT && member(size, "shortest_edge");
+    return cvt_json_kind_of(size) == CVT_JSON_OBJECT && cvt_json_member(size, "shortest_edge");
 }
 
 /* A number a channel, or one that stands for all. Images have 3 channels; of a model of more, which reads no images,
@@ -316,7 +310,7 @@ static cvt_status check_switches(const cvt_preprocess_spec *spec, const cvt_json
     if (!crops && wants_crop(object))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_center_crop\" is true, which is not done for this processor",
                         origin);
-    if (is_on(object, "do_pad") && member(object, "pad_size"))
+    if (is_on(object, "do_pad") && cvt_json_member(object, "pad_size"))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_pad\" is true, which is not done here", origin);
     return CVT_OK;
 }
@@ -331,9 +325,9 @@ cvt_status cvt_preprocess_read_hf(cvt_preprocess_spec *spec, const cvt_json *obj
     if (!p) return cvt_fail(error, CVT_CONFIG, "%s: names no \"image_processor_type\"", origin);
     *spec = defaults_of(p);
     spec->given = true;
-    const cvt_json *size = member(object, "size");
+    const cvt_json *size = cvt_json_member(object, "size");
     bool added = p->kind == CVT_PREPROCESS_SQUASH && wants_crop(object); /* any of these classes crops where told to */
-    if (added && !member(object, "crop_size"))
+    if (added && !cvt_json_member(object, "crop_size"))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_center_crop\" is true, but there is no \"crop_size\"", origin);
     if (added) spec->kind = CVT_PREPROCESS_SQUASH_CROP;
     if (size && p->kind != CVT_PREPROCESS_CONVNEXT)
@@ -423,7 +417,7 @@ cvt_status cvt_preprocess_read_timm(cvt_preprocess_spec *spec, const cvt_json *o
 
 static bool has_one_of(const cvt_json *object, const char *const *keys) {
     for (; *keys; keys++)
-        if (member(object, *keys)) return true;
+        if (cvt_json_member(object, *keys)) return true;
     return false;
 }
 
@@ -445,11 +439,11 @@ cvt_status cvt_preprocess_read(cvt_preprocess_spec *spec, const cvt_json *object
                                      NULL};
     if (cvt_json_kind_of(object) != CVT_JSON_OBJECT)
         return cvt_fail(error, CVT_CONFIG, "%s: must be an object", origin);
-    const cvt_json *inner = member(object, "image_processor");
-    if (inner && cvt_json_kind_of(inner) == CVT_JSON_OBJECT) object = inner;
-    inner = member(object, "pretrained_cfg");
+    const cvt_json *inner = cvt_json_member(object, "image_processor");
+    if (cvt_json_kind_of(inner) == CVT_JSON_OBJECT) object = inner;
+    inner = cvt_json_member(object, "pretrained_cfg");
     if (inner) return cvt_preprocess_read_timm(spec, inner, channels, false, origin, error);
-    inner = member(object, "preprocess");
+    inner = cvt_json_member(object, "preprocess");
     if (inner) return cvt_preprocess_read_timm(spec, inner, channels, true, origin, error);
     if (!has_one_of(object, hf) && cvt_preprocess_has_timm(object))
         return cvt_preprocess_read_timm(spec, object, channels, false, origin, error);

@@ -428,6 +428,11 @@ const cvt_json *cvt_json_get(const cvt_json *object, const char *key) {
     return cJSON_IsObject(node) ? value_of(cJSON_GetObjectItemCaseSensitive(node, key)) : NULL;
 }
 
+const cvt_json *cvt_json_member(const cvt_json *object, const char *key) {
+    const cvt_json *value = cvt_json_get(object, key);
+    return cvt_json_kind_of(value) == CVT_JSON_NULL ? NULL : value;
+}
+
 const cvt_json *cvt_json_first(const cvt_json *value) { return value_of(node_of(value)->child); }
 const cvt_json *cvt_json_next(const cvt_json *member) { return value_of(node_of(member)->next); }
 const char *cvt_json_key(const cvt_json *member) { return node_of(member)->string; }

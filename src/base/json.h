@@ -33,10 +33,13 @@ cvt_status cvt_json_parse_python(cvt_json_document **out, const char *text, size
 void cvt_json_free(cvt_json_document *document);
 const cvt_json *cvt_json_root(const cvt_json_document *document);
 
-/* The kind of a value: CVT_JSON_NULL for an absent one (NULL) too. */
+/* The kind of a value; that of an absent one, which is NULL, is CVT_JSON_NULL. */
 cvt_json_kind cvt_json_kind_of(const cvt_json *value);
-const char *cvt_json_kind_name(cvt_json_kind kind);                    /* "a number" */
-const cvt_json *cvt_json_get(const cvt_json *object, const char *key); /* case matters; NULL: absent, or no object */
+const char *cvt_json_kind_name(cvt_json_kind kind); /* "a number" */
+/* A member, whose key is compared with its case. NULL: it is absent, or `object` is none or NULL. */
+const cvt_json *cvt_json_get(const cvt_json *object, const char *key);
+/* A member that is there and not null, else NULL. */
+const cvt_json *cvt_json_member(const cvt_json *object, const char *key);
 /* The members of an array or object in order: cvt_json_first, then cvt_json_next until it is NULL. The key of a member
  * of an array is NULL. */
 const cvt_json *cvt_json_first(const cvt_json *value);

@@ -1,4 +1,4 @@
-/* num.c - the 16-bit float formats: IEEE binary16 and bfloat16. */
+/* num.c - the 16-bit float formats, IEEE binary16 and bfloat16, and random numbers. */
 #include "base/num.h"
 
 uint16_t cvt_f32_to_bf16(float f) {
@@ -25,4 +25,11 @@ uint16_t cvt_f32_to_f16(float f) {
     }
     uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
     return (uint16_t)(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+uint64_t cvt_random(uint64_t *state) {
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
 }

@@ -1,4 +1,4 @@
-/* num.h - checked arithmetic on sizes from outside, and the 16-bit float formats. */
+/* num.h - checked arithmetic on sizes from outside, the 16-bit float formats, and random numbers. */
 #ifndef CVT_BASE_NUM_H
 #define CVT_BASE_NUM_H
 
@@ -33,5 +33,9 @@ static inline float cvt_bf16_to_f32(uint16_t h) { return cvt_bits_to_f32((uint32
 uint16_t cvt_f32_to_bf16(float f);
 float cvt_f16_to_f32(uint16_t h);
 uint16_t cvt_f32_to_f16(float f);
+
+/* The next random number of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014):
+ * the same on every machine. `state` is any number at first. */
+uint64_t cvt_random(uint64_t *state);
 
 #endif

@@ -92,10 +92,10 @@ static bool equal_members(const cvt_json *a, const cvt_json *b) {
 
 /* What is not there is as good as null. */
 static bool equal(const cvt_json *a, const cvt_json *b) {
-    const cvt_json_kind kind = a ? cvt_json_kind_of(a) : CVT_JSON_NULL;
+    const cvt_json_kind kind = cvt_json_kind_of(a);
     double x, y;
     bool p, q;
-    if (kind != (b ? cvt_json_kind_of(b) : CVT_JSON_NULL)) return false;
+    if (kind != cvt_json_kind_of(b)) return false;
     switch (kind) {
     case CVT_JSON_OBJECT:
     case CVT_JSON_ARRAY: return equal_members(a, b);

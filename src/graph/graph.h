@@ -115,6 +115,11 @@ typedef struct cvt_graph {
 
 void cvt_graph_free(cvt_graph *graph); /* takes NULL too */
 
+/* The node that makes a value. */
+static inline const cvt_node *cvt_graph_producer(const cvt_graph *graph, cvt_value v) {
+    return &graph->nodes[graph->values[v].node];
+}
+
 /* ---- building --------------------------------------------------------------------------------------------------- */
 
 typedef struct cvt_builder cvt_builder;

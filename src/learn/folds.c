@@ -2,19 +2,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "learn/learn.h"
-
-/* Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014. */
-static uint64_t next_random(uint64_t *state) {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
 
 static void shuffle(size_t *items, size_t n, uint64_t *state) {
     for (size_t left = n; left > 1; left--) {
-        const size_t other = (size_t)(next_random(state) % left), item = items[left - 1];
+        const size_t other = (size_t)(cvt_random(state) % left), item = items[left - 1];
         items[left - 1] = items[other];
         items[other] = item;
     }

@@ -95,7 +95,7 @@ static bool makes_one_of(const cvt_node *node, const bool *of) {
     return false;
 }
 
-static const cvt_node *producer(const walk *w, cvt_value v) { return &w->graph->nodes[w->graph->values[v].node]; }
+static const cvt_node *producer(const walk *w, cvt_value v) { return cvt_graph_producer(w->graph, v); }
 static int rows_of(const walk *w, cvt_value v) { return cvt_shape_rows(w->graph->values[v].shape); }
 static bool is_sum(const walk *w, cvt_value v) { return producer(w, v)->op == &cvt_op_add; }
 

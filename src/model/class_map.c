@@ -18,12 +18,10 @@ typedef struct head {
     int height, width;
 } head;
 
-static const cvt_node *producer(const cvt_graph *g, cvt_value v) { return &g->nodes[g->values[v].node]; }
-
 /* Goes back through ops that only look at their input differently, as long as they look at all of it. */
 static cvt_value behind_views(const cvt_graph *g, cvt_value v) {
     for (;;) {
-        const cvt_node *node = producer(g, v);
+        const cvt_node *node = cvt_graph_producer(g, v);
         if (!node->op->view || cvt_shape_count(g->values[node->in[0]].shape) != cvt_shape_count(g->values[v].shape))
             return v;
         v = node->in[0];
@@ -36,7 +34,7 @@ static bool find_grid(const cvt_graph *g, cvt_value v, head *to) {
     const int rows = cvt_shape_rows(g->values[v].shape);
     for (;;) {
         const cvt_value_info *info = &g->values[v];
-        const cvt_node *node = producer(g, v);
+        const cvt_node *node = cvt_graph_producer(g, v);
         if (info->shape.layout == CVT_MAP) {
             to->height = info->shape.d[1];
             to->width = info->shape.d[2];
@@ -49,12 +47,12 @@ static bool find_grid(const cvt_graph *g, cvt_value v, head *to) {
 
 static head find_head(const cvt_model *m) {
     const cvt_graph *g = m->graph;
-    const cvt_node *classifier = producer(g, g->output);
+    const cvt_node *classifier = cvt_graph_producer(g, g->output);
     head h = {0};
     if (classifier->op != &cvt_op_linear || cvt_shape_rows(g->values[g->output].shape) != 1) return h;
     cvt_value mean = behind_views(g, classifier->in[0]);
-    if (producer(g, mean)->op != &cvt_op_mean || cvt_shape_rows(g->values[mean].shape) != 1) return h;
-    h.features = producer(g, mean)->in[0];
+    if (cvt_graph_producer(g, mean)->op != &cvt_op_mean || cvt_shape_rows(g->values[mean].shape) != 1) return h;
+    h.features = cvt_graph_producer(g, mean)->in[0];
     if (find_grid(g, h.features, &h)) h.classifier = classifier;
     return h;
 }

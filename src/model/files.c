@@ -11,12 +11,6 @@
 
 static const size_t document_limit = (size_t)16 << 20; /* the most bytes of a config or a list of labels */
 
-static char *duplicate(const char *text) {
-    size_t n = strlen(text) + 1;
-    char *copy = malloc(n);
-    return copy ? memcpy(copy, text, n) : NULL;
-}
-
 /* Says what a file is that should hold text. */
 static cvt_status fail_binary(const cvt_file *file, cvt_error *error) {
     const char *format = cvt_image_format(file->data, file->size);
@@ -30,7 +24,7 @@ static cvt_status fail_binary(const cvt_file *file, cvt_error *error) {
 static cvt_status read_text(char **text, char **origin, const char *path, cvt_error *error) {
     cvt_file file;
     TRY(cvt_file_read(&file, path, document_limit, error));
-    char *copy = malloc(file.size + 1), *name = duplicate(path);
+    char *copy = malloc(file.size + 1), *name = strdup(path);
     cvt_status status = CVT_OK;
     if (!copy || !name) {
         status = cvt_fail_memory(error);
@@ -80,7 +74,7 @@ static cvt_status read_processor(cvt_bundle *b, const char *directory, cvt_error
     cvt_status status = read_optional(&text, &origin, directory, "processor_config.json", error);
     if (status == CVT_OK && text) status = cvt_json_parse_python(&document, text, strlen(text), origin, error);
     const cvt_json *inner = document ? cvt_json_get(cvt_json_root(document), "image_processor") : NULL;
-    if (inner && cvt_json_kind_of(inner) == CVT_JSON_OBJECT) {
+    if (cvt_json_kind_of(inner) == CVT_JSON_OBJECT) {
         b->preprocessor = text;
         b->preprocessor_origin = origin;
     } else {
@@ -121,7 +115,7 @@ static cvt_status take_metadata(char **text, char **origin, const cvt_weights *w
     if (!value || *text) return CVT_OK;
     cvt_str name = {0};
     cvt_str_print(&name, "%s (%s)", cvt_weights_path(weights), key);
-    *text = duplicate(value);
+    *text = strdup(value);
     *origin = name.data;
     return *text && !name.failed ? CVT_OK : cvt_fail_memory(error);
 }

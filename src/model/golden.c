@@ -77,7 +77,7 @@ void cvt_golden_end(cvt_golden_run *run) {
 
 /* Random numbers from -2 to 2, in steps of 2^-22, as an image that is normalised has. */
 static void draw(float *to, size_t n, uint64_t *random) {
-    for (size_t i = 0; i < n; i++) to[i] = (float)(cvt_golden_random(random) >> 40) * 0x1p-22f - 2;
+    for (size_t i = 0; i < n; i++) to[i] = (float)(cvt_random(random) >> 40) * 0x1p-22f - 2;
 }
 
 static cvt_status prepare_image(cvt_golden_run *run, int index, cvt_error *error) {
@@ -94,7 +94,7 @@ static const float *tensor_of(const cvt_golden_run *run, int input) {
 
 cvt_status cvt_golden_prepare(cvt_golden_run *run, int index, cvt_error *error) {
     uint64_t random = run->seed;
-    random = cvt_golden_random(&random) + (uint64_t)index;
+    random = cvt_random(&random) + (uint64_t)index;
     cvt_sha256 hash;
     cvt_sha256_begin(&hash);
     if (run->image) TRY(prepare_image(run, index, error));

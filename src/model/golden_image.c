@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "base/num.h"
+
 enum {
     DC_SIZES = 12,
     DC_BITS = 4,
@@ -19,15 +21,8 @@ enum {
     WAVES = 12, /* how many frequencies a block may have, of 63 */
 };
 
-uint64_t cvt_golden_random(uint64_t *state) {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
 /* A number from 0 to n - 1. */
-static int below(uint64_t *state, int n) { return (int)(cvt_golden_random(state) >> 33) % n; }
+static int below(uint64_t *state, int n) { return (int)(cvt_random(state) >> 33) % n; }
 
 /* A number from -n to n. */
 static int within(uint64_t *state, int n) { return below(state, 2 * n + 1) - n; }
@@ -151,7 +146,7 @@ static void put_frame(cvt_str *to, int height, int width) {
 
 void cvt_golden_image(cvt_str *to, uint64_t seed, int index) {
     uint64_t random = seed;
-    random = cvt_golden_random(&random) + (uint64_t)index;
+    random = cvt_random(&random) + (uint64_t)index;
     const int height = 300 + below(&random, 256), width = 300 + below(&random, 256);
     int means[3] = {0};
     put_16(to, 0xffd8);

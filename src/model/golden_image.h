@@ -7,9 +7,6 @@
 
 #include "base/str.h"
 
-/* Random numbers: splitmix64 (Steele, Lea and Flood 2014). `state` is any number at first. */
-uint64_t cvt_golden_random(uint64_t *state);
-
 /* Appends the bytes of image `index` of this seed: a baseline JPEG in colour, with half as many colours as pixels in
  * either direction (4:2:0), of 300 to 555 pixels a side, and an EXIF orientation. The same on every machine, as it is
  * made of whole numbers alone. */

@@ -45,7 +45,7 @@ static cvt_status unreadable(const comparison *c, const char *what, cvt_error *e
 }
 
 static bool same(const char *hash, const cvt_json *golden) {
-    const char *text = golden ? cvt_json_string(golden) : NULL;
+    const char *text = cvt_json_string(golden);
     return text && strcmp(hash, text) == 0;
 }
 
@@ -60,7 +60,7 @@ static void compare_texts(comparison *c) {
         differs(c, "the config is another than the one that was converted");
     for (const char *const *key = cvt_golden_metadata; *key; key++) {
         const char *text = cvt_weights_metadata(w, *key);
-        const cvt_json *kept = texts ? cvt_json_get(texts, *key) : NULL;
+        const cvt_json *kept = cvt_json_get(texts, *key);
         if (text) cvt_golden_hash_text(text, hash);
         if (text ? !same(hash, kept) : kept != NULL)
             differs(c, "the metadata \"%s\" are others than those that were converted", *key);
@@ -166,7 +166,7 @@ static void compare_top(comparison *c, int input, const float *golden, const cvt
 static cvt_status compare_output(comparison *c, int input, const float *output, const cvt_json *kept,
                                  cvt_error *error) {
     const size_t n = cvt_golden_outputs(c->model);
-    const char *text = cvt_json_get(kept, "output") ? cvt_json_string(cvt_json_get(kept, "output")) : NULL;
+    const char *text = cvt_json_string(cvt_json_get(kept, "output"));
     cvt_str bytes = {0};
     if (!text) return unreadable(c, "an input without its output", error);
     cvt_str_print(&bytes, "%s", text);
@@ -216,7 +216,7 @@ static cvt_status compare_input(comparison *c, cvt_golden_run *run, int input, c
 }
 
 static cvt_status read_seed(const comparison *c, uint64_t *seed, cvt_error *error) {
-    const char *text = cvt_json_get(c->golden, "seed") ? cvt_json_string(cvt_json_get(c->golden, "seed")) : NULL;
+    const char *text = cvt_json_string(cvt_json_get(c->golden, "seed"));
     if (!text || !*text || strlen(text) > 19 || text[strspn(text, "0123456789")])
         return unreadable(c, "the seed is no number", error);
     *seed = strtoull(text, NULL, 10);
@@ -228,7 +228,7 @@ static cvt_status compare_inputs(comparison *c, int threads, cvt_error *error) {
     cvt_golden_run run;
     uint64_t seed = 0;
     TRY(read_seed(c, &seed, error));
-    if (!inputs || cvt_json_kind_of(inputs) != CVT_JSON_ARRAY || cvt_json_size(inputs) < 1 ||
+    if (cvt_json_kind_of(inputs) != CVT_JSON_ARRAY || cvt_json_size(inputs) < 1 ||
         cvt_json_size(inputs) > CVT_GOLDEN_MAX)
         return unreadable(c, "the number of inputs", error);
     c->found->inputs = (int)cvt_json_size(inputs);

@@ -48,7 +48,7 @@ static cvt_key_span *new_spans(int n) {
 /* Goes from the value v, of the keys, back to one of `tokens` rows. False where an op on the way is not known. */
 static bool go_back(cvt_key_cells *to, const cvt_graph *g, cvt_value v, int tokens) {
     while (rows_of(g, v) != tokens) {
-        const cvt_node *node = &g->nodes[g->values[v].node];
+        const cvt_node *node = cvt_graph_producer(g, v);
         if (node->n_in == 0) return false;
         const cvt_value before = largest_input(g, node);
         const int rows = rows_of(g, v), then = rows_of(g, before);

@@ -132,12 +132,6 @@ static cvt_status from_file(cvt_model *m, const char *path, cvt_error *error) {
     return text ? from_text(m, text, path, error) : cvt_fail_memory(error);
 }
 
-/* A member that is there and not null. */
-static const cvt_json *member(const cvt_json *object, const char *key) {
-    const cvt_json *value = cvt_json_get(object, key);
-    return value && cvt_json_kind_of(value) != CVT_JSON_NULL ? value : NULL;
-}
-
 cvt_status cvt_labels_read(cvt_model *m, const cvt_options *options, cvt_error *error) {
     /* the keys of each dialect; timm_wrapper has those of both hubs */
     static const char *const keys[][3] = {[CVT_CONFIG_NATIVE] = {"labels"},
@@ -149,7 +143,8 @@ cvt_status cvt_labels_read(cvt_model *m, const cvt_options *options, cvt_error *
         return CVT_OK; /* a config may name labels for a head that is not there */
     if (m->files.converted && m->files.labels) return from_lines(m, m->files.labels, m->files.labels_origin, error);
     for (const char *const *key = keys[m->config.dialect]; *key; key++)
-        if (member(root, *key)) return from_json(m, member(root, *key), *key, m->files.config_origin, error);
+        if (cvt_json_member(root, *key))
+            return from_json(m, cvt_json_member(root, *key), *key, m->files.config_origin, error);
     if (m->files.labels) return from_text(m, m->files.labels, m->files.labels_origin, error);
     bool imagenet = cvt_config_base(&m->config)->classes == 1000;
     return imagenet && options->default_labels ? from_file(m, options->default_labels, error) : CVT_OK;

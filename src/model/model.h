@@ -39,8 +39,7 @@ struct cvt_model {
     int n_labels;
     const char *labels_from; /* the document that has them */
     cvt_score_kind score;
-    const char
-        *learned; /* what CVT_META_LEARNED of a file that is written says; NULL: what that of the own file says */
+    const char *learned;    /* what a file that is written says in CVT_META_LEARNED; NULL: what the own file says */
     const char *remarks[8]; /* cvt_model_remark; ends with NULL */
     const char *warning;    /* cvt_model_warning, or NULL */
     cvt_preprocess preprocess;

@@ -181,11 +181,9 @@ typedef struct heads {
     head of[MAX_HEADS];
 } heads;
 
-static const cvt_node *producer(const cvt_graph *g, cvt_value v) { return &g->nodes[g->values[v].node]; }
-
 /* Adds the linear layers that v is a sum of. False: it is no such sum. */
 static bool collect(heads *to, const cvt_graph *g, cvt_value v, float scale) {
-    const cvt_node *node = producer(g, v);
+    const cvt_node *node = cvt_graph_producer(g, v);
     if (node->op == &cvt_op_add) return collect(to, g, node->in[0], scale) && collect(to, g, node->in[1], scale);
     if (node->op == &cvt_op_scale) return collect(to, g, node->in[0], scale * cvt_scale_factor(node));
     if (node->op != &cvt_op_linear || node->n_params != 2 || to->n == MAX_HEADS) return false;
@@ -196,7 +194,7 @@ static bool collect(heads *to, const cvt_graph *g, cvt_value v, float scale) {
 /* Finds the part of the embedding that a layer reads: all of it, or one side of a concatenation. */
 static bool find_part(head *h, const cvt_graph *g) {
     const cvt_value read = h->node->in[0];
-    const cvt_node *joined = producer(g, g->embedding);
+    const cvt_node *joined = cvt_graph_producer(g, g->embedding);
     h->length = cvt_shape_count(g->values[read].shape);
     if (read == g->embedding) return true;
     if (joined->op != &cvt_op_concat) return false;

@@ -12,7 +12,7 @@ static bool is_input(const cvt_graph *graph, cvt_value v) {
 /* Is the value an input of the network, perhaps padded or unfolded, with no learned op in between? */
 static bool is_image(const cvt_graph *graph, cvt_value v) {
     while (!is_input(graph, v)) {
-        const cvt_node *producer = &graph->nodes[graph->values[v].node];
+        const cvt_node *producer = cvt_graph_producer(graph, v);
         if (producer->n_params || producer->n_in != 1) return false;
         v = producer->in[0];
     }
@@ -20,7 +20,7 @@ static bool is_image(const cvt_graph *graph, cvt_value v) {
 }
 
 static bool is_positive(const cvt_graph *graph, cvt_value v) {
-    const cvt_node *producer = &graph->nodes[graph->values[v].node];
+    const cvt_node *producer = cvt_graph_producer(graph, v);
     return producer->op->positive && producer->op->positive(producer);
 }
 

@@ -62,7 +62,7 @@ static void share_views(layout *l) {
     }
 }
 
-static bool is_constant(const layout *l, cvt_value v) { return l->graph->nodes[l->graph->values[v].node].op->constant; }
+static bool is_constant(const layout *l, cvt_value v) { return cvt_graph_producer(l->graph, v)->op->constant; }
 
 static void touch(layout *l, cvt_value v, int entry) {
     size_t start;

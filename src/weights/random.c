@@ -1,28 +1,21 @@
 /* random.c - random weights, the same on every machine: no function of libm is used, since those differ. */
 #include <string.h>
 
+#include "base/num.h"
 #include "weights/bind.h"
-
-/* The generator is splitmix64. */
-static uint64_t next(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
 
 /* Returns a number of mean 0 and variance 1: the sum of 12 uniform numbers, minus 6. */
 static float normal(uint64_t *state) {
     uint32_t sum = 0;
     for (int i = 0; i < 3; i++) {
-        uint64_t r = next(state);
+        uint64_t r = cvt_random(state);
         sum +=
             (uint32_t)(r & 0xffff) + (uint32_t)(r >> 16 & 0xffff) + (uint32_t)(r >> 32 & 0xffff) + (uint32_t)(r >> 48);
     }
     return ((float)sum - 6 * 65535.0f) / 65536.0f;
 }
 
-static float uniform(uint64_t *state) { return (float)(next(state) >> 40) * 0x1p-24f; }
+static float uniform(uint64_t *state) { return (float)(cvt_random(state) >> 40) * 0x1p-24f; }
 
 static float inverse_root(double x) { /* Newton's method from below gives the same bits everywhere */
     double y = 1;
@@ -33,7 +26,7 @@ static float inverse_root(double x) { /* Newton's method from below gives the sa
 
 static void fill(float *to, const cvt_param *p, uint64_t seed) {
     uint64_t state = seed;
-    for (const char *s = p->name; *s; s++) state = next(&state) ^ (unsigned char)*s;
+    for (const char *s = p->name; *s; s++) state = cvt_random(&state) ^ (unsigned char)*s;
     const char *leaf = strrchr(p->name, '.') ? strrchr(p->name, '.') + 1 : p->name;
     bool variance = strcmp(leaf, "running_var") == 0, gain = p->rank == 1 && strcmp(leaf, "weight") == 0;
     size_t fan = p->rank > 1 ? p->count / (size_t)p->shape[0] : 1;

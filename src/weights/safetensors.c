@@ -59,7 +59,7 @@ static cvt_status read_dtype(cvt_dtype *dtype, const cvt_json *info, cvt_error *
 static cvt_status read_sizes(int64_t *sizes, int *count, int limit, const cvt_json *info, const char *key,
                              cvt_error *error) {
     const cvt_json *array = cvt_json_get(info, key);
-    if (!array || cvt_json_kind_of(array) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_WEIGHTS, "no %s", key);
+    if (cvt_json_kind_of(array) != CVT_JSON_ARRAY) return cvt_fail(error, CVT_WEIGHTS, "no %s", key);
     *count = 0;
     for (const cvt_json *item = cvt_json_first(array); item; item = cvt_json_next(item)) {
         if (*count == limit) return cvt_fail(error, CVT_WEIGHTS, "%s of more than %d numbers", key, limit);

@@ -78,7 +78,7 @@ cvt_status cvt_shard_index_read(cvt_weights *weights, const cvt_file *file, cvt_
     if (status != CVT_OK) return cvt_weights_fail_as(error, status);
     const cvt_json *map = cvt_json_get(cvt_json_root(document), "weight_map");
     placed *places = NULL;
-    if (!map || cvt_json_kind_of(map) != CVT_JSON_OBJECT) {
+    if (cvt_json_kind_of(map) != CVT_JSON_OBJECT) {
         status =
             is_config(cvt_json_root(document))
                 ? cvt_fail(error, CVT_WEIGHTS,
