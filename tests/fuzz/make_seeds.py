@@ -311,6 +311,9 @@ def records():
         put(target, "nul", (good + bad).replace("\n", "\0") + "\1")
     put("records", "retry", good + bad + "\2")
     put("records", "other_options", head.replace('"top_k":5', '"top_k":4') + good)
+    whole = ('{"cvt":"0.2.0","weights_sha256":"00","config_sha256":"00","preprocess":{"mean":[0.5]},"options":{"top_k":5,'
+             '"exif":"apply","gray16":"scale","alpha":"drop","min_score":null,"lines":false}}\n')
+    put("records", "earlier_version", whole + good)
     put("records", "no_header", '{"cvt"\n' + good)
 
 
