@@ -216,7 +216,7 @@ test: $(filter deps,$(MAKECMDGOALS))
 fuzz:
 	@$(MAKE) -s CC="$(if $(filter default,$(origin CC)),clang-14,$(CC))" SAN=fuzzer-no-link,address,undefined OPENMP= \
 		B=build/libfuzzer build/libfuzzer/libfuzzer build/libfuzzer/fuzz
-	@T="$(T)" S="$(S)" sh tests/fuzz/run.sh
+	@T="$(T)" S="$(S)" R="$(R)" sh tests/fuzz/run.sh
 
 # which share of the lines of the readers of files the tests and the seeds of the fuzz targets run
 coverage:

@@ -4,7 +4,7 @@
 # Needs what `make deps` installs, and nothing else. Every test prints "ok NAME", "not ok NAME: why" or "skip NAME: why"
 # lines; a test that dies or prints none counts as one failure.
 #   JOBS=2        compilations at a time
-#   LOGS=build/check   the folder of what the tests print
+#   LOGS=build/check   the folder of what the tests print; LOGS/times: the seconds of a processor that each took
 #   TESTS="a b"   only tests whose name contains one of these words
 #   SUITES="..."  some of: release sanitized threads (these three unless said), plain (a build without the libraries that
 #                 need not be here, and the tests of what they read), coverage (see `make coverage`), lint (tests/lint.sh),
@@ -169,6 +169,11 @@ done
 
 wait
 cat "$logs"/*.lines >>"$logs/all"
+# what each test took of a processor, the longest first
+for file in "$logs"/*.times; do
+    sed -n 2p "$file" | awk -v test="$(basename "$file" .out.times)" '
+        { split($1, u, /[ms]/); split($2, s, /[ms]/); printf "%.1f s %s\n", u[1] * 60 + u[2] + s[1] * 60 + s[2], test }'
+done | sort -rn >"$logs/times"
 passed=$(grep -c '^ok ' "$logs/all")
 failed=$(grep -c '^not ok ' "$logs/all")
 echo "$passed passed, $failed failed"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # reliability.sh - prints the table of docs/reliability.md: each promise, the test that shows it, and the figure. Figures
 # are counts of the lines that tests print: in build/check of the last `make check`, else the test is run now; those of
-# `make check-long` are taken from build/check-long.
+# `make check-long`, `make coverage` and `make fuzz` from build/check-long, build/coverage and build/libfuzzer. Ends with
+# status 1 where a test of `make check` has no case for a promise, or one that did not pass.
 #   PROGRAM, B: the program and its folder (the Makefile says)
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -31,7 +32,7 @@ passed() {
     file=$(log "$1")
     all=$(grep -E '^(ok|not ok) ' "$file" | grep -cE -e "${2:-.}")
     good=$(grep -E '^ok ' "$file" | grep -cE -e "${2:-.}")
-    if [ "$all" -eq 0 ]; then echo "$1: none"; else echo "$1: $good of $all"; fi
+    if [ "$all" -eq 0 ]; then echo "$1: NONE"; elif [ "$good" -lt "$all" ]; then echo "$1: ONLY $good of $all"; else echo "$1: $good of $all"; fi
 }
 
 # long STEP [PATTERN]: the same of a step of make check-long
@@ -58,19 +59,41 @@ fi
 kills=$(sed -n 's/^total kills: kills \([0-9]*\) runs \([0-9]*\) collections \([0-9]*\) .*/\1 kills, \3 collections whole/p' \
     build/check-long/kills.out 2>/dev/null)
 
+if [ -n "$(ls build/check/sanitized-*.lines 2>/dev/null)" ]; then
+    sanitized="under sanitizers: $(cat build/check/sanitized-*.lines | grep -c '^ok ') cases of $(find build/check -name 'sanitized-*.lines' | wc -l) tests"
+else
+    sanitized='make check has not run here'
+fi
+if [ -s build/libfuzzer/runs ]; then
+    fuzzed=$(awk '{ n += $9; cpu += $4; seen[$1] } END { for (t in seen) k++
+        printf "libFuzzer: %d executions of %d targets, %d minutes of a processor", n, k, cpu / 60 }' build/libfuzzer/runs)
+    fuzzed="$fuzzed, $(find build/libfuzzer/failed -type f | wc -l) inputs that failed"
+else
+    fuzzed='make fuzz has not run here'
+fi
+if [ -s build/coverage/lines/table ]; then
+    covered=$(awk '{ all += $2; run += $2 * $3 / 100; if (!least || $3 < low) { low = $3; least = $1 } }
+        END { printf "%.1f %% of %d lines of parsers, the least %s with %.1f %%", 100 * run / all, all, least, low }' build/coverage/lines/table)
+else
+    covered='make coverage has not run here'
+fi
+
 row() { # NUMBER PROMISE FIGURE...
     number=$1 promise=$2
     shift 2
     figures=
     for figure; do figures="$figures${figures:+; }$figure"; done
+    case $figures in *ONLY*|*NONE*) wrong=1 ;; esac
     echo "| $number | $promise | $figures |"
 }
+wrong=0
 
 echo '| | promise | test: cases that passed |'
 echo '|--:|---|---|'
 row 1 'no input ends the program by a signal' "$(passed test_pixels)" "$(passed test_safetensors)" "$(passed test_torch)" \
     "$(passed test_json)" "$(passed test_npy)" "$(passed test_tar)"
-row 2 'no input hangs' "$(passed test_lost 'FIFO')" "$(passed test_cli 'hang')" "$(passed test_image 'scans')"
+row 2 'no input hangs' "$(passed test_lost 'FIFO')" "$(passed test_cli 'hang')" "$(passed test_image 'scans')" \
+    "$(passed test_batch 'socket|device|fifo')"
 row 3 'memory follows the limits, not what a file claims' "$(passed test_lost 'memory')" "$(passed test_image '_lie|_huge')"
 row 4 'a bad image is one line, and others go on' "$(passed test_neighbours)" "$(passed test_classify)"
 row 5 'odd but legal images have the right pixels' "$(passed test_image)"
@@ -86,10 +109,12 @@ row 14 'a wrong config is a line that names the key' "$(passed test_config)" "$(
 row 15 '.npy: the header is checked first' "$(passed test_npy)"
 row 16 'tar: ranges checked, nothing written' "$(passed test_tar)"
 row 17 'NaN is never a probability' "$(passed test_lost 'non_finite')" "$(passed test_api 'finite')"
-row 18 'no leak on the way of an error' "$faults" "$(long memory)"
-row 19 'a call of the system that fails is a line and a status' "$faults"
+row 18 'no leak on the way of an error' "$sanitized" "$(passed test_faults)" "$faults" "$(long memory)"
+row 19 'a call of the system that fails is a line and a status' "$(passed test_faults)" "$faults"
 row 20 'full disk, closed streams, a reader that goes away' "$(passed test_cli 'streams')" "$(passed test_machine 'without')"
 row 21 'weights that are cut while they are mapped' "$(passed test_machine 'cut')" "$(long machine 'cut')"
-row 22 'parsers are fuzzed' 'make fuzz'
+row 22 'parsers are fuzzed' "$(passed test_fuzz)" "$fuzzed" "$covered"
 row 23 'the same bytes for any neighbours, threads, kills' "$(passed test_neighbours)" "$(passed test_team)" "${kills:-make check-long has not run here}"
-row 24 'every bug leaves a case' "$(cat tests/test_*.c tests/test_*.sh | wc -l) lines of tests in $(find tests -name 'test_*' | wc -l) files"
+row 24 'every bug leaves a case' "$(passed test_fuzz 'folder of inputs')" \
+    "$(find tests/fuzz/cases -type f | wc -l) inputs that once broke a parser, $(find tests -name 'test_*' | wc -l) files of tests"
+exit $wrong

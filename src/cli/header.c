@@ -137,6 +137,8 @@ static bool has_option(unsigned command, const char *key) {
 
 static cvt_status compare_options(const cvt_json *old, const cvt_json *ours, unsigned command, cvt_error *error) {
     const cvt_option *row = next_recorded(cvt_settings_rows, command);
+    if (!old || cvt_json_kind_of(old) != CVT_JSON_OBJECT)
+        return cvt_fail(error, CVT_USAGE, "its header cannot be read: it has no \"options\"");
     for (; row; row = next_recorded(row + 1, command)) {
         cvt_str key = {0};
         append_name(&key, row);

@@ -1,5 +1,5 @@
 /* mutate_json.c - mutates JSON as JSON: values, keys and members, also in lines of it and in text that is damaged; and
- * safetensors files, whose header is JSON. */
+ * safetensors files, whose header is JSON, with golden data, which are JSON in a string of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,5 +222,58 @@ size_t mutate_safetensors(uint8_t *data, size_t size, size_t most, fuzz_random *
     size = fuzz_replace(data, size, most, PREFIX, header, json, n);
     fuzz_put(data, size - PREFIX - rest, PREFIX, false);
     free(json);
+    return size;
+}
+
+/* ---- golden data ------------------------------------------------------------------------------------------------ */
+
+static const char golden_key[] = "\"cvt.golden\":\"";
+
+/* Where the text of the golden data begins, behind its quote; size: the file has none. */
+static size_t find_golden(const uint8_t *data, size_t size) {
+    const size_t n = sizeof golden_key - 1;
+    for (size_t i = 0; i + n <= size; i++)
+        if (data[i] == golden_key[0] && memcmp(data + i, golden_key, n) == 0) return i + n;
+    return size;
+}
+
+/* Takes the text of a string out of its quotes: *end is then that of the closing quote. Only quotes and backslashes
+ * have a backslash in front where this is undone (quote). */
+static size_t unquote(uint8_t *to, const uint8_t *data, size_t size, size_t at, size_t *end) {
+    size_t n = 0;
+    for (; at < size && data[at] != '"'; at++) {
+        if (data[at] == '\\' && at + 1 < size && (data[at + 1] == '"' || data[at + 1] == '\\')) at++;
+        to[n++] = data[at];
+    }
+    *end = at;
+    return n;
+}
+
+static size_t quote(uint8_t *to, const uint8_t *from, size_t size) {
+    size_t n = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (from[i] == '"' || from[i] == '\\') to[n++] = '\\';
+        to[n++] = from[i];
+    }
+    return n;
+}
+
+/* Changes the golden data of a model, and the length of the header with them. */
+size_t mutate_golden(uint8_t *data, size_t size, size_t most, fuzz_random *random) {
+    enum { PREFIX = 8 };
+    const size_t at = find_golden(data, size);
+    if (at == size || size <= PREFIX || fuzz_below(random, 16) == 0)
+        return mutate_safetensors(data, size, most, random);
+    uint8_t *plain = malloc(most + size), *quoted = malloc(2 * most);
+    if (plain && quoted) {
+        size_t end, n = unquote(plain, data, size, at, &end);
+        n = fuzz_below(random, 8) ? fuzz_mutate_text(plain, n, most, random) : fuzz_bytes(plain, n, most, random);
+        const size_t m = quote(quoted, plain, n), changed = fuzz_replace(data, size, most, at, end - at, quoted, m);
+        if (changed == size - (end - at) + m)
+            fuzz_put(data, fuzz_get(data, PREFIX, false) + changed - size, PREFIX, false);
+        size = changed;
+    }
+    free(plain);
+    free(quoted);
     return size;
 }

@@ -1,12 +1,14 @@
 /* target_weights.c - files of weights: safetensors and PyTorch's, by their content; pickles alone; indices of shards;
- * and whole models in one file, which are bound and, where they are small, run. */
+ * and whole models in one file, which are bound and, where they are small, run, or compared with their golden data. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
+#include "base/str.h"
 #include "fuzz.h"
+#include "model/golden.h"
 #include "weights/pickle.h"
 #include "weights/weights.h"
 
@@ -115,18 +117,65 @@ static void run_once(const cvt_model *model) {
     free(values);
 }
 
-void fuzz_model_file(const uint8_t *bytes, size_t size) {
-    const cvt_options options = {.size = sizeof options, .isa = "ref"};
+/* Opens a copy of a file in memory that is as aligned as a mapped file. NULL: it was refused. *copy must be freed after
+ * the model. */
+static cvt_model *open_copy(const uint8_t *bytes, size_t size, const cvt_options *options, void **copy) {
     cvt_model *model;
     cvt_error error;
+    if (posix_memalign(copy, 64, size ? size : 1) != 0) {
+        *copy = NULL;
+        return NULL;
+    }
+    if (size) memcpy(*copy, bytes, size);
+    if (cvt_model_open_memory(&model, *copy, size, options, &error) != CVT_OK) fuzz_must_tell(&error);
+    return model;
+}
+
+void fuzz_model_file(const uint8_t *bytes, size_t size) {
+    const cvt_options options = {.size = sizeof options, .isa = "ref"};
+    cvt_error error;
     void *copy;
-    if (posix_memalign(&copy, 64, size ? size : 1) != 0) return;
-    memcpy(copy, bytes, size);
-    if (cvt_model_open_memory(&model, copy, size, &options, &error) == CVT_OK) {
+    cvt_model *model = open_copy(bytes, size, &options, &copy);
+    if (model) {
         if (cvt_model_check(model, &error) != CVT_OK) fuzz_must_tell(&error);
         run_once(model);
-    } else {
+    }
+    cvt_model_free(model);
+    free(copy);
+}
+
+/* ---- golden data ------------------------------------------------------------------------------------------------ */
+
+/* A difference is told by a line that a terminal can show. */
+static void count_line(void *context, const char *line) {
+    int *lines = context;
+    const size_t n = strlen(line);
+    fuzz_must(n > 0 && n < CVT_MESSAGE_MAX && !strpbrk(line, "\n\r"));
+    (*lines)++;
+}
+
+/* Compares a model with the golden data of its file; returns whether nothing differs. */
+static bool compare(const cvt_model *model, bool exact) {
+    cvt_golden_found found;
+    cvt_error error;
+    int lines = 0;
+    if (cvt_golden_verify(&found, model, 1, exact, count_line, &lines, &error) != CVT_OK) {
         fuzz_must_tell(&error);
+        return false;
+    }
+    fuzz_must(found.differences == lines && found.inputs >= 0 && found.inputs <= CVT_GOLDEN_MAX);
+    fuzz_must(lines > 0 || (found.inputs > 0 && isfinite(found.largest)));
+    return lines == 0;
+}
+
+/* What is the same to the bit is near enough too, on the same kernels. */
+void fuzz_golden(const uint8_t *bytes, size_t size) {
+    const cvt_options options = {.size = sizeof options, .reference = true};
+    void *copy;
+    cvt_model *model = open_copy(bytes, size, &options, &copy);
+    if (model && cvt_model_macs(model) <= MOST_MACS) {
+        const bool near = compare(model, false);
+        if (near || size % 2) fuzz_must(!compare(model, true) || near);
     }
     cvt_model_free(model);
     free(copy);
