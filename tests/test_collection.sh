@@ -145,7 +145,8 @@ same 'resume: nothing there yet' sorted.want got
 check 'resume: with a header' grep -q '^{"cvt"' r.jsonl
 cp r.jsonl whole
 classify good -o r.jsonl --resume
-equal 'resume: all is done' "$status $(grep -c 'goes on behind 10 records, 1 of them errors' err)" '0 1'
+equal 'resume: all is done, the status is that of the first run' \
+    "$status $(grep -c 'goes on behind 10 records, 1 of them errors' err)" '1 1'
 same 'resume: nothing is added' whole r.jsonl
 cut_at() { head -c "$1" whole >r.jsonl; }
 size=$(wc -c <whole | tr -d ' ')
@@ -169,11 +170,11 @@ sed 's/"resize":"[a-z]*"/"resize":"squash_"/' whole >before
 same 'resume: a refused file is as it was' before r.jsonl
 sed 1d whole >r.jsonl && cp r.jsonl before
 classify good -o r.jsonl --resume
-equal 'resume: without a header' "$status $(grep -c 'it has no header' err)" '0 1'
+equal 'resume: without a header' "$status $(grep -c 'it has no header' err)" '1 1'
 same 'resume: without a header: nothing is added' before r.jsonl
 sed 's/,"max_scans":200//' whole >r.jsonl
 classify good -o r.jsonl --resume
-equal 'resume: a header without an option' "$status" 0
+equal 'resume: a header without an option' "$status" 1
 grep -q '"repro":false' whole && sed '1s/,"repro":false//' whole >older && head -n 4 older >r.jsonl
 classify good -o r.jsonl --resume
 sorted r.jsonl >got
@@ -195,11 +196,13 @@ head -c 500 good/3.jpg >bad.jpg
 classify good/1.jpg bad.jpg -o e.jsonl --resume
 cp good/3.jpg bad.jpg
 classify good/1.jpg bad.jpg -o e.jsonl --resume
-equal 'errors: not again' "$status $(lines e.jsonl)" '0 3'
+equal 'errors: not again, and not forgotten' "$status $(lines e.jsonl)" '1 3'
 classify good/1.jpg bad.jpg -o e.jsonl --resume --retry-errors
 equal 'errors: again' "$status $(lines e.jsonl) $(tail -n 1 e.jsonl | cut -c1-28)" '0 4 {"path":"bad.jpg","ok":true,'
 classify good/1.jpg bad.jpg -o e.jsonl --resume --retry-errors
 equal 'errors: not after it was well' "$status $(lines e.jsonl)" '0 4'
+classify good/1.jpg bad.jpg -o e.jsonl --resume
+equal 'errors: the last record counts' "$status $(lines e.jsonl)" '0 4'
 
 # A path that is named twice has two records, whenever the run was cut.
 classify good/1.jpg good/1.jpg good/2.jpg good/1.jpg -o twice.jsonl --resume
@@ -393,7 +396,7 @@ attend good -o maps/ --shard 1/1
 same 'attend: the picture of one image' three.png 'maps/good%2F3.jpg.png'
 rm 'maps/good%2F3.jpg.png' && grep -v 'good/3.jpg' maps/records.jsonl >a && cp a maps/records.jsonl
 attend good -o maps/ --resume
-equal 'attend: resumed' "$status $(lines maps/records.jsonl)" '0 11'
+equal 'attend: resumed' "$status $(lines maps/records.jsonl)" '1 11'
 same 'attend: resumed: what was missing' three.png 'maps/good%2F3.jpg.png'
 attend good -o maps/ --resume -f npy
 equal 'attend: resumed in another form' "$status $(grep -c 'made with another --format' err)" '2 1'

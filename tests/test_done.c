@@ -30,7 +30,8 @@ static cvt_status read_text(cvt_done **done, cvt_done_file *file, const char *te
 /* How often the input is done. */
 static int times(cvt_done *done, const char *tar, const char *path) {
     int n = 0;
-    while (cvt_done_take(done, tar, path)) n++;
+    bool failed;
+    while (cvt_done_take(done, tar, path, &failed)) n++;
     return n;
 }
 
@@ -57,6 +58,20 @@ static void paths(void) {
     path_case("empty lines", "\n{\"path\":\"a\",\"ok\":true}\n\n", NULL, "a");
 }
 
+/* An input that is done failed if the last of its records says so. */
+static void failures(void) {
+    static const char text[] = "{\"path\":\"a\",\"ok\":false}\n{\"path\":\"b\",\"ok\":true}\n"
+                               "{\"path\":\"a\",\"ok\":true}\n{\"path\":\"b\",\"ok\":false}\n";
+    cvt_done *done;
+    cvt_done_file file;
+    cvt_error error;
+    bool a = true, b = false;
+    read_text(&done, &file, text, sizeof text - 1, '\n', false, &error);
+    const bool taken = cvt_done_take(done, NULL, "a", &a) && cvt_done_take(done, NULL, "b", &b);
+    test_case(taken && !a && b, "the last record says whether an input failed", "%d %d %d", taken, a, b);
+    cvt_done_free(done);
+}
+
 static void counts(void) {
     static const char text[] = "{\"cvt\":\"1\"}\n{\"path\":\"a\",\"ok\":true}\n{\"path\":\"b\",\"ok\":false}\n"
                                "{\"path\":\"a\",\"ok\":true}\n{\"path\":\"c\",\"ok\":tr";
@@ -71,11 +86,11 @@ static void counts(void) {
                   (long long)file.extra);
         test_case(file.header.size == 11 && file.size == (int64_t)sizeof text - 1 - 19, "header and size", "%zu, %lld",
                   file.header.size, (long long)file.size);
-        test_case(!cvt_done_take(done, "a", ""), "an archive is no path", "it was");
+        test_case(times(done, "a", "") == 0, "an archive is no path", "it was");
         cvt_str_free(&file.header);
         cvt_done_free(done);
     }
-    test_case(!cvt_done_take(NULL, NULL, "a"), "nothing is done", "it was");
+    test_case(times(NULL, NULL, "a") == 0, "nothing is done", "it was");
 }
 
 static void refused(void) {
@@ -167,6 +182,7 @@ static void shards(void) {
 int main(void) {
     paths();
     counts();
+    failures();
     refused();
     damage();
     shards();

@@ -180,6 +180,25 @@ same 'records in the order of the list' order wanted
 { echo path,label && sed 's/\t4/,"tabby, tabby cat"/;s/\t/,/' list.tsv && tail -n 1 list.tsv | tr '\t' ,; } >list.csv
 eval_of list.csv -f json
 found 'a list with commas; a line twice counts twice' '"images":10,' '"by":"name"'
+eval_of list.tsv
+mv out whole.list
+mkfifo pipe
+cat list.tsv >pipe &
+eval_of pipe
+same 'a list in a FIFO' out whole.list
+for name in - /dev/stdin; do
+    eval_of $name <list.tsv
+    same "a list in $name" out whole.list
+    dd if=list.tsv 2>/dev/null | eval_of $name
+    same "a list in $name, a pipe" out whole.list
+done
+{ printf '\357\273\277' && sed 's/$/\r/' which; } >pipe &
+eval_of twice --classes pipe -f json
+found '--classes in a FIFO, from Windows' '"index":7,"label":"crane","by":"file"'
+printf '\377\376g\000o\000\n\000' >wide.tsv
+refused 'a list in UTF-16' 2 'wide.tsv: a list in UTF-16: save it as UTF-8' wide.tsv
+refused 'a list that is not there' 2 'none.tsv: No such file or directory' none.tsv
+refused 'a list that is a device' 2 '/dev/null: is a character device, not a file' /dev/null
 printf 'good/1.jpg\tunheard of\n' >bad.tsv
 refused 'a list of unknown labels' 2 'bad.tsv: none of its labels, as "unheard of", is a class of the model: .*' bad.tsv
 printf 'good/1.jpg,"cat\n' >open.csv

@@ -119,6 +119,15 @@ same 'the same bytes from a list in another order' first.safetensors new.safeten
 { printf '\357\273\277' && sed 's/$/\r/' list && head -n 1 list; } >windows
 learn windows
 same 'the same bytes from a list of Windows that names an image twice' first.safetensors new.safetensors
+mkfifo pipe
+cat reversed >pipe &
+learn pipe
+same 'the same bytes from a list in a FIFO' first.safetensors new.safetensors
+learn /dev/stdin <list
+same 'the same bytes from a list in /dev/stdin' first.safetensors new.safetensors
+cat list >pipe &
+learn pets --val pipe
+said '--val in a FIFO' 'and of 8 images held back 100\.0 %' out
 learn pets --seed 5
 check 'another seed does not change the layer much' test "$status" -eq 0
 check 'but what is kept' differ first.safetensors new.safetensors

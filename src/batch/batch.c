@@ -72,7 +72,7 @@ struct cvt_batch {
     double write_ms;
     size_t n_written;
 
-    atomic_size_t passed_over;
+    atomic_size_t passed_over, failed_before;
     atomic_bool ending;   /* no more inputs are wanted */
     pthread_mutex_t lock; /* guards the spare tensors */
     float **tensors;
@@ -93,8 +93,10 @@ static bool is_passed_over(cvt_batch *batch, const job *it) {
     const char *path = it->path.data, *tar = it->tar || it->kind != CVT_LIST_ENTRY ? it->tar : "-";
     if (it->kind == CVT_LIST_REMARK || it->kind == CVT_LIST_FOLDER || !path || it->path.failed) return false;
     if (!cvt_shard_has(batch->options.shard, tar, path)) return true;
-    if (!cvt_done_take(batch->options.done, it->tar, path)) return false;
+    bool failed;
+    if (!cvt_done_take(batch->options.done, it->tar, path, &failed)) return false;
     atomic_fetch_add(&batch->passed_over, 1);
+    if (failed) atomic_fetch_add(&batch->failed_before, 1);
     return true;
 }
 
@@ -126,6 +128,7 @@ static bool next_input(void *context, int decoder, void *slot) {
 }
 
 size_t cvt_batch_passed_over(const cvt_batch *batch) { return atomic_load(&batch->passed_over); }
+size_t cvt_batch_failed_before(const cvt_batch *batch) { return atomic_load(&batch->failed_before); }
 
 /* Returns the tensor of an earlier input, for reuse, or NULL where there is none. At most so many are ever made as
  * inputs can be between decoding and the end of their pass, and one more for each reader. */

@@ -95,8 +95,10 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batc
 /* Runs all inputs through the model, once. Fails before the first result, where no session can be made; and with
  * CVT_USAGE behind the last result: a list of names could not be read to its end. */
 cvt_status cvt_batch_run(cvt_batch *batch, const cvt_batch_sink *sink, cvt_error *error);
-/* How many inputs were passed over so far because they are done. Any thread may ask. */
+/* How many inputs were passed over so far because they are done, and how many of these are done in that they failed.
+ * Any thread may ask. */
 size_t cvt_batch_passed_over(const cvt_batch *batch);
+size_t cvt_batch_failed_before(const cvt_batch *batch);
 /* What was measured, after cvt_batch_run. */
 cvt_batch_times cvt_batch_measured(const cvt_batch *batch);
 void cvt_batch_free(cvt_batch *batch);

@@ -18,8 +18,8 @@ enum { BUFFER = 1 << 20, LONGEST = 256 << 20, FIRST_SLOTS = 1 << 10 };
 /* A hash table with open addressing; at most three of four slots are taken. */
 typedef struct slot {
     unsigned char digest[CVT_KEY_SIZE];
-    uint32_t records; /* that are left to take; of a free slot `used` is false */
-    bool used;
+    uint32_t records;  /* that are left to take; of a free slot `used` is false */
+    bool used, failed; /* failed: the last of them says so */
 } slot;
 
 struct cvt_done {
@@ -50,7 +50,7 @@ static bool grow(cvt_done *done) {
     return true;
 }
 
-static bool add(cvt_done *done, const char *tar, const char *path) {
+static bool add(cvt_done *done, const char *tar, const char *path, bool failed) {
     unsigned char digest[CVT_KEY_SIZE];
     if (4 * done->used >= 3 * done->n_slots && !grow(done)) return false;
     cvt_key_digest(digest, tar, path);
@@ -61,16 +61,18 @@ static bool add(cvt_done *done, const char *tar, const char *path) {
         done->used++;
     }
     s->records += s->records < UINT32_MAX;
+    s->failed = failed;
     return true;
 }
 
-bool cvt_done_take(cvt_done *done, const char *tar, const char *path) {
+bool cvt_done_take(cvt_done *done, const char *tar, const char *path, bool *failed) {
     unsigned char digest[CVT_KEY_SIZE];
     if (!done || !done->used) return false;
     cvt_key_digest(digest, tar, path);
     slot *s = find(done, digest);
     if (!s->used || !s->records) return false;
     s->records--;
+    *failed = s->failed;
     return true;
 }
 
@@ -198,7 +200,8 @@ static cvt_status take_line(reading *r, const char *line, size_t n, cvt_error *e
     r->file->failed += !r->record.ok;
     if (!r->record.ok && r->retry) return CVT_OK;
     const char *tar = r->record.has_tar ? r->record.tar.data : NULL;
-    return add(r->done, tar, r->record.path.data ? r->record.path.data : "") ? CVT_OK : cvt_fail_memory(error);
+    return add(r->done, tar, r->record.path.data ? r->record.path.data : "", !r->record.ok) ? CVT_OK
+                                                                                            : cvt_fail_memory(error);
 }
 
 /* Takes the whole lines of the buffer. Returns how many bytes they have. */

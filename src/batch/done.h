@@ -34,7 +34,7 @@ cvt_status cvt_done_read(cvt_done **out, cvt_done_file *file, int fd, char end, 
 void cvt_done_free(cvt_done *done);
 
 /* Is the input done? It is so once for each record that it has: of a path that is named twice, and has one record, the
- * second is still to be done. `done` may be NULL: nothing is. */
-bool cvt_done_take(cvt_done *done, const char *tar, const char *path);
+ * second is still to be done. *failed: its last record says that it failed. `done` may be NULL: nothing is. */
+bool cvt_done_take(cvt_done *done, const char *tar, const char *path, bool *failed);
 
 #endif

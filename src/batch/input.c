@@ -161,6 +161,46 @@ cvt_status cvt_input_open(int *fd, const char *path, cvt_input *first, int wake,
     return open_regular(fd, &about, path, error);
 }
 
+bool cvt_input_is_utf16(const char *s, size_t n, bool nul) {
+    if (n < 2) return false;
+    if (memcmp(s, "\xff\xfe", 2) == 0 || memcmp(s, "\xfe\xff", 2) == 0) return true;
+    return !nul && n >= 4 && ((!s[0] && s[1] && !s[2] && s[3]) || (s[0] && !s[1] && s[2] && !s[3]));
+}
+
+/* Reads on to the end of a text. */
+static cvt_status read_text(cvt_str *to, int fd, size_t limit, cvt_error *error) {
+    char *piece = malloc(CHUNK);
+    ssize_t got = 1;
+    while (piece && got > 0 && to->size <= limit && !to->failed) {
+        got = cvt_input_wait_read(fd, piece, CHUNK, -1);
+        if (got > 0) cvt_str_append(to, piece, (size_t)got);
+    }
+    const int number = errno;
+    const bool made = piece && !to->failed;
+    free(piece);
+    if (!made) return cvt_fail_memory(error);
+    if (got < 0) return cvt_input_fail(error, number);
+    if (to->size > limit) return cvt_fail(error, CVT_TOO_LARGE, "more than %zu bytes", limit);
+    if (to->size && cvt_input_is_utf16(to->data, to->size, false))
+        return cvt_fail(error, CVT_USAGE, "a list in UTF-16: save it as UTF-8");
+    if (to->size < 3 || memcmp(to->data, "\xef\xbb\xbf", 3) != 0) return CVT_OK;
+    to->size -= 3;
+    memmove(to->data, to->data + 3, to->size + 1);
+    return CVT_OK;
+}
+
+cvt_status cvt_input_read_text(cvt_str *to, const char *path, size_t limit, cvt_error *error) {
+    cvt_input first = {0};
+    int fd;
+    cvt_status status = cvt_input_open(&fd, path, &first, -1, error);
+    cvt_str_append(to, (const char *)first.data, first.size);
+    free(first.data);
+    TRY(status);
+    status = read_text(to, fd, limit, error);
+    if (fd != STDIN_FILENO) close(fd);
+    return status;
+}
+
 cvt_status cvt_input_read(cvt_input *input, const char *path, bool named, int wake, cvt_error *error) {
     struct stat about;
     int fd = -1;

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/str.h"
 
 /* The bytes of an input. The buffer only grows, so reuse it. Zero-initialise it, and free(data) at the end. */
 typedef struct cvt_input {
@@ -39,6 +40,14 @@ cvt_status cvt_input_read_from(cvt_input *input, const cvt_input_source *source,
 /* Opens what was named on the command line and is read as a stream: a file, a FIFO or standard input. What had to be
  * read to see that a FIFO has a writer is appended to *first. */
 cvt_status cvt_input_open(int *fd, const char *path, cvt_input *first, int wake, cvt_error *error);
+
+/* Reads a text that was named on the command line, as a list of images, to its end: from a file, a FIFO or standard
+ * input. A byte order mark of UTF-8 is left out. CVT_TOO_LARGE beyond `limit` bytes, CVT_USAGE for UTF-16. Messages do
+ * not name the file. */
+cvt_status cvt_input_read_text(cvt_str *to, const char *path, size_t limit, cvt_error *error);
+/* Is that how a text in UTF-16 begins? Its byte order mark or, unless NUL bytes may stand in it, every other byte
+ * NUL. */
+bool cvt_input_is_utf16(const char *text, size_t n, bool nul);
 
 /* Looks at the beginning of the file at path. *known: it begins as an image that can be decoded; *format: the name of
  * its format where that is known, or NULL. What is no regular file has neither. Fails where the file cannot be opened

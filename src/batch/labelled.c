@@ -139,16 +139,10 @@ static cvt_status add_line(entries *to, cvt_str fields[2], const char *line, siz
     return path && label ? add(to, label, path, error) : cvt_fail_memory(error);
 }
 
-static cvt_status read_list(entries *to, const char *data, cvt_error *error) {
-    static const char mark[] = "\xef\xbb\xbf";
-    cvt_file file;
-    TRY(cvt_file_read(&file, data, list_limit, error));
-    const char *at = file.size ? (const char *)file.data : "", *end = at + file.size;
-    const char *dot = strrchr(cvt_file_name(data), '.');
-    const bool commas = dot && strcasecmp(dot, ".csv") == 0;
+static cvt_status read_lines(entries *to, const cvt_str *text, const char *data, bool commas, cvt_error *error) {
+    const char *at = text->size ? text->data : "", *end = at + text->size;
     cvt_str fields[2] = {0};
     cvt_status status = CVT_OK;
-    if (file.size >= 3 && memcmp(at, mark, 3) == 0) at += 3;
     for (size_t number = 1; status == CVT_OK && at < end; number++) {
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         if (!line_end) line_end = end;
@@ -157,7 +151,19 @@ static cvt_status read_list(entries *to, const char *data, cvt_error *error) {
     }
     cvt_str_free(&fields[0]);
     cvt_str_free(&fields[1]);
-    cvt_file_close(&file);
+    return status;
+}
+
+static cvt_status read_list(entries *to, const char *data, cvt_error *error) {
+    const char *dot = strrchr(cvt_file_name(data), '.');
+    const bool commas = dot && strcasecmp(dot, ".csv") == 0;
+    cvt_str text = {0};
+    cvt_status status = cvt_input_read_text(&text, data, list_limit, error);
+    if (status != CVT_OK)
+        cvt_fail_in(error, status, "%s", data);
+    else
+        status = read_lines(to, &text, data, commas, error);
+    cvt_str_free(&text);
     if (status != CVT_OK || to->n) return status;
     return cvt_fail(error, CVT_USAGE, "%s: is empty: its lines must be a path, a %s and a label", data,
                     commas ? "comma" : "tab");

@@ -21,10 +21,10 @@ typedef struct cvt_labelled {
 } cvt_labelled;
 
 /* Reads `data`. A directory: of each directory in it the images as cvt_list finds them, in all directories below if
- * `recursive`; names that begin with a dot are passed over. A file: lines of a path, a tab and a label; with a comma
- * between them, and quotes where they are needed, if its name ends with .csv. A first line "path", "label" is passed
- * over. listed: the images stay in the order of the list, and a line that stands twice counts twice. CVT_USAGE, naming
- * what is wrong; CVT_NOT_FOUND, CVT_UNREADABLE, CVT_NO_MEMORY. */
+ * `recursive`; names that begin with a dot are passed over. A file, a FIFO or standard input: lines of a path, a tab
+ * and a label; with a comma between them, and quotes where they are needed, if its name ends with .csv. A first line
+ * "path", "label" is passed over. listed: the images stay in the order of the list, and a line that stands twice counts
+ * twice. CVT_USAGE, naming what is wrong; CVT_NOT_FOUND, CVT_UNREADABLE, CVT_NO_MEMORY. */
 cvt_status cvt_labelled_read(cvt_labelled *out, const char *data, bool recursive, bool listed, cvt_error *error);
 void cvt_labelled_free(cvt_labelled *set);
 

@@ -317,14 +317,6 @@ static bool next_name(cvt_list *list, cvt_str *path) {
     }
 }
 
-/* True for what UTF-16 begins with: its byte order mark or, in lines, every other byte NUL. */
-static bool is_utf16(const cvt_str *name, bool nul) {
-    const char *s = name->data;
-    if (name->size < 2) return false;
-    if (memcmp(s, "\xff\xfe", 2) == 0 || memcmp(s, "\xfe\xff", 2) == 0) return true;
-    return !nul && name->size >= 4 && ((!s[0] && s[1] && !s[2] && s[3]) || (s[0] && !s[1] && s[2] && !s[3]));
-}
-
 static void cut(cvt_str *name, size_t front, size_t back) {
     name->size -= front + back;
     memmove(name->data, name->data + front, name->size);
@@ -335,7 +327,7 @@ static void cut(cvt_str *name, size_t front, size_t back) {
 static void clean_name(cvt_list *list, cvt_str *name, bool first) {
     static const char mark[] = "\xef\xbb\xbf";
     struct stat about;
-    if (first && is_utf16(name, list->options.nul)) {
+    if (first && cvt_input_is_utf16(name->data, name->size, list->options.nul)) {
         cvt_fail(&list->trouble, CVT_USAGE, "%s: a list in UTF-16: save it as UTF-8", list->options.lists[list->list]);
         return;
     }

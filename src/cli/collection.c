@@ -294,7 +294,8 @@ int cvt_collection_run(cvt_collection *run, cvt_batch *batch,
         write_text(run);
     }
     if (status == CVT_OK) finish(run);
-    int exit_status = run->progress.failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;
+    /* as of a run that was not interrupted */
+    int exit_status = run->progress.failed || cvt_batch_failed_before(batch) ? CVT_EXIT_INPUT : CVT_EXIT_OK;
     cvt_progress_clear(&run->progress);
     if (run->out.reader_gone)
         exit_status = CVT_EXIT_OK; /* a FIFO whose reader has seen what it wanted */

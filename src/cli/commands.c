@@ -94,8 +94,9 @@ const cvt_command cvt_commands[] = {
      .purpose = "make a model for labels of your own, from images that have them",
      .about =
          {"DATA is a directory with a directory for each label, in which its images are: DATA/cat/1.jpg. Or it is "
-          "a file whose lines are the path of an image, a tab and its label. Two labels at least, and two images of "
-          "each, are needed; some dozens of each are better.",
+          "a list, in a file, a pipe or - (standard input): lines of the path of an image, a tab and its label; or a "
+          "comma, where its name ends with .csv. Two labels at least, and two images of each, are needed; some dozens "
+          "of each are better.",
           "The new model is the old one but for its last layer, which is fitted to the features of these images. "
           "How good it is shows by cross-validation: five times a layer is fitted to four fifths of the images "
           "and asked about the others.",
@@ -113,8 +114,9 @@ const cvt_command cvt_commands[] = {
      .purpose = "tell how good a model is, on images whose class is known",
      .about =
          {"DATA is a directory with a directory for each class, in which its images are: DATA/cat/1.jpg. Or it is a "
-          "file whose lines are the path of an image, a tab and its class; or a comma, where its name ends with .csv. "
-          "In archives (--tar) an image's class is in a .cls, .txt or .json entry of the same name.",
+          "list, in a file, a pipe or - (standard input): lines of the path of an image, a tab and its class; or a "
+          "comma, where its name ends with .csv. In archives (--tar) an image's class is in a .cls, .txt or .json "
+          "entry of the same name.",
           "Directories are matched with the labels of the model: by the whole label, by one of the names in it, by "
           "the WordNet id of an ImageNet class (n02123045), and only if none matches by their order. What was matched "
           "with what is printed. Images of no class of the model are left out, which is said.",

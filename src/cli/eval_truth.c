@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "batch/input.h"
 #include "cli/eval.h"
 
 const char *cvt_eval_class_name(const eval *e, int index, char number[16]) {
@@ -61,12 +61,14 @@ static cvt_status read_class(eval *e, char *line, size_t number, int *tabs, cvt_
 
 static cvt_status read_classes(eval *e, cvt_error *error) {
     enum { MOST = 1 << 26 };
-    cvt_file file;
+    cvt_str read = {0};
     int tabs = -1;
-    TRY(cvt_file_read(&file, e->settings->classes, MOST, error));
-    char *text = cvt_arena_copy(&e->arena, file.size ? (const char *)file.data : "", file.size);
-    const size_t size = file.size;
-    cvt_file_close(&file);
+    const cvt_status status = cvt_input_read_text(&read, e->settings->classes, MOST, error);
+    if (status != CVT_OK) cvt_fail_in(error, status, "%s", e->settings->classes);
+    char *text = status == CVT_OK ? cvt_arena_copy(&e->arena, read.size ? read.data : "", read.size) : NULL;
+    const size_t size = read.size;
+    cvt_str_free(&read);
+    TRY(status);
     if (!text) return cvt_fail_memory(error);
     if (strlen(text) != size) return cvt_fail(error, CVT_USAGE, "%s: holds a NUL byte", e->settings->classes);
     for (size_t number = 1; *text; number++) {

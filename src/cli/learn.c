@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "cli/learn.h"
@@ -91,8 +92,19 @@ static cvt_status save(learn *l, cvt_error *error) {
     return cvt_model_save(l->made, l->settings->output, NULL, NULL, false, error);
 }
 
+/* With -v: the penalty, and what took how long, of all processors together. */
+static void say_fit(const learn *l, clock_t start, clock_t between, clock_t end) {
+    const double second = CLOCKS_PER_SEC;
+    char line[128];
+    if (!l->settings->verbose) return;
+    snprintf(line, sizeof line, "l2 %.3g; time of the processors: features %.2f s, fit %.2f s", l->learned.l2,
+             (double)(between - start) / second, (double)(end - between) / second);
+    cvt_cli_say(NULL, line);
+}
+
 static int run_loaded(learn *l, char *const *operands) {
     cvt_error error;
+    const clock_t start = clock();
     const cvt_settings *s = l->settings;
     if (cvt_output_check(s->output, CVT_OUTPUT_SAFETENSORS, NULL, s, operands, l->base, &error) != CVT_OK)
         return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
@@ -102,7 +114,9 @@ static int run_loaded(learn *l, char *const *operands) {
     int status = cvt_learn_features(l);
     if (status != CVT_EXIT_OK) return status;
     if (check_counts(l, " that can be read", &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_USAGE);
+    const clock_t between = clock();
     if (cvt_learn_fit(l, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
+    say_fit(l, start, between, clock());
     if (save(l, &error) != CVT_OK) return cvt_cli_fail(s->output, &error, CVT_EXIT_OUTPUT);
     cvt_learn_report(l);
     return l->failed ? CVT_EXIT_INPUT : CVT_EXIT_OK;

@@ -1,9 +1,10 @@
 /* learn.c - cross-validation over a path of penalties, the final fit, and the classifier of the features as they were.
  *
  * The path goes from strong to weak penalties. The folds are fitted side by side; each fit begins on the line through
- * the ends of the two before it. The path ends early where the loss of images that were not seen rises. It is walked
- * roughly; at the best penalty the folds are fitted once more, finely, since a classifier that is not quite fitted is
- * less sure than the final one, to which its probabilities are to apply. */
+ * the ends of the two before it. Of the penalty at which the loss of images that were not seen is least, and the next
+ * weaker ones, that is best with which most of these images get their labels (docs/learning.md). The path ends with
+ * the last of them. It is walked roughly; at the best penalty the folds are fitted once more, finely, since a
+ * classifier that is not quite fitted is less sure than the final one, to which its probabilities are to apply. */
 #include "learn/learn.h"
 
 #include <math.h>
@@ -11,11 +12,13 @@
 #include <string.h>
 
 #include "learn/hessian.h"
+#include "learn/marks.h"
 #include "learn/subspace.h"
 
 enum {
     STEPS = 13,         /* penalties of the path: from 10 down to 1e-5, by half a power of ten each */
     FIRST = 4,          /* that which is tried first */
+    WEAKER = 3,         /* penalties behind that of the least loss that may be better */
     MAX_SUBSPACE = 2048 /* rows of which the products with each other are made */
 };
 static const double tolerance = 1e-5, fine_tolerance = 1e-4; /* of the gradient: of the final fit, and of the folds' */
@@ -23,14 +26,6 @@ static const size_t most_before = (size_t)64 << 20;          /* bytes of weights
 
 /* The tolerance on the path: the loss is then at most 5e-4 above the least, or the gradient below 1e-3. */
 static double rough_tolerance(double l2) { return sqrt(1e-3 * (l2 > 1e-3 ? l2 : 1e-3)); }
-
-/* What images that were not seen got at one penalty. */
-typedef struct marks {
-    double loss; /* mean over the images, weighted */
-    size_t right;
-    int *answers;
-    float *own, *surest;
-} marks;
 
 typedef struct run {
     const cvt_lesson *lesson;
@@ -46,24 +41,10 @@ typedef struct run {
     double *before[CVT_FOLDS]; /* the weights at the penalty before; NULL: there is no room for them */
     double at, at_before;      /* the logarithms of the penalties of both */
     int tried;                 /* penalties */
-    double *logits;
-    marks best, now;
+    cvt_marks marks;           /* at the last penalty */
 } run;
 
 /* ---- preparing ------------------------------------------------------------------------------------------------- */
-
-static bool alloc_marks(marks *m, size_t n) {
-    m->answers = calloc(n, sizeof *m->answers);
-    m->own = calloc(n, sizeof *m->own);
-    m->surest = calloc(n, sizeof *m->surest);
-    return m->answers && m->own && m->surest;
-}
-
-static void free_marks(marks *m) {
-    free(m->answers);
-    free(m->own);
-    free(m->surest);
-}
 
 static cvt_status alloc_rows(run *r, cvt_error *error) {
     const cvt_lesson *l = r->lesson;
@@ -73,10 +54,8 @@ static cvt_status alloc_rows(run *r, cvt_error *error) {
     r->weights = calloc(rows, sizeof *r->weights);
     r->labels = calloc(rows, sizeof *r->labels);
     r->folds = calloc(rows, sizeof *r->folds);
-    r->logits = calloc((size_t)l->classes, sizeof *r->logits);
-    bool made = r->mean && r->deviation && r->weights && r->labels && r->folds && r->logits;
-    made = alloc_marks(&r->best, l->n) && alloc_marks(&r->now, l->n) && made;
-    return made ? CVT_OK : cvt_fail_memory(error);
+    const bool made = r->mean && r->deviation && r->weights && r->labels && r->folds;
+    return made ? cvt_marks_new(&r->marks, l->n, error) : cvt_fail_memory(error);
 }
 
 /* The views of an image count as much as one image; with `balance` the images of a class as much as those of any
@@ -134,35 +113,16 @@ static void release(run *r) {
     free(r->weights);
     free(r->labels);
     free(r->folds);
-    free(r->logits);
     cvt_subspace_free(&r->subspace);
     cvt_hessian_free(r->hessian);
     for (int f = 0; f < CVT_FOLDS; f++) {
         free(r->theta[f]);
         free(r->before[f]);
     }
-    free_marks(&r->best);
-    free_marks(&r->now);
+    cvt_marks_free(&r->marks);
 }
 
 /* ---- cross-validation ------------------------------------------------------------------------------------------ */
-
-/* What a fold's classifier says of an image that it has not seen. Returns the loss. */
-static double mark(run *r, size_t i, const double *theta) {
-    const int classes = r->lesson->classes, own = r->lesson->labels[i];
-    int best = 0;
-    double sum = 0;
-    cvt_logistic_logits(r->logits, &r->x, theta, i);
-    for (int k = 1; k < classes; k++)
-        if (r->logits[k] > r->logits[best]) best = k;
-    for (int k = 0; k < classes; k++) sum += exp(r->logits[k] - r->logits[best]);
-    const double gap = r->logits[own] - r->logits[best];
-    r->now.answers[i] = best;
-    r->now.own[i] = (float)(exp(gap) / sum);
-    r->now.surest[i] = (float)(1 / sum);
-    r->now.right += best == own;
-    return log(sum) - gap;
-}
 
 /* Of very few images the last folds may be empty. */
 static int count_folds(const run *r) {
@@ -199,50 +159,57 @@ static void average(run *r) {
 /* Fits the classifiers that do not see a fold each until their gradients are below `most`, and marks the images of that
  * fold. */
 static cvt_status validate_at(run *r, double l2, double most, double *curvature, cvt_error *error) {
-    const cvt_lesson *l = r->lesson;
     cvt_fit fits[CVT_FOLDS];
     const int folds = count_folds(r);
     foresee(r, l2);
-    r->now.loss = 0;
-    r->now.right = 0;
     r->x.groups = r->folds;
     TRY(cvt_logistic_fit(r->theta, fits, folds, &r->x, l2, r->hessian, most, error));
     r->x.groups = NULL;
     *curvature = fits[folds - 1].curvature;
-    for (size_t i = 0; i < l->n; i++)
-        r->now.loss += mark(r, i, r->theta[r->folds[i]]) * r->weights[i] * (double)l->views;
-    return CVT_OK;
-}
-
-static void keep_marks(run *r) {
-    const marks other = r->best;
-    r->best = r->now;
-    r->now = other;
+    return cvt_mark(&r->marks, r->lesson, &r->x, r->theta, r->folds, error);
 }
 
 static double penalty_at(int step) { return pow(10, 1 - 0.5 * step); }
 
-/* Marks a penalty. False in *better: another was better before. */
-static cvt_status try_penalty(run *r, double l2, double *best, double *curvature, bool *better, cvt_error *error) {
+/* The path of penalties, as far as it was walked. */
+typedef struct path {
+    double loss[STEPS], share[STEPS];
+    int last, least; /* the weakest penalty that was tried, and that of the least loss */
+} path;
+
+/* Validates roughly. */
+static cvt_status try_penalty(run *r, double l2, double *curvature, cvt_error *error) {
     cvt_hessian_set(r->hessian, *curvature, l2, r->lesson->team);
-    TRY(validate_at(r, l2, rough_tolerance(l2), curvature, error));
-    *better = *best == 0 || r->now.loss < r->best.loss;
-    if (!*better) return CVT_OK;
-    keep_marks(r);
-    *best = l2;
+    return validate_at(r, l2, rough_tolerance(l2), curvature, error);
+}
+
+static cvt_status try_step(run *r, path *p, int step, double *curvature, cvt_error *error) {
+    TRY(try_penalty(r, penalty_at(step), curvature, error));
+    p->loss[step] = r->marks.loss;
+    p->share[step] = r->marks.share;
+    if (step == FIRST || p->loss[step] < p->loss[p->least]) p->least = step;
+    if (step > p->last) p->last = step;
     return CVT_OK;
 }
 
-/* *l2: the best penalty, whose marks are in best. Goes down the path from its middle; and up, if the first was best. */
+/* Of the penalty of the least loss and the next weaker ones that with which most are right; of several, the weakest. */
+static int choose(const path *p) {
+    int best = p->least;
+    for (int step = best; step <= p->last && step <= p->least + WEAKER; step++)
+        if (p->share[step] >= p->share[best]) best = step;
+    return best;
+}
+
+/* *l2: the best penalty, or that which is given. Goes down the path from its middle; and up, if the first had the least
+ * loss. */
 static cvt_status validate(run *r, double *l2, double *curvature, cvt_error *error) {
-    const double given = r->lesson->l2;
-    bool better = true;
-    *l2 = 0;
-    if (given > 0) return try_penalty(r, given, l2, curvature, &better, error);
-    for (int step = FIRST; step < STEPS && better; step++)
-        TRY(try_penalty(r, penalty_at(step), l2, curvature, &better, error));
-    better = *l2 == penalty_at(FIRST);
-    for (int step = FIRST; step-- > 0 && better;) TRY(try_penalty(r, penalty_at(step), l2, curvature, &better, error));
+    path p = {.last = FIRST, .least = FIRST};
+    *l2 = r->lesson->l2;
+    if (*l2 > 0) return try_penalty(r, *l2, curvature, error);
+    for (int step = FIRST; step < STEPS && step <= p.least + WEAKER; step++)
+        TRY(try_step(r, &p, step, curvature, error));
+    for (int step = FIRST - 1; step >= 0 && p.least == step + 1; step--) TRY(try_step(r, &p, step, curvature, error));
+    *l2 = penalty_at(choose(&p));
     return CVT_OK;
 }
 
@@ -281,7 +248,6 @@ static cvt_status conclude(run *r, cvt_learned *out, double curvature, cvt_error
     cvt_status status = row && out->weight && out->bias ? CVT_OK : cvt_fail_memory(error);
     cvt_hessian_set(r->hessian, curvature, out->l2, l->team);
     if (status == CVT_OK) status = validate_at(r, out->l2, fine_tolerance, &curvature, error);
-    keep_marks(r);
     average(r);
     if (status == CVT_OK) status = cvt_logistic_fit(&theta, &fit, 1, &r->x, out->l2, r->hessian, tolerance, error);
     for (size_t k = 0; status == CVT_OK && k < (size_t)l->classes; k++) fold_row(out, r, theta, row, k);
@@ -296,11 +262,12 @@ static cvt_status learn(run *r, cvt_learned *out, cvt_error *error) {
     TRY(prepare(r, error));
     TRY(validate(r, &out->l2, &curvature, error));
     TRY(conclude(r, out, curvature, error));
-    out->right = r->best.right;
-    out->answers = r->best.answers;
-    out->own = r->best.own;
-    out->surest = r->best.surest;
-    r->best = (marks){0};
+    out->right = r->marks.right;
+    out->answers = r->marks.answers;
+    out->own = r->marks.own;
+    out->surest = r->marks.surest;
+    r->marks.answers = NULL;
+    r->marks.own = r->marks.surest = NULL;
     return CVT_OK;
 }
 

@@ -38,8 +38,7 @@ typedef struct cvt_learned {
 cvt_status cvt_learn(cvt_learned *out, const cvt_lesson *lesson, cvt_error *error);
 void cvt_learned_free(cvt_learned *learned);
 
-/* The answer of the learned classifier for a row of features [d], in double precision; *own: the probability of
- * `label`. */
+/* The answer of the learned classifier for a row of features [d], in double precision. */
 int cvt_learned_answer(const cvt_learned *learned, const float *features, size_t d, int classes);
 
 /* Deals the images into folds [n], 0 to CVT_FOLDS - 1: every class evenly, twins together unless a class has no

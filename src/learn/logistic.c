@@ -213,12 +213,3 @@ cvt_status cvt_logistic_fit(double *const *thetas, cvt_fit *results, int fits, c
     cvt_loss_free(&loss);
     return vectors ? CVT_OK : cvt_fail_memory(error);
 }
-
-void cvt_logistic_logits(double *to, const cvt_examples *x, const double *theta, size_t i) {
-    const size_t k = (size_t)x->classes, d = cvt_pad(x->d, CVT_PANEL);
-    for (int q = 0; q < x->classes; q++) to[q] = theta[d * k + (size_t)q];
-    for (size_t j = 0; j < x->d; j++) {
-        const double value = x->narrow ? (double)x->narrow[i * x->d + j] : x->wide[i * x->d + j];
-        for (int q = 0; q < x->classes; q++) to[q] += value * theta[j * k + (size_t)q];
-    }
-}

@@ -58,7 +58,4 @@ typedef struct cvt_fit {
 cvt_status cvt_logistic_fit(double *const *thetas, cvt_fit *results, int fits, const cvt_examples *examples, double l2,
                             const cvt_hessian *hessian, double tolerance, cvt_error *error);
 
-/* The logits of row i, [classes]. */
-void cvt_logistic_logits(double *to, const cvt_examples *examples, const double *theta, size_t i);
-
 #endif
