@@ -231,7 +231,7 @@ lint:
 	@sh tests/lint.sh
 
 format:
-	clang-format-14 -i $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch])
+	clang-format-14 -i $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/fuzz/*.[ch])
 
 # builds the tracked files in another directory and compares: the same sources give the same bytes
 check-repro: all
@@ -284,7 +284,7 @@ sbom: $(PROGRAM)
 	@CVT=./$(PROGRAM) sh examples/packages/sbom.sh >$(B)/cvt.cdx.json
 	@echo $(B)/cvt.cdx.json
 
-tags: $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] src/*/*.def tests/*.[ch])
+tags: $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] src/*/*.def tests/*.[ch] tests/fuzz/*.[ch])
 	ctags -f $@ $^
 
 # ---- installation: everything under PREFIX, DESTDIR in front. ------------------------------------------------------

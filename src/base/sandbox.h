@@ -1,6 +1,6 @@
-/* sandbox.h - takes away from this process, for good, what decoding images needs not: starting programs, sockets,
- * reaching other processes, files beside those that are named. A fault in a decoder that a hostile image makes use of
- * can then do little. Linux only: Landlock for files, seccomp for system calls. */
+/* sandbox.h - takes away from this process, for good, what decoding images does not need: starting programs,
+ * sockets, reaching other processes, files other than those that are named. A fault in a decoder that a hostile image
+ * makes use of can then do little. Linux only: Landlock for files, seccomp for system calls. */
 #ifndef CVT_BASE_SANDBOX_H
 #define CVT_BASE_SANDBOX_H
 

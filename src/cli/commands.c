@@ -32,13 +32,12 @@ const cvt_command cvt_commands[] = {
      .operands = "",
      .run = cvt_command_summary,
      .purpose = "list a model's layers with their sizes and costs",
-     .about =
-         {"For each layer there is a row: the shape of its output, its parameters (the numbers that training has "
-          "found) "
-          "and its MACs (multiply-adds: the work that its convolutions and matrix products take for one image). Below "
-          "the rows are the share of each stage and the totals, and among these the buffers (numbers that are stored "
-          "but were not trained, such as the running means of batch norms).",
-          "With -c alone no weights are needed."},
+     .about = {"For each layer there is a row: the shape of its output, its parameters (the numbers that "
+               "training has found) and its MACs (multiply-adds: the work that its convolutions and matrix "
+               "products take for one image). Below the rows are the share of each stage and the totals, and "
+               "among these the buffers (numbers that are stored but were not trained, such as the running "
+               "means of batch norms).",
+               "With -c alone no weights are needed."},
      .examples = EXAMPLES({"cvt summary -m cvt-13 --depth 2", "one row for each block"},
                           {"cvt summary -c configs/cvt-21.json", "of a config, without weights"})},
     {.name = "check",
@@ -53,11 +52,9 @@ const cvt_command cvt_commands[] = {
      .operands = "",
      .run = cvt_command_run,
      .purpose = "run a model on tensors from .npy files",
-     .about =
-         {"All images in the files go through the model in one forward pass. The files hold normalised tensors [N, C, "
-          "H, "
-          "W], as cvt preprocess writes them. The logits (the numbers that softmax turns into probabilities) go into "
-          "DIR/output.npy."},
+     .about = {"All images in the files go through the model in one forward pass. The files hold "
+               "normalised tensors [N, C, H, W], as cvt preprocess writes them. The logits (the numbers "
+               "that softmax turns into probabilities) go into DIR/output.npy."},
      .examples = EXAMPLES(
          {"cvt preprocess -m cvt-13 cat.jpg -o x.npy", "the tensor of an image"},
          {"cvt run -m cvt-13 -i x.npy -o values --tap all", "the logits, and all inner values that have names"})},
@@ -81,8 +78,7 @@ const cvt_command cvt_commands[] = {
      .run = cvt_command_embed,
      .purpose = "write the features of images, for searching or learning",
      .about = {"The file gets a row for each image: its features, which are what the model's last linear layer reads, "
-               "or with "
-               "--tap another inner value.",
+               "or with --tap another inner value.",
                images, "The paths of the rows go into a text file beside the .npy file."},
      .examples = EXAMPLES({"cvt embed -r photos -o photos.npy", "writes photos.npy, and the paths into photos.txt"})},
     {.name = "learn",
@@ -134,10 +130,10 @@ const cvt_command cvt_commands[] = {
      .run = cvt_command_attend,
      .purpose = "show where in images a model looks",
      .about =
-         {"A .png file gets the image with a heat map over it; .svg and .html files also a scale and a caption, as "
-          "text; a .npy file the numbers of the map. Where the model's preprocessing cuts off the edges of the image, "
-          "the map covers the part that the model sees, and the rest of "
-          "the image has no colours. With -o DIR/ any number of images gets such files, and a record each in "
+         {"A .png file gets the image with a heat map over it; .svg and .html files also a scale and a "
+          "caption, as text; a .npy file the numbers of the map. Where the model's preprocessing cuts "
+          "off the edges of the image, the map covers the part that the model sees, and the rest of the "
+          "image has no colours. With -o DIR/ any number of images gets such files, and a record each in "
           "DIR/records.jsonl, which names the file.",
           images,
           "For a model with attention, the map tells how a layer shares its attention among the places of the image. "
@@ -174,8 +170,7 @@ const cvt_command cvt_commands[] = {
      .run = cvt_command_convert,
      .purpose = "make one self-contained file of a model",
      .about = {"MODEL is a directory with config.json and weights, as a clone from a hub leaves it, or a file of "
-               "weights for "
-               "which -c names a config. The new file holds weights, config, preprocessing and labels."},
+               "weights for which -c names a config. The new file holds weights, config, preprocessing and labels."},
      .examples =
          EXAMPLES({"cvt convert cvt-13 -o small.safetensors --dtype f16", "16 bits for each weight: half the size"},
                   {"cvt classify -m small.safetensors cat.jpg", "the new file is a model like any other"})},

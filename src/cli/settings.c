@@ -100,8 +100,8 @@ const cvt_option cvt_settings_rows[] = {
 
     {.commands = WITH_SANDBOX, .name = "sandbox", .kind = CVT_OPT_CHOICE, .target = FIELD(sandbox),
      .argument = "on|off|require", .choices = CHOICES("on", "off", "require"), .initial = "on",
-     .help = "before the first image is read give up what reading images needs not: programs, sockets, files beside "
-     "those that are named (Linux); require: fail where the system has no such thing"},
+     .help = "before the first image is read, give up what reading images does not need: programs, sockets, files that "
+     "are not named (Linux); require: fail where the system has no such thing"},
 
     {.group = "decoding",
      .commands = WITH_IMAGES, .name = "exif", .kind = CVT_OPT_CHOICE, .target = FIELD(exif), .argument = "apply|ignore",
