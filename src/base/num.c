@@ -1,4 +1,4 @@
-/* num.c - the 16-bit float formats, IEEE binary16 and bfloat16, and random numbers. */
+/* num.c - the 16-bit float formats, IEEE binary16 and bfloat16; random numbers; and a hash. */
 #include "base/num.h"
 
 uint16_t cvt_f32_to_bf16(float f) {
@@ -32,4 +32,11 @@ uint64_t cvt_random(uint64_t *state) {
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return z ^ z >> 31;
+}
+
+uint64_t cvt_fnv1a(uint64_t salt, const void *bytes, size_t n) {
+    const unsigned char *s = bytes;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ salt;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ s[i]) * UINT64_C(0x100000001b3);
+    return hash;
 }

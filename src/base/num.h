@@ -1,4 +1,4 @@
-/* num.h - checked arithmetic on sizes from outside, the 16-bit float formats, and random numbers. */
+/* num.h - checked arithmetic on sizes from outside, the 16-bit float formats, random numbers, and a hash. */
 #ifndef CVT_BASE_NUM_H
 #define CVT_BASE_NUM_H
 
@@ -37,5 +37,8 @@ uint16_t cvt_f32_to_f16(float f);
 /* The next random number of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014):
  * the same on every machine. `state` is any number at first. */
 uint64_t cvt_random(uint64_t *state);
+
+/* The 64-bit hash FNV-1a of n bytes, as its authors give it for a salt of 0; another salt makes it another hash. */
+uint64_t cvt_fnv1a(uint64_t salt, const void *bytes, size_t n);
 
 #endif

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The hash is FNV-1a. */
+#include "base/num.h"
+
 static size_t hash(const cvt_table *table, const char *name) {
-    uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)(uintptr_t)table;
-    for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+    const uint64_t h = cvt_fnv1a((uintptr_t)table, name, strlen(name));
     return (size_t)(h ^ (h >> 32));
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/num.h"
 #include "batch/key.h"
 
 enum { SLOTS = 1 << 16, REMEMBERED = SLOTS / 2 };
@@ -37,10 +38,11 @@ struct cvt_archives {
 
 /* ---- names that come again --------------------------------------------------------------------------------------- */
 
-/* 64-bit FNV-1a, with a byte in front that tells keys from names. */
-static uint64_t hash_of(char kind, const char *bytes, size_t n) {
-    uint64_t hash = (UINT64_C(0xcbf29ce484222325) ^ (unsigned char)kind) * UINT64_C(0x100000001b3);
-    for (size_t i = 0; i < n; i++) hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+/* Salts that tell keys from names. */
+enum { NAMES = 1 << 16, KEYS = 1 << 17 };
+
+static uint64_t hash_of(uint64_t kind, const char *bytes, size_t n) {
+    const uint64_t hash = cvt_fnv1a(kind, bytes, n);
     return hash ? hash : 1;
 }
 
@@ -81,8 +83,8 @@ static void count(repeats *of, const char *bytes, size_t n) {
 static void note_name(cvt_archives *archives, const char *path) {
     const size_t n = cvt_key_length(path);
     const bool same = archives->key.size == n && n > 0 && memcmp(archives->key.data, path, n) == 0;
-    if (remember(&archives->seen, hash_of('n', path, strlen(path)))) count(&archives->twice, path, strlen(path));
-    if (!same && remember(&archives->seen, hash_of('k', path, n))) count(&archives->apart, path, n);
+    if (remember(&archives->seen, hash_of(NAMES, path, strlen(path)))) count(&archives->twice, path, strlen(path));
+    if (!same && remember(&archives->seen, hash_of(KEYS, path, n))) count(&archives->apart, path, n);
     if (same) return;
     cvt_str_clear(&archives->key);
     cvt_str_append(&archives->key, path, n);
@@ -172,12 +174,13 @@ static cvt_archive_item end(cvt_archives *archives, cvt_str *path, cvt_error *pr
 
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
 
-static bool is_label(const char *name) {
-    static const char *const endings[] = {".cls", ".txt", ".json"};
+cvt_label_kind cvt_archive_label(const char *name) {
+    static const char *const endings[CVT_LABEL_KINDS] = {
+        [CVT_LABEL_NONE] = "", [CVT_LABEL_JSON] = ".json", [CVT_LABEL_TXT] = ".txt", [CVT_LABEL_CLS] = ".cls"};
     const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
-        if (strcmp(dot, endings[i]) == 0) return true;
-    return false;
+    int kind = dot ? CVT_LABEL_KINDS - 1 : CVT_LABEL_NONE;
+    while (kind > CVT_LABEL_NONE && strcmp(dot, endings[kind]) != 0) kind--;
+    return (cvt_label_kind)kind;
 }
 
 /* Goes to the next image of the archive, or label where these are wanted; false at its end. */
@@ -189,7 +192,7 @@ static bool next_entry(cvt_archives *archives, cvt_str *path, cvt_error *problem
         if (path->failed || !path->size) return true;
         const char *name = cvt_file_name(path->data);
         note_name(archives, path->data);
-        archives->label = is_label(name);
+        archives->label = cvt_archive_label(name) != CVT_LABEL_NONE;
         if (archives->label && archives->labels && *name != '.') return true;
         if (*name == '.' || archives->label) continue;
         if (problem->status != CVT_OK || cvt_input_is_named_image(name) || cvt_image_is_known(start, n)) return true;

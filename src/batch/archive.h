@@ -9,8 +9,18 @@
 /* Archives that are read one behind the other. */
 typedef struct cvt_archives cvt_archives;
 
-/* The names must outlive it. NULL: no memory. labels: entries that are labels are wanted too. wake: as in cvt_tar_open.
- */
+/* Which label an entry is, by its name; where an image has several, the one of the highest kind counts. */
+typedef enum cvt_label_kind {
+    CVT_LABEL_NONE,
+    CVT_LABEL_JSON,
+    CVT_LABEL_TXT,
+    CVT_LABEL_CLS,
+    CVT_LABEL_KINDS
+} cvt_label_kind;
+cvt_label_kind cvt_archive_label(const char *name);
+
+/* The names must outlive it. NULL: no memory. labels: entries that are labels are wanted too. wake: as in
+ * cvt_tar_open. */
 cvt_archives *cvt_archives_new(const char *const *names, size_t n, bool labels, int wake);
 void cvt_archives_free(cvt_archives *archives);
 

@@ -6,7 +6,6 @@
  *     write_result   on the caller's thread, in order    hands the result to the sink
  *
  * A reader is a thread that reads and decodes, a runner is one that has a session. */
-#include "base/elementary.h"
 #include "batch/batch.h"
 
 #include <math.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/elementary.h"
 #include "base/num.h"
 #include "batch/input.h"
 #include "batch/pipeline.h"
@@ -279,11 +279,11 @@ static bool votes(const cvt_batch *batch) {
 
 /* Adds one tensor's result to the sum of an image: of scores the logarithm, else the value. */
 static void add_to_sum(double *sum, const float *values, size_t n, bool vote) {
-    double most = -HUGE_VAL, all = 0;
+    double largest = -HUGE_VAL, all = 0;
     for (size_t i = 0; vote && i < n; i++)
-        if ((double)values[i] > most) most = (double)values[i]; /* not fmax: see fill_axis of gpsa.c */
-    for (size_t i = 0; vote && i < n; i++) all += cvt_exp((double)values[i] - most);
-    const double minus = vote ? most + cvt_log(all) : 0;
+        if ((double)values[i] > largest) largest = (double)values[i]; /* not fmax: see fill_axis of gpsa.c */
+    for (size_t i = 0; vote && i < n; i++) all += cvt_exp((double)values[i] - largest);
+    const double minus = vote ? largest + cvt_log(all) : 0;
     for (size_t i = 0; i < n; i++) sum[i] += (double)values[i] - minus;
 }
 

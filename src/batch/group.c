@@ -1,5 +1,5 @@
 /* group.c - reads the entries of a key ahead, since the label may come last. So many images are held as a key has, but
- * no more than MOST or so many bytes: then the images go without a label that comes later still. */
+ * no more than MAX_MEMBERS and some bytes: then the images go without a label that comes later still. */
 #include "batch/group.h"
 
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "batch/key.h"
 
-enum { MOST = 16 };
-static const size_t most_bytes = (size_t)256 << 20;
+enum { MAX_MEMBERS = 16 };
+static const size_t max_bytes = (size_t)256 << 20; /* one image may take more */
 
 typedef struct member {
     cvt_str path;
@@ -20,11 +20,11 @@ typedef struct member {
 struct cvt_groups {
     cvt_archives *archives;
     uint64_t max_pixels;
-    member members[MOST]; /* images */
+    member members[MAX_MEMBERS]; /* images */
     size_t n, next, bytes;
     const char *name; /* of their archive */
     cvt_str key, label;
-    int weight;            /* of the label: that of a kind with a larger one counts */
+    cvt_label_kind kind;   /* of the label */
     cvt_input text;        /* of a label */
     bool waits;            /* an item was come upon that belongs to no member: */
     cvt_archive_item item; /* what it is, */
@@ -41,7 +41,7 @@ cvt_groups *cvt_groups_new(cvt_archives *archives, uint64_t max_pixels) {
 
 void cvt_groups_free(cvt_groups *groups) {
     if (!groups) return;
-    for (size_t i = 0; i < MOST; i++) {
+    for (size_t i = 0; i < MAX_MEMBERS; i++) {
         cvt_str_free(&groups->members[i].path);
         free(groups->members[i].bytes.data);
     }
@@ -95,26 +95,19 @@ static void take_json(cvt_str *label, const char *text, size_t n) {
 
 /* Reads the entry that waits, which is a label. */
 static void take_label(cvt_groups *groups) {
-    static const struct {
-        const char *ending;
-        int weight;
-        void (*take)(cvt_str *label, const char *text, size_t n);
-    } kinds[] = {{".cls", 3, take_text}, {".txt", 2, take_text}, {".json", 1, take_json}};
-    const char *dot = strrchr(groups->path.data, '.');
+    const cvt_label_kind kind = cvt_archive_label(groups->path.data);
     cvt_error ignored = {0};
+    cvt_str label = {0};
     groups->text.size = 0;
     groups->text.max_pixels = groups->max_pixels;
     if (groups->problem.status != CVT_OK || !cvt_archives_take(groups->archives, &groups->text, &ignored)) return;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        cvt_str label = {0};
-        if (!dot || strcmp(dot, kinds[i].ending) != 0 || kinds[i].weight <= groups->weight) continue;
-        kinds[i].take(&label, (const char *)groups->text.data, groups->text.size);
-        if (label.size) {
-            copy(&groups->label, label.data, label.size);
-            groups->weight = kinds[i].weight;
-        }
-        cvt_str_free(&label);
+    if (kind <= groups->kind) return;
+    (kind == CVT_LABEL_JSON ? take_json : take_text)(&label, (const char *)groups->text.data, groups->text.size);
+    if (label.size) {
+        copy(&groups->label, label.data, label.size);
+        groups->kind = kind;
     }
+    cvt_str_free(&label);
 }
 
 /* ---- groups ---------------------------------------------------------------------------------------------------- */
@@ -146,14 +139,14 @@ static void begin(cvt_groups *groups) {
     const char *path = groups->path.data ? groups->path.data : "";
     copy(&groups->key, path, cvt_key_length(path));
     cvt_str_clear(&groups->label);
-    groups->weight = 0;
+    groups->kind = CVT_LABEL_NONE;
     groups->name = cvt_archives_name(groups->archives);
 }
 
 /* Reads the entries of one key, until something comes that is none of them. */
 static void gather(cvt_groups *groups) {
     groups->n = groups->next = groups->bytes = 0;
-    while (groups->n < MOST && groups->bytes < most_bytes) {
+    while (groups->n < MAX_MEMBERS && groups->bytes < max_bytes) {
         if (!groups->waits) {
             groups->problem.status = CVT_OK;
             groups->item = cvt_archives_next(groups->archives, &groups->path, &groups->problem);

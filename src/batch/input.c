@@ -16,9 +16,9 @@
 #include "image/image.h"
 
 enum {
-    CHUNK = 64 << 10 /* a look at the beginning */,
+    CHUNK = 64 << 10, /* a look at the beginning */
     STEP = 4 << 20,
-    WRITER_MS = 10000 /* to wait for who opens a FIFO to write */
+    WRITER_MS = 10000, /* to wait for who opens a FIFO to write */
 };
 
 bool cvt_input_is_named_image(const char *name) {

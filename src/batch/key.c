@@ -4,14 +4,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/num.h"
 #include "base/sha256.h"
-
-/* The hash FNV-1a of 64 bits: offset basis and prime as its authors give them. */
-static uint64_t fnv1a(const char *bytes, size_t n) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)bytes[i]) * 0x100000001b3u;
-    return h;
-}
 
 size_t cvt_key_length(const char *path) {
     const char *last = cvt_file_name(path);
@@ -21,7 +15,7 @@ size_t cvt_key_length(const char *path) {
 bool cvt_shard_has(cvt_shard shard, const char *tar, const char *path) {
     if (shard.count < 2) return true;
     const uint64_t count = (uint64_t)shard.count;
-    return fnv1a(path, tar ? cvt_key_length(path) : strlen(path)) % count == (uint64_t)shard.index % count;
+    return cvt_fnv1a(0, path, tar ? cvt_key_length(path) : strlen(path)) % count == (uint64_t)shard.index % count;
 }
 
 void cvt_key_digest(unsigned char digest[CVT_KEY_SIZE], const char *tar, const char *path) {

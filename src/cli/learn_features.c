@@ -19,10 +19,9 @@ typedef struct run {
 
 /* ---- which images ---------------------------------------------------------------------------------------------- */
 
-/* FNV-1a of the path, begun with the seed: what decides which images are held back, whatever their number. */
+/* A hash of the path and the seed: what decides which images are held back, whatever their number. */
 static uint64_t draw(const char *path, int64_t seed) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)seed * UINT64_C(0x9e3779b97f4a7c15);
-    for (; *path; path++) hash = (hash ^ (unsigned char)*path) * UINT64_C(0x100000001b3);
+    const uint64_t hash = cvt_fnv1a((uint64_t)seed * UINT64_C(0x9e3779b97f4a7c15), path, strlen(path));
     return hash ^ hash >> 32;
 }
 
