@@ -16,6 +16,8 @@ bool cvt_file_is_directory(const char *path);
 const char *cvt_file_name(const char *path);
 /* Appends the directory that a path lies in: "." for a name alone. */
 void cvt_file_folder(cvt_str *to, const char *path);
+/* Do both paths lead to the same file, by whatever names? NULL leads to none. */
+bool cvt_file_is_same(const char *a, const char *b);
 /* Is it a link that leads to nothing? */
 bool cvt_file_is_dangling(const char *path);
 /* Does the path lie where links show a process its own streams, below /dev or /proc? What such a link leads to was

@@ -213,8 +213,7 @@ static bool write_text(cvt_collection *run) {
 }
 
 bool cvt_collection_add(cvt_collection *run, cvt_record *record, const cvt_batch_result *result) {
-    /* an image that was found in a directory or in a list may turn out to be what the records would take the place of
-     */
+    /* what was found in a directory or in a list may turn out to be the file that the records take the place of */
     if (run->replaces && !result->entry && cvt_output_check_input(run->path, result->path, &run->error) != CVT_OK)
         return false;
     record->tar = result->tar;

@@ -22,8 +22,9 @@ typedef struct cvt_collection {
     bool silent; /* no records are wanted; set it before cvt_collection_open */
     bool bare;   /* the records lack what a later run needs to go on behind them; set it before the run */
     bool headed; /* a header is written whatever the options say; set it before cvt_collection_open */
-    const char
-        *member; /* that results have: records with another are another command's; set it before _open, or NULL */
+    /* A member that results have: records with another one are another command's. NULL: none; set it before
+     * cvt_collection_open. */
+    const char *member;
     cvt_done_listener earlier; /* is told the records of an earlier run; set it before cvt_collection_open */
     bool resumes;              /* the file has records of an earlier run */
     bool replaces;             /* there is a file of this name, whose place the new one takes */

@@ -18,7 +18,7 @@
 /* ---- links ----------------------------------------------------------------------------------------------------- */
 
 /* How far directories are searched for links. In one that is larger there may be some. */
-enum { MOST_ENTRIES = 100000, MOST_DEPTH = 64 };
+enum { MAX_ENTRIES = 100000, MAX_DEPTH = 64 };
 
 typedef struct search {
     bool recursive;
@@ -45,7 +45,7 @@ static bool is_link(search *s, const char *folder, const struct dirent *entry, i
 
 /* May there be links in the directory, or with `recursive` below it? */
 static bool has_links(search *s, const char *folder, int depth) {
-    DIR *entries = depth < MOST_DEPTH ? opendir(folder) : NULL;
+    DIR *entries = depth < MAX_DEPTH ? opendir(folder) : NULL;
     if (!entries) return depth > 0 || errno != EACCES; /* of the operands, what may not be read is said later */
     bool found = false;
     const struct dirent *entry = NULL;
@@ -108,7 +108,7 @@ static size_t count(char *const *words) {
 
 /* Why every file may be read; NULL: only those that are named. */
 static const char *why_all(const cvt_settings *s, const cvt_confinement *c) {
-    search links = {c->recursive, MOST_ENTRIES};
+    search links = {c->recursive, MAX_ENTRIES};
     if (c->lists || s->files_from.n || s->null) return "a list may name any";
     for (size_t i = 0; i < count(c->operands); i++)
         if (cvt_file_is_directory(c->operands[i]) && has_links(&links, c->operands[i], 0))
@@ -144,10 +144,10 @@ static int say(const cvt_settings *s, int holds, const char *all) {
 }
 
 int cvt_cli_confine(const cvt_settings *settings, const cvt_confinement *c) {
-    const size_t most = count(c->operands) + settings->tars.n + 8;
+    const size_t max = count(c->operands) + settings->tars.n + 8;
     if (!settings->sandbox || cvt_opt_is(settings->sandbox, "off")) return CVT_EXIT_OK;
     if (cvt_sandbox_obstacle()) return say(settings, 0, NULL);
-    rules r = {.items = calloc(most, sizeof *r.items)};
+    rules r = {.items = calloc(max, sizeof *r.items)};
     if (!r.items) return say(settings, 0, NULL);
     const char *all = why_all(settings, c);
     for (size_t i = 0; i < count(c->operands); i++) allow(&r, c->operands[i], CVT_SANDBOX_READ);

@@ -14,24 +14,6 @@
 
 /* ---- kinds ----------------------------------------------------------------------------------------------------- */
 
-static bool is_npy(const char *path, const char *rows) {
-    cvt_file file;
-    (void)rows;
-    if (cvt_file_map(&file, path, NULL) != CVT_OK) return false;
-    bool is = file.size >= 6 && memcmp(file.data, "\x93NUMPY", 6) == 0;
-    cvt_file_close(&file);
-    return is;
-}
-
-static bool is_png(const char *path, const char *rows) {
-    cvt_file file;
-    (void)rows;
-    if (cvt_file_map(&file, path, NULL) != CVT_OK) return false;
-    bool is = file.size >= 8 && memcmp(file.data, "\x89PNG\r\n\x1a\n", 8) == 0;
-    cvt_file_close(&file);
-    return is;
-}
-
 /* A length of 8 bytes that ends within the file, and a JSON object behind it. */
 static bool is_safetensors(const char *path, const char *rows) {
     cvt_file file;
@@ -77,56 +59,6 @@ static bool is_names(const char *path, const char *rows) {
     return whole && (exist || lines == count_rows(rows));
 }
 
-/* Does the file begin so, as far as it goes? */
-static bool begins(const char *path, const char *const *starts) {
-    cvt_file file;
-    if (cvt_file_map(&file, path, NULL) != CVT_OK) return false;
-    bool is = false;
-    for (; !is && *starts; starts++) {
-        const size_t n = strlen(*starts);
-        is = file.size > 0 && memcmp(file.data, *starts, n < file.size ? n : file.size) == 0;
-    }
-    cvt_file_close(&file);
-    return is;
-}
-
-#define STARTS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-static bool is_html(const char *path, const char *rows) {
-    (void)rows;
-    return begins(path, STARTS("<!DOCTYPE html>"));
-}
-
-static bool is_jsonl(const char *path, const char *rows) {
-    (void)rows;
-    return begins(path, STARTS("{\"path", "{\"cvt\"", "{\"tar\""));
-}
-
-static bool is_json(const char *path, const char *rows) {
-    (void)rows;
-    return begins(path, STARTS("[{\"path", "[{\"cvt\"", "[{\"tar\"", "[]\n"));
-}
-
-static bool is_csv(const char *path, const char *rows) {
-    (void)rows;
-    return begins(path, STARTS("path,ok,error,rank,"));
-}
-
-static bool is_tsv(const char *path, const char *rows) {
-    (void)rows;
-    return begins(path, STARTS("path\tok\terror\trank\t"));
-}
-
-static bool is_svg(const char *path, const char *rows) {
-    (void)rows;
-    return begins(path, STARTS("<svg"));
-}
-
-static bool is_confusion(const char *path, const char *rows) {
-    (void)rows;
-    return begins(path, STARTS("truth\\answer"));
-}
-
 /* Text has scores in its first lines. */
 static bool is_text(const char *path, const char *rows) {
     enum { LOOKED_AT = 64 << 10 };
@@ -144,28 +76,50 @@ static bool is_text(const char *path, const char *rows) {
     return is;
 }
 
+#define STARTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
 static const struct {
     const char *ending, *name;
     bool text;
+    const char *const *starts; /* how such files begin; NULL: `is` tells what they are */
     bool (*is)(const char *path, const char *rows);
     const char *format; /* of records */
     const char *also;   /* another ending */
     const char *other;  /* the endings of what may be written instead, for a message */
 } kinds[] = {
-    [CVT_OUTPUT_NPY] = {".npy", "a .npy file", false, is_npy, NULL, NULL, NULL},
-    [CVT_OUTPUT_PNG] = {".png", "a PNG file", false, is_png, NULL, NULL, NULL},
-    [CVT_OUTPUT_SAFETENSORS] = {".safetensors", "a safetensors file", false, is_safetensors, NULL, NULL, NULL},
-    [CVT_OUTPUT_HTML] = {".html", "an HTML page", false, is_html, NULL, ".htm", NULL},
-    [CVT_OUTPUT_NAMES] = {".txt", "a list of paths", true, is_names, NULL, NULL, NULL},
-    [CVT_OUTPUT_TEXT] = {".txt", "text of cvt classify", true, is_text, "text", NULL, NULL},
-    [CVT_OUTPUT_JSONL] = {".jsonl", "a file of records", true, is_jsonl, "jsonl", ".ndjson", NULL},
-    [CVT_OUTPUT_JSON] = {".json", "an array of records", true, is_json, "json", NULL, NULL},
-    [CVT_OUTPUT_CSV] = {".csv", "a table of records", true, is_csv, "csv", NULL, NULL},
-    [CVT_OUTPUT_TSV] = {".tsv", "a table of records", true, is_tsv, "tsv", NULL, NULL},
-    [CVT_OUTPUT_SVG] = {".svg", "an SVG picture", true, is_svg, NULL, NULL, NULL},
-    [CVT_OUTPUT_CONFUSION] = {".csv", "a confusion matrix", true, is_confusion, NULL, NULL, ", .png or .svg"},
+    [CVT_OUTPUT_NPY] = {".npy", "a .npy file", .starts = STARTS("\x93NUMPY")},
+    [CVT_OUTPUT_PNG] = {".png", "a PNG file", .starts = STARTS("\x89PNG\r\n\x1a\n")},
+    [CVT_OUTPUT_SAFETENSORS] = {".safetensors", "a safetensors file", .is = is_safetensors},
+    [CVT_OUTPUT_HTML] = {".html", "an HTML page", .starts = STARTS("<!DOCTYPE html>"), .also = ".htm"},
+    [CVT_OUTPUT_NAMES] = {".txt", "a list of paths", true, .is = is_names},
+    [CVT_OUTPUT_TEXT] = {".txt", "text of cvt classify", true, .is = is_text, .format = "text"},
+    [CVT_OUTPUT_JSONL] = {".jsonl", "a file of records", true, STARTS("{\"path", "{\"cvt\"", "{\"tar\""),
+                          .format = "jsonl", .also = ".ndjson"},
+    [CVT_OUTPUT_JSON] = {".json", "an array of records", true, STARTS("[{\"path", "[{\"cvt\"", "[{\"tar\"", "[]\n"),
+                         .format = "json"},
+    [CVT_OUTPUT_CSV] = {".csv", "a table of records", true, STARTS("path,ok,error,rank,"), .format = "csv"},
+    [CVT_OUTPUT_TSV] = {".tsv", "a table of records", true, STARTS("path\tok\terror\trank\t"), .format = "tsv"},
+    [CVT_OUTPUT_SVG] = {".svg", "an SVG picture", true, STARTS("<svg")},
+    [CVT_OUTPUT_CONFUSION] = {".csv", "a confusion matrix", true, STARTS("truth\\answer"), .other = ", .png or .svg"},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+
+/* Does the file begin as one of the kind does, as far as it goes? */
+static bool begins(const char *path, const char *const *starts) {
+    cvt_file file;
+    if (cvt_file_map(&file, path, NULL) != CVT_OK) return false;
+    bool is = false;
+    for (; !is && *starts; starts++) {
+        const size_t n = strlen(*starts);
+        is = file.size > 0 && memcmp(file.data, *starts, n < file.size ? n : file.size) == 0;
+    }
+    cvt_file_close(&file);
+    return is;
+}
+
+static bool is_of_kind(const char *path, cvt_output_kind kind, const char *rows) {
+    return kinds[kind].starts ? begins(path, kinds[kind].starts) : kinds[kind].is(path, rows);
+}
 
 /* The ending of a name, with its dot; NULL where it has none. */
 static const char *ending_of(const char *path) {
@@ -210,31 +164,25 @@ static bool is_terminal(const char *path) {
     return is;
 }
 
-/* True if both paths lead to the same file. */
-static bool is_same(const char *path, const char *other) {
-    struct stat a, b;
-    return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 static cvt_status refuse_input(const char *path, cvt_error *error) {
     return cvt_fail(error, CVT_USAGE, "%s: this file is read here: choose another name for the output", path);
 }
 
 cvt_status cvt_output_check_input(const char *path, const char *input, cvt_error *error) {
-    return is_same(path, input) ? refuse_input(input, error) : CVT_OK;
+    return cvt_file_is_same(path, input) ? refuse_input(input, error) : CVT_OK;
 }
 
 /* True for a path that one of the words leads to. */
 static bool is_among(const char *path, const char *const *words, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (words[i] && is_same(path, words[i])) return true;
+        if (words[i] && cvt_file_is_same(path, words[i])) return true;
     return false;
 }
 
 static bool is_input(const char *path, const cvt_settings *s, char *const *operands, const cvt_model *model) {
     const char *const options[] = {s->model, s->config, s->labels, s->classes};
     for (size_t i = 0; operands && operands[i]; i++)
-        if (is_same(path, operands[i])) return true;
+        if (cvt_file_is_same(path, operands[i])) return true;
     return is_among(path, options, sizeof options / sizeof options[0]) ||
            is_among(path, s->inputs.items, s->inputs.n) || is_among(path, s->files_from.items, s->files_from.n) ||
            is_among(path, s->tars.items, s->tars.n) || (model && cvt_model_reads(model, path));
@@ -255,7 +203,7 @@ cvt_status cvt_output_check(const char *path, cvt_output_kind kind, const char *
                         kinds[kind].other ? kinds[kind].other : "");
     if (!there) return CVT_OK;
     if (is_input(path, settings, operands, model)) return refuse_input(path, error);
-    if (settings->force || info.st_size == 0 || kinds[kind].is(path, rows)) return CVT_OK;
+    if (settings->force || info.st_size == 0 || is_of_kind(path, kind, rows)) return CVT_OK;
     return cvt_fail(error, CVT_USAGE, "%s: there is such a file, and it is not %s: choose another name, or --force",
                     path, name);
 }

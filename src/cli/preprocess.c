@@ -19,10 +19,9 @@ static cvt_image_stop stop_of(const char *step) {
     return CVT_STOP_NONE;
 }
 
-static cvt_status read_image(cvt_image *image, const cvt_model *model, const char *path, const cvt_settings *settings,
-                             cvt_error *error) {
-    cvt_input input = {.max_pixels = (uint64_t)settings->max_pixels};
-    cvt_image_stop stop = stop_of(settings->stop);
+static cvt_status read_image(cvt_image *image, const cvt_model *model, const char *path, uint64_t max_pixels,
+                             cvt_image_stop stop, cvt_error *error) {
+    cvt_input input = {.max_pixels = max_pixels};
     cvt_status status = cvt_input_read(&input, path, true, -1, error);
     if (status == CVT_OK) status = cvt_image_read_memory(image, model, input.data, input.size, stop, error);
     free(input.data);
@@ -44,12 +43,12 @@ static cvt_status write_result(const cvt_image *image, const cvt_model *model, c
 
 static int preprocess(const cvt_settings *settings, const cvt_model *model, const char *path) {
     cvt_image_options options = cvt_settings_image(settings);
-    cvt_image_stop stop = stop_of(settings->stop);
+    const cvt_image_stop stop = stop_of(settings->stop);
     cvt_image *image = NULL;
     cvt_error error;
     int status = CVT_EXIT_OK;
     if (cvt_image_new(&image, &options, &error) != CVT_OK ||
-        read_image(image, model, path, settings, &error) != CVT_OK) {
+        read_image(image, model, path, options.max_pixels, stop, &error) != CVT_OK) {
         status = cvt_cli_fail(path, &error, CVT_EXIT_INPUT);
     } else {
         if (cvt_image_warning(image)) cvt_cli_say(path, cvt_image_warning(image));

@@ -17,11 +17,11 @@
 #include "report/thumbnail.h"
 
 enum {
-    SIDE = 160,             /* pixels of a thumbnail's longer side */
-    BUFFER = 1 << 18,       /* bytes that are read at once */
-    LONGEST = 16 << 20,     /* bytes of a line */
-    MOST_RECORDS = 1000000, /* more than browsers take */
-    TOLD = 10               /* how many lines of a file that are no records are told one by one */
+    SIDE = 160,            /* pixels of a thumbnail's longer side */
+    BUFFER = 1 << 18,      /* bytes that are read at once */
+    LONGEST = 16 << 20,    /* bytes of a line */
+    MAX_RECORDS = 1000000, /* more than browsers take */
+    TOLD = 10              /* how many lines of a file that are no records are told one by one */
 };
 
 typedef struct report {
@@ -170,9 +170,9 @@ static cvt_status take_line(report *r, const char *line, size_t n, cvt_error *er
     if (status != CVT_OK) return done;
     r->headers += header;
     r->records += !header;
-    if (r->records > MOST_RECORDS)
+    if (r->records > MAX_RECORDS)
         return cvt_fail(error, CVT_USAGE, "these are more than %d records, and no browser shows them: take a part",
-                        (int)MOST_RECORDS);
+                        (int)MAX_RECORDS);
     if (!header) TRY(add_thumbnail(r, error));
     if (!header) cvt_page_end_record(&r->text, &r->jpeg, &r->map_jpeg);
     return write_text(r, error);

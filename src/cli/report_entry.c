@@ -8,7 +8,7 @@
 
 #include "cli/command.h"
 
-enum { MOST_OPENED = 1000 /* openings of archives: each may mean reading one to its end */ };
+enum { MAX_OPENED = 1000 /* openings of archives: each may mean reading one to its end */ };
 
 static void close_archive(cvt_report_entries *entries) {
     cvt_tar_close(entries->tar);
@@ -30,7 +30,7 @@ static cvt_status open_archive(cvt_report_entries *entries, const char *archive,
     if (entries->archive.failed) return cvt_fail_memory(error);
     if (stat(archive, &about) != 0) return cvt_input_fail(error, errno);
     if (!S_ISREG(about.st_mode)) return cvt_fail(error, CVT_UNREADABLE, "the archive is not a file");
-    if (entries->opened++ >= MOST_OPENED)
+    if (entries->opened++ >= MAX_OPENED)
         return cvt_fail(error, CVT_UNREADABLE, "the records are not in the order of their archives");
     return cvt_tar_open(&entries->tar, archive, -1, error);
 }

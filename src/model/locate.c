@@ -95,13 +95,13 @@ cvt_status cvt_fail_without(const char *directory, const char *what, cvt_error *
 
 /* The hash that refs/main names; empty where there is none. */
 static cvt_status read_main(cvt_str *hash, const char *repository, cvt_error *error) {
-    enum { MOST = 256 };
+    enum { MAX_BYTES = 256 };
     cvt_file file;
     char *path = cvt_path_join(repository, "refs/main");
     if (!path) return cvt_fail_memory(error);
     cvt_status status = CVT_OK;
     if (cvt_file_exists(path)) {
-        status = cvt_file_read(&file, path, MOST, error);
+        status = cvt_file_read(&file, path, MAX_BYTES, error);
         if (status == CVT_OK) {
             size_t n = 0;
             while (n < file.size &&
@@ -158,14 +158,14 @@ cvt_status cvt_snapshot_of(char **path, const char *directory, cvt_error *error)
 /* ---- weights --------------------------------------------------------------------------------------------------- */
 
 static cvt_status fail_several(const entries *e, const char *const *patterns, const char *directory, cvt_error *error) {
-    enum { MOST = 8 };
+    enum { SHOWN = 8 };
     cvt_str names = {0};
     int n = 0;
     for (int i = 0; i < e->n; i++) {
         const char *name = e->of[i]->d_name;
         if (!is_of(name, patterns) || is_of(name, other_state)) continue;
-        if (n < MOST) cvt_str_print(&names, "%s%.80s", n ? ", " : "", name);
-        if (n++ == MOST) cvt_str_print(&names, ", ...");
+        if (n < SHOWN) cvt_str_print(&names, "%s%.80s", n ? ", " : "", name);
+        if (n++ == SHOWN) cvt_str_print(&names, ", ...");
     }
     cvt_status status = names.failed
                             ? cvt_fail_memory(error)
