@@ -131,12 +131,15 @@ void cvt_str_print(cvt_str *s, const char *format, ...) {
 
 void cvt_str_real(cvt_str *to, int digits, double value) {
     char text[64];
-    int least = digits ? digits : 6;
-    snprintf(text, sizeof text, "%.*g", least, value);
-    while (!digits && least < 17 && strtod(text, NULL) != value) snprintf(text, sizeof text, "%.*g", ++least, value);
-    for (char *c = text; *c; c++)
-        if (!strchr("0123456789+-e", *c)) *c = '.'; /* the locale's decimal point */
-    cvt_str_append(to, text, strlen(text));
+    int n = digits ? digits : 6;
+    snprintf(text, sizeof text, "%.*g", n, value);
+    while (!digits && n < 17 && strtod(text, NULL) != value) snprintf(text, sizeof text, "%.*g", ++n, value);
+    /* every byte but a digit, sign or exponent belongs to the locale's decimal point, which may have several */
+    static const char own[] = "0123456789+-e";
+    const size_t whole = strspn(text, own), point = strcspn(text + whole, own);
+    cvt_str_append(to, text, whole);
+    if (point) cvt_str_append(to, ".", 1);
+    cvt_str_append(to, text + whole + point, strlen(text + whole + point));
 }
 
 /* Returns the letter of the short escape ('n' for a newline), or 0 where there is none. */

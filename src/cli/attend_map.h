@@ -26,8 +26,8 @@ typedef struct cvt_attend {
     const cvt_settings *settings;
     cvt_model *model;
     cvt_attend_layer *layers;
-    int n_layers,
-        left_out;    /* left_out: layers that have no place on a sheet, since their keys have none on the image */
+    int n_layers;
+    int left_out;    /* layers that have no place on a sheet, since their keys have none on the image */
     bool by_class;   /* class activation maps */
     int class_index; /* -1: the classes with the largest logits */
 } cvt_attend;

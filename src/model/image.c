@@ -138,10 +138,7 @@ const uint8_t *cvt_image_pixels(const cvt_image *image, int *height, int *width)
 cvt_status cvt_model_view(const cvt_model *model, int height, int width, cvt_view *out, cvt_error *error) {
     cvt_geometry g;
     *out = (cvt_view){0};
-    if (model->no_preprocess.status != CVT_OK) {
-        if (error) *error = model->no_preprocess;
-        return model->no_preprocess.status;
-    }
+    TRY(cvt_model_reads_images(model, error));
     if (height < 1 || width < 1) return cvt_fail(error, CVT_USAGE, "an image without pixels");
     TRY(cvt_preprocess_geometry(&g, &model->preprocess, width, height, error));
     const double across = (double)width / g.full_width, down = (double)height / g.full_height;

@@ -173,5 +173,3 @@ cvt_op_time cvt_session_op_time(const cvt_session *s, int index) {
     }
     return t;
 }
-
-/* ---- scores ---- */

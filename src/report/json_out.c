@@ -2,7 +2,6 @@
 #include "report/json_out.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/base64.h"
@@ -21,16 +20,8 @@ void cvt_json_out_path(cvt_str *to, const char *key, const char *path) {
 }
 
 void cvt_json_out_number(cvt_str *to, double value) {
-    if (!isfinite(value)) {
+    if (isfinite(value))
+        cvt_str_real(to, 9, value);
+    else
         cvt_str_print(to, "null");
-        return;
-    }
-    char text[64];
-    snprintf(text, sizeof text, "%.9g", value);
-    /* every byte but a digit, sign or exponent belongs to the locale's decimal point, which may have several */
-    static const char own[] = "0123456789+-e";
-    size_t whole = strspn(text, own), point = strcspn(text + whole, own);
-    cvt_str_append(to, text, whole);
-    if (point) cvt_str_append(to, ".", 1);
-    cvt_str_append(to, text + whole + point, strlen(text + whole + point));
 }
