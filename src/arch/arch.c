@@ -51,7 +51,7 @@ const cvt_tensor *cvt_hints_tensor(const cvt_hints *hints, const char *pattern, 
     if (brace)
         cvt_str_print(&native, "%.*s%d%s", (int)(brace - pattern), pattern, index, brace + 3);
     else
-        cvt_str_print(&native, "%s", pattern);
+        cvt_str_text(&native, pattern);
     cvt_param param = {.name = native.data, .pattern = pattern, .n_indices = brace != NULL};
     if (brace) param.indices[0] = (cvt_index){brace[1], index};
     const cvt_tensor *t = native.failed ? NULL : cvt_hints_param(hints, &param);

@@ -2,8 +2,6 @@
 #ifndef CVT_BASE_NEAREST_H
 #define CVT_BASE_NEAREST_H
 
-#include <string.h>
-
 #include "base/str.h"
 
 typedef struct cvt_nearest {
@@ -33,7 +31,7 @@ static inline void cvt_nearest_copy_try(cvt_nearest_copy *best, const char *cand
     cvt_nearest_try(&best->nearest, candidate);
     if (best->nearest.name != candidate) return;
     cvt_str_clear(&best->name);
-    cvt_str_append(&best->name, candidate, strlen(candidate));
+    cvt_str_text(&best->name, candidate);
     best->nearest.name = best->name.data;
 }
 

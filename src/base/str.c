@@ -114,6 +114,8 @@ void cvt_str_append(cvt_str *s, const char *bytes, size_t n) {
     s->data[s->size] = 0;
 }
 
+void cvt_str_text(cvt_str *s, const char *text) { cvt_str_append(s, text, strlen(text)); }
+
 void cvt_str_print(cvt_str *s, const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -139,7 +141,7 @@ void cvt_str_real(cvt_str *to, int digits, double value) {
     const size_t whole = strspn(text, own), point = strcspn(text + whole, own);
     cvt_str_append(to, text, whole);
     if (point) cvt_str_append(to, ".", 1);
-    cvt_str_append(to, text + whole + point, strlen(text + whole + point));
+    cvt_str_text(to, text + whole + point);
 }
 
 /* Returns the letter of the short escape ('n' for a newline), or 0 where there is none. */

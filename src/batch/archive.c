@@ -117,7 +117,7 @@ void cvt_archives_free(cvt_archives *archives) {
 static cvt_archive_item fail(cvt_archives *archives, cvt_str *path) {
     const char *name = archives->names[archives->next - 1];
     cvt_str_clear(path);
-    cvt_str_append(path, name, strlen(name));
+    cvt_str_text(path, name);
     return CVT_ARCHIVE_FAILED;
 }
 

@@ -121,7 +121,7 @@ static bool next_input(void *context, int decoder, void *slot) {
         it->tar = cvt_list_tar(batch->list);
         const char *label = cvt_list_label(batch->list);
         cvt_str_clear(&it->label);
-        if (label) cvt_str_append(&it->label, label, strlen(label));
+        if (label) cvt_str_text(&it->label, label);
         if (it->label.failed) cvt_fail_memory(&it->error);
     } while (is_passed_over(batch, it) || !take_entry(batch, &batch->readers[decoder], it));
     return true;
@@ -206,8 +206,8 @@ static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
                               view ? CVT_STOP_ORIENT : CVT_STOP_NONE, error));
     if (view) TRY(read_part(batch, with, view, error));
     const char *warning = cvt_image_warning(with->image), *taken = cvt_image_taken(with->image);
-    if (warning) cvt_str_append(&it->warning, warning, strlen(warning));
-    if (taken) cvt_str_append(&it->taken, taken, strlen(taken));
+    if (warning) cvt_str_text(&it->warning, warning);
+    if (taken) cvt_str_text(&it->taken, taken);
     it->orientation = cvt_image_orientation(with->image);
     if (batch->options.maker) {
         const cvt_input swapped = it->bytes;

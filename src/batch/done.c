@@ -130,7 +130,7 @@ static bool take_string(cvt_str *to, const char *token, const char *end) {
     cvt_json_document *document;
     if (cvt_json_parse(&document, token, (size_t)(end - token), "", NULL) != CVT_OK) return false;
     const char *text = cvt_json_string(cvt_json_root(document));
-    if (text) cvt_str_append(to, text, strlen(text));
+    if (text) cvt_str_text(to, text);
     cvt_json_free(document);
     return text && !to->failed;
 }

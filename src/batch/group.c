@@ -72,7 +72,7 @@ static void take_value(cvt_str *label, const cvt_json *value) {
     int64_t number;
     cvt_str_clear(label);
     if (cvt_json_string(value))
-        cvt_str_print(label, "%s", cvt_json_string(value));
+        cvt_str_text(label, cvt_json_string(value));
     else if (cvt_json_integer(value, &number))
         cvt_str_print(label, "%lld", (long long)number);
 }

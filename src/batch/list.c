@@ -187,7 +187,7 @@ static int read_entries(level *in, DIR *folder, const cvt_list_options *options)
         kind what = kind_of(dirfd(folder), entry->d_name);
         if (what == FOLDER && !recursive) in->folders++;
         if (what == SKIPPED || (what == FOLDER && !recursive)) continue;
-        cvt_str_append(&in->text, entry->d_name, strlen(entry->d_name));
+        cvt_str_text(&in->text, entry->d_name);
         if (what == FOLDER) cvt_str_append(&in->text, "/", 1);
         cvt_str_append(&in->text, "", 1);
         in->n++;
@@ -343,7 +343,7 @@ static bool next_operand(cvt_list *list, cvt_str *path) {
     if (list->next_path < list->options.n_paths) {
         const char *operand = list->options.paths[list->next_path++];
         cvt_str_clear(path);
-        cvt_str_append(path, operand, strlen(operand));
+        cvt_str_text(path, operand);
         cvt_str_append(path, "", 0);
         list->kind = CVT_LIST_NAMED;
         return true;
@@ -382,7 +382,7 @@ static bool enter_top(cvt_list *list, const char *path, cvt_error *problem) {
         return false;
     }
     if (!S_ISDIR(about.st_mode) || !enter_directory(list, path, problem)) return false;
-    cvt_str_append(&list->top, path, strlen(path));
+    cvt_str_text(&list->top, path);
     return true;
 }
 

@@ -190,7 +190,7 @@ static void append_name(cvt_str *to, const char *path, const char *ending) {
         to->size = from + keep;
         cvt_str_print(to, "%%-%.32s", text);
     }
-    cvt_str_append(to, ending, strlen(ending));
+    cvt_str_text(to, ending);
 }
 
 /* The path of an image's file. */
@@ -248,7 +248,7 @@ static bool lies_in(const char *folder, const char *operand, bool recursive) {
     struct stat here, above = {0}, searched;
     cvt_str path = {0};
     bool is = false, root = false;
-    cvt_str_print(&path, "%s", folder);
+    cvt_str_text(&path, folder);
     bool known = stat(operand, &searched) == 0 && S_ISDIR(searched.st_mode);
     for (int i = 0; known && !is && !root && (i == 0 || recursive) && i < DEEPEST; i++) {
         known = path.data && stat(path.data, &here) == 0;

@@ -133,7 +133,7 @@ static void write_text(cvt_str *to, const eval *e, const figure *f) {
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */
 
 static void json_number(cvt_str *to, const char *before, double value) {
-    cvt_str_append(to, before, strlen(before));
+    cvt_str_text(to, before);
     cvt_json_out_number(to, value);
 }
 

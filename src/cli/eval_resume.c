@@ -72,7 +72,7 @@ static const char *text_of(const cvt_json *record, const char *key, const char *
     const char *bytes = cvt_json_string(cvt_json_get(record, encoded));
     if (plain || !bytes) return plain;
     cvt_str_clear(text);
-    cvt_str_append(text, bytes, strlen(bytes));
+    cvt_str_text(text, bytes);
     return !text->failed && cvt_base64_decode(text) ? text->data : NULL;
 }
 
@@ -80,7 +80,7 @@ static bool read_logits(float *to, size_t n, const cvt_json *record) {
     const char *encoded = cvt_json_string(cvt_json_get(record, "logits_b64"));
     cvt_str text = {0};
     if (!encoded) return false;
-    cvt_str_append(&text, encoded, strlen(encoded));
+    cvt_str_text(&text, encoded);
     const bool good = !text.failed && cvt_base64_decode(&text) && text.size == 4 * n;
     for (size_t i = 0; good && i < n; i++) {
         const unsigned char *b = (const unsigned char *)text.data + 4 * i;

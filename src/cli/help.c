@@ -13,7 +13,7 @@ static void add_named(cvt_str *to, const char *text, const char *name) {
         const bool begins = (at == text || strchr(before, at[-1])) && strncmp(at, word, n) == 0;
         const bool named = begins && (!at[n] || strchr(after, at[n]));
         if (named)
-            cvt_str_print(to, "%s", name);
+            cvt_str_text(to, name);
         else
             cvt_str_append(to, at, 1);
         at += named ? n : 1;

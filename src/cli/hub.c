@@ -30,7 +30,7 @@ static void append_root(cvt_str *to) {
         const char *value = getenv(places[i].variable);
         if (!value || !*value) continue;
         append_path(to, value);
-        cvt_str_print(to, "%s", places[i].rest);
+        cvt_str_text(to, places[i].rest);
         return;
     }
     append_path(to, "~/.cache/huggingface/hub");

@@ -50,7 +50,7 @@ int cvt_inputs_expected(const cvt_batch_options *options) {
 /* "cvt: FILE: message", or "cvt: ARCHIVE: ENTRY: message". */
 static void say(const cvt_batch_result *result, const char *message) {
     cvt_str name = {0};
-    if (result->tar) cvt_str_print(&name, "%s", result->tar);
+    if (result->tar) cvt_str_text(&name, result->tar);
     if (result->tar && *result->path) cvt_str_print(&name, ": %s", result->path);
     const bool unknown = !*result->path && result->status == CVT_NO_MEMORY; /* there was none for the name */
     cvt_cli_say(name.data && !name.failed ? name.data : unknown ? NULL : result->path, message);

@@ -84,7 +84,7 @@ static bool search(const cvt_cli *cli, const char *name, cvt_str *path) {
         cvt_str_print(path, "%s/%s", folder.data, name);
         found = !path->failed && cvt_file_is_directory(path->data);
         if (found) break;
-        cvt_str_print(path, "%s", suffix);
+        cvt_str_text(path, suffix);
         found = !path->failed && cvt_file_exists(path->data);
     }
     if (!found) {
@@ -185,7 +185,7 @@ static cvt_status resolve(const cvt_cli *cli, const char *name, cvt_str *path, c
     if (!cvt_file_exists(name) && !strchr(name, '/'))
         return search(cli, name, path) ? CVT_OK : fail_missing(cli, name, error);
     if (!cvt_file_exists(name) && cvt_hub_is_name(name)) return cvt_hub_find(name, path, error);
-    cvt_str_print(path, "%s", name);
+    cvt_str_text(path, name);
     return path->failed ? cvt_fail_memory(error) : CVT_OK;
 }
 
@@ -222,7 +222,7 @@ void cvt_models_name(const cvt_cli *cli, const cvt_settings *settings, cvt_str *
     cvt_str path = {0};
     for (size_t i = 0; !name && i < sizeof starters / sizeof starters[0]; i++)
         if (search(cli, starters[i], &path)) name = starters[i];
-    if (name) cvt_str_print(to, "%s", name);
+    if (name) cvt_str_text(to, name);
     cvt_str_free(&path);
 }
 
@@ -253,7 +253,7 @@ cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, cons
     }
     if (!options.no_weights && !options.random_weights)
         return cvt_fail(error, CVT_USAGE, "option '-c' needs a model beside it: -m MODEL");
-    cvt_str_print(path, "%s", settings->config);
+    cvt_str_text(path, settings->config);
     return path->failed ? cvt_fail_memory(error) : open_path(cli, path->data, &options, out, error);
 }
 

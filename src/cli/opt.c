@@ -361,7 +361,7 @@ void cvt_opt_wrap(cvt_str *to, const char *text, int indent) {
 /* Appends the help text, then the choices, and the value that holds when the option is not given. */
 static void describe(cvt_str *to, const cvt_option *row) {
     const bool shown = strchr(row->argument ? row->argument : "", '|') != NULL;
-    cvt_str_print(to, "%s", row->help);
+    cvt_str_text(to, row->help);
     for (size_t i = 0; !shown && row->choices && row->choices[i]; i++)
         cvt_str_print(to, "%s%s", i == 0 ? ": " : row->choices[i + 1] ? ", " : " or ", row->choices[i]);
     if (row->initial) cvt_str_print(to, " (default: %s)", row->initial);

@@ -100,7 +100,7 @@ static cvt_status read_image(report *r, cvt_error *error) {
     const char *root = r->settings->root, *path = in_archive ? r->image.archive.data : r->image.path.data;
     cvt_str_clear(&r->file_path);
     if (root && path[0] != '/') cvt_str_print(&r->file_path, "%s/", root);
-    cvt_str_append(&r->file_path, path, strlen(path));
+    cvt_str_text(&r->file_path, path);
     if (r->file_path.failed) return cvt_fail_memory(error);
     TRY(in_archive ? cvt_report_entry_read(&r->entries, r->file_path.data, r->image.path.data, &r->input, error)
                    : cvt_input_read(&r->input, r->file_path.data, false, -1, error));

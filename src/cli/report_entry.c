@@ -26,7 +26,7 @@ static cvt_status open_archive(cvt_report_entries *entries, const char *archive,
     struct stat about;
     close_archive(entries);
     cvt_str_clear(&entries->archive);
-    cvt_str_append(&entries->archive, archive, strlen(archive));
+    cvt_str_text(&entries->archive, archive);
     if (entries->archive.failed) return cvt_fail_memory(error);
     if (stat(archive, &about) != 0) return cvt_input_fail(error, errno);
     if (!S_ISREG(about.st_mode)) return cvt_fail(error, CVT_UNREADABLE, "the archive is not a file");

@@ -180,7 +180,7 @@ static int run_model(pass *p) {
 static cvt_status make_folder(const char *folder, cvt_error *error) {
     if (cvt_opt_is(folder, "-")) return cvt_fail(error, CVT_OUTPUT, "-: several files cannot go to standard output");
     cvt_str path = {0};
-    cvt_str_print(&path, "%s", folder);
+    cvt_str_text(&path, folder);
     if (path.failed) return cvt_fail_memory(error);
     for (char *slash = path.data + strspn(path.data, "/"); (slash = strchr(slash, '/')); *slash++ = '/') {
         *slash = 0;

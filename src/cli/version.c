@@ -102,7 +102,7 @@ static void print_member(cvt_str *text, const char *name, const char *value, con
         cvt_str_json(text, value, false);
     else
         cvt_str_print(text, "null");
-    cvt_str_print(text, "%s", behind);
+    cvt_str_text(text, behind);
 }
 
 static void print_json(cvt_str *text, const library *list, const char *isa) {

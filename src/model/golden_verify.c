@@ -169,7 +169,7 @@ static cvt_status compare_output(comparison *c, int input, const float *output, 
     const char *text = cvt_json_string(cvt_json_get(kept, "output"));
     cvt_str bytes = {0};
     if (!text) return unreadable(c, "an input without its output", error);
-    cvt_str_print(&bytes, "%s", text);
+    cvt_str_text(&bytes, text);
     cvt_status status = bytes.failed ? cvt_fail_memory(error) : CVT_OK;
     if (status == CVT_OK && (!cvt_base64_decode(&bytes) || bytes.size != n * sizeof(float)))
         status = unreadable(c, "an output of another size than the model's", error);

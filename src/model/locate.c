@@ -121,7 +121,7 @@ static cvt_status only_snapshot(cvt_str *hash, const char *snapshots, cvt_error 
     TRY(list(&e, snapshots, error));
     cvt_status status = CVT_OK;
     if (e.n == 1)
-        cvt_str_print(hash, "%s", e.of[0]->d_name);
+        cvt_str_text(hash, e.of[0]->d_name);
     else
         status = cvt_fail(error, CVT_NOT_FOUND, "%s: %d snapshots and no refs/main that says which is meant", snapshots,
                           e.n);

@@ -29,7 +29,7 @@ static void append_number(cvt_str *to, const cvt_json *value) {
     }
     cvt_json_number(value, &real);
     if (!isfinite(real)) {
-        cvt_str_print(to, "%s", isnan(real) ? "NaN" : real > 0 ? "Infinity" : "-Infinity");
+        cvt_str_text(to, isnan(real) ? "NaN" : real > 0 ? "Infinity" : "-Infinity");
         return;
     }
     cvt_str_real(to, 0, real);
@@ -67,7 +67,7 @@ static void append_class(rewriting *r, const char *name) {
     const size_t n = strlen(name), k = sizeof bare - 1;
     cvt_str text = {0};
     cvt_str_append(&text, name, n > k && strcmp(name + n - k, bare) == 0 ? n - k : n);
-    if (text.size < n) cvt_str_print(&text, "%s", ending);
+    if (text.size < n) cvt_str_text(&text, ending);
     if (text.data) cvt_str_json(r->to, text.data, false);
     r->to->failed = r->to->failed || text.failed;
     cvt_str_free(&text);
@@ -259,7 +259,7 @@ static char *take_text(cvt_str *text) { return text->failed ? NULL : text->data;
 
 static char *copy_text(const char *text) {
     cvt_str copy = {0};
-    if (text) cvt_str_print(&copy, "%s", text);
+    if (text) cvt_str_text(&copy, text);
     return take_text(&copy);
 }
 

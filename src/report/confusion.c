@@ -12,42 +12,38 @@
 #include "report/markup.h"
 #include "report/record.h"
 
-static void append(cvt_str *to, const char *text) { cvt_str_append(to, text, strlen(text)); }
-
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
 static void csv_label(cvt_str *to, const char *label) {
-    append(to, ",\"");
-    for (const char *at = label; *at;) {
-        const size_t n = strcspn(at, "\"");
-        cvt_str piece = {0};
-        cvt_str_append(&piece, at, n);
-        if (piece.data) cvt_record_escape(to, piece.data);
-        cvt_str_free(&piece);
-        if (at[n]) append(to, "\"\"");
-        at += n + (at[n] != 0);
+    cvt_str safe = {0};
+    cvt_record_escape(&safe, label);
+    to->failed = to->failed || safe.failed;
+    cvt_str_text(to, "\"");
+    for (size_t i = 0; i < safe.size; i++) {
+        if (safe.data[i] == '"') cvt_str_text(to, "\"");
+        cvt_str_append(to, safe.data + i, 1);
     }
-    append(to, "\"");
+    cvt_str_text(to, "\"");
+    cvt_str_free(&safe);
 }
 
 void cvt_confusion_csv(cvt_str *to, const cvt_confusion *of) {
-    append(to, "truth\\answer");
-    for (int k = 0; k < of->n; k++) csv_label(to, of->labels[k]);
-    append(to, "\n");
+    cvt_str_text(to, "truth\\answer");
+    for (int k = 0; k < of->n; k++) {
+        cvt_str_text(to, ",");
+        csv_label(to, of->labels[k]);
+    }
+    cvt_str_text(to, "\n");
     size_t at = 0;
     for (int truth = 0; truth < of->n; truth++) {
-        cvt_str line = {0};
-        csv_label(&line, of->labels[truth]);
-        if (line.size) cvt_str_append(to, line.data + 1, line.size - 1); /* without its comma */
-        to->failed = to->failed || line.failed;
-        cvt_str_free(&line);
+        csv_label(to, of->labels[truth]);
         for (int answer = 0; answer < of->n; answer++) {
             const cvt_confusion_cell *cell = at < of->n_cells ? &of->cells[at] : NULL;
             const bool here = cell && cell->truth == truth && cell->answer == answer;
             cvt_str_print(to, ",%zu", here ? cell->n : 0);
             at += here;
         }
-        append(to, "\n");
+        cvt_str_text(to, "\n");
     }
 }
 
@@ -74,6 +70,9 @@ typedef struct frame {
     double least;           /* the side of the smallest cell that is drawn */
 } frame;
 
+/* Lengths are written in tenths of a unit, so that no decimal point is needed. */
+static int tenths(double length) { return (int)lround(10 * length); }
+
 static void svg_cells(cvt_str *to, const cvt_confusion *of, const frame *f, const size_t *rows, bool right) {
     const double grown = f->side < f->least ? (f->least - f->side) / 2 : 0;
     for (size_t i = 0; i < of->n_cells; i++) {
@@ -82,12 +81,10 @@ static void svg_cells(cvt_str *to, const cvt_confusion *of, const frame *f, cons
         if ((cell->truth == cell->answer) != right) continue;
         colour_of(rgb, cell, rows[cell->truth]);
         cvt_str_print(to, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%02x%02x%02x\"><title>",
-                      (int)lround(10 * (f->left + cell->answer * f->side - grown)),
-                      (int)lround(10 * (f->top + cell->truth * f->side - grown)),
-                      (int)lround(10 * (f->side + 2 * grown)), (int)lround(10 * (f->side + 2 * grown)), rgb[0], rgb[1],
-                      rgb[2]);
+                      tenths(f->left + cell->answer * f->side - grown), tenths(f->top + cell->truth * f->side - grown),
+                      tenths(f->side + 2 * grown), tenths(f->side + 2 * grown), rgb[0], rgb[1], rgb[2]);
         cvt_markup_text(to, of->labels[cell->truth], 0);
-        append(to, " -&gt; ");
+        cvt_str_text(to, " -&gt; ");
         cvt_markup_text(to, of->labels[cell->answer], 0);
         cvt_str_print(to, ": %zu of %zu</title></rect>\n", cell->n, rows[cell->truth]);
     }
@@ -95,7 +92,6 @@ static void svg_cells(cvt_str *to, const cvt_confusion *of, const frame *f, cons
 
 enum { LABEL = 24, EM = 12 }; /* characters of a label, and units of a line of text */
 
-/* Lengths are in tenths of a unit, so that no decimal point is needed. */
 static void svg_begin(cvt_str *to, double width, double height) {
     cvt_str_print(to,
                   "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
@@ -105,24 +101,23 @@ static void svg_begin(cvt_str *to, double width, double height) {
 }
 
 static void svg_text(cvt_str *to, double x, double y, const char *more) {
-    cvt_str_print(to, "<text x=\"%d\" y=\"%d\"%s>", (int)lround(10 * x), (int)lround(10 * y), more);
+    cvt_str_print(to, "<text x=\"%d\" y=\"%d\"%s>", tenths(x), tenths(y), more);
 }
 
 static void svg_legend(cvt_str *to, double x, double y) {
     svg_text(to, x, y, "");
-    append(to, "row: what it is; column: what it was taken for</text>\n");
+    cvt_str_text(to, "row: what it is; column: what it was taken for</text>\n");
     svg_text(to, x, y + 1.5 * EM, " fill=\"#08519c\"");
-    append(to, "blue: rightly named</text>\n");
+    cvt_str_text(to, "blue: rightly named</text>\n");
     svg_text(to, x, y + 3 * EM, " fill=\"#cc4c02\"");
-    append(to, "orange: taken for another; the fuller, the larger the share of its row</text>\n");
+    cvt_str_text(to, "orange: taken for another; the fuller, the larger the share of its row</text>\n");
 }
 
 static void svg_frame(cvt_str *to, const frame *f, int n) {
     cvt_str_print(to,
                   "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#888\" "
                   "stroke-width=\"10\"/>\n",
-                  (int)lround(10 * f->left), (int)lround(10 * f->top), (int)lround(10 * n * f->side),
-                  (int)lround(10 * n * f->side));
+                  tenths(f->left), tenths(f->top), tenths(n * f->side), tenths(n * f->side));
 }
 
 /* A map with labels and numbers. */
@@ -142,12 +137,12 @@ static void svg_few(cvt_str *to, const cvt_confusion *of, const size_t *rows) {
         char turned[96];
         svg_text(to, f.left - gap, f.top + middle, " text-anchor=\"end\"");
         cvt_markup_text(to, of->labels[k], LABEL);
-        append(to, "</text>\n");
+        cvt_str_text(to, "</text>\n");
         snprintf(turned, sizeof turned, " transform=\"rotate(-90 %d %d)\"", (int)(10 * (f.left + middle)),
                  (int)(10 * (f.top - gap)));
         svg_text(to, f.left + middle, f.top - gap, turned);
         cvt_markup_text(to, of->labels[k], LABEL);
-        append(to, "</text>\n");
+        cvt_str_text(to, "</text>\n");
     }
     for (size_t i = 0; i < of->n_cells; i++) {
         const cvt_confusion_cell *cell = &of->cells[i];
@@ -178,14 +173,14 @@ static void svg_worst(cvt_str *to, const cvt_confusion *of, double x, double y) 
         if (of->cells[i].truth != of->cells[i].answer) errors[n++] = of->cells[i];
     if (n) qsort(errors, n, sizeof *errors, by_number);
     svg_text(to, x, y, " font-weight=\"bold\"");
-    append(to, n ? "taken for another most often</text>\n" : "nothing was taken for another</text>\n");
+    cvt_str_text(to, n ? "taken for another most often</text>\n" : "nothing was taken for another</text>\n");
     for (size_t i = 0; i < n && i < LINES; i++) {
         svg_text(to, x, y + 1.6 * EM * (double)(i + 1), "");
         cvt_str_print(to, "%zu: ", errors[i].n);
         cvt_markup_text(to, of->labels[errors[i].truth], LABEL);
-        append(to, " -&gt; ");
+        cvt_str_text(to, " -&gt; ");
         cvt_markup_text(to, of->labels[errors[i].answer], LABEL);
-        append(to, "</text>\n");
+        cvt_str_text(to, "</text>\n");
     }
     free(errors);
 }
@@ -211,7 +206,7 @@ static void svg_many(cvt_str *to, const cvt_confusion *of, const size_t *rows) {
     svg_cells(to, of, &f, rows, true); /* on top: small cells are drawn larger than they are */
     svg_frame(to, &f, of->n);
     svg_text(to, f.left, 1.5 * EM, " fill=\"#555\"");
-    append(to, "numbers count the classes that the data have or that were answered</text>\n");
+    cvt_str_text(to, "numbers count the classes that the data have or that were answered</text>\n");
     svg_legend(to, f.left + size + 20, f.top + EM);
     svg_worst(to, of, f.left + size + 20, f.top + 8 * EM);
 }
@@ -221,7 +216,7 @@ void cvt_confusion_svg(cvt_str *to, const cvt_confusion *of) {
     if (!rows) to->failed = true;
     if (rows && of->n <= CVT_CONFUSION_FEW) svg_few(to, of, rows);
     if (rows && of->n > CVT_CONFUSION_FEW) svg_many(to, of, rows);
-    append(to, "</svg>\n");
+    cvt_str_text(to, "</svg>\n");
     free(rows);
 }
 

@@ -12,11 +12,10 @@
 
 enum { STOPS = 16 }; /* of a colour bar */
 
-static void append(cvt_str *to, const char *text) { cvt_str_append(to, text, strlen(text)); }
 static void append_text(cvt_str *to, const char *text) { cvt_markup_text(to, text, 0); }
 
 static void append_png(cvt_str *to, const cvt_str *png) {
-    append(to, "data:image/png;base64,");
+    cvt_str_text(to, "data:image/png;base64,");
     cvt_base64_append(to, png->data, png->size);
 }
 
@@ -63,7 +62,7 @@ static double svg_lines(cvt_str *to, const cvt_figure *f, const char *text, doub
         height += step;
         if (to) svg_text(to, f->em, y + height - 0.4 * f->em, f->em, more);
         if (to && line.data) append_text(to, line.data);
-        if (to) append(to, "</text>\n");
+        if (to) cvt_str_text(to, "</text>\n");
         if (to) to->failed = to->failed || line.failed;
         cvt_str_free(&line);
         text += n;
@@ -105,7 +104,7 @@ static void svg_begin(cvt_str *to, cvt_figure *f) {
                   "font-family=\"sans-serif\" fill=\"#111\">\n<title>",
                   wide, high, 10 * wide, 10 * high);
     append_text(to, f->title);
-    append(to, "</title>\n<defs><linearGradient id=\"heat\">\n");
+    cvt_str_text(to, "</title>\n<defs><linearGradient id=\"heat\">\n");
     for (int i = 0; i <= STOPS; i++) {
         uint8_t c[3];
         const float t = (float)i / STOPS;
@@ -113,7 +112,7 @@ static void svg_begin(cvt_str *to, cvt_figure *f) {
         cvt_str_print(to, "<stop offset=\"%d%%\" stop-color=\"#%02x%02x%02x\" stop-opacity=\"%d%%\"/>\n",
                       100 * i / STOPS, c[0], c[1], c[2], (int)lroundf(100 * cvt_heat_cover(t)));
     }
-    append(to, "</linearGradient></defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n");
+    cvt_str_text(to, "</linearGradient></defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n");
     svg_caption(to, f, f->em / 2);
     f->y = caption + 1.5 * f->em;
 }
@@ -124,7 +123,7 @@ static void svg_row(cvt_str *to, cvt_figure *f, const char *title) {
         f->y += 2 * f->em;
         svg_text(to, f->em, f->y - 0.6 * f->em, f->em, " font-weight=\"bold\"");
         append_text(to, title);
-        append(to, "</text>\n");
+        cvt_str_text(to, "</text>\n");
     }
     f->x = f->em;
 }
@@ -148,7 +147,7 @@ static void svg_mark(cvt_str *to, const cvt_figure *f, const cvt_figure_panel *p
 static void svg_scale(cvt_str *to, const cvt_figure *f, const cvt_figure_panel *p, double y) {
     const double bar = is_single(f) ? f->em : 0.6 * f->em, size = is_single(f) ? f->em : 0.8 * f->em;
     const double below = y + bar + 1.2 * size;
-    append(to, "<g><title>");
+    cvt_str_text(to, "<g><title>");
     append_scale(to, p);
     cvt_str_print(to,
                   "</title><rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"url(#heat)\" stroke=\"#777\" "
@@ -156,7 +155,7 @@ static void svg_scale(cvt_str *to, const cvt_figure *f, const cvt_figure_panel *
                   tenths(f->x), tenths(y), tenths(bar_width(f)), tenths(bar), tenths(0.06 * f->em));
     svg_mark(to, f, p, y, bar);
     svg_text(to, f->x, below, size, "");
-    append(to, "0</text>\n");
+    cvt_str_text(to, "0</text>\n");
     svg_text(to, f->x + bar_width(f), below, size, " text-anchor=\"end\"");
     cvt_str_print(to, "%.3g</text></g>\n", p->top);
 }
@@ -167,12 +166,12 @@ static void svg_panel(cvt_str *to, cvt_figure *f, const cvt_figure_panel *p, con
         svg_text(to, f->x, top - 0.4 * f->em, 0.85 * f->em, "");
         /* as much as fits above the picture */
         cvt_markup_text(to, p->title, (size_t)fmax(4, f->width / (0.85 * 0.58 * f->em) - 3));
-        append(to, "</text>\n");
+        cvt_str_text(to, "</text>\n");
     }
     cvt_str_print(to, "<image x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" href=\"", tenths(f->x), tenths(top),
                   10 * f->width, 10 * f->height);
     append_png(to, png);
-    append(to, "\"/>\n");
+    cvt_str_text(to, "\"/>\n");
     svg_scale(to, f, p, top + f->height + (is_single(f) ? 1.8 : 0.5) * f->em);
     f->x += f->width + gap_of(f);
 }
@@ -208,55 +207,55 @@ static const char html_head[] =
     "dt, .note { color: #9da7b3; } }\n";
 
 static void html_begin(cvt_str *to, const cvt_figure *f) {
-    append(to, html_head);
-    append(to, ".bar { background-image: linear-gradient(to right");
+    cvt_str_text(to, html_head);
+    cvt_str_text(to, ".bar { background-image: linear-gradient(to right");
     for (int i = 0; i <= STOPS; i++) {
         uint8_t c[3];
         const float t = (float)i / STOPS;
         cvt_heat_colour(t, c);
         cvt_str_print(to, ", rgb(%d %d %d / %d%%)", c[0], c[1], c[2], (int)lroundf(100 * cvt_heat_cover(t)));
     }
-    append(to, "); }\n</style>\n<title>");
+    cvt_str_text(to, "); }\n</style>\n<title>");
     append_text(to, f->title);
-    append(to, "</title>\n</head>\n<body>\n<main>\n<h1>");
+    cvt_str_text(to, "</title>\n</head>\n<body>\n<main>\n<h1>");
     append_text(to, f->title);
-    append(to, "</h1>\n<dl>\n");
+    cvt_str_text(to, "</h1>\n<dl>\n");
     for (size_t i = 0; i < f->n_facts; i++) {
         cvt_str_print(to, "<dt>%s</dt><dd>", f->facts[i].name);
         append_text(to, f->facts[i].value);
-        append(to, "</dd>\n");
+        cvt_str_text(to, "</dd>\n");
     }
-    append(to, "</dl>\n<p class=\"note\">");
+    cvt_str_text(to, "</dl>\n<p class=\"note\">");
     append_text(to, f->note);
-    append(to, "</p>\n");
+    cvt_str_text(to, "</p>\n");
 }
 
 static void html_row(cvt_str *to, cvt_figure *f, const char *title) {
-    if (f->x > 0) append(to, "</div>\n");
+    if (f->x > 0) cvt_str_text(to, "</div>\n");
     f->x = 1;
     if (title) {
-        append(to, "<h2>");
+        cvt_str_text(to, "<h2>");
         append_text(to, title);
-        append(to, "</h2>\n");
+        cvt_str_text(to, "</h2>\n");
     }
-    append(to, is_single(f) ? "<div class=\"row one\">\n" : "<div class=\"row\">\n");
+    cvt_str_text(to, is_single(f) ? "<div class=\"row one\">\n" : "<div class=\"row\">\n");
 }
 
 static void html_panel(cvt_str *to, const cvt_figure *f, const cvt_figure_panel *p, const cvt_str *png) {
     const double mark = mark_of(p);
     cvt_str_print(to, "<figure style=\"width: %dpx\">", is_single(f) && f->width < 288 ? 288 : f->width);
     if (p->title) {
-        append(to, "<figcaption>");
+        cvt_str_text(to, "<figcaption>");
         append_text(to, p->title);
-        append(to, "</figcaption>");
+        cvt_str_text(to, "</figcaption>");
     }
     cvt_str_print(to, "<img width=\"%d\" height=\"%d\" alt=\"where the model looks; ", f->width, f->height);
     append_scale(to, p);
-    append(to, "\" src=\"");
+    cvt_str_text(to, "\" src=\"");
     append_png(to, png);
-    append(to, "\">\n<div class=\"bar\">");
+    cvt_str_text(to, "\">\n<div class=\"bar\">");
     if (mark >= 0) cvt_str_print(to, "<i style=\"left: %d%%\"></i>", (int)lround(100 * mark));
-    append(to, "</div><div class=\"ends\"><span>0</span>");
+    cvt_str_text(to, "</div><div class=\"ends\"><span>0</span>");
     if (mark >= 0) cvt_str_print(to, "<span>%s %.3g</span>", p->level_name, p->level);
     cvt_str_print(to, "<span>%.3g</span></div></figure>\n", p->top);
 }
@@ -286,5 +285,5 @@ void cvt_figure_panel_add(cvt_str *to, cvt_figure *f, const cvt_figure_panel *pa
 }
 
 void cvt_figure_end(cvt_str *to, const cvt_figure *f) {
-    append(to, f->html ? "</div>\n</main>\n</body>\n</html>\n" : "</svg>\n");
+    cvt_str_text(to, f->html ? "</div>\n</main>\n</body>\n</html>\n" : "</svg>\n");
 }

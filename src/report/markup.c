@@ -2,7 +2,6 @@
 #include "report/markup.h"
 
 #include <stdint.h>
-#include <string.h>
 
 #include "report/record.h"
 
@@ -43,7 +42,7 @@ void cvt_markup_text(cvt_str *to, const char *text, size_t most) {
         const char *as = special(safe.data[i]);
         const uint32_t c = decode(safe.data + i, n);
         if (as)
-            cvt_str_append(to, as, strlen(as));
+            cvt_str_text(to, as);
         else if (is_unseen(c))
             cvt_str_print(to, "\\u{%x}", (unsigned)c);
         else

@@ -11,8 +11,6 @@
 /* Where the records stand in the template. */
 static const char mark[] = "@RECORDS@";
 
-static void append(cvt_str *to, const char *text) { cvt_str_append(to, text, strlen(text)); }
-
 /* Appends JSON text that may stand within HTML. These characters occur only within its strings. */
 static void append_json(cvt_str *to, const cvt_str *json) {
     to->failed = to->failed || json->failed;
@@ -37,21 +35,21 @@ static size_t find_mark(void) {
 
 void cvt_page_begin(cvt_str *to) {
     cvt_str_append(to, (const char *)cvt_page_html, find_mark());
-    append(to, "[");
+    cvt_str_text(to, "[");
 }
 
 static void append_about(cvt_str *json, const cvt_page_about *about) {
-    append(json, "\n{\"files\":[");
+    cvt_str_text(json, "\n{\"files\":[");
     for (size_t i = 0; i < about->n_files; i++) {
-        if (i) append(json, ",");
+        if (i) cvt_str_text(json, ",");
         cvt_json_out_string(json, about->files[i]);
     }
-    append(json, "],\"base\":");
+    cvt_str_text(json, "],\"base\":");
     cvt_json_out_string(json, about->base);
     cvt_str_print(json, ",\"bad\":%zu,\"without\":%zu", about->bad, about->without);
-    if (about->attend) append(json, ",\"attend\":");
+    if (about->attend) cvt_str_text(json, ",\"attend\":");
     if (about->attend) cvt_json_out_string(json, about->attend);
-    append(json, "}]");
+    cvt_str_text(json, "}]");
 }
 
 void cvt_page_end(cvt_str *to, const cvt_page_about *about) {
@@ -72,7 +70,7 @@ static void append_value(cvt_str *to, const cvt_json *value) { // NOLINT(misc-no
     double number = 0;
     bool flag = false;
     switch (kind) {
-    case CVT_JSON_BOOL: append(to, cvt_json_bool(value, &flag) && flag ? "true" : "false"); return;
+    case CVT_JSON_BOOL: cvt_str_text(to, cvt_json_bool(value, &flag) && flag ? "true" : "false"); return;
     case CVT_JSON_STRING: cvt_json_out_string(to, cvt_json_string(value)); return;
     case CVT_JSON_NUMBER:
         cvt_json_number(value, &number);
@@ -80,16 +78,16 @@ static void append_value(cvt_str *to, const cvt_json *value) { // NOLINT(misc-no
         return;
     case CVT_JSON_ARRAY:
     case CVT_JSON_OBJECT:
-        append(to, list ? "[" : "{");
+        cvt_str_text(to, list ? "[" : "{");
         for (const cvt_json *at = cvt_json_first(value), *first = at; at; at = cvt_json_next(at)) {
-            if (at != first) append(to, ",");
+            if (at != first) cvt_str_text(to, ",");
             if (!list) cvt_json_out_string(to, cvt_json_key(at));
-            if (!list) append(to, ":");
+            if (!list) cvt_str_text(to, ":");
             append_value(to, at);
         }
-        append(to, list ? "]" : "}");
+        cvt_str_text(to, list ? "]" : "}");
         return;
-    default: append(to, "null");
+    default: cvt_str_text(to, "null");
     }
 }
 
@@ -99,7 +97,7 @@ void cvt_page_header(cvt_str *to, const cvt_json *header, size_t file) {
     cvt_str json = {0};
     cvt_str_print(&json, "\n{\"from\":%zu,\"header\":", file);
     append_value(&json, header);
-    append(&json, "},");
+    cvt_str_text(&json, "},");
     append_json(to, &json);
     cvt_str_free(&json);
 }
@@ -117,7 +115,7 @@ static cvt_status take_path(cvt_str *to, const cvt_json *record, const char *con
     char what[64];
     snprintf(what, sizeof what, "it must have \"%s\" or \"%s\", a string", keys[0], keys[1]);
     if (!path == !encoded) return wrong(error, what);
-    cvt_str_append(to, path ? path : encoded, strlen(path ? path : encoded));
+    cvt_str_text(to, path ? path : encoded);
     if (to->failed) return cvt_fail_memory(error);
     snprintf(what, sizeof what, "\"%s\" is no path in base64", keys[1]);
     if (encoded && (!cvt_base64_decode(to) || memchr(to->data, 0, to->size))) return wrong(error, what);
@@ -146,27 +144,27 @@ static cvt_status append_class(cvt_str *to, const cvt_json *value, bool scored, 
         return wrong(error, "the \"index\" of a class is no integer from 0");
     if (scored && !cvt_json_number(cvt_json_get(value, "score"), &score))
         return wrong(error, "a class has no \"score\", a number");
-    append(to, "[");
+    cvt_str_text(to, "[");
     if (index >= 0)
         cvt_str_print(to, "%lld,", (long long)index);
     else
-        append(to, "null,");
+        cvt_str_text(to, "null,");
     cvt_json_out_string(to, label);
-    if (scored) append(to, ",");
+    if (scored) cvt_str_text(to, ",");
     if (scored) cvt_json_out_number(to, score);
-    append(to, "]");
+    cvt_str_text(to, "]");
     return CVT_OK;
 }
 
 static cvt_status append_top(cvt_str *to, const cvt_json *top, cvt_error *error) {
     if (cvt_json_kind_of(top) != CVT_JSON_ARRAY) return wrong(error, "\"top\" is no list of classes");
     size_t n = 0;
-    append(to, ",\"top\":[");
+    cvt_str_text(to, ",\"top\":[");
     for (const cvt_json *at = cvt_json_first(top); at && n < CVT_PAGE_RANKS; at = cvt_json_next(at)) {
-        if (n++) append(to, ",");
+        if (n++) cvt_str_text(to, ",");
         TRY(append_class(to, at, true, error));
     }
-    append(to, "]");
+    cvt_str_text(to, "]");
     const size_t all = cvt_json_size(top);
     if (all > n) cvt_str_print(to, ",\"more\":%zu", all - n);
     return CVT_OK;
@@ -177,11 +175,11 @@ static cvt_status append_truth(cvt_str *to, const cvt_json *truth, cvt_error *er
     const char *label = cvt_json_string(truth);
     int64_t index;
     if (cvt_json_kind_of(truth) == CVT_JSON_NULL) return CVT_OK;
-    append(to, ",\"truth\":");
+    cvt_str_text(to, ",\"truth\":");
     if (label) {
-        append(to, "[null,");
+        cvt_str_text(to, "[null,");
         cvt_json_out_string(to, label);
-        append(to, "]");
+        cvt_str_text(to, "]");
     } else if (cvt_json_integer(truth, &index) && index >= 0) {
         cvt_str_print(to, "[%lld,\"%lld\"]", (long long)index, (long long)index);
     } else {
@@ -194,11 +192,11 @@ static cvt_status append_failure(cvt_str *to, const cvt_json *failure, cvt_error
     const char *code = cvt_json_string(cvt_json_get(failure, "code"));
     const char *message = cvt_json_string(cvt_json_get(failure, "message"));
     if (!code || !message) return wrong(error, "\"error\" has no \"code\" and \"message\", strings");
-    append(to, ",\"error\":[");
+    cvt_str_text(to, ",\"error\":[");
     cvt_json_out_string(to, code);
-    append(to, ",");
+    cvt_str_text(to, ",");
     cvt_json_out_string(to, message);
-    append(to, "]");
+    cvt_str_text(to, "]");
     return CVT_OK;
 }
 
@@ -215,9 +213,9 @@ static cvt_status append_record(cvt_str *to, const cvt_json *record, cvt_page_im
     if (cvt_json_kind_of(record) != CVT_JSON_OBJECT) return wrong(error, "it is no object");
     TRY(take_paths(record, image, error));
     if (!cvt_json_bool(cvt_json_get(record, "ok"), &image->ok)) return wrong(error, "it has no \"ok\", true or false");
-    append(to, ",");
+    cvt_str_text(to, ",");
     cvt_json_out_path(to, "path", image->path.data);
-    if (image->archive.size) append(to, ",");
+    if (image->archive.size) cvt_str_text(to, ",");
     if (image->archive.size) cvt_json_out_path(to, "tar", image->archive.data);
     append_text(to, record, "file");
     append_text(to, record, "taken");
@@ -240,13 +238,13 @@ static void append_jpeg(cvt_str *to, const char *key, const cvt_str *jpeg) {
     if (!jpeg->size) return;
     cvt_str_print(to, ",\"%s\":\"", key);
     cvt_base64_append(to, jpeg->data, jpeg->size);
-    append(to, "\"");
+    cvt_str_text(to, "\"");
 }
 
 void cvt_page_end_record(cvt_str *to, const cvt_str *jpeg, const cvt_str *map) {
     append_jpeg(to, "thumbnail", jpeg);
     append_jpeg(to, "map", map);
-    append(to, "},");
+    cvt_str_text(to, "},");
 }
 
 void cvt_page_link(cvt_str *to, const char *path) {

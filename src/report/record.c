@@ -22,8 +22,6 @@
 #include "base/base64.h"
 #include "report/json_out.h"
 
-static void append(cvt_str *to, const char *text) { cvt_str_append(to, text, strlen(text)); }
-
 static void append_escaped(cvt_str *to, const char *text, size_t n) {
     for (size_t i = 0; i < n;) {
         char piece[4 * 4 + 1]; /* a character of 4 bytes, each as \xNN */
@@ -64,9 +62,9 @@ static void append_score(cvt_str *to, int width, float score, cvt_score_kind kin
 static void append_bar(cvt_str *to, float score, const cvt_records *run) {
     enum { CELLS = 10 };
     const int filled = (int)lround(CELLS * (double)score);
-    if (run->style.colour) append(to, coloured);
-    for (int i = 0; i < filled; i++) append(to, "#");
-    if (run->style.colour) append(to, plain);
+    if (run->style.colour) cvt_str_text(to, coloured);
+    for (int i = 0; i < filled; i++) cvt_str_text(to, "#");
+    if (run->style.colour) cvt_str_text(to, plain);
     cvt_str_print(to, "%*s  ", CELLS - filled, "");
 }
 
@@ -76,19 +74,19 @@ static const char unknown[] = "unknown, most like ";
 static void append_score_and_label(cvt_str *to, const cvt_rank *rank, cvt_score_kind kind, const char *before,
                                    const cvt_records *run) {
     char number[16];
-    append(to, "  ");
+    cvt_str_text(to, "  ");
     append_score(to, 3, rank->score, kind);
-    append(to, "  ");
+    cvt_str_text(to, "  ");
     if (run->style.bars && kind != CVT_SCORE_NONE) append_bar(to, rank->score, run);
-    append(to, before);
+    cvt_str_text(to, before);
     cvt_record_escape(to, label_of(rank, number));
-    append(to, "\n");
+    cvt_str_text(to, "\n");
 }
 
 static void append_path(cvt_str *to, const char *path, const cvt_records *run) {
-    if (run->style.colour) append(to, bold);
+    if (run->style.colour) cvt_str_text(to, bold);
     cvt_record_escape(to, path);
-    if (run->style.colour) append(to, plain);
+    if (run->style.colour) cvt_str_text(to, plain);
 }
 
 /* How many columns the escaped path has: its characters. */
@@ -111,25 +109,25 @@ static void text_columns(cvt_str *to, const cvt_record *record, cvt_records *run
     if (record->n)
         append_score_and_label(to, record->ranks, record->kind, record->unknown ? unknown : "", run);
     else if (record->unknown)
-        append(to, "  unknown\n");
+        cvt_str_text(to, "  unknown\n");
     else
-        append(to, "  no class has the least score\n");
+        cvt_str_text(to, "  no class has the least score\n");
 }
 
 static void text_line(cvt_str *to, const cvt_record *record) {
     char number[16];
     cvt_record_escape(to, record->path);
-    append(to, ": ");
+    cvt_str_text(to, ": ");
     if (!record->n) {
-        append(to, record->unknown ? "unknown\n" : "no class has the least score\n");
+        cvt_str_text(to, record->unknown ? "unknown\n" : "no class has the least score\n");
         return;
     }
-    append(to, record->unknown ? unknown : "");
+    cvt_str_text(to, record->unknown ? unknown : "");
     cvt_record_escape(to, label_of(record->ranks, number));
-    append(to, " (");
+    cvt_str_text(to, " (");
     append_score(to, 0, record->ranks->score, record->kind);
     if (record->kind != CVT_SCORE_SOFTMAX) cvt_str_print(to, ", %s", kind_words[record->kind]);
-    append(to, ")\n");
+    cvt_str_text(to, ")\n");
 }
 
 static void text_record(cvt_str *to, const cvt_record *record, cvt_records *run) {
@@ -140,12 +138,12 @@ static void text_record(cvt_str *to, const cvt_record *record, cvt_records *run)
             text_line(to, record);
         return;
     }
-    if (run->any) append(to, "\n");
+    if (run->any) cvt_str_text(to, "\n");
     append_path(to, record->path, run);
     if (record->kind != CVT_SCORE_SOFTMAX) cvt_str_print(to, " (%s)", kind_words[record->kind]);
-    append(to, record->unknown ? ": unknown\n" : "\n");
+    cvt_str_text(to, record->unknown ? ": unknown\n" : "\n");
     for (int i = 0; i < record->n; i++) append_score_and_label(to, &record->ranks[i], record->kind, "", run);
-    if (!record->n) append(to, "  no class has the least score\n");
+    if (!record->n) cvt_str_text(to, "  no class has the least score\n");
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */
@@ -157,24 +155,24 @@ static void json_label(cvt_str *to, const cvt_rank *rank) {
 }
 
 static void json_ranks(cvt_str *to, const cvt_record *record) {
-    append(to, ",\"top\":[");
+    cvt_str_text(to, ",\"top\":[");
     for (int i = 0; i < record->n; i++) {
-        if (i) append(to, ",");
+        if (i) cvt_str_text(to, ",");
         json_label(to, &record->ranks[i]);
-        append(to, ",\"score\":");
+        cvt_str_text(to, ",\"score\":");
         cvt_json_out_number(to, (double)record->ranks[i].score);
-        append(to, "}");
+        cvt_str_text(to, "}");
     }
-    append(to, "]");
+    cvt_str_text(to, "]");
 }
 
 static void json_file(cvt_str *to, const cvt_record *record) {
-    append(to, ",\"file\":");
+    cvt_str_text(to, ",\"file\":");
     cvt_json_out_string(to, record->file);
     if (!record->shown) return;
-    append(to, ",\"class\":");
+    cvt_str_text(to, ",\"class\":");
     json_label(to, record->shown);
-    append(to, "}");
+    cvt_str_text(to, "}");
 }
 
 static void json_values(cvt_str *to, const cvt_record *record) {
@@ -184,10 +182,10 @@ static void json_values(cvt_str *to, const cvt_record *record) {
                       i + 1 < info->rank ? "" : "]");
     cvt_str_print(to, ",\"%s\":[", record->values_name);
     for (size_t i = 0; i < record->n_values; i++) {
-        if (i) append(to, ",");
+        if (i) cvt_str_text(to, ",");
         cvt_json_out_number(to, (double)record->values[i]);
     }
-    append(to, "]");
+    cvt_str_text(to, "]");
 }
 
 /* As the bytes of f32 numbers, the lowest byte first. */
@@ -201,35 +199,35 @@ static void json_logits(cvt_str *to, const cvt_record *record) {
             cvt_str_append(&bytes, &byte, 1);
         }
     }
-    append(to, ",\"logits_b64\":\"");
+    cvt_str_text(to, ",\"logits_b64\":\"");
     if (bytes.data) cvt_base64_append(to, bytes.data, bytes.size);
-    append(to, "\"");
+    cvt_str_text(to, "\"");
     to->failed = to->failed || bytes.failed;
     cvt_str_free(&bytes);
 }
 
 static void json_exif(cvt_str *to, const cvt_record *record) {
-    append(to, ",\"taken\":");
+    cvt_str_text(to, ",\"taken\":");
     if (record->taken)
         cvt_json_out_string(to, record->taken);
     else
-        append(to, "null");
+        cvt_str_text(to, "null");
     cvt_str_print(to, ",\"orientation\":%d", record->orientation);
 }
 
 /* The names stand before "ok": batch/done.c reads no further. */
 static void json_object(cvt_str *to, const cvt_record *record, const cvt_records *run) {
-    append(to, "{");
+    cvt_str_text(to, "{");
     if (record->tar) cvt_json_out_path(to, "tar", record->tar);
-    if (record->tar) append(to, ",");
+    if (record->tar) cvt_str_text(to, ",");
     cvt_json_out_path(to, "path", record->path);
     if (record->status != CVT_OK) {
         cvt_str_print(to, ",\"ok\":false,\"error\":{\"code\":\"%s\",\"message\":", cvt_status_code(record->status));
         cvt_json_out_string(to, record->message);
-        append(to, "}}");
+        cvt_str_text(to, "}}");
         return;
     }
-    append(to, ",\"ok\":true");
+    cvt_str_text(to, ",\"ok\":true");
     if (record->file)
         json_file(to, record);
     else if (record->values)
@@ -238,45 +236,45 @@ static void json_object(cvt_str *to, const cvt_record *record, const cvt_records
         json_ranks(to, record);
     if (run->style.unknown) cvt_str_print(to, ",\"unknown\":%s", record->unknown ? "true" : "false");
     if (record->truth) {
-        append(to, ",\"truth\":");
+        cvt_str_text(to, ",\"truth\":");
         json_label(to, record->truth);
-        append(to, "}");
+        cvt_str_text(to, "}");
     }
-    if (record->called) append(to, ",\"called\":");
+    if (record->called) cvt_str_text(to, ",\"called\":");
     if (record->called) cvt_json_out_string(to, record->called);
     if (record->logits) json_logits(to, record);
     if (run->style.exif) json_exif(to, record);
-    append(to, "}");
+    cvt_str_text(to, "}");
 }
 
 static void jsonl_record(cvt_str *to, const cvt_record *record, cvt_records *run) {
     json_object(to, record, run);
-    append(to, "\n");
+    cvt_str_text(to, "\n");
 }
 
 /* Writes a record of an array. The comma stands in front, so that every record is a whole line as soon as it is
  * made. */
 static void json_record(cvt_str *to, const cvt_record *record, cvt_records *run) {
-    append(to, run->any ? "," : "[");
+    cvt_str_text(to, run->any ? "," : "[");
     json_object(to, record, run);
-    append(to, "\n");
+    cvt_str_text(to, "\n");
 }
 
-static void json_end(cvt_str *to, bool empty) { append(to, empty ? "[]\n" : "]\n"); }
+static void json_end(cvt_str *to, bool empty) { cvt_str_text(to, empty ? "[]\n" : "]\n"); }
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
 
 static void csv_field(cvt_str *to, const char *text) {
     bool quoted = text[strcspn(text, ",\"\n")] != 0;
-    if (quoted) append(to, "\"");
+    if (quoted) cvt_str_text(to, "\"");
     while (*text) {
         size_t n = strcspn(text, "\"\n");
         append_escaped(to, text, n);
-        if (text[n] == '"') append(to, "\"\"");
-        if (text[n] == '\n') append(to, "\n");
+        if (text[n] == '"') cvt_str_text(to, "\"\"");
+        if (text[n] == '\n') cvt_str_text(to, "\n");
         text += n + (text[n] != 0);
     }
-    if (quoted) append(to, "\"");
+    if (quoted) cvt_str_text(to, "\"");
 }
 
 /* The columns that only some styles have. */
@@ -299,7 +297,7 @@ static void table_record(cvt_str *to, const cvt_record *record, const char *comm
                       failed ? cvt_status_code(record->status) : "");
         cvt_str_print(to, "%s%s%s%s", comma, comma, comma, comma);
         table_more(to, record, comma, run);
-        append(to, "\n");
+        cvt_str_text(to, "\n");
         return;
     }
     for (int i = 0; i < record->n; i++) {
@@ -307,10 +305,10 @@ static void table_record(cvt_str *to, const cvt_record *record, const char *comm
         field(to, record->path);
         cvt_str_print(to, "%strue%s%s%d%s%d%s", comma, comma, comma, i + 1, comma, record->ranks[i].index, comma);
         field(to, label_of(&record->ranks[i], number));
-        append(to, comma);
+        cvt_str_text(to, comma);
         cvt_json_out_number(to, (double)record->ranks[i].score);
         table_more(to, record, comma, run);
-        append(to, "\n");
+        cvt_str_text(to, "\n");
     }
 }
 

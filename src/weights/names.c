@@ -50,7 +50,7 @@ static bool append_file(cvt_str *to, const char *s, const char *filler, const cv
         s += n;
         if (*s != '{') continue;
         if (s[1] == '}') {
-            if (filler) cvt_str_append(to, filler, strlen(filler));
+            if (filler) cvt_str_text(to, filler);
             s += 2;
         } else {
             size_t letter = s[1] == '+' ? 2 : 1;
@@ -77,7 +77,7 @@ static const cvt_name_row *expand(cvt_str *to, const cvt_name_row *rows, const c
             to->size = before;
             continue;
         }
-        cvt_str_append(to, rest, strlen(rest));
+        cvt_str_text(to, rest);
         return to->failed ? NULL : row;
     }
     return NULL;
@@ -86,7 +86,7 @@ static const cvt_name_row *expand(cvt_str *to, const cvt_name_row *rows, const c
 const cvt_name_row *cvt_name_expand(cvt_str *to, const cvt_dialect *dialect, const cvt_param *p) {
     static const cvt_name_row as_it_is = {"*", "*"};
     if (!cvt_dialect_is_native(dialect)) return expand(to, dialect->rows, dialect->filler, p->pattern, p);
-    cvt_str_append(to, p->name, strlen(p->name));
+    cvt_str_text(to, p->name);
     return to->failed ? NULL : &as_it_is;
 }
 

@@ -26,7 +26,7 @@ static cvt_status find(archive *a, const char *folder, const char *key, size_t k
                        cvt_error *error) {
     cvt_str_clear(&a->name);
     cvt_str_append(&a->name, a->root, a->root_size);
-    cvt_str_append(&a->name, folder, strlen(folder));
+    cvt_str_text(&a->name, folder);
     cvt_str_append(&a->name, key, key_size);
     if (a->name.failed) return cvt_fail_memory(error);
     *out = cvt_zip_find(&a->zip, a->name.data, (uint32_t)a->name.size); /* of less than 2^16 + 128 bytes */
