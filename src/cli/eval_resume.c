@@ -81,12 +81,8 @@ static bool read_logits(float *to, size_t n, const cvt_json *record) {
     cvt_str text = {0};
     if (!encoded) return false;
     cvt_str_text(&text, encoded);
-    const bool good = !text.failed && cvt_base64_decode(&text) && text.size == 4 * n;
-    for (size_t i = 0; good && i < n; i++) {
-        const unsigned char *b = (const unsigned char *)text.data + 4 * i;
-        const uint32_t bits = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-        memcpy(to + i, &bits, sizeof bits);
-    }
+    const bool good = !text.failed && cvt_base64_decode(&text) && text.size == n * sizeof *to;
+    if (good) memcpy(to, text.data, text.size);
     cvt_str_free(&text);
     for (size_t i = 0; good && i < n; i++)
         if (!isfinite(to[i])) return false;

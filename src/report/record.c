@@ -190,20 +190,9 @@ static void json_values(cvt_str *to, const cvt_record *record) {
 
 /* As the bytes of f32 numbers, the lowest byte first. */
 static void json_logits(cvt_str *to, const cvt_record *record) {
-    cvt_str bytes = {0};
-    for (size_t i = 0; i < record->n_logits; i++) {
-        uint32_t bits;
-        memcpy(&bits, record->logits + i, sizeof bits);
-        for (int b = 0; b < 32; b += 8) {
-            const char byte = (char)(bits >> b);
-            cvt_str_append(&bytes, &byte, 1);
-        }
-    }
     cvt_str_text(to, ",\"logits_b64\":\"");
-    if (bytes.data) cvt_base64_append(to, bytes.data, bytes.size);
+    cvt_base64_append(to, record->logits, record->n_logits * sizeof *record->logits);
     cvt_str_text(to, "\"");
-    to->failed = to->failed || bytes.failed;
-    cvt_str_free(&bytes);
 }
 
 static void json_exif(cvt_str *to, const cvt_record *record) {
