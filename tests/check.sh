@@ -6,16 +6,18 @@
 #   JOBS=2        compilations at a time
 #   LOGS=build/check   the folder of what the tests print; LOGS/times: the seconds of a processor that each took
 #   TESTS="a b"   only tests whose name contains one of these words
-#   SUITES="..."  some of: release sanitized threads (these three unless said), plain (a build without the libraries that
-#                 need not be here, and the tests of what they read), coverage (see `make coverage`), lint (tests/lint.sh),
-#                 clang (all is built by clang, and tests in C and two scripts are run), repro (tests/check_repro.sh), arm
-#                 and riscv (tests/check_emulated.sh)
+#   SUITES="..."  some of: release sanitized threads (these three unless said), plain (a build without OpenMP and the
+#                 libraries that need not be here, and tests of what is then different), coverage (see `make coverage`), lint
+#                 (tests/lint.sh), clang (all is built by clang, and tests in C and two scripts are run), repro
+#                 (tests/check_repro.sh), arm and riscv (tests/check_emulated.sh), emulated (a short part of arm: kernels,
+#                 the first case of each family, the bits of --repro)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 logs=${LOGS:-build/check}
 coverage_units="api batch binding config done file image json layouts npy open pixels records safetensors tar torch"
 coverage_scripts="fuzz attend tar cli lost checkpoints collection configs eval learn lines network pack report"
+quick_lints="format columns tidy shell manuals kernels" # cppcheck takes longest: make lint, make check-long
 emulated_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_attend test_cli"
 # the builds here have jobs of their own, not those of a make that runs this
 MAKEFLAGS=$(echo "${MAKEFLAGS:-}" | sed 's/ -j[0-9]*//; s/ --jobserver-[^ ]*//g')
@@ -89,15 +91,31 @@ scripts() {
     done
 }
 
-# emulated BUILD DIRECTORY: what check_emulated.sh has left there. Emulation is as slow as sanitizers are: scripts run those
-# cases.
+# first_cases BUILD DIRECTORY PROGRAM: one case of each family against its original
+first_cases() {
+    run "$1" test_models env CASES=first CVT="$PWD/$3" CVT_BIN="$PWD/$2" sh tests/test_models.sh
+}
+
+# emulated BUILD [SCRIPT]...: what check_emulated.sh has left in build/BUILD. Emulation is as slow as sanitizers are: scripts
+# run those cases.
 emulated() {
-    for test in "$2"/test_*; do
-        if [ -x "$test" ]; then run "$1" "$(basename "$test").c" "$test"; fi
+    build=$1 folder=build/$1/run
+    shift
+    for test in "$folder"/test_*; do
+        if [ -x "$test" ]; then run "$build" "$(basename "$test").c" "$test"; fi
     done
-    [ -x "$2/cvt" ] || return 0
-    # shellcheck disable=SC2086
-    scripts "$1" "$2" "$2/cvt" $emulated_scripts
+    if [ -x "$folder/cvt" ]; then scripts "$build" "$folder" "$folder/cvt" "$@"; fi
+}
+
+# binaries BUILD TRIPLE TEST...: tests of what the compiler for that machine has made
+binaries() {
+    build=$1 triple=$2
+    shift 2
+    [ -x "build/$build/cvt" ] || return 0
+    for test; do
+        run "$build" "$test" env CC="${CROSS_CC:-$triple-gcc} --sysroot=$PWD/build/$build/root" \
+            OBJDUMP="$triple-objdump" CVT="build/$build/cvt" CVT_BIN="$PWD/build/$build" sh "tests/$test.sh"
+    done
 }
 
 # where [VARIABLE=VALUE]...: the folder of that build, and its program
@@ -116,7 +134,7 @@ build() {
 # Threads that wait sleep, as tests run side by side: spinning, the default, took two thirds of a processor's time here.
 export OMP_WAIT_POLICY=passive
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-# shellcheck disable=SC2046  # lists of words
+# shellcheck disable=SC2046,SC2086  # lists of words
 for suite in ${SUITES:-release sanitized threads}; do
     case $suite in
     release) build all tests && suite release $(where) ;;
@@ -140,9 +158,13 @@ for suite in ${SUITES:-release sanitized threads}; do
         fi
         ;;
     plain)
-        build all tests B=build/plain WITH= && for test in test_image test_pixels test_tar; do
-            run plain "$test.c" "build/plain/$test"
-        done && scripts plain $(where B=build/plain WITH=) test_tar test_cli
+        tests="test_image test_pixels test_tar test_team"
+        set -- $(where B=build/plain WITH= OPENMP=)
+        build "$2" $(for test in $tests test_npydiff; do echo "$1/$test"; done) B=build/plain WITH= OPENMP= && {
+            for test in $tests; do run plain "$test.c" "$1/$test"; done
+            scripts plain "$1" "$2" test_tar test_cli
+            first_cases plain "$1" "$2"
+        }
         ;;
     coverage)
         build all tests B=build/coverage COVERAGE=1 || continue
@@ -154,14 +176,26 @@ for suite in ${SUITES:-release sanitized threads}; do
                 sh tests/test_faults.sh
         fi
         ;;
-    lint) run sources lint sh tests/lint.sh ;;
+    lint) run sources lint sh tests/lint.sh $quick_lints ;;
     repro) run release repro make -s --no-print-directory check-repro ;;
     arm | riscv)
         echo "building: all tests for $suite"
         one "$suite" check_emulated sh tests/check_emulated.sh "$suite"
-        emulated "$suite" "build/$suite/run"
-        [ "$suite" = riscv ] ||
-            run arm test_tiles env CVT_BIN="$PWD/build/arm" OBJDUMP=aarch64-linux-gnu-objdump sh tests/test_tiles.sh
+        emulated "$suite" $emulated_scripts
+        case $suite in
+        arm) binaries arm aarch64-linux-gnu test_elf test_tiles ;;
+        riscv) binaries riscv riscv64-linux-gnu test_elf ;;
+        esac
+        ;;
+    emulated)
+        echo "building: cvt and tests for arm"
+        one arm check_emulated sh tests/check_emulated.sh arm cvt test_kernels test_npydiff
+        emulated arm
+        if [ -x build/arm/run/cvt ]; then
+            first_cases arm build/arm/run build/arm/run/cvt
+            build all && run arm test_repro env CVT=./cvt MACHINES=build/arm/run/cvt sh tests/test_repro.sh
+            binaries arm aarch64-linux-gnu test_elf
+        fi
         ;;
     *) echo "not ok no suite '$suite'" | tee -a "$logs/all" ;;
     esac

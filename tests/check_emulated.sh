@@ -1,7 +1,7 @@
 #!/bin/sh
-# check_emulated.sh arm|riscv: builds everything for AArch64 or RISC-V (64 bits) into build/arm or build/riscv, and beside
-# it build/arm/run, in which each program is a script that has qemu run it: check.sh's suite of that name (`make
-# check-arm`, `make check-riscv`) takes that for a build like any other.
+# check_emulated.sh arm|riscv [PROGRAM]...: builds everything for AArch64 or RISC-V (64 bits), or these programs of it, into
+# build/arm or build/riscv, and beside it build/arm/run, in which each program is a script that has qemu run it: check.sh's
+# suites arm and riscv (`make check-arm`, `make check-riscv`) and emulated take that for a build like any other.
 # The libraries are Debian's for that machine, unpacked into build/arm/root without installing anything: of the release
 # that is here, else of the next (Debian 12 has none for RISC-V). Where they cannot be had, what needs none of them is
 # compiled, and the kernels' tests alone are linked.
@@ -10,16 +10,24 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 case ${1:-arm} in
-arm) machine=AArch64 triple=aarch64-linux-gnu qemu=qemu-aarch64 debian=arm64 kernels="src/kernels/arm/*.c" ;;
+arm)
+    # Return addresses are signed (-mbranch-protection), and qemu computes these signatures for most of its time unless it is
+    # told to take simpler ones.
+    machine=AArch64 triple=aarch64-linux-gnu qemu="qemu-aarch64 -cpu max,pauth-impdef=on" debian=arm64
+    kernels="src/kernels/arm/*.c"
+    ;;
 riscv) machine=RISC-V triple=riscv64-linux-gnu qemu=qemu-riscv64 debian=riscv64 kernels= ;;
 *) echo "check_emulated.sh: arm or riscv, not $1" >&2 && exit 2 ;;
 esac
 cc=${CROSS_CC:-$triple-gcc}
 run=${EMULATOR:-$qemu}
+folder=$PWD/build/${1:-arm} build=build/${1:-arm}
+[ $# -eq 0 ] || shift
+programs=$*
+goals=$(for program; do echo "$build/$program"; done)
 for tool in "${cc##* }" "${run%% *}"; do
     command -v "$tool" >/dev/null 2>&1 || { echo "skip $machine: no $tool here"; exit 0; }
 done
-folder=$PWD/build/${1:-arm}
 root=$folder/root
 places=$root/usr/lib/$triple:$root/lib/$triple
 mkdir -p "$folder"
@@ -65,12 +73,15 @@ wrap() {
 alone() {
     warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla"
     flags="-std=c17 -D_POSIX_C_SOURCE=200809L -O3 -ffp-contract=off -Isrc -Itests $warnings -Wformat=2 -Wcast-qual"
-    # shellcheck disable=SC2013,SC2046,SC2086  # lists of words
-    for source in $(grep -LE '#include <(cjson/cJSON|cJSON|png|jpeglib|zlib)\.h>' src/*.c src/*/*.c $kernels \
-        tests/test_*.c); do
-        $cc $flags -Werror -Wno-missing-field-initializers -fopenmp -c -o "$folder/alone.o" "$source" || return 1
-    done
+    if [ -z "$programs" ]; then
+        # shellcheck disable=SC2013,SC2046,SC2086  # lists of words
+        for source in $(grep -LE '#include <(cjson/cJSON|cJSON|png|jpeglib|zlib)\.h>' src/*.c src/*/*.c $kernels \
+            tests/test_*.c); do
+            $cc $flags -Werror -Wno-missing-field-initializers -fopenmp -c -o "$folder/alone.o" "$source" || return 1
+        done
+    fi
     for program in test_isa test_kernels test_products test_attention; do
+        case " ${programs:-$program} " in *" $program "*) ;; *) continue ;; esac
         # shellcheck disable=SC2086
         $cc $flags -Werror -o "$folder/$program" tests/$program.c src/kernels/*.c $kernels \
             src/base/dtype.c src/base/error.c src/base/num.c src/base/str.c -lm -lpthread || return 1
@@ -82,17 +93,18 @@ rm -rf "$folder/run"
 mkdir -p "$folder/run"
 if libraries >"$folder/log" 2>&1; then
     pkg="env PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$root/usr/lib/$triple/pkgconfig pkg-config"
-    if make -s -j "${JOBS:-$(getconf _NPROCESSORS_ONLN)}" B="build/${1:-arm}" CC="$cc --sysroot=$root" PKG="$pkg" WERROR=1 \
-        all tests >"$folder/log" 2>&1; then
-        echo "ok everything compiles for $machine"
-        for program in "$folder"/cvt "$folder"/test_*; do
-            if [ -x "$program" ] && [ ! -d "$program" ]; then
-                wrap "$(basename "$program")" "$root" -E "LD_LIBRARY_PATH=$places"
+    # shellcheck disable=SC2086 # a list of goals
+    if make -s -j "${JOBS:-$(getconf _NPROCESSORS_ONLN)}" B="$build" CC="$cc --sysroot=$root" PKG="$pkg" WERROR=1 \
+        ${goals:-all tests} >"$folder/log" 2>&1; then
+        echo "ok ${programs:-everything} compiles for $machine"
+        for program in ${programs:-$(cd "$folder" && ls -d cvt test_*)}; do
+            if [ -x "$folder/$program" ] && [ ! -d "$folder/$program" ]; then
+                wrap "$program" "$root" -E "LD_LIBRARY_PATH=$places"
             fi
         done
     else
         cat "$folder/log" >&2
-        echo "not ok everything compiles for $machine: $(grep -m 1 -E 'error|undefined' "$folder/log")"
+        echo "not ok ${programs:-everything} compiles for $machine: $(grep -m 1 -E 'error|undefined' "$folder/log")"
         exit 1
     fi
 else

@@ -1,7 +1,8 @@
 #!/bin/sh
 # check_long.sh - what takes too long for `make check`; `make check-long` runs it on the release build: 10,000 kills, a
 # million records, 50 files of weights cut while they are mapped, every command under valgrind, `cvt verify` on programs
-# whose kernels are wrong, all tests on emulated machines, every call of every command that fails once. What each step prints stays in build/check-long/STEP.out, where
+# whose kernels are wrong, cppcheck, all tests on emulated machines, every call of every command that fails once. What each
+# step prints stays in build/check-long/STEP.out, where
 # tests/reliability.sh finds the figures.
 #   PROGRAM, B: the program and its folder (the Makefile says); STEPS="faults kills": only these; KILLS=10000
 # Prints "ok NAME", "not ok NAME: why" or "skip NAME: why" a case, and "N passed, N failed".
@@ -37,6 +38,8 @@ memory() { sh tests/check_memory.sh; }
 
 verify() { sh tests/check_verify.sh; }
 
+lint() { sh tests/lint.sh; }
+
 # one after the other: both use build/check-long/machines
 machines() {
     LOGS=build/check-long/machines SUITES="arm riscv" sh tests/check.sh >&2
@@ -45,7 +48,7 @@ machines() {
 
 repro() { MACHINES="$(ls build/*/run/cvt 2>/dev/null)" sh tests/test_repro.sh; }
 
-for step in ${STEPS:-kills collection machine memory verify machines repro faults}; do
+for step in ${STEPS:-kills collection machine memory verify lint machines repro faults}; do
     began=$(date +%s)
     $step >"$logs/$step.out" 2>"$logs/$step.err"
     date -u '+%Y-%m-%d' >"$logs/$step.date"

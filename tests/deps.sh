@@ -27,7 +27,7 @@ demo) python3 -m pip --version >/dev/null 2>&1 || want python3-pip ;;
 webp | heif | archive) $set ;;
 ci)
     webp && heif && archive
-    for tool in clang-14 clang-format-14 clang-tidy-14 shellcheck mandoc qemu-user:qemu-aarch64 \
+    for tool in clang-14 clang-format-14 clang-tidy-14 cppcheck shellcheck mandoc qemu-user:qemu-aarch64 \
         gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc; do
         has "${tool#*:}" || want "${tool%%:*}"
     done

@@ -1,6 +1,7 @@
 #!/bin/sh
-# lint.sh: runs the tools that examine the sources without running them: layout (clang-format 14, lines of at most 120
-# columns), clang-tidy (.clang-tidy says which checks), shellcheck, mandoc, and a compiler for AArch64 on its kernels.
+# lint.sh [LINT]...: runs the tools that examine the sources without running them, or those that are named: format
+# (clang-format 14), columns (lines of at most 120), tidy (clang-tidy: .clang-tidy says which checks), bugs (cppcheck:
+# .cppcheck says where it is wrong), shell (shellcheck), manuals (mandoc), kernels (a compiler for AArch64 on its kernels).
 # Prints "ok NAME", "not ok NAME: why" or, where a tool is not here, "skip NAME: why"; the findings themselves go to
 # standard error. `make deps WITH=ci` installs the tools.
 #   JOBS=2  clang-tidy's processes at a time
@@ -8,14 +9,15 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 failures=0
+wanted=${*:-format columns tidy bugs shell manuals kernels}
 
-# lint TOOL NAME COMMAND...: the command finds nothing: it prints nothing and succeeds
+# lint FUNCTION TOOL NAME: what the function runs finds nothing: it prints nothing and succeeds
 lint() {
-    tool=$1 name=$2
-    shift 2
+    case " $wanted " in *" $1 "*) ;; *) return 0 ;; esac
+    function=$1 tool=$2 name=$3
     if ! command -v "$tool" >/dev/null 2>&1; then
         echo "skip $name: no $tool here"
-    elif findings=$("$@" 2>&1) && [ -z "$findings" ]; then
+    elif findings=$($function 2>&1) && [ -z "$findings" ]; then
         echo "ok $name"
     else
         echo "$findings" >&2
@@ -45,6 +47,14 @@ tidy() { # the count of suppressed warnings goes to standard error; clang's own 
     echo $programs | tr ' ' '\n' |
         xargs -P "$jobs" -n 4 sh -c 'flags=$0; clang-tidy-14 --quiet "$@" -- $flags 2>/dev/null' "$flags"
 }
+bugs() { # as gcc on x86-64 sees the sources
+    machine="-D__x86_64__ -D__GNUC__=12 -D__linux__ -D__SIZE_MAX__=18446744073709551615UL -D__BYTE_ORDER__=1234"
+    # shellcheck disable=SC2086
+    cppcheck --enable=warning,performance,portability --std=c11 --quiet -j "$jobs" --max-configs=1 \
+        --suppressions-list=.cppcheck --suppress=missingIncludeSystem -Isrc -Itests $machine \
+        -D__ORDER_LITTLE_ENDIAN__=1234 -DLIBJPEG_TURBO_VERSION=2.1.5 --template='{file}:{line}: {id}: {message}' \
+        src tests
+}
 shell() { # shellcheck disable=SC2086
     shellcheck $scripts
 }
@@ -63,10 +73,11 @@ kernels() {
     done
 }
 
-lint clang-format-14 "the sources are laid out by clang-format" format
-lint awk "lines have at most 120 columns" columns
-lint clang-tidy-14 "clang-tidy finds nothing" tidy
-lint shellcheck "shellcheck finds nothing" shell
-lint mandoc "mandoc finds nothing in the manual pages" manuals
-lint aarch64-linux-gnu-gcc "the kernels for AArch64 compile" kernels
+lint format clang-format-14 "the sources are laid out by clang-format"
+lint columns awk "lines have at most 120 columns"
+lint tidy clang-tidy-14 "clang-tidy finds nothing"
+lint bugs cppcheck "cppcheck finds nothing"
+lint shell shellcheck "shellcheck finds nothing"
+lint manuals mandoc "mandoc finds nothing in the manual pages"
+lint kernels aarch64-linux-gnu-gcc "the kernels for AArch64 compile"
 [ "$failures" -eq 0 ]

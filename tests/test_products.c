@@ -384,10 +384,11 @@ static void check_panel(const cvt_kernels *kernels, report *r, cvt_dtype dtype, 
     const cvt_product_kernels *p = kernels->product[CVT_PRECISION_INT8];
     const size_t size = p->panel_size(k), count = (size_t)columns * (size_t)k;
     /* unaligned, and no more than what may be read */
-    unsigned char *block = malloc(count * cvt_dtype_size(dtype) + 1), *w = block + 1;
+    unsigned char *block = malloc(count * cvt_dtype_size(dtype) + 1);
     unsigned char *got = aligned(size), *expected = aligned(size);
     float scale[64];
     if (!block) abort();
+    unsigned char *w = block + 1;
     for (int j = 0; j < columns; j++) scale[j] = random_float();
     make_weights(w, dtype, (size_t)columns, (size_t)k);
     p->pack_b(got, w, dtype, (size_t)k, k, columns, scaled ? scale : NULL);

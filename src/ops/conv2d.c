@@ -63,8 +63,10 @@ static void describe(cvt_describe *d) {
     int64_t in = map.d[0], out = a->out, weight[] = {out, in, a->kh, a->kw};
     cvt_describe_param(d, "weight", CVT_PARAMETER, 4, weight);
     if (a->bias) cvt_describe_param(d, "bias", CVT_PARAMETER, 1, &out);
+    const cvt_shape *const inputs = d->shapes;
     d->shapes = &map;
     cvt_shape s = cvt_conv_shape(d, a, a->out);
+    d->shapes = inputs;
     if (t->h) s = cvt_shape_tokens(cvt_shape_rows(given) / (t->h * t->w) * cvt_shape_rows(s), a->out);
     cvt_describe_output(d, s);
     if (!cvtb_failed(d->builder)) d->macs = (int64_t)cvt_shape_rows(s) * in * out * a->kh * a->kw;
