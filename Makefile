@@ -68,7 +68,9 @@ say       = $(if $(Q),$(if $(silent),,@echo "$1 $(@:build/%=%)"))
 
 # clang must be told what gcc does with -std=c17: a product and its sum are rounded one after the other, as is written.
 # File names in the program do not say in which directory it was built: the same sources give the same bytes anywhere
-BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L $(VISIBLE) -Isrc -MMD -MP -g -fvisibility=hidden $(WARNINGS) \
+# Sanitizers name functions and lines, which -g1 knows; a kernel then compiles in two thirds of the time.
+BASE_FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L $(VISIBLE) -Isrc -MMD -MP -g$(if $(SAN),1) -fvisibility=hidden \
+	$(WARNINGS) \
 	-ffile-prefix-map="$(CURDIR)"=. $(if $(WERROR),-Werror) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all -fPIC,$(OPT) $(HARDEN)) \
 	$(if $(findstring clang,$(notdir $(CC))),-ffp-contract=off) \
