@@ -83,6 +83,7 @@ typedef struct cvt_product_kernels {
     void (*pack_a)(void *to, const float *a, size_t lda, int m, int k);
     void (*gemm)(const cvt_gemm *g);
     bool tiles; /* gemm uses tiles: see cvt_kernels_for */
+    int block;  /* gemm is at its best with whole blocks of so many rows, the more of them the better; 0: with any */
 } cvt_product_kernels;
 
 enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128, CVT_BF16_RUN = 32 };

@@ -16,14 +16,16 @@
 #include "ops/panels.h"
 
 enum {
-    SMALL = 1 << 16,     /* a weight of no more elements is always packed while loading */
-    ROWS = 224,          /* the most rows of a tile in f32 */
-    MIN_ROWS = 96,       /* in f32 an image of no more rows is not cut by rows for two threads */
-    PACKED_ROWS = 40,    /* the fewest rows of a tile that packs its rows, unless the image has fewer */
-    MIN_WORK = 1 << 18,  /* the fewest multiply-adds of a tile in f32, unless all tiles together have fewer */
-    GATHERED = 1 << 16,  /* floats that a tile gathers on one thread or two */
-    GATHERED_ROWS = 96,  /* and its most rows */
-    MAX_READY = 1 << 20, /* the most floats of rows that a step makes ready for the next one, an image */
+    SMALL = 1 << 16,      /* a weight of no more elements is always packed while loading */
+    ROWS = 224,           /* the most rows of a tile in f32 */
+    MIN_ROWS = 96,        /* in f32 an image of no more rows is not cut by rows for two threads */
+    PACKED_ROWS = 40,     /* the fewest rows of a tile that packs its rows, unless the image has fewer */
+    MIN_WORK = 1 << 18,   /* the fewest multiply-adds of a tile in f32, unless all tiles together have fewer */
+    GATHERED = 1 << 16,   /* floats that a tile gathers on one thread or two */
+    GATHERED_ROWS = 96,   /* and its most rows */
+    MAX_READY = 1 << 20,  /* the most floats of rows that a step makes ready for the next one, an image */
+    MADE_ROWS = 224,      /* the most rows of a tile that makes its rows, where gemm takes them in blocks */
+    MADE_BYTES = 3 << 19, /* and what they may take: they and some panels stay in the second cache */
 };
 
 typedef struct product {
@@ -82,6 +84,15 @@ static int64_t cost_of_making(const product *a, int rows) {
 /* How many rows a tile makes ready. */
 static int ready_block(const product *a, int n, int threads) {
     return cvt_min_int(cvt_max_int(blocks(a->rows, blocks(threads, n)), LEAST_ROWS), a->row_block);
+}
+
+/* Returns how many rows a tile makes on one thread or two. Where gemm takes rows in blocks, one thread gets whole
+ * blocks, as many as stay in cache, and two get an even number of tiles. */
+static int made_block(const product *a, int threads) {
+    const int block = a->kernels->block;
+    if (!makes_rows(a) || a->gather.rows || !block) return a->row_block;
+    const int count = blocks(a->rows, block), tiles = blocks(count, a->row_block / block);
+    return threads > 1 && count > 1 ? blocks(a->rows, tiles + tiles % 2) : blocks(count, tiles) * block;
 }
 
 /* Cuts into blocks of rows by all columns, each of which makes its own rows. */
@@ -144,10 +155,11 @@ static cvt_cut cut(const void *p, int n, int threads) {
     const product *a = p;
     if (cvt_half_is_done(a->paired, threads)) return (cvt_cut){0};
     if (!a->packed) return cut_packing(a, n, threads);
-    if (threads <= 2)
-        return (cvt_cut){.tiles = n * blocks(a->rows, a->row_block) * blocks(a->n, a->col_block),
-                         .rows = a->row_block,
-                         .columns = a->col_block};
+    if (threads <= 2) {
+        const int rows = made_block(a, threads);
+        return (cvt_cut){
+            .tiles = n * blocks(a->rows, rows) * blocks(a->n, a->col_block), .rows = rows, .columns = a->col_block};
+    }
     int64_t by_both = 0, by_rows = 0;
     cvt_cut both = {0}, rows = {0};
     if (!makes_rows(a) || a->can_ready) both = cut_by_both(a, n, threads, &by_both);
@@ -277,8 +289,14 @@ static int packed_block(int rows) {
 /* Sets the tiles for one thread or two. */
 static void set_blocks(product *a, int mr) {
     if (makes_rows(a)) {
+        const int block = a->kernels->block;
         a->row_block = packed_block(a->rows);
-        if (a->gather.rows) a->row_block = cvt_min_int(cvt_max_int(GATHERED / a->k, mr), GATHERED_ROWS);
+        if (block) {
+            const int cached = (int)(MADE_BYTES / a->row) / block, count = cvt_min_int(cached, MADE_ROWS / block);
+            a->row_block = cvt_max_int(cvt_min_int(count, blocks(a->rows, block)), 1) * block;
+        }
+        if (a->gather.rows)
+            a->row_block = cvt_min_int(cvt_max_int(GATHERED / a->k, cvt_max_int(mr, block)), GATHERED_ROWS);
         a->col_block = a->n;
         return;
     }

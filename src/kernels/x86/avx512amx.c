@@ -49,6 +49,7 @@ const cvt_product_kernels cvt_product_int8_avx512amx = {.layout = INT8_LAYOUT,
                                                         .packed_row_size = int8_row_size,
                                                         .pack_a = int8_pack_a,
                                                         .gemm = amx_gemm,
-                                                        .tiles = true};
+                                                        .tiles = true,
+                                                        .block = BLOCK};
 
 TARGET_END

@@ -36,6 +36,7 @@ const cvt_product_kernels cvt_product_bf16_avx512amx = {.layout = BF16_LAYOUT,
                                                         .packed_row_size = bf16_row_size,
                                                         .pack_a = cvt_bf16_pack_a_avx512bf16,
                                                         .gemm = amx_gemm,
-                                                        .tiles = true};
+                                                        .tiles = true,
+                                                        .block = BLOCK};
 
 TARGET_END
