@@ -10,7 +10,10 @@
  *   TILE_STEPS(k)         steps of 64 bytes along k, to which both are padded
  *   TILE_COLUMNS(panel)   where the columns of a panel begin, in lines of NR words
  *   row_of(x, sums, a, size, panel, bias)
- *                         NR sums of a row, packed in `size` bytes at a, as x[NV], with the bias */
+ *                         NR sums of a row, packed in `size` bytes at a, as x[NV], with the bias
+ *   TILE_READIES          bytes of an element where results become rows of packed A; 0: they cannot
+ *   make_ready(row, column, x, columns)
+ *                         where they can: writes the first `columns` of x[NV] from that column on into a packed row */
 
 enum { BLOCK = 2 * TILE, LINE = NR * 4, STEP = TILE * LINE, DEPTH = 64 };
 
@@ -29,13 +32,14 @@ struct block {
 /* Finishes rows of a block. `whole`: all columns of the panel are wanted; with that, `act` and `adds` (is there a
  * residual?) as constants the numbers stay in registers. */
 _Static_assert(WAYS == NV, "a row of a panel is one group of vectors");
-INLINE void finish_rows(block *b, size_t rows, bool whole, cvt_act act, bool adds, cvt_act last) {
+INLINE void finish_rows(block *b, size_t rows, bool whole, cvt_act act, bool adds, cvt_act last, bool ready) {
     const cvt_gemm *g = b->g;
     const size_t columns = whole ? NR : b->columns, end = b->rows - b->done < rows ? b->rows : b->done + rows;
-    float *c = g->c + (b->row + b->done) * g->ldc + b->column;
+    char *to = ready ? (char *)g->ready + (b->row + b->done) * g->ready_size : NULL;
+    float *c = ready ? NULL : g->c + (b->row + b->done) * g->ldc + b->column;
     const float *residual = adds ? g->residual + (b->row + b->done) * g->ldr + b->column : NULL;
     const char *a = b->a + b->done * b->size;
-    for (size_t i = b->done; i < end; i++, c += g->ldc, a += b->size) {
+    for (size_t i = b->done; i < end; i++, a += b->size) {
         vf x[WAYS];
         row_of(x, b->sums + i * NR, a, b->size, b->panel, b->bias);
         apply(x, act, true);
@@ -43,24 +47,34 @@ INLINE void finish_rows(block *b, size_t rows, bool whole, cvt_act act, bool add
             if (whole || v * VL < columns) x[v] += v_load_n(residual + v * VL, columns - v * VL);
         if (adds) residual += g->ldr;
         apply(x, last, true);
+        if (ready) {
+            make_ready(to, b->column, x, columns);
+            to += g->ready_size;
+            continue;
+        }
         for (size_t v = 0; v < NV; v++)
             if (whole || v * VL < columns) v_store_n(c + v * VL, x[v], columns - v * VL);
+        c += g->ldc;
     }
     b->done = end;
 }
 
-static void finish_plain(block *b, size_t rows) { finish_rows(b, rows, true, CVT_ACT_NONE, false, CVT_ACT_NONE); }
-static void finish_sum(block *b, size_t rows) { finish_rows(b, rows, true, CVT_ACT_NONE, true, CVT_ACT_NONE); }
-static void finish_gelu(block *b, size_t rows) { finish_rows(b, rows, true, CVT_ACT_GELU_ERF, false, CVT_ACT_NONE); }
-static void finish_any(block *b, size_t rows) {
-    finish_rows(b, rows, false, b->g->act, b->g->residual != NULL, b->g->last);
-}
+#define FINISH(name, whole, act, adds, last, ready) \
+    static void name(block *b, size_t rows) { finish_rows(b, rows, whole, act, adds, last, ready); }
+FINISH(finish_plain, true, CVT_ACT_NONE, false, CVT_ACT_NONE, false)
+FINISH(finish_sum, true, CVT_ACT_NONE, true, CVT_ACT_NONE, false)
+FINISH(finish_gelu, true, CVT_ACT_GELU_ERF, false, CVT_ACT_NONE, false)
+FINISH(finish_any, false, b->g->act, b->g->residual != NULL, b->g->last, false)
+FINISH(ready_gelu, true, CVT_ACT_GELU_ERF, false, CVT_ACT_NONE, TILE_READIES > 0)
+FINISH(ready_any, false, b->g->act, b->g->residual != NULL, b->g->last, TILE_READIES > 0)
 
 /* Returns what finishes rows of so many columns. */
 static void (*finish_of(const cvt_gemm *g, size_t columns))(block *, size_t) {
-    if (columns < NR || g->last != CVT_ACT_NONE) return finish_any;
-    if (g->act == CVT_ACT_NONE) return g->residual ? finish_sum : finish_plain;
-    return g->act == CVT_ACT_GELU_ERF && !g->residual ? finish_gelu : finish_any;
+    const bool gelu = g->act == CVT_ACT_GELU_ERF && !g->residual, plain = g->act == CVT_ACT_NONE;
+    const bool usual = columns == NR && g->last == CVT_ACT_NONE && (gelu || plain);
+    if (g->ready) return usual && gelu ? ready_gelu : ready_any;
+    if (!usual) return finish_any;
+    return gelu ? finish_gelu : g->residual ? finish_sum : finish_plain;
 }
 
 /* Rows of A: `upper` of them, then `lower`; which columns of the panel; what to prefetch, `ahead_step` bytes a step. */
@@ -111,7 +125,7 @@ static void amx_gemm(const cvt_gemm *g) {
     before->g = g;
     before->finish = finish_any;
     before->rows = before->done = 0;
-    before->a = g->a; 
+    before->a = g->a;
     share s = {.steps = 0};
     for (size_t j = 0; j < n; j += NR) {
         const char *panel = (const char *)g->b + j / NR * panel_size;
