@@ -280,6 +280,24 @@ static void test_low_activations(const cvt_kernels *kernels, cvt_precision preci
     test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
 }
 
+/* Results that are written as rows of the next product are those that its pack_a makes of them. */
+static void check_ready(const cvt_product_kernels *p, cvt_gemm g, report *r, const char *what) {
+    const size_t size = p->packed_row_size(g.n), all = (size_t)g.m * size;
+    char *ready = aligned(all), *packed = aligned(all);
+    memset(ready, 0xff, all);
+    p->pack_a(packed, g.c, g.ldc, g.m, g.n);
+    g.ready = ready;
+    g.ready_size = size;
+    g.c = NULL;
+    p->gemm(&g);
+    for (size_t i = 0; i < all; i++)
+        if (ready[i] != packed[i]) {
+            wrong(r, "%s: byte %zu of ready row %zu", what, i % size, i / size);
+            break;
+        }
+    free(ready), free(packed);
+}
+
 static void check(const cvt_kernels *kernels, cvt_precision precision, report *r, size_t m, size_t n, size_t k, how h) {
     char what[120];
     snprintf(what, sizeof what, "%zu x %zu x %zu %s%s%s%s%s%s %s", m, n, k, cvt_act_name(h.act), h.bias ? " bias" : "",
@@ -293,7 +311,7 @@ static void check(const cvt_kernels *kernels, cvt_precision precision, report *r
     void *panels = pack_all(kernels, precision, &w, h.scale ? scale.at : NULL, h.stored);
     void *rows = aligned(m * p->packed_row_size((int)k));
     p->pack_a(rows, a.at, a.ld, (int)m, (int)k);
-    p->gemm(&(cvt_gemm){.m = (int)m,
+    const cvt_gemm g = {.m = (int)m,
                         .n = (int)n,
                         .k = (int)k,
                         .a = rows,
@@ -304,7 +322,9 @@ static void check(const cvt_kernels *kernels, cvt_precision precision, report *r
                         .act = h.act,
                         .residual = h.residual ? other.at : NULL,
                         .ldr = other.ld,
-                        .last = h.last});
+                        .last = h.last};
+    p->gemm(&g);
+    if (p->readies) check_ready(p, g, r, what);
     float *y = malloc(n * sizeof *y);
     if (!y) abort();
     for (size_t i = 0; i < m; i++) {

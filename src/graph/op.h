@@ -60,6 +60,8 @@ struct cvt_op {
     cvt_fold (*fold)(cvt_lowering *l, const cvt_node *node, const float *bias);
     bool (*positive)(const cvt_node *node); /* are its results never negative? NULL: they may be */
     int fuses;                              /* the kinds of nodes that fusion (plan/passes.c) may fold in behind it */
+    bool reads_rows;                        /* the rows of the product's factor are those of input 0 as they lie */
+    bool writes_rows;     /* its output is made row by row, so that rows may be packed as they are made */
     bool product;         /* multiplies by parameter 0, [out, ...], whose rows may be stored rounded */
     bool attends;         /* its products of queries, keys and values may run in less than f32 */
     bool in_place;        /* its output may overwrite input 0 (or the residual) */

@@ -53,6 +53,10 @@ typedef struct cvt_gemm {
     const float *residual;
     size_t ldr;
     cvt_act last; /* the activation of the sum with the residual; CVT_ACT_NONE where there is no residual */
+    /* NULL, or where the results go in place of c: rows of packed A, ready_size bytes apart, from the column on that is
+     * this product's first. See `readies` of cvt_product_kernels. */
+    void *ready;
+    size_t ready_size;
 } cvt_gemm;
 
 /* Products in one precision. a is a row of A, w a row of weights (a column of B).
@@ -83,6 +87,10 @@ typedef struct cvt_product_kernels {
     void (*pack_a)(void *to, const float *a, size_t lda, int m, int k);
     void (*gemm)(const cvt_gemm *g);
     bool tiles; /* gemm uses tiles: see cvt_kernels_for */
+    int block;  /* gemm is at its best with whole blocks of so many rows, the more of them the better; 0: with any */
+    /* Not 0: gemm can write its results as packed A of the next product in the same precision, as the bytes that pack_a
+     * would make of them; so many of a row are one element. */
+    int readies;
 } cvt_product_kernels;
 
 enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128, CVT_BF16_RUN = 32 };

@@ -39,6 +39,7 @@ static size_t workspace(const cvt_plan_node *w, const cvt_graph *graph, const cv
 
 const cvt_op cvt_op_linear = {.name = "linear",
                               .product = true,
+                              .reads_rows = true,
                               .attr_size = sizeof(attr),
                               .type = type,
                               .describe = describe,

@@ -77,6 +77,9 @@ struct cvt_plan_node {
     cvt_act last;              /* the activation of the sum with the residual */
     cvt_precision precision;   /* what the product with its weight, or its attention, runs in */
     const cvt_plan_node *from; /* for a product: the product that gives its input, which nobody else reads; or NULL */
+    /* The products that alone read `out` take its rows packed: the node writes them so. NULL: it writes floats. */
+    const cvt_product_kernels *readies;
+    bool given; /* for a product: the rows of its input are packed already */
 };
 
 /* What a plan offers its ops while they are lowered, one after another. */

@@ -19,6 +19,7 @@ typedef struct norm_args {
     const float *scale, *shift;
     cvt_act act;
     cvt_ref in, out;
+    const cvt_product_kernels *readies; /* packs the rows; NULL: they stay floats */
 } norm_args;
 
 static cvt_cut norm_cut(const void *p, int n, int threads) {
@@ -28,8 +29,8 @@ static cvt_cut norm_cut(const void *p, int n, int threads) {
 static norm_args make_args(const cvt_lowering *l, const cvt_plan_node *w, const float *scale, const float *shift) {
     cvt_shape s = l->graph->values[w->out].shape;
     float eps = ((const norm_attr *)w->node->attr)->eps;
-    return (norm_args){cvt_rows_of(s),          cvt_shape_cols(s), eps, scale, shift, w->act,
-                       l->refs[w->node->in[0]], l->refs[w->out]};
+    return (norm_args){cvt_rows_of(s),          cvt_shape_cols(s), eps,       scale, shift, w->act,
+                       l->refs[w->node->in[0]], l->refs[w->out],   w->readies};
 }
 
 /* ---- batch norm: parameters weight, bias, running_mean, running_var, in this order, and an ignored counter ---- */
@@ -107,10 +108,30 @@ static void describe_layer(cvt_describe *d) {
     cvt_describe_output(d, d->shapes[0]);
 }
 
+/* Rows that are packed lie in scratch meanwhile, a few at a time. */
+enum { FEW = 2048 /* floats */ };
+static int few_rows(int c) { return c < FEW ? FEW / c : 1; }
+
+/* Normalizes some rows, and packs them. */
+static void pack_normal(const norm_args *a, const cvt_context *x, cvt_rows_tile t) {
+    const size_t c = (size_t)a->c, size = a->readies->packed_row_size(a->c);
+    const float *in = cvt_at(x, a->in, t.image);
+    char *to = (char *)cvt_at(x, a->out, t.image);
+    for (int row = t.first, m; row < t.first + t.count; row += m) {
+        m = t.first + t.count - row < few_rows(a->c) ? t.first + t.count - row : few_rows(a->c);
+        x->kernels->layer_norm(x->scratch, c, in + (size_t)row * c, c, m, a->c, a->scale, a->shift, a->eps);
+        a->readies->pack_a(to + (size_t)row * size, x->scratch, c, m, a->c);
+    }
+}
+
 static void layer_run(const void *p, const cvt_context *x, int tile) {
     const norm_args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
     size_t c = (size_t)a->c, first = (size_t)t.first * c;
+    if (a->readies) {
+        pack_normal(a, x, t);
+        return;
+    }
     x->kernels->layer_norm(cvt_at(x, a->out, t.image) + first, c, cvt_at(x, a->in, t.image) + first, c, t.count, a->c,
                            a->scale, a->shift, a->eps);
 }
@@ -120,6 +141,7 @@ static void layer_lower(cvt_lowering *l, const cvt_plan_node *w) {
     const float *gamma = cvt_lowering_param(l, w->node->params[0]);
     const float *beta = bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
     norm_args a = make_args(l, w, gamma, beta);
+    if (a.readies) cvt_lowering_scratch(l, (size_t)few_rows(a.c) * (size_t)a.c);
     cvt_lowering_step(l, w, &a, sizeof a, norm_cut, layer_run);
 }
 
@@ -128,6 +150,7 @@ static const cvt_op op_layer_norm = {.name = "layer_norm",
                                      .type = layer_type,
                                      .describe = describe_layer,
                                      .lower = layer_lower,
+                                     .writes_rows = true,
                                      .in_place = true};
 
 cvt_value cvtb_layer_norm(cvt_builder *b, cvt_value x, const char *name, float eps) {

@@ -15,6 +15,7 @@ typedef struct cvt_half {
     cvt_act act, last;
     cvt_ref in, out, residual;
     bool *paired; /* set where a step computes this product together with another one */
+    bool given;   /* the rows of `in` are packed already */
 } cvt_half;
 
 /* Does that step do it for so many threads? Else the steps of both products do. On more threads their tiles are cut by

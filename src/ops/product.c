@@ -16,14 +16,16 @@
 #include "ops/panels.h"
 
 enum {
-    SMALL = 1 << 16,     /* a weight of no more elements is always packed while loading */
-    ROWS = 224,          /* the most rows of a tile in f32 */
-    MIN_ROWS = 96,       /* in f32 an image of no more rows is not cut by rows for two threads */
-    PACKED_ROWS = 40,    /* the fewest rows of a tile that packs its rows, unless the image has fewer */
-    MIN_WORK = 1 << 18,  /* the fewest multiply-adds of a tile in f32, unless all tiles together have fewer */
-    GATHERED = 1 << 16,  /* floats that a tile gathers on one thread or two */
-    GATHERED_ROWS = 96,  /* and its most rows */
-    MAX_READY = 1 << 20, /* the most floats of rows that a step makes ready for the next one, an image */
+    SMALL = 1 << 16,      /* a weight of no more elements is always packed while loading */
+    ROWS = 224,           /* the most rows of a tile in f32 */
+    MIN_ROWS = 96,        /* in f32 an image of no more rows is not cut by rows for two threads */
+    PACKED_ROWS = 40,     /* the fewest rows of a tile that packs its rows, unless the image has fewer */
+    MIN_WORK = 1 << 18,   /* the fewest multiply-adds of a tile in f32, unless all tiles together have fewer */
+    GATHERED = 1 << 16,   /* floats that a tile gathers on one thread or two */
+    GATHERED_ROWS = 96,   /* and its most rows */
+    MAX_READY = 1 << 20,  /* the most floats of rows that a step makes ready for the next one, an image */
+    MADE_ROWS = 224,      /* the most rows of a tile that makes its rows, where gemm takes them in blocks */
+    MADE_BYTES = 3 << 19, /* and what they may take: they and some panels stay in the second cache */
 };
 
 typedef struct product {
@@ -38,15 +40,17 @@ typedef struct product {
     cvt_act act, last;
     cvt_gather gather;
     cvt_ref in, out, residual;
-    cvt_ref ready;  /* where rows are made ready */
-    bool can_ready; /* there is room for them */
-    bool *paired;   /* see cvt_half; NULL: never */
+    cvt_ref ready;   /* where rows are made ready */
+    bool can_ready;  /* there is room for them */
+    bool given;      /* the rows of the input are packed already */
+    size_t to_ready; /* bytes of a row of the result, which is written as packed rows; 0: as floats */
+    bool *paired;    /* see cvt_half; NULL: never */
 } product;
 
 static int blocks(int total, int block) { return (total + block - 1) / block; }
 
 /* Must the rows of A be made, packed or gathered? */
-static bool makes_rows(const product *a) { return a->row || a->gather.rows; }
+static bool makes_rows(const product *a) { return (a->row && !a->given) || a->gather.rows; }
 
 /* Bytes of a row as gemm reads it, where it is made. */
 static size_t row_size(const product *a) { return a->row ? a->row : (size_t)a->k * sizeof(float); }
@@ -82,6 +86,15 @@ static int64_t cost_of_making(const product *a, int rows) {
 /* How many rows a tile makes ready. */
 static int ready_block(const product *a, int n, int threads) {
     return cvt_min_int(cvt_max_int(blocks(a->rows, blocks(threads, n)), LEAST_ROWS), a->row_block);
+}
+
+/* Returns how many rows a tile makes on one thread or two. Where gemm takes rows in blocks, one thread gets whole
+ * blocks, as many as stay in cache, and two get an even number of tiles. */
+static int made_block(const product *a, int threads) {
+    const int block = a->kernels->block;
+    if (!a->row || a->gather.rows || !block) return a->row_block;
+    const int count = blocks(a->rows, block), tiles = blocks(count, a->row_block / block);
+    return threads > 1 && count > 1 ? blocks(a->rows, tiles + tiles % 2) : blocks(count, tiles) * block;
 }
 
 /* Cuts into blocks of rows by all columns, each of which makes its own rows. */
@@ -144,10 +157,11 @@ static cvt_cut cut(const void *p, int n, int threads) {
     const product *a = p;
     if (cvt_half_is_done(a->paired, threads)) return (cvt_cut){0};
     if (!a->packed) return cut_packing(a, n, threads);
-    if (threads <= 2)
-        return (cvt_cut){.tiles = n * blocks(a->rows, a->row_block) * blocks(a->n, a->col_block),
-                         .rows = a->row_block,
-                         .columns = a->col_block};
+    if (threads <= 2) {
+        const int rows = made_block(a, threads);
+        return (cvt_cut){
+            .tiles = n * blocks(a->rows, rows) * blocks(a->n, a->col_block), .rows = rows, .columns = a->col_block};
+    }
     int64_t by_both = 0, by_rows = 0;
     cvt_cut both = {0}, rows = {0};
     if (!makes_rows(a) || a->can_ready) both = cut_by_both(a, n, threads, &by_both);
@@ -188,7 +202,7 @@ static void ready_run(const void *p, const cvt_context *x, int tile) {
 
 /* Returns m rows of A as gemm reads them; makes them in scratch where nobody has. */
 static const void *rows_at(const product *a, const cvt_context *x, int image, int row, int m) {
-    if (!makes_rows(a)) return cvt_at(x, a->in, image) + (size_t)row * (size_t)a->k;
+    if (!makes_rows(a)) return (const char *)cvt_at(x, a->in, image) + (size_t)row * row_size(a);
     if (x->cut.shared) return ready_at(a, x, image, row);
     float *to = x->scratch + (a->row && a->gather.rows ? (size_t)a->row_block * (size_t)a->k : 0);
     make_rows(a, x, image, row, m, to);
@@ -201,6 +215,7 @@ static void multiply(const product *a, const cvt_context *x, int image, int row,
                      const void *panels, const void *next) {
     size_t r = (size_t)row, ldc = (size_t)a->n, c = (size_t)col;
     bool add = !cvt_ref_none(a->residual);
+    float *out = cvt_at(x, a->out, image);
     cvt_gemm g = {
         .m = m,
         .n = n,
@@ -209,13 +224,15 @@ static void multiply(const product *a, const cvt_context *x, int image, int row,
         .lda = (size_t)a->k,
         .b = panels,
         .next = next,
-        .c = cvt_at(x, a->out, image) + r * ldc + c,
+        .c = a->to_ready ? NULL : out + r * ldc + c,
         .ldc = ldc,
         .bias = a->bias ? a->bias + c : NULL,
         .act = a->act,
         .residual = add ? cvt_at(x, a->residual, image) + r * ldc + c : NULL,
         .ldr = ldc,
         .last = a->last,
+        .ready = a->to_ready ? (char *)out + r * a->to_ready + c * (size_t)a->kernels->readies : NULL,
+        .ready_size = a->to_ready,
     };
     a->kernels->gemm(&g);
 }
@@ -276,9 +293,15 @@ static int packed_block(int rows) {
 
 /* Sets the tiles for one thread or two. */
 static void set_blocks(product *a, int mr) {
-    if (makes_rows(a)) {
+    if (a->row || a->gather.rows) {
+        const int block = a->kernels->block;
         a->row_block = packed_block(a->rows);
-        if (a->gather.rows) a->row_block = cvt_min_int(cvt_max_int(GATHERED / a->k, mr), GATHERED_ROWS);
+        if (block) {
+            const int cached = (int)(MADE_BYTES / a->row) / block, count = cvt_min_int(cached, MADE_ROWS / block);
+            a->row_block = cvt_max_int(cvt_min_int(count, blocks(a->rows, block)), 1) * block;
+        }
+        if (a->gather.rows)
+            a->row_block = cvt_min_int(cvt_max_int(GATHERED / a->k, cvt_max_int(mr, block)), GATHERED_ROWS);
         a->col_block = a->n;
         return;
     }
@@ -295,7 +318,7 @@ size_t cvt_product_workspace(const cvt_plan_node *w, const cvt_graph *graph, con
     const size_t k = weight->count / (size_t)weight->shape[0],
                  rows = (size_t)cvt_shape_rows(graph->values[w->out].shape);
     const size_t packed = kernels->product[w->precision]->packed_row_size((int)k) / sizeof(float);
-    const size_t floats = rows * (packed ? packed : gathers ? k : 0);
+    const size_t floats = w->given ? 0 : rows * (packed ? packed : gathers ? k : 0);
     return rows > LEAST_ROWS && floats <= MAX_READY ? floats : 0;
 }
 
@@ -312,13 +335,16 @@ void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int 
     a.rows = cvt_shape_rows(l->graph->values[w->out].shape);
     a.in = l->refs[w->node->in[0]];
     a.out = l->refs[w->out];
+    a.given = w->given;
+    a.to_ready = w->readies ? w->readies->packed_row_size(n) : 0;
     a.residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual];
     if (gather) a.gather = *gather;
     bool small = (size_t)k * (size_t)n <= SMALL;
-    if (makes_rows(&a) || l->pack_ahead || a.weight.packed || a.weight.dtype == CVT_F64 || small) {
+    if (a.row || gather || l->pack_ahead || a.weight.packed || a.weight.dtype == CVT_F64 || small) {
         a.packed = cvt_pack_param(l, a.kernels, weight, k, n, gather ? gather->positions : 1, fold.scale);
         set_blocks(&a, l->kernels->mr);
-        cvt_lowering_scratch(l, (size_t)a.row_block * ((gather ? (size_t)k : 0) + a.row / sizeof(float)));
+        if (makes_rows(&a))
+            cvt_lowering_scratch(l, (size_t)a.row_block * ((gather ? (size_t)k : 0) + a.row / sizeof(float)));
     } else {
         a.scale = cvt_lowering_scales(l, a.weight, n, fold.scale);
         a.col_block = a.nr;
@@ -330,7 +356,7 @@ void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int 
     a.can_ready = makes_rows(&a) && cvt_product_workspace(w, l->graph, l->kernels, gather) > 0;
     if (a.can_ready) cvt_lowering_step(l, w, &a, sizeof a, ready_cut, ready_run);
     cvt_lowering_step(l, w, &a, sizeof a, cut, run);
-    const cvt_half half = {w,     a.kernels, a.packed, a.bias, a.rows,     k,       n,
-                           a.act, a.last,    a.in,     a.out,  a.residual, a.paired};
+    const cvt_half half = {w,     a.kernels, a.packed, a.bias, a.rows,     k,        n,
+                           a.act, a.last,    a.in,     a.out,  a.residual, a.paired, a.given};
     if (a.paired) cvt_lower_pair(l, &half);
 }

@@ -103,11 +103,25 @@ static bool is_alone(const layout *l, int i) {
     return true;
 }
 
+/* Are the rows of v packed for products? Then they lie elsewhere than floats would. */
+static const cvt_product_kernels *packed_for(const layout *l, cvt_value v) {
+    const int i = l->nodes->producer[v];
+    return i >= 0 && l->nodes->node[i].node && l->nodes->node[i].out == v ? l->nodes->node[i].readies : NULL;
+}
+
+/* Returns the floats that v takes. */
+static size_t size_of(const layout *l, cvt_value v) {
+    const cvt_shape s = l->graph->values[v].shape;
+    const cvt_product_kernels *kernels = packed_for(l, v);
+    if (!kernels) return cvt_shape_count(s);
+    return (size_t)cvt_shape_rows(s) * kernels->packed_row_size(cvt_shape_cols(s)) / sizeof(float);
+}
+
 /* Lets plan node i overwrite `v`, if the buffer of v is not read after it and the result is just as large. */
 static bool overwrite(layout *l, int i, cvt_value v) {
     const cvt_plan_node *w = &l->nodes->node[i];
     cvt_value from, to;
-    if (!is_alone(l, i)) return false;
+    if (!is_alone(l, i) || w->readies) return false;
     if (!whole_buffer(l, v, &from) || !whole_buffer(l, w->out, &to) || to != w->out || from == to) return false;
     if (l->places[from].last != i || l->places[to].first != i) return false;
     if (cvt_shape_count(l->graph->values[from].shape) != cvt_shape_count(l->graph->values[to].shape)) return false;
@@ -171,7 +185,7 @@ static int collect(const layout *l, buffer *buffers, const cvt_kernels *kernels)
     for (int v = 0; v < l->graph->n_values; v++) {
         const place *p = &l->places[v];
         if (!p->wanted || p->parent != CVT_NO_VALUE) continue;
-        size_t size = cvt_shape_count(l->graph->values[v].shape);
+        size_t size = size_of(l, v);
         buffers[n++] = (buffer){
             .size = (size + unit - 1) / unit * unit, .first = group[p->first], .last = group[p->last], .owner = v};
     }

@@ -1,7 +1,8 @@
 /* passes.c - the plan passes, which walk over the plan's nodes before they get their places: fusion, the choice of
- * precision, and pairs of products. Fusion folds a node into the plan node that makes its input if three things hold:
- * that node's op can take it; nothing is folded in there that comes later in the order affine (batch norm, LayerScale),
- * activation, residual, last activation; and nobody else reads the value between them. */
+ * precision, pairs of products, and rows that are made ready for products. Fusion folds a node into the plan node that
+ * makes its input if three things hold: that node's op can take it; nothing is folded in there that comes later in the
+ * order affine (batch norm, LayerScale), activation, residual, last activation; and nobody else reads the value between
+ * them. */
 #include "ops/ops.h"
 #include "ops/precision.h"
 #include "plan/plan.h"
@@ -101,5 +102,37 @@ void cvt_plan_pair(cvt_plan_nodes *nodes, const cvt_graph *graph, const int *use
         const int rows = cvt_shape_rows(graph->values[between].shape);
         if (cvt_shape_rows(graph->values[in].shape) == rows && cvt_shape_rows(graph->values[out].shape) == rows)
             w->from = p;
+    }
+}
+
+/* Returns the kernels of the products that alone read v, if these take its rows packed; else NULL. */
+static const cvt_product_kernels *readers_of(const cvt_plan_nodes *nodes, cvt_value v, const cvt_kernels *kernels) {
+    const cvt_product_kernels *all = NULL;
+    for (int i = 0; i < nodes->n; i++) {
+        const cvt_plan_node *w = &nodes->node[i];
+        if (!w->node) continue;
+        bool reads = w->residual == v;
+        for (int k = 1; k < w->node->n_in; k++) reads = reads || w->node->in[k] == v;
+        if (reads) return NULL;
+        if (w->node->in[0] != v || !w->node->n_in) continue;
+        const cvt_product_kernels *own = kernels->product[w->precision];
+        if (!w->node->op->reads_rows || !own->pack_a || (all && own != all)) return NULL;
+        all = own;
+    }
+    return all;
+}
+
+void cvt_plan_ready(cvt_plan_nodes *nodes, const bool *retain, const cvt_kernels *kernels) {
+    for (int i = 0; i < nodes->n; i++) {
+        cvt_plan_node *w = &nodes->node[i];
+        if (!w->node || retain[w->out]) continue;
+        const cvt_product_kernels *own = kernels->product[w->precision];
+        if (!w->node->op->writes_rows && !(w->node->op->product && own->readies)) continue;
+        const cvt_product_kernels *readers = readers_of(nodes, w->out, kernels);
+        if (!readers || (w->node->op->product && readers != own)) continue;
+        w->readies = readers;
+        for (int k = 0; k < nodes->n; k++)
+            if (nodes->node[k].node && nodes->node[k].node->op->reads_rows && nodes->node[k].node->in[0] == w->out)
+                nodes->node[k].given = true;
     }
 }

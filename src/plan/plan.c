@@ -161,7 +161,10 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
         if (options->fuse) cvt_plan_fuse(&t.nodes, t.uses, retain);
         cvt_plan_choose_precision(&t.nodes, graph, options->precision);
         ok = cvt_plan_group(&t.nodes, graph->n_values);
-        if (ok && options->fuse) cvt_plan_pair(&t.nodes, graph, t.uses, retain); /* nodes stay where they are now */
+        if (ok && options->fuse) { /* nodes stay where they are now */
+            cvt_plan_pair(&t.nodes, graph, t.uses, retain);
+            cvt_plan_ready(&t.nodes, retain, plan->kernels);
+        }
         if (ok)
             status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.nodes, graph, t.uses, retain,
                                       plan->kernels, error);

@@ -59,6 +59,11 @@ bool cvt_plan_group(cvt_plan_nodes *nodes, int n_values);
  * precision, and read by nobody else. */
 void cvt_plan_pair(cvt_plan_nodes *nodes, const cvt_graph *graph, const int *uses, const bool *retain);
 
+/* passes.c: finds the values that only products in the same precision read, by their rows, and whose producers can
+ * write these rows as the products want them: layer norms, and products whose kernels do. So no pass over floats in
+ * memory lies between the two, and products that read the same rows share them. Sets `readies` and `given`. */
+void cvt_plan_ready(cvt_plan_nodes *nodes, const bool *retain, const cvt_kernels *kernels);
+
 /* memory.c: places every value that is wanted. Sets refs[value] and workspaces[plan node], and *floats to the floats of
  * one image. */
 cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_plan_nodes *nodes,

@@ -10,35 +10,71 @@
  *   TILE_STEPS(k)         steps of 64 bytes along k, to which both are padded
  *   TILE_COLUMNS(panel)   where the columns of a panel begin, in lines of NR words
  *   row_of(x, sums, a, size, panel, bias)
- *                         NR sums of a row, packed in `size` bytes at a, as x[NV], with the bias */
+ *                         NR sums of a row, packed in `size` bytes at a, as x[NV], with the bias
+ *   TILE_READIES          bytes of an element where results become rows of packed A; 0: they cannot
+ *   make_ready(row, column, x, columns)
+ *                         where they can: writes the first `columns` of x[NV] from that column on into a packed row */
 
 enum { BLOCK = 2 * TILE, LINE = NR * 4, STEP = TILE * LINE, DEPTH = 64 };
 
 /* A block of rows by the columns of one panel. */
-typedef struct block {
+typedef struct block block;
+struct block {
     const cvt_gemm *g;
-    const char *a, *panel;        /* packed rows, `size` bytes apart */
-    size_t size, row, rows, done; /* its first row in C, its rows, and how many of them are finished */
+    void (*finish)(block *, size_t); /* finishes some more rows: bias, activations, residual, and their way to C */
+    const char *a, *panel;           /* packed rows, `size` bytes apart */
+    size_t size, row, rows, done;    /* its first row in C, its rows, and how many of them are finished */
     size_t column, columns;
     _Alignas(64) float bias[NR];
     _Alignas(64) sum_t sums[BLOCK * NR];
-} block;
+};
 
-/* Finishes some more rows of a block: bias, activations, residual, and their way to C. */
+/* Finishes rows of a block. `whole`: all columns of the panel are wanted; with that, `act` and `adds` (is there a
+ * residual?) as constants the numbers stay in registers. */
 _Static_assert(WAYS == NV, "a row of a panel is one group of vectors");
-INLINE void finish_rows(block *b, size_t rows) {
+INLINE void finish_rows(block *b, size_t rows, bool whole, cvt_act act, bool adds, cvt_act last, bool ready) {
     const cvt_gemm *g = b->g;
-    for (; rows && b->done < b->rows; rows--, b->done++) {
-        const size_t row = b->row + b->done;
+    const size_t columns = whole ? NR : b->columns, end = b->rows - b->done < rows ? b->rows : b->done + rows;
+    char *to = ready ? (char *)g->ready + (b->row + b->done) * g->ready_size : NULL;
+    float *c = ready ? NULL : g->c + (b->row + b->done) * g->ldc + b->column;
+    const float *residual = adds ? g->residual + (b->row + b->done) * g->ldr + b->column : NULL;
+    const char *a = b->a + b->done * b->size;
+    for (size_t i = b->done; i < end; i++, a += b->size) {
         vf x[WAYS];
-        row_of(x, b->sums + b->done * NR, b->a + b->done * b->size, b->size, b->panel, b->bias);
-        apply(x, g->act, true);
-        for (size_t v = 0; v * VL < b->columns && g->residual; v++)
-            x[v] += v_load_n(g->residual + row * g->ldr + b->column + v * VL, b->columns - v * VL);
-        apply(x, g->last, true);
-        float *c = g->c + row * g->ldc + b->column;
-        for (size_t v = 0; v * VL < b->columns; v++) v_store_n(c + v * VL, x[v], b->columns - v * VL);
+        row_of(x, b->sums + i * NR, a, b->size, b->panel, b->bias);
+        apply(x, act, true);
+        for (size_t v = 0; v < NV && adds; v++)
+            if (whole || v * VL < columns) x[v] += v_load_n(residual + v * VL, columns - v * VL);
+        if (adds) residual += g->ldr;
+        apply(x, last, true);
+        if (ready) {
+            make_ready(to, b->column, x, columns);
+            to += g->ready_size;
+            continue;
+        }
+        for (size_t v = 0; v < NV; v++)
+            if (whole || v * VL < columns) v_store_n(c + v * VL, x[v], columns - v * VL);
+        c += g->ldc;
     }
+    b->done = end;
+}
+
+#define FINISH(name, whole, act, adds, last, ready) \
+    static void name(block *b, size_t rows) { finish_rows(b, rows, whole, act, adds, last, ready); }
+FINISH(finish_plain, true, CVT_ACT_NONE, false, CVT_ACT_NONE, false)
+FINISH(finish_sum, true, CVT_ACT_NONE, true, CVT_ACT_NONE, false)
+FINISH(finish_gelu, true, CVT_ACT_GELU_ERF, false, CVT_ACT_NONE, false)
+FINISH(finish_any, false, b->g->act, b->g->residual != NULL, b->g->last, false)
+FINISH(ready_gelu, true, CVT_ACT_GELU_ERF, false, CVT_ACT_NONE, TILE_READIES > 0)
+FINISH(ready_any, false, b->g->act, b->g->residual != NULL, b->g->last, TILE_READIES > 0)
+
+/* Returns what finishes rows of so many columns. */
+static void (*finish_of(const cvt_gemm *g, size_t columns))(block *, size_t) {
+    const bool gelu = g->act == CVT_ACT_GELU_ERF && !g->residual, plain = g->act == CVT_ACT_NONE;
+    const bool usual = columns == NR && g->last == CVT_ACT_NONE && (gelu || plain);
+    if (g->ready) return usual && gelu ? ready_gelu : ready_any;
+    if (!usual) return finish_any;
+    return gelu ? finish_gelu : g->residual ? finish_sum : finish_plain;
 }
 
 /* Rows of A: `upper` of them, then `lower`; which columns of the panel; what to prefetch, `ahead_step` bytes a step. */
@@ -69,7 +105,7 @@ static void sum_32_columns(const share *s, const block *b, sum_t *sums, block *b
             TILE_DOT(3, 5, 7);
         }
         for (size_t i = 0; i < s->ahead_step; i += 64) __builtin_prefetch(ahead + i, 0, 2);
-        finish_rows(before, each);
+        before->finish(before, each);
     }
     _tile_stored(0, sums, NR * sizeof(sum_t));
     _tile_stored(1, sums + TILE, NR * sizeof(sum_t));
@@ -82,19 +118,27 @@ static void sum_32_columns(const share *s, const block *b, sum_t *sums, block *b
 static void amx_gemm(const cvt_gemm *g) {
     const size_t m = (size_t)g->m, n = (size_t)g->n, size = TILE_ROW_SIZE(g->k), panel_size = TILE_PANEL_SIZE(g->k);
     const size_t blocks = (m + BLOCK - 1) / BLOCK, steps = TILE_STEPS(g->k);
+    /* Rows are split evenly, or into full blocks and a last one of half as many tiles: configuring the tiles anew for
+     * that one takes as long as a step. */
+    const bool half_last = (m + TILE - 1) / TILE % 2 && steps > 2;
     block both[2], *now = &both[0], *before = &both[1];
+    before->g = g;
+    before->finish = finish_any;
     before->rows = before->done = 0;
+    before->a = g->a;
     share s = {.steps = 0};
     for (size_t j = 0; j < n; j += NR) {
         const char *panel = (const char *)g->b + j / NR * panel_size;
         const char *next = j + NR < n ? panel + panel_size : g->next;
         for (size_t i = 0, row = 0; i < blocks; i++) {
-            const size_t rows = m / blocks + (i < m % blocks), upper = rows < TILE ? rows : (rows + 1) / 2;
+            const size_t rows = half_last ? m - row < BLOCK ? m - row : BLOCK : m / blocks + (i < m % blocks);
+            const size_t upper = rows <= TILE ? rows : (rows + 1) / 2;
             const size_t columns = n - j < NR ? n - j : NR, halves = columns > BLOCK ? 2 : 1;
             const size_t piece = (panel_size / blocks / steps / 2 + 63) / 64 * 64;
             if (s.upper != upper || s.lower != rows - upper) set_tiles(s.upper = upper, s.lower = rows - upper);
             s.steps = steps;
             now->g = g;
+            now->finish = finish_of(g, columns);
             now->a = (const char *)g->a + row * size;
             now->panel = panel;
             now->size = size;
@@ -112,13 +156,13 @@ static void amx_gemm(const cvt_gemm *g) {
                 s.ahead = next ? next + (2 * i + half) * piece * steps : panel;
                 sum_32_columns(&s, now, now->sums + half * BLOCK, before, each);
             }
-            finish_rows(before, BLOCK);
+            before->finish(before, BLOCK);
             block *swap = before;
             before = now;
             now = swap;
             row += rows;
         }
     }
-    finish_rows(before, BLOCK);
+    before->finish(before, BLOCK);
     _tile_release();
 }

@@ -41,6 +41,9 @@ INLINE void row_of(vf x[NV], const sum_t *sums, const char *a, size_t size, cons
     }
 }
 
+#define TILE_READIES 0 /* a row's scale is known when all its columns are */
+#define make_ready(row, column, x, columns) (void)(row)
+
 #include "kernels/x86/amx_product.h"
 
 const cvt_product_kernels cvt_product_int8_avx512amx = {.layout = INT8_LAYOUT,
@@ -49,6 +52,7 @@ const cvt_product_kernels cvt_product_int8_avx512amx = {.layout = INT8_LAYOUT,
                                                         .packed_row_size = int8_row_size,
                                                         .pack_a = int8_pack_a,
                                                         .gemm = amx_gemm,
-                                                        .tiles = true};
+                                                        .tiles = true,
+                                                        .block = BLOCK};
 
 TARGET_END

@@ -28,6 +28,18 @@ INLINE void row_of(vf x[NV], const sum_t *sums, const char *a, size_t size, cons
     for (size_t v = 0; v < NV; v++) x[v] = v_load(sums + v * VL) + v_load(bias + v * VL);
 }
 
+#define TILE_READIES 2
+INLINE void make_ready(char *row, size_t column, const vf x[NV], size_t columns) {
+    for (size_t j = 0; j < NR && j < columns; j += 2 * VL) {
+        vf low = x[j / VL], high = x[j / VL + 1];
+        if (columns - j < 2 * VL) { /* the rest of the run is 0 */
+            low = v_first(columns - j, low, v_set(0));
+            high = columns - j > VL ? v_first(columns - j - VL, high, v_set(0)) : v_set(0);
+        }
+        _mm512_storeu_si512(row + 2 * (column + j), (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
+}
+
 #include "kernels/x86/amx_product.h"
 
 const cvt_product_kernels cvt_product_bf16_avx512amx = {.layout = BF16_LAYOUT,
@@ -36,6 +48,8 @@ const cvt_product_kernels cvt_product_bf16_avx512amx = {.layout = BF16_LAYOUT,
                                                         .packed_row_size = bf16_row_size,
                                                         .pack_a = cvt_bf16_pack_a_avx512bf16,
                                                         .gemm = amx_gemm,
-                                                        .tiles = true};
+                                                        .tiles = true,
+                                                        .block = BLOCK,
+                                                        .readies = TILE_READIES};
 
 TARGET_END
