@@ -118,6 +118,61 @@ static void test_weights(const char *folder) {
     }
 }
 
+/* ---- the penalty ------------------------------------------------------------------------------------------------ */
+
+/* Features of three labels that overlap, from a generator of Knuth's (MMIX). */
+static void make_examples(float *x, int *labels, size_t n, size_t d, uint64_t state) {
+    for (size_t i = 0; i < n; i++) {
+        labels[i] = (int)(i % 3);
+        for (size_t j = 0; j < d; j++) {
+            double sum = 0;
+            for (int k = 0; k < 4; k++) {
+                state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+                sum += (double)(state >> 40) / (1 << 24) - 0.5;
+            }
+            x[i * d + j] = (float)(sum + (j % 3 == i % 3 && j < 12 ? 0.5 : 0));
+        }
+    }
+}
+
+/* `auto` tries penalties down to the fourth behind that of the least loss in cross-validation, and takes the weakest of
+ * those with which at most 0.5 % of the images fewer are right than with any. What each gives is asked for one by one.
+ */
+static void test_penalty(void) {
+    enum { N = 180, D = 24, LAST = 12, WEAKER = 4 };
+    static float x[N * D];
+    static int labels[N];
+    static size_t twins[N];
+    double loss[LAST + 1] = {0};
+    size_t right[LAST + 1], most = 0;
+    int least = 0, best = 0;
+    cvt_learned learned;
+    cvt_error error = {0};
+    cvt_lesson lesson = {.features = x, .n = N, .views = 1, .d = D, .labels = labels, .classes = 3, .twins = twins};
+    for (size_t i = 0; i < N; i++) twins[i] = i;
+    for (int step = 0; step <= LAST; step++) {
+        make_examples(x, labels, N, D, 4);
+        lesson.l2 = pow(10, 1 - 0.5 * step);
+        check("a penalty that is given", cvt_learn(&learned, &lesson, &error) == CVT_OK, error.message);
+        for (size_t i = 0; i < N; i++) loss[step] -= log((double)learned.own[i]);
+        right[step] = learned.right;
+        cvt_learned_free(&learned);
+        if (loss[step] < loss[least]) least = step;
+    }
+    check("the least loss is behind the first penalty, 0.1", least > 4 && least + WEAKER < LAST, "it is not");
+    for (int step = 4; step <= least + WEAKER; step++) most = right[step] > most ? right[step] : most;
+    for (int step = 4; step <= least + WEAKER; step++)
+        if ((double)right[step] >= (double)most - 0.005 * N) best = step;
+    check("the best penalty is not that of the least loss", best != least, "it is");
+    make_examples(x, labels, N, D, 4);
+    lesson.l2 = 0;
+    check("a penalty is chosen", cvt_learn(&learned, &lesson, &error) == CVT_OK, error.message);
+    char why[96];
+    snprintf(why, sizeof why, "%g instead of %g", learned.l2, pow(10, 1 - 0.5 * best));
+    check("it is the best", fabs(learned.l2 / pow(10, 1 - 0.5 * best) - 1) < 1e-9, why);
+    cvt_learned_free(&learned);
+}
+
 /* ---- folds and intervals --------------------------------------------------------------------------------------- */
 
 static void test_folds(void) {
@@ -324,7 +379,7 @@ static void test_unknown(void) {
         const double found = share_below(strange, ASKED, &learned, least);
         snprintf(name, sizeof name, "unknown: %d %% false alarms, and many more strangers", percent);
         snprintf(why, sizeof why, "%.2f %% of the known, %.2f %% of the strangers", 100 * wrong, 100 * found);
-        check(name, fabs(wrong - rate) < 0.25 * rate && found > 2 * rate, why);
+        check(name, fabs(wrong - rate) < 0.3 * rate && found > 2 * rate, why);
     }
     if (made) cvt_learned_free(&learned);
 }
@@ -361,6 +416,7 @@ static void test_doubles(const cvt_kernels *kernels) {
 
 int main(void) {
     test_weights("tests/data/learn");
+    test_penalty();
     test_folds();
     test_interval();
     test_duplicates();

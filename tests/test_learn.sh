@@ -181,6 +181,9 @@ refused 'a label with a line break' 2 '.*the label "do.x0ag" holds a line break:
 cp -R pets latin && mv latin/dog latin/"$(printf 'd\366g')"
 refused 'a label that is not UTF-8' 2 '.*the label "d.xf6g" is not UTF-8: rename it' latin
 refused '--l2' 2 "--l2: 'much' is neither auto nor a number from 1e-12 to 1e12" pets --l2 much
+refused '--add' 2 ".*'--add' \(to add a label, learn anew: .*\)" pets --add bird=birds
+mkdir -p hollow/cat
+refused '--val without images' 2 'hollow: its directories have no images' pets --val hollow
 refused '--val and --val-share' 2 '--val and --val-share: give one of them' pets --val pets --val-share 0.1
 refused 'a label of --val alone' 2 '.*' pets --val none
 

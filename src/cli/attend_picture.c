@@ -219,6 +219,8 @@ static void append_title(const making *m, int layer, int head, const cvt_attend_
         append_class(a, m->session, map->class_index, to);
     else if (m->layout.list)
         append_layer(a, layer, to);
+    else if (head < 0 && a->layers[layer].info.heads == 1)
+        cvt_str_print(to, "the only head");
     else if (head < 0)
         cvt_str_print(to, "mean of %d heads", a->layers[layer].info.heads);
     else

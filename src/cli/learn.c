@@ -74,8 +74,9 @@ static cvt_status read_images(learn *l, cvt_error *error) {
     }
     l->counts = l->images.counts;
     TRY(check_counts(l, "", error));
-    return l->settings->val ? cvt_labelled_read(&l->others, l->settings->val, l->settings->recursive, false, error)
-                            : CVT_OK;
+    if (!l->settings->val) return CVT_OK;
+    TRY(cvt_labelled_read(&l->others, l->settings->val, l->settings->recursive, false, error));
+    return l->others.n ? CVT_OK : cvt_fail(error, CVT_USAGE, "%s: its directories have no images", l->settings->val);
 }
 
 /* ---- the end --------------------------------------------------------------------------------------------------- */

@@ -290,6 +290,8 @@ const cvt_option cvt_settings_rows[] = {
      "doubtful: the probability of the own label in cross-validation, the label, what the image looks like, its path"},
     {.commands = CVT_CMD_LEARN, .name = "date", .kind = CVT_OPT_FLAG, .target = FIELD(date),
      .help = "store the date in the model; without it the same images give the same bytes on every day"},
+    {.name = "add", .lacking = CVT_CMD_LEARN,
+     .instead = "to add a label, learn anew: put its images beside those of the other labels"},
 
     {.group = "speed",
      .commands = WITH_THREADS, .letter = 't', .name = "threads", .kind = CVT_OPT_INTEGER, .target = FIELD(threads),

@@ -1,10 +1,10 @@
 /* learn.c - cross-validation over a path of penalties, the final fit, and the classifier of the features as they were.
  *
  * The path goes from strong to weak penalties. The folds are fitted side by side; each fit begins on the line through
- * the ends of the two before it. Of the penalty at which the loss of images that were not seen is least, and the next
- * weaker ones, that is best with which most of these images get their labels (docs/learning.md). The path ends with
- * the last of them. It is walked roughly; at the best penalty the folds are fitted once more, finely, since a
- * classifier that is not quite fitted is less sure than the final one, to which its probabilities are to apply. */
+ * the ends of the two before it. It ends some penalties behind that at which the loss of images that were not seen is
+ * least. That is best with which most of these images get their labels (docs/learning.md). It is walked roughly; at the
+ * best penalty the folds are fitted once more, finely, since a classifier that is not quite fitted is less sure than
+ * the final one, to which its probabilities are to apply. */
 #include "learn/learn.h"
 
 #include <math.h>
@@ -18,10 +18,11 @@
 enum {
     STEPS = 13,         /* penalties of the path: from 10 down to 1e-5, by half a power of ten each */
     FIRST = 4,          /* that which is tried first */
-    WEAKER = 3,         /* penalties behind that of the least loss that may be better */
+    WEAKER = 4,         /* penalties that are tried behind that of the least loss */
     MAX_SUBSPACE = 2048 /* rows of which the products with each other are made */
 };
 static const double tolerance = 1e-5, fine_tolerance = 1e-4; /* of the gradient: of the final fit, and of the folds' */
+static const double equal_share = 0.005;                     /* of the images */
 static const size_t most_before = (size_t)64 << 20;          /* bytes of weights that are kept to draw lines through */
 
 /* The tolerance on the path: the loss is then at most 5e-4 above the least, or the gradient below 1e-3. */
@@ -174,7 +175,7 @@ static double penalty_at(int step) { return pow(10, 1 - 0.5 * step); }
 /* The path of penalties, as far as it was walked. */
 typedef struct path {
     double loss[STEPS], share[STEPS];
-    int last, least; /* the weakest penalty that was tried, and that of the least loss */
+    int first, last, least; /* the strongest and the weakest that were tried, and that of the least loss */
 } path;
 
 /* Validates roughly. */
@@ -188,28 +189,30 @@ static cvt_status try_step(run *r, path *p, int step, double *curvature, cvt_err
     p->loss[step] = r->marks.loss;
     p->share[step] = r->marks.share;
     if (step == FIRST || p->loss[step] < p->loss[p->least]) p->least = step;
-    if (step > p->last) p->last = step;
+    p->first = step < p->first ? step : p->first;
+    p->last = step > p->last ? step : p->last;
     return CVT_OK;
 }
 
-/* Of the penalty of the least loss and the next weaker ones that with which most are right; of several, the weakest. */
-static int choose(const path *p) {
-    int best = p->least;
-    for (int step = best; step <= p->last && step <= p->least + WEAKER; step++)
-        if (p->share[step] >= p->share[best]) best = step;
+/* The penalty with which most are right. Those with which little fewer are count as equal: of them, the weakest. */
+static int choose(const path *p, double images) {
+    double most = 0;
+    int best = p->last;
+    for (int step = p->first; step <= p->last; step++) most = p->share[step] > most ? p->share[step] : most;
+    while (p->share[best] < most - equal_share * images) best--;
     return best;
 }
 
 /* *l2: the best penalty, or that which is given. Goes down the path from its middle; and up, if the first had the least
  * loss. */
 static cvt_status validate(run *r, double *l2, double *curvature, cvt_error *error) {
-    path p = {.last = FIRST, .least = FIRST};
+    path p = {.first = FIRST, .last = FIRST, .least = FIRST};
     *l2 = r->lesson->l2;
     if (*l2 > 0) return try_penalty(r, *l2, curvature, error);
     for (int step = FIRST; step < STEPS && step <= p.least + WEAKER; step++)
         TRY(try_step(r, &p, step, curvature, error));
     for (int step = FIRST - 1; step >= 0 && p.least == step + 1; step--) TRY(try_step(r, &p, step, curvature, error));
-    *l2 = penalty_at(choose(&p));
+    *l2 = penalty_at(choose(&p, (double)r->lesson->n));
     return CVT_OK;
 }
 
