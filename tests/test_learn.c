@@ -154,7 +154,7 @@ static void test_penalty(void) {
         make_examples(x, labels, N, D, 4);
         lesson.l2 = pow(10, 1 - 0.5 * step);
         check("a penalty that is given", cvt_learn(&learned, &lesson, &error) == CVT_OK, error.message);
-        for (size_t i = 0; i < N; i++) loss[step] -= log((double)learned.own[i]);
+        for (size_t i = 0; i < N; i++) loss[step] -= log((double)learned.unseen.own[i]);
         right[step] = learned.right;
         cvt_learned_free(&learned);
         if (loss[step] < loss[least]) least = step;
@@ -370,7 +370,7 @@ static void test_unknown(void) {
     cvt_learned learned;
     double quantiles[CVT_RATES];
     const bool made = cvt_learn(&learned, &lesson, NULL) == CVT_OK &&
-                      cvt_unknown_measure(quantiles, learned.surest, KNOWN, NULL) == CVT_OK;
+                      cvt_unknown_measure(quantiles, learned.unseen.surest, KNOWN, NULL) == CVT_OK;
     check("images of known labels and strangers", made, "not learned");
     for (int percent = 5; made && percent <= 50; percent *= 2) {
         char name[64], why[96];

@@ -112,7 +112,7 @@ static cvt_status find_doubts(learn *l, const cvt_lesson *lesson, cvt_error *err
                                    .d = l->d,
                                    .labels = lesson->labels,
                                    .classes = lesson->classes,
-                                   .own = l->learned.own,
+                                   .own = l->learned.likely.own,
                                    .twins = l->twins,
                                    .team = lesson->team};
     l->n_doubts = wanted < l->n ? wanted : l->n;
@@ -141,7 +141,7 @@ static cvt_status fit(learn *l, cvt_team *team, cvt_error *error) {
                                .seed = (uint64_t)l->settings->seed,
                                .team = team};
     TRY(cvt_learn(&l->learned, &lesson, error));
-    TRY(cvt_unknown_measure(l->quantiles, l->learned.surest, l->n, error));
+    TRY(cvt_unknown_measure(l->quantiles, l->learned.unseen.surest, l->n, error));
     TRY(find_doubts(l, &lesson, error));
     if (!l->learned.converged) cvt_cli_say(NULL, "the fit ended before it was exact: the model may be a little worse");
     check(l);
@@ -205,7 +205,8 @@ static void print_labels(const learn *l, cvt_str *to) {
     const int n = l->images.n_names;
     size_t *right = calloc((size_t)n, sizeof *right);
     if (!right) to->failed = true;
-    for (size_t i = 0; right && i < l->n; i++) right[l->learns[i].label] += l->learned.answers[i] == l->learns[i].label;
+    for (size_t i = 0; right && i < l->n; i++)
+        right[l->learns[i].label] += l->learned.unseen.answers[i] == l->learns[i].label;
     cvt_str_print(to, "images  named rightly  label\n");
     for (int k = 0; right && k < n; k++) {
         cvt_str_print(to, "%6zu  %11.1f %%  ", l->counts[k], 100.0 * (double)right[k] / (double)l->counts[k]);
@@ -220,10 +221,10 @@ static void print_doubtful(const learn *l, cvt_str *to) {
     cvt_str_print(to, "the labels that are most doubtful, and what the images look like:\n");
     for (size_t i = 0; i < l->n_doubts; i++) {
         const size_t image = l->doubts[i];
-        cvt_str_print(to, "%8.4f %%  ", 100 * (double)l->learned.own[image]);
+        cvt_str_print(to, "%8.4f %%  ", 100 * (double)l->learned.likely.own[image]);
         cvt_record_escape(to, name_of(l, l->learns[image].label));
-        cvt_str_print(to, "\t%8.4f %%  ", 100 * (double)l->learned.surest[image]);
-        cvt_record_escape(to, name_of(l, l->learned.answers[image]));
+        cvt_str_print(to, "\t%8.4f %%  ", 100 * (double)l->learned.likely.surest[image]);
+        cvt_record_escape(to, name_of(l, l->learned.likely.answers[image]));
         cvt_str_print(to, "\t");
         cvt_record_escape(to, l->learns[image].path);
         cvt_str_print(to, "\n");

@@ -42,7 +42,7 @@ typedef struct run {
     double *before[CVT_FOLDS]; /* the weights at the penalty before; NULL: there is no room for them */
     double at, at_before;      /* the logarithms of the penalties of both */
     int tried;                 /* penalties */
-    cvt_marks marks;           /* at the last penalty */
+    cvt_marks marks, likely;   /* at the last penalty; at that of the least loss */
 } run;
 
 /* ---- preparing ------------------------------------------------------------------------------------------------- */
@@ -56,7 +56,9 @@ static cvt_status alloc_rows(run *r, cvt_error *error) {
     r->labels = calloc(rows, sizeof *r->labels);
     r->folds = calloc(rows, sizeof *r->folds);
     const bool made = r->mean && r->deviation && r->weights && r->labels && r->folds;
-    return made ? cvt_marks_new(&r->marks, l->n, error) : cvt_fail_memory(error);
+    if (!made) return cvt_fail_memory(error);
+    TRY(cvt_marks_new(&r->marks, l->n, error));
+    return cvt_marks_new(&r->likely, l->n, error);
 }
 
 /* The views of an image count as much as one image; with `balance` the images of a class as much as those of any
@@ -121,6 +123,7 @@ static void release(run *r) {
         free(r->before[f]);
     }
     cvt_marks_free(&r->marks);
+    cvt_marks_free(&r->likely);
 }
 
 /* ---- cross-validation ------------------------------------------------------------------------------------------ */
@@ -178,6 +181,12 @@ typedef struct path {
     int first, last, least; /* the strongest and the weakest that were tried, and that of the least loss */
 } path;
 
+static void keep_marks(run *r) {
+    const cvt_marks other = r->likely;
+    r->likely = r->marks;
+    r->marks = other;
+}
+
 /* Validates roughly. */
 static cvt_status try_penalty(run *r, double l2, double *curvature, cvt_error *error) {
     cvt_hessian_set(r->hessian, *curvature, l2, r->lesson->team);
@@ -188,7 +197,10 @@ static cvt_status try_step(run *r, path *p, int step, double *curvature, cvt_err
     TRY(try_penalty(r, penalty_at(step), curvature, error));
     p->loss[step] = r->marks.loss;
     p->share[step] = r->marks.share;
-    if (step == FIRST || p->loss[step] < p->loss[p->least]) p->least = step;
+    if (step == FIRST || p->loss[step] < p->loss[p->least]) {
+        p->least = step;
+        keep_marks(r);
+    }
     p->first = step < p->first ? step : p->first;
     p->last = step > p->last ? step : p->last;
     return CVT_OK;
@@ -208,7 +220,11 @@ static int choose(const path *p, double images) {
 static cvt_status validate(run *r, double *l2, double *curvature, cvt_error *error) {
     path p = {.first = FIRST, .last = FIRST, .least = FIRST};
     *l2 = r->lesson->l2;
-    if (*l2 > 0) return try_penalty(r, *l2, curvature, error);
+    if (*l2 > 0) {
+        TRY(try_penalty(r, *l2, curvature, error));
+        keep_marks(r);
+        return CVT_OK;
+    }
     for (int step = FIRST; step < STEPS && step <= p.least + WEAKER; step++)
         TRY(try_step(r, &p, step, curvature, error));
     for (int step = FIRST - 1; step >= 0 && p.least == step + 1; step--) TRY(try_step(r, &p, step, curvature, error));
@@ -266,11 +282,9 @@ static cvt_status learn(run *r, cvt_learned *out, cvt_error *error) {
     TRY(validate(r, &out->l2, &curvature, error));
     TRY(conclude(r, out, curvature, error));
     out->right = r->marks.right;
-    out->answers = r->marks.answers;
-    out->own = r->marks.own;
-    out->surest = r->marks.surest;
-    r->marks.answers = NULL;
-    r->marks.own = r->marks.surest = NULL;
+    out->unseen = r->marks.said;
+    out->likely = r->likely.said;
+    r->marks.said = r->likely.said = (cvt_unseen){0};
     return CVT_OK;
 }
 
@@ -286,9 +300,8 @@ cvt_status cvt_learn(cvt_learned *out, const cvt_lesson *lesson, cvt_error *erro
 void cvt_learned_free(cvt_learned *learned) {
     free(learned->weight);
     free(learned->bias);
-    free(learned->answers);
-    free(learned->own);
-    free(learned->surest);
+    cvt_unseen_free(&learned->unseen);
+    cvt_unseen_free(&learned->likely);
     *learned = (cvt_learned){0};
 }
 

@@ -23,15 +23,21 @@ typedef struct cvt_lesson {
     cvt_team *team;      /* NULL: one thread */
 } cvt_lesson;
 
+/* What classifiers say of images that they have not seen, each of which learned from four folds of five. */
+typedef struct cvt_unseen {
+    int *answers;        /* [n]: the label */
+    float *own, *surest; /* [n]: the probabilities of the image's own label, and of the answer */
+} cvt_unseen;
+
 /* What was learned. The arrays are the caller's to free with cvt_learned_free. */
 typedef struct cvt_learned {
     float *weight, *bias; /* [classes, d], [classes]: of the features as they were given */
     double l2;
     bool converged;
-    size_t right;  /* of n images, those that got their label from classifiers that had not seen them */
-    int *answers;  /* [n]: the label that such a classifier gives */
-    float *own;    /* [n]: its probability of the image's own label */
-    float *surest; /* [n]: its probability of its answer */
+    size_t right;      /* of n images, those that got their label: of `unseen` */
+    cvt_unseen unseen; /* with the penalty l2 */
+    cvt_unseen
+        likely; /* with the penalty of the least loss, whose probabilities are the best; of a given one, with it */
 } cvt_learned;
 
 /* Errors: CVT_NO_MEMORY, CVT_TOO_LARGE, CVT_NON_FINITE. */

@@ -10,17 +10,23 @@
 enum { ROWS = 32 }; /* images of a product */
 
 cvt_status cvt_marks_new(cvt_marks *out, size_t n, cvt_error *error) {
-    *out = (cvt_marks){.answers = calloc(n, sizeof *out->answers)};
-    out->own = calloc(n, sizeof *out->own);
-    out->surest = calloc(n, sizeof *out->surest);
-    out->losses = calloc(n, sizeof *out->losses);
-    return out->answers && out->own && out->surest && out->losses ? CVT_OK : cvt_fail_memory(error);
+    *out = (cvt_marks){.losses = calloc(n, sizeof *out->losses)};
+    cvt_unseen *said = &out->said;
+    said->answers = calloc(n, sizeof *said->answers);
+    said->own = calloc(n, sizeof *said->own);
+    said->surest = calloc(n, sizeof *said->surest);
+    return out->losses && said->answers && said->own && said->surest ? CVT_OK : cvt_fail_memory(error);
+}
+
+void cvt_unseen_free(cvt_unseen *unseen) {
+    free(unseen->answers);
+    free(unseen->own);
+    free(unseen->surest);
+    *unseen = (cvt_unseen){0};
 }
 
 void cvt_marks_free(cvt_marks *marks) {
-    free(marks->answers);
-    free(marks->own);
-    free(marks->surest);
+    cvt_unseen_free(&marks->said);
     free(marks->losses);
     *marks = (cvt_marks){0};
 }
@@ -46,9 +52,9 @@ static void mark_one(const marking *m, const double *logits, size_t i) {
         if (logits[k] > logits[best]) best = k;
     for (int k = 0; k < classes; k++) sum += exp(logits[k] - logits[best]);
     const double gap = logits[own] - logits[best];
-    m->marks->answers[i] = best;
-    m->marks->own[i] = (float)(exp(gap) / sum);
-    m->marks->surest[i] = (float)(1 / sum);
+    m->marks->said.answers[i] = best;
+    m->marks->said.own[i] = (float)(exp(gap) / sum);
+    m->marks->said.surest[i] = (float)(1 / sum);
     m->marks->losses[i] = log(sum) - gap;
 }
 
@@ -100,7 +106,7 @@ static void add_up(cvt_marks *marks, const cvt_lesson *lesson, const double *wei
     marks->right = 0;
     for (size_t i = 0; i < lesson->n; i++) {
         const double weight = weights[i] * (double)lesson->views;
-        const bool right = marks->answers[i] == lesson->labels[i];
+        const bool right = marks->said.answers[i] == lesson->labels[i];
         marks->loss += weight * marks->losses[i];
         marks->share += right ? weight : 0;
         marks->right += right;

@@ -10,13 +10,13 @@
 typedef struct cvt_marks {
     double loss, share; /* weighted: the sum of the losses, and of the images that are right */
     size_t right;
-    int *answers;        /* [n] */
-    float *own, *surest; /* [n]: the probabilities of an image's own label, and of the answer */
-    double *losses;      /* [n] */
+    cvt_unseen said;
+    double *losses; /* [n] */
 } cvt_marks;
 
 cvt_status cvt_marks_new(cvt_marks *out, size_t n, cvt_error *error);
 void cvt_marks_free(cvt_marks *marks);
+void cvt_unseen_free(cvt_unseen *unseen);
 
 /* Marks the first lesson->n examples. folds: [n]; thetas[f]: the weights of the classifier that has not seen fold f.
  * CVT_NO_MEMORY. */
