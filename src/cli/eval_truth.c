@@ -167,7 +167,7 @@ void cvt_eval_say_left_out(const eval *e) {
     if (n && line.data) {
         cvt_str_print(&line, "%s: no class%s of the model; %zu image%s left out", n > SHOWN ? ", ..." : "",
                       n == 1 ? "" : "es", images, images == 1 ? " is" : "s are");
-        cvt_cli_say(e->called, line.data ? line.data : "");
+        cvt_cli_say(e->called, line.data);
     }
     cvt_str_free(&line);
 }
