@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/grow.h"
 #include "base/str.h"
 #include "batch/input.h"
 #include "batch/list.h"
@@ -23,17 +24,13 @@ typedef struct entry {
 typedef struct entries {
     cvt_arena *arena;
     entry *items;
-    size_t n, capacity;
+    size_t n;
 } entries;
 
 static cvt_status add(entries *to, const char *label, const char *path, cvt_error *error) {
-    if (to->n == to->capacity) {
-        const size_t capacity = to->capacity ? 2 * to->capacity : 256;
-        entry *items = realloc(to->items, capacity * sizeof *items);
-        if (!items) return cvt_fail_memory(error);
-        to->items = items;
-        to->capacity = capacity;
-    }
+    entry *items = cvt_grow(to->items, to->n, sizeof *items);
+    if (!items) return cvt_fail_memory(error);
+    to->items = items;
     to->items[to->n] = (entry){label, path, to->n};
     to->n++;
     return CVT_OK;

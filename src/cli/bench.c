@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/grow.h"
 #include "base/num.h"
 #include "cli/models.h"
 #include "cli/threads.h"
@@ -21,7 +22,7 @@ typedef struct bench {
     float **inputs; /* one for each input of the model */
     int batch, threads;
     double *passes; /* the milliseconds an image of each pass; sorted at the end */
-    size_t n, capacity;
+    size_t n;
     int profiled; /* passes that were made with profiling on */
 } bench;
 
@@ -62,13 +63,9 @@ static cvt_status run_once(bench *b, cvt_error *error) {
 }
 
 static cvt_status keep(bench *b, double ms, cvt_error *error) {
-    if (b->n == b->capacity) {
-        size_t capacity = b->capacity ? 2 * b->capacity : 256;
-        double *larger = realloc(b->passes, capacity * sizeof *larger);
-        if (!larger) return cvt_fail_memory(error);
-        b->passes = larger;
-        b->capacity = capacity;
-    }
+    double *passes = cvt_grow(b->passes, b->n, sizeof *passes);
+    if (!passes) return cvt_fail_memory(error);
+    b->passes = passes;
     b->passes[b->n++] = ms;
     return CVT_OK;
 }

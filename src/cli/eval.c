@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "cli/eval.h"
 #include "cli/models.h"
 #include "cli/output.h"
@@ -10,13 +11,9 @@
 /* ---- answers --------------------------------------------------------------------------------------------------- */
 
 static cvt_status keep(eval_run *r, int truth, int answer, cvt_error *error) {
-    if (r->n_answers == r->answers_capacity) {
-        const size_t capacity = r->answers_capacity ? 2 * r->answers_capacity : 4096;
-        cvt_answer *answers = realloc(r->answers, capacity * sizeof *answers);
-        if (!answers) return cvt_fail_memory(error);
-        r->answers = answers;
-        r->answers_capacity = capacity;
-    }
+    cvt_answer *answers = cvt_grow(r->answers, r->n_answers, sizeof *answers);
+    if (!answers) return cvt_fail_memory(error);
+    r->answers = answers;
     r->answers[r->n_answers++] = (cvt_answer){truth, answer};
     return CVT_OK;
 }
@@ -24,13 +21,9 @@ static cvt_status keep(eval_run *r, int truth, int answer, cvt_error *error) {
 static cvt_status keep_outcome(eval *e, eval_outcome outcome, cvt_error *error) {
     eval_run *r = e->run;
     if (e->n_runs < 2) return CVT_OK;
-    if (r->n_outcomes == r->outcomes_capacity) {
-        const size_t capacity = r->outcomes_capacity ? 2 * r->outcomes_capacity : 4096;
-        eval_outcome *outcomes = realloc(r->outcomes, capacity * sizeof *outcomes);
-        if (!outcomes) return cvt_fail_memory(error);
-        r->outcomes = outcomes;
-        r->outcomes_capacity = capacity;
-    }
+    eval_outcome *outcomes = cvt_grow(r->outcomes, r->n_outcomes, sizeof *outcomes);
+    if (!outcomes) return cvt_fail_memory(error);
+    r->outcomes = outcomes;
     r->outcomes[r->n_outcomes++] = outcome;
     return CVT_OK;
 }

@@ -31,9 +31,9 @@ typedef struct eval_outcome {
 typedef struct eval_run {
     cvt_model *model;
     cvt_answer *answers;
-    size_t n_answers, answers_capacity;
+    size_t n_answers;
     eval_outcome *outcomes; /* of all inputs in their order; where two precisions are compared */
-    size_t n_outcomes, outcomes_capacity;
+    size_t n_outcomes;
     size_t failed;
     size_t among; /* images whose class is among the EVAL_TOP best */
     cvt_calibration calibration;
@@ -56,7 +56,7 @@ typedef struct eval {
     cvt_finder *finder;
     cvt_table table; /* of the names below */
     eval_name *names;
-    size_t n_names, names_capacity, n_unmatched;
+    size_t n_names, n_unmatched;
     char **paths; /* of the data: the n images that are asked about, and NULL */
     int *truths;  /* [n] */
     size_t n, at; /* at: the next result's */

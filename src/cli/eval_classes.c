@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/grow.h"
 #include "base/table.h"
 #include "cli/classes.h"
 #include "cli/models.h"
@@ -34,7 +35,7 @@ typedef struct owner {
 typedef struct names {
     cvt_table table;
     owner *owners;
-    size_t n, capacity;
+    size_t n;
 } names;
 
 struct cvt_finder {
@@ -55,13 +56,9 @@ static cvt_status add(names *to, const char *name, int class_index, cvt_error *e
         if (of->first != class_index && of->second < 0) of->second = class_index;
         return CVT_OK;
     }
-    if (to->n == to->capacity) {
-        const size_t capacity = to->capacity ? 2 * to->capacity : 1024;
-        owner *owners = realloc(to->owners, capacity * sizeof *owners);
-        if (!owners) return cvt_fail_memory(error);
-        to->owners = owners;
-        to->capacity = capacity;
-    }
+    owner *owners = cvt_grow(to->owners, to->n, sizeof *owners);
+    if (!owners) return cvt_fail_memory(error);
+    to->owners = owners;
     if (!cvt_table_add(&to->table, name, to->n)) return cvt_fail_memory(error);
     to->owners[to->n++] = (owner){class_index, -1};
     return CVT_OK;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/grow.h"
 #include "base/json.h"
 #include "cli/eval.h"
 
@@ -43,7 +44,7 @@ static const char *name_of(eval *e, const char *tar, const char *path) {
 static cvt_status add_failure(eval *e, const char *name, cvt_error *error) {
     const size_t *known = cvt_table_find(&e->failures, name);
     if (!known) {
-        size_t *failed = realloc(e->failed, (e->n_failures + 1) * sizeof *failed);
+        size_t *failed = cvt_grow(e->failed, e->n_failures, sizeof *failed);
         if (!failed) return cvt_fail_memory(error);
         e->failed = failed;
         if (!cvt_table_add(&e->failures, name, e->n_failures)) return cvt_fail_memory(error);

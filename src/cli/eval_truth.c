@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "batch/input.h"
 #include "cli/eval.h"
 
@@ -17,13 +18,9 @@ const char *cvt_eval_class_name(const eval *e, int index, char number[16]) {
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
 static eval_name *add_name(eval *e, const char *name) {
-    if (e->n_names == e->names_capacity) {
-        const size_t capacity = e->names_capacity ? 2 * e->names_capacity : 64;
-        eval_name *names = realloc(e->names, capacity * sizeof *names);
-        if (!names) return NULL;
-        e->names = names;
-        e->names_capacity = capacity;
-    }
+    eval_name *names = cvt_grow(e->names, e->n_names, sizeof *names);
+    if (!names) return NULL;
+    e->names = names;
     const char *copy = cvt_arena_copy(&e->arena, name, strlen(name));
     if (!copy || !cvt_table_add(&e->table, copy, e->n_names)) return NULL;
     e->names[e->n_names] = (eval_name){.name = copy, .index = -1};
@@ -170,7 +167,7 @@ void cvt_eval_say_left_out(const eval *e) {
     if (n && line.data) {
         cvt_str_print(&line, "%s: no class%s of the model; %zu image%s left out", n > SHOWN ? ", ..." : "",
                       n == 1 ? "" : "es", images, images == 1 ? " is" : "s are");
-        cvt_cli_say(e->called, line.data ? line.data : "");
+        cvt_cli_say(e->called, line.data);
     }
     cvt_str_free(&line);
 }

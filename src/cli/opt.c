@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/nearest.h"
 
 enum { HELP_COLUMN = 27, HELP_WIDTH = 79, LARGEST_SIZE = 65535 };
@@ -146,7 +147,7 @@ static cvt_status read_choice(const cvt_option *row, const char *text, const cha
 }
 
 static cvt_status append(cvt_opt_list *list, const char *text, cvt_error *error) {
-    const char **items = realloc(list->items, (list->n + 1) * sizeof *items);
+    const char **items = cvt_grow(list->items, list->n, sizeof *items);
     if (!items) return cvt_fail_memory(error);
     items[list->n] = text;
     *list = (cvt_opt_list){items, list->n + 1};

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "base/table.h"
@@ -44,17 +45,11 @@ struct cvt_builder {
     int n_params;
 };
 
-/* Returns the array with room for one more element. It doubles when its count is a power of two. */
-static void *grow(void *array, int count, size_t size) {
-    if (count & (count - 1)) return array;
-    return realloc(array, (count ? 2 * (size_t)count : 1) * size);
-}
-
 /* Appends a zeroed element and returns it. Where there is no memory, it returns NULL and the builder has failed. */
 #define APPEND(b, array, count) \
     (grow_by((b), (void **)&(array), &(count), sizeof *(array)) ? &(array)[(count)-1] : NULL)
 static bool grow_by(cvt_builder *b, void **array, int *count, size_t size) {
-    void *grown = b->failed || *count >= MAX_NODES * 4 ? NULL : grow(*array, *count, size);
+    void *grown = b->failed || *count >= MAX_NODES * 4 ? NULL : cvt_grow(*array, (size_t)*count, size);
     if (!grown) {
         if (!b->failed) cvt_fail_memory(&b->error);
         b->failed = true;

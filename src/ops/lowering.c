@@ -2,9 +2,9 @@
  * steps. */
 #include "ops/lowering.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "ops/rows.h"
 
@@ -61,27 +61,18 @@ void cvt_lowering_drop(cvt_lowering *l, int param) {
     if (l->drop) l->drop(l->owner, param);
 }
 
-/* Makes room for one more step; returns false without memory. */
-static bool grow(cvt_steps *steps) {
-    if (steps->n < steps->capacity) return true;
-    int capacity = steps->capacity ? 2 * steps->capacity : 256;
-    cvt_step *grown = realloc(steps->step, (size_t)capacity * sizeof *grown);
-    if (!grown) return false;
-    steps->step = grown;
-    steps->capacity = capacity;
-    return true;
-}
-
 void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args, size_t size,
                        cvt_cut (*cut)(const void *, int, int), void (*run)(const void *, const cvt_context *, int)) {
     cvt_steps *steps = l->steps;
     void *kept = cvt_lowering_alloc(l, size);
     if (l->failed) return;
     memcpy(kept, args, size);
-    if (!grow(steps)) {
+    cvt_step *grown = cvt_grow(steps->step, (size_t)steps->n, sizeof *grown);
+    if (!grown) {
         l->failed = true;
         return;
     }
+    steps->step = grown;
     if (steps->n && steps->step[steps->n - 1].node == w->node) steps->step[steps->n - 1].macs = 0;
     steps->step[steps->n++] = (cvt_step){w->node, kept, cut, run, w->node->macs, false};
 }

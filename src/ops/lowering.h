@@ -58,7 +58,7 @@ typedef struct cvt_step {
 /* A growing list of steps. Its owner frees `step`. */
 typedef struct cvt_steps {
     cvt_step *step;
-    int n, capacity;
+    int n;
 } cvt_steps;
 
 /* The panels that were made of a parameter: its columns as the kernels read them (ops/panels.h). */

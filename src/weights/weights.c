@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/num.h"
+#include "base/grow.h"
 #include "base/str.h"
 #include "base/table.h"
 #include "weights/container.h"
@@ -30,22 +30,12 @@ struct cvt_weights {
     metadata *metadata;
     size_t metadata_count;
     cvt_tensor *tensors;
-    size_t count, capacity;
+    size_t count;
     cvt_table by_name; /* the index of a tensor by its name */
     char remark[256];
 };
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
-
-/* Makes room for twice as many tensors; false without memory. */
-static bool grow(cvt_weights *weights) {
-    size_t capacity = weights->capacity ? 2 * weights->capacity : 256;
-    cvt_tensor *tensors = realloc(weights->tensors, capacity * sizeof *tensors);
-    if (!tensors) return false;
-    weights->tensors = tensors;
-    weights->capacity = capacity;
-    return true;
-}
 
 /* Returns a copy of the file's path, or the copy of the tensor before where it has the same path. */
 static const char *copy_file(cvt_weights *weights, const char *file) {
@@ -56,9 +46,11 @@ static const char *copy_file(cvt_weights *weights, const char *file) {
 cvt_status cvt_weights_add(cvt_weights *weights, const cvt_tensor *tensor, cvt_error *error) {
     if (weights->count == CVT_MAX_TENSORS)
         return cvt_fail(error, CVT_WEIGHTS, "%s: more than %d tensors", tensor->file, (int)CVT_MAX_TENSORS);
-    if (weights->count == weights->capacity && !grow(weights)) return cvt_fail_memory(error);
     if (cvt_table_find(&weights->by_name, tensor->name))
         return cvt_fail(error, CVT_WEIGHTS, "%s: tensor \"%.200s\" is there twice", tensor->file, tensor->name);
+    cvt_tensor *tensors = cvt_grow(weights->tensors, weights->count, sizeof *tensors);
+    if (!tensors) return cvt_fail_memory(error);
+    weights->tensors = tensors;
     cvt_tensor copy = *tensor;
     copy.name = cvt_arena_copy(&weights->arena, tensor->name, strlen(tensor->name));
     copy.stored = copy.name;
