@@ -15,8 +15,9 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 logs=${LOGS:-build/check}
-coverage_units="api batch binding config done file image json layouts npy open pixels records safetensors tar torch"
-coverage_scripts="fuzz attend tar cli lost checkpoints collection configs eval learn lines network pack report"
+coverage_units="api batch binding config done file image json layouts npy open pixels records safetensors tar torch
+    verify"
+coverage_scripts="fuzz attend tar cli lost checkpoints collection configs eval learn lines network pack report verify"
 quick_lints="format columns tidy shell manuals kernels" # cppcheck takes longest: make lint, make check-long
 emulated_scripts="test_models test_configs test_network test_precision test_pack test_classify test_embed test_attend test_cli"
 # the builds here have jobs of their own, not those of a make that runs this
