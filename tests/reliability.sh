@@ -38,7 +38,7 @@ passed() {
 # long STEP [PATTERN]: the same of a step of make check-long
 long() {
     file=build/check-long/$1.out
-    if [ ! -s "$file" ]; then
+    if [ ! -s "build/check-long/$1.date" ]; then
         echo "make check-long has not run here"
         return
     fi
@@ -66,7 +66,7 @@ else
 fi
 if [ -s build/libfuzzer/runs ]; then
     fuzzed=$(awk '{ n += $9; cpu += $4; seen[$1] } END { for (t in seen) k++
-        printf "libFuzzer: %d executions of %d targets, %d minutes of a processor", n, k, cpu / 60 }' build/libfuzzer/runs)
+        printf "libFuzzer: %d executions of %d targets, %d seconds of a processor", n, k, cpu }' build/libfuzzer/runs)
     fuzzed="$fuzzed, $(find build/libfuzzer/failed -type f | wc -l) inputs that failed"
 else
     fuzzed='make fuzz has not run here'

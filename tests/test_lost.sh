@@ -164,8 +164,11 @@ rm -r tails
 
 # What Pillow 13 makes of so many bytes of a progressive JPEG with LOAD_TRUNCATED_IMAGES: nothing, a picture, or a black
 # one where the end marker that it makes up is swallowed by a segment.
-for cut in 100:refused 206:refused 259:picture 312:picture 736:black 789:picture 1107:black 1160:black 1213:picture \
-    1531:black 1584:picture 2220:black 2962:black 3015:picture 3439:black 3492:picture 4658:picture; do
+cuts='100:refused 206:refused 259:picture 312:picture 736:black 789:picture 1107:black 1160:black 1213:picture 1531:black
+    1584:picture 2220:black 2962:black 3015:picture 3439:black 3492:picture 4658:picture'
+# test_pixels.c cuts at every byte under sanitizers
+[ "${CVT_BUILD:-}" != sanitized ] || cuts='206:refused 736:black 4658:picture'
+for cut in $cuts; do
     head -c "${cut%:*}" "$tests/data/images/jpeg_97x61_444_p_q75.jpg" >cut.jpg
     if "$cvt" preprocess -m dir cut.jpg -o cut.npy --stop decode --allow-truncated 2>err; then
         found=$(tail -c +129 cut.npy | tr -d '\000' | head -c 1 | wc -c)

@@ -105,8 +105,9 @@ streamed() {
         [ "$(sed 's/.*: //' a)" = "$(sed 's/.*: //' b)" ]
 }
 check "a file called a stream" streamed
-for name in "$tests"/data/decoders/*.heic "$tests"/data/decoders/*.avif "$tests"/data/decoders/*.webp; do
-    if [ -e "$name" ]; then same_without "${name##*.}" classify -m "$tiny" -f jsonl "$name"; fi
+# each library with what it loads when it is needed: lossy and lossless WebP, HEIC and AVIF
+for name in heic_64x64_4_444.heic avif_64x64.avif webp_lossy3_17x15.webp webp_lossless4_17x15.webp; do
+    same_without "$name" classify -m "$tiny" -f jsonl "$tests/data/decoders/$name"
 done
 if "$program" --version | grep -q '^tar: libarchive'; then
     (cd photos && tar -cf ../photos.tar cat.jpg dog.png)
