@@ -120,7 +120,8 @@ static void call_product(const cvt_kernels *kernels, void *data) {
 static timing bench_product(const cvt_kernels *kernels, cvt_precision precision, int m, int n, int k, cvt_act act,
                             bool residual, void (*call)(const cvt_kernels *, void *)) {
     const cvt_product_kernels *p = kernels->product[precision];
-    const int rows = p->pack_a && call == call_layer ? 48 : m;
+    const int block = p->block ? 7 * p->block : 48; /* as product.c cuts for one thread */
+    const int rows = p->pack_a && call == call_layer ? block : m;
     const size_t panel = p->panel_size(k), width = (size_t)k;
     float *a = bench_floats((size_t)m * width), *w = bench_floats(panels(kernels, n) * width);
     float *c = bench_floats((size_t)m * (size_t)n), *r = bench_floats((size_t)m * (size_t)n),

@@ -295,13 +295,11 @@ static int packed_block(int rows) {
 static void set_blocks(product *a, int mr) {
     if (a->row || a->gather.rows) {
         const int block = a->kernels->block;
-        a->row_block = packed_block(a->rows);
-        if (block) {
-            const int cached = (int)(MADE_BYTES / a->row) / block, count = cvt_min_int(cached, MADE_ROWS / block);
-            a->row_block = cvt_max_int(cvt_min_int(count, blocks(a->rows, block)), 1) * block;
-        }
-        if (a->gather.rows)
-            a->row_block = cvt_min_int(cvt_max_int(GATHERED / a->k, cvt_max_int(mr, block)), GATHERED_ROWS);
+        int rows = packed_block(a->rows);
+        if (block)
+            rows = cvt_min_int(cvt_min_int((int)(MADE_BYTES / a->row), MADE_ROWS), blocks(a->rows, block) * block);
+        if (a->gather.rows) rows = cvt_min_int(cvt_max_int(GATHERED / a->k, mr), GATHERED_ROWS);
+        a->row_block = block ? cvt_max_int(rows / block, 1) * block : rows;
         a->col_block = a->n;
         return;
     }

@@ -26,13 +26,12 @@ static float weight_scale(float *inverse, const unsigned char *row, cvt_dtype dt
     if (dtype == CVT_I8) return 1;
     const size_t piece = dtype == CVT_F32 ? k : INT8_STAGE;
     float room[INT8_STAGE];
-    range r[2] = {NO_RANGE, NO_RANGE};
+    range r = NO_RANGE;
     for (size_t first = 0; first < k; first += piece) {
         const size_t n = k - first < piece ? k - first : piece;
-        range_add(r, weights_at(room, row, dtype, first, n), n);
+        range_add(&r, weights_at(room, row, dtype, first, n), n);
     }
-    const vf high = v_max(r[0].high, r[1].high), low = v_min(r[0].low, r[1].low);
-    const float max = v_largest(v_max(high, -low)), odd = v_sum(r[0].odd + r[1].odd);
+    const float max = v_largest(v_max(r.high, -r.low)), odd = v_sum(r.odd);
     const bool counts = odd == 0 && max > 1e-30f; /* odd is NaN where a weight is not finite */
     *inverse = counts ? 127 / max : 0;
     return odd == 0 ? counts ? max / 127 : 0 : cvt_bits_to_f32(0x7fc00000u);

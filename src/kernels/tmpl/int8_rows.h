@@ -36,21 +36,27 @@ INLINE void round_vector(dot_t *to, vf x, vf inverse, vf shifter) {
     memcpy(to, &v, sizeof v);
 }
 
+INLINE range range_both(range a, range b) { return (range){v_min(a.low, b.low), v_max(a.high, b.high), a.odd + b.odd}; }
+
 /* Widens r by the range of k values. */
-INLINE void range_add(range r[2], const float *a, size_t k) {
+INLINE void range_add(range *r, const float *a, size_t k) {
+    range one = *r, two = NO_RANGE, three = NO_RANGE, four = NO_RANGE; /* each is a chain */
     size_t i = 0;
-    for (; i + 2 * VL <= k; i += 2 * VL) {
-        range_vector(&r[0], v_load(a + i));
-        range_vector(&r[1], v_load(a + i + VL));
+    for (; i + 4 * VL <= k; i += 4 * VL) {
+        range_vector(&one, v_load(a + i));
+        range_vector(&two, v_load(a + i + VL));
+        range_vector(&three, v_load(a + i + 2 * VL));
+        range_vector(&four, v_load(a + i + 3 * VL));
     }
-    for (; i < k; i += VL) range_vector(&r[0], v_load_n(a + i, k - i < VL ? k - i : VL));
+    for (; i < k; i += VL) range_vector(&one, v_load_n(a + i, k - i < VL ? k - i : VL));
+    *r = range_both(range_both(one, two), range_both(three, four));
 }
 
 static void int8_row(void *row, size_t size, const float *a, size_t k) {
-    range r[2] = {NO_RANGE, NO_RANGE};
-    range_add(r, a, k);
-    const float high = v_largest(v_max(r[0].high, r[1].high)), low = -v_largest(-v_min(r[0].low, r[1].low));
-    const float width = high - low, odd = v_sum(r[0].odd + r[1].odd) + (width - width);
+    range r = NO_RANGE;
+    range_add(&r, a, k);
+    const float high = v_largest(r.high), low = -v_largest(-r.low);
+    const float width = high - low, odd = v_sum(r.odd) + (width - width);
     const float inverse = width > 1e-30f ? 255 / width : 0, scale = width > 1e-30f ? width / 255 : 0;
     const float zero = (0x1.8p23f - low * inverse) - 0x1.8p23f;
     const vf factor = v_set(inverse), shifter = v_set(0x1.8p23f + zero);

@@ -73,11 +73,17 @@ static void layer_norm(float *y, size_t ldy, const float *x, size_t ldx, int row
                        const float *beta, float eps) {
     const size_t n = (size_t)c, whole = n - n % VL;
     const float part = 1 / (float)c;
-    for (int r = 0; r < rows; r++, y += ldy, x += ldx) {
-        const vf center = v_set(row_sum(x, n) * part);
-        const vf factor = v_set(1 / s_sqrt(row_squares(x, n, center) * part + eps));
-        for (size_t i = 0; i < whole; i += VL) norm_vector(y, x, center, factor, gamma, beta, i, VL);
-        if (whole < n) norm_vector(y, x, center, factor, gamma, beta, whole, n - whole);
+    for (int left = rows, m; left > 0; left -= m) { /* a row waits for its sums while others are summed up */
+        float center[WAYS], factor[WAYS];
+        m = left < WAYS ? left : WAYS;
+        for (int r = 0; r < m; r++) center[r] = row_sum(x + (size_t)r * ldx, n) * part;
+        for (int r = 0; r < m; r++)
+            factor[r] = 1 / s_sqrt(row_squares(x + (size_t)r * ldx, n, v_set(center[r])) * part + eps);
+        for (int r = 0; r < m; r++, y += ldy, x += ldx) {
+            const vf by = v_set(factor[r]), from = v_set(center[r]);
+            for (size_t i = 0; i < whole; i += VL) norm_vector(y, x, from, by, gamma, beta, i, VL);
+            if (whole < n) norm_vector(y, x, from, by, gamma, beta, whole, n - whole);
+        }
     }
 }
 
