@@ -192,7 +192,7 @@ for suite in ${SUITES:-release sanitized threads}; do
         ;;
     emulated)
         echo "building: cvt and tests for arm"
-        one arm check_emulated sh tests/check_emulated.sh arm cvt test_kernels test_npydiff
+        one arm check_emulated sh tests/check_emulated.sh arm cvt libcvt.so test_kernels test_npydiff
         emulated arm
         if [ -x build/arm/run/cvt ]; then
             first_cases arm build/arm/run build/arm/run/cvt

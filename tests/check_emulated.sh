@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_emulated.sh arm|riscv [PROGRAM]...: builds everything for AArch64 or RISC-V (64 bits), or these programs of it, into
+# check_emulated.sh arm|riscv [FILE]...: builds everything for AArch64 or RISC-V (64 bits), or these files of it, into
 # build/arm or build/riscv, and beside it build/arm/run, in which each program is a script that has qemu run it: check.sh's
 # suites arm and riscv (`make check-arm`, `make check-riscv`) and emulated take that for a build like any other.
 # The libraries are Debian's for that machine, unpacked into build/arm/root without installing anything: of the release
@@ -98,6 +98,7 @@ if libraries >"$folder/log" 2>&1; then
         ${goals:-all tests} >"$folder/log" 2>&1; then
         echo "ok ${programs:-everything} compiles for $machine"
         for program in ${programs:-$(cd "$folder" && ls -d cvt test_*)}; do
+            case $program in *.so) continue ;; esac
             if [ -x "$folder/$program" ] && [ ! -d "$folder/$program" ]; then
                 wrap "$program" "$root" -E "LD_LIBRARY_PATH=$places"
             fi

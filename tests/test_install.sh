@@ -54,8 +54,11 @@ for file in bin/cvt-classify lib/x86_64-linux-gnu/libcvt.so lib/x86_64-linux-gnu
 done
 equal "NAME= leaves nothing by the name cvt but data" \
     "$(contents "$named" | grep -E '/(_?cvt|cvt\.1|cvt\.fish)$')" ""
-check "what is installed is what was built" sh -c "
-    cp '$build/libcvt.so' '$work/lib' && strip '$work/lib' && cmp '$work/lib' '$plain/usr/lib/$soname'"
+stripped() { cp "$1" "$work/stripped" && strip "$work/stripped" && cmp "$work/stripped" "$2"; }
+check "the library is installed as it was built" stripped "$build/libcvt.so" "$plain/usr/lib/$soname"
+check "the program is installed as it was built" stripped "${CVT:-./cvt}" "$plain/usr/bin/cvt"
+other=$(make -n install B=build/other | sed -n 's|^install -m 755 \(.*\) /usr/local/.*|\1|p' | sort | paste -sd ' ' -)
+equal "another compiler's build installs its own program and library" "$other" "build/other/cvt build/other/libcvt.so"
 for file in usr/bin/cvt usr/lib/$soname; do
     equal "$file is stripped" "$(readelf -SW "$plain/$file" | grep -cE '\.(symtab|debug_info)')" 0
 done
