@@ -20,15 +20,16 @@
  * again then; only the bytes given to cvt_model_open_memory must stay. Strings that a function returns live as long as
  * the object they come from; those that come from no object live for ever.
  *
- * The process. The library never prints, never exits, installs no signal handlers and starts no threads but for
- * sessions that were made for several: in its first run such a session starts its own; one that cannot have all of them
- * runs with fewer. It reads the environment variable CVT_ISA, and what OpenMP reads. In two cases it changes more than
- * its own memory. Before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the permission,
- * which holds for the whole process and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only models that run
- * in bf16 or int8 on the kernels called avx512amx use tiles; the permission is asked for when the first of them is
- * loaded. Before the first HEIC or AVIF image is read, it puts a handler in front of the one that C++ calls for an
- * exception that nobody catches (std::set_terminate): one that libheif lets out while an image is read is then the
- * failure of that image, and all others go to the handler that was there.
+ * The process. The library never prints, never exits, installs no signal handlers and starts no threads but where it
+ * was told of several: a session that was made for several starts its own in its first run, a model whose options allow
+ * several while it is loaded, an image whose options do while it is read; where it cannot have all of them there are
+ * fewer. It reads the environment variable CVT_ISA, and what OpenMP reads. In two cases it changes more than its own
+ * memory. Before a model uses the AMX tiles of an x86 CPU for the first time, it asks Linux for the permission, which
+ * holds for the whole process and is never given back (arch_prctl(2), ARCH_REQ_XCOMP_PERM). Only models that run in
+ * bf16 or int8 on the kernels called avx512amx use tiles; the permission is asked for when the first of them is loaded.
+ * Before the first HEIC or AVIF image is read, it puts a handler in front of the one that C++ calls for an exception
+ * that nobody catches (std::set_terminate): one that libheif lets out while an image is read is then the failure of
+ * that image, and all others go to the handler that was there.
  *
  * Numbers. Tensors are f32 in C order. An image is [C, H, W], several are [N, C, H, W] back to back.
  *
@@ -124,6 +125,8 @@ typedef struct cvt_options {
     const char *score;         /* what cvt_model_top_k gives, "softmax", "sigmoid", "none"; NULL: as the model says */
     const char *const *ignore; /* shell patterns of names: tensors that are no error though no parameter takes them */
     size_t n_ignore;
+    int threads; /* that may prepare weights while the model is loaded; 0: the caller's alone */
+    int padding; /* 0 */
 } cvt_options;
 
 /* Sets all fields to 0 but `size`, which is sizeof(cvt_options) where the program was compiled. */
@@ -338,7 +341,8 @@ typedef struct cvt_image_options {
     int fast;    /* 1: decode a JPEG at 1/2, 1/4 or 1/8 of its size where resizing makes it as small, as after Pillow's
                     Image.draft: other pixels than without, in less time */
     int lines;   /* 1: the image is a page, of which each line of text is read; see cvt_model_reads_lines */
-    int padding; /* 0 */
+    int threads; /* that may decode and resize one large JPEG, where its restart markers allow it; 0: the caller's
+                    alone. The pixels are the same */
 } cvt_image_options;
 
 /* After which step reading ends, and what cvt_image_pixels then shows. */

@@ -160,6 +160,7 @@ cvt_status cvt_model_load(cvt_model *m, cvt_error *error) {
     cvt_plan_options plan = {
         .kernels = kernels, .retain = m->retain, .fuse = !options->reference, .precision = m->precision};
     plan.pack_ahead = options->images >= IMAGES_THAT_PAY;
+    plan.threads = options->threads;
     plan.drop = drop_source;
     plan.owner = m;
     return cvt_plan_new(&m->plan, m->graph, m->sources, &plan, error);

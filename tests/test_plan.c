@@ -2,6 +2,7 @@
  * shapes with random weights, and on every instruction set that runs here, the same bits must come out with and without
  * fusion, for any number of threads and images, and whether or not values are tapped. */
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +83,16 @@ static double distance(const subject *s, const float *got) {
 typedef struct variant {
     bool fuse, ahead, tapped;
     cvt_precision precision;
+    int packers;    /* threads that pack weights */
+    int *n_dropped; /* counts the parameters that are not read again; NULL: nobody does */
 } variant;
+
+static void count_dropped(void *owner, int param) {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    ((int *)owner)[param]++;
+    pthread_mutex_unlock(&lock);
+}
 
 static cvt_plan *make_plan(const subject *s, const cvt_kernels *kernels, variant v) {
     const cvt_model *m = s->model;
@@ -91,6 +101,9 @@ static cvt_plan *make_plan(const subject *s, const cvt_kernels *kernels, variant
     for (int i = 0; v.tapped && i < m->n_taps; i++) keep[m->taps[i]] = true;
     cvt_plan_options options = {
         .kernels = kernels, .retain = keep, .fuse = v.fuse, .pack_ahead = v.ahead, .precision = v.precision};
+    options.threads = v.packers;
+    options.drop = v.n_dropped ? count_dropped : NULL;
+    options.owner = v.n_dropped;
     cvt_plan *plan = NULL;
     if (cvt_plan_new(&plan, m->graph, m->sources, &options, NULL) != CVT_OK) plan = NULL;
     free(keep);
@@ -230,6 +243,49 @@ static void check_interleaved(const subject *s, int index) {
     free(interleaved);
 }
 
+/* Returns whether both plans have the same panels of all parameters, and some. */
+static bool same_panels(const cvt_graph *g, const cvt_plan *a, const cvt_plan *b) {
+    bool some = false;
+    for (int p = 0; p < g->n_params; p++) {
+        const cvt_panels x = a->panels[p], y = b->panels[p];
+        if (!x.data != !y.data || x.size != y.size || (x.data && memcmp(x.data, y.data, x.size) != 0)) return false;
+        some = some || x.data;
+    }
+    return some;
+}
+
+/* Tests that weights are packed to the same bytes by any number of threads, and each of them is let go of once. The
+ * network has some millions of them, as for fewer no thread is started. */
+static void check_packers(void) {
+    static const char config[] = "{\"arch\":\"resnet\",\"num_classes\":7,\"depths\":[1,1],\"hidden_sizes\":[66,520],"
+                                 "\"layer_type\":\"basic\",\"input_size\":[32,32]}";
+    subject s = {0};
+    if (!open_subject(&s, config)) {
+        test_case(false, "a random model of many weights opens", "it does not");
+        return;
+    }
+    const size_t n = (size_t)s.model->graph->n_params;
+    int *dropped = calloc(2 * n, sizeof *dropped);
+    for (cvt_precision p = 0; dropped && p < CVT_PRECISION_COUNT; p++) {
+        memset(dropped, 0, 2 * n * sizeof *dropped);
+        const variant v = {.fuse = true, .ahead = true, .precision = p};
+        variant alone = v, together = v;
+        alone.n_dropped = dropped;
+        together.n_dropped = dropped + n;
+        together.packers = 3;
+        cvt_plan *a = make_plan(&s, best, alone), *b = make_plan(&s, best, together);
+        char name[NAME];
+        snprintf(name, sizeof name, "weights are packed by three threads as by one in %s", cvt_precision_name(p));
+        test_case(a && b && same_panels(s.model->graph, a, b), name, "differ");
+        snprintf(name, sizeof name, "and are let go of as often in %s", cvt_precision_name(p));
+        test_case(memcmp(dropped, dropped + n, n * sizeof *dropped) == 0, name, "differ");
+        cvt_plan_free(a);
+        cvt_plan_free(b);
+    }
+    free(dropped);
+    close_subject(&s);
+}
+
 int main(void) {
     for (int i = 0; cvt_kernels_at(i); i++) best = cvt_kernels_at(i);
     for (int c = 0; c < (int)(sizeof networks / sizeof networks[0]); c++) {
@@ -249,5 +305,6 @@ int main(void) {
         }
         close_subject(&s);
     }
+    check_packers();
     return test_end();
 }

@@ -196,6 +196,14 @@ static cvt_status make_image(const cvt_batch *batch, reader *with, cvt_error *er
     return CVT_OK;
 }
 
+/* Gives the memory of a large file back, which a forward pass has more use for. */
+static void let_go(cvt_input *input) {
+    enum { KEPT = 1 << 20 };
+    if (input->capacity <= KEPT) return;
+    free(input->data);
+    *input = (cvt_input){0};
+}
+
 static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
     cvt_error *error = &it->error;
     if (error->status != CVT_OK) return error->status;
@@ -214,6 +222,7 @@ static cvt_status decode(cvt_batch *batch, reader *with, job *it) {
         it->bytes = with->input;
         with->input = swapped;
     }
+    let_go(&with->input);
     if (!it->output) it->output = calloc(batch->output_size, sizeof *it->output);
     if (!it->output) return cvt_fail_memory(error);
     if (!view && !batch->options.maker) TRY(keep_rest(batch, with->image, it, error));

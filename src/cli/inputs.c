@@ -40,6 +40,7 @@ cvt_status cvt_inputs_choose(cvt_batch_options *options, const cvt_settings *set
     TRY(cvt_threads_choose(settings, options->known != 1, &threads, error));
     options->threads = threads.inside;
     options->jobs = threads.jobs;
+    if (options->known == 1) options->image.threads = threads.inside; /* they have nothing else to do meanwhile */
     return CVT_OK;
 }
 

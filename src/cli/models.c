@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/nearest.h"
 #include "cli/hub.h"
+#include "cli/threads.h"
 
 static const char suffix[] = ".safetensors";
 
@@ -243,6 +244,7 @@ cvt_status cvt_models_try(const cvt_cli *cli, const cvt_settings *settings, cons
     options.n_ignore = settings->ignore.n;
     options.precision = settings->precision;
     options.reference = settings->repro;
+    if (!options.no_weights) options.threads = cvt_threads_loading(settings);
     if (settings->size.height) {
         options.height = settings->size.height;
         options.width = settings->size.width;

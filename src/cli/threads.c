@@ -141,3 +141,9 @@ cvt_status cvt_threads_choose(const cvt_settings *settings, bool many, cvt_threa
     out->jobs = settings->jobs ? (int)settings->jobs : settings->threads || !many ? 1 : n;
     return CVT_OK;
 }
+
+int cvt_threads_loading(const cvt_settings *settings) {
+    cvt_threads threads;
+    return cvt_threads_choose(settings, false, &threads, NULL) == CVT_OK ? cvt_max_int(threads.inside, threads.jobs)
+                                                                         : 1; /* the command will say why */
+}

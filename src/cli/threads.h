@@ -18,4 +18,7 @@ typedef struct cvt_threads {
  * or (many) each on an image of its own. With one of the two, the other is 1. CVT_USAGE if CVT_THREADS is no number. */
 cvt_status cvt_threads_choose(const cvt_settings *settings, bool many, cvt_threads *out, cvt_error *error);
 
+/* How many threads may load the weights: all that will work on images. */
+int cvt_threads_loading(const cvt_settings *settings);
+
 #endif

@@ -56,7 +56,11 @@ typedef struct cvt_preprocess {
     double mean[3], std[3];
 } cvt_preprocess;
 
-enum { CVT_MAX_PIXELS = 178956970 /* where Pillow 13 refuses */, CVT_MAX_SCANS = 200 };
+enum {
+    CVT_MAX_PIXELS = 178956970 /* where Pillow 13 refuses */,
+    CVT_MAX_SCANS = 200,
+    CVT_PIECE_PIXELS = 1 << 18 /* take some milliseconds */
+};
 
 typedef struct cvt_decoded cvt_decoded;
 
@@ -88,6 +92,8 @@ typedef struct cvt_decode_options {
     const cvt_preprocess *draft; /* whose resizing that is; cvt_preprocess_run sets it. NULL: decode it whole */
     bool lines;                  /* the image is a page: its lines of text are read, each as an image of its own */
     const cvt_row_sink *sink;    /* takes the rows; cvt_preprocess_run sets it. NULL: they go to memory */
+    int threads;      /* cvt_preprocess_run: so many may decode and resize a JPEG in pieces; 0 or 1: the caller's */
+    int piece_pixels; /* a piece of fewer is not worth a thread; 0: CVT_PIECE_PIXELS */
 } cvt_decode_options;
 
 /* Fails with CVT_TOO_LARGE, and names the option, if width x height is over the limit. */
@@ -147,6 +153,12 @@ cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *by
                            const cvt_decode_options *options, cvt_error *error);
 cvt_status cvt_png_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                           const cvt_decode_options *options, cvt_error *error);
+/* A piece of a JPEG, as if it were a file of its own; it has no EXIF (image/jpeg_pieces.h). */
+struct cvt_jpeg_piece;
+cvt_status cvt_jpeg_decode_piece(cvt_pixels *out, cvt_decoded *info, struct cvt_jpeg_piece *piece,
+                                 const cvt_decode_options *options, cvt_error *error);
+/* Reads the first APP1 segment before the image that is EXIF. */
+void cvt_jpeg_read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size);
 /* Only where the build has found their libraries. */
 cvt_status cvt_webp_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                            const cvt_decode_options *options, cvt_error *error);
@@ -243,6 +255,7 @@ typedef struct cvt_preprocessor {
     float *rest;          /* laid out as `values`: the windows of all lines but the main one, back to back */
     size_t rest_capacity; /* bytes */
     int n_rest;
+    int n_pieces; /* in how many the last JPEG was decoded; 0: as a whole */
     int channels;
     bool planar; /* `planes` holds the values of the last run */
     bool timed;  /* set it to have the next two measured: milliseconds since it was set, failed runs included */

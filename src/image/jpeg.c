@@ -21,12 +21,15 @@
 #include "base/num.h"
 #include "image/image.h"
 #include "image/jpeg_markers.h"
+#include "image/jpeg_pieces.h"
 
 typedef struct reader {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
-    struct jpeg_source_mgr source; /* with allow_truncated */
+    struct jpeg_source_mgr source; /* with allow_truncated, and of a piece */
+    cvt_jpeg_piece *piece;         /* what is read; NULL: the whole file */
+    JOCTET *chunk;                 /* the next bytes of a piece */
     bool ended;                    /* the end marker has been made up */
     int width, height, components; /* with allow_truncated: of an image that Pillow would open; else 0 */
     bool sized;                    /* out has the image's size */
@@ -141,9 +144,8 @@ static void on_progress(j_common_ptr jpeg) {
 
 /* ---- EXIF ------------------------------------------------------------------------------------------------------- */
 
-/* Reads the first APP1 segment before the image that is EXIF. The segments are walked without libjpeg, which would keep
- * copies of all of them. */
-static void read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size) {
+/* The segments are walked without libjpeg, which would keep copies of all of them. */
+void cvt_jpeg_read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size) {
     static const char exif[6] = "Exif\0";
     size_t at = 2;
     while (at + 4 <= size) {
@@ -165,7 +167,7 @@ static void read_exif(cvt_decoded *info, const uint8_t *bytes, size_t size) {
     }
 }
 
-/* ---- a source that ends early ----------------------------------------------------------------------------------- */
+/* ---- sources of our own: a file that ends early, a piece of a file ----------------------------------------------- */
 
 static void begin_source(j_decompress_ptr jpeg) { (void)jpeg; }
 
@@ -184,7 +186,7 @@ static void skip_source(j_decompress_ptr jpeg, long n) {
     reader *r = jpeg->client_data;
     while (n > 0 && (size_t)n > r->source.bytes_in_buffer) {
         n -= (long)r->source.bytes_in_buffer;
-        if (!fill_source(jpeg)) return;
+        if (!r->source.fill_input_buffer(jpeg)) return;
     }
     if (n <= 0) return;
     r->source.next_input_byte += n;
@@ -193,11 +195,21 @@ static void skip_source(j_decompress_ptr jpeg, long n) {
 
 static void end_source(j_decompress_ptr jpeg) { (void)jpeg; }
 
-static void set_source(reader *r, const uint8_t *bytes, size_t size) {
+/* Reads the next bytes of a piece into the buffer that the first call makes. */
+static boolean fill_piece(j_decompress_ptr jpeg) {
+    enum { CHUNK = 64 << 10 };
+    reader *r = jpeg->client_data;
+    if (!r->chunk) r->chunk = jpeg->mem->alloc_large((j_common_ptr)jpeg, JPOOL_PERMANENT, CHUNK);
+    r->source.next_input_byte = r->chunk;
+    r->source.bytes_in_buffer = cvt_jpeg_piece_read(r->piece, r->chunk, CHUNK);
+    return TRUE;
+}
+
+static void set_source(reader *r, const uint8_t *bytes, size_t size, boolean (*fill)(j_decompress_ptr)) {
     r->source = (struct jpeg_source_mgr){.next_input_byte = bytes,
                                          .bytes_in_buffer = size,
                                          .init_source = begin_source,
-                                         .fill_input_buffer = fill_source,
+                                         .fill_input_buffer = fill,
                                          .skip_input_data = skip_source,
                                          .resync_to_restart = jpeg_resync_to_restart,
                                          .term_source = end_source};
@@ -342,9 +354,11 @@ static void read_pixels(reader *r, const uint8_t *bytes, size_t size) {
     struct jpeg_decompress_struct *jpeg = &r->jpeg;
     jpeg_create_decompress(jpeg);
     jpeg->progress = &r->progress;
-    if (r->options->allow_truncated) {
+    if (r->piece) {
+        set_source(r, NULL, 0, fill_piece);
+    } else if (r->options->allow_truncated) {
         look_ahead(r, bytes, size);
-        set_source(r, bytes, size);
+        set_source(r, bytes, size, fill_source);
     } else {
         jpeg_mem_src(jpeg, bytes, size);
     }
@@ -382,17 +396,28 @@ static cvt_status guarded(reader *r, const uint8_t *bytes, size_t size) {
     return r->status;
 }
 
+static cvt_status decode(reader *r, const uint8_t *bytes, size_t size) {
+    r->jpeg.err = jpeg_std_error(&r->errors);
+    r->jpeg.client_data = r;
+    r->errors.error_exit = on_error;
+    r->errors.emit_message = on_message;
+    r->progress.progress_monitor = on_progress;
+    return guarded(r, bytes, size);
+}
+
 cvt_status cvt_jpeg_decode(cvt_pixels *out, cvt_decoded *info, const uint8_t *bytes, size_t size,
                            const cvt_decode_options *options, cvt_error *error) {
     *info = (cvt_decoded){.orientation = 1};
-    read_exif(info, bytes, size);
+    cvt_jpeg_read_exif(info, bytes, size);
     reader r = {.options = options, .out = out, .info = info, .error = error};
-    r.jpeg.err = jpeg_std_error(&r.errors);
-    r.jpeg.client_data = &r;
-    r.errors.error_exit = on_error;
-    r.errors.emit_message = on_message;
-    r.progress.progress_monitor = on_progress;
-    return guarded(&r, bytes, size);
+    return decode(&r, bytes, size);
+}
+
+cvt_status cvt_jpeg_decode_piece(cvt_pixels *out, cvt_decoded *info, cvt_jpeg_piece *piece,
+                                 const cvt_decode_options *options, cvt_error *error) {
+    *info = (cvt_decoded){.orientation = 1};
+    reader r = {.options = options, .out = out, .info = info, .error = error, .piece = piece};
+    return decode(&r, NULL, 0);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */

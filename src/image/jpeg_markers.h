@@ -16,7 +16,9 @@ enum {
     CVT_JPEG_EOI = 0xd9,
     CVT_JPEG_SOS = 0xda,
     CVT_JPEG_DQT = 0xdb,
-    CVT_JPEG_APP1 = 0xe1
+    CVT_JPEG_DRI = 0xdd,
+    CVT_JPEG_APP1 = 0xe1,
+    CVT_JPEG_COM = 0xfe
 };
 
 /* TEM, RSTn and SOI. The others but EOI have a segment behind them, of the length that it begins with. */

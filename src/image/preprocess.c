@@ -11,7 +11,9 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "base/team.h"
 #include "image/image.h"
+#include "image/jpeg_pieces.h"
 
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
@@ -255,7 +257,7 @@ static cvt_status read_lines(cvt_preprocessor *p, const cvt_preprocess *preproce
     return cut(&p->line, &p->decoded, &lines.line[middle], error);
 }
 
-/* ---- the whole path --------------------------------------------------------------------------------------------- */
+/* ---- rows, and the steps behind decoding ------------------------------------------------------------------------ */
 
 void cvt_preprocessor_free(cvt_preprocessor *p) {
     cvt_pixels_free(&p->decoded);
@@ -342,16 +344,145 @@ static void take_rows(void *context, uint8_t *rgb, size_t stride, int n) {
     in->p->decode_ms -= took;
 }
 
-/* Does the steps after decoding, where the rows have been taken. */
+/* Does the steps after p->scratch, which is the window of the crop as the image is stored. */
 static cvt_status finish_rows(const incoming *in, const cvt_pixels **pixels, cvt_error *error) {
     cvt_preprocessor *p = in->p;
     p->n_rest = 0;
-    TRY(cvt_resample_end(p->resampler, &p->scratch, error));
     TRY(cvt_pixels_orient(&p->scratch, &p->decoded, in->orientation, error));
     TRY(finish_crop(p, in->preprocess, &in->g, error));
     *pixels = &p->cropped;
     return in->stop == CVT_STOP_NONE ? make_values(p, in->preprocess, error) : CVT_OK;
 }
+
+/* ---- in pieces -------------------------------------------------------------------------------------------------- */
+
+enum { MOST_PIECES = 16 };
+
+/* A JPEG of which several threads decode and resize a piece each: one below the other, as it is stored. */
+typedef struct pieces {
+    const incoming *whole;
+    cvt_jpeg_cuts cuts;
+    int n;
+    struct piece {
+        cvt_preprocessor own; /* resampler, decoded and times of this piece */
+        incoming in;
+        cvt_part part;   /* what the resampler needs of the image; from begin on, of the units */
+        int first, last; /* units */
+        bool whole;      /* it was decoded, and there is nothing to say about it */
+    } piece[MOST_PIECES];
+} pieces;
+
+static bool begin_piece(void *context, const cvt_decoded *info, int width, int height, cvt_part *part) {
+    struct piece *piece = context;
+    (void)info, (void)width, (void)height;
+    *part = piece->part;
+    return true;
+}
+
+static void take_piece(void *context, uint8_t *rgb, size_t stride, int n) {
+    struct piece *piece = context;
+    take_rows(&piece->in, rgb, stride, n);
+}
+
+/* Begins piece i: chooses the outputs that it makes, the rows that these need, and so the units. Neighbours overlap, so
+ * that each finds the rows beside its own, for upsampling, and each begins and ends within another: libjpeg only sees
+ * that too many bytes lie before a restart marker where it goes on behind it. */
+static bool begin_one(pieces *all, int i) {
+    struct piece *piece = &all->piece[i];
+    const incoming *in = all->whole;
+    const cvt_turn turn = cvt_orientation_turn(in->orientation);
+    cvt_window window = window_of(&in->g);
+    int *start = turn.transposed ? &window.x : &window.y, *count = turn.transposed ? &window.width : &window.height;
+    const int from = (int)((int64_t)*count * i / all->n), to = (int)((int64_t)*count * (i + 1) / all->n);
+    *start += turn.y_back ? *count - to : from;
+    *count = to - from;
+    piece->in = *in;
+    piece->in.p = &piece->own;
+    piece->own.kernels = in->p->kernels;
+    piece->own.timed = in->p->timed;
+    if (to == from || find_resampler(&piece->own, NULL) != CVT_OK ||
+        !cvt_resample_begin(piece->own.resampler, in->preprocess->filter, &window, all->cuts.width, all->cuts.height,
+                            in->orientation, &piece->part))
+        return false;
+    piece->in.columns = piece->part.width;
+    piece->first = i ? cvt_max_int(piece->part.y / all->cuts.rows - 1, 0) : 0;
+    piece->last = cvt_min_int((piece->part.y + piece->part.height - 1) / all->cuts.rows + 2, all->cuts.n);
+    if (i + 1 == all->n) piece->last = all->cuts.n;
+    piece->part.y -= piece->first * all->cuts.rows;
+    struct piece *before = i ? piece - 1 : NULL;
+    if (before && before->last <= piece->first) before->last = piece->first + 1;
+    return true;
+}
+
+static void run_piece(void *context, size_t i) {
+    pieces *all = context;
+    struct piece *piece = &all->piece[i];
+    cvt_decode_options how = *all->whole->options;
+    const cvt_row_sink sink = {begin_piece, take_piece, piece};
+    how.sink = &sink;
+    how.draft = NULL;
+    cvt_jpeg_piece file = cvt_jpeg_piece_of(&all->cuts, piece->first, piece->last);
+    const double start = time_of(&piece->own);
+    const cvt_status status = cvt_jpeg_decode_piece(&piece->own.decoded, &piece->own.info, &file, &how, NULL);
+    piece->own.decode_ms += time_of(&piece->own) - start;
+    piece->whole = status == CVT_OK && !piece->own.info.warning[0] &&
+                   cvt_resample_end(piece->own.resampler, &piece->own.scratch, NULL) == CVT_OK;
+}
+
+/* Puts what the pieces have made one below the other into p->scratch. */
+static bool join(const pieces *all) {
+    cvt_preprocessor *p = all->whole->p;
+    int height = 0;
+    for (int i = 0; i < all->n; i++) {
+        if (!all->piece[i].whole) return false;
+        height += all->piece[i].own.scratch.height;
+    }
+    if (cvt_pixels_resize(&p->scratch, all->piece[0].own.scratch.width, height, NULL) != CVT_OK) return false;
+    uint8_t *to = p->scratch.data;
+    for (int i = 0; i < all->n; i++) {
+        const cvt_preprocessor *own = &all->piece[i].own;
+        const size_t bytes = (size_t)own->scratch.width * (size_t)own->scratch.height * 3;
+        memcpy(to, own->scratch.data, bytes);
+        to += bytes;
+        p->decode_ms += own->decode_ms;
+        p->resize_ms += own->resize_ms;
+    }
+    return true;
+}
+
+/* Decodes and resizes a JPEG in pieces, on several threads, into p->scratch. False where that cannot be done, or
+ * anything at all is wrong with one of them: then the image is decoded as a whole, which says what. */
+static bool run_pieces(incoming *in, const uint8_t *bytes, size_t size) {
+    cvt_preprocessor *p = in->p;
+    cvt_part part;
+    pieces *all = calloc(1, sizeof *all);
+    if (!all) return false;
+    all->whole = in;
+    bool done = cvt_jpeg_cut(&all->cuts, bytes, size);
+    const uint64_t width = (uint64_t)all->cuts.width, height = (uint64_t)all->cuts.height;
+    const int least = in->options->piece_pixels ? in->options->piece_pixels : CVT_PIECE_PIXELS;
+    const uint64_t worth = width * height / (uint64_t)least;
+    all->n = cvt_min_int(worth < MOST_PIECES ? (int)worth : MOST_PIECES, in->options->threads);
+    done = done && all->n > 1 && cvt_pixels_limit(width, height, in->options, NULL) == CVT_OK;
+    p->info = (cvt_decoded){.orientation = 1};
+    if (done) cvt_jpeg_read_exif(&p->info, bytes, size);
+    done = done && begin_rows(in, &p->info, all->cuts.width, all->cuts.height, &part);
+    for (int i = 0; done && i < all->n; i++) done = begin_one(all, i);
+    if (done) {
+        cvt_team *team = cvt_team_new(all->n);
+        cvt_team_each(team, (size_t)all->n, 1, run_piece, all);
+        cvt_team_free(team);
+        done = join(all);
+    }
+    for (int i = 0; i < all->n; i++) cvt_preprocessor_free(&all->piece[i].own);
+    cvt_jpeg_cuts_free(&all->cuts);
+    p->n_pieces = done ? all->n : 0;
+    in->begun = false;
+    free(all);
+    return done;
+}
+
+/* ---- the whole path --------------------------------------------------------------------------------------------- */
 
 cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
@@ -362,12 +493,21 @@ cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preproc
     const bool resized = stop == CVT_STOP_RESIZE || stop == CVT_STOP_CROP || stop == CVT_STOP_NONE;
     how.draft = options->fast ? preprocess : NULL;
     how.sink = resized && !options->lines && !preprocess->windows && !options->allow_truncated ? &sink : NULL;
+    if (how.sink && options->threads > 1 && !options->fast && run_pieces(&in, bytes, size)) {
+        const double begin = time_of(p);
+        cvt_status status = finish_rows(&in, pixels, error);
+        p->resize_ms += time_of(p) - begin;
+        return status;
+    }
+    p->n_pieces = 0;
     const double start = time_of(p);
     cvt_status status = cvt_image_decode(&p->decoded, &p->info, bytes, size, &how, error);
     const double decoded = time_of(p);
     p->decode_ms += decoded - start;
     if (status != CVT_OK) return status;
-    status = in.begun ? finish_rows(&in, pixels, error) : prepare(p, preprocess, options, stop, pixels, error);
+    if (in.begun) status = cvt_resample_end(p->resampler, &p->scratch, error);
+    if (status == CVT_OK)
+        status = in.begun ? finish_rows(&in, pixels, error) : prepare(p, preprocess, options, stop, pixels, error);
     p->resize_ms += time_of(p) - decoded;
     return status;
 }

@@ -33,6 +33,7 @@ cvt_status cvt_image_new(cvt_image **out, const cvt_image_options *options, cvt_
         .fast = o.fast,
         .alpha = o.alpha,
         .lines = o.lines,
+        .threads = o.threads,
     };
     *out = image;
     return CVT_OK;

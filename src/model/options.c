@@ -6,7 +6,7 @@
 
 #include "model/model.h"
 
-static const size_t first_size = sizeof(cvt_options), first_image_size = offsetof(cvt_image_options, alpha);
+static const size_t first_size = offsetof(cvt_options, threads), first_image_size = offsetof(cvt_image_options, alpha);
 
 /* Sets a struct that begins with its size to 0, except for that size. */
 static void clear(void *options, size_t size) {

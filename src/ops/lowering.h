@@ -96,9 +96,10 @@ struct cvt_lowering {
     size_t scratch;                       /* the most floats of scratch that a step so far needs */
     void (*drop)(void *owner, int param); /* called for parameters whose source is not read again; may be NULL */
     void *owner;
-    const struct cvt_half *half; /* the last product whose rows are packed (ops/pair.h), or NULL */
-    cvt_steps *steps;            /* the plan's list, to which ops append their steps */
-    bool failed;                 /* there was no memory; once true, it stays so */
+    const struct cvt_half *half;                 /* the last product whose rows are packed (ops/pair.h), or NULL */
+    struct cvt_packing *packings, *last_packing; /* stored weights that are still to be packed (ops/panels.h) */
+    cvt_steps *steps;                            /* the plan's list, to which ops append their steps */
+    bool failed;                                 /* there was no memory; once true, it stays so */
 };
 
 void *cvt_lowering_alloc(cvt_lowering *l, size_t size); /* memory of the plan; NULL, and `failed`, when there is none */
@@ -112,7 +113,7 @@ void cvt_lowering_scratch(cvt_lowering *l, size_t floats);
 /* Copies args (size bytes) into plan memory and appends a step of the node that is being lowered. */
 void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args, size_t size,
                        cvt_cut (*cut)(const void *, int, int), void (*run)(const void *, const cvt_context *, int));
-/* Says that the parameter was copied or packed: its mapped source is not read again. */
+/* Says that the parameter was copied or packed: its mapped source is not read again. Any thread may. */
 void cvt_lowering_drop(cvt_lowering *l, int param);
 
 #endif

@@ -5,14 +5,17 @@
 
 #include "ops/lowering.h"
 
-/* Returns the panels of a parameter, as cvt_pack_weight makes them, or those that the file stores in its place. */
+/* Returns where the panels of B = scale * W^T will be, in plan memory, for a weight W [n, k]; NULL when that runs out.
+ * They are there when cvt_pack_noted has returned. */
+const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels, cvt_source w, int k, int n,
+                            const float *scale);
+/* The same of a parameter, or the panels that the file stores in its place. The weight of a convolution is stored as
+ * [n, k / positions, positions], where `positions` is kh * kw, and packed in the order of gathered rows,
+ * [n, positions, k / positions]. For other weights `positions` is 1. */
 const void *cvt_pack_param(cvt_lowering *l, const cvt_product_kernels *kernels, int param, int k, int n, int positions,
                            const float *scale);
-/* Packs B = scale * W^T for a stored weight W [n, k] into plan memory; NULL when that runs out. The weight of a
- * convolution is stored as [n, k / positions, positions], where `positions` is kh * kw, and packed in the order of
- * gathered rows, [n, positions, k / positions]. For other weights `positions` is 1. */
-const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels, cvt_source w, int k, int n,
-                            int positions, const float *scale);
+/* Packs all these weights, on up to so many threads. A weight is the same bytes for any number. */
+void cvt_pack_noted(cvt_lowering *l, int threads);
 
 /* The number of floats in the panels of a matrix [depth, columns]; and packing them from the matrix, whose rows are ld
  * apart. */

@@ -186,7 +186,7 @@ static const float *make_features(cvt_lowering *l, const float *w, int c, int m)
         memcpy(wide + i * (width + 1), w + i * width, width * sizeof *w);
         wide[i * (width + 1) + width] = 1;
     }
-    return cvt_pack_weight(l, l->kernels->product[CVT_PRECISION_F32], (cvt_source){.data = wide}, c + 1, m, 1, NULL);
+    return cvt_pack_weight(l, l->kernels->product[CVT_PRECISION_F32], (cvt_source){.data = wide}, c + 1, m, NULL);
 }
 
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {

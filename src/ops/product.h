@@ -9,7 +9,7 @@
 typedef struct cvt_gather {
     void (*rows)(float *to, const float *in, const void *args, int first, int count);
     const void *args; /* in plan memory */
-    int positions;    /* of the stored weight, see cvt_pack_weight */
+    int positions;    /* of the stored weight, see cvt_pack_param */
 } cvt_gather;
 
 /* Appends the steps of C[T,n] = last(act(A[T,k] W^T + bias) + residual) from w's input to its output. The weight is

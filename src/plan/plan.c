@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "ops/ops.h"
+#include "ops/panels.h"
 
 /* Tables that are only used while planning. */
 typedef struct tables {
@@ -127,6 +128,7 @@ static bool lower_all(cvt_plan *plan, const tables *t, const cvt_source *sources
         if (!l.failed) note_places(places, t, plan, i, first, list.n);
     }
     if (!l.failed) arrange(list.step, places, list.n);
+    if (!l.failed) cvt_pack_noted(&l, options->threads);
     free(places);
     plan->steps = list.step;
     plan->n_steps = list.n;

@@ -24,7 +24,9 @@ typedef struct cvt_plan_options {
     bool fuse;                            /* fuse nodes; tests compare with the plan that does not */
     cvt_precision precision;              /* what attention runs in, and products, if cvt_node_precision allows it */
     bool pack_ahead;                      /* pack all weights now */
-    void (*drop)(void *owner, int param); /* called for parameters whose source is not read again; may be NULL */
+    int threads;                          /* that may pack weights; 0: one */
+    void (*drop)(void *owner, int param); /* called for parameters whose source is not read again, on any of these
+                                             threads; may be NULL */
     void *owner;
 } cvt_plan_options;
 

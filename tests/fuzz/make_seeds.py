@@ -48,6 +48,12 @@ def images():
     for name in ("jpeg_gray", "jpeg_cmyk_pillow", "jpeg_2x2_pa"):
         data = (DATA / f"images/{name}.jpg").read_bytes()
         put("jpeg", f"truncated_{name}", data[:len(data) * 2 // 3] + b"\x01")
+    turned, rows = ((DATA / f"images/{name}.jpg").read_bytes() for name in ("exif_6", "jpeg_2x1_r"))
+    exif = turned.index(b"\xff\xe1")
+    exif = turned[exif:exif + 2 + int.from_bytes(turned[exif + 2:exif + 4], "big")]
+    height = rows.index(b"\xff\xc0") + 5
+    first_rows = rows[2:height] + (24).to_bytes(2, "big") + rows[height + 2:rows.index(b"\xff\xd2")] + b"\xff\xd9"
+    put("jpeg_pieces", "turned", rows[:2] + exif + first_rows)  # 24 rows, with a restart marker after each eighth
     copy("png", "images/png_*.png", 1100)
     copy("png", "images/exif_8.png", 1300)
     copy("png", "images/exif_after_pixels.png", 600)

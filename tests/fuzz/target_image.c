@@ -92,3 +92,32 @@ void fuzz_exif(const uint8_t *bytes, size_t size) {
     fuzz_must(n == 0 || n == 19 || n == 25);
     for (size_t i = 0; i < n; i++) fuzz_must(strchr("0123456789-+:T", info.taken[i]));
 }
+
+/* A JPEG that is decoded in pieces gives what it gives as a whole, to the last byte. */
+void fuzz_pieces(const uint8_t *bytes, size_t size) {
+    const unsigned choice = fuzz_choice(bytes, size);
+    const cvt_preprocess recipe = {.resize = CVT_RESIZE_SHORTEST,
+                                   .resize_height = 20,
+                                   .resize_width = 20,
+                                   .filter = choice & 1 ? CVT_FILTER_BICUBIC : CVT_FILTER_BOX,
+                                   .crop_height = 16,
+                                   .crop_width = 16,
+                                   .channels = choice & 2 ? 1 : 3};
+    cvt_preprocessor p[2] = {0};
+    cvt_error error[2] = {0};
+    cvt_status status[2];
+    const cvt_pixels *pixels[2];
+    for (int i = 0; i < 2; i++) {
+        const cvt_decode_options options = {
+            .max_pixels = MOST_PIXELS, .max_scans = MOST_SCANS, .threads = i ? 3 : 1, .piece_pixels = 1};
+        status[i] = cvt_preprocess_run(&p[i], &recipe, &options, bytes, size, CVT_STOP_CROP, &pixels[i], &error[i]);
+    }
+    fuzz_must(status[0] == status[1] && strcmp(error[0].message, error[1].message) == 0);
+    fuzz_must(strcmp(p[0].info.warning, p[1].info.warning) == 0 && p[0].info.orientation == p[1].info.orientation);
+    if (status[0] == CVT_OK) {
+        const size_t n = (size_t)pixels[0]->width * (size_t)pixels[0]->height * 3;
+        fuzz_must(pixels[0]->width == pixels[1]->width && pixels[0]->height == pixels[1]->height);
+        fuzz_must(memcmp(pixels[0]->data, pixels[1]->data, n) == 0);
+    }
+    for (int i = 0; i < 2; i++) cvt_preprocessor_free(&p[i]);
+}
