@@ -128,7 +128,7 @@ static void check_damage(cvt_preprocessor *a, cvt_preprocessor *b, const form *f
     int differ = 0, failed = 0, cut = 0, runs = 0;
     for (size_t at = 2; at < image.size; at += at < 700 ? 11 : 61, runs++) {
         const uint8_t kept = image.data[at];
-        image.data[at] = runs % 2 ? values[at % sizeof values] : (uint8_t)(kept ^ 1 << at % 8);
+        image.data[at] = (uint8_t)(runs % 2 ? values[at % sizeof values] : kept ^ 1 << at % 8);
         differ += !same(a, b, image, &recipes[0], 3, CVT_STOP_CROP);
         cut += b->n_pieces > 0;
         image.data[at] = kept;
