@@ -114,7 +114,7 @@ static const cvt_product_kernels *readers_of(const cvt_plan_nodes *nodes, cvt_va
         bool reads = w->residual == v;
         for (int k = 1; k < w->node->n_in; k++) reads = reads || w->node->in[k] == v;
         if (reads) return NULL;
-        if (w->node->in[0] != v || !w->node->n_in) continue;
+        if (!w->node->n_in || w->node->in[0] != v) continue;
         const cvt_product_kernels *own = kernels->product[w->precision];
         if (!w->node->op->reads_rows || !own->pack_a || (all && own != all)) return NULL;
         all = own;
