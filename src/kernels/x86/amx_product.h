@@ -122,10 +122,11 @@ static void amx_gemm(const cvt_gemm *g) {
      * that one takes as long as a step. */
     const bool half_last = (m + TILE - 1) / TILE % 2 && steps > 2;
     block both[2], *now = &both[0], *before = &both[1];
+    /* Before the first block there is one without rows. */
     before->g = g;
     before->finish = finish_any;
-    before->rows = before->done = 0;
     before->a = g->a;
+    before->size = before->row = before->rows = before->done = before->column = before->columns = 0;
     share s = {.steps = 0};
     for (size_t j = 0; j < n; j += NR) {
         const char *panel = (const char *)g->b + j / NR * panel_size;
