@@ -103,16 +103,10 @@ static bool is_alone(const layout *l, int i) {
     return true;
 }
 
-/* Are the rows of v packed for products? Then they lie elsewhere than floats would. */
-static const cvt_product_kernels *packed_for(const layout *l, cvt_value v) {
-    const int i = l->nodes->producer[v];
-    return i >= 0 && l->nodes->node[i].node && l->nodes->node[i].out == v ? l->nodes->node[i].readies : NULL;
-}
-
-/* Returns the floats that v takes. */
+/* Returns the floats that v takes: packed rows have another size. */
 static size_t size_of(const layout *l, cvt_value v) {
     const cvt_shape s = l->graph->values[v].shape;
-    const cvt_product_kernels *kernels = packed_for(l, v);
+    const cvt_product_kernels *kernels = cvt_plan_packed_for(l->nodes, v);
     if (!kernels) return cvt_shape_count(s);
     return (size_t)cvt_shape_rows(s) * kernels->packed_row_size(cvt_shape_cols(s)) / sizeof(float);
 }

@@ -3,6 +3,8 @@
  * makes its input if three things hold: that node's op can take it; nothing is folded in there that comes later in the
  * order affine (batch norm, LayerScale), activation, residual, last activation; and nobody else reads the value between
  * them. */
+#include <stdlib.h>
+
 #include "ops/ops.h"
 #include "ops/precision.h"
 #include "plan/plan.h"
@@ -105,34 +107,42 @@ void cvt_plan_pair(cvt_plan_nodes *nodes, const cvt_graph *graph, const int *use
     }
 }
 
-/* Returns the kernels of the products that alone read v, if these take its rows packed; else NULL. */
-static const cvt_product_kernels *readers_of(const cvt_plan_nodes *nodes, cvt_value v, const cvt_kernels *kernels) {
-    const cvt_product_kernels *all = NULL;
-    for (int i = 0; i < nodes->n; i++) {
-        const cvt_plan_node *w = &nodes->node[i];
-        if (!w->node) continue;
-        bool reads = w->residual == v;
-        for (int k = 1; k < w->node->n_in; k++) reads = reads || w->node->in[k] == v;
-        if (reads) return NULL;
-        if (!w->node->n_in || w->node->in[0] != v) continue;
-        const cvt_product_kernels *own = kernels->product[w->precision];
-        if (!w->node->op->reads_rows || !own->pack_a || (all && own != all)) return NULL;
-        all = own;
+/* What reads a value. */
+typedef struct readers {
+    const cvt_product_kernels *kernels; /* of products that take its rows packed; NULL: there are none */
+    bool others;                        /* something else reads it, or products by other kernels */
+} readers;
+
+/* Notes what plan node w reads. */
+static void note_reads(readers *all, const cvt_plan_node *w, const cvt_kernels *kernels) {
+    const cvt_product_kernels *own = kernels->product[w->precision];
+    const bool takes = w->node->op->reads_rows && own->pack_a;
+    if (w->residual != CVT_NO_VALUE) all[w->residual].others = true;
+    for (int k = 0; k < w->node->n_in; k++) {
+        readers *of = &all[w->node->in[k]];
+        if (k > 0 || !takes || (of->kernels && of->kernels != own))
+            of->others = true;
+        else
+            of->kernels = own;
     }
-    return all;
 }
 
-void cvt_plan_ready(cvt_plan_nodes *nodes, const bool *retain, const cvt_kernels *kernels) {
+bool cvt_plan_ready(cvt_plan_nodes *nodes, int n_values, const bool *retain, const cvt_kernels *kernels) {
+    readers *all = calloc((size_t)n_values + 1, sizeof *all);
+    if (!all) return false;
+    for (int i = 0; i < nodes->n; i++)
+        if (nodes->node[i].node) note_reads(all, &nodes->node[i], kernels);
     for (int i = 0; i < nodes->n; i++) {
         cvt_plan_node *w = &nodes->node[i];
-        if (!w->node || retain[w->out]) continue;
+        if (!w->node || retain[w->out] || all[w->out].others) continue;
         const cvt_product_kernels *own = kernels->product[w->precision];
-        if (!w->node->op->writes_rows && !(w->node->op->product && own->readies)) continue;
-        const cvt_product_kernels *readers = readers_of(nodes, w->out, kernels);
-        if (!readers || (w->node->op->product && readers != own)) continue;
-        w->readies = readers;
-        for (int k = 0; k < nodes->n; k++)
-            if (nodes->node[k].node && nodes->node[k].node->op->reads_rows && nodes->node[k].node->in[0] == w->out)
-                nodes->node[k].given = true;
+        const bool product = w->node->op->product && own->readies && all[w->out].kernels == own;
+        if (product || w->node->op->writes_rows) w->readies = all[w->out].kernels;
     }
+    for (int i = 0; i < nodes->n; i++) {
+        cvt_plan_node *w = &nodes->node[i];
+        if (w->node && w->node->op->reads_rows) w->given = cvt_plan_packed_for(nodes, w->node->in[0]) != NULL;
+    }
+    free(all);
+    return true;
 }

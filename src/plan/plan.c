@@ -165,7 +165,7 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
         ok = cvt_plan_group(&t.nodes, graph->n_values);
         if (ok && options->fuse) { /* nodes stay where they are now */
             cvt_plan_pair(&t.nodes, graph, t.uses, retain);
-            cvt_plan_ready(&t.nodes, retain, plan->kernels);
+            ok = cvt_plan_ready(&t.nodes, graph->n_values, retain, plan->kernels);
         }
         if (ok)
             status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.nodes, graph, t.uses, retain,

@@ -63,8 +63,15 @@ void cvt_plan_pair(cvt_plan_nodes *nodes, const cvt_graph *graph, const int *use
 
 /* passes.c: finds the values that only products in the same precision read, by their rows, and whose producers can
  * write these rows as the products want them: layer norms, and products whose kernels do. So no pass over floats in
- * memory lies between the two, and products that read the same rows share them. Sets `readies` and `given`. */
-void cvt_plan_ready(cvt_plan_nodes *nodes, const bool *retain, const cvt_kernels *kernels);
+ * memory lies between the two, and products that read the same rows share them. Sets `readies` and `given`. Returns
+ * false without memory. */
+bool cvt_plan_ready(cvt_plan_nodes *nodes, int n_values, const bool *retain, const cvt_kernels *kernels);
+
+/* The kernels that the rows of v are packed for; NULL: they are floats. */
+static inline const cvt_product_kernels *cvt_plan_packed_for(const cvt_plan_nodes *nodes, cvt_value v) {
+    const int i = nodes->producer[v];
+    return i >= 0 && nodes->node[i].node && nodes->node[i].out == v ? nodes->node[i].readies : NULL;
+}
 
 /* memory.c: places every value that is wanted. Sets refs[value] and workspaces[plan node], and *floats to the floats of
  * one image. */
