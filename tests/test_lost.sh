@@ -55,6 +55,8 @@ check 'preprocess: onto its like' "$cvt" preprocess -m dir good/3.jpg -o picture
 cp good/1.jpg map.npy
 check 'attend: onto another kind' kept map.npy "$cvt" attend -m dir good/2.jpg -o map.npy --layer 0
 cp good/1.jpg map.png
+printf '\223NUM' >short.npy
+check 'preprocess: onto a part of a signature' kept short.npy "$cvt" preprocess -m dir good/2.jpg -o short.npy
 check 'attend: onto a picture of another kind' kept map.png "$cvt" attend -m dir good/2.jpg -o map.png
 mkdir values && "$cvt" preprocess -m dir good/1.jpg -o values/output.npy
 check 'run: onto its input' kept values/output.npy "$cvt" run -m dir -i values/output.npy -o values

@@ -81,44 +81,47 @@ static bool is_text(const char *path, const char *rows) {
 static const struct {
     const char *ending, *name;
     bool text;
+    bool signature;            /* the whole of `starts` must be there; else as far as the file goes */
     const char *const *starts; /* how such files begin; NULL: `is` tells what they are */
     bool (*is)(const char *path, const char *rows);
     const char *format; /* of records */
     const char *also;   /* another ending */
     const char *other;  /* the endings of what may be written instead, for a message */
 } kinds[] = {
-    [CVT_OUTPUT_NPY] = {".npy", "a .npy file", .starts = STARTS("\x93NUMPY")},
-    [CVT_OUTPUT_PNG] = {".png", "a PNG file", .starts = STARTS("\x89PNG\r\n\x1a\n")},
+    [CVT_OUTPUT_NPY] = {".npy", "a .npy file", .signature = true, .starts = STARTS("\x93NUMPY")},
+    [CVT_OUTPUT_PNG] = {".png", "a PNG file", .signature = true, .starts = STARTS("\x89PNG\r\n\x1a\n")},
     [CVT_OUTPUT_SAFETENSORS] = {".safetensors", "a safetensors file", .is = is_safetensors},
     [CVT_OUTPUT_HTML] = {".html", "an HTML page", .starts = STARTS("<!DOCTYPE html>"), .also = ".htm"},
     [CVT_OUTPUT_NAMES] = {".txt", "a list of paths", true, .is = is_names},
     [CVT_OUTPUT_TEXT] = {".txt", "text of cvt classify", true, .is = is_text, .format = "text"},
-    [CVT_OUTPUT_JSONL] = {".jsonl", "a file of records", true, STARTS("{\"path", "{\"cvt\"", "{\"tar\""),
+    [CVT_OUTPUT_JSONL] = {".jsonl", "a file of records", true, .starts = STARTS("{\"path", "{\"cvt\"", "{\"tar\""),
                           .format = "jsonl", .also = ".ndjson"},
-    [CVT_OUTPUT_JSON] = {".json", "an array of records", true, STARTS("[{\"path", "[{\"cvt\"", "[{\"tar\"", "[]\n"),
-                         .format = "json"},
-    [CVT_OUTPUT_CSV] = {".csv", "a table of records", true, STARTS("path,ok,error,rank,"), .format = "csv"},
-    [CVT_OUTPUT_TSV] = {".tsv", "a table of records", true, STARTS("path\tok\terror\trank\t"), .format = "tsv"},
-    [CVT_OUTPUT_SVG] = {".svg", "an SVG picture", true, STARTS("<svg")},
-    [CVT_OUTPUT_CONFUSION] = {".csv", "a confusion matrix", true, STARTS("truth\\answer"), .other = ", .png or .svg"},
+    [CVT_OUTPUT_JSON] = {".json", "an array of records", true,
+                         .starts = STARTS("[{\"path", "[{\"cvt\"", "[{\"tar\"", "[]\n"), .format = "json"},
+    [CVT_OUTPUT_CSV] = {".csv", "a table of records", true, .starts = STARTS("path,ok,error,rank,"), .format = "csv"},
+    [CVT_OUTPUT_TSV] = {".tsv", "a table of records", true, .starts = STARTS("path\tok\terror\trank\t"),
+                        .format = "tsv"},
+    [CVT_OUTPUT_SVG] = {".svg", "an SVG picture", true, .starts = STARTS("<svg")},
+    [CVT_OUTPUT_CONFUSION] = {".csv", "a confusion matrix", true, .starts = STARTS("truth\\answer"),
+                              .other = ", .png or .svg"},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* Does the file begin as one of the kind does, as far as it goes? */
-static bool begins(const char *path, const char *const *starts) {
+/* Does the file begin as those of the kind do? */
+static bool begins(const char *path, cvt_output_kind kind) {
     cvt_file file;
     if (cvt_file_map(&file, path, NULL) != CVT_OK) return false;
     bool is = false;
-    for (; !is && *starts; starts++) {
-        const size_t n = strlen(*starts);
-        is = file.size > 0 && memcmp(file.data, *starts, n < file.size ? n : file.size) == 0;
+    for (const char *const *start = kinds[kind].starts; !is && *start; start++) {
+        const size_t whole = strlen(*start), n = whole < file.size ? whole : file.size;
+        is = n > 0 && (n == whole || !kinds[kind].signature) && memcmp(file.data, *start, n) == 0;
     }
     cvt_file_close(&file);
     return is;
 }
 
 static bool is_of_kind(const char *path, cvt_output_kind kind, const char *rows) {
-    return kinds[kind].starts ? begins(path, kinds[kind].starts) : kinds[kind].is(path, rows);
+    return kinds[kind].starts ? begins(path, kind) : kinds[kind].is(path, rows);
 }
 
 /* The ending of a name, with its dot; NULL where it has none. */
