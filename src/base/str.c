@@ -109,7 +109,7 @@ static bool reserve(cvt_str *s, size_t n) {
 
 void cvt_str_append(cvt_str *s, const char *bytes, size_t n) {
     if (!reserve(s, n)) return;
-    memcpy(s->data + s->size, bytes, n);
+    if (n) memcpy(s->data + s->size, bytes, n);
     s->size += n;
     s->data[s->size] = 0;
 }

@@ -31,7 +31,7 @@ typedef struct cvt_str {
 
 void cvt_str_free(cvt_str *s);
 void cvt_str_clear(cvt_str *s);
-void cvt_str_append(cvt_str *s, const char *bytes, size_t n);
+void cvt_str_append(cvt_str *s, const char *bytes, size_t n); /* of no bytes, `bytes` may be NULL */
 void cvt_str_text(cvt_str *s, const char *text);
 __attribute__((format(printf, 2, 3))) void cvt_str_print(cvt_str *s, const char *format, ...);
 /* Appends a finite number with at most `digits` digits, or for 0 as few, from 6 on, as tell it from all others. The

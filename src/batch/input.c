@@ -193,7 +193,7 @@ cvt_status cvt_input_read_text(cvt_str *to, const char *path, size_t limit, cvt_
     cvt_input first = {0};
     int fd;
     cvt_status status = cvt_input_open(&fd, path, &first, -1, error);
-    if (first.size) cvt_str_append(to, (const char *)first.data, first.size);
+    cvt_str_append(to, (const char *)first.data, first.size);
     free(first.data);
     TRY(status);
     status = read_text(to, fd, limit, error);
