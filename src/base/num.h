@@ -14,6 +14,8 @@ static inline bool cvt_mul_i64(int64_t a, int64_t b, int64_t *out) { return !__b
 
 static inline int cvt_min_int(int a, int b) { return a < b ? a : b; }
 static inline int cvt_max_int(int a, int b) { return a > b ? a : b; }
+/* How many parts of `part` make up `total`, of which the last may be smaller. */
+static inline int cvt_div_up(int total, int part) { return (total + part - 1) / part; }
 
 static inline float cvt_bits_to_f32(uint32_t bits) {
     float f;

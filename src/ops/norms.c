@@ -1,6 +1,7 @@
 /* norms.c - batch norm with running statistics, and layer norm. */
 #include <math.h>
 
+#include "base/num.h"
 #include "ops/fold.h"
 #include "ops/lowering.h"
 #include "ops/ops.h"
@@ -118,7 +119,7 @@ static void pack_normal(const norm_args *a, const cvt_context *x, cvt_rows_tile 
     const float *in = cvt_at(x, a->in, t.image);
     char *to = (char *)cvt_at(x, a->out, t.image);
     for (int row = t.first, m; row < t.first + t.count; row += m) {
-        m = t.first + t.count - row < few_rows(a->c) ? t.first + t.count - row : few_rows(a->c);
+        m = cvt_min_int(t.first + t.count - row, few_rows(a->c));
         x->kernels->layer_norm(x->scratch, c, in + (size_t)row * c, c, m, a->c, a->scale, a->shift, a->eps);
         a->readies->pack_a(to + (size_t)row * size, x->scratch, c, m, a->c);
     }

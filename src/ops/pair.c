@@ -21,15 +21,13 @@ typedef struct pair {
     int most;      /* rows of a tile */
 } pair;
 
-static int blocks(int total, int block) { return (total + block - 1) / block; }
-
 static cvt_cut cut(const void *p, int n, int threads) {
     const pair *a = p;
     if (!cvt_half_is_done(a->one.paired, threads)) return (cvt_cut){0};
-    int rows = a->most, count = blocks(a->one.rows, rows);
+    int rows = a->most, count = cvt_div_up(a->one.rows, rows);
     if (threads > 1 && n % 2 && count % 2) count++; /* an even number suits two threads */
-    if (threads > 1 || !a->one.kernels->block) rows = blocks(a->one.rows, count);
-    return (cvt_cut){.tiles = n * blocks(a->one.rows, rows), .rows = rows};
+    if (threads > 1 || !a->one.kernels->block) rows = cvt_div_up(a->one.rows, count);
+    return (cvt_cut){.tiles = n * cvt_div_up(a->one.rows, rows), .rows = rows};
 }
 
 /* Multiplies m packed rows. The results go to c, which has n columns, or become packed rows themselves. */
@@ -78,7 +76,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
 static size_t packed_floats(const cvt_half *h) { return h->kernels->packed_row_size(h->k) / sizeof(float); }
 
 static size_t panels_size(const cvt_lowering *l, const cvt_half *h) {
-    return (size_t)blocks(h->n, l->kernels->nr) * h->kernels->panel_size(h->k);
+    return (size_t)cvt_div_up(h->n, l->kernels->nr) * h->kernels->panel_size(h->k);
 }
 
 /* Lowers both products to one step, if that pays. */
@@ -91,7 +89,7 @@ static void lower(cvt_lowering *l, const cvt_half *one, const cvt_half *two) {
     a.most = cvt_min_int((int)((block > 1 ? BLOCK_SCRATCH : SCRATCH) / row), most);
     a.most = cvt_max_int(a.most / block, 1) * block;
     if (a.most < one->rows && panels_size(l, one) + panels_size(l, two) > MAX_PANELS) return;
-    a.most = blocks(blocks(one->rows, blocks(one->rows, a.most)), block) * block;
+    a.most = cvt_div_up(cvt_div_up(one->rows, cvt_div_up(one->rows, a.most)), block) * block;
     a.packed = (size_t)a.most * packed;
     *one->paired = *two->paired = true;
     cvt_lowering_scratch(l, (size_t)a.most * row);

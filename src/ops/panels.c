@@ -9,11 +9,8 @@
 #include "base/num.h"
 #include "base/team.h"
 
-/* Returns how many panels of nr columns hold so many columns. */
-static int panels_of(int columns, int nr) { return (columns + nr - 1) / nr; }
-
 size_t cvt_panels_floats(const cvt_kernels *kernels, int depth, int columns) {
-    return (size_t)panels_of(columns, kernels->nr) * (size_t)kernels->nr * (size_t)depth;
+    return (size_t)cvt_div_up(columns, kernels->nr) * (size_t)kernels->nr * (size_t)depth;
 }
 
 void cvt_panels_make(float *panels, const cvt_kernels *kernels, const float *matrix, size_t ld, int depth,
@@ -87,7 +84,7 @@ static void pack(const cvt_packing *p, int index, int nr, float *buffer) {
 /* Notes a weight; returns where its panels will be. */
 static const void *note(cvt_lowering *l, const cvt_product_kernels *kernels, cvt_source w, int k, int n, int positions,
                         const float *scale, int param) {
-    const int count = panels_of(n, l->kernels->nr);
+    const int count = cvt_div_up(n, l->kernels->nr);
     const size_t panel = kernels->panel_size(k);
     size_t size;
     scale = cvt_lowering_scales(l, w, n, scale);
@@ -110,7 +107,7 @@ const void *cvt_pack_weight(cvt_lowering *l, const cvt_product_kernels *kernels,
 const void *cvt_pack_param(cvt_lowering *l, const cvt_product_kernels *kernels, int param, int k, int n, int positions,
                            const float *scale) {
     cvt_source w = l->sources[param];
-    size_t size = kernels->panel_size(k) * (size_t)panels_of(n, l->kernels->nr);
+    size_t size = kernels->panel_size(k) * (size_t)cvt_div_up(n, l->kernels->nr);
     if (w.packed) return w.data;
     if (w.dtype == CVT_F64) w = (cvt_source){.data = cvt_lowering_param(l, param), .dtype = CVT_F32};
     const void *panels = w.data ? note(l, kernels, w, k, n, positions, scale, param) : NULL;

@@ -47,8 +47,6 @@ typedef struct product {
     bool *paired;    /* see cvt_half; NULL: never */
 } product;
 
-static int blocks(int total, int block) { return (total + block - 1) / block; }
-
 /* Must the rows of A be made, packed or gathered? */
 static bool makes_rows(const product *a) { return (a->row && !a->given) || a->gather.rows; }
 
@@ -85,7 +83,7 @@ static int64_t cost_of_making(const product *a, int rows) {
 
 /* How many rows a tile makes ready. */
 static int ready_block(const product *a, int n, int threads) {
-    return cvt_min_int(cvt_max_int(blocks(a->rows, blocks(threads, n)), LEAST_ROWS), a->row_block);
+    return cvt_min_int(cvt_max_int(cvt_div_up(a->rows, cvt_div_up(threads, n)), LEAST_ROWS), a->row_block);
 }
 
 /* Returns how many rows a tile makes on one thread or two. Where gemm takes rows in blocks, one thread gets whole
@@ -93,18 +91,18 @@ static int ready_block(const product *a, int n, int threads) {
 static int made_block(const product *a, int threads) {
     const int block = a->kernels->block;
     if (!a->row || a->gather.rows || !block) return a->row_block;
-    const int count = blocks(a->rows, block), tiles = blocks(count, a->row_block / block);
-    return threads > 1 && count > 1 ? blocks(a->rows, tiles + tiles % 2) : blocks(count, tiles) * block;
+    const int count = cvt_div_up(a->rows, block), tiles = cvt_div_up(count, a->row_block / block);
+    return threads > 1 && count > 1 ? cvt_div_up(a->rows, tiles + tiles % 2) : cvt_div_up(count, tiles) * block;
 }
 
 /* Cuts into blocks of rows by all columns, each of which makes its own rows. */
 static cvt_cut cut_by_rows(const product *a, int n, int threads, int64_t *best) {
     cvt_cut cut = {.columns = a->n};
-    const int first = blocks(a->rows, a->row_block), last = blocks(a->rows, LEAST_ROWS);
+    const int first = cvt_div_up(a->rows, a->row_block), last = cvt_div_up(a->rows, LEAST_ROWS);
     for (int count = first; count == first || (count <= last && n * count <= FINEST * threads); count++) {
-        const int rows = blocks(a->rows, count), tiles = n * blocks(a->rows, rows);
-        const int64_t tile = cost_of_tile(a, rows, blocks(a->n, a->nr)) + cost_of_making(a, rows);
-        const int64_t cost = blocks(tiles, threads) * tile;
+        const int rows = cvt_div_up(a->rows, count), tiles = n * cvt_div_up(a->rows, rows);
+        const int64_t tile = cost_of_tile(a, rows, cvt_div_up(a->n, a->nr)) + cost_of_making(a, rows);
+        const int64_t cost = cvt_div_up(tiles, threads) * tile;
         if (cut.tiles && cost >= *best) continue;
         cut.tiles = tiles;
         cut.rows = rows;
@@ -116,14 +114,14 @@ static cvt_cut cut_by_rows(const product *a, int n, int threads, int64_t *best) 
 /* Cuts into blocks of rows by some panels; the rows are there. */
 static cvt_cut cut_by_both(const product *a, int n, int threads, int64_t *best) {
     cvt_cut cut = {.shared = makes_rows(a)};
-    const int panels = blocks(a->n, a->nr), last = blocks(a->rows, LEAST_ROWS);
+    const int panels = cvt_div_up(a->n, a->nr), last = cvt_div_up(a->rows, LEAST_ROWS);
     const int most = a->row ? ROWS : cvt_min_int(ROWS, cvt_max_int(CACHED / a->k, FEW_ROWS));
-    const int first = blocks(a->rows, most);
+    const int first = cvt_div_up(a->rows, most);
     for (int i = first; i == first || (i <= last && n * i <= FINEST * threads); i++) {
-        const int rows = blocks(a->rows, i), row_tiles = n * blocks(a->rows, rows);
+        const int rows = cvt_div_up(a->rows, i), row_tiles = n * cvt_div_up(a->rows, rows);
         for (int j = 1; j == 1 || (j <= panels && row_tiles * j <= FINEST * threads); j++) {
-            const int across = blocks(panels, j), tiles = row_tiles * blocks(panels, across);
-            const int64_t cost = blocks(tiles, threads) * cost_of_tile(a, rows, across);
+            const int across = cvt_div_up(panels, j), tiles = row_tiles * cvt_div_up(panels, across);
+            const int64_t cost = cvt_div_up(tiles, threads) * cost_of_tile(a, rows, across);
             if (cut.tiles && cost >= *best) continue;
             cut.tiles = tiles;
             cut.rows = rows;
@@ -133,18 +131,18 @@ static cvt_cut cut_by_both(const product *a, int n, int threads, int64_t *best) 
     }
     if (!cut.shared) return cut;
     const int block = ready_block(a, n, threads);
-    *best += blocks(n * blocks(a->rows, block), threads) * cost_of_making(a, block) + CVT_BARRIER_MACS;
+    *best += cvt_div_up(n * cvt_div_up(a->rows, block), threads) * cost_of_making(a, block) + CVT_BARRIER_MACS;
     return cut;
 }
 
 /* Cuts where each tile packs its own panel. On one thread or two it runs the rows of all images over it. */
 static cvt_cut cut_packing(const product *a, int n, int threads) {
-    const int panels = blocks(a->n, a->col_block), last = blocks(a->rows, LEAST_ROWS);
+    const int panels = cvt_div_up(a->n, a->col_block), last = cvt_div_up(a->rows, LEAST_ROWS);
     cvt_cut cut = {.tiles = panels, .rows = n * a->rows, .columns = a->col_block};
-    int64_t best = (int64_t)blocks(panels, threads) * (cut.rows + PANEL_ROWS);
+    int64_t best = (int64_t)cvt_div_up(panels, threads) * (cut.rows + PANEL_ROWS);
     for (int count = 1; threads > 2 && count <= last && n * count * panels <= FINEST * threads; count++) {
-        const int rows = blocks(a->rows, count), tiles = panels * n * blocks(a->rows, rows);
-        const int64_t cost = (int64_t)blocks(tiles, threads) * (rows + PANEL_ROWS);
+        const int rows = cvt_div_up(a->rows, count), tiles = panels * n * cvt_div_up(a->rows, rows);
+        const int64_t cost = (int64_t)cvt_div_up(tiles, threads) * (rows + PANEL_ROWS);
         if (cost >= best) continue;
         cut.tiles = tiles;
         cut.rows = rows;
@@ -159,8 +157,9 @@ static cvt_cut cut(const void *p, int n, int threads) {
     if (!a->packed) return cut_packing(a, n, threads);
     if (threads <= 2) {
         const int rows = made_block(a, threads);
-        return (cvt_cut){
-            .tiles = n * blocks(a->rows, rows) * blocks(a->n, a->col_block), .rows = rows, .columns = a->col_block};
+        return (cvt_cut){.tiles = n * cvt_div_up(a->rows, rows) * cvt_div_up(a->n, a->col_block),
+                         .rows = rows,
+                         .columns = a->col_block};
     }
     int64_t by_both = 0, by_rows = 0;
     cvt_cut both = {0}, rows = {0};
@@ -174,7 +173,7 @@ static cvt_cut ready_cut(const void *p, int n, int threads) {
     const product *a = p;
     if (!cut(p, n, threads).shared) return (cvt_cut){0};
     const int block = ready_block(a, n, threads);
-    return (cvt_cut){.tiles = n * blocks(a->rows, block), .rows = block};
+    return (cvt_cut){.tiles = n * cvt_div_up(a->rows, block), .rows = block};
 }
 
 /* ---- its steps ------------------------------------------------------------------------------------------------- */
@@ -196,7 +195,8 @@ static char *ready_at(const product *a, const cvt_context *x, int image, int row
 
 static void ready_run(const void *p, const cvt_context *x, int tile) {
     const product *a = p;
-    const int per_image = blocks(a->rows, x->cut.rows), image = tile / per_image, row = tile % per_image * x->cut.rows;
+    const int per_image = cvt_div_up(a->rows, x->cut.rows), image = tile / per_image,
+              row = tile % per_image * x->cut.rows;
     make_rows(a, x, image, row, cvt_min_int(x->cut.rows, a->rows - row), ready_at(a, x, image, row));
 }
 
@@ -252,7 +252,7 @@ static void find_tile(const product *a, const cvt_context *x, int tile, int row_
 
 static void run_packed(const product *a, const cvt_context *x, int tile) {
     const cvt_cut *cut = &x->cut;
-    int per_image = blocks(a->rows, cut->rows), columns = blocks(a->n, cut->columns), block, column;
+    int per_image = cvt_div_up(a->rows, cut->rows), columns = cvt_div_up(a->n, cut->columns), block, column;
     find_tile(a, x, tile, x->n * per_image, columns, &block, &column);
     int row = block % per_image * cut->rows, col = column * cut->columns;
     size_t panel = (size_t)(col / a->nr) * a->panel,
@@ -263,9 +263,9 @@ static void run_packed(const product *a, const cvt_context *x, int tile) {
 
 static void run_packing(const product *a, const cvt_context *x, int tile) {
     size_t element = cvt_dtype_size(a->weight.dtype), k = (size_t)a->k;
-    const int columns = blocks(a->n, a->col_block), col = tile % columns * a->col_block;
+    const int columns = cvt_div_up(a->n, a->col_block), col = tile % columns * a->col_block;
     const int n = cvt_min_int(a->col_block, a->n - col), block = tile / columns,
-              per_image = blocks(a->rows, x->cut.rows);
+              per_image = cvt_div_up(a->rows, x->cut.rows);
     const char *rows = (const char *)a->weight.data + (size_t)col * k * element;
     a->kernels->pack_b(x->scratch, rows, a->weight.dtype, k, a->k, n, a->scale ? a->scale + col : NULL);
     if (x->cut.rows >= x->n * a->rows) {
@@ -288,7 +288,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
  * threads. */
 static int packed_block(int rows) {
     int tiles = rows / (2 * PACKED_ROWS) * 2;
-    return blocks(rows, rows < PACKED_ROWS ? 1 : cvt_max_int(tiles, 2));
+    return cvt_div_up(rows, rows < PACKED_ROWS ? 1 : cvt_max_int(tiles, 2));
 }
 
 /* Sets the tiles for one thread or two. */
@@ -297,17 +297,17 @@ static void set_blocks(product *a, int mr) {
         const int block = a->kernels->block;
         int rows = packed_block(a->rows);
         if (block)
-            rows = cvt_min_int(cvt_min_int((int)(MADE_BYTES / a->row), MADE_ROWS), blocks(a->rows, block) * block);
+            rows = cvt_min_int(cvt_min_int((int)(MADE_BYTES / a->row), MADE_ROWS), cvt_div_up(a->rows, block) * block);
         if (a->gather.rows) rows = cvt_min_int(cvt_max_int(GATHERED / a->k, mr), GATHERED_ROWS);
         a->row_block = block ? cvt_max_int(rows / block, 1) * block : rows;
         a->col_block = a->n;
         return;
     }
-    int count = blocks(a->rows, ROWS);
+    int count = cvt_div_up(a->rows, ROWS);
     if (a->rows > MIN_ROWS && count % 2) count++; /* an even number suits two threads */
-    a->row_block = blocks(a->rows, count);
+    a->row_block = cvt_div_up(a->rows, count);
     int64_t panel = (int64_t)cvt_min_int(a->row_block, a->rows) * a->k * a->nr;
-    int64_t panels = cvt_min_int(blocks(a->n, a->nr), (int)(MIN_WORK / panel) + 1);
+    int64_t panels = cvt_min_int(cvt_div_up(a->n, a->nr), (int)(MIN_WORK / panel) + 1);
     a->col_block = (int)panels * a->nr;
 }
 
