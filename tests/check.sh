@@ -50,7 +50,7 @@ run() {
 }
 
 # one BUILD NAME COMMAND...: runs one test. A line is shorter than what one write puts into a file in one piece.
-one() {
+one() (
     build=$1 name=$2 out=$logs/$1-$2.out
     shift 2
     "$@" >"$out" 2>"$out.err" 9<&-
@@ -63,7 +63,7 @@ one() {
         echo "not ok $build: $name: reported nothing" >>"$out.lines"
     fi
     grep -E '^(not ok|skip)' "$out.lines"
-}
+)
 
 # units BUILD DIRECTORY PROGRAM: the tests in C against one build
 units() {
