@@ -16,7 +16,7 @@
 #include "image/jpeg_markers.h"
 #include "image/jpeg_pieces.h"
 
-enum { MOST_SIDE = 65500 /* of libjpeg */ };
+enum { MAX_SIDE = 65500 /* of libjpeg */ };
 
 static int two_bytes(const uint8_t *at) { return at[0] << 8 | at[1]; }
 
@@ -38,7 +38,7 @@ static bool read_frame(headers *h, const uint8_t *bytes, size_t at, size_t lengt
     h->width = two_bytes(s + 3);
     h->components = s[5];
     if ((h->components != 1 && h->components != 3) || length != 6 + 3 * (size_t)h->components) return false;
-    if (!h->width || !h->height || h->width > MOST_SIDE || h->height > MOST_SIDE) return false;
+    if (!h->width || !h->height || h->width > MAX_SIDE || h->height > MAX_SIDE) return false;
     int across = 1, down = 1;
     for (int c = 0; c < h->components; c++) {
         const int sampling = s[7 + 3 * c];

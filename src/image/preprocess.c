@@ -354,9 +354,15 @@ static cvt_status finish_rows(const incoming *in, const cvt_pixels **pixels, cvt
     return in->stop == CVT_STOP_NONE ? make_values(p, in->preprocess, error) : CVT_OK;
 }
 
+/* Does the steps after decoding, where the rows have been taken. */
+static cvt_status end_rows(const incoming *in, const cvt_pixels **pixels, cvt_error *error) {
+    TRY(cvt_resample_end(in->p->resampler, &in->p->scratch, error));
+    return finish_rows(in, pixels, error);
+}
+
 /* ---- in pieces -------------------------------------------------------------------------------------------------- */
 
-enum { MOST_PIECES = 16 };
+enum { MAX_PIECES = 16 };
 
 /* A JPEG of which several threads decode and resize a piece each: one below the other, as it is stored. */
 typedef struct pieces {
@@ -369,7 +375,7 @@ typedef struct pieces {
         cvt_part part;   /* what the resampler needs of the image; from begin on, of the units */
         int first, last; /* units */
         bool whole;      /* it was decoded, and there is nothing to say about it */
-    } piece[MOST_PIECES];
+    } piece[MAX_PIECES];
 } pieces;
 
 static bool begin_piece(void *context, const cvt_decoded *info, int width, int height, cvt_part *part) {
@@ -462,7 +468,7 @@ static bool run_pieces(incoming *in, const uint8_t *bytes, size_t size) {
     const uint64_t width = (uint64_t)all->cuts.width, height = (uint64_t)all->cuts.height;
     const int least = in->options->piece_pixels ? in->options->piece_pixels : CVT_PIECE_PIXELS;
     const uint64_t worth = width * height / (uint64_t)least;
-    all->n = cvt_min_int(worth < MOST_PIECES ? (int)worth : MOST_PIECES, in->options->threads);
+    all->n = cvt_min_int(worth < MAX_PIECES ? (int)worth : MAX_PIECES, in->options->threads);
     done = done && all->n > 1 && cvt_pixels_limit(width, height, in->options, NULL) == CVT_OK;
     p->info = (cvt_decoded){.orientation = 1};
     if (done) cvt_jpeg_read_exif(&p->info, bytes, size);
@@ -505,9 +511,7 @@ cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preproc
     const double decoded = time_of(p);
     p->decode_ms += decoded - start;
     if (status != CVT_OK) return status;
-    if (in.begun) status = cvt_resample_end(p->resampler, &p->scratch, error);
-    if (status == CVT_OK)
-        status = in.begun ? finish_rows(&in, pixels, error) : prepare(p, preprocess, options, stop, pixels, error);
+    status = in.begun ? end_rows(&in, pixels, error) : prepare(p, preprocess, options, stop, pixels, error);
     p->resize_ms += time_of(p) - decoded;
     return status;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "learn/hessian.h"
 #include "learn/marks.h"
 #include "learn/subspace.h"
@@ -201,8 +202,8 @@ static cvt_status try_step(run *r, path *p, int step, double *curvature, cvt_err
         p->least = step;
         keep_marks(r);
     }
-    p->first = step < p->first ? step : p->first;
-    p->last = step > p->last ? step : p->last;
+    p->first = cvt_min_int(step, p->first);
+    p->last = cvt_max_int(step, p->last);
     return CVT_OK;
 }
 

@@ -36,8 +36,7 @@ typedef struct cvt_learned {
     bool converged;
     size_t right;      /* of n images, those that got their label: of `unseen` */
     cvt_unseen unseen; /* with the penalty l2 */
-    cvt_unseen
-        likely; /* with the penalty of the least loss, whose probabilities are the best; of a given one, with it */
+    cvt_unseen likely; /* with the penalty of the least loss, or that which is given: the best probabilities */
 } cvt_learned;
 
 /* Errors: CVT_NO_MEMORY, CVT_TOO_LARGE, CVT_NON_FINITE. */
