@@ -1,6 +1,6 @@
-/* test_team.c - tests teams of threads, and that many threads may use one model: each with a session and an image of
- * its own, some of these sessions with a team, give the same bytes as one. check.sh runs it under ThreadSanitizer too,
- * where the teams are the same POSIX threads as everywhere. */
+/* test_team.c - tests teams of threads, how they wait for each other, and that many threads may use one model: each
+ * with a session and an image of its own, some of these sessions with a team, give the same bytes as one. check.sh runs
+ * it under ThreadSanitizer too, where the teams are the same POSIX threads as everywhere. */
 #include "base/team.h"
 
 #include <pthread.h>
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/waiting.h"
 #include "cvt.h"
 #include "test.h"
 
@@ -52,6 +53,44 @@ static void test_teams(void) {
     cvt_team_each(NULL, 10, 0, count_one, &alone);
     test_case(alone.plain[9] == 1 && cvt_team_size(NULL) == 1, "no team is one thread", "it is not");
     cvt_team_free(NULL);
+}
+
+/* ---- waiting --------------------------------------------------------------------------------------------------- */
+
+enum { WAITERS = 4, MEETINGS = 500 };
+
+/* Threads that meet again and again; each reads then what the others wrote before. */
+typedef struct meetings {
+    cvt_waiting waiting;
+    atomic_int counts[MEETINGS];
+    int written[WAITERS][MEETINGS];
+    atomic_int wrong;
+} meetings;
+
+static void meet(void *context, int thread) {
+    meetings *m = context;
+    for (int i = 0; i < MEETINGS; i++) {
+        m->written[thread][i] = i + 1;
+        cvt_waiting_count(&m->waiting, &m->counts[i], 1, WAITERS);
+        cvt_waiting_for(&m->waiting, &m->counts[i], WAITERS);
+        for (int t = 0; t < WAITERS; t++) atomic_fetch_add(&m->wrong, m->written[t][i] != i + 1);
+    }
+}
+
+/* With `sleeps` threads sleep from the first time on that they wait longer. */
+static void test_waiting(int sleeps, const char *name) {
+    meetings *m = calloc(1, sizeof *m);
+    cvt_team *team = cvt_team_new(WAITERS);
+    if (!m || cvt_team_size(team) != WAITERS) abort();
+    cvt_waiting_init(&m->waiting);
+    atomic_store(&m->waiting.sleeps, sleeps);
+    cvt_team_run(team, meet, m);
+    test_case(atomic_load(&m->wrong) == 0, name, "%d of %d values are wrong", atomic_load(&m->wrong),
+              WAITERS * WAITERS * MEETINGS);
+    test_case(atomic_load(&m->waiting.sleepers) == 0, name, "a thread still sleeps");
+    cvt_waiting_end(&m->waiting);
+    cvt_team_free(team);
+    free(m);
 }
 
 /* ---- many threads, one model ----------------------------------------------------------------------------------- */
@@ -120,6 +159,8 @@ static void test_one_model(const char *path) {
 
 int main(void) {
     test_teams();
+    test_waiting(0, "threads wait awake");
+    test_waiting(1 << 30, "threads wait asleep");
     test_one_model("tests/data/cvt/tiny");
     return test_end();
 }

@@ -101,12 +101,13 @@ void cvt_team_run(cvt_team *team, void (*work)(void *context, int thread), void 
 #else
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
+
+#include "base/waiting.h"
 
 /* ---- POSIX threads --------------------------------------------------------------------------------------------- */
 
 /* Members wait for the next round: first they look for a short time, as the next image often follows at once, then they
- * sleep. `round` and `busy` are atomic for those who look; the mutex and the condition are for those who sleep. */
+ * sleep. `round` is atomic for those who look; the mutex and the condition are for those who sleep. */
 typedef struct member {
     cvt_team *team;
     int index;
@@ -117,7 +118,8 @@ struct cvt_team {
     void (*work)(void *context, int thread); /* of this round; NULL: the team is freed */
     void *context;
     atomic_uint round;
-    atomic_int busy; /* members that have not done this round yet */
+    atomic_int done; /* members that have done this round */
+    cvt_waiting end; /* of the round */
     pthread_mutex_t lock;
     pthread_cond_t next;
     int n; /* members */
@@ -148,14 +150,14 @@ static void *serve(void *argument) {
         round = wait_for_round(team, round);
         if (!team->work) return NULL;
         team->work(team->context, self->index);
-        atomic_fetch_sub_explicit(&team->busy, 1, memory_order_release);
+        cvt_waiting_count(&team->end, &team->done, 1, team->n);
     }
 }
 
 static void begin_round(cvt_team *team, void (*work)(void *context, int thread), void *context) {
     team->work = work;
     team->context = context;
-    atomic_store_explicit(&team->busy, team->n, memory_order_relaxed);
+    atomic_store_explicit(&team->done, 0, memory_order_relaxed);
     pthread_mutex_lock(&team->lock);
     atomic_fetch_add_explicit(&team->round, 1, memory_order_release);
     pthread_cond_broadcast(&team->next);
@@ -168,6 +170,7 @@ cvt_team *cvt_team_new(int threads) {
     if (!team) return NULL;
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->next, NULL);
+    cvt_waiting_init(&team->end);
     for (; team->n + 1 < threads; team->n++) {
         member *m = &team->members[team->n];
         *m = (member){.team = team, .index = team->n + 1};
@@ -180,6 +183,7 @@ void cvt_team_free(cvt_team *team) {
     if (!team) return;
     begin_round(team, NULL, NULL);
     for (int i = 0; i < team->n; i++) pthread_join(team->members[i].thread, NULL);
+    cvt_waiting_end(&team->end);
     pthread_cond_destroy(&team->next);
     pthread_mutex_destroy(&team->lock);
     free(team);
@@ -190,8 +194,7 @@ int cvt_team_size(const cvt_team *team) { return team ? team->n + 1 : 1; }
 void cvt_team_run(cvt_team *team, void (*work)(void *context, int thread), void *context) {
     if (team && team->n) begin_round(team, work, context);
     work(context, 0);
-    for (int i = 0; team && atomic_load_explicit(&team->busy, memory_order_acquire) > 0; i++)
-        if (i >= LOOKS) sched_yield();
+    if (team) cvt_waiting_for(&team->end, &team->done, team->n);
 }
 
 #endif

@@ -3,7 +3,6 @@
  * thread waits for a certain other thread: one that the system has put aside holds up at most the tile it was working
  * on. Each thread first works on a share of its own, the same part of every step, so that it mostly finds in its cache
  * what it wrote there; then it helps with the tiles that others have left. */
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/num.h"
 #include "base/pages.h"
 #include "base/team.h"
+#include "base/waiting.h"
 #include "plan/plan.h"
 
 /* Of one step: tiles finished, and, of one thread's share of it, tiles handed out. A cache line each. */
@@ -34,6 +34,7 @@ struct cvt_exec {
      * pass every thread clears its own counters for the next one. */
     progress *progress;
     int set; /* which of the two the next pass uses */
+    cvt_waiting waiting;
 };
 
 /* Allocates count * times floats straight from the system; *size becomes the number of bytes. */
@@ -56,6 +57,7 @@ static bool make_progress(cvt_exec *e) {
 cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int threads, cvt_error *error) {
     cvt_exec *e = calloc(1, sizeof *e);
     if (!e) return cvt_fail_memory(error);
+    cvt_waiting_init(&e->waiting);
     e->plan = plan;
     e->threads = threads;
     e->scratch_each = (plan->scratch / 16 + 1) * 16;
@@ -75,6 +77,7 @@ cvt_status cvt_exec_new(cvt_exec **out, const cvt_plan *plan, int capacity, int 
 void cvt_exec_free(cvt_exec *e) {
     if (!e) return;
     cvt_team_free(e->team);
+    cvt_waiting_end(&e->waiting);
     cvt_pages_free(e->arena, e->arena_size);
     cvt_pages_free(e->scratch, e->scratch_size);
     free(e->times);
@@ -121,13 +124,6 @@ static void run_alone(cvt_exec *e, const float *const *inputs, int first, int n,
     }
 }
 
-/* Waits until all tiles are done: it spins for a few microseconds, then gives up the core between looks. */
-static void wait_for(atomic_int *done, int tiles) {
-    enum { LOOKS = 4000 };
-    for (int i = 0; atomic_load_explicit(done, memory_order_acquire) < tiles; i++)
-        if (i >= LOOKS) sched_yield();
-}
-
 /* Runs a tile of some steps, whose tiles are numbered step by step. */
 static void run_tile(const cvt_step *steps, const cvt_cut *cuts, cvt_context *x, int tile) {
     for (; tile >= cuts->tiles; cuts++, steps++) tile -= cuts->tiles;
@@ -141,6 +137,7 @@ typedef struct work {
     const cvt_cut *cuts;
     int tiles;
     progress *progress;
+    cvt_waiting *waiting;
 } work;
 
 /* Runs what is left of a thread's share, and returns how many tiles that were. */
@@ -159,9 +156,9 @@ static void run_work(const work *w, cvt_context *x, int thread) {
     atomic_int *done = &w->progress->count;
     for (int i = 0; i < x->threads && atomic_load_explicit(done, memory_order_relaxed) < w->tiles; i++) {
         const int mine = run_share(w, x, (thread + i) % x->threads);
-        if (mine) atomic_fetch_add_explicit(done, mine, memory_order_release);
+        if (mine) cvt_waiting_count(w->waiting, done, mine, w->tiles);
     }
-    wait_for(done, w->tiles);
+    cvt_waiting_for(w->waiting, done, w->tiles);
 }
 
 /* Clears a thread's counters in the set that the next pass uses. */
@@ -186,7 +183,7 @@ static void run_together(cvt_exec *e, const float *const *inputs, int first, int
     progress *set = e->progress + (e->set ? set_size(e) : 0);
     clear_counters(e, thread);
     for (int i = 0, end; i < e->plan->n_steps; i = end) {
-        work w = {&e->plan->steps[i], &e->together[i], 0, &set[(size_t)i * ((size_t)e->threads + 1)]};
+        work w = {&e->plan->steps[i], &e->together[i], 0, &set[(size_t)i * ((size_t)e->threads + 1)], &e->waiting};
         end = cvt_plan_joined(e->plan, i, e->times);
         for (int k = i; k < end; k++) w.tiles += e->together[k].tiles;
         double start = e->times && thread == 0 ? now() : 0;
