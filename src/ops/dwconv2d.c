@@ -29,8 +29,6 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
-
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
@@ -44,7 +42,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
 
 void cvt_lower_dwconv(cvt_lowering *l, const cvt_plan_node *w, const cvt_dwconv *conv, cvt_rows rows) {
     args a = {.rows = rows, .conv = *conv, .in = l->refs[w->node->in[0]], .out = l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, run);
 }
 
 enum { TILE_FLOATS = 1 << 15 }; /* floats of output in a tile */
@@ -61,9 +59,9 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     for (size_t t = 0; t < positions; t++) /* [c][positions] -> [positions][c] */
         for (size_t j = 0; j < channels; j++)
             weight[t * channels + j] = stored[j * positions + t] * (fold.scale ? fold.scale[j] : 1);
-    int tiles = (out.d[1] * out.d[2] * out.d[0] + TILE_FLOATS - 1) / TILE_FLOATS;
+    int tiles = cvt_div_up(out.d[1] * out.d[2] * out.d[0], TILE_FLOATS);
     tiles += tiles % 2; /* an even number suits two threads */
-    int block = (out.d[1] + tiles - 1) / tiles;
+    int block = cvt_div_up(out.d[1], tiles);
     cvt_dwconv conv = {.c = in.d[0],
                        .h = in.d[1],
                        .w = in.d[2],

@@ -21,10 +21,6 @@ typedef struct act_args {
     cvt_ref in, out;
 } act_args;
 
-static cvt_cut act_cut(const void *p, int n, int threads) {
-    return cvt_rows_cut(((const act_args *)p)->rows, n, threads);
-}
-
 static void act_run(const void *p, const cvt_context *x, int tile) {
     const act_args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
@@ -37,7 +33,7 @@ static void act_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     act_args a = {cvt_rows_of(s), cvt_shape_cols(s), cvt_op_activation_act(w->node), l->refs[w->node->in[0]],
                   l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, act_cut, act_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, act_run);
 }
 
 static bool act_positive(const cvt_node *node) {
@@ -76,10 +72,6 @@ typedef struct pair_args {
     cvt_ref one, two, out;
 } pair_args;
 
-static cvt_cut pair_cut(const void *p, int n, int threads) {
-    return cvt_rows_cut(((const pair_args *)p)->rows, n, threads);
-}
-
 static pair_args make_pair(const cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     return (pair_args){cvt_rows_of(s), cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->node->in[1]],
@@ -96,7 +88,7 @@ static void add_run(const void *p, const cvt_context *x, int tile) {
 
 static void add_lower(cvt_lowering *l, const cvt_plan_node *w) {
     pair_args a = make_pair(l, w);
-    cvt_lowering_step(l, w, &a, sizeof a, pair_cut, add_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, add_run);
 }
 
 const cvt_op cvt_op_add = {.name = "add", .describe = describe_pair, .lower = add_lower, .in_place = true};
@@ -119,7 +111,7 @@ static void multiply_run(const void *p, const cvt_context *x, int tile) {
 
 static void multiply_lower(cvt_lowering *l, const cvt_plan_node *w) {
     pair_args a = make_pair(l, w);
-    cvt_lowering_step(l, w, &a, sizeof a, pair_cut, multiply_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, multiply_run);
 }
 
 static const cvt_op op_multiply = {
@@ -143,10 +135,6 @@ typedef struct scale_args {
     cvt_ref in, out;
 } scale_args;
 
-static cvt_cut scale_cut(const void *p, int n, int threads) {
-    return cvt_rows_cut(((const scale_args *)p)->rows, n, threads);
-}
-
 static void scale_run(const void *p, const cvt_context *x, int tile) {
     const scale_args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
@@ -160,7 +148,7 @@ static void scale_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     scale_args a = {cvt_rows_of(s), cvt_shape_cols(s), ((const scale_attr *)w->node->attr)->factor,
                     l->refs[w->node->in[0]], l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, scale_cut, scale_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, scale_run);
 }
 
 const cvt_op cvt_op_scale = {

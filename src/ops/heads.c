@@ -10,10 +10,10 @@
 enum { QUERIES = 208, MIN_SPLIT = 48 };
 
 static cvt_rows blocks_of(const cvt_heads *a, int mr) {
-    int blocks = (a->t + QUERIES - 1) / QUERIES;
+    int blocks = cvt_div_up(a->t, QUERIES);
     if (blocks % 2 && a->heads % 2 && a->groups % 2 && a->t >= MIN_SPLIT) blocks++;
-    int block = (a->t + blocks - 1) / blocks;
-    return (cvt_rows){a->t, (block + mr - 1) / mr * mr};
+    int block = cvt_div_up(a->t, blocks);
+    return (cvt_rows){a->t, cvt_div_up(block, mr) * mr};
 }
 
 cvt_heads cvt_heads_of(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels, int heads,
@@ -60,12 +60,12 @@ cvt_cut cvt_heads_cut(const cvt_heads *a, int n, int threads) {
     cut.shared = is_long(a);
     if (threads <= 2 || !can_share(a)) return cut;
     const int64_t both = a->d + a->dv, row = (both + EXPONENT) * a->s, packing = both * PACKING * a->s;
-    const int64_t rounds = (heads + threads - 1) / threads;
+    const int64_t rounds = cvt_div_up(heads, threads);
     int64_t best = INT64_MAX;
     const int first = cvt_rows_per_image(a->queries);
     for (int count = first; count == first || (count <= a->t / LEAST && heads * count <= FINEST * threads); count++) {
-        const int rows = (a->t + count - 1) / count, tiles = heads * ((a->t + rows - 1) / rows);
-        const int64_t tile = (rows + ARRIVAL) * row, together = (tiles + threads - 1) / threads * tile;
+        const int rows = cvt_div_up(a->t, count), tiles = heads * cvt_div_up(a->t, rows);
+        const int64_t tile = (rows + ARRIVAL) * row, together = cvt_div_up(tiles, threads) * tile;
         const int64_t cost = together + rounds * packing + (count > 1 ? CVT_BARRIER_MACS : 0);
         if (cost >= best) continue;
         cut = (cvt_cut){.tiles = tiles, .rows = rows, .shared = count > 1};

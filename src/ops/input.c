@@ -22,8 +22,6 @@ typedef struct args {
 
 enum { PIXELS = 4096, LEAST_PIXELS = 512 }; /* pixels of a tile */
 
-static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->pixels, n, threads); }
-
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     const cvt_rows_tile t = cvt_rows_at(a->pixels, x, tile);
@@ -42,7 +40,7 @@ static void run(const void *p, const cvt_context *x, int tile) {
 static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     const attr *a = w->node->attr;
     args s = {{a->h * a->w, PIXELS, LEAST_PIXELS}, a->index, a->c, l->refs[w->out]};
-    cvt_lowering_step(l, w, &s, sizeof s, cut, run);
+    cvt_lowering_step(l, w, &s, sizeof s, cvt_cut_by_rows, run);
 }
 
 const cvt_op cvt_op_input = {.name = "input", .attr_size = sizeof(attr), .describe = describe, .lower = lower};

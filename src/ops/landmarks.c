@@ -143,7 +143,7 @@ typedef struct product_args {
     float diagonal, factor;
 } product_args;
 
-static int blocks_of(const product_args *s) { return (s->all.m + s->columns - 1) / s->columns; }
+static int blocks_of(const product_args *s) { return cvt_div_up(s->all.m, s->columns); }
 
 static cvt_cut product_cut(const void *p, int n, int threads) {
     const product_args *s = p;
@@ -215,7 +215,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     a.inverse = l->refs[w->node->out[2]];
     a.space = l->workspace;
     start_args s = {a, 1};
-    product_args p = {.all = a, .columns = (COLUMNS + nr - 1) / nr * nr};
+    product_args p = {.all = a, .columns = cvt_div_up(COLUMNS, nr) * nr};
     cvt_lowering_scratch(l, cvt_panels_floats(l->kernels, a.d, a.m));
     cvt_lowering_scratch(l, (size_t)a.m);
     cvt_lowering_scratch(l, cvt_panels_floats(l->kernels, a.m, p.columns));

@@ -33,8 +33,6 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
-
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
@@ -47,7 +45,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->out].shape;
     args a = {cvt_rows_of(s), cvt_shape_cols(s), cvt_lowering_param(l, w->node->params[0]), l->refs[w->node->in[0]],
               l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, run);
 }
 
 static const cvt_op op_layer_scale = {

@@ -47,14 +47,24 @@ cvt_cut cvt_rows_cut(cvt_rows r, int n, int threads) {
     int64_t best = INT64_MAX;
     const int first = cvt_rows_per_image(r);
     for (int count = first; count == first || (count <= r.rows / r.least && n * count <= FINEST * threads); count++) {
-        const int rows = (r.rows + count - 1) / count, tiles = n * ((r.rows + rows - 1) / rows);
-        const int64_t cost = (int64_t)((tiles + threads - 1) / threads) * (4 * (int64_t)rows + r.least);
+        const int rows = cvt_div_up(r.rows, count), tiles = n * cvt_div_up(r.rows, rows);
+        const int64_t cost = (int64_t)cvt_div_up(tiles, threads) * (4 * (int64_t)rows + r.least);
         if (cost >= best) continue;
         cut.tiles = tiles;
         cut.rows = rows;
         best = cost;
     }
     return cut;
+}
+
+cvt_cut cvt_cut_by_rows(const void *args, int n, int threads) {
+    return cvt_rows_cut(*(const cvt_rows *)args, n, threads);
+}
+
+cvt_cut cvt_cut_by_images(const void *args, int n, int threads) {
+    (void)args;
+    (void)threads;
+    return (cvt_cut){.tiles = n};
 }
 
 void cvt_lowering_drop(cvt_lowering *l, int param) {

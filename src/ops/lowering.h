@@ -113,6 +113,8 @@ void cvt_lowering_scratch(cvt_lowering *l, size_t floats);
 /* Copies args (size bytes) into plan memory and appends a step of the node that is being lowered. */
 void cvt_lowering_step(cvt_lowering *l, const cvt_plan_node *w, const void *args, size_t size,
                        cvt_cut (*cut)(const void *, int, int), void (*run)(const void *, const cvt_context *, int));
+/* A cut for steps: a tile an image. rows.h has the one for steps over rows. */
+cvt_cut cvt_cut_by_images(const void *args, int n, int threads);
 /* Says that the parameter was copied or packed: its mapped source is not read again. Any thread may. */
 void cvt_lowering_drop(cvt_lowering *l, int param);
 

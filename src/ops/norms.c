@@ -23,10 +23,6 @@ typedef struct norm_args {
     const cvt_product_kernels *readies; /* packs the rows; NULL: they stay floats */
 } norm_args;
 
-static cvt_cut norm_cut(const void *p, int n, int threads) {
-    return cvt_rows_cut(((const norm_args *)p)->rows, n, threads);
-}
-
 static norm_args make_args(const cvt_lowering *l, const cvt_plan_node *w, const float *scale, const float *shift) {
     cvt_shape s = l->graph->values[w->out].shape;
     float eps = ((const norm_attr *)w->node->attr)->eps;
@@ -78,7 +74,7 @@ static void batch_run(const void *p, const cvt_context *x, int tile) {
 static void batch_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_fold fold = batch_fold(l, w->node, NULL);
     norm_args a = make_args(l, w, fold.scale, fold.shift);
-    cvt_lowering_step(l, w, &a, sizeof a, norm_cut, batch_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, batch_run);
 }
 
 const cvt_op cvt_op_batch_norm = {.name = "batch_norm",
@@ -143,7 +139,7 @@ static void layer_lower(cvt_lowering *l, const cvt_plan_node *w) {
     const float *beta = bias ? cvt_lowering_param(l, w->node->params[1]) : NULL;
     norm_args a = make_args(l, w, gamma, beta);
     if (a.readies) cvt_lowering_scratch(l, (size_t)few_rows(a.c) * (size_t)a.c);
-    cvt_lowering_step(l, w, &a, sizeof a, norm_cut, layer_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, layer_run);
 }
 
 static const cvt_op op_layer_norm = {.name = "layer_norm",

@@ -31,12 +31,6 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static cvt_cut cut(const void *p, int n, int threads) {
-    (void)p;
-    (void)threads;
-    return (cvt_cut){.tiles = n};
-}
-
 static void run(const void *p, const cvt_context *x, int image) {
     const args *a = p;
     float *out = cvt_at(x, a->out, image);
@@ -51,7 +45,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
               .in = l->refs[in],
               .out = l->refs[w->out]};
     a.copy = a.in.buffer != a.out.buffer || a.in.start != a.out.start + a.zeros;
-    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_images, run);
 }
 
 static const cvt_op op_pad = {

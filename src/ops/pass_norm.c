@@ -49,7 +49,7 @@ enum { CHANNELS = 16 }; /* channels of a tile */
 static cvt_cut moment_cut(const void *p, int n, int threads) {
     (void)n;
     (void)threads;
-    return (cvt_cut){.tiles = (((const args *)p)->c + CHANNELS - 1) / CHANNELS};
+    return (cvt_cut){.tiles = cvt_div_up(((const args *)p)->c, CHANNELS)};
 }
 
 /* Adds up x - mean[j], or its square if `squared`, of channel first + j over the whole pass into sum[j]. */
@@ -82,8 +82,6 @@ static void moment_run(const void *p, const cvt_context *x, int tile) {
     }
 }
 
-static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
-
 static void run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
@@ -106,7 +104,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
               .out = l->refs[w->out],
               .moments = l->workspace};
     cvt_lowering_step(l, w, &a, sizeof a, moment_cut, moment_run);
-    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, run);
 }
 
 static const cvt_op op_pass_norm = {.name = "pass_norm",

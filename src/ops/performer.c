@@ -102,8 +102,6 @@ static size_t scratch_of(const args *a, const cvt_kernels *kernels) {
     return 2 * (size_t)ROWS * (size_t)a->m + wide + values + cvt_panels_floats(kernels, ROWS, a->e + 1);
 }
 
-static cvt_cut key_cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->keys, n, threads); }
-
 /* Computes S of a block: phi^T [m, rows] times [v, 1] [rows, e + 1]. */
 static void key_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
@@ -131,12 +129,6 @@ static void key_run(const void *p, const cvt_context *x, int tile) {
         .ldc = e + 1,
     };
     x->kernels->product[CVT_PRECISION_F32]->gemm(&g);
-}
-
-static cvt_cut total_cut(const void *p, int n, int threads) {
-    (void)p;
-    (void)threads;
-    return (cvt_cut){.tiles = n};
 }
 
 static void total_run(const void *p, const cvt_context *x, int image) {
@@ -202,8 +194,8 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     a.out = l->refs[w->out];
     a.workspace = l->workspace;
     cvt_lowering_scratch(l, scratch_of(&a, l->kernels));
-    cvt_lowering_step(l, w, &a, sizeof a, key_cut, key_run);
-    cvt_lowering_step(l, w, &a, sizeof a, total_cut, total_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, key_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_images, total_run);
     cvt_lowering_step(l, w, &a, sizeof a, query_cut, query_run);
 }
 

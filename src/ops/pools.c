@@ -27,10 +27,6 @@ typedef struct mean_args {
     cvt_ref in, out;
 } mean_args;
 
-static cvt_cut mean_cut(const void *p, int n, int threads) {
-    return cvt_rows_cut(((const mean_args *)p)->means, n, threads);
-}
-
 static void mean_run(const void *p, const cvt_context *x, int tile) {
     const mean_args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->means, x, tile);
@@ -44,7 +40,7 @@ static void mean_lower(cvt_lowering *l, const cvt_plan_node *w) {
     int run = ((const mean_attr *)w->node->attr)->run, c = s.d[1];
     int block = cvt_max_int(8192 / cvt_max_int(c, 1) / run, 1);
     mean_args a = {{s.d[0], block}, run, c, l->refs[w->node->in[0]], l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, mean_cut, mean_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, mean_run);
 }
 
 const cvt_op cvt_op_mean = {
@@ -68,12 +64,6 @@ typedef struct max_args {
     cvt_ref in, out;
 } max_args;
 
-static cvt_cut max_cut(const void *p, int n, int threads) {
-    (void)p;
-    (void)threads;
-    return (cvt_cut){.tiles = n};
-}
-
 static void max_run(const void *p, const cvt_context *x, int image) {
     const max_args *a = p;
     const float *in = cvt_at(x, a->in, image);
@@ -89,7 +79,7 @@ static void max_run(const void *p, const cvt_context *x, int image) {
 static void max_lower(cvt_lowering *l, const cvt_plan_node *w) {
     cvt_shape s = l->graph->values[w->node->in[0]].shape;
     max_args a = {(size_t)cvt_shape_rows(s), (size_t)cvt_shape_cols(s), l->refs[w->node->in[0]], l->refs[w->out]};
-    cvt_lowering_step(l, w, &a, sizeof a, max_cut, max_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_images, max_run);
 }
 
 static const cvt_op op_max = {.name = "max", .describe = describe_max, .lower = max_lower};
@@ -129,10 +119,6 @@ typedef struct pool_args {
     cvt_ref in, out;
 } pool_args;
 
-static cvt_cut pool_cut(const void *p, int n, int threads) {
-    return cvt_rows_cut(((const pool_args *)p)->pixels, n, threads);
-}
-
 static void pool_run(const void *p, const cvt_context *x, int tile) {
     const pool_args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->pixels, x, tile);
@@ -151,7 +137,7 @@ static void pool_lower(cvt_lowering *l, const cvt_plan_node *w) {
         .window = {in.d[0], in.d[1], in.d[2], out.d[1], out.d[2], p->kernel, p->kernel, p->stride, p->stride,
                    p->padding, p->padding},
     };
-    cvt_lowering_step(l, w, &a, sizeof a, pool_cut, pool_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, pool_run);
 }
 
 static void pool_window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {

@@ -135,10 +135,6 @@ typedef struct position_args {
     cvt_ref in, out;
 } position_args;
 
-static cvt_cut position_cut(const void *p, int n, int threads) {
-    return cvt_rows_cut(((const position_args *)p)->rows, n, threads);
-}
-
 static void position_run(const void *p, const cvt_context *x, int tile) {
     const position_args *a = p;
     cvt_rows_tile t = cvt_rows_at(a->rows, x, tile);
@@ -173,7 +169,7 @@ static void position_lower(cvt_lowering *l, const cvt_plan_node *w) {
                        .table = fit_table(l, &a->p, cvt_lowering_param(l, w->node->params[0]), c),
                        .in = l->refs[w->node->in[0]],
                        .out = l->refs[w->out]};
-    cvt_lowering_step(l, w, &x, sizeof x, position_cut, position_run);
+    cvt_lowering_step(l, w, &x, sizeof x, cvt_cut_by_rows, position_run);
 }
 
 static const cvt_op op_position = {.name = "position",
@@ -211,7 +207,7 @@ static void sinusoid_lower(cvt_lowering *l, const cvt_plan_node *w) {
             *table++ = (float)(j % 2 ? cvt_cos(angle) : cvt_sin(angle));
         }
     }
-    cvt_lowering_step(l, w, &x, sizeof x, position_cut, position_run);
+    cvt_lowering_step(l, w, &x, sizeof x, cvt_cut_by_rows, position_run);
 }
 
 static const cvt_op op_sinusoid = {

@@ -40,7 +40,7 @@ typedef struct args {
     cvt_ref in, out, factors;
 } args;
 
-static int blocks(const args *a) { return (a->c + CHANNELS - 1) / CHANNELS; }
+static int blocks(const args *a) { return cvt_div_up(a->c, CHANNELS); }
 
 static cvt_cut sum_cut(const void *p, int n, int threads) {
     (void)threads;
@@ -63,12 +63,6 @@ static void sum_run(const void *p, const cvt_context *x, int tile) {
     for (int j = 0; j < count; j++) norms[j] = (float)sqrt(sum[j]);
 }
 
-static cvt_cut factor_cut(const void *p, int n, int threads) {
-    (void)p;
-    (void)threads;
-    return (cvt_cut){.tiles = n};
-}
-
 static void factor_run(const void *p, const cvt_context *x, int image) {
     const args *a = p;
     float *factors = cvt_at(x, a->factors, image);
@@ -77,8 +71,6 @@ static void factor_run(const void *p, const cvt_context *x, int image) {
     const double divisor = sum / a->c + (double)a->eps;
     for (int j = 0; j < a->c; j++) factors[j] = (float)(1 + (double)a->weight[j] * ((double)factors[j] / divisor));
 }
-
-static cvt_cut row_cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
 
 static void row_run(const void *p, const cvt_context *x, int tile) {
     const args *a = p;
@@ -99,8 +91,8 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
               .out = l->refs[w->out],
               .factors = l->workspace};
     cvt_lowering_step(l, w, &a, sizeof a, sum_cut, sum_run);
-    cvt_lowering_step(l, w, &a, sizeof a, factor_cut, factor_run);
-    cvt_lowering_step(l, w, &a, sizeof a, row_cut, row_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_images, factor_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, row_run);
 }
 
 static const cvt_op op_response_norm = {.name = "response_norm",

@@ -2,6 +2,7 @@
 #ifndef CVT_OPS_ROWS_H
 #define CVT_OPS_ROWS_H
 
+#include "base/num.h"
 #include "ops/lowering.h"
 
 /* The rows of one image in blocks of at most `block`. Tiles are numbered image by image. */
@@ -10,7 +11,7 @@ typedef struct cvt_rows {
     int least; /* blocks may be smaller, for many threads, but not below this; 0: they are always of `block` rows */
 } cvt_rows;
 
-static inline int cvt_rows_per_image(cvt_rows r) { return (r.rows + r.block - 1) / r.block; }
+static inline int cvt_rows_per_image(cvt_rows r) { return cvt_div_up(r.rows, r.block); }
 
 typedef struct cvt_rows_tile {
     int image, first, count;
@@ -18,10 +19,12 @@ typedef struct cvt_rows_tile {
 
 /* lowering.c: how the rows of n images are cut for some threads. */
 cvt_cut cvt_rows_cut(cvt_rows r, int n, int threads);
+/* The cut of a step whose args begin with the cvt_rows that it goes over. */
+cvt_cut cvt_cut_by_rows(const void *args, int n, int threads);
 
 /* A tile of such a cut. */
 static inline cvt_rows_tile cvt_rows_at(cvt_rows r, const cvt_context *x, int tile) {
-    int block = x->cut.rows, per_image = (r.rows + block - 1) / block, first = tile % per_image * block;
+    int block = x->cut.rows, per_image = cvt_div_up(r.rows, block), first = tile % per_image * block;
     int left = r.rows - first;
     return (cvt_rows_tile){tile / per_image, first, left < block ? left : block};
 }

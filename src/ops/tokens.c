@@ -4,12 +4,6 @@
 #include "ops/lowering.h"
 #include "ops/ops.h"
 
-static cvt_cut one_per_image(const void *p, int n, int threads) {
-    (void)p;
-    (void)threads;
-    return (cvt_cut){.tiles = n};
-}
-
 /* ---- stored tokens: parameter [1, T, C] -> [T, C] ---- */
 
 typedef struct token_attr {
@@ -40,7 +34,7 @@ static void token_lower(cvt_lowering *l, const cvt_plan_node *w) {
     copy_args a = {.from = cvt_lowering_param(l, w->node->params[0]),
                    .out = l->refs[w->out],
                    .count = (size_t)t->rows * (size_t)t->c};
-    cvt_lowering_step(l, w, &a, sizeof a, one_per_image, copy_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_images, copy_run);
 }
 
 static const cvt_op op_token = {
@@ -84,7 +78,7 @@ static void concat_lower(cvt_lowering *l, const cvt_plan_node *w) {
         part.start += concat_part(w->node, l->graph, i);
         if (in.buffer == part.buffer && in.start == part.start) continue;
         copy_args a = {.in = in, .out = part, .count = cvt_shape_count(l->graph->values[w->node->in[i]].shape)};
-        cvt_lowering_step(l, w, &a, sizeof a, one_per_image, copy_run);
+        cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_images, copy_run);
     }
 }
 

@@ -32,8 +32,6 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->windows, n, threads); }
-
 /* Reorders [positions][c] into [c][positions]. */
 static void transpose(float *to, const float *from, size_t positions, size_t c) {
     for (size_t t = 0; t < positions; t++)
@@ -69,7 +67,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
         .out = l->refs[w->out],
     };
     if (u->channels_slowest) cvt_lowering_scratch(l, (size_t)a.windows.block * (size_t)cvt_shape_cols(out));
-    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, run);
 }
 
 static const cvt_op op_unfold = {

@@ -31,8 +31,6 @@ typedef struct args {
     cvt_ref in, out;
 } args;
 
-static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
-
 /* Returns the sum of the squares, in LANES parts, which a compiler can add up at once. */
 static float square_of(const float *x, int n) {
     enum { LANES = 16 };
@@ -75,7 +73,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
               .in = l->refs[w->node->in[0]],
               .out = l->refs[w->out]};
     if (t->scale) a.scale = scales(l, w->node->params[0], t->heads);
-    cvt_lowering_step(l, w, &a, sizeof a, cut, run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, run);
 }
 
 static const cvt_op op_unit_rows = {

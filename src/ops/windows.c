@@ -38,21 +38,19 @@ static int after_rolling(int i, int n, int window, int shift, bool pad_first) {
 }
 
 typedef struct args {
-    attr of;
-    int across;    /* windows in a row of them */
     cvt_rows rows; /* of the output */
+    attr of;
+    int across; /* windows in a row of them */
     size_t c;
     cvt_ref in, out;
 } args;
 
-static cvt_cut cut(const void *p, int n, int threads) { return cvt_rows_cut(((const args *)p)->rows, n, threads); }
-
 static args make_args(const cvt_lowering *l, const cvt_plan_node *w) {
     const attr *a = w->node->attr;
     cvt_shape out = l->graph->values[w->out].shape;
-    return (args){.of = *a,
+    return (args){.rows = cvt_rows_of(out),
+                  .of = *a,
                   .across = cvt_windows_across(&a->windows, a->w),
-                  .rows = cvt_rows_of(out),
                   .c = (size_t)cvt_shape_cols(out),
                   .in = l->refs[w->node->in[0]],
                   .out = l->refs[w->out]};
@@ -95,7 +93,7 @@ static void cut_run(const void *p, const cvt_context *x, int tile) {
 
 static void cut_lower(cvt_lowering *l, const cvt_plan_node *w) {
     args a = make_args(l, w);
-    cvt_lowering_step(l, w, &a, sizeof a, cut, cut_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, cut_run);
 }
 
 static const cvt_op op_windows = {
@@ -145,7 +143,7 @@ static void join_run(const void *p, const cvt_context *x, int tile) {
 
 static void join_lower(cvt_lowering *l, const cvt_plan_node *w) {
     args a = make_args(l, w);
-    cvt_lowering_step(l, w, &a, sizeof a, cut, join_run);
+    cvt_lowering_step(l, w, &a, sizeof a, cvt_cut_by_rows, join_run);
 }
 
 static const cvt_op op_join = {
