@@ -45,6 +45,19 @@ equal 'script: an answer is a code and a name' "$(cut -f 6 answers | sed 1d | gr
 timeout 100 "$cvt" eval -m script "$tests/data/script" -f json >eval.json 2>err
 equal 'script: eval matches each folder by its code' "$(grep -o '"by":"first_word"' eval.json | grep -c .)" 32
 check 'script: eval says so' grep -q 'first words' err
+awk -F '\t' '$2 == "true" && NR % 40 == 2 { print $1 }' answers | while read -r path; do
+    code=$(basename "$(dirname "$path")")
+    printf '%s\t%s\n' "$path" "$code"
+    mkdir -p tar && cp "$path" "tar/$code.png" && printf '%s\n' "$code" >"tar/$code.cls"
+done >list.tsv
+(cd tar && tar -cf ../codes.tar -- *)
+for data in list.tsv '--tar codes.tar'; do
+    # shellcheck disable=SC2086 # an option and its argument
+    timeout 100 "$cvt" eval -m script $data -f json >codes.json 2>err
+    equal "script: eval matches codes of $data" "$(grep -o '"by":"first_word"' codes.json | grep -c .)" 5
+    equal "script: eval says so of $data" "$(cat err)" \
+        "cvt: ${data#--tar }: its labels are the first words of the model's labels: they are taken for these classes"
+done
 equal 'script: eval counts as classify answers' "$(sed -n 's/.*"top1":\([0-9.]*\),.*/\1/p' eval.json | head -n 1)" \
     "$(awk -v n="$(($(right clean) + $(right damaged)))" 'BEGIN { printf "%.9g", n / 200 }')"
 

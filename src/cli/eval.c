@@ -250,7 +250,7 @@ static int run_data(eval *e, char **operands) {
         status = ended > status ? ended : status;
     }
     if (status > CVT_EXIT_INPUT || cvt_cli_stopped()) return status;
-    if (!e->data) cvt_eval_say_left_out(e);
+    if (!e->data) cvt_eval_say_matched(e);
     if (status == CVT_EXIT_OK && e->run->failed) status = CVT_EXIT_INPUT; /* in an earlier run */
     const int reported = cvt_eval_report(e);
     return reported != CVT_EXIT_OK ? reported : status;

@@ -57,11 +57,12 @@ typedef struct eval {
     cvt_table table; /* of the names below */
     eval_name *names;
     size_t n_names, n_unmatched;
-    char **paths; /* of the data: the n images that are asked about, and NULL */
-    int *truths;  /* [n] */
-    size_t n, at; /* at: the next result's */
-    bool *chosen; /* [classes]: --subset; NULL: the model chooses among all */
-    int *numbers; /* [n_chosen]: the classes */
+    cvt_matched first; /* of an archive: how the first label that means a class was matched */
+    char **paths;      /* of the data: the n images that are asked about, and NULL */
+    int *truths;       /* [n] */
+    size_t n, at;      /* at: the next result's */
+    bool *chosen;      /* [classes]: --subset; NULL: the model chooses among all */
+    int *numbers;      /* [n_chosen]: the classes */
     int n_chosen;
     float *logits; /* [n_chosen] */
 
@@ -89,8 +90,8 @@ int cvt_eval_take(eval *e, const char *path);
 void cvt_eval_resume_end(eval *e);
 /* Counts the answer to an image of the class `truth`, or of none where that is -1. *n: how many of `top` there are. */
 cvt_status cvt_eval_count(eval *e, const float *output, int truth, cvt_score top[EVAL_TOP], int *n, cvt_error *error);
-/* Says which labels are no class. */
-void cvt_eval_say_left_out(const eval *e);
+/* Says which labels are no class, and of archives whether labels are first words. */
+void cvt_eval_say_matched(const eval *e);
 /* The label of a class; its number, in `number`, where it has none. */
 const char *cvt_eval_class_name(const eval *e, int index, char number[16]);
 

@@ -19,37 +19,36 @@ typedef struct figure {
     double value, low, high; /* low, high: its 95 % interval; NAN: it has none */
 } figure;
 
-enum { FIGURES = 12 };
+/* The order in which they are printed. */
+enum { IMAGES, FAILED, LEFT_OUT, TOP1, TOP5, ACCURACY, PRECISION, F1, ECE, TEMPERATURE, LOSS, LEAST_LOSS, FIGURES };
+
+static figure number_of(const char *name, double value) { return (figure){name, value, NAN, NAN}; }
 
 static figure share_of(const char *name, size_t right, size_t n) {
-    figure of = {name, NAN, NAN, NAN};
+    figure of = number_of(name, NAN);
     if (!n) return of;
     of.value = (double)right / (double)n;
     cvt_wilson(&of.low, &of.high, right, n);
     return of;
 }
 
-static size_t figures_of(const eval *e, figure list[FIGURES]) {
+static void find_figures(const eval *e, figure list[FIGURES]) {
     const cvt_measures *m = &e->run->measures;
     const bool any = m->n > 0;
     double loss = NAN, least = NAN, temperature = NAN;
     if (any) temperature = cvt_calibration_temperature(&e->run->calibration, &loss, &least);
-    const figure all[] = {
-        {"images", (double)(m->n + e->run->failed), NAN, NAN},
-        {"failed", (double)e->run->failed, NAN, NAN},
-        {"left_out", (double)e->left_out, NAN, NAN},
-        share_of("top1", m->right, m->n),
-        share_of("top5", e->run->among, m->n),
-        {"mean_class_accuracy", any ? m->recall : NAN, NAN, NAN},
-        {"mean_precision", any ? m->precision : NAN, NAN, NAN},
-        {"mean_f1", any ? m->f1 : NAN, NAN, NAN},
-        {"ece", any ? cvt_calibration_error(&e->run->calibration) : NAN, NAN, NAN},
-        {"temperature", temperature, NAN, NAN},
-        {"loss", loss, NAN, NAN},
-        {"loss_at_temperature", least, NAN, NAN},
-    };
-    memcpy(list, all, sizeof all);
-    return sizeof all / sizeof all[0];
+    list[IMAGES] = number_of("images", (double)(m->n + e->run->failed));
+    list[FAILED] = number_of("failed", (double)e->run->failed);
+    list[LEFT_OUT] = number_of("left_out", (double)e->left_out);
+    list[TOP1] = share_of("top1", m->right, m->n);
+    list[TOP5] = share_of("top5", e->run->among, m->n);
+    list[ACCURACY] = number_of("mean_class_accuracy", any ? m->recall : NAN);
+    list[PRECISION] = number_of("mean_precision", any ? m->precision : NAN);
+    list[F1] = number_of("mean_f1", any ? m->f1 : NAN);
+    list[ECE] = number_of("ece", any ? cvt_calibration_error(&e->run->calibration) : NAN);
+    list[TEMPERATURE] = number_of("temperature", temperature);
+    list[LOSS] = number_of("loss", loss);
+    list[LEAST_LOSS] = number_of("loss_at_temperature", least);
 }
 
 /* The classes that have images or were answered. */
@@ -103,7 +102,7 @@ static void text_classes(cvt_str *to, const eval *e) {
 }
 
 static void text_calibration(cvt_str *to, const figure *f) {
-    const double ece = f[8].value, temperature = f[9].value;
+    const double ece = f[ECE].value, temperature = f[TEMPERATURE].value;
     cvt_str_print(to, "expected calibration error: %.2f %% (15 bins); ", 100 * ece);
     if (isnan(temperature))
         cvt_str_print(to, "no temperature from 1/64 to 64 is best\n");
@@ -118,8 +117,8 @@ static void text_summary(cvt_str *to, const eval *e, const figure *f) {
                   m->n + e->run->failed, m->n + e->run->failed == 1 ? "" : "s", m->present, m->present == 1 ? "" : "es",
                   e->run->failed, e->left_out);
     if (!m->n) return;
-    text_share(to, "top-1:", &f[3], m->right, m->n);
-    text_share(to, "top-5:", &f[4], e->run->among, m->n);
+    text_share(to, "top-1:", &f[TOP1], m->right, m->n);
+    text_share(to, "top-5:", &f[TOP5], e->run->among, m->n);
     cvt_str_print(to, "mean per-class accuracy: %.2f %%\n", 100 * m->recall);
     text_calibration(to, f);
 }
@@ -228,7 +227,7 @@ static void json_confusion(cvt_str *to, const eval *e) {
     cvt_str_print(to, "]}");
 }
 
-static void write_json(cvt_str *to, const eval *e, const figure *f, size_t n) {
+static void write_json(cvt_str *to, const eval *e, const figure *f) {
     cvt_str name = {0};
     cvt_models_name(e->cli, e->settings, &name);
     cvt_str_print(to, "{");
@@ -238,7 +237,7 @@ static void write_json(cvt_str *to, const eval *e, const figure *f, size_t n) {
     to->failed = to->failed || name.failed;
     if (e->n_runs > 1) cvt_str_print(to, ",\n\"precision\":\"%s\"", cvt_model_precision(e->model));
     cvt_str_free(&name);
-    for (size_t i = 0; i < n; i++) {
+    for (int i = 0; i < FIGURES; i++) {
         cvt_str_print(to, ",\n\"%s\":", f[i].name);
         cvt_json_out_number(to, f[i].value);
         if (isnan(f[i].low)) continue;
@@ -274,11 +273,11 @@ static void csv_text(cvt_str *to, const char *text) {
 }
 
 /* One number a line: what it is, of which class, and its interval; of several runs, first in which precision. */
-static void write_csv(cvt_str *to, const eval *e, const figure *f, size_t n) {
+static void write_csv(cvt_str *to, const eval *e, const figure *f) {
     const bool several = e->n_runs > 1;
     const char *precision = several ? cvt_model_precision(e->model) : "", *comma = several ? "," : "";
     if (e->run == e->runs) cvt_str_print(to, "%smeasure,index,label,value,low,high\n", several ? "precision," : "");
-    for (size_t i = 0; i < n; i++) {
+    for (int i = 0; i < FIGURES; i++) {
         cvt_str_print(to, "%s%s%s,,", precision, comma, f[i].name);
         csv_value(to, f[i].value);
         csv_value(to, f[i].low);
@@ -287,11 +286,9 @@ static void write_csv(cvt_str *to, const eval *e, const figure *f, size_t n) {
     }
     for (int k = 0; k < e->classes; k++) {
         const cvt_class_measures *c = &e->run->measures.classes[k];
-        const figure of[] = {{"support", (double)c->support, NAN, NAN},
-                             {"answered", (double)c->answered, NAN, NAN},
-                             {"precision", c->precision, NAN, NAN},
-                             share_of("recall", c->right, c->support),
-                             {"f1", c->f1, NAN, NAN}};
+        const figure of[] = {number_of("support", (double)c->support), number_of("answered", (double)c->answered),
+                             number_of("precision", c->precision), share_of("recall", c->right, c->support),
+                             number_of("f1", c->f1)};
         for (size_t i = 0; is_seen(e, k) && i < sizeof of / sizeof of[0]; i++) {
             char number[16];
             cvt_str_print(to, "%s%s%s,%d,", precision, comma, of[i].name, k);
@@ -366,11 +363,11 @@ static cvt_status write_confusion(const eval *e, cvt_error *error) {
 /* Appends what the run e->run found. */
 static void write_run(cvt_str *to, const eval *e) {
     figure figures[FIGURES];
-    const size_t n = figures_of(e, figures);
+    find_figures(e, figures);
     if (cvt_opt_is(e->settings->format, "json")) {
-        write_json(to, e, figures, n);
+        write_json(to, e, figures);
     } else if (cvt_opt_is(e->settings->format, "csv")) {
-        write_csv(to, e, figures, n);
+        write_csv(to, e, figures);
     } else if (e->n_runs > 1) {
         cvt_str_print(to, "%s: ", cvt_model_precision(e->model));
         text_summary(to, e, figures);

@@ -82,19 +82,26 @@ static cvt_status read_classes(eval *e, cvt_error *error) {
 
 /* ---- first words ------------------------------------------------------------------------------------------------ */
 
-/* Labels may begin with a code, as "Latn Latin" or "n01440764 tench", after which the directories are called. Takes
- * them so if that gives each of them a class; returns whether it does. */
+/* The model's labels may begin with a code, as "Latn Latin" or "n01440764 tench", and the data name the code alone. */
+static void match_first_word(const eval *e, eval_name *name) {
+    name->index = cvt_finder_first_word(e->finder, name->name);
+    name->how = name->index >= 0 ? CVT_MATCHED_WORD : CVT_MATCHED_NOT;
+}
+
+static void say_first_words(const eval *e) {
+    char line[128];
+    snprintf(line, sizeof line, "%s the first words of the model's labels: they are taken for these classes",
+             e->tree ? "the directories are called as" : "its labels are");
+    cvt_cli_say(e->called, line);
+}
+
+/* Takes all names for first words, if that gives each of them a class; returns whether it does. */
 static bool take_first_words(eval *e) {
     for (size_t i = 0; i < e->n_names; i++)
         if (cvt_finder_first_word(e->finder, e->names[i].name) < 0) return false;
-    for (size_t i = 0; i < e->n_names; i++) {
-        e->names[i].index = cvt_finder_first_word(e->finder, e->names[i].name);
-        e->names[i].how = CVT_MATCHED_WORD;
-    }
-    cvt_cli_say(e->called,
-                "the directories are called as the first words of the model's labels: they are taken for these "
-                "classes");
-    return e->n_names > 0;
+    for (size_t i = 0; i < e->n_names; i++) match_first_word(e, &e->names[i]);
+    say_first_words(e);
+    return true;
 }
 
 /* ---- order ----------------------------------------------------------------------------------------------------- */
@@ -149,16 +156,18 @@ static cvt_status match_all(eval *e, cvt_error *error) {
     if (matched) return CVT_OK;
     if (e->settings->classes)
         return cvt_fail(error, CVT_USAGE, "%s: names nothing that is in %s", e->settings->classes, e->called);
-    if (e->tree) return take_first_words(e) ? CVT_OK : take_order(e, error);
+    if (take_first_words(e)) return CVT_OK;
+    if (e->tree) return take_order(e, error);
     return cvt_fail(error, CVT_USAGE,
                     "%s: none of its labels, as \"%s\", is a class of the model: --classes FILE says which is which",
                     e->called, e->names[0].name);
 }
 
-void cvt_eval_say_left_out(const eval *e) {
+void cvt_eval_say_matched(const eval *e) {
     enum { SHOWN = 5 };
     cvt_str line = {0};
     size_t n = 0, images = 0;
+    if (!e->data && e->first == CVT_MATCHED_WORD) say_first_words(e);
     for (size_t i = 0; i < e->n_names; i++) {
         if (e->names[i].index >= 0) continue;
         if (n++ < SHOWN) cvt_str_print(&line, "%s\"%s\"", n > 1 ? ", " : "", e->names[i].name);
@@ -224,8 +233,17 @@ cvt_status cvt_eval_read(eval *e, cvt_error *error) {
                  e->set.beside == 1 ? " lies" : "s lie");
         cvt_cli_say(e->called, line);
     }
-    cvt_eval_say_left_out(e);
+    cvt_eval_say_matched(e);
     return e->settings->subset ? choose_subset(e, error) : CVT_OK;
+}
+
+/* Of an archive not all labels are known when the first is asked about. So the first that means a class decides whether
+ * labels may be first words. */
+static void match_label(eval *e, eval_name *label) {
+    match(e, label);
+    if (label->how == CVT_MATCHED_NOT && (e->first == CVT_MATCHED_NOT || e->first == CVT_MATCHED_WORD))
+        match_first_word(e, label);
+    if (e->first == CVT_MATCHED_NOT && label->index >= 0) e->first = label->how;
 }
 
 /* Labels that are no class are not all kept: in an archive of captions each is another. */
@@ -234,7 +252,7 @@ const eval_name *cvt_eval_label(eval *e, const char *label) {
     const size_t *known = cvt_table_find(&e->table, label);
     eval_name found = {.name = label};
     if (!known) {
-        match(e, &found);
+        match_label(e, &found);
         if (found.index < 0 && e->n_unmatched == KEPT) known = cvt_table_find(&e->table, "...");
         if (found.index < 0 && e->n_unmatched < KEPT && ++e->n_unmatched == KEPT) label = "...";
     }
