@@ -1,4 +1,4 @@
-/* file.c - reads files into memory, and writes files that appear only when they are whole.
+/* file.c - reads files and directories, and writes files that appear only when they are whole.
  *
  * Weights are mapped: they are large, are used where they lie, and are needed as long as the model lives. But when
  * somebody truncates a mapped file, the next access to a lost page raises SIGBUS, and a library may not catch signals.
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- reading --------------------------------------------------------------------------------------------------- */
+/* ---- paths and directories ------------------------------------------------------------------------------------- */
 
 bool cvt_file_exists(const char *path) {
     struct stat info;
@@ -57,6 +57,24 @@ bool cvt_file_is_dangling(const char *path) {
     struct stat info;
     return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && !cvt_file_exists(path);
 }
+
+static int is_not_hidden(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
+static int by_bytes(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+
+bool cvt_entries_read(cvt_entries *entries, const char *directory) {
+    *entries = (cvt_entries){0};
+    const int n = scandir(directory, &entries->of, is_not_hidden, by_bytes);
+    if (n > 0) entries->n = n;
+    return n >= 0;
+}
+
+void cvt_entries_free(cvt_entries *entries) {
+    for (int i = 0; i < entries->n; i++) free(entries->of[i]);
+    free(entries->of);
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 /* Fails with the message "PATH: FACT: what errno says". */
 static cvt_status fail_system(cvt_error *error, cvt_status status, const char *path, const char *fact) {

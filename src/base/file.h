@@ -1,7 +1,9 @@
-/* file.h - reading files into memory, and writing files so that a half-written one is never seen under its name. */
+/* file.h - paths and directories, reading files into memory, and writing files so that a half-written one is never
+ * seen under its name. */
 #ifndef CVT_BASE_FILE_H
 #define CVT_BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +25,15 @@ bool cvt_file_is_dangling(const char *path);
 /* Does the path lie where links show a process its own streams, below /dev or /proc? What such a link leads to was
  * opened by someone else. */
 bool cvt_file_is_of_streams(const char *path);
+
+/* The entries of a directory whose names do not begin with a dot, in the order of their bytes. Free them with
+ * cvt_entries_free. false, and none, where it cannot be read. */
+typedef struct cvt_entries {
+    struct dirent **of;
+    int n;
+} cvt_entries;
+bool cvt_entries_read(cvt_entries *entries, const char *directory);
+void cvt_entries_free(cvt_entries *entries);
 
 /* The bytes of one file. `path` is a copy, for messages. `data` is NULL for an empty file. */
 typedef struct cvt_file {

@@ -1,7 +1,6 @@
 /* configs.c - finds configs by name, in the directories beside the program and where it is installed. */
 #include "cli/configs.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,12 +13,10 @@ static const char suffix[] = ".json";
 /* Is it the file of a config? The suffix is cut off its name then. The schema of configs lies beside them. */
 static bool is_config(char *name) {
     const size_t n = strlen(name), k = sizeof suffix - 1;
-    if (name[0] == '.' || n <= k || strcmp(name + n - k, suffix) != 0 || strcmp(name, "schema.json") == 0) return false;
+    if (n <= k || strcmp(name + n - k, suffix) != 0 || strcmp(name, "schema.json") == 0) return false;
     name[n - k] = 0;
     return true;
 }
-
-static int by_bytes(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
 /* Looks for the config of this name in the directories before the `end`-th; false leaves *path empty. */
 static bool find(const cvt_cli *cli, const char *name, size_t end, cvt_str *path) {
@@ -34,14 +31,13 @@ static bool find(const cvt_cli *cli, const char *name, size_t end, cvt_str *path
 void cvt_configs_list(const cvt_cli *cli, void (*each)(void *context, const char *name), void *context) {
     cvt_str folder = {0}, other = {0};
     for (size_t i = 0; cvt_models_shared(cli, i, "configs", &folder); i++) {
-        struct dirent **entries = NULL;
-        const int n = folder.size && !folder.failed ? scandir(folder.data, &entries, NULL, by_bytes) : 0;
-        for (int k = 0; k < n; k++) {
-            if (is_config(entries[k]->d_name) && !find(cli, entries[k]->d_name, i, &other))
-                each(context, entries[k]->d_name);
-            free(entries[k]);
+        cvt_entries entries;
+        if (!folder.size || folder.failed || !cvt_entries_read(&entries, folder.data)) continue;
+        for (int k = 0; k < entries.n; k++) {
+            char *name = entries.of[k]->d_name;
+            if (is_config(name) && !find(cli, name, i, &other)) each(context, name);
         }
-        free(entries);
+        cvt_entries_free(&entries);
     }
     cvt_str_free(&folder);
     cvt_str_free(&other);

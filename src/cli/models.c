@@ -4,7 +4,6 @@
  * cache of the hub (hub.c). */
 #include "cli/models.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -100,10 +99,6 @@ static bool search(const cvt_cli *cli, const char *name, cvt_str *path) {
 
 /* ---- listing --------------------------------------------------------------------------------------------------- */
 
-static int not_hidden(const struct dirent *entry) { return entry->d_name[0] != '.'; }
-
-static int by_bytes(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
-
 /* Is this the directory of a model, or the file of one? The suffix of a file is cut off its name. */
 static bool is_model(char *name, const char *path) {
     cvt_str config = {0};
@@ -128,16 +123,16 @@ void cvt_models_list(const cvt_cli *cli, void (*each)(void *context, const char 
                      void *context) {
     cvt_str folder = {0}, path = {0};
     for (size_t i = 0; search_folder(cli, i, &folder); i++) {
-        struct dirent **entries = NULL;
-        int n = folder.size ? scandir(folder.data, &entries, not_hidden, by_bytes) : 0;
-        for (int k = 0; k < n; k++) {
+        cvt_entries entries;
+        if (!folder.size || !cvt_entries_read(&entries, folder.data)) continue;
+        for (int k = 0; k < entries.n; k++) {
+            char *name = entries.of[k]->d_name;
             cvt_str_clear(&path);
-            cvt_str_print(&path, "%s/%s", folder.data, entries[k]->d_name);
-            if (!path.failed && is_model(entries[k]->d_name, path.data) && is_first(cli, entries[k]->d_name, path.data))
-                each(context, entries[k]->d_name, path.data);
-            free(entries[k]);
+            cvt_str_print(&path, "%s/%s", folder.data, name);
+            if (!path.failed && is_model(name, path.data) && is_first(cli, name, path.data))
+                each(context, name, path.data);
         }
-        free(entries);
+        cvt_entries_free(&entries);
     }
     cvt_str_free(&folder);
     cvt_str_free(&path);

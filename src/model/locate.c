@@ -1,5 +1,4 @@
 /* locate.c - which file of a directory holds the weights, and what to say where none does. */
-#include <dirent.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,31 +36,13 @@ bool cvt_weights_named(const char *path) {
     return is_of(name, safetensors) || is_of(name, pickles) || is_of(name, indices);
 }
 
-/* ---- a directory's entries, in the order of their bytes ---- */
-
-typedef struct entries {
-    struct dirent **of;
-    int n;
-} entries;
-
-static int not_hidden(const struct dirent *entry) { return entry->d_name[0] != '.'; }
-static int by_bytes(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
-
-static cvt_status list(entries *out, const char *directory, cvt_error *error) {
-    *out = (entries){0};
-    out->n = scandir(directory, &out->of, not_hidden, by_bytes);
-    if (out->n >= 0) return CVT_OK;
-    out->n = 0;
+static cvt_status list(cvt_entries *out, const char *directory, cvt_error *error) {
+    if (cvt_entries_read(out, directory)) return CVT_OK;
     return cvt_fail(error, CVT_UNREADABLE, "%s: cannot be read", directory);
 }
 
-static void free_list(entries *e) {
-    for (int i = 0; i < e->n; i++) free(e->of[i]);
-    free(e->of);
-}
-
 /* The first entry of such a name, or NULL. */
-static const char *find_entry(const entries *e, const char *pattern) {
+static const char *find_entry(const cvt_entries *e, const char *pattern) {
     for (int i = 0; i < e->n; i++)
         if (fnmatch(pattern, e->of[i]->d_name, 0) == 0) return e->of[i]->d_name;
     return NULL;
@@ -74,14 +55,12 @@ static bool is_downloading(const char *directory) {
     static const char *const folders[] = {"../../blobs", "blobs", ".cache/huggingface/download"};
     bool found = false;
     for (size_t i = 0; !found && i < sizeof folders / sizeof folders[0]; i++) {
-        entries e;
+        cvt_entries e;
         char *folder = cvt_path_join(directory, folders[i]);
-        if (!folder || list(&e, folder, NULL) != CVT_OK) {
-            free(folder);
-            continue;
+        if (folder && cvt_entries_read(&e, folder)) {
+            found = find_entry(&e, "*.incomplete") != NULL;
+            cvt_entries_free(&e);
         }
-        found = find_entry(&e, "*.incomplete") != NULL;
-        free_list(&e);
         free(folder);
     }
     return found;
@@ -117,7 +96,7 @@ static cvt_status read_main(cvt_str *hash, const char *repository, cvt_error *er
 
 /* Without refs/main: the only snapshot. */
 static cvt_status only_snapshot(cvt_str *hash, const char *snapshots, cvt_error *error) {
-    entries e;
+    cvt_entries e;
     TRY(list(&e, snapshots, error));
     cvt_status status = CVT_OK;
     if (e.n == 1)
@@ -125,7 +104,7 @@ static cvt_status only_snapshot(cvt_str *hash, const char *snapshots, cvt_error 
     else
         status = cvt_fail(error, CVT_NOT_FOUND, "%s: %d snapshots and no refs/main that says which is meant", snapshots,
                           e.n);
-    free_list(&e);
+    cvt_entries_free(&e);
     return status == CVT_OK && hash->failed ? cvt_fail_memory(error) : status;
 }
 
@@ -157,7 +136,8 @@ cvt_status cvt_snapshot_of(char **path, const char *directory, cvt_error *error)
 
 /* ---- weights --------------------------------------------------------------------------------------------------- */
 
-static cvt_status fail_several(const entries *e, const char *const *patterns, const char *directory, cvt_error *error) {
+static cvt_status fail_several(const cvt_entries *e, const char *const *patterns, const char *directory,
+                               cvt_error *error) {
     enum { SHOWN = 8 };
     cvt_str names = {0};
     int n = 0;
@@ -176,7 +156,7 @@ static cvt_status fail_several(const entries *e, const char *const *patterns, co
 }
 
 /* The only entry that one of the patterns fits and that is not known for other things; *path stays NULL if none is. */
-static cvt_status find_only(char **path, const entries *e, const char *const *patterns, const char *directory,
+static cvt_status find_only(char **path, const cvt_entries *e, const char *const *patterns, const char *directory,
                             cvt_error *error) {
     const char *found = NULL;
     for (int i = 0; i < e->n; i++) {
@@ -190,7 +170,7 @@ static cvt_status find_only(char **path, const entries *e, const char *const *pa
     return *path ? CVT_OK : cvt_fail_memory(error);
 }
 
-static cvt_status fail_none(const entries *e, const char *directory, cvt_error *error) {
+static cvt_status fail_none(const cvt_entries *e, const char *directory, cvt_error *error) {
     if (find_entry(e, "zero_to_fp32.py"))
         return cvt_fail(error, CVT_WEIGHTS,
                         "%s: a DeepSpeed checkpoint in parts: its zero_to_fp32.py makes a whole one of them",
@@ -205,12 +185,12 @@ static cvt_status fail_none(const entries *e, const char *directory, cvt_error *
 }
 
 static cvt_status search(char **path, const char *directory, cvt_error *error) {
-    entries e;
+    cvt_entries e;
     TRY(list(&e, directory, error));
     cvt_status status = find_only(path, &e, safetensors, directory, error);
     if (status == CVT_OK && !*path) status = find_only(path, &e, pickles, directory, error);
     if (status == CVT_OK && !*path) status = fail_none(&e, directory, error);
-    free_list(&e);
+    cvt_entries_free(&e);
     return status;
 }
 
