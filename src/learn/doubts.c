@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "learn/dot.h"
+
 enum { NEIGHBOURS = 10, LEAST = 400 };
 static const double floor_share = 0.05; /* of neighbours, where there are none */
 
@@ -19,15 +21,6 @@ static int compare_doubts(const void *a, const void *b) {
     return one->image < two->image ? -1 : one->image > two->image;
 }
 
-static double dot(const float *a, const float *b, size_t d) {
-    double sums[8] = {0};
-    size_t j = 0;
-    for (; j + 8 <= d; j += 8)
-        for (size_t q = 0; q < 8; q++) sums[q] += (double)a[j + q] * (double)b[j + q];
-    for (; j < d; j++) sums[0] += (double)a[j] * (double)b[j];
-    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
 /* The share of the label of image i among the images nearest to it. norms: of the rows. */
 static double share_nearby(const cvt_suspects *s, const double *norms, size_t i) {
     struct {
@@ -37,7 +30,7 @@ static double share_nearby(const cvt_suspects *s, const double *norms, size_t i)
     size_t count = 0, same = 0;
     for (size_t other = 0; other < s->n; other++) {
         if (s->twins[other] == s->twins[i] || !(norms[other] > 0)) continue;
-        const double cosine = dot(s->features + i * s->d, s->features + other * s->d, s->d) / norms[other];
+        const double cosine = cvt_dot(s->features + i * s->d, s->features + other * s->d, s->d) / norms[other];
         if (count == NEIGHBOURS && !(cosine > nearest[count - 1].cosine)) continue;
         size_t at = count < NEIGHBOURS ? count++ : count - 1;
         for (; at > 0 && nearest[at - 1].cosine < cosine; at--) nearest[at] = nearest[at - 1];
@@ -65,7 +58,7 @@ static void rank(size_t *doubts, size_t wanted, const cvt_suspects *s, doubt *al
     likely = likely < s->n ? likely : s->n;
     for (size_t i = 0; i < s->n; i++) shares[s->labels[i]] += 1 / (double)s->n;
     for (size_t i = 0; i < s->n; i++) {
-        norms[i] = sqrt(dot(s->features + i * s->d, s->features + i * s->d, s->d));
+        norms[i] = sqrt(cvt_dot(s->features + i * s->d, s->features + i * s->d, s->d));
         all[i] = (doubt){(double)s->own[i] / shares[s->labels[i]], i};
     }
     qsort(all, s->n, sizeof *all, compare_doubts);
