@@ -137,7 +137,7 @@ check 'an empty directory' says 0 'cvt: empty: no JPEG or PNG there' classify em
 check 'a tree with nothing in it' says 0 'cvt: web: no JPEG or PNG there; 3 other pictures skipped' classify -r web
 classify -r tree >out 2>err
 equal 'a tree' "$? $(lines err)" '0 0'
-check 'no operand' says 0 'no pictures are named' classify
+check 'no operand' says 0 'no images are named' classify
 
 # ---- long tails ------------------------------------------------------------------------------------------------------
 
@@ -295,7 +295,7 @@ check 'weights that end early' says 3 "cut.safetensors: cut off: 60000 of $size 
 head -c 1000 m.safetensors >cut.safetensors
 check 'weights that end in their header' says 3 'cut.safetensors: cut off: 1000 bytes, of ' "$cvt" check -m cut.safetensors
 check '-m with a config' says 3 'dir/config.json: a config, no weights' "$cvt" check -m dir/config.json
-check '-c with a picture' says 3 'good/9.png: a PNG picture, not a config' "$cvt" summary -c good/9.png
+check '-c with a picture' says 3 'good/9.png: a PNG image, not a config' "$cvt" summary -c good/9.png
 printf '\n<!DOCTYPE html><html>' >page.safetensors
 check 'HTML instead of weights' says 3 'page.safetensors: a web page (HTML), not weights' "$cvt" check -m page.safetensors
 printf '<!DOCTYPE html><html>' >page.jpg

@@ -404,12 +404,12 @@ check "the shortest edge keeps the aspect" alike \
     "{$deit, \"size\": {\"shortest_edge\": 40}, \"crop_size\": 32}"
 many_sizes() {
     status 3 prepared "{$vit, \"size\": {\"shortest_edge\": 32}}" 2>"$work/err" || return 1
-    grep -qF '"shortest_edge", which leaves pictures of many sizes' "$work/err" && "$program" check -m "$work/processed"
+    grep -qF '"shortest_edge", which leaves images of many sizes' "$work/err" && "$program" check -m "$work/processed"
 }
 check "the shortest edge alone is refused of pictures" many_sizes
 check "a mean of other channels than the model's is refused" processed '"image_mean" has 4 entries, must be one number or a list of 3' \
     '{"size": 224, "image_mean": [1, 2, 3, 4]}'
-satellite() { # a model of 5 channels reads no pictures, and its list has 5 entries
+satellite() { # a model of 5 channels reads no images, and its list has 5 entries
     echo '{"architecture": "vit_tiny_patch16_224", "num_classes": 3, "model_args": {"in_chans": 5, "depth": 1},
         "pretrained_cfg": {"input_size": [5, 224, 224], "mean": [1, 2, 3, 4, 5], "std": [1, 1, 1, 1, 1]}}' >"$work/five.json"
     "$program" summary -c "$work/five.json" >"$work/out" && grep -q 'input 5 x 224 x 224' "$work/out"

@@ -305,7 +305,7 @@ bool cvt_preprocess_guess(cvt_preprocess_spec *spec, const char *model_type) {
 static cvt_status check_switches(const cvt_preprocess_spec *spec, const cvt_json *object, bool crops,
                                  const char *origin, cvt_error *error) {
     if (!spec->do_resize && !(crops && spec->do_crop))
-        return cvt_fail(error, CVT_CONFIG, "%s: \"do_resize\" is false, but the model reads pictures of one size",
+        return cvt_fail(error, CVT_CONFIG, "%s: \"do_resize\" is false, but the model reads images of one size",
                         origin);
     if (!crops && wants_crop(object))
         return cvt_fail(error, CVT_CONFIG, "%s: \"do_center_crop\" is true, which is not done for this processor",
@@ -466,7 +466,7 @@ static void set_fill(cvt_preprocess *r, const cvt_preprocess_spec *spec) {
 cvt_status cvt_preprocess_resolve(cvt_preprocess *out, const cvt_preprocess_spec *spec, int height, int width,
                                   int channels, cvt_error *error) {
     if (channels != 1 && channels != 3)
-        return cvt_fail(error, CVT_UNSUPPORTED, "a model of %d channels reads no pictures", channels);
+        return cvt_fail(error, CVT_UNSUPPORTED, "a model of %d channels reads no images", channels);
     cvt_preprocess r = {.filter = (cvt_filter)spec->filter,
                         .crop_half_even = spec->half_even,
                         .channels = channels,
@@ -494,7 +494,7 @@ cvt_status cvt_preprocess_resolve(cvt_preprocess *out, const cvt_preprocess_spec
     case CVT_PREPROCESS_SQUASH:
         if (spec->shortest)
             return cvt_fail(error, CVT_UNSUPPORTED,
-                            "the processor's \"size\" is the \"shortest_edge\", which leaves pictures of many sizes");
+                            "the processor's \"size\" is the \"shortest_edge\", which leaves images of many sizes");
         set_resize(&r, CVT_RESIZE_SQUASH, height, width);
         crop = false;
         break;

@@ -28,7 +28,7 @@ cvt_status cvt_inputs_choose(cvt_batch_options *options, const cvt_settings *set
         inputs->n_lists = 1;
     }
     if (!inputs->n_paths && !inputs->n_lists && !inputs->n_tars)
-        cvt_cli_say(NULL, "no pictures are named: give files or directories, --files-from or --tar");
+        cvt_cli_say(NULL, "no images are named: give files or directories, --files-from or --tar");
     for (size_t k = 0; k < inputs->n_lists; k++)
         if (cvt_opt_is(inputs->lists[k], "-") && isatty(STDIN_FILENO))
             cvt_cli_say(NULL, settings->null ? "paths that end with NUL bytes are read from the terminal"

@@ -14,7 +14,7 @@ static const size_t document_limit = (size_t)16 << 20; /* the most bytes of a co
 /* Says what a file is that should hold text. */
 static cvt_status fail_binary(const cvt_file *file, cvt_error *error) {
     const char *format = cvt_image_format(file->data, file->size);
-    if (format) return cvt_fail(error, CVT_CONFIG, "%s: a %s picture, not a config", file->path, format);
+    if (format) return cvt_fail(error, CVT_CONFIG, "%s: a %s image, not a config", file->path, format);
     if (file->size > 8 && file->data[8] == '{')
         return cvt_fail(error, CVT_CONFIG, "%s: weights, not a config: name them with -m", file->path);
     return cvt_fail(error, CVT_CONFIG, "%s: has NUL bytes, so it is not text", file->path);
