@@ -72,18 +72,6 @@ static void bf16_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw,
 
 /* ---- product --------------------------------------------------------------------------------------------------- */
 
-typedef struct bf16_tile {
-    size_t groups;
-    const uint16_t *a; /* packed A */
-    size_t lda;
-    const uint16_t *panel;
-    const float *bias;
-    float *c; /* all NR columns */
-    size_t ldc;
-    const char *ahead; /* what to prefetch, as many bytes for each group as it reads from the panel, or 0 */
-    size_t step;
-} bf16_tile;
-
 /* The loads and the products stay in the order in which they stand here: gcc would load all columns of a line first,
  * and have no registers left for them. */
 INLINE uint16x8_t load_columns(const uint16_t *p) {
@@ -100,14 +88,15 @@ INLINE vf bf16_dot(vf c, uint16x8_t rows, uint16x8_t columns) {
 
 INLINE vf halves(float64x2_t x, const float *bias) { return vreinterpretq_f32_f64(x) + v_load(bias); }
 
-INLINE void multiply_bf16_tile(const bf16_tile *t, size_t rows) {
-    const uint16_t *b = t->panel, *a[MR];
+INLINE void multiply_bf16_tile(const packed_tile *t, size_t rows) {
+    const uint16_t *b = (const void *)t->panel, *a[MR];
     const size_t pairs = (rows + 1) / 2;
     const char *ahead = t->ahead;
     vf c[PAIRS][ACROSS];
-    EACH(i, MR, 2 * pairs) a[i] = t->a + (i < rows ? i : i - 1) * t->lda; /* an odd last row is its own partner */
+    EACH(i, MR, 2 * pairs)
+    a[i] = (const void *)(t->a + (i < rows ? i : i - 1) * t->size); /* an odd last row is its own partner */
     EACH(p, PAIRS, pairs) EACH(j, ACROSS, ACROSS) c[p][j] = v_set(0);
-    for (size_t g = 0; g < t->groups; g++, b += LINE) {
+    for (size_t g = 0; g < t->steps; g++, b += LINE) {
         uint16x8_t x[PAIRS];
         EACH(p, PAIRS, pairs) x[p] = vcombine_u16(vld1_u16(a[2 * p] + g * GROUP), vld1_u16(a[2 * p + 1] + g * GROUP));
         EACH(j, ACROSS, ACROSS) {
@@ -127,40 +116,18 @@ INLINE void multiply_bf16_tile(const bf16_tile *t, size_t rows) {
 
 /* bf16_tile_1 ... bf16_tile_6 */
 #define BF16_TILE(rows) \
-    static void bf16_tile_##rows(const bf16_tile *t) { multiply_bf16_tile(t, rows); }
+    static void bf16_tile_##rows(const packed_tile *t) { multiply_bf16_tile(t, rows); }
 #define BF16_TILE_NAME(rows) bf16_tile_##rows,
 TILE_ROWS(BF16_TILE)
 
-static void run_bf16_tile(const bf16_tile *t, size_t rows) {
-    static void (*const tiles[MR])(const bf16_tile *) = {TILE_ROWS(BF16_TILE_NAME)};
+static void run_bf16_tile(const packed_tile *t, size_t rows) {
+    static void (*const tiles[MR])(const packed_tile *) = {TILE_ROWS(BF16_TILE_NAME)};
     tiles[rows - 1](t);
 }
 
 static void bf16_gemm(const cvt_gemm *g) {
-    const size_t m = (size_t)g->m, n = (size_t)g->n, panel = bf16_panel_size(g->k) / sizeof(uint16_t);
-    const size_t tiles = (m + MR - 1) / MR;
-    _Alignas(64) float aside[(MR + 1) * NR], bias[NR];
-    bf16_tile t = {.groups = bf16_groups(g->k), .lda = bf16_row_size(g->k) / sizeof(uint16_t), .bias = bias};
-    for (size_t j = 0; j < n; j += NR) {
-        const size_t columns = n - j < NR ? n - j : NR;
-        memset(bias, 0, sizeof bias);
-        if (g->bias) memcpy(bias, g->bias + j, columns * sizeof *bias);
-        t.panel = (const uint16_t *)g->b + j / NR * panel;
-        const void *next = j + NR < n ? t.panel + panel : g->next;
-        for (size_t i = 0, row = 0; i < tiles; i++) {
-            const size_t rows = m / tiles + (i < m % tiles);
-            const bool straight = g->act == CVT_ACT_NONE && columns == NR && !g->residual;
-            float *c = g->c + row * g->ldc + j;
-            t.a = (const uint16_t *)g->a + row * t.lda;
-            t.c = straight ? c : aside;
-            t.ldc = straight ? g->ldc : NR;
-            t.step = next && i == 0 ? LINE * sizeof(uint16_t) : 0;
-            t.ahead = t.step ? next : (const char *)t.panel;
-            run_bf16_tile(&t, rows);
-            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j, true);
-            row += rows;
-        }
-    }
+    const packed_tile t = {.steps = bf16_groups(g->k), .size = bf16_row_size(g->k)};
+    run_packed_tiles(g, t, bf16_panel_size(g->k), LINE * sizeof(uint16_t), MR, true, run_bf16_tile);
 }
 
 const cvt_product_kernels cvt_product_bf16_neonbf16 = {.layout = "bf16 " TEXT(NV) "x" TEXT(VL) "x4",

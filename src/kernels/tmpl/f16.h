@@ -10,7 +10,7 @@
  *   h_round            of a vf, in the low 16 bits of its lanes
  * and has NV = 4. */
 
-enum { HALF_ROWS = 12, HALF_LINE = NR * sizeof(uint16_t), TWO_WORDS = 2 * sizeof(uint32_t) };
+enum { HALF_ROWS = MAX_TILE_ROWS, HALF_LINE = NR * sizeof(uint16_t), TWO_WORDS = 2 * sizeof(uint32_t) };
 
 static size_t f16_panel_size(int k) { return (NR * sizeof(float) + (size_t)k * HALF_LINE + 63) / 64 * 64; }
 static size_t f16_row_size(int k) { return ((size_t)k * sizeof(uint32_t) + 63) / 64 * 64 + 64; }
@@ -87,28 +87,17 @@ static void f16_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, 
 
 /* ---- product --------------------------------------------------------------------------------------------------- */
 
-typedef struct half_tile {
-    size_t k;
-    const char *a; /* packed A */
-    size_t size;
-    const char *panel;
-    const float *bias;
-    float *c; /* all NR columns */
-    size_t ldc;
-    float *sums;       /* [rows][NR]: the sums of the blocks before */
-    char *halves;      /* the sums of the runs before in this block, in f16 */
-    const char *ahead; /* what to prefetch, as many bytes a step of k as it reads from the panel, or 0 */
-    size_t step;
-} half_tile;
+/* A half_tile has in `sums` [rows][NR] the sums of the blocks before, and in `halves`, in f16, those of the runs before
+ * in this block. */
 
-INLINE vf half_row_scale(const half_tile *t, size_t i) {
+INLINE vf half_row_scale(const packed_tile *t, size_t i) {
     float from;
     memcpy(&from, t->a + (i + 1) * t->size - 64, sizeof from);
     return v_set(from);
 }
 
 /* Scales a vector of sums back, columns j to j + VL of row i, and adds the bias. */
-INLINE void half_result(const half_tile *t, size_t i, size_t j, vf sum, vf scale) {
+INLINE void half_result(const packed_tile *t, size_t i, size_t j, vf sum, vf scale) {
     const float *columns = (const float *)(const void *)t->panel;
     v_store(t->c + i * t->ldc + j, v_fma(sum, scale * v_load(columns + j), v_load(t->bias + j)));
 }
@@ -126,8 +115,8 @@ INLINE void half_step(vh c[HALF_ROWS][2], const char *const a[HALF_POINTERS], si
     }
 }
 
-INLINE void multiply_half_tile(const half_tile *t, size_t rows) {
-    const size_t size = t->size, step = t->step, k = t->k;
+INLINE void multiply_half_tile(const packed_tile *t, size_t rows) {
+    const size_t size = t->size, step = t->step, k = t->steps;
     const char *a[HALF_POINTERS], *b = t->panel + NR * sizeof(float), *ahead = t->ahead;
     EACH(p, HALF_POINTERS, HALF_POINTERS) a[p] = t->a + (3 * p < rows ? 3 * p * size : 0);
     for (size_t done = 0; done < k; done += CVT_F16_RUN) {
@@ -176,42 +165,21 @@ INLINE void multiply_half_tile(const half_tile *t, size_t rows) {
 
 /* half_tile_1 ... half_tile_12 */
 #define HALF_TILE(rows) \
-    static void half_tile_##rows(const half_tile *t) { multiply_half_tile(t, rows); }
+    static void half_tile_##rows(const packed_tile *t) { multiply_half_tile(t, rows); }
 #define HALF_TILE_NAME(rows) half_tile_##rows,
 #define HALF_TILE_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 HALF_TILE_ROWS(HALF_TILE)
 
-static void run_half_tile(const half_tile *t, size_t rows) {
-    static void (*const tiles[HALF_ROWS])(const half_tile *) = {HALF_TILE_ROWS(HALF_TILE_NAME)};
+static void run_half_tile(const packed_tile *t, size_t rows) {
+    static void (*const tiles[HALF_ROWS])(const packed_tile *) = {HALF_TILE_ROWS(HALF_TILE_NAME)};
     tiles[rows - 1](t);
 }
 
 static void f16_gemm(const cvt_gemm *g) {
-    const size_t m = (size_t)g->m, n = (size_t)g->n, panel = f16_panel_size(g->k);
-    const size_t tiles = (m + HALF_ROWS - 1) / HALF_ROWS;
-    _Alignas(64) float aside[(HALF_ROWS + 1) * NR], sums[HALF_ROWS * NR], bias[NR];
+    _Alignas(64) float sums[HALF_ROWS * NR];
     _Alignas(64) char halves[HALF_ROWS * HALF_LINE];
-    half_tile t = {.k = (size_t)g->k, .size = f16_row_size(g->k), .bias = bias, .sums = sums, .halves = halves};
-    for (size_t j = 0; j < n; j += NR) {
-        const size_t columns = n - j < NR ? n - j : NR;
-        memset(bias, 0, sizeof bias);
-        if (g->bias) memcpy(bias, g->bias + j, columns * sizeof *bias);
-        t.panel = (const char *)g->b + j / NR * panel;
-        const char *next = j + NR < n ? t.panel + panel : g->next;
-        for (size_t i = 0, row = 0; i < tiles; i++) {
-            const size_t rows = m / tiles + (i < m % tiles), fetched = i * t.k * HALF_LINE;
-            const bool straight = g->act == CVT_ACT_NONE && columns == NR && !g->residual;
-            float *c = g->c + row * g->ldc + j;
-            t.a = (const char *)g->a + row * t.size;
-            t.step = next && fetched < panel ? HALF_LINE : 0;
-            t.ahead = t.step ? next + fetched : t.panel;
-            t.c = straight ? c : aside;
-            t.ldc = straight ? g->ldc : NR;
-            run_half_tile(&t, rows);
-            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j, false);
-            row += rows;
-        }
-    }
+    const packed_tile t = {.steps = (size_t)g->k, .size = f16_row_size(g->k), .sums = sums, .halves = halves};
+    run_packed_tiles(g, t, f16_panel_size(g->k), HALF_LINE, HALF_ROWS, false, run_half_tile);
 }
 
 #define PRODUCT_F16                                                                                 \

@@ -9,18 +9,6 @@ enum { DOT_LINE = NR * DOT_GROUP };
 
 /* ---- product --------------------------------------------------------------------------------------------------- */
 
-typedef struct dot_tile {
-    size_t groups;
-    const char *a; /* packed A */
-    size_t size;
-    const char *panel;
-    const float *bias;
-    float *c; /* all NR columns */
-    size_t ldc;
-    const char *ahead; /* what to prefetch, 64 bytes for each group */
-    size_t step;
-} dot_tile;
-
 INLINE vi dot_word(const char *p) {
     float word;
     memcpy(&word, p, sizeof word);
@@ -29,10 +17,10 @@ INLINE vi dot_word(const char *p) {
 
 INLINE vi dot_load(const char *p) { return (vi)v_load((const float *)(const void *)p); }
 
-INLINE void multiply_dot_tile(const dot_tile *t, size_t rows) {
+INLINE void multiply_dot_tile(const packed_tile *t, size_t rows) {
     const char *b = cvt_int8_values(t->panel, NR), *ahead = t->ahead, *a[MR];
     const float *factors = (const float *)(const void *)t->panel, *sums = factors + NR;
-    const size_t groups = t->groups, step = t->step;
+    const size_t groups = t->steps, step = t->step;
     vi c[MR][NV];
     EACH(i, MR, rows) {
         a[i] = t->a + i * t->size;
@@ -64,39 +52,18 @@ INLINE void multiply_dot_tile(const dot_tile *t, size_t rows) {
 
 /* dot_tile_1 ... dot_tile_6 */
 #define DOT_TILE(rows) \
-    static void dot_tile_##rows(const dot_tile *t) { multiply_dot_tile(t, rows); }
+    static void dot_tile_##rows(const packed_tile *t) { multiply_dot_tile(t, rows); }
 #define DOT_TILE_NAME(rows) dot_tile_##rows,
 TILE_ROWS(DOT_TILE)
 
-static void run_dot_tile(const dot_tile *t, size_t rows) {
-    static void (*const tiles[MR])(const dot_tile *) = {TILE_ROWS(DOT_TILE_NAME)};
+static void run_dot_tile(const packed_tile *t, size_t rows) {
+    static void (*const tiles[MR])(const packed_tile *) = {TILE_ROWS(DOT_TILE_NAME)};
     tiles[rows - 1](t);
 }
 
 static void int8_gemm(const cvt_gemm *g) {
-    const size_t m = (size_t)g->m, n = (size_t)g->n, panel = int8_panel_size(g->k), tiles = (m + MR - 1) / MR;
-    _Alignas(64) float aside[(MR + 1) * NR], bias[NR];
-    dot_tile t = {.groups = ((size_t)g->k + DOT_GROUP - 1) / DOT_GROUP, .size = int8_row_size(g->k), .bias = bias};
-    for (size_t j = 0; j < n; j += NR) {
-        const size_t columns = n - j < NR ? n - j : NR;
-        memset(bias, 0, sizeof bias);
-        if (g->bias) memcpy(bias, g->bias + j, columns * sizeof *bias);
-        t.panel = (const char *)g->b + j / NR * panel;
-        const char *next = j + NR < n ? t.panel + panel : g->next;
-        for (size_t i = 0, row = 0; i < tiles; i++) {
-            const size_t rows = m / tiles + (i < m % tiles), fetched = i * t.groups * 64;
-            const bool straight = g->act == CVT_ACT_NONE && columns == NR && !g->residual;
-            float *c = g->c + row * g->ldc + j;
-            t.a = (const char *)g->a + row * t.size;
-            t.c = straight ? c : aside;
-            t.ldc = straight ? g->ldc : NR;
-            t.step = next && fetched < panel ? 64 : 0;
-            t.ahead = t.step ? next + fetched : t.panel;
-            run_dot_tile(&t, rows);
-            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j, true);
-            row += rows;
-        }
-    }
+    const packed_tile t = {.steps = ((size_t)g->k + DOT_GROUP - 1) / DOT_GROUP, .size = int8_row_size(g->k)};
+    run_packed_tiles(g, t, int8_panel_size(g->k), 64, MR, true, run_dot_tile);
 }
 
 #define PRODUCT_INT8                                                                                                   \

@@ -74,3 +74,50 @@ INLINE void finish_tile(float *aside, size_t vectors, size_t rows, size_t column
         }
     }
 }
+
+/* ---- products in less than f32 ---- */
+
+/* A tile of one: rows of packed A by a panel. */
+typedef struct packed_tile {
+    size_t steps;  /* words of a row, each of which is multiplied by a line of the panel */
+    const char *a; /* the rows */
+    size_t size;   /* bytes of a row */
+    const char *panel;
+    const float *bias; /* of all NR columns, as c */
+    float *c;
+    size_t ldc;
+    const char *ahead; /* what to prefetch, */
+    size_t step;       /* and how much of it at each step; 0: nothing new */
+    float *sums;       /* in f16: see half_tile */
+    char *halves;
+} packed_tile;
+
+enum { MAX_TILE_ROWS = 12 };
+
+/* Multiplies packed rows by packed panels of `panel` bytes, tile by tile. t has what is the same for all tiles;
+ * run(t, rows) multiplies a tile of at most `most` rows, and prefetches `line` bytes of the next panel at each step. */
+INLINE void run_packed_tiles(const cvt_gemm *g, packed_tile t, size_t panel, size_t line, size_t most, bool low,
+                             void (*run)(const packed_tile *t, size_t rows)) {
+    const size_t m = (size_t)g->m, n = (size_t)g->n, tiles = (m + most - 1) / most;
+    _Alignas(64) float aside[(MAX_TILE_ROWS + 1) * NR], bias[NR];
+    t.bias = bias;
+    for (size_t j = 0; j < n; j += NR) {
+        const size_t columns = n - j < NR ? n - j : NR;
+        memset(bias, 0, sizeof bias);
+        if (g->bias) memcpy(bias, g->bias + j, columns * sizeof *bias);
+        t.panel = (const char *)g->b + j / NR * panel;
+        const char *next = j + NR < n ? t.panel + panel : g->next;
+        for (size_t i = 0, row = 0; i < tiles; i++) {
+            const size_t rows = m / tiles + (i < m % tiles), fetched = i * t.steps * line;
+            const bool straight = g->act == CVT_ACT_NONE && columns == NR && !g->residual;
+            t.a = (const char *)g->a + row * t.size;
+            t.c = straight ? g->c + row * g->ldc + j : aside;
+            t.ldc = straight ? g->ldc : NR;
+            t.step = next && fetched < panel ? line : 0;
+            t.ahead = t.step ? next + fetched : t.panel;
+            run(&t, rows);
+            if (!straight) finish_tile(aside, NV, rows, columns, g, row, j, low);
+            row += rows;
+        }
+    }
+}
