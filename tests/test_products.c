@@ -262,7 +262,7 @@ static void test_low_activations(const cvt_kernels *kernels, cvt_precision preci
         act_row(kernels, precision, y, N, act);
         for (size_t i = 0; i < N; i++) {
             const double exact = act_double((double)x[i], act), size = fabs((double)x[i]);
-            const double allowed = 1.1e-6 + 3e-4 * (size < 1 ? size : 1) + 2e-4 * fabs(exact);
+            const double allowed = 1.1e-6 + 4.2e-4 * (size < 1 ? size : 1) + 2e-4 * fabs(exact);
             if (!(fabs((double)y[i] - exact) <= allowed))
                 wrong(&r, "%s of %g is %g, not %g", cvt_act_name(act), (double)x[i], (double)y[i], exact);
         }
@@ -271,7 +271,7 @@ static void test_low_activations(const cvt_kernels *kernels, cvt_precision preci
         act_row(kernels, precision, edges, 7, act);
         expect(&r, edges[0], far < 10 ? (float)far : INFINITY, cvt_act_name(act), 0, 0);
         for (size_t i = 1; i < 7; i += 2) /* -infinity, the largest negative number, NaN */
-            if (i == 5 ? !isnan(edges[i]) : !(fabs((double)edges[i] - act_double(-1e30, act)) <= 3e-4))
+            if (i == 5 ? !isnan(edges[i]) : !(fabs((double)edges[i] - act_double(-1e30, act)) <= 4.2e-4))
                 wrong(&r, "%s of edge %zu is %g", cvt_act_name(act), i, (double)edges[i]);
         if (!isnan(edges[6])) wrong(&r, "%s of NaN is %g", cvt_act_name(act), (double)edges[6]);
     }
@@ -285,6 +285,7 @@ static void check_ready(const cvt_product_kernels *p, cvt_gemm g, report *r, con
     const size_t size = p->packed_row_size(g.n), all = (size_t)g.m * size;
     char *ready = aligned(all), *packed = aligned(all);
     memset(ready, 0xff, all);
+    memset(packed, 0xff, all); /* nobody writes what lies between rows */
     p->pack_a(packed, g.c, g.ldc, g.m, g.n);
     g.ready = ready;
     g.ready_size = size;

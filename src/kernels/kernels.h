@@ -19,9 +19,9 @@
 #include "kernels/resample.h"
 
 /* Element-wise functions. A result differs from the exact value by at most 1.1e-6 plus 3e-7 of its magnitude (not at
- * all for CVT_ACT_NONE); behind a product in bf16 or int8 by at most 1.1e-6, plus 3e-4 times the smaller of |x| and 1,
- * plus 2e-4 of its magnitude, which is less than a quarter of the step of these formats where numbers are not far below
- * the largest of their row. NaN gives NaN, and an infinity gives the limit of the function there. */
+ * all for CVT_ACT_NONE); behind a product in bf16 or int8 by at most 1.1e-6, plus 4.2e-4 times the smaller of |x| and
+ * 1, plus 2e-4 of its magnitude, which is less than a quarter of the step of these formats where numbers are not far
+ * below the largest of their row. NaN gives NaN, and an infinity gives the limit of the function there. */
 typedef enum cvt_act {
 #define X(id, name, torch) id,
 #include "kernels/activations.def"
@@ -96,6 +96,10 @@ typedef struct cvt_product_kernels {
 enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128, CVT_BF16_RUN = 32 };
 /* Up to that k the sum of a product stays below 2^31, and the sum of a column of weights below 2^24. */
 enum { CVT_INT8_MAX_K = 65536 };
+
+/* Returns the bytes of a packed row that needs `size`: an odd number of cache lines, so that neighbouring rows lie in
+ * different sets of the cache, however long they are. */
+static inline size_t cvt_odd_lines(size_t size) { return ((size + 63) / 64 | 1) * 64; }
 
 /* One head, a block of query rows:
  * out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:] + bias[t,s]) v[s,:] + residual[t,:].

@@ -73,7 +73,7 @@ void cvt_bf16_pack_b_avx512bf16(void *panel, const void *w, cvt_dtype dtype, siz
 static void bf16_gemm(const cvt_gemm *g) {
     cvt_gemm words = *g;
     words.k = (int)bf16_words(g->k);
-    words.lda = bf16_words(g->k);
+    words.lda = bf16_row_size(g->k) / WORD;
     gemm(&words);
 }
 
