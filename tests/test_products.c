@@ -376,13 +376,17 @@ static void test_table(const cvt_kernels *kernels, cvt_precision precision) {
 
 /* ---- panels in int8, byte by byte ------------------------------------------------------------------------------ */
 
-/* Reads the layout that a table of kernels reports: "int8 4x16x4/64", or "int8 ref". */
+/* Reads the layout that a table of kernels reports: "int8 4x16x4/64", "int8 4/16x4/64" where the lines of a panel have
+ * only 16 columns, or "int8 ref". */
 static cvt_int8_form form_of(const cvt_kernels *kernels) {
-    cvt_int8_form form = {.nr = kernels->nr, .group = 1, .depth = 1};
+    cvt_int8_form form = {.nr = kernels->nr, .across = kernels->nr, .group = 1, .depth = 1};
     int vectors, lanes;
-    if (sscanf(kernels->product[CVT_PRECISION_INT8]->layout, "int8 %dx%dx%d/%d", &vectors, &lanes, &form.group,
-               &form.depth) == 4)
+    char by;
+    if (sscanf(kernels->product[CVT_PRECISION_INT8]->layout, "int8 %d%c%dx%d/%d", &vectors, &by, &lanes, &form.group,
+               &form.depth) == 5) {
         form.wide = form.group == 2;
+        if (by == '/') form.across = lanes;
+    }
     return form;
 }
 

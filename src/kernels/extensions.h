@@ -11,14 +11,13 @@ extern const cvt_product_kernels cvt_product_f16_avx512fp16, cvt_product_f16_neo
 extern const cvt_product_kernels cvt_product_bf16_avx512bf16, cvt_product_bf16_avx512amx, cvt_product_bf16_neonbf16;
 extern const cvt_product_kernels cvt_product_int8_avx2vnni, cvt_product_int8_avx512vnni, cvt_product_int8_avx512amx,
     cvt_product_int8_neondot;
-/* The products by AMX read the panels of those by VNNI. */
-void cvt_int8_pack_avx512vnni(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
-                              const float *scale);
-
-/* The products in bfloat16 by AMX read the rows and panels of those by AVX512-BF16. */
+/* The panels of products by AMX, which the files of VNNI and AVX512-BF16 make. In bfloat16 the rows are those of
+ * products by AVX512-BF16. */
+void cvt_int8_pack_b_avx512amx(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                               const float *scale);
 void cvt_bf16_pack_a_avx512bf16(void *to, const float *a, size_t lda, int m, int k);
-void cvt_bf16_pack_b_avx512bf16(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
-                                const float *scale);
+void cvt_bf16_pack_b_avx512amx(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                               const float *scale);
 
 /* The passes of a resize by AVX2, for the tables of AVX-512 too; by VNNI the horizontal one only. */
 extern const cvt_resample_kernels cvt_resample_avx2, cvt_resample_avx512vnni;

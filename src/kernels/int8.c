@@ -62,9 +62,10 @@ size_t cvt_int8_row_size(cvt_int8_form form, int k) {
 
 /* Writes n weights as column j of a panel. */
 static void place(void *values, cvt_int8_form form, size_t j, const int8_t *v, size_t n) {
-    const size_t group = (size_t)form.group, line = (size_t)form.nr * group;
+    const size_t group = (size_t)form.group, across = (size_t)form.across;
+    const size_t first = j / across * across * depth_of(form, (int)n) + j % across * group;
     for (size_t i = 0; i < n; i++) {
-        const size_t at = i / group * line + j * group + i % group;
+        const size_t at = first + i / group * across * group + i % group;
         if (form.wide)
             ((int16_t *)values)[at] = v[i];
         else

@@ -8,11 +8,11 @@
 #include "kernels/kernels.h"
 
 /* The form of a panel and of packed A; t, v, q, s and z are those of kernels.h. A panel begins with t[nr] and the sums
- * of the columns of v[nr], both as floats. Then follows v as [groups][nr][group]: `group` neighbours along k lie
- * together, and k is padded with 0 to a multiple of `depth`. A row of packed A is q, padded to the same length, and a
- * cvt_int8_row in its last 64 bytes. */
+ * of the columns of v[nr], both as floats. Then follows v as [nr / across][groups][across][group]: `group` neighbours
+ * along k lie together, and k is padded with 0 to a multiple of `depth`. A row of packed A is q, padded to the same
+ * length, and a cvt_int8_row in its last 64 bytes. */
 typedef struct cvt_int8_form {
-    int nr, group, depth;
+    int nr, across, group, depth;
     bool wide; /* v and q are int16 instead of bytes */
 } cvt_int8_form;
 

@@ -144,7 +144,7 @@ static const cvt_product_kernels product_f32 = {
 
 /* ---- product in int8 ------------------------------------------------------------------------------------------- */
 
-static const cvt_int8_form int8_form = {NR, 1, 1, false};
+static const cvt_int8_form int8_form = {NR, NR, 1, 1, false};
 
 static size_t int8_panel_size(int k) { return cvt_int8_panel_size(int8_form, k); }
 static size_t int8_row_size(int k) { return cvt_int8_row_size(int8_form, k); }

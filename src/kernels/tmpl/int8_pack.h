@@ -59,27 +59,28 @@ static void stage_weights(weight_t *to, const unsigned char *row, cvt_dtype dtyp
     }
 }
 
-/* dst[word][j] = rows[j * ld + word] for j < VL; returns `sums` plus the sums of the columns. Words are read by fours,
- * so up to 3 words after the last one of a row are read. */
-INLINE vi transpose_words(float *dst, const float *rows, size_t ld, size_t words, vi sums) {
+/* dst[word * line + j] = rows[j * ld + word] for j < VL; returns `sums` plus the sums of the columns. Words are read by
+ * fours, so up to 3 words after the last one of a row are read. */
+INLINE vi transpose_words(float *dst, size_t line, const float *rows, size_t ld, size_t words, vi sums) {
     const vi ones = (vi)((vu){0} + (unsigned)DOT_ONES);
     for (size_t first = 0; first < words; first += 4) {
         vf x[4];
         for (size_t i = 0; i < 4; i++) x[i] = v_load_rows4(rows + i * ld + first, ld);
         v_transpose4(x);
         for (size_t i = 0; i < 4 && first + i < words; i++) {
-            v_store(dst + (first + i) * NR, x[i]);
+            v_store(dst + (first + i) * line, x[i]);
             sums = v_dot(sums, ones, (vi)x[i]);
         }
     }
     return sums;
 }
 
-/* VL columns of a panel from `panel` on, of which the first `columns` exist. */
-static void int8_pack_columns(float *panel, const unsigned char *w, cvt_dtype dtype, size_t ldw, size_t k,
-                              size_t columns, const float *scale) {
+/* VL columns of a panel, of which the first `columns` exist: their factors at `panel`, their words from `values` on,
+ * `line` words apart. */
+static void int8_pack_columns(float *panel, float *values, size_t line, const unsigned char *w, cvt_dtype dtype,
+                              size_t ldw, size_t k, size_t columns, const float *scale) {
     const size_t row = ldw * size_of(dtype), depth = (k + DOT_DEPTH - 1) / DOT_DEPTH * DOT_DEPTH;
-    float t[VL] = {0}, inverse[VL], *values = panel + 2 * NR;
+    float t[VL] = {0}, inverse[VL];
     for (size_t j = 0; j < columns; j++)
         t[j] = weight_scale(&inverse[j], w + j * row, dtype, k) * (scale ? scale[j] : 1);
     v_store(panel, v_load(t));
@@ -87,7 +88,7 @@ static void int8_pack_columns(float *panel, const unsigned char *w, cvt_dtype dt
     size_t done = 0;
     if (dtype == CVT_I8 && DOT_GROUP == 4 && columns == VL && ldw % 4 == 0) {
         done = k / 16 * 16;
-        sums = transpose_words(values, (const float *)(const void *)w, ldw / 4, done / 4, sums);
+        sums = transpose_words(values, line, (const float *)(const void *)w, ldw / 4, done / 4, sums);
     }
     weight_t stage[VL * INT8_STAGE];
     memset(stage, 0, done < depth ? sizeof stage : 0);
@@ -96,19 +97,26 @@ static void int8_pack_columns(float *panel, const unsigned char *w, cvt_dtype dt
         const size_t stored = done > k ? 0 : k - done < n ? k - done : n;
         for (size_t j = 0; j < columns; j++)
             stage_weights(stage + j * INT8_STAGE, w + j * row, dtype, inverse[j], done, stored);
-        sums = transpose_words(values + done / DOT_GROUP * NR, (const float *)(const void *)stage,
+        sums = transpose_words(values + done / DOT_GROUP * line, line, (const float *)(const void *)stage,
                                INT8_STAGE / DOT_GROUP, n / DOT_GROUP, sums);
     }
     v_store(panel + NR, __builtin_convertvector(sums, vf));
 }
 
+/* Packs a panel whose lines have words of `across` columns: NR or VL. */
+static void int8_pack_across(float *panel, size_t across, const unsigned char *w, cvt_dtype dtype, size_t ldw, int k,
+                             size_t columns, const float *scale) {
+    const size_t words = ((size_t)k + DOT_DEPTH - 1) / DOT_DEPTH * DOT_DEPTH / DOT_GROUP, used = (2 + words) * NR;
+    for (size_t j = 0; j < NR; j += VL) {
+        const size_t n = j >= columns ? 0 : columns - j < VL ? columns - j : VL;
+        const unsigned char *rows = w + (n ? j * ldw * size_of(dtype) : 0);
+        float *values = panel + 2 * NR + (across == VL ? j * words : j);
+        int8_pack_columns(panel + j, values, across, rows, dtype, ldw, (size_t)k, n, scale && n ? scale + j : NULL);
+    }
+    memset(panel + used, 0, int8_panel_size(k) - used * sizeof(float));
+}
+
 static void int8_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
                         const float *scale) {
-    const size_t all = (size_t)columns, used = (2 + ((size_t)k + DOT_DEPTH - 1) / DOT_DEPTH * DOT_DEPTH / DOT_GROUP);
-    for (size_t j = 0; j < NR; j += VL) {
-        const size_t n = j >= all ? 0 : all - j < VL ? all - j : VL;
-        const unsigned char *rows = (const unsigned char *)w + (n ? j * ldw * size_of(dtype) : 0);
-        int8_pack_columns((float *)panel + j, rows, dtype, ldw, (size_t)k, n, scale && n ? scale + j : NULL);
-    }
-    memset((float *)panel + used * NR, 0, int8_panel_size(k) - used * NR * sizeof(float));
+    int8_pack_across(panel, NR, w, dtype, ldw, k, (size_t)columns, scale);
 }

@@ -6,8 +6,9 @@
  *   DOT_OFFSET   what is subtracted from q where rows are signed */
 
 #define INT8_LAYOUT "int8 " TEXT(NV) "x" TEXT(VL) "x" TEXT(DOT_GROUP) "/" TEXT(DOT_DEPTH)
+#define INT8_TILE_LAYOUT "int8 " TEXT(NV) "/" TEXT(VL) "x" TEXT(DOT_GROUP) "/" TEXT(DOT_DEPTH)
 
-static const cvt_int8_form int8_form = {(int)NR, DOT_GROUP, DOT_DEPTH, sizeof(dot_t) == 2};
+static const cvt_int8_form int8_form = {(int)NR, (int)NR, DOT_GROUP, DOT_DEPTH, sizeof(dot_t) == 2};
 
 static size_t int8_panel_size(int k) { return cvt_int8_panel_size(int8_form, k); }
 static size_t int8_row_size(int k) { return cvt_int8_row_size(int8_form, k); }

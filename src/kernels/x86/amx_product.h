@@ -8,14 +8,15 @@
  *   TILE_ROW_SIZE(k), TILE_PANEL_SIZE(k)
  *                         bytes of a packed row and of a panel
  *   TILE_STEPS(k)         steps of 64 bytes along k, to which both are padded
- *   TILE_COLUMNS(panel)   where the columns of a panel begin, in lines of NR words
+ *   TILE_COLUMNS(panel)   where the columns of a panel begin: TILE of them, in lines of as many words
+ *   TILE_NEXT(k)          bytes from TILE columns to the next ones
  *   row_of(x, sums, a, size, panel, bias)
  *                         NR sums of a row, packed in `size` bytes at a, as x[NV], with the bias
  *   TILE_READIES          bytes of an element where results become rows of packed A; 0: they cannot
  *   make_ready(row, column, x, columns)
  *                         where they can: writes the first `columns` of x[NV] from that column on into a packed row */
 
-enum { BLOCK = 2 * TILE, LINE = NR * 4, STEP = TILE * LINE, DEPTH = 64 };
+enum { BLOCK = 2 * TILE, LINE = TILE * 4, STEP = TILE * LINE, DEPTH = 64 };
 
 /* A block of rows by the columns of one panel. */
 typedef struct block block;
@@ -77,11 +78,12 @@ static void (*finish_of(const cvt_gemm *g, size_t columns))(block *, size_t) {
     return gelu ? finish_gelu : g->residual ? finish_sum : finish_plain;
 }
 
-/* Rows of A: `upper` of them, then `lower`; which columns of the panel; what to prefetch, `ahead_step` bytes a step. */
+/* Rows of A: `upper` of them, then `lower`; which columns of the panel, and how far the next TILE of them are; what to
+ * prefetch, `ahead_step` bytes a step. */
 typedef struct share {
     size_t upper, lower, steps;
     const char *columns, *ahead;
-    size_t ahead_step;
+    size_t next, ahead_step;
 } share;
 
 /* Sums 32 columns of a block into `sums`, and finishes `each` rows of the block before in each step. */
@@ -97,7 +99,7 @@ static void sum_32_columns(const share *s, const block *b, sum_t *sums, block *b
         _tile_loadd(6, columns, LINE);
         _tile_loadd(4, upper + k * DEPTH, b->size);
         TILE_DOT(0, 4, 6);
-        _tile_loadd(7, columns + TILE * 4, LINE);
+        _tile_loadd(7, columns + s->next, LINE);
         TILE_DOT(1, 4, 7);
         if (s->lower) {
             _tile_loadd(5, lower + k * DEPTH, b->size);
@@ -127,7 +129,7 @@ static void amx_gemm(const cvt_gemm *g) {
     before->finish = finish_any;
     before->a = g->a;
     before->size = before->row = before->rows = before->done = before->column = before->columns = 0;
-    share s = {.steps = 0};
+    share s = {.next = TILE_NEXT(g->k)};
     for (size_t j = 0; j < n; j += NR) {
         const char *panel = (const char *)g->b + j / NR * panel_size;
         const char *next = j + NR < n ? panel + panel_size : g->next;
@@ -152,7 +154,7 @@ static void amx_gemm(const cvt_gemm *g) {
             if (g->bias) memcpy(now->bias, g->bias + j, columns * sizeof *now->bias);
             const size_t each = (before->rows + halves * steps - 1) / (halves * steps);
             for (size_t half = 0; half < halves; half++) {
-                s.columns = TILE_COLUMNS(panel) + half * BLOCK * 4;
+                s.columns = TILE_COLUMNS(panel) + 2 * half * s.next;
                 s.ahead_step = next ? piece : 0;
                 s.ahead = next ? next + (2 * i + half) * piece * steps : panel;
                 sum_32_columns(&s, now, now->sums + half * BLOCK, before, each);

@@ -1,6 +1,6 @@
 /* avx512amx.c - products in int8 by AMX: tdpbusd, a tile of 16 rows of 64 bytes by one of 16 columns, 16384
- * products an instruction. Panels are those of VNNI, padded along k to whole tiles. Source: Intel 64 and IA-32
- * Architectures Software Developer's Manual, volume 1, chapter 18. */
+ * products an instruction. Panels are those of VNNI in another order, padded along k to whole tiles. Source: Intel 64
+ * and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -29,6 +29,7 @@ typedef int32_t sum_t;
 #define TILE_PANEL_SIZE int8_panel_size
 #define TILE_STEPS(k) (((size_t)(k) + DOT_DEPTH - 1) / DOT_DEPTH)
 #define TILE_COLUMNS(panel) ((const char *)cvt_int8_values(panel, NR))
+#define TILE_NEXT(k) (TILE_STEPS(k) * TILE * DOT_DEPTH)
 
 INLINE void row_of(vf x[NV], const sum_t *sums, const char *a, size_t size, const char *panel, const float *bias) {
     const cvt_int8_row *row = (const cvt_int8_row *)(const void *)(a + size - 64);
@@ -46,9 +47,9 @@ INLINE void row_of(vf x[NV], const sum_t *sums, const char *a, size_t size, cons
 
 #include "kernels/x86/amx_product.h"
 
-const cvt_product_kernels cvt_product_int8_avx512amx = {.layout = INT8_LAYOUT,
+const cvt_product_kernels cvt_product_int8_avx512amx = {.layout = INT8_TILE_LAYOUT,
                                                         .panel_size = int8_panel_size,
-                                                        .pack_b = cvt_int8_pack_avx512vnni,
+                                                        .pack_b = cvt_int8_pack_b_avx512amx,
                                                         .packed_row_size = int8_row_size,
                                                         .pack_a = int8_pack_a,
                                                         .gemm = amx_gemm,

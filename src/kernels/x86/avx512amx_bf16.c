@@ -22,6 +22,7 @@ typedef float sum_t;
 #define TILE_PANEL_SIZE bf16_panel_size
 #define TILE_STEPS(k) (bf16_words(k) / RUN_WORDS)
 #define TILE_COLUMNS(panel) ((const char *)(panel))
+#define TILE_NEXT(k) (bf16_words(k) * WORD * TILE)
 
 INLINE void row_of(vf x[NV], const sum_t *sums, const char *a, size_t size, const char *panel, const float *bias) {
     (void)a, (void)size, (void)panel;
@@ -42,9 +43,9 @@ INLINE void make_ready(char *row, size_t column, const vf x[NV], size_t columns)
 
 #include "kernels/x86/amx_product.h"
 
-const cvt_product_kernels cvt_product_bf16_avx512amx = {.layout = BF16_LAYOUT,
+const cvt_product_kernels cvt_product_bf16_avx512amx = {.layout = BF16_TILE_LAYOUT,
                                                         .panel_size = bf16_panel_size,
-                                                        .pack_b = cvt_bf16_pack_b_avx512bf16,
+                                                        .pack_b = cvt_bf16_pack_b_avx512amx,
                                                         .packed_row_size = bf16_row_size,
                                                         .pack_a = cvt_bf16_pack_a_avx512bf16,
                                                         .gemm = amx_gemm,

@@ -46,26 +46,34 @@ void cvt_bf16_pack_a_avx512bf16(void *to, const float *a, size_t lda, int m, int
     }
 }
 
-/* A line of a panel: 2 steps of k of NR columns, side by side in words. */
-static void round_line(char *to, const float *even, const float *odd) {
-    for (size_t j = 0; j < NR; j += VL) {
-        const vu low = (vu)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(v_load(even + j)));
-        const vu high = (vu)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(v_load(odd + j)));
-        _mm512_storeu_si512(to + WORD * j, (__m512i)(low | high << 16));
-    }
+/* 2 steps of k of VL columns, side by side in words. */
+INLINE void round_words(char *to, const float *even, const float *odd) {
+    const vu low = (vu)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(v_load(even)));
+    const vu high = (vu)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(v_load(odd)));
+    _mm512_storeu_si512(to, (__m512i)(low | high << 16));
 }
 
-void cvt_bf16_pack_b_avx512bf16(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
-                                const float *scale) {
+/* `line`, `next`: bytes from a line of words to the next one, and from VL columns to the next ones. */
+static void bf16_pack_b(char *panel, size_t line, size_t next, const void *w, cvt_dtype dtype, size_t ldw, int k,
+                        int columns, const float *scale) {
     float stage[CVT_BF16_RUN * NR];
-    char *line = panel;
     for (int done = 0; done < k; done += CVT_BF16_RUN) {
         const int n = cvt_min_int(CVT_BF16_RUN, k - done);
         if (n < CVT_BF16_RUN) memset(stage, 0, sizeof stage);
         pack_b(stage, (const char *)w + (size_t)done * size_of(dtype), dtype, ldw, n, columns, scale);
-        for (size_t i = 0; i < RUN_WORDS; i++, line += WORD * NR)
-            round_line(line, stage + 2 * i * NR, stage + (2 * i + 1) * NR);
+        for (const float *at = stage; at < stage + CVT_BF16_RUN * NR; at += 2 * NR, panel += line)
+            for (size_t j = 0; j < NV; j++) round_words(panel + j * next, at + j * VL, at + NR + j * VL);
     }
+}
+
+static void bf16_pack_panel(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                            const float *scale) {
+    bf16_pack_b(panel, NR * WORD, VL * WORD, w, dtype, ldw, k, columns, scale);
+}
+
+void cvt_bf16_pack_b_avx512amx(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                               const float *scale) {
+    bf16_pack_b(panel, VL * WORD, bf16_words(k) * VL * WORD, w, dtype, ldw, k, columns, scale);
 }
 
 /* ---- product --------------------------------------------------------------------------------------------------- */
@@ -79,7 +87,7 @@ static void bf16_gemm(const cvt_gemm *g) {
 
 const cvt_product_kernels cvt_product_bf16_avx512bf16 = {.layout = BF16_LAYOUT,
                                                          .panel_size = bf16_panel_size,
-                                                         .pack_b = cvt_bf16_pack_b_avx512bf16,
+                                                         .pack_b = bf16_pack_panel,
                                                          .packed_row_size = bf16_row_size,
                                                          .pack_a = cvt_bf16_pack_a_avx512bf16,
                                                          .gemm = bf16_gemm};

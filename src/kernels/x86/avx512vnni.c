@@ -33,9 +33,9 @@ INLINE vi v_dot(vi sum, vi a, vi b) {
 const cvt_product_kernels cvt_product_int8_avx512vnni = PRODUCT_INT8;
 const cvt_attention_kernels cvt_attention_int8_avx512vnni = ATTENTION_INT8;
 
-void cvt_int8_pack_avx512vnni(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
-                              const float *scale) {
-    int8_pack_b(panel, w, dtype, ldw, k, columns, scale);
+void cvt_int8_pack_b_avx512amx(void *panel, const void *w, cvt_dtype dtype, size_t ldw, int k, int columns,
+                               const float *scale) {
+    int8_pack_across(panel, VL, w, dtype, ldw, k, (size_t)columns, scale);
 }
 
 TARGET_END
