@@ -107,6 +107,15 @@ static inline size_t cvt_odd_lines(size_t size) { return ((size + 63) / 64 | 1) 
  * those after s of any finite value. residual may be NULL, or the same as out. map may be NULL; else it gets the
  * probabilities, [t, s]. scratch: as many floats as scratch(t, s, d) says. */
 static inline size_t cvt_bias_floats(size_t s) { return (s + 15) / 16 * 16; }
+
+/* A second map that is added to the first, for queries and keys that are the cells of a grid: from cell n to cell m it
+ * is columns[n % width][m] * rows[n / width][m]; both tables have rows of ld floats, with 0 after s. */
+typedef struct cvt_positions {
+    const float *columns, *rows;
+    size_t ld;
+    int width;
+} cvt_positions;
+
 typedef struct cvt_attention {
     int t, s, d, dv;
     const float *q;
@@ -121,6 +130,8 @@ typedef struct cvt_attention {
     size_t ldo;
     float *map;
     size_t ldm;
+    const cvt_positions *positions; /* NULL, or the map to add, for kernels that say `positions` */
+    int first;                      /* the cell of the first query, for positions */
     float *scratch;
 } cvt_attention;
 
@@ -145,6 +156,8 @@ typedef struct cvt_dwconv {
     int row0, row1;
 } cvt_dwconv;
 
+enum { CVT_POSITIONS_UNIT = 32 };
+
 /* Attention in one precision. In less than f32 the factors of both products (queries, keys, values, probabilities) are
  * rounded: to bfloat16 or f16, or in int8 as rows and weights of products are, which wants s and d <= CVT_INT8_MAX_K;
  * scores, softmax and sums are f32 all the same. */
@@ -153,8 +166,9 @@ typedef struct cvt_attention_kernels {
     void (*pack)(float *panels, const cvt_attention_head *h);
     size_t (*scratch)(int t, int s, int d); /* how many floats run needs besides */
     void (*run)(const cvt_attention *a);
-    bool tiles; /* run uses tiles: see cvt_kernels_for */
-    int least;  /* with fewer queries or keys than that, f32 is faster */
+    bool tiles;     /* run uses tiles: see cvt_kernels_for */
+    bool positions; /* run adds the map of positions; their ld is then s, rounded up to CVT_POSITIONS_UNIT */
+    int least;      /* with fewer queries or keys than that, f32 is faster */
 } cvt_attention_kernels;
 
 typedef struct cvt_kernels {

@@ -11,8 +11,9 @@
  *
  * The score of a position is a term in dx plus a term in dy, so P[n, m] = X[column n, column m] Y[row n, row m], where
  * X and Y are softmaxes along one axis of the grid: two small tables, made once, in double. So g P v is a product
- * along the rows of the grid and one along its columns, to which (1 - g) C v is added. The maps are only stored where
- * they are tapped. */
+ * along the rows of the grid and one along its columns, to which (1 - g) C v is added. Kernels of less than f32 may
+ * multiply g P by v themselves, as they do with C (`positions` of kernels.h). The maps are only stored where they are
+ * tapped. */
 #include <math.h>
 
 #include "base/elementary.h"
@@ -50,7 +51,8 @@ typedef struct args {
     float scale;
     const float *columns, *rows, *gated; /* X [heads, w, w], Y and g Y [heads, h, h] */
     const float *gate;                   /* g [heads] */
-    cvt_ref out[GATE + 1], positioned;   /* g P v [heads, T, dv] */
+    cvt_ref out[GATE + 1], positioned;   /* g P v [heads, T, dv], where the kernels do not take `positions` */
+    const cvt_positions *positions;      /* X and g Y of every head, from each column and row to every cell; or NULL */
 } args;
 
 static args make_args(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels) {
@@ -59,7 +61,7 @@ static args make_args(const cvt_plan_node *w, const cvt_graph *graph, const cvt_
 }
 
 static size_t positioned_floats(const args *a) {
-    return (size_t)a->heads.heads * (size_t)a->heads.t * (size_t)a->heads.dv;
+    return a->heads.kernels->positions ? 0 : (size_t)a->heads.heads * (size_t)a->heads.t * (size_t)a->heads.dv;
 }
 
 static size_t workspace(const cvt_plan_node *w, const cvt_graph *graph, const cvt_kernels *kernels) {
@@ -104,6 +106,30 @@ static void make_position(args *a, cvt_lowering *l, const cvt_plan_node *w) {
     a->rows = y;
     a->gated = gated;
     a->gate = g;
+}
+
+/* Returns a table [n, ld] whose row i has, for every cell of the grid, table[i, its place along the axis]. Shares that
+ * are next to nothing are 0: processors take long for products below the normal range. */
+static const float *spread(cvt_lowering *l, const args *a, const float *table, int n, size_t ld, bool along_rows) {
+    float *all = cvt_lowering_floats(l, (size_t)n * ld), *to = all;
+    for (int i = 0; all && i < n; i++, table += n, to += ld)
+        for (int cell = 0; cell < (int)ld; cell++) {
+            const float share = cell < a->heads.t ? table[along_rows ? cell / a->w : cell % a->w] : 0;
+            to[cell] = share < 0x1p-60f ? 0 : share;
+        }
+    return all;
+}
+
+static void make_positions(args *a, cvt_lowering *l) {
+    const size_t heads = (size_t)a->heads.heads, w = (size_t)a->w, h = (size_t)a->h;
+    const size_t ld = (size_t)cvt_div_up(a->heads.t, CVT_POSITIONS_UNIT) * CVT_POSITIONS_UNIT;
+    cvt_positions *all = cvt_lowering_alloc(l, heads * sizeof *all);
+    for (size_t i = 0; all && i < heads; i++)
+        all[i] = (cvt_positions){.columns = spread(l, a, a->columns + i * w * w, a->w, ld, false),
+                                 .rows = spread(l, a, a->gated + i * h * h, a->h, ld, true),
+                                 .ld = ld,
+                                 .width = a->w};
+    a->positions = all;
 }
 
 /* ---- per image: g P v of a head ---- */
@@ -182,8 +208,10 @@ static void run(const void *p, const cvt_context *x, int tile) {
     cvt_attention c = {
         .scale = a->scale,
         .weight = 1 - a->gate[t.head],
-        .residual = cvt_at(x, a->positioned, t.image) + row * dv,
+        .residual = a->positions ? NULL : cvt_at(x, a->positioned, t.image) + row * dv,
         .ldr = dv,
+        .positions = a->positions ? a->positions + t.head : NULL,
+        .first = t.first,
         .out = cvt_at(x, a->out[0], t.image) + cvt_head_out(h, &t),
         .ldo = t.of.ldv,
         .map = content ? content : wanted(a, x, MAP, t.image, start),
@@ -200,8 +228,12 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     a.positioned.start += cvt_heads_floats(&a.heads);
     make_position(&a, l, w);
     cvt_heads_lower(&a.heads, l, w);
-    cvt_lowering_scratch(l, placing_floats(&a, l->kernels));
-    cvt_lowering_step(l, w, &a, sizeof a, place_cut, place_run);
+    if (a.heads.kernels->positions) {
+        if (!l->failed) make_positions(&a, l);
+    } else {
+        cvt_lowering_scratch(l, placing_floats(&a, l->kernels));
+        cvt_lowering_step(l, w, &a, sizeof a, place_cut, place_run);
+    }
     cvt_lowering_scratch(l, (size_t)a.heads.s);
     cvt_lowering_step(l, w, &a, sizeof a, cut, run);
 }

@@ -289,6 +289,33 @@ static void scale_map(float *map, size_t n, float factor) {
     for (size_t j = 0; j < n; j += VL) v_store_n(map + j, v_load_n(map + j, n - j) * v_set(factor), n - j);
 }
 
+/* Rounds the rows of the map of positions of a block. */
+static void round_positions(const score_block *b) {
+    const cvt_positions *p = b->a->positions;
+    for (size_t i = 0; i < b->m; i++) {
+        const size_t cell = (size_t)b->a->first + b->row + i, width = (size_t)p->width;
+        const float *column = p->columns + cell % width * p->ld, *row = p->rows + cell / width * p->ld;
+        float *to = b->rounded + i * b->n / 2;
+        for (size_t j = 0; j < b->n; j += DEPTH) {
+            const vf low = v_load(column + j) * v_load(row + j), high = v_load(column + j + VL) * v_load(row + j + VL);
+            v_store(to + j / 2, (vf)_mm512_cvtne2ps_pbh(high, low));
+        }
+    }
+}
+
+/* Adds the values by the map of positions to the result of a block. */
+static void add_positions(const score_block *b, const float *values) {
+    cvt_attention a = *b->a;
+    a.residual = a.out;
+    a.ldr = a.ldo;
+    a.weight = 1;
+    round_positions(b);
+    for (size_t j = 0; j < (size_t)a.dv; j += BLOCK) {
+        multiply(b->scores[0], b->rounded, values + j * b->n / 2, b->n, b->m > TILE);
+        for (size_t i = 0; i < b->m; i++) finish_row(&a, b->row + i, j, b->scores[0] + i * BLOCK, 1);
+    }
+}
+
 /* One block of queries. What the tiles store is read a turn later, when it has arrived. */
 static void attend_block(score_block *b, const float *values, float longest) {
     const cvt_attention *a = b->a;
@@ -308,6 +335,7 @@ static void attend_block(score_block *b, const float *values, float longest) {
         multiply(b->scores[0], b->rounded, values + j * b->n / 2, b->n, b->m > TILE);
         for (size_t i = 0; i < b->m; i++) finish_row(a, b->row + i, j, b->scores[0] + i * BLOCK, b->factor[i]);
     }
+    if (a->positions) add_positions(b, values);
     for (size_t i = 0; a->map && i < b->m; i++) scale_map(a->map + (b->row + i) * a->ldm, (size_t)a->s, b->factor[i]);
 }
 
@@ -324,6 +352,6 @@ static void attend(const cvt_attention *a) {
 }
 
 const cvt_attention_kernels cvt_attention_avx512amx = {
-    .panels = panels_floats, .pack = pack, .scratch = scratch_floats, .run = attend, .tiles = true};
+    .panels = panels_floats, .pack = pack, .scratch = scratch_floats, .run = attend, .tiles = true, .positions = true};
 
 TARGET_END
