@@ -11,19 +11,21 @@ import resource
 import statistics
 import subprocess
 
+from common import cpu_ms, spread
+
 
 def classify(options, decode, directory):
-    """Processor seconds, and the best class of each path with its score."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Milliseconds of the processor, and the best class of each path with its score."""
+    before = cpu_ms(resource.RUSAGE_CHILDREN)
     command = [options.cvt, "classify", "-q", "-m", options.model, "-f", "jsonl", "-k", "1", "-j", "1", "-t", "1",
                "--decode", decode, *([directory] if directory else ["--files-from", "/dev/null"])]
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = cpu_ms(resource.RUSAGE_CHILDREN) - before
     best = {}
     for line in out.splitlines():
         record = json.loads(line)
         best[record["path"]] = (record["top"][0]["index"], record["top"][0]["score"])
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, best
+    return spent, best
 
 
 def main():
@@ -37,14 +39,14 @@ def main():
     for _ in range(options.rounds):
         empty, _ = classify(options, "exact", None)
         for decode, kept in times.items():
-            seconds, best = classify(options, decode, options.directory)
-            kept.append((seconds - empty) / len(best) * 1000)
+            spent, best = classify(options, decode, options.directory)
+            kept.append((spent - empty) / len(best))
             if decode == "exact":
                 exact = best
         ratios.append(times["exact"][-1] / times["fast"][-1])
     for decode, kept in times.items():
-        print(f"{decode}: {statistics.median(kept):.1f} ms of CPU an image [{min(kept):.1f} .. {max(kept):.1f}]")
-    print(f"exact / fast: {statistics.median(ratios):.2f} [{min(ratios):.2f} .. {max(ratios):.2f}]")
+        print(f"{decode}: {spread(kept)} ms of CPU an image")
+    print(f"exact / fast: {spread(ratios)}")
     for least in (0, 0.5):
         paths = [path for path in exact if exact[path][1] >= least]
         same = [path for path in paths if exact[path][0] == best[path][0]]

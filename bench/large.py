@@ -11,12 +11,7 @@ import subprocess
 
 from PIL import Image
 
-from common import spread
-
-
-def cpu_ms(who):
-    usage = resource.getrusage(who)
-    return (usage.ru_utime + usage.ru_stime) * 1e3
+from common import cpu_ms, spread
 
 
 def ask_cvt(args, photo):

@@ -147,7 +147,7 @@ def swapped(options, to):
     lines += [f"{path.absolute()}\t{rng.choice([label for label in big if label != labels[path]])}" for path in moved]
     (to / "list.tsv").write_text("\n".join(lines) + "\n")
     out = run(options.cvt, "learn", to / "list.tsv", "--alpha", options.alpha, "--top", 2 * options.swap, "-o",
-                 to / "new.safetensors")
+              to / "new.safetensors")
     found = sum(f"\t{path.absolute()}\n" in out for path in moved)
     print(f"seed {options.seed}: {found} of {options.swap} swapped labels are among the {2 * options.swap} shown")
 
@@ -167,7 +167,7 @@ def strangers(options, to):
     for what, paths in (("known", known[cut:]), ("other", [path for path in files if labels[path] in others])):
         (to / "list").write_text("".join(f"{path}\n" for path in paths))
         out = run(options.cvt, "classify", "-m", to / "new.safetensors", "--alpha", options.alpha, "-f", "jsonl",
-                     f"--unknown={options.unknown}", "--files-from", to / "list")
+                  f"--unknown={options.unknown}", "--files-from", to / "list")
         unknown = sum(json.loads(line)["unknown"] for line in out.splitlines())
         print(f"seed {options.seed}: of {len(paths)} images of {what} labels {unknown} are called unknown, "
               f"{100 * unknown / len(paths):.1f} %")
