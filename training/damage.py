@@ -7,7 +7,7 @@ cutting lines gives, a contrast, slight blur), 1 is damaged, 2 badly damaged.
 import io
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 H = 32
 
@@ -31,9 +31,8 @@ def weight(mask, rng):
 
 
 def place(mask, width, level, rng):
-    """The mask drawn into 32 x width by one bilinear map: size, place, stretch, slant, skew, curve,
-    elastic. Also the part of the
-    mask that is seen: (ink [32, width] 0..1, first, last) with the two in parts of the mask's width."""
+    """Draws the mask into 32 x width by one bilinear map: size, place, stretch, slant, skew, curve, elastic. Returns
+    the ink [32, width], 0 to 1, and where the seen part of the mask begins and ends, in parts of its width."""
     h, w = mask.shape
     tall = rng.uniform(18, 29) if rng.random() < 0.75 else rng.uniform(13, 31.5)
     stretch = np.exp(rng.normal(0, 0.06 if level == 0 else 0.13))
@@ -77,11 +76,9 @@ def smooth_noise(h, w, cells, rng):
     return np.asarray(Image.fromarray(small).resize((w, h), Image.BICUBIC))
 
 
-def finish(ink, level, rng, others):
-    """Paper, light, dirt and the machine that took the image. `others`: masks of other lines, for
-    neighbours and the other side of the paper."""
+def soiled(ink, level, rng, others):
+    """What befalls the ink: pale and broken strokes, parts of other lines, rules. Also what shows through the paper."""
     h, w = ink.shape
-    clean = ink
     if level and rng.random() < 0.25:
         ink = np.clip(ink * rng.uniform(0.6, 1.6) + (rng.uniform(-0.15, 0.15) * ink), 0, 1)
     if level and rng.random() < 0.2:  # broken strokes
@@ -109,6 +106,12 @@ def finish(ink, level, rng, others):
         else:
             x = int(rng.integers(0, w))
             ink[:, x : x + int(rng.integers(1, 3))] = rng.uniform(0.3, 1)
+    return ink, under
+
+
+def printed(ink, level, rng):
+    """The grey of ink on paper, in its light."""
+    h, w = ink.shape
     if level == 0:
         paper, dark = rng.uniform(0.85, 1), rng.uniform(0, 0.25)
         if rng.random() < 0.5:
@@ -119,7 +122,7 @@ def finish(ink, level, rng, others):
     else:
         paper = rng.uniform(0.35, 1)
         dark = paper - rng.uniform(0.18, 0.9) * paper
-    g = paper + (dark - paper) * np.maximum(ink, under)
+    g = paper + (dark - paper) * ink
     if level and rng.random() < 0.5:  # uneven light, shadow
         xs, ys = np.linspace(-1, 1, w, dtype=np.float32), np.linspace(-1, 1, h, dtype=np.float32)
         g = g * (
@@ -129,35 +132,48 @@ def finish(ink, level, rng, others):
         g = g + (smooth_noise(h, w, int(rng.integers(3, 24)), rng) - 0.5) * rng.uniform(
             0.03, 0.2 if level == 1 else 0.35
         )
+    return g
+
+
+def scanned(g, level, rng):
+    """What the machine that took the image makes of it: blur, low resolution, motion, noise, a threshold."""
+    h, w = g.shape
     k = rng.random()
     if level == 0:
-        g = blur(g, rng.uniform(0, 0.5)) if k < 0.4 else g
-    else:
-        if k < 0.55:
-            g = blur(g, rng.uniform(0.2, 0.9 if level == 1 else 1.5))
-        elif k < 0.75:  # low resolution
-            f = rng.uniform(0.45, 0.9) if level == 1 else rng.uniform(0.36, 0.7)
-            im = Image.fromarray(np.clip(g * 255, 0, 255).astype(np.uint8))
-            mode = [Image.BILINEAR, Image.BOX, Image.BICUBIC][rng.integers(3)]
-            im = im.resize((max(8, round(w * f)), max(8, round(h * f))), mode).resize(
-                (w, h), [Image.NEAREST, Image.BILINEAR, Image.BICUBIC][rng.integers(3)]
-            )
-            g = np.asarray(im, np.float32) / 255
-        elif k < 0.82:  # motion
-            n = int(rng.integers(2, 4 if level == 1 else 5))
-            g = sum(np.roll(g, i - n // 2, 1) for i in range(n)) / n
-        if rng.random() < 0.55:
-            g = g + rng.normal(0, rng.uniform(0.01, 0.06 if level == 1 else 0.13), g.shape).astype(np.float32)
-        if rng.random() < 0.12:  # threshold, as fax and document scanners do
-            g = np.clip(g, 0, 1)
-            t = g.min() + (g.max() - g.min()) * rng.uniform(0.4, 0.65)
-            g = (g + rng.normal(0, 0.03, g.shape) > t).astype(np.float32)
-            if rng.random() < 0.5:
-                g = np.abs(g - (rng.random(g.shape) < rng.uniform(0.002, 0.02)))
-            if rng.random() < 0.5:
-                g = blur(g, 0.4)
-        elif rng.random() < 0.08:
-            g = np.where(rng.random(g.shape) < rng.uniform(0.002, 0.02), rng.integers(0, 2, g.shape), g)
+        return blur(g, rng.uniform(0, 0.5)) if k < 0.4 else g
+    if k < 0.55:
+        g = blur(g, rng.uniform(0.2, 0.9 if level == 1 else 1.5))
+    elif k < 0.75:  # low resolution
+        f = rng.uniform(0.45, 0.9) if level == 1 else rng.uniform(0.36, 0.7)
+        im = Image.fromarray(np.clip(g * 255, 0, 255).astype(np.uint8))
+        mode = [Image.BILINEAR, Image.BOX, Image.BICUBIC][rng.integers(3)]
+        im = im.resize((max(8, round(w * f)), max(8, round(h * f))), mode).resize(
+            (w, h), [Image.NEAREST, Image.BILINEAR, Image.BICUBIC][rng.integers(3)]
+        )
+        g = np.asarray(im, np.float32) / 255
+    elif k < 0.82:  # motion
+        n = int(rng.integers(2, 4 if level == 1 else 5))
+        g = sum(np.roll(g, i - n // 2, 1) for i in range(n)) / n
+    if rng.random() < 0.55:
+        g = g + rng.normal(0, rng.uniform(0.01, 0.06 if level == 1 else 0.13), g.shape).astype(np.float32)
+    if rng.random() < 0.12:  # threshold, as fax and document scanners do
+        g = np.clip(g, 0, 1)
+        t = g.min() + (g.max() - g.min()) * rng.uniform(0.4, 0.65)
+        g = (g + rng.normal(0, 0.03, g.shape) > t).astype(np.float32)
+        if rng.random() < 0.5:
+            g = np.abs(g - (rng.random(g.shape) < rng.uniform(0.002, 0.02)))
+        if rng.random() < 0.5:
+            g = blur(g, 0.4)
+    elif rng.random() < 0.08:
+        g = np.where(rng.random(g.shape) < rng.uniform(0.002, 0.02), rng.integers(0, 2, g.shape), g)
+    return g
+
+
+def finish(ink, level, rng, others):
+    """Ink, paper, light, dirt and the machine that took the image. `others`: masks of other lines, for neighbours and
+    the other side of the paper. None where the letters cannot be read any more."""
+    dirty, under = soiled(ink, level, rng, others)
+    g = scanned(printed(np.maximum(dirty, under), level, rng), level, rng)
     if level == 0 and rng.random() < 0.15:
         g = g + rng.normal(0, 0.012, g.shape)
     if rng.random() < (0.08 if level == 0 else 0.15):
@@ -169,10 +185,8 @@ def finish(ink, level, rng, others):
         Image.fromarray(out).save(f, "JPEG", quality=q)
         f.seek(0)
         out = np.asarray(Image.open(f).convert("L"))
-    if level:  # still to be read: the letters must be there
-        c = np.corrcoef(out.ravel().astype(np.float32), clean.ravel())[0, 1]
-        if not abs(c) > 0.5:
-            return None
+    if level and not abs(np.corrcoef(out.ravel().astype(np.float32), ink.ravel())[0, 1]) > 0.5:
+        return None
     return out
 
 
@@ -188,94 +202,107 @@ def piece(photo, width, rng):
     return np.asarray(part.resize((width, H), Image.BOX if tall > 64 else Image.BILINEAR), np.float32) / 255
 
 
+def flat(width, rng):
+    return np.full((H, width), rng.uniform(0, 1), np.float32)
+
+
+def clouds(width, rng):
+    """Clouds of several sizes, as photographs have."""
+    g = sum(smooth_noise(H, width, c, rng) * c ** -rng.uniform(0.4, 1.4) for c in (2, 4, 8, 16, 31))
+    g = (g - g.min()) / (np.ptp(g) + 1e-6) * rng.uniform(0.3, 1) + rng.uniform(-0.2, 0.3)
+    if rng.random() < 0.3:
+        g = (g > np.median(g) + rng.normal(0, 0.1)).astype(np.float32)
+    return g
+
+
+def rules(width, rng):
+    """Rules, frames, tables."""
+    g = np.zeros((H, width), np.float32)
+    for _ in range(rng.integers(1, 4)):
+        y = int(rng.integers(0, H))
+        g[y : y + int(rng.integers(1, 5))] = 1
+    for _ in range(rng.integers(0, 7)):
+        x = int(rng.integers(0, width))
+        g[:, x : x + int(rng.integers(1, 5))] = 1
+    if rng.random() < 0.3:
+        g *= (np.arange(width, dtype=np.float32) // int(rng.integers(1, 6))) % 2
+    return 1 - g * rng.uniform(0.3, 1)
+
+
+def gratings(width, rng):
+    """Halftone, gratings, checks."""
+    ys, xs = np.mgrid[0:H, 0:width].astype(np.float32)
+    a, f = rng.uniform(0, np.pi), rng.uniform(0.2, 2.5)
+    g = np.sin((xs * np.cos(a) + ys * np.sin(a)) * f)
+    if rng.random() < 0.6:
+        g = g * np.sin((xs * np.sin(a) - ys * np.cos(a)) * f)
+    g = 0.5 + 0.5 * g * rng.uniform(0.3, 1)
+    if rng.random() < 0.5:
+        g = (g > rng.uniform(0.3, 0.7)).astype(np.float32)
+    return g
+
+
+def shapes(width, rng):
+    """Discs, boxes, strokes."""
+    im = Image.new("L", (width * 2, H * 2), 255 if rng.random() < 0.7 else int(rng.integers(0, 256)))
+    d = ImageDraw.Draw(im)
+    for _ in range(rng.integers(1, 14)):
+        x, y = float(rng.uniform(-10, width * 2)), float(rng.uniform(-20, H * 2))
+        r = float(rng.uniform(3, 60))
+        c = int(rng.integers(0, 256)) if rng.random() < 0.5 else 0
+        t = rng.random()
+        if t < 0.25:
+            d.ellipse((x - r, y - r, x + r, y + r), fill=c if rng.random() < 0.5 else None, outline=c, width=2)
+        elif t < 0.5:
+            box = (x, y, x + r * rng.uniform(0.3, 3), y + r)
+            d.rectangle(box, fill=c if rng.random() < 0.5 else None, outline=c, width=2)
+        elif t < 0.75:
+            bends = rng.integers(2, 5)
+            line = [(x + float(rng.normal(0, 40)), float(rng.uniform(-10, H * 2 + 10))) for _ in range(bends)]
+            d.line(line, fill=c, width=int(rng.integers(1, 7)))
+        else:
+            corners = rng.integers(3, 7)
+            d.polygon([(x + float(rng.normal(0, r)), y + float(rng.normal(0, r))) for _ in range(corners)], fill=c)
+    return np.asarray(im.resize((width, H), Image.BOX), np.float32) / 255
+
+
+def specks(width, rng):
+    """Noise and specks."""
+    g = np.full((H, width), rng.uniform(0.3, 1), np.float32) + rng.normal(
+        0, rng.uniform(0.01, 0.3), (H, width)
+    ).astype(np.float32)
+    if rng.random() < 0.5:
+        g = np.where(rng.random(g.shape) < rng.uniform(0.001, 0.05), 0, g)
+    return g
+
+
+def steps(width, rng):
+    """Steps, as in bar codes and charts."""
+    n = rng.integers(6, 90)
+    v = (rng.random(n) < 0.5).astype(np.float32) if rng.random() < 0.6 else rng.random(n).astype(np.float32)
+    if rng.random() < 0.5:
+        return np.repeat(v, width // n + 1)[:width][None].repeat(H, 0)
+    t = (np.repeat(rng.random(n), width // n + 1)[:width] * H)[None]
+    return (np.arange(H, dtype=np.float32)[:, None] > t).astype(np.float32)
+
+
+# What is no text and is drawn, each up to its share.
+DRAWN = [(0.12, flat), (0.34, clouds), (0.5, rules), (0.62, gratings), (0.8, shapes), (0.9, specks), (1, steps)]
+
+
 def no_text(width, rng, others, photos=()):
     """A line-shaped piece of something that is no text."""
     k = rng.random()
-    from_photo = len(photos) > 0 and rng.random() < 0.4
-    h = H
-    ys, xs = np.mgrid[0:h, 0:width].astype(np.float32)
-    if from_photo:
+    if len(photos) > 0 and rng.random() < 0.4:
         g = piece(photos[rng.integers(len(photos))], width, rng)
-    elif k < 0.12:
-        g = np.full((h, width), rng.uniform(0, 1), np.float32)
-    elif k < 0.34:  # clouds of several sizes, as photographs have
-        g = sum(smooth_noise(h, width, c, rng) * c ** -rng.uniform(0.4, 1.4) for c in (2, 4, 8, 16, 31))
-        g = (g - g.min()) / (np.ptp(g) + 1e-6) * rng.uniform(0.3, 1) + rng.uniform(-0.2, 0.3)
-        if rng.random() < 0.3:
-            g = (g > np.median(g) + rng.normal(0, 0.1)).astype(np.float32)
-    elif k < 0.5:  # rules, frames, tables
-        g = np.zeros((h, width), np.float32)
-        for _ in range(rng.integers(1, 4)):
-            y = int(rng.integers(0, h))
-            g[y : y + int(rng.integers(1, 5))] = 1
-        for _ in range(rng.integers(0, 7)):
-            x = int(rng.integers(0, width))
-            g[:, x : x + int(rng.integers(1, 5))] = 1
-        if rng.random() < 0.3:
-            g *= (xs // int(rng.integers(1, 6))) % 2
-        g = 1 - g * rng.uniform(0.3, 1)
-    elif k < 0.62:  # halftone, gratings, checks
-        a, f = rng.uniform(0, np.pi), rng.uniform(0.2, 2.5)
-        g = np.sin((xs * np.cos(a) + ys * np.sin(a)) * f)
-        if rng.random() < 0.6:
-            g = g * np.sin((xs * np.sin(a) - ys * np.cos(a)) * f)
-        g = 0.5 + 0.5 * g * rng.uniform(0.3, 1)
-        if rng.random() < 0.5:
-            g = (g > rng.uniform(0.3, 0.7)).astype(np.float32)
-    elif k < 0.8:  # shapes: discs, boxes, strokes
-        from PIL import ImageDraw
-
-        im = Image.new("L", (width * 2, h * 2), 255 if rng.random() < 0.7 else int(rng.integers(0, 256)))
-        d = ImageDraw.Draw(im)
-        for _ in range(rng.integers(1, 14)):
-            x, y = float(rng.uniform(-10, width * 2)), float(rng.uniform(-20, h * 2))
-            r = float(rng.uniform(3, 60))
-            c = int(rng.integers(0, 256)) if rng.random() < 0.5 else 0
-            t = rng.random()
-            if t < 0.25:
-                d.ellipse((x - r, y - r, x + r, y + r), fill=c if rng.random() < 0.5 else None, outline=c, width=2)
-            elif t < 0.5:
-                d.rectangle(
-                    (x, y, x + r * rng.uniform(0.3, 3), y + r),
-                    fill=c if rng.random() < 0.5 else None,
-                    outline=c,
-                    width=2,
-                )
-            elif t < 0.75:
-                d.line(
-                    [
-                        (x + float(rng.normal(0, 40)), float(rng.uniform(-10, h * 2 + 10)))
-                        for _ in range(rng.integers(2, 5))
-                    ],
-                    fill=c,
-                    width=int(rng.integers(1, 7)),
-                )
-            else:
-                d.polygon(
-                    [(x + float(rng.normal(0, r)), y + float(rng.normal(0, r))) for _ in range(rng.integers(3, 7))],
-                    fill=c,
-                )
-        g = np.asarray(im.resize((width, h), Image.BOX), np.float32) / 255
-    elif k < 0.9:  # noise and specks
-        g = np.full((h, width), rng.uniform(0.3, 1), np.float32) + rng.normal(
-            0, rng.uniform(0.01, 0.3), (h, width)
-        ).astype(np.float32)
-        if rng.random() < 0.5:
-            g = np.where(rng.random(g.shape) < rng.uniform(0.001, 0.05), 0, g)
-    else:  # steps, as in bar codes and charts
-        n = rng.integers(6, 90)
-        v = (rng.random(n) < 0.5).astype(np.float32) if rng.random() < 0.6 else rng.random(n).astype(np.float32)
-        if rng.random() < 0.5:
-            g = np.repeat(v, width // n + 1)[:width][None].repeat(h, 0)
-        else:
-            t = (np.repeat(rng.random(n), width // n + 1)[:width] * h)[None]
-            g = (ys > t).astype(np.float32)
+    else:
+        g = next(draw for share, draw in DRAWN if k < share)(width, rng)
     if others and rng.random() < 0.3:  # the feet or heads of a neighbouring line only
         o = others[rng.integers(len(others))]
         if o.shape[1] >= width:
             d = int(rng.integers(26, 31))
-            n = np.zeros((h, width), np.float32)
-            n[: h - d] = o[d:, :width]
+            n = np.zeros((H, width), np.float32)
+            n[: H - d] = o[d:, :width]
             g = g * (1 - n)
     if rng.random() < 0.5:
         g = blur(np.clip(g, 0, 1), rng.uniform(0.2, 1.5))

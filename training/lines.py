@@ -89,6 +89,8 @@ class Font:
 
 
 class Writer:
+    """Draws lines. `samples`: for each script, letters that show the whole height of its lines."""
+
     def __init__(self, words, fonts, word_side, font_side, samples):
         self.words, self.samples = {s: words[s][word_side] for s in words if s in fonts}, samples
         self.fonts, self.cache = {}, {}

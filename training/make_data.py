@@ -22,8 +22,6 @@ from lines import Writer
 SIDES = ["train", "test", "known"]
 WIDTHS = [64, 96, 128, 160, 192, 224, 256]
 SHARES = [0.05, 0.13, 0.19, 0.2, 0.15, 0.12, 0.16]
-# Text that shows the whole height of a script's letters, for the size of a font.
-SAMPLE = {s: t for s, t in LETTERS.items()}
 
 
 def visible_kana(words, first, last):
@@ -31,10 +29,6 @@ def visible_kana(words, first, last):
     t = "".join(words)
     a, b = int(np.ceil(first * len(t))), int(last * len(t))
     return any("\u3041" <= c <= "\u30ff" for c in t[a:b])
-
-
-def class_table(side):
-    return CODES, [WEIGHT.get(c, 1.0) if side == "train" else 1.0 for c in CODES]
 
 
 class Maker:
@@ -49,7 +43,7 @@ class Maker:
                 self.photos = [d[k] for k in sorted(d) if k.startswith("train" if side == "train" else "test")]
         # "known": held-out words in the fonts of training, to tell what the unseen fonts cost.
         self.writer = Writer(
-            words, fonts, "train" if side == "train" else "test", "test" if side == "test" else "train", SAMPLE
+            words, fonts, "train" if side == "train" else "test", "test" if side == "test" else "train", LETTERS
         )
 
     def samples(self, code, width, level, rng, nrng, others, times=2):
@@ -82,10 +76,10 @@ class Maker:
         rng = random.Random(f"{self.side} {number}")
         nrng = np.random.default_rng([number, SIDES.index(self.side)])
         width = nrng.choice(WIDTHS, p=SHARES)
-        codes, weights = class_table(self.side)
+        weights = [WEIGHT.get(c, 1.0) if self.side == "train" else 1.0 for c in CODES]
         x, y, lv, names, others = [], [], [], [], []
         while len(x) < lines:
-            code = rng.choices(codes, weights)[0]
+            code = rng.choices(CODES, weights)[0]
             level = int(nrng.choice(3, p=levels))
             for image, name in self.samples(code, int(width), level, rng, nrng, others):
                 x.append(image)

@@ -1,8 +1,8 @@
 """The network: a CvT with the parameter names of transformers' CvtForImageClassification.
 
-It is written anew here because training wants fused attention and no copies between tokens and maps;
-`test_model.py` shows that transformers computes the same from the same file. Input: [N, 1, 32, W] float, W a multiple
-of 16 of at least 32; output: [N, classes] logits.
+It is written anew here because training wants few copies between tokens and maps, and arithmetic that is fast on CPUs.
+transformers reads what export.py writes of it. Input: [N, 1, 32, W] float, W a multiple of 16 of at least 32; output:
+[N, classes] logits.
 """
 
 import torch
@@ -20,8 +20,7 @@ class ConvEmbeddings(nn.Module):
 
     def forward(self, x):
         x = self.projection(x)
-        x = self.normalization(x.permute(0, 2, 3, 1))
-        return x  # [N, H, W, C]
+        return self.normalization(x.permute(0, 2, 3, 1))
 
 
 class ConvProjection(nn.Module):

@@ -1,4 +1,4 @@
-"""Pictures without text, for the class "no text": wallpapers of Debian packages in grey, at most 1000 pixels on a side.
+"""Images without text, for the class "no text": wallpapers of Debian packages in grey, at most 1000 pixels on a side.
 
 python photos.py OUT.npz FOLDER...     arrays "train/NAME" and "test/NAME"; a fifth is held out, by the CRC of the name
 """
@@ -24,7 +24,7 @@ def main(out, folders):
             image.thumbnail((1000, 1000))
             side = "test" if zlib.crc32(name.encode()) % 5 == 0 else "train"
             found[f"{side}/{name}"] = np.asarray(image)
-    print(len(found), "pictures,", sum(k.startswith("test") for k in found), "held out")
+    print(len(found), "images,", sum(k.startswith("test") for k in found), "held out")
     np.savez(out, **found)
 
 

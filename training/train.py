@@ -16,7 +16,6 @@ import glob
 import json
 import os
 import random
-import re
 import time
 
 import numpy as np
@@ -152,7 +151,7 @@ def evaluate(net, folder, upright):
     return good / np.maximum(1, count), by_class[0] / np.maximum(1, by_class[1])
 
 
-def main():
+def parse():
     p = argparse.ArgumentParser()
     p.add_argument("work")
     p.add_argument("name")
@@ -173,137 +172,165 @@ def main():
     p.add_argument("--memory", type=float, default=9e9)
     p.add_argument("--least", type=int, default=1, help="wait until there are so many lines")
     p.add_argument("--eval-minutes", type=float, default=15)
-    a = p.parse_args()
-    torch.set_num_threads(a.threads)
-    torch.manual_seed(1)
-    ints = lambda t: [int(v) for v in t.split(",")]
-    cfg = model.layout(
-        ints(a.dims), ints(a.depth), ints(a.heads), labels=2 if a.upright else len(CODES), drop_path=a.drop_path
-    )
-    cfg["patch_stride"] = ints(a.stride)
-    net = model.Cvt(cfg)
-    if a.origin:
-        begin_with(net, a.origin)
-    mean = copy.deepcopy(net)
-    plain = [q for q in net.parameters() if q.ndim > 1]
-    rest = [q for q in net.parameters() if q.ndim <= 1]
-    opt = torch.optim.AdamW(
-        [{"params": plain, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0}],
-        lr=a.rate,
-        betas=(0.9, 0.98),
-        fused=True,
-    )
-    folder = os.path.join(a.work, a.name)
-    os.makedirs(folder, exist_ok=True)
-    state_path = os.path.join(folder, "last.pt")
-    step = images = 0
-    seconds = 0.0
-    if os.path.exists(state_path):
-        s = torch.load(state_path, weights_only=False)
-        net.load_state_dict(s["net"])
-        mean.load_state_dict(s["mean"])
-        opt.load_state_dict(s["opt"])
-        step, images, seconds = s["step"], s["images"], s["seconds"]
-    shards = Shards(os.path.join(a.work, "data-train"), a.memory)
-    shards.look()
-    while shards.count() < a.least:
-        time.sleep(10)
-        shards.look()
-    rng, nrng = random.Random(step), np.random.default_rng(step)
-    print(
-        sum(q.numel() for q in net.parameters()), "parameters;", shards.count(), "lines;", "from step", step, flush=True
-    )
-    begin = saved = evaluated = looked = time.time()
-    seen = images
-    total, right, losses = 0, 0, []
+    return p.parse_args()
 
-    def save(record=None):
+
+def ints(text):
+    return [int(v) for v in text.split(",")]
+
+
+class Run:
+    """A run: the network, the moving average of its weights, the optimizer, and how far they are."""
+
+    def __init__(self, a):
+        self.a, self.folder = a, os.path.join(a.work, a.name)
+        self.cfg = model.layout(
+            ints(a.dims), ints(a.depth), ints(a.heads), labels=2 if a.upright else len(CODES), drop_path=a.drop_path
+        )
+        self.cfg["patch_stride"] = ints(a.stride)
+        self.net = model.Cvt(self.cfg)
+        if a.origin:
+            begin_with(self.net, a.origin)
+        self.mean = copy.deepcopy(self.net)
+        decayed = [q for q in self.net.parameters() if q.ndim > 1]
+        rest = [q for q in self.net.parameters() if q.ndim <= 1]
+        self.opt = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0}],
+            lr=a.rate,
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+        self.step = self.images = 0
+        self.before = 0.0  # seconds that earlier runs took
+        os.makedirs(self.folder, exist_ok=True)
+        self.state_path = os.path.join(self.folder, "last.pt")
+        if os.path.exists(self.state_path):
+            self.go_on()
+        self.shards = Shards(os.path.join(a.work, "data-train"), a.memory)
+        self.shards.look()
+        while self.shards.count() < a.least:
+            time.sleep(10)
+            self.shards.look()
+        self.begin = time.time()
+
+    def go_on(self):
+        s = torch.load(self.state_path, weights_only=False)
+        self.net.load_state_dict(s["net"])
+        self.mean.load_state_dict(s["mean"])
+        self.opt.load_state_dict(s["opt"])
+        self.step, self.images, self.before = s["step"], s["images"], s["seconds"]
+
+    def seconds(self):
+        return self.before + time.time() - self.begin
+
+    def save(self):
         s = {
-            "net": net.state_dict(),
-            "mean": mean.state_dict(),
-            "opt": opt.state_dict(),
-            "step": step,
-            "images": images,
-            "seconds": seconds + time.time() - begin,
-            "cfg": cfg,
-            "args": vars(a),
+            "net": self.net.state_dict(),
+            "mean": self.mean.state_dict(),
+            "opt": self.opt.state_dict(),
+            "step": self.step,
+            "images": self.images,
+            "seconds": self.seconds(),
+            "cfg": self.cfg,
+            "args": vars(self.a),
         }
-        torch.save(s, state_path + ".part")
-        os.replace(state_path + ".part", state_path)
+        torch.save(s, self.state_path + ".part")
+        os.replace(self.state_path + ".part", self.state_path)
 
-    def log(**kw):
-        kw = {
-            "step": step,
-            "images": images,
-            "seconds": round(seconds + time.time() - begin),
-            "lines": shards.count(),
-            **kw,
+    def log(self, **more):
+        record = {
+            "step": self.step,
+            "images": self.images,
+            "seconds": round(self.seconds()),
+            "lines": self.shards.count(),
+            **more,
         }
-        with open(os.path.join(folder, "log.jsonl"), "a") as f:
-            f.write(json.dumps(kw) + "\n")
-        print(kw, flush=True)
+        with open(os.path.join(self.folder, "log.jsonl"), "a") as f:
+            f.write(json.dumps(record) + "\n")
+        print(record, flush=True)
 
-    def test(final=False):
+    def test(self, final=False):
         out = {}
         for name in ("test", "known"):
-            d = os.path.join(a.work, "data-" + name)
+            d = os.path.join(self.a.work, "data-" + name)
             if os.path.isdir(d):
-                acc, by_class = evaluate(mean, d, a.upright)
+                acc, by_class = evaluate(self.mean, d, self.a.upright)
                 out[name] = [round(100 * float(v), 2) for v in acc]
                 out[name + "_class"] = {c: round(100 * float(v)) for c, v in zip(CODES, by_class)}
-        log(eval=out, final=final)
+        self.log(eval=out, final=final)
 
-    while images < a.images:
-        x, y = shards.batch(rng, a.batch)
-        if a.upright:
-            x, y = turned(x, y, nrng)
-        x = prepared(augment(x, nrng))
-        y = torch.from_numpy(y.astype(np.int64))
-        rate = a.rate * min(1, (step + 1) / a.warm_up)
-        if a.decay_images:
-            rate *= min(1, max(0.01, (a.images - images) / a.decay_images))
-        for g in opt.param_groups:
-            g["lr"] = rate
+    def stopped(self):
+        return os.path.exists(os.path.join(self.a.work, "STOP"))
+
+    def rate(self):
+        rate = self.a.rate * min(1, (self.step + 1) / self.a.warm_up)
+        if self.a.decay_images:
+            rate *= min(1, max(0.01, (self.a.images - self.images) / self.a.decay_images))
+        return rate
+
+    def learn(self, x, y):
+        """One step. Returns the loss, and how many answers were right."""
+        for g in self.opt.param_groups:
+            g["lr"] = self.rate()
         with torch.autocast("cpu", torch.bfloat16):
-            z = net(x)
+            z = self.net(x)
         z = z.float()
         loss = F.cross_entropy(z, y, label_smoothing=0.05)
-        opt.zero_grad()
+        self.opt.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        opt.step()
-        step += 1
-        images += len(y)
-        k = min(0.998, (step + 1) / (step + 20))
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.opt.step()
+        self.step += 1
+        self.images += len(y)
+        k = min(0.998, (self.step + 1) / (self.step + 20))
         with torch.no_grad():  # _foreach_lerp_: one call for all tensors
-            torch._foreach_lerp_(list(mean.parameters()), list(net.parameters()), 1 - k)
-            for m, q in zip(mean.buffers(), net.buffers()):
+            torch._foreach_lerp_(list(self.mean.parameters()), list(self.net.parameters()), 1 - k)
+            for m, q in zip(self.mean.buffers(), self.net.buffers()):
                 m.lerp_(q, 1 - k) if m.is_floating_point() else m.copy_(q)
-        losses.append(float(loss.detach()))
-        right += int((z.argmax(1) == y).sum())
+        return float(loss.detach()), int((z.argmax(1) == y).sum())
+
+
+def main():
+    a = parse()
+    torch.set_num_threads(a.threads)
+    torch.manual_seed(1)
+    run = Run(a)
+    rng, nrng = random.Random(run.step), np.random.default_rng(run.step)
+    parameters = sum(q.numel() for q in run.net.parameters())
+    print(parameters, "parameters;", run.shards.count(), "lines;", "from step", run.step, flush=True)
+    saved = evaluated = looked = run.begin
+    seen, total, right, losses = run.images, 0, 0, []
+    while run.images < a.images:
+        x, y = run.shards.batch(rng, a.batch)
+        if a.upright:
+            x, y = turned(x, y, nrng)
+        rate = run.rate()
+        loss, good = run.learn(prepared(augment(x, nrng)), torch.from_numpy(y.astype(np.int64)))
+        losses.append(loss)
+        right += good
         total += len(y)
         now = time.time()
-        stop = os.path.exists(os.path.join(a.work, "STOP")) or (now - begin) / 60 > a.minutes
-        if step % 200 == 0:
-            log(
+        stop = run.stopped() or (now - run.begin) / 60 > a.minutes
+        if run.step % 200 == 0:
+            run.log(
                 loss=round(float(np.mean(losses)), 4),
                 train=round(100 * right / total, 2),
                 rate=rate,
-                per_second=round((images - seen) / (now - looked), 1),
+                per_second=round((run.images - seen) / (now - looked), 1),
             )
-            seen, looked, total, right, losses = images, now, 0, 0, []
-            shards.look()
+            seen, looked, total, right, losses = run.images, now, 0, 0, []
+            run.shards.look()
         if now - saved > 240 or stop:
-            save()
+            run.save()
             saved = now
         if stop:
             break
         if now - evaluated > a.eval_minutes * 60:
-            test()
+            run.test()
             evaluated = now
-    save()
-    if not os.path.exists(os.path.join(a.work, "STOP")):
-        test(True)
+    run.save()
+    if not run.stopped():
+        run.test(True)
 
 
 if __name__ == "__main__":
