@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static int test_failures;
 
@@ -32,6 +34,21 @@ static inline double test_larger(double most, double next) {
     if (isnan(next)) return INFINITY;
     return next > most ? next : most;
 }
+
+/* Ends the test if something that it needs is not there. */
+static inline void test_need(bool there, const char *what) {
+    if (there) return;
+    test_case(false, what, "not there");
+    exit(1);
+}
+
+/* Writes a small file that cases need. */
+static inline void test_put(const char *path, const void *bytes, size_t n) {
+    FILE *file = fopen(path, "wb");
+    test_need(file && fwrite(bytes, 1, n, file) == n && fclose(file) == 0, path);
+}
+
+static inline void test_put_text(const char *path, const char *text) { test_put(path, text, strlen(text)); }
 
 static inline int test_end(void) { return test_failures ? 1 : 0; }
 

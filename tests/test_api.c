@@ -14,22 +14,15 @@
 #define CLASS_MAP "tests/data/lite/timm"
 #define TWO_INPUTS "tests/data/blocks/cross"
 
-/* Ends the test if something that it needs is not there. */
-static void require(bool there, const char *what) {
-    if (there) return;
-    test_case(false, what, "not there");
-    exit(1);
-}
-
 static cvt_model *open_with(const char *path, const cvt_options *options) {
     cvt_model *model = NULL;
-    require(cvt_model_open(&model, path, options, NULL) == CVT_OK, path ? path : "a config");
+    test_need(cvt_model_open(&model, path, options, NULL) == CVT_OK, path ? path : "a config");
     return model;
 }
 
 static cvt_session *new_session(const cvt_model *model) {
     cvt_session *session = NULL;
-    require(cvt_session_new(&session, model, 2, 1, NULL) == CVT_OK, "a session");
+    test_need(cvt_session_new(&session, model, 2, 1, NULL) == CVT_OK, "a session");
     return session;
 }
 
@@ -87,7 +80,7 @@ static void test_models_that_fail(void) {
     status = cvt_model_open_fd(&model, 1000000, NULL, &error);
     expect("no model: a descriptor that is not open", status, CVT_UNREADABLE, &error, model);
     int ends[2];
-    require(pipe(ends) == 0, "a pipe");
+    test_need(pipe(ends) == 0, "a pipe");
     model = SOMETHING;
     status = cvt_model_open_fd(&model, ends[0], NULL, &error);
     expect("no model: a pipe", status, CVT_UNREADABLE, &error, model);
@@ -145,7 +138,7 @@ static void test_images_that_fail(void) {
     cvt_image *image = NULL;
     cvt_error error = {0};
     int h = 7, w = 7;
-    require(cvt_image_new(&image, NULL, NULL) == CVT_OK, "an image");
+    test_need(cvt_image_new(&image, NULL, NULL) == CVT_OK, "an image");
     const uint8_t *pixels = cvt_image_pixels(image, &h, &w);
     test_case(!pixels && !cvt_image_tensor(image) && h == 0 && w == 0, "before the first picture there is none",
               "%d x %d", h, w);
@@ -288,7 +281,8 @@ static cvt_status get_class_map(const cvt_session *session, float *to, size_t ca
 static void test_class_map_room(void) {
     cvt_options later = {.size = sizeof later, .weights_later = true};
     cvt_model *model = open_with(CLASS_MAP, &later);
-    require(cvt_model_retain_class_map(model, NULL) == CVT_OK && cvt_model_load(model, NULL) == CVT_OK, "a class map");
+    test_need(cvt_model_retain_class_map(model, NULL) == CVT_OK && cvt_model_load(model, NULL) == CVT_OK,
+              "a class map");
     try_getter("room for a class map", model, get_class_map, count_of(cvt_model_class_map(model)));
     cvt_model_free(model);
 }

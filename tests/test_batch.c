@@ -22,13 +22,6 @@
 
 static const char jpeg[] = "\xff\xd8\xff\xe0 the rest of a picture", png[] = "\x89PNG\r\n\x1a\n and more";
 
-static void put(const char *path, const char *bytes, size_t n) {
-    FILE *file = fopen(path, "wb");
-    if (!file || fwrite(bytes, 1, n, file) != n || fclose(file) != 0) printf("not ok cannot write %s\n", path);
-}
-
-static void put_text(const char *path, const char *text) { put(path, text, strlen(text)); }
-
 static bool put_socket(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -44,13 +37,13 @@ static bool make_tree(void) {
                 mkdir("d/e.jpg", 0777) == 0 && mkdir("empty", 0777) == 0 && mkdir("d/.dark", 0777) == 0;
     static const char *const images[] = {"d/b.jpg",   "d/a.JPEG",       "d/c.jpe",       "d/d.Jfif", "d/Z.PNG",
                                          "d/b/x.jpg", "d/b/deep/y.png", "d/e.jpg/i.jpg", "d/.h.jpg", "d/.dark/j.jpg"};
-    for (size_t i = 0; i < sizeof images / sizeof images[0]; i++) put_text(images[i], jpeg);
-    put_text("d/plainjpeg", jpeg);
-    put_text("d/plainpng", png);
-    put_text("d/notes.txt", "no image");
-    put_text("d/wrong.jpg", "no image either");
-    put_text("d/zero.jpg", "");
-    put_text("d/zero", "");
+    for (size_t i = 0; i < sizeof images / sizeof images[0]; i++) test_put_text(images[i], jpeg);
+    test_put_text("d/plainjpeg", jpeg);
+    test_put_text("d/plainpng", png);
+    test_put_text("d/notes.txt", "no image");
+    test_put_text("d/wrong.jpg", "no image either");
+    test_put_text("d/zero.jpg", "");
+    test_put_text("d/zero", "");
     made = made && mkfifo("d/f.jpg", 0666) == 0 && mkfifo("d/fifo", 0666) == 0 && put_socket("d/s.png");
     made = made && symlink("nowhere", "d/l1.jpg") == 0 && symlink("nowhere", "d/l2") == 0;
     return made && symlink("b", "d/m.jpg") == 0 && symlink("b.jpg", "d/n.jpg") == 0 && symlink("..", "d/up") == 0;
@@ -118,28 +111,28 @@ static void directories(void) {
 }
 
 static void names(void) {
-    put_text("lines", "x y\n\nd/b\nlast");
+    test_put_text("lines", "x y\n\nd/b\nlast");
     list_case("a list of lines", &(cvt_list_options){PATHS("first"), LISTS("lines"), .wake = -1},
               "first x y d/b/x.jpg last");
-    put("nul", "a\nb\0\0c", 6);
+    test_put("nul", "a\nb\0\0c", 6);
     list_case("a list with NUL", &(cvt_list_options){LISTS("nul"), .nul = true, .wake = -1}, "a\nb c");
     list_case("a NUL in a line", &(cvt_list_options){LISTS("nul"), .wake = -1}, "a b!");
     list_case("no list", &(cvt_list_options){LISTS("gone"), .wake = -1}, "[gone: No such file or directory]");
     list_case("a directory as list", &(cvt_list_options){LISTS("d"), .wake = -1}, "[d: Is a directory]");
     list_case("two lists", &(cvt_list_options){LISTS("lines", "nul"), .wake = -1}, "x y d/b/x.jpg last a b!");
-    put_text("windows", "\xef\xbb\xbf"
-                        "d/b.jpg\r\n\r\nd/c.jpe\r\n");
+    test_put_text("windows", "\xef\xbb\xbf"
+                             "d/b.jpg\r\n\r\nd/c.jpe\r\n");
     list_case("a list from Windows", &(cvt_list_options){LISTS("windows"), .wake = -1}, "d/b.jpg d/c.jpe");
-    put_text("cr\r", "");
-    put_text("lines with CR", "cr\r\ngone\r\n");
+    test_put_text("cr\r", "");
+    test_put_text("lines with CR", "cr\r\ngone\r\n");
     list_case("a name that does end with CR", &(cvt_list_options){LISTS("lines with CR"), .wake = -1}, "cr\r gone");
-    put("utf16",
-        "\xff\xfe"
-        "d\0\n\0",
-        6);
+    test_put("utf16",
+             "\xff\xfe"
+             "d\0\n\0",
+             6);
     list_case("a list in UTF-16", &(cvt_list_options){LISTS("utf16"), .wake = -1},
               "[utf16: a list in UTF-16: save it as UTF-8]");
-    put("utf16be", "\0d\0/\0b\0\n", 8);
+    test_put("utf16be", "\0d\0/\0b\0\n", 8);
     list_case("a list in UTF-16 without a mark", &(cvt_list_options){LISTS("utf16be"), .wake = -1},
               "[utf16be: a list in UTF-16: save it as UTF-8]");
 
@@ -148,7 +141,7 @@ static void names(void) {
     if (!endless) abort();
     memset(endless, 'x', n);
     memcpy(endless + n - 2, "\nz", 3);
-    put_text("endless", endless);
+    test_put_text("endless", endless);
     free(endless);
     cvt_list *list = NULL;
     cvt_error error, problem = {0};
@@ -187,10 +180,10 @@ static void inputs(void) {
     size_t n = 1 << 20;
     char *large = calloc(n, 1);
     if (!large) abort();
-    put("large", large, n);
+    test_put("large", large, n);
     for (size_t i = 0; i < n; i++) large[i] = (char)(i * 7 / 3);
     memcpy(large, png, strlen(png));
-    put("large.png", large, n);
+    test_put("large.png", large, n);
     cvt_input input = {0};
     cvt_error error = {0};
     cvt_input_read(&input, "large.png", false, -1, &error);

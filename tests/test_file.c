@@ -22,11 +22,6 @@ static const char *at(const char *name) {
     return path;
 }
 
-static void put(const char *path, const char *text) {
-    FILE *file = fopen(path, "wb");
-    if (!file || fputs(text, file) < 0 || fclose(file)) abort();
-}
-
 static bool holds(const char *path, const char *text) {
     cvt_file file;
     if (cvt_file_read(&file, path, 1 << 16, NULL) != CVT_OK) return false;
@@ -61,7 +56,7 @@ static void test_kinds(void) {
     refuses(link, CVT_NOT_FOUND, "no such file");
     unlink(fifo);
     unlink(link);
-    put(at("x"), "");
+    test_put_text(at("x"), "");
     refuses(at("x/y"), CVT_NOT_FOUND, "y: no such file");
     unlink(at("x"));
     refuses(folder, CVT_UNREADABLE, "a directory, not a file");
@@ -79,7 +74,7 @@ static void test_reading(void) {
     const char *path = at("x");
     cvt_file file;
     cvt_error error = {0};
-    put(path, "0123456789");
+    test_put_text(path, "0123456789");
     test_case(holds(path, "0123456789"), "read", "differs");
     test_case(cvt_file_map(&file, path, &error) == CVT_OK && file.mapped && file.size == 10 &&
                   !memcmp(file.data, "0123456789", 10) && !strcmp(file.path, path),
@@ -91,7 +86,7 @@ static void test_reading(void) {
     test_case(cvt_file_read(&file, path, 9, &error) == CVT_TOO_LARGE && !file.data &&
                   strstr(error.message, "more than 9"),
               "larger than the limit", "%s", error.message);
-    put(path, "");
+    test_put_text(path, "");
     test_case(holds(path, ""), "read nothing", "differs");
     test_case(cvt_file_map(&file, path, &error) == CVT_OK && !file.data && !file.size, "map nothing", "%s",
               error.message);
@@ -111,7 +106,7 @@ static void test_drop(void) {
     if (!text) abort();
     memset(text, 'x', SIZE);
     text[SIZE] = 0;
-    put(path, text);
+    test_put_text(path, text);
     cvt_file map, copy;
     bool opened = cvt_file_map(&map, path, NULL) == CVT_OK && cvt_file_read(&copy, path, SIZE, NULL) == CVT_OK;
     if (test_case(opened, "drop: open", "it cannot be opened")) {
@@ -180,7 +175,7 @@ static void test_writing(void) {
     const char *path = at("out");
     cvt_out out;
     cvt_error error = {0};
-    put(path, "old");
+    test_put_text(path, "old");
     test_case(cvt_out_open(&out, path, &error) == CVT_OK && cvt_out_write(&out, "new", 3, &error) == CVT_OK &&
                   holds(path, "old"),
               "nothing is seen before the end", "%s", error.message);
@@ -207,7 +202,7 @@ static void test_writing(void) {
 /* Tests that a link stays a link and the file behind it is replaced in one step: a program that has the old file open
  * keeps its bytes, and a failure leaves the file as it was. */
 static void test_link(void) {
-    put(at("target"), "old");
+    test_put_text(at("target"), "old");
     if (symlink("hop", at("link")) || symlink("target", at("hop"))) abort();
     cvt_out out;
     cvt_error error = {0};

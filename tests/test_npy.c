@@ -55,13 +55,8 @@ static void refuses_file(const char *name, const char *path, cvt_status expected
     cvt_npy_free(&npy);
 }
 
-static void put(const char *path, const void *bytes, size_t n) {
-    FILE *file = fopen(path, "wb");
-    if (!file || fwrite(bytes, 1, n, file) != n || fclose(file)) abort();
-}
-
 static void refuses_bytes(const char *name, const void *bytes, size_t n, cvt_status expected, const char *why) {
-    put(scratch, bytes, n);
+    test_put(scratch, bytes, n);
     refuses_file(name, scratch, expected, why);
 }
 
@@ -135,7 +130,7 @@ static void test_cut(void) {
     size_t size = form(bytes, "{" DESCR ORDER "'shape': (3,), }\n", 12), refused = 0;
     for (size_t n = 6; n < size; n++) {
         cvt_npy npy;
-        put(scratch, bytes, n);
+        test_put(scratch, bytes, n);
         refused += cvt_npy_read(&npy, scratch, NULL) == CVT_TRUNCATED;
         cvt_npy_free(&npy);
     }
@@ -151,7 +146,7 @@ static void test_spelling(void) {
     };
     for (size_t i = 0; i < sizeof spelled / sizeof spelled[0]; i++) {
         unsigned char bytes[256];
-        put(scratch, bytes, form(bytes, spelled[i], 8));
+        test_put(scratch, bytes, form(bytes, spelled[i], 8));
         cvt_npy npy;
         cvt_error error = {0};
         cvt_status status = cvt_npy_read(&npy, scratch, &error);

@@ -21,13 +21,6 @@ enum { MAX_CLASSES = 1000 };
 static char folder[] = "/tmp/cvt-open-XXXXXX";
 static char whole[64], rounded[64]; /* self-contained files: as stored, in int8 and packed */
 
-/* Ends the test if something that it needs is not there. */
-static void require(bool there, const char *what) {
-    if (there) return;
-    test_case(false, what, "not there");
-    exit(1);
-}
-
 /* Runs a model on a gradient and returns its logits. Frees the model. */
 static cvt_status run(cvt_model *model, float logits[MAX_CLASSES], cvt_error *error) {
     cvt_tensor_info in = cvt_model_input(model, 0);
@@ -62,7 +55,7 @@ static bool same(void) { return wanted[0] != 0 && memcmp(wanted, found, sizeof f
 static cvt_file read_whole(const char *path) {
     cvt_file file;
     cvt_error error;
-    require(cvt_file_read(&file, path, (size_t)1 << 30, &error) == CVT_OK, path);
+    test_need(cvt_file_read(&file, path, (size_t)1 << 30, &error) == CVT_OK, path);
     return file;
 }
 
@@ -73,7 +66,7 @@ static void *copy_shifted(const cvt_file *file, size_t shift, void **block) {
     size_t room = (file->size + shift + 63) / 64 * 64, start = room - file->size;
     start -= (start + 64 - shift) % 64;
     unsigned char *bytes = *block = aligned_alloc(64, room);
-    require(bytes, "memory");
+    test_need(bytes, "memory");
     return memcpy(bytes + start, file->data, file->size);
 }
 
@@ -122,7 +115,7 @@ static void test_memory(void) {
     file = read_whole(whole);
     for (size_t cut = 1; cut < file.size; cut = 3 * cut) {
         unsigned char *part = malloc(file.size - cut);
-        require(part, "memory");
+        test_need(part, "memory");
         memcpy(part, file.data, file.size - cut);
         refuse_memory("a file in memory that ends early", part, file.size - cut, CVT_WEIGHTS, "(memory)");
         free(part);
@@ -141,9 +134,9 @@ static void test_weights(void) {
     const float odd = NAN;
     void *block;
     unsigned char *bytes = copy_shifted(&file, 0, &block);
-    require(cvt_weights_open_memory(&weights, bytes, file.size, "copy", &error) == CVT_OK, "weights in memory");
+    test_need(cvt_weights_open_memory(&weights, bytes, file.size, "copy", &error) == CVT_OK, "weights in memory");
     const cvt_tensor *bias = cvt_weights_find(weights, "layernorm.bias");
-    require(bias, "layernorm.bias");
+    test_need(bias, "layernorm.bias");
     memcpy(bytes + ((const unsigned char *)bias->data - bytes), &odd, sizeof odd);
     cvt_weights_free(weights);
     cvt_status status = cvt_model_open_memory(&model, bytes, file.size, NULL, &error);
@@ -162,7 +155,7 @@ static void test_descriptor(void) {
     char path[64];
     snprintf(path, sizeof path, "%s/unlinked", folder);
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
-    require(fd >= 0 && write(fd, file.data, file.size) == (ssize_t)file.size, "a file without a name");
+    test_need(fd >= 0 && write(fd, file.data, file.size) == (ssize_t)file.size, "a file without a name");
     unlink(path);
     cvt_model *model = NULL;
     cvt_error error = {0};
@@ -209,14 +202,14 @@ static void test_strings(void) {
     char path[64];
     snprintf(path, sizeof path, "%s/labels.txt", folder);
     FILE *file = fopen(path, "w");
-    require(file, path);
+    test_need(file, path);
     for (int i = 0; i < 10; i++) fprintf(file, "class %d\n", i);
     fclose(file);
     free(texts[1]);
     texts[1] = borrow(path);
     const char **taps = malloc(sizeof *taps);
     int(*sizes)[2] = calloc(1, sizeof *sizes);
-    require(taps && sizes, "memory");
+    test_need(taps && sizes, "memory");
     taps[0] = texts[4];
     cvt_options options = {.size = sizeof options, .config = texts[0], .labels = texts[1], .precision = texts[2]};
     options.isa = texts[3];
@@ -276,7 +269,7 @@ static void try_pixels(const cvt_model *model, cvt_image *image, const char *pat
         return;
     }
     uint8_t *rgb = malloc(stride * (size_t)h - gap); /* the last row ends with its last pixel */
-    require(rgb, "memory");
+    test_need(rgb, "memory");
     for (size_t y = 0; y < (size_t)h; y++) {
         if (y) memset(rgb + y * stride - gap, 0x5a, gap);
         memcpy(rgb + y * stride, pixels + y * row, row);
@@ -314,7 +307,7 @@ static void test_pixels(void) {
                                            "tests/data/cli/cat.jpg"};
     cvt_options bare = {.size = sizeof bare, .no_weights = true};
     cvt_image *image = NULL;
-    require(cvt_image_new(&image, NULL, NULL) == CVT_OK, "an image");
+    test_need(cvt_image_new(&image, NULL, NULL) == CVT_OK, "an image");
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
         cvt_model *model = NULL;
         cvt_error error = {0};
@@ -352,8 +345,8 @@ static void test_unreadable(void) {
     cvt_options bare = {.size = sizeof bare, .no_weights = true};
     cvt_model *model = NULL;
     cvt_image *image = NULL;
-    require(cvt_image_new(&image, NULL, NULL) == CVT_OK && cvt_model_open(&model, MODEL, &bare, NULL) == CVT_OK,
-            "an image and a model");
+    test_need(cvt_image_new(&image, NULL, NULL) == CVT_OK && cvt_model_open(&model, MODEL, &bare, NULL) == CVT_OK,
+              "an image and a model");
     char formats[64], line[96]; /* those that this build decodes */
     cvt_image_formats(formats, sizeof formats, "nor");
     snprintf(line, sizeof line, "not an image: neither %s", formats);

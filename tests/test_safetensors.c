@@ -16,11 +16,6 @@
 
 static char folder[] = "build/test_safetensors.XXXXXX", scratch[64];
 
-static void put(const char *path, const void *bytes, size_t n) {
-    FILE *file = fopen(path, "wb");
-    if (!file || fwrite(bytes, 1, n, file) != n || fclose(file)) abort();
-}
-
 /* ---- what the package wrote ------------------------------------------------------------------------------------ */
 
 static bool has_shape(const cvt_tensor *tensor, cvt_dtype dtype, int rank, const int64_t *shape) {
@@ -170,7 +165,7 @@ static void refuses_file(const char *name, const char *path, const char *why) {
 }
 
 static void refuses_bytes(const char *name, const void *bytes, size_t n, const char *why) {
-    put(scratch, bytes, n);
+    test_put(scratch, bytes, n);
     refuses_file(name, scratch, why);
 }
 
@@ -181,7 +176,7 @@ static void put_header(const char *path, const char *header, size_t size) {
     if (!bytes) abort();
     memcpy(bytes, &n, 8);
     memcpy(bytes + 8, header, n);
-    put(path, bytes, 8 + n + size);
+    test_put(path, bytes, 8 + n + size);
     free(bytes);
 }
 
@@ -281,7 +276,7 @@ static void test_content(void) {
     refuses_bytes("bad JSON", "{\"weight_map\":{", 15, "byte 15");
     char other[64];
     snprintf(other, sizeof other, "%s/x.bin", folder);
-    put(other, "<!DOCTYPE html>\n<html>", 22);
+    test_put(other, "<!DOCTYPE html>\n<html>", 22);
     refuses_file("a page", other, "a web page (HTML), not weights");
     unlink(other);
     cvt_weights *weights;
@@ -313,11 +308,11 @@ static void test_bad_shards(void) {
         {"{\"weight_map\":{\"a\":\"index.json\"}}", "neither safetensors, nor"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        put(index, cases[i].index, strlen(cases[i].index));
+        test_put(index, cases[i].index, strlen(cases[i].index));
         refuses_file(cases[i].index, index, cases[i].why);
     }
     static const char partial[] = "{\"weight_map\":{\"c\":\"x.safetensors\",\"a\":\"1.safetensors\"}}";
-    put(index, partial, sizeof partial - 1);
+    test_put(index, partial, sizeof partial - 1);
     cvt_weights *weights;
     cvt_error error = {0};
     cvt_status status = cvt_weights_open(&weights, index, &error);
@@ -342,7 +337,7 @@ static void test_cut(void) {
     size_t refused = 0;
     for (size_t n = 0; n < whole.size; n++) {
         cvt_weights *weights;
-        put(scratch, whole.data, n);
+        test_put(scratch, whole.data, n);
         refused += cvt_weights_open(&weights, scratch, NULL) == CVT_WEIGHTS;
         cvt_weights_free(weights);
     }

@@ -327,10 +327,7 @@ static char folder[] = "/tmp/test_tar.XXXXXX";
 static void save(const char *name, const cvt_str *bytes, char path[64]) {
     snprintf(path, 64, "%s/%s", folder, name);
     unlink(path); /* writing over a file can make file systems wait for the disk */
-    FILE *out = fopen(path, "wb");
-    if (!out) exit(1);
-    if (bytes->size && fwrite(bytes->data, 1, bytes->size, out) != bytes->size) exit(1);
-    fclose(out);
+    test_put(path, bytes->size ? bytes->data : "", bytes->size);
 }
 
 static const char *word_of(const char *message) {

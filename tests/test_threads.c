@@ -17,11 +17,7 @@ static void put(const char *name, const char *text) {
         *slash = 0;
         mkdir(path, 0777);
     }
-    FILE *file = fopen(path, "w");
-    if (!file || fputs(text, file) < 0 || fclose(file)) {
-        printf("not ok threads: cannot write %s\n", path);
-        exit(1);
-    }
+    test_put_text(path, text);
 }
 
 static void expect_quota(const char *name, const char *groups, const char *mount, int expected) {
