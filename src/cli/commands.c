@@ -113,9 +113,10 @@ const cvt_command cvt_commands[] = {
           "list, in a file, a pipe or - (standard input): lines of the path of an image, a tab and its class; or a "
           "comma, where its name ends with .csv. In archives (--tar) an image's class is in a .cls, .txt or .json "
           "entry of the same name.",
-          "Directories are matched with the labels of the model: by the whole label, by one of the names in it, by "
-          "the WordNet id of an ImageNet class (n02123045), and only if none matches by their order. What was matched "
-          "with what is printed. Images of no class of the model are left out, which is said.",
+          "Directories and classes in lists are matched with the labels of the model: by the whole label, by one of "
+          "the names in it, by the WordNet id of an ImageNet class (n02123045); only if none matches, by the first "
+          "word of a label (Latn of 'Latn Latin'), else directories by their order. What was matched with what is "
+          "printed. Images of no class of the model are left out, which is said.",
           "The results are top-1 and top-5 with 95 % intervals, precision, recall and F1 for each class, the "
           "confusion matrix, and how far the probabilities can be trusted: the expected calibration error, and the "
           "temperature by which logits would have to be divided for the best probabilities."},
@@ -152,8 +153,8 @@ const cvt_command cvt_commands[] = {
      .run = cvt_command_report,
      .purpose = "make a page to look at results with",
      .about =
-         {"RECORDS is a file that cvt classify -f jsonl has written, or - for standard input. Of several files the "
-          "page has a filter by file.",
+         {"RECORDS is a file that cvt classify -f jsonl or cvt eval --records has written, or - for standard input. Of "
+          "several files the page has a filter by file.",
           "The page is one file that any browser opens, without a network: the images, their classes and scores, and "
           "what failed. It sorts and filters by class, score and text, and where records have a \"truth\" it has a "
           "confusion matrix too. A line that is no record is told and left out."},

@@ -59,9 +59,12 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_CONFIG & ~(unsigned)CVT_CMD_INIT, .name = "ignore-unexpected", .kind = CVT_OPT_WORDS,
      .target = FIELD(ignore), .argument = "PATTERN", .help = "pass over tensors of such names that the model has no "
      "place for, as 'criterion.*'; may be given again"},
-    {.commands = WITH_CONFIG, .letter = 'v', .name = "verbose", .kind = CVT_OPT_FLAG, .target = FIELD(verbose),
-     .help = "say which files the model is read from; of a run over images also what --header writes, and at the end "
-     "how many images there were"},
+    {.commands = WITH_CONFIG & ~(unsigned)WITH_JOBS, .letter = 'v', .name = "verbose", .kind = CVT_OPT_FLAG,
+     .target = FIELD(verbose), .help = "say which files the model is read from"},
+    {.commands = WITH_TARS, .letter = 'v', .name = "verbose", .kind = CVT_OPT_FLAG, .target = FIELD(verbose),
+     .help = "say which files the model is read from, what --header writes, and at the end how many images there were"},
+    {.commands = CVT_CMD_LEARN, .letter = 'v', .name = "verbose", .kind = CVT_OPT_FLAG, .target = FIELD(verbose),
+     .help = "say which files the model is read from, how many images there were, the penalty, and the fit's time"},
     {.commands = WITH_SIZE, .name = "size", .kind = CVT_OPT_SIZE, .target = FIELD(size), .argument = "H[xW]",
      .recorded = true,
      .help = "build the model for an input of this height and width (default: what its config says)"},
@@ -77,10 +80,13 @@ const cvt_option cvt_settings_rows[] = {
      .argument = "N", .min = 1, .max = 64,
      .help = "store also what the model gives for N images that are made from a seed, so that cvt verify can tell on "
      "any machine whether it still gives that; it is worked out by the plainest code, which takes some seconds each"},
-    {.commands = CVT_CMD_INIT | CVT_CMD_LEARN | CVT_CMD_CONVERT, .name = "seed", .kind = CVT_OPT_INTEGER,
-     .target = FIELD(seed), .argument = "N", .min = 0, .max = INT64_MAX, .initial = "0",
-     .help = "the seed of the random numbers: another seed gives other weights, in learn other parts for"
-     " cross-validation and --val-share, in convert other images for --golden"},
+    {.commands = CVT_CMD_INIT, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed), .argument = "N",
+     .min = 0, .max = INT64_MAX, .initial = "0", .help = "the seed of the weights: another seed gives others"},
+    {.commands = CVT_CMD_LEARN, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed), .argument = "N",
+     .min = 0, .max = INT64_MAX, .initial = "0",
+     .help = "the seed by which images are dealt into the parts for cross-validation, and held back by --val-share"},
+    {.commands = CVT_CMD_CONVERT, .name = "seed", .kind = CVT_OPT_INTEGER, .target = FIELD(seed), .argument = "N",
+     .min = 0, .max = INT64_MAX, .initial = "0", .help = "the seed of the images for --golden"},
 
     {.group = "inputs",
      .commands = CVT_CMD_RUN, .required = CVT_CMD_RUN, .letter = 'i', .name = "input", .kind = CVT_OPT_FILES,
@@ -164,9 +170,12 @@ const cvt_option cvt_settings_rows[] = {
     {.commands = WITH_TARS, .name = "header", .kind = CVT_OPT_FLAG, .target = FIELD(header),
      .help = "write first a record of what makes the others: version, model, SHA-256 of its weights and config, "
      "preprocessing, options. For JSON only"},
-    {.commands = WITH_TARS, .name = "resume", .kind = CVT_OPT_FLAG, .target = FIELD(resume),
-     .help = "go on where a run with the same -o (eval: --records) ended: images that have a record are passed over, "
-     "a half-written record is cut off, records of another model are refused. For -f jsonl only"},
+    {.commands = WITH_LIST, .name = "resume", .kind = CVT_OPT_FLAG, .target = FIELD(resume),
+     .help = "go on where a run with the same -o ended: images that have a record are passed over, a half-written "
+     "record is cut off, records of another model are refused. For -f jsonl only"},
+    {.commands = CVT_CMD_EVAL, .name = "resume", .kind = CVT_OPT_FLAG, .target = FIELD(resume),
+     .help = "go on where a run with the same --records and --resume ended: images that have a record are passed over, "
+     "a half-written record is cut off, records of another model are refused. The results are those of all images"},
     {.commands = WITH_TARS, .name = "retry-errors", .kind = CVT_OPT_FLAG, .target = FIELD(retry_errors),
      .help = "with --resume: try images again whose record is an error; then the last record of an image counts"},
     {.commands = WITH_TARS, .letter = 'z', .name = "zero", .kind = CVT_OPT_FLAG,
@@ -181,8 +190,9 @@ const cvt_option cvt_settings_rows[] = {
      .help = "leave out classes whose score is less than SCORE, as 0.5"},
     {.commands = CVT_CMD_CLASSIFY, .name = "unknown", .kind = CVT_OPT_RATE, .target = FIELD(unknown),
      .argument = "RATE", .min = 0, .max = 50, .alone = "5%", .recorded = true,
-     .help = "call an image unknown if its best class is so improbable that in cvt learn's cross-validation only this "
-     "share of the images of known labels were below that, as 5% or 0.05; for models that cvt learn made"},
+     .help = "call an image unknown if it is probably of none of the labels: if its best class is so improbable that "
+     "no more than this share of images of known labels, as 5% or 0.05, would be called unknown by mistake. For models "
+     "that cvt learn made, which measured that by cross-validation"},
     {.commands = CVT_CMD_RUN, .name = "tap", .kind = CVT_OPT_WORDS, .target = FIELD(taps), .argument = "NAME",
      .names = "taps",
      .help = "also write this tap; may be given again. A tap is an inner value of the model, such as the output of a "
