@@ -419,12 +419,6 @@ static cvt_status start(cvt_batch *batch, cvt_error *error) {
     return cvt_pipeline_start(&batch->pipeline, &sizes, &stages, batch, error);
 }
 
-static size_t count_of(cvt_tensor_info info) {
-    size_t count = 1;
-    for (int i = 0; i < info.rank; i++) count *= (size_t)info.shape[i];
-    return count;
-}
-
 cvt_status cvt_batch_value(cvt_tensor_info *out, const cvt_model *model, const cvt_batch_options *options,
                            cvt_error *error) {
     if (options->tap) {
@@ -453,8 +447,8 @@ cvt_status cvt_batch_new(cvt_batch **out, const cvt_model *model, const cvt_batc
     if (cvt_model_batch_dependent(model) || options->maker)
         batch->options.images = 1; /* an image's result must not depend on its neighbours */
     batch->model = model;
-    batch->input_size = count_of(cvt_model_input(model, 0));
-    batch->output_size = options->maker ? options->maker->size : count_of(value);
+    batch->input_size = cvt_tensor_count(cvt_model_input(model, 0));
+    batch->output_size = options->maker ? options->maker->size : cvt_tensor_count(value);
     pthread_mutex_init(&batch->lock, NULL);
     cvt_status status = CVT_OK;
     if (pipe(batch->wake) != 0) {

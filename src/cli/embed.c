@@ -6,6 +6,7 @@
 #include "cli/collection.h"
 #include "cli/confine.h"
 #include "cli/models.h"
+#include "model/interleaved.h"
 #include "report/npy.h"
 
 /* A run that writes rows. */
@@ -151,8 +152,7 @@ static bool add_record(void *context, const cvt_batch_result *result) {
 static int record(recorder *r, char *const *operands, cvt_batch_options *options, cvt_batch **batch, cvt_model *model) {
     cvt_error error;
     if (cvt_batch_value(&r->value, model, options, &error) != CVT_OK) return cvt_cli_fail(NULL, &error, CVT_EXIT_MODEL);
-    r->n = 1;
-    for (int i = 0; i < r->value.rank; i++) r->n *= (size_t)r->value.shape[i];
+    r->n = cvt_tensor_count(r->value);
     r->to.member = r->tap ? "values" : "embedding";
     int status = cvt_collection_open(&r->to, options, NULL, operands, model);
     if (status != CVT_EXIT_OK) return status;

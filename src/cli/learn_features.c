@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "cli/learn.h"
 #include "cli/threads.h"
+#include "model/interleaved.h"
 
 /* A run over images, whose rows of features are stored one behind the other. */
 typedef struct run {
@@ -178,8 +179,7 @@ static cvt_status run_images(learn *l, cvt_error *error) {
 static cvt_status read_all(learn *l, cvt_error *error) {
     cvt_tensor_info info;
     TRY(cvt_batch_value(&info, l->base, &(cvt_batch_options){.embedding = true}, error));
-    l->d = 1;
-    for (int i = 0; i < info.rank; i++) l->d *= (size_t)info.shape[i];
+    l->d = cvt_tensor_count(info);
     TRY(choose(l, error));
     TRY(run_images(l, error));
     for (size_t v = 0; v < l->n_views; v++) {

@@ -139,7 +139,16 @@ static cvt_line with_margin(const page *pg, band b, int left, int right) {
                       cvt_min_int(pg->pixels->height, b.bottom + dy) - y};
 }
 
-/* Calls back for every line of every band: `each` may be NULL. Returns how many there are. */
+/* A stretch of ink in a band, its number among `of`. Some of them, evenly spread, go to `out`, if there is one. Returns
+ * whether it is a line. */
+static bool take_stretch(const page *pg, band b, int left, int right, int number, cvt_lines *out, int of) {
+    if (right - left < height_of(b)) return false; /* a page number, a bullet or dirt */
+    if (out && (int64_t)number * CVT_MAX_LINES / of == out->n && out->n < CVT_MAX_LINES)
+        out->line[out->n++] = with_margin(pg, b, left, right);
+    return true;
+}
+
+/* Goes through the lines of every band. Returns how many there are. */
 static int walk(const page *pg, cvt_lines *out, int of) {
     int n = 0;
     for (int i = 0; i < pg->n; i++) {
@@ -148,11 +157,7 @@ static int walk(const page *pg, cvt_lines *out, int of) {
         for (int x = 0; x <= pg->pixels->width; x++) {
             const bool end = x == pg->pixels->width, ink = !end && column_has_ink(pg, pg->bands[i], x);
             if (left >= 0 && (end || (ink && x - last > COLUMN_GAP * h))) {
-                if (last + 1 - left >= h) { /* less is a page number, a bullet or dirt */
-                    if (out && (int64_t)n * CVT_MAX_LINES / of == out->n && out->n < CVT_MAX_LINES)
-                        out->line[out->n++] = with_margin(pg, pg->bands[i], left, last + 1);
-                    n++;
-                }
+                n += take_stretch(pg, pg->bands[i], left, last + 1, n, out, of);
                 left = -1;
             }
             if (!ink) continue;

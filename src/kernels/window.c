@@ -31,19 +31,24 @@ void cvt_im2col(float *rows, const float *x, const cvt_window_args *a, int first
     }
 }
 
+/* Sums up the pixels in rows [y0, y1) and columns [x0, x1) of a map that is w pixels wide. */
+static void sum_up(float *sum, const float *x, size_t c, int w, int y0, int y1, int x0, int x1) {
+    memset(sum, 0, c * sizeof *sum);
+    for (int v = y0; v < y1; v++)
+        for (int u = x0; u < x1; u++) {
+            const float *p = x + ((size_t)v * (size_t)w + (size_t)u) * c;
+            for (size_t j = 0; j < c; j++) sum[j] += p[j];
+        }
+}
+
 void cvt_avg_pool(float *y, const float *x, const cvt_window_args *a, int first, int count) {
     size_t c = (size_t)a->c;
     for (int i = first; i < first + count; i++, y += c) {
         int y0 = i / a->ow * a->stride_h - a->pad_top, x0 = i % a->ow * a->stride_w - a->pad_left;
         int area =
             (cvt_min_int(y0 + a->kh, a->h + a->pad_top) - y0) * (cvt_min_int(x0 + a->kw, a->w + a->pad_left) - x0);
-        int y1 = cvt_min_int(y0 + a->kh, a->h), x1 = cvt_min_int(x0 + a->kw, a->w);
-        memset(y, 0, c * sizeof *y);
-        for (int v = cvt_max_int(y0, 0); v < y1; v++)
-            for (int u = cvt_max_int(x0, 0); u < x1; u++) {
-                const float *p = x + ((size_t)v * (size_t)a->w + (size_t)u) * c;
-                for (size_t j = 0; j < c; j++) y[j] += p[j];
-            }
+        sum_up(y, x, c, a->w, cvt_max_int(y0, 0), cvt_min_int(y0 + a->kh, a->h), cvt_max_int(x0, 0),
+               cvt_min_int(x0 + a->kw, a->w));
         for (size_t j = 0; j < c; j++) y[j] /= (float)area;
     }
 }
@@ -74,12 +79,7 @@ void cvt_avg_bins(float *y, const float *x, const cvt_bins_args *a, int row) {
     for (int i = 0; i < a->ow; i++, y += c) {
         int x0 = bin_start(i, a->ow, a->w), x1 = bin_end(i, a->ow, a->w);
         float area = (float)((y1 - y0) * (x1 - x0));
-        memset(y, 0, c * sizeof *y);
-        for (int v = y0; v < y1; v++)
-            for (int u = x0; u < x1; u++) {
-                const float *p = x + ((size_t)v * (size_t)a->w + (size_t)u) * c;
-                for (size_t j = 0; j < c; j++) y[j] += p[j];
-            }
+        sum_up(y, x, c, a->w, y0, y1, x0, x1);
         for (size_t j = 0; j < c; j++) y[j] /= area;
     }
 }

@@ -20,6 +20,7 @@
 #include "base/num.h"
 #include "model/golden_image.h"
 #include "model/golden_store.h"
+#include "model/interleaved.h"
 #include "ops/precision.h"
 
 const char *const cvt_golden_metadata[] = {CVT_META_PREPROCESSOR, CVT_META_LABELS, CVT_META_SCORE,   CVT_META_ORIGIN,
@@ -46,13 +47,7 @@ void cvt_golden_hash_tensor(const cvt_tensor *tensor, char text[CVT_SHA256_TEXT]
 
 /* ---- inputs ---------------------------------------------------------------------------------------------------- */
 
-static size_t count_of(cvt_tensor_info info) {
-    size_t count = 1; /* of a value of the graph, whose size was checked */
-    for (int i = 0; i < info.rank; i++) count *= (size_t)info.shape[i];
-    return count;
-}
-
-size_t cvt_golden_outputs(const cvt_model *model) { return count_of(cvt_model_output(model)); }
+size_t cvt_golden_outputs(const cvt_model *model) { return cvt_tensor_count(cvt_model_output(model)); }
 
 cvt_status cvt_golden_begin(cvt_golden_run *run, const cvt_model *model, uint64_t seed, int threads, cvt_error *error) {
     *run = (cvt_golden_run){.model = model, .seed = seed};
@@ -61,7 +56,7 @@ cvt_status cvt_golden_begin(cvt_golden_run *run, const cvt_model *model, uint64_
     run->tensors = calloc((size_t)cvt_model_inputs(model) + 1, sizeof *run->tensors);
     if (!run->tensors) return cvt_fail_memory(error);
     for (int i = 0; i < cvt_model_inputs(model); i++) {
-        run->tensors[i] = calloc(count_of(cvt_model_input(model, i)), sizeof **run->tensors);
+        run->tensors[i] = calloc(cvt_tensor_count(cvt_model_input(model, i)), sizeof **run->tensors);
         if (!run->tensors[i]) return cvt_fail_memory(error);
     }
     return CVT_OK;
@@ -99,7 +94,7 @@ cvt_status cvt_golden_prepare(cvt_golden_run *run, int index, cvt_error *error) 
     cvt_sha256_begin(&hash);
     if (run->image) TRY(prepare_image(run, index, error));
     for (int i = 0; i < cvt_model_inputs(run->model); i++) {
-        const size_t count = count_of(cvt_model_input(run->model, i));
+        const size_t count = cvt_tensor_count(cvt_model_input(run->model, i));
         if (!run->image) draw(run->tensors[i], count, &random);
         if (!tensor_of(run, i)) return cvt_fail_memory(error);
         cvt_sha256_add(&hash, tensor_of(run, i), count * sizeof(float));

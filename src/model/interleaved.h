@@ -1,10 +1,17 @@
-/* interleaved.h - from an image to a forward pass without transposing it. A graph stores maps as [H, W, C], and
- * decoders give pixels in this order too; cvt.h has the usual [C, H, W]. The program uses these functions; the library
- * does not export them. */
+/* interleaved.h - what the program needs besides cvt.h: above all the way from an image to a forward pass without
+ * transposing it. A graph stores maps as [H, W, C], and decoders give pixels in this order too; cvt.h has the usual
+ * [C, H, W]. The library does not export these functions. */
 #ifndef CVT_MODEL_INTERLEAVED_H
 #define CVT_MODEL_INTERLEAVED_H
 
 #include "cvt.h"
+
+/* How many floats one image has of a value. */
+static inline size_t cvt_tensor_count(cvt_tensor_info info) {
+    size_t count = 1; /* of a value of the graph, whose size was checked */
+    for (int i = 0; i < info.rank; i++) count *= (size_t)info.shape[i];
+    return count;
+}
 
 /* Hands what the model is fed to the caller, as [H, W, C], after a read up to CVT_STOP_NONE. The caller frees it.
  * `spare` takes its place: NULL, or what was taken for the same model before. The image has no tensor until the next
