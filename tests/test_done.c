@@ -55,6 +55,11 @@ static void paths(void) {
     path_case("another order",
               "{\"ok\":true,\"top\":[{\"label\":\"}],\\\"\",\"x\":[1,{}]}],\"n\":-1.5e3,\"path\":\"a\"}\n", NULL, "a");
     path_case("an archive", "{\"tar\":\"t.tar\",\"path\":\"a\",\"ok\":true}\n", "t.tar", "a");
+    path_case("an archive in base64", "{\"tar_b64\":\"/y50YXI=\",\"path\":\"a\",\"ok\":true}\n", "\xff.tar", "a");
+    path_case("an archive behind all else", "{\"ok\":true,\"path\":\"a\",\"tar\":\"t.tar\"}\n", "t.tar", "a");
+    path_case("an archive behind the ranks", "{\"path\":\"a\",\"ok\":true,\"top\":[{}], \"tar\":\"t.tar\"}\n", "t.tar",
+              "a");
+    path_case("names that are null", "{\"tar\":null,\"path\":\"a\",\"path_b64\":null,\"ok\":true}\n", NULL, "a");
     path_case("empty lines", "\n{\"path\":\"a\",\"ok\":true}\n\n", NULL, "a");
 }
 
@@ -94,17 +99,31 @@ static void counts(void) {
 }
 
 static void refused(void) {
-    static const char *const texts[] = {"no record\n",
-                                        "[]\n",
-                                        "{}\n",
-                                        "{\"path\":1,\"ok\":true}\n",
-                                        "{\"path\":\"a\",\"ok\":1}\n",
-                                        "{\"path\":\"a\"}\n",
-                                        "{\"ok\":true}\n",
-                                        "{\"path\":\"a\n",
-                                        "{\"path\":\"\\q\",\"ok\":true}\n",
-                                        "{\"path_b64\":\"*\",\"ok\":true}\n",
-                                        "{\"path\":\"a\",\"ok\":true}\n{\"cvt\":\"1\"}\n"};
+    static const char *const texts[] = {
+        "no record\n",
+        "[]\n",
+        "{}\n",
+        "{\"path\":1,\"ok\":true}\n",
+        "{\"path\":12,\"ok\":true}\n",
+        "{\"path\":null,\"ok\":true}\n",
+        "{\"path\":\"a\"b\"c\",\"ok\":true}\n",
+        "{\"path\":[\"a\"],\"ok\":true}\n",
+        "{\"tar\":false,\"path\":\"a\",\"ok\":true}\n",
+        "{\"path\":\"a\",\"ok\":truer}\n",
+        "{\"path\":\"a\",\"ok\":true}}\n",
+        "{\"path\":\"a\",\"ok\":true,}\n",
+        "{\"path\":\"a\",\"ok\":true,\"top\":}\n",
+        "{\"path\":\"a\",\"ok\":true,\"top\":[]\n",
+        "{\"path\":\"a\",\"ok\":true,\"top\":[{\"lab{\"path\":\"b\",\"ok\":true,\"top\":[]}\n",
+        "{\"path\":\"a\",\"ok\":true}{\"path\":\"b\",\"ok\":true}\n",
+        "{\"path\":\"a\",\"ok\":1}\n",
+        "{\"path\":\"a\"}\n",
+        "{\"ok\":true}\n",
+        "{\"path\":\"a\n",
+        "{\"path\":\"\\q\",\"ok\":true}\n",
+        "{\"path_b64\":\"*\",\"ok\":true}\n",
+        "{\"path_b64\":\"YQBi\",\"ok\":true}\n",
+        "{\"path\":\"a\",\"ok\":true}\n{\"cvt\":\"1\"}\n"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         cvt_done *done;
         cvt_done_file file;
@@ -116,6 +135,10 @@ static void refused(void) {
     cvt_done *done;
     cvt_done_file file;
     cvt_error error;
+    static const char third[] = "{\"path\":\"a\",\"ok\":true}\n\nno record\n";
+    test_case(read_text(&done, &file, third, sizeof third - 1, '\n', false, &error) == CVT_USAGE &&
+                  strstr(error.message, "line 3 "),
+              "the line that is no record is told, empty ones counted", "%s", error.message);
     static const char with_nul[] = "{\"path\":\"a\",\"ok\":true}\0{\"path\":\"b\",\"ok\":true}";
     test_case(read_text(&done, &file, with_nul, sizeof with_nul, '\n', false, &error) == CVT_USAGE,
               "NUL where lines are", "it was taken");

@@ -184,6 +184,7 @@ one 'and what failed' '{"path":"a","ok":false,"error":{"code":"<c>","message":"<
 one 'a header is escaped' '{"cvt":"1","x":{"</script>":["<!--",1.5,null,true,{}]}}' \
     '"header":{"cvt":"1","x":{"\u003c/script\u003e":["\u003c!--",1.5,null,true,{}]}}'
 one 'a path that is not UTF-8' '{"path_b64":"YS9i/y5qcGc=","ok":true}' '"path_b64":"YS9i/y5qcGc="'
+one 'an archive that is null is none' '{"path":"a","tar":null,"ok":true,"top":[]}' '"path":"a","top":[]'
 one 'members that are not known are left out' '{"path":"a","html":"<b>","ok":true,"top":[],"__proto__":{"x":1}}' \
     '"path":"a","top":[]'
 one 'text that turns around stays text' '{"path":"\u202egpj.exe","ok":true}' "$(printf '"path":"\342\200\256gpj.exe"')"

@@ -359,6 +359,8 @@ static void read_tars(const char *const *tars, size_t n, cvt_str *to) {
         if (kind == CVT_LIST_ENTRY) cvt_str_append(to, path.data, path.size);
         if (problem.status == CVT_OK)
             cvt_str_print(to, ":%zu ", input.size);
+        else if (strstr(problem.message, "byte -"))
+            cvt_str_print(to, "%s ", problem.message); /* no place in a file */
         else
             cvt_str_print(to, "!%s ", cvt_status_code(problem.status));
     }

@@ -86,6 +86,23 @@ same 'and names' tar.txt files.txt
 status=$?
 equal 'an archive is not written over' "$status $(wc -c <all.tar)" "2 $(wc -c <gnu.tar)"
 
+# ---- runs that go on -------------------------------------------------------------------------------------------------
+
+odd=$(printf 'odd\377.tar')
+cp plain.tar "$odd"
+"$cvt" classify -m "$model" --tar "$odd" -o odd.jsonl 2>err
+grep -o '"tar_b64":"b2Rk/y50YXI="' odd.jsonl >name
+for header in '' --header; do
+    # shellcheck disable=SC2086  # an option or none
+    "$cvt" classify -m "$model" --tar "$odd" $header -o odd.jsonl --force 2>err
+    cp odd.jsonl once.jsonl
+    "$cvt" classify -m "$model" --tar "$odd" -o odd.jsonl --resume 2>err || echo refused >odd.jsonl
+    same "--resume: an archive whose name is not UTF-8 is done${header:+, with a header}" odd.jsonl once.jsonl
+done
+"$cvt" classify -m "$model" good/1.jpg -o odd.jsonl --resume 2>err
+equal '--resume: a file is not the entry of an archive whose name is not UTF-8' \
+    "$(lines name) $(tail -n 1 odd.jsonl | cut -c1-20)" '1 {"path":"good/1.jpg"'
+
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
 
 echo junk >good/5x.jpg

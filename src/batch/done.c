@@ -1,5 +1,5 @@
 /* done.c - reads records as record.c writes them, or as another program has written them anew: of each line only the
- * members "tar", "path" or "path_b64", and "ok" are looked at. */
+ * members "tar" or "tar_b64", "path" or "path_b64", and "ok" are looked at. */
 #include "batch/done.h"
 
 #include <errno.h>
@@ -120,9 +120,10 @@ static const char *value_end(const char *at, const char *end) {
     return NULL;
 }
 
-/* Decodes the string token into `to`; false where it is none. */
+/* Decodes the value in [token, end) into `to`; false where it is no string. */
 static bool take_string(cvt_str *to, const char *token, const char *end) {
     cvt_str_clear(to);
+    if (string_end(token, end) != end) return false;
     if (!memchr(token, '\\', (size_t)(end - token))) {
         cvt_str_append(to, token + 1, (size_t)(end - token) - 2);
         return !to->failed;
@@ -135,30 +136,37 @@ static bool take_string(cvt_str *to, const char *token, const char *end) {
     return text && !to->failed;
 }
 
+/* Are the characters in [at, end) this word? */
 static bool is_word(const char *at, const char *end, const char *word) {
     const size_t n = strlen(word);
-    return (size_t)(end - at) >= n && memcmp(at, word, n) == 0;
+    return (size_t)(end - at) == n && memcmp(at, word, n) == 0;
+}
+
+/* Decodes the value in [at, end) into `to`, where it is not null; false where it can be no name. */
+static bool take_name(cvt_str *to, bool *has, bool encoded, const char *at, const char *end) {
+    if (is_word(at, end, "null")) return true;
+    *has = take_string(to, at, end) && (!encoded || cvt_base64_decode(to));
+    return *has && (!to->size || strlen(to->data) == to->size);
 }
 
 /* Takes one member, whose key stands in [key, key_end) with its quotes and whose value in [at, end). */
 static bool take_member(record *r, const char *key, const char *key_end, const char *at, const char *end) {
-    const size_t n = (size_t)(key_end - key);
-    const bool encoded = n == 10 && memcmp(key, "\"path_b64\"", n) == 0;
-    if (n == 5 && memcmp(key, "\"tar\"", n) == 0) return r->has_tar = take_string(&r->tar, at, end);
-    if (encoded || (n == 6 && memcmp(key, "\"path\"", n) == 0))
-        return r->has_path = take_string(&r->path, at, end) && (!encoded || cvt_base64_decode(&r->path));
-    if (n != 4 || memcmp(key, "\"ok\"", n) != 0) return true;
+    if (is_word(key, key_end, "\"tar\"")) return take_name(&r->tar, &r->has_tar, false, at, end);
+    if (is_word(key, key_end, "\"tar_b64\"")) return take_name(&r->tar, &r->has_tar, true, at, end);
+    if (is_word(key, key_end, "\"path\"")) return take_name(&r->path, &r->has_path, false, at, end);
+    if (is_word(key, key_end, "\"path_b64\"")) return take_name(&r->path, &r->has_path, true, at, end);
+    if (!is_word(key, key_end, "\"ok\"")) return true;
     r->ok = is_word(at, end, "true");
     return r->has_ok = r->ok || is_word(at, end, "false");
 }
 
-/* Reads a line up to "ok", which stands behind the names; false where it is no record. */
+/* Reads a line, an object whose members may stand in any order; false where it is no record. */
 static bool read_record(record *r, const char *at, const char *end) {
     r->has_tar = r->has_path = r->has_ok = r->ok = false;
     at = skip_spaces(at, end);
     if (at == end || *at != '{') return false;
-    for (at++; !(r->has_path && r->has_ok); at++) {
-        const char *key = skip_spaces(at, end), *key_end = string_end(key, end);
+    do {
+        const char *key = skip_spaces(at + 1, end), *key_end = string_end(key, end);
         if (!key_end) return false;
         at = skip_spaces(key_end, end);
         if (at == end || *at != ':') return false;
@@ -166,12 +174,11 @@ static bool read_record(record *r, const char *at, const char *end) {
         const char *behind = value_end(at, end);
         if (!behind) return false;
         const char *last = behind;
-        while (last > at && (last[-1] == ' ' || last[-1] == '\t')) last--;
-        if (!take_member(r, key, key_end, at, last)) return false;
+        while (last > at && (last[-1] == ' ' || last[-1] == '\t' || last[-1] == '\r')) last--;
+        if (last == at || !take_member(r, key, key_end, at, last)) return false;
         at = behind;
-        if (*at == '}') break;
-    }
-    return r->has_path && r->has_ok;
+    } while (*at == ',');
+    return *at == '}' && skip_spaces(at + 1, end) == end && r->has_path && r->has_ok;
 }
 
 /* ---- the file -------------------------------------------------------------------------------------------------- */
@@ -180,28 +187,28 @@ typedef struct reading {
     cvt_done *done;
     cvt_done_file *file;
     record record;
-    bool retry, any;
+    size_t line; /* its number, from 1 */
+    bool retry;
     const cvt_done_listener *listener;
 } reading;
 
+static const char *text_of(const cvt_str *s) { return s->data ? s->data : ""; }
+
 static cvt_status take_line(reading *r, const char *line, size_t n, cvt_error *error) {
-    const bool first = !r->any;
-    r->any = true;
+    const bool first = r->line++ == 0;
     if (skip_spaces(line, line + n) == line + n) return CVT_OK;
     if (first && n > 6 && memcmp(line, "{\"cvt\"", 6) == 0) {
         cvt_str_append(&r->file->header, line, n);
         return r->file->header.failed ? cvt_fail_memory(error) : CVT_OK;
     }
     if (!read_record(&r->record, line, line + n))
-        return cvt_fail(error, CVT_USAGE, "line %zu is no record as -f jsonl writes it",
-                        r->file->ok + r->file->failed + 1 + (r->file->header.size > 0));
+        return cvt_fail(error, CVT_USAGE, "line %zu is no record as -f jsonl writes it", r->line);
     if (r->listener) TRY(r->listener->record(r->listener->context, line, n, error));
     r->file->ok += r->record.ok;
     r->file->failed += !r->record.ok;
     if (!r->record.ok && r->retry) return CVT_OK;
-    const char *tar = r->record.has_tar ? r->record.tar.data : NULL;
-    return add(r->done, tar, r->record.path.data ? r->record.path.data : "", !r->record.ok) ? CVT_OK
-                                                                                            : cvt_fail_memory(error);
+    const char *tar = r->record.has_tar ? text_of(&r->record.tar) : NULL;
+    return add(r->done, tar, text_of(&r->record.path), !r->record.ok) ? CVT_OK : cvt_fail_memory(error);
 }
 
 /* Takes the whole lines of the buffer. Returns how many bytes they have. */

@@ -193,7 +193,8 @@ void cvt_tar_close(cvt_tar *tar) {
 
 /* Notes the first thing that is wrong with the archive, if it is not known already that the stream cannot be read. */
 static void note_trouble(cvt_tar *tar, bool fatal) {
-    const char *text = lib.archive_error_string(tar->archive);
+    const char *text = lib.archive_error_string(tar->archive), *why = text ? text : "no valid header";
+    const int64_t position = lib.archive_read_header_position(tar->archive);
     if (tar->trouble.status != CVT_OK) return;
     if (is_short_of_memory(tar))
         cvt_fail_memory(&tar->trouble);
@@ -201,9 +202,11 @@ static void note_trouble(cvt_tar *tar, bool fatal) {
         cvt_fail(&tar->trouble, CVT_TRUNCATED, "the tar archive ends early");
     else if (tar->position < 0)
         cvt_fail(&tar->trouble, CVT_FORMAT, "not a tar archive");
-    else
-        cvt_fail(&tar->trouble, CVT_CORRUPT, "the tar archive is damaged at byte %lld: %s",
-                 (long long)lib.archive_read_header_position(tar->archive), text ? text : "no valid header");
+    else if (position >= 0)
+        cvt_fail(&tar->trouble, CVT_CORRUPT, "the tar archive is damaged at byte %lld: %s", (long long)position, why);
+    else /* libarchive has given up, and no longer says where */
+        cvt_fail(&tar->trouble, CVT_CORRUPT, "the tar archive is damaged behind the entry at byte %lld: %s",
+                 (long long)tar->position, why);
 }
 
 /* Goes to the next header; false at the end, or where it is not possible to go on. */

@@ -129,7 +129,7 @@ static cvt_status take_paths(const cvt_json *record, cvt_page_image *image, cvt_
     cvt_str_clear(&image->path);
     cvt_str_clear(&image->archive);
     TRY(take_path(&image->path, record, of_image, error));
-    if (!cvt_json_get(record, of_archive[0]) && !cvt_json_get(record, of_archive[1])) return CVT_OK;
+    if (!cvt_json_member(record, of_archive[0]) && !cvt_json_member(record, of_archive[1])) return CVT_OK;
     return take_path(&image->archive, record, of_archive, error);
 }
 
