@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/waiting.h"
 #include "cvt.h"
@@ -157,10 +158,21 @@ static void test_one_model(const char *path) {
     cvt_model_free(model);
 }
 
+/* From now on the address space has a limit, though none that anyone meets: teams have threads of their own. */
+static void limit_space(void) {
+    struct rlimit space;
+    if (getrlimit(RLIMIT_AS, &space) != 0) abort();
+    if (space.rlim_cur == RLIM_INFINITY) space.rlim_cur = (rlim_t)1 << 60;
+    if (setrlimit(RLIMIT_AS, &space) != 0) abort();
+}
+
 int main(void) {
     test_teams();
     test_waiting(0, "threads wait awake");
     test_waiting(1 << 30, "threads wait asleep");
+    test_one_model("tests/data/cvt/tiny");
+    limit_space();
+    test_teams();
     test_one_model("tests/data/cvt/tiny");
     return test_end();
 }

@@ -1,22 +1,51 @@
-/* team.c - teams of threads, by OpenMP, or of POSIX threads in a build without it (and under ThreadSanitizer, which
- * does not see how OpenMP's threads wait for each other). */
+/* team.c - teams of threads: those of OpenMP's regions, or POSIX threads of the team's own. OpenMP keeps the threads of
+ * a region for the next one of the same thread, but ends the program where it cannot start one. So a team has threads
+ * of its own where the address space is limited, for there what other threads take meanwhile decides whether one more
+ * can be started; in a build without OpenMP; and under ThreadSanitizer, which does not see how OpenMP's threads wait
+ * for each other. */
 #include "base/team.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/waiting.h"
+
+/* A thread of the team's own. Members wait for the next round: first they look for a short time, as the next image
+ * often follows at once, then they sleep. `round` is atomic for those who look; the mutex and the condition are for
+ * those who sleep. */
+typedef struct member {
+    cvt_team *team;
+    int index;
+    pthread_t thread;
+} member;
+
+struct cvt_team {
+    int size;     /* threads that the team counts, the caller with them */
+    bool regions; /* its threads are those of OpenMP's regions, and there are no members */
+    /* of regions */
+    pthread_t owner; /* who called last */
+    int startable;   /* threads that the owner's regions get: fewer than size where the system has refused some to it */
+    /* of members */
+    void (*work)(void *context, int thread); /* of this round; NULL: the team is freed */
+    void *context;
+    atomic_uint round;
+    atomic_int done; /* members that have done this round */
+    cvt_waiting end; /* of the round */
+    pthread_mutex_t lock;
+    pthread_cond_t next;
+    member members[]; /* size - 1 */
+};
+
+int cvt_team_size(const cvt_team *team) { return team ? team->size : 1; }
+
+/* ---- OpenMP's threads ------------------------------------------------------------------------------------------ */
 
 #ifdef _OPENMP
-
-/* ---- OpenMP ---------------------------------------------------------------------------------------------------- */
-
-/* OpenMP keeps the threads of a region for the next one of the same thread; so it is enough to make room for them once.
- * It ends the program where it cannot start one: those that are asked of it have been started on trial. */
-struct cvt_team {
-    int n;           /* threads that the team counts */
-    pthread_t owner; /* who called last */
-    int startable;   /* threads that the owner's regions get: fewer than n where the system has refused some to it */
-};
 
 /* What OMP_STACKSIZE says of the stack of a thread, in bytes; 0: nothing. OpenMP 5.2, section 21.2.2. */
 static size_t stack_size(void) {
@@ -61,8 +90,8 @@ static int count_startable(int wanted) {
     return n;
 }
 
-/* How many threads a region gets, at most `threads`. */
-static int start(int threads) {
+/* How many threads a region gets, at most `threads`: those that are asked of OpenMP have been started on trial. */
+static int start_region(int threads) {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER; /* what is counted must still be free then */
     int n = 0;
     pthread_mutex_lock(&one_at_a_time);
@@ -75,56 +104,32 @@ static int start(int threads) {
     return n > 1 ? n : 1;
 }
 
-cvt_team *cvt_team_new(int threads) {
-    cvt_team *team = malloc(sizeof *team);
-    if (!team) return NULL;
-    team->n = team->startable = start(threads);
-    team->owner = pthread_self();
-    return team;
+static bool may_use_regions(void) {
+    struct rlimit space;
+    return getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY;
 }
 
-void cvt_team_free(cvt_team *team) { free(team); }
-
-int cvt_team_size(const cvt_team *team) { return team ? team->n : 1; }
-
-void cvt_team_run(cvt_team *team, void (*work)(void *context, int thread), void *context) {
-    const int n = cvt_team_size(team);
-    if (n > 1 && !pthread_equal(team->owner, pthread_self())) {
-        team->startable = start(n);
+static void run_region(cvt_team *team, void (*work)(void *context, int thread), void *context) {
+    if (!pthread_equal(team->owner, pthread_self())) {
+        team->startable = start_region(team->size);
         team->owner = pthread_self();
     }
-    const int threads = n > 1 ? team->startable : 1;
+    const int n = team->size, threads = team->startable;
 #pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
     for (int i = 0; i < n; i++) work(context, i);
 }
 
 #else
-#include <sched.h>
-#include <stdatomic.h>
 
-#include "base/waiting.h"
+static int start_region(int threads) { return threads; }
+static bool may_use_regions(void) { return false; }
+static void run_region(cvt_team *team, void (*work)(void *context, int thread), void *context) {
+    for (int i = 0; i < team->size; i++) work(context, i);
+}
 
-/* ---- POSIX threads --------------------------------------------------------------------------------------------- */
+#endif
 
-/* Members wait for the next round: first they look for a short time, as the next image often follows at once, then they
- * sleep. `round` is atomic for those who look; the mutex and the condition are for those who sleep. */
-typedef struct member {
-    cvt_team *team;
-    int index;
-    pthread_t thread;
-} member;
-
-struct cvt_team {
-    void (*work)(void *context, int thread); /* of this round; NULL: the team is freed */
-    void *context;
-    atomic_uint round;
-    atomic_int done; /* members that have done this round */
-    cvt_waiting end; /* of the round */
-    pthread_mutex_t lock;
-    pthread_cond_t next;
-    int n; /* members */
-    member members[];
-};
+/* ---- a team's own threads -------------------------------------------------------------------------------------- */
 
 enum { LOOKS = 2000 /* some tens of microseconds */ };
 
@@ -150,7 +155,7 @@ static void *serve(void *argument) {
         round = wait_for_round(team, round);
         if (!team->work) return NULL;
         team->work(team->context, self->index);
-        cvt_waiting_count(&team->end, &team->done, 1, team->n);
+        cvt_waiting_count(&team->end, &team->done, 1, team->size - 1);
     }
 }
 
@@ -164,40 +169,61 @@ static void begin_round(cvt_team *team, void (*work)(void *context, int thread),
     pthread_mutex_unlock(&team->lock);
 }
 
-cvt_team *cvt_team_new(int threads) {
-    size_t n = threads > 1 ? (size_t)threads - 1 : 0;
-    cvt_team *team = calloc(1, sizeof *team + n * sizeof team->members[0]);
-    if (!team) return NULL;
+/* Starts members, or as many as the system allows. */
+static void start_members(cvt_team *team, int threads) {
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->next, NULL);
     cvt_waiting_init(&team->end);
-    for (; team->n + 1 < threads; team->n++) {
-        member *m = &team->members[team->n];
-        *m = (member){.team = team, .index = team->n + 1};
+    for (; team->size < threads; team->size++) {
+        member *m = &team->members[team->size - 1];
+        *m = (member){.team = team, .index = team->size};
         if (pthread_create(&m->thread, NULL, serve, m) != 0) break;
+    }
+}
+
+static void end_members(cvt_team *team) {
+    begin_round(team, NULL, NULL);
+    for (int i = 0; i < team->size - 1; i++) pthread_join(team->members[i].thread, NULL);
+    cvt_waiting_end(&team->end);
+    pthread_cond_destroy(&team->next);
+    pthread_mutex_destroy(&team->lock);
+}
+
+static void run_members(cvt_team *team, void (*work)(void *context, int thread), void *context) {
+    begin_round(team, work, context);
+    work(context, 0);
+    cvt_waiting_for(&team->end, &team->done, team->size - 1);
+}
+
+/* ---- either ---------------------------------------------------------------------------------------------------- */
+
+cvt_team *cvt_team_new(int threads) {
+    const bool regions = may_use_regions();
+    const size_t members = !regions && threads > 1 ? (size_t)threads - 1 : 0;
+    cvt_team *team = calloc(1, sizeof *team + members * sizeof team->members[0]);
+    if (!team) return NULL;
+    team->size = 1;
+    team->regions = regions;
+    if (regions) {
+        team->size = team->startable = start_region(threads);
+        team->owner = pthread_self();
+    } else {
+        start_members(team, threads);
     }
     return team;
 }
 
 void cvt_team_free(cvt_team *team) {
-    if (!team) return;
-    begin_round(team, NULL, NULL);
-    for (int i = 0; i < team->n; i++) pthread_join(team->members[i].thread, NULL);
-    cvt_waiting_end(&team->end);
-    pthread_cond_destroy(&team->next);
-    pthread_mutex_destroy(&team->lock);
+    if (team && !team->regions) end_members(team);
     free(team);
 }
 
-int cvt_team_size(const cvt_team *team) { return team ? team->n + 1 : 1; }
-
 void cvt_team_run(cvt_team *team, void (*work)(void *context, int thread), void *context) {
-    if (team && team->n) begin_round(team, work, context);
-    work(context, 0);
-    if (team) cvt_waiting_for(&team->end, &team->done, team->n);
+    if (cvt_team_size(team) == 1)
+        work(context, 0);
+    else
+        (team->regions ? run_region : run_members)(team, work, context);
 }
-
-#endif
 
 /* ---- loops ----------------------------------------------------------------------------------------------------- */
 
