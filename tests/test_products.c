@@ -441,6 +441,75 @@ static void test_panels(const cvt_kernels *kernels) {
     test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
 }
 
+/* ---- rows of a convolution ------------------------------------------------------------------------------------- */
+
+/* Gathers the row of one output pixel. */
+static void gather(float *row, const float *maps, const cvt_window_args *w, int pixel) {
+    const int y0 = pixel / w->ow % w->oh * w->stride_h - w->pad_top, x0 = pixel % w->ow * w->stride_w - w->pad_left;
+    const float *map = maps + (size_t)(pixel / w->ow / w->oh * w->h * w->w * w->c);
+    for (int y = y0; y < y0 + w->kh; y++)
+        for (int x = x0; x < x0 + w->kw; x++)
+            for (int c = 0; c < w->c; c++) {
+                const bool inside = y >= 0 && y < w->h && x >= 0 && x < w->w;
+                *row++ = inside ? map[(y * w->w + x) * w->c + c] : 0;
+            }
+}
+
+/* Compares rows [first, first + count) with those that pack_a makes of what is gathered. */
+static void check_window(const cvt_kernels *kernels, report *r, const float *maps, const cvt_window_args *w, int first,
+                         int count) {
+    const cvt_product_kernels *p = kernels->product[CVT_PRECISION_INT8];
+    const int k = w->kh * w->kw * w->c;
+    const size_t size = p->packed_row_size(k), used = (size_t)k * (form_of(kernels).wide ? 2 : 1);
+    const size_t all = (size_t)count * size, floats = p->window_floats(w, count);
+    float *row = aligned((size_t)k * sizeof *row), *scratch = aligned(floats * sizeof *scratch);
+    unsigned char *got = aligned(all), *expected = aligned(size);
+    memset(got, 0xff, all);
+    p->pack_window(got, maps, w, first, count, scratch);
+    for (int i = 0; i < count; i++) {
+        const unsigned char *own = got + (size_t)i * size, *end = own + size - 64;
+        gather(row, maps, w, first + i);
+        p->pack_a(expected, row, (size_t)k, 1, k);
+        /* a row that is not finite gives NaN whatever else it holds */
+        const bool odd = isnan(((const cvt_int8_row *)(const void *)(expected + size - 64))->scale);
+        const bool values = odd || !memcmp(own, expected, used);
+        if (!values || memcmp(end, expected + size - 64, sizeof(cvt_int8_row)))
+            wrong(r, "%d x %d of %d by %d, row %d", w->kh, w->kw, w->c, w->stride_h, first + i);
+    }
+    if (got[all] != 0xa5 || ((unsigned char *)scratch)[floats * sizeof *scratch] != 0xa5)
+        wrong(r, "%d x %d of %d by %d: written outside", w->kh, w->kw, w->c, w->stride_h);
+    free(row), free(scratch), free(got), free(expected);
+}
+
+static void test_windows(const cvt_kernels *kernels) {
+    enum { MAPS = 2, MOST = MAPS * 9 * 7 * 67 };
+    static const cvt_window_args windows[] = {
+        {16, 9, 7, 9, 7, 3, 3, 1, 1, 1, 1}, {67, 9, 7, 5, 4, 3, 3, 2, 2, 1, 1}, {5, 9, 7, 9, 7, 5, 3, 1, 1, 2, 1},
+        {33, 9, 7, 5, 4, 1, 1, 2, 2, 0, 0}, {3, 9, 7, 4, 3, 2, 2, 2, 2, 0, 0},  {17, 4, 3, 7, 6, 2, 2, 1, 1, 2, 2},
+        {1, 2, 2, 4, 4, 7, 7, 1, 1, 4, 4},
+    };
+    report r = {0};
+    float *maps = aligned(MOST * sizeof *maps);
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+        const cvt_window_args *w = &windows[i];
+        const int rows = MAPS * w->oh * w->ow, values = MAPS * w->h * w->w * w->c;
+        for (int kind = 0; kind < 3; kind++) { /* of both signs, none negative, and with some that are not finite */
+            for (int j = 0; j < values; j++) {
+                maps[j] = random_float();
+                if (kind == 1) maps[j] = fmaxf(maps[j], 0);
+                if (kind == 2 && j % 97 == 5) maps[j] = j % 2 ? INFINITY : NAN;
+            }
+            check_window(kernels, &r, maps, w, 0, rows);
+            for (int first = kind; first < rows; first += 5)
+                check_window(kernels, &r, maps, w, first, rows - first < 11 ? rows - first : 11);
+        }
+    }
+    free(maps);
+    char name[80];
+    snprintf(name, sizeof name, "%s rows of convolutions in int8", kernels->name);
+    test_case(!r.failures, name, "%d wrong, the first: %s", r.failures, r.first);
+}
+
 /* Weights that are not finite, tiny, or 0. */
 static void test_weights(void) {
     int8_t v[4];
@@ -461,6 +530,7 @@ int main(void) {
                 if (p != CVT_PRECISION_F16) test_low_activations(kernels, p);
             }
         test_panels(kernels);
+        if (kernels->product[CVT_PRECISION_INT8]->pack_window) test_windows(kernels);
     }
     test_weights();
     return test_end();

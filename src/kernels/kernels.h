@@ -17,6 +17,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "kernels/resample.h"
+#include "kernels/window.h"
 
 /* Element-wise functions. A result differs from the exact value by at most 1.1e-6 plus 3e-7 of its magnitude (not at
  * all for CVT_ACT_NONE); behind a product in bf16 or int8 by at most 1.1e-6, plus 4.2e-4 times the smaller of |x| and
@@ -91,6 +92,10 @@ typedef struct cvt_product_kernels {
     /* Not 0: gemm can write its results as packed A of the next product in the same precision, as the bytes that pack_a
      * would make of them; so many of a row are one element. */
     int readies;
+    /* Packed A of a convolution, straight from its map: the bytes that pack_a makes of rows [first, first + count) of
+     * cvt_im2col. scratch has window_floats(w, count) floats. NULL: there is no such kernel. */
+    void (*pack_window)(void *to, const float *x, const cvt_window_args *w, int first, int count, float *scratch);
+    size_t (*window_floats)(const cvt_window_args *w, int count);
 } cvt_product_kernels;
 
 enum { CVT_F16_RUN = 32, CVT_F16_BLOCK = 128, CVT_BF16_RUN = 32 };

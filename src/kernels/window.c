@@ -24,10 +24,11 @@ static void gather(float *row, const float *x, const cvt_window_args *a, int y0,
 }
 
 void cvt_im2col(float *rows, const float *x, const cvt_window_args *a, int first, int count) {
-    size_t k = (size_t)a->kh * (size_t)a->kw * (size_t)a->c;
-    for (int i = 0; i < count; i++, rows += k) {
-        int oy = (first + i) / a->ow, ox = (first + i) % a->ow;
-        gather(rows, x, a, oy * a->stride_h - a->pad_top, ox * a->stride_w - a->pad_left);
+    const size_t k = (size_t)a->kh * (size_t)a->kw * (size_t)a->c, map = (size_t)a->h * (size_t)a->w * (size_t)a->c;
+    for (int i = first; i < first + count; i++, rows += k) {
+        const int oy = i / a->ow % a->oh, ox = i % a->ow;
+        const float *of = x + (size_t)(i / a->ow / a->oh) * map;
+        gather(rows, of, a, oy * a->stride_h - a->pad_top, ox * a->stride_w - a->pad_left);
     }
 }
 

@@ -10,7 +10,8 @@ typedef struct cvt_window_args {
 } cvt_window_args;
 
 /* Rows [first, first + count) of the matrix [oh*ow, kh*kw*c] that times the weights [kh*kw*c, n] is the convolution:
- * what lies outside the map is 0. x: [h, w, c]; rows: at row 0 of what is gathered. */
+ * what lies outside the map is 0. x: [h, w, c]; rows: at row 0 of what is gathered. Where x holds several maps, one
+ * after another, the rows of the next map follow those of the one before. */
 void cvt_im2col(float *rows, const float *x, const cvt_window_args *a, int first, int count);
 
 /* AvgPool2d, output pixels [first, first + count): the sum over what lies inside the map divided by the size of the

@@ -72,18 +72,6 @@ static void describe(cvt_describe *d) {
     if (!cvtb_failed(d->builder)) d->macs = (int64_t)cvt_shape_rows(s) * in * out * a->kh * a->kw;
 }
 
-/* Gathers the rows of a product, map by map; `args` is the kernel over one map. */
-static void gather(float *rows, const float *in, const void *args, int first, int count) {
-    const cvt_window_args *w = args;
-    const int size = w->oh * w->ow;
-    const size_t map_size = (size_t)w->h * (size_t)w->w * (size_t)w->c, k = (size_t)w->c * (size_t)(w->kh * w->kw);
-    for (int row = first, end = first + count, n; row < end; row += n, rows += (size_t)n * k) {
-        int at = row % size;
-        n = cvt_min_int(size - at, end - row);
-        cvt_im2col(rows, in + (size_t)(row / size) * map_size, w, at, n);
-    }
-}
-
 /* Is the convolution a product of the input's own rows? */
 static bool is_plain(const cvt_conv *c) {
     bool unpadded = !c->pad_top && !c->pad_bottom && !c->pad_left && !c->pad_right;
@@ -112,8 +100,7 @@ static void lower(cvt_lowering *l, const cvt_plan_node *w) {
     if (!window) return;
     *window = (cvt_window_args){in.d[0], in.d[1],     in.d[2],     oh,         ow,         c->kh,
                                 c->kw,   c->stride_h, c->stride_w, c->pad_top, c->pad_left};
-    cvt_gather rows = {gather, window, c->kh * c->kw};
-    cvt_lower_product(l, w, weight, k, c->out, bias, &rows);
+    cvt_lower_product(l, w, weight, k, c->out, bias, window);
 }
 
 static void window(const cvt_node *node, const cvt_graph *graph, int axis, int cell, int *first, int *last) {

@@ -38,7 +38,7 @@ typedef struct product {
     int row_block, col_block; /* rows and columns of a tile on one thread or two */
     int nr;                   /* columns of a panel */
     cvt_act act, last;
-    cvt_gather gather;
+    const cvt_window_args *window; /* whose pixels are the rows of A; NULL: these are the rows of the input */
     cvt_ref in, out, residual;
     cvt_ref ready;   /* where rows are made ready */
     bool can_ready;  /* there is room for them */
@@ -48,7 +48,10 @@ typedef struct product {
 } product;
 
 /* Must the rows of A be made, packed or gathered? */
-static bool makes_rows(const product *a) { return (a->row && !a->given) || a->gather.rows; }
+static bool makes_rows(const product *a) { return (a->row && !a->given) || a->window; }
+
+/* Must they be gathered as floats first? */
+static bool gathers(const product *a) { return a->window && !(a->row && a->kernels->pack_window); }
 
 /* Bytes of a row as gemm reads it, where it is made. */
 static size_t row_size(const product *a) { return a->row ? a->row : (size_t)a->k * sizeof(float); }
@@ -78,7 +81,7 @@ static int64_t cost_of_tile(const product *a, int rows, int panels) {
 }
 
 static int64_t cost_of_making(const product *a, int rows) {
-    return (int64_t)rows * a->k * ((a->row ? PACKING : 0) + (a->gather.rows ? GATHERING : 0)) + TILE;
+    return (int64_t)rows * a->k * ((a->row ? PACKING : 0) + (gathers(a) ? GATHERING : 0)) + TILE;
 }
 
 /* How many rows a tile makes ready. */
@@ -90,7 +93,7 @@ static int ready_block(const product *a, int n, int threads) {
  * blocks, as many as stay in cache, and two get an even number of tiles. */
 static int made_block(const product *a, int threads) {
     const int block = a->kernels->block;
-    if (!a->row || a->gather.rows || !block) return a->row_block;
+    if (!a->row || gathers(a) || !block) return a->row_block;
     const int count = cvt_div_up(a->rows, block), tiles = cvt_div_up(count, a->row_block / block);
     return threads > 1 && count > 1 ? cvt_div_up(a->rows, tiles + tiles % 2) : cvt_div_up(count, tiles) * block;
 }
@@ -178,12 +181,23 @@ static cvt_cut ready_cut(const void *p, int n, int threads) {
 
 /* ---- its steps ------------------------------------------------------------------------------------------------- */
 
-/* Makes m rows of an image from row `row` on. Gathered rows that are packed then lie in scratch meanwhile. */
+/* Floats of scratch that packing the rows of a tile takes, before the rows: those that are gathered first, or what the
+ * kernel needs that reads the map. */
+static size_t aside_floats(const product *a) {
+    if (!a->window) return 0;
+    return gathers(a) ? (size_t)a->row_block * (size_t)a->k : a->kernels->window_floats(a->window, a->row_block);
+}
+
+/* Makes m rows of an image from row `row` on. */
 static void make_rows(const product *a, const cvt_context *x, int image, int row, int m, void *to) {
     const float *in = cvt_at(x, a->in, image), *rows = in + (size_t)row * (size_t)a->k;
-    if (a->gather.rows) {
+    if (a->window && !gathers(a)) {
+        a->kernels->pack_window(to, in, a->window, row, m, x->scratch);
+        return;
+    }
+    if (a->window) {
         float *gathered = a->row ? x->scratch : to;
-        a->gather.rows(gathered, in, a->gather.args, row, m);
+        cvt_im2col(gathered, in, a->window, row, m);
         rows = gathered;
     }
     if (a->row) a->kernels->pack_a(to, rows, (size_t)a->k, m, a->k);
@@ -204,7 +218,7 @@ static void ready_run(const void *p, const cvt_context *x, int tile) {
 static const void *rows_at(const product *a, const cvt_context *x, int image, int row, int m) {
     if (!makes_rows(a)) return (const char *)cvt_at(x, a->in, image) + (size_t)row * row_size(a);
     if (x->cut.shared) return ready_at(a, x, image, row);
-    float *to = x->scratch + (a->row && a->gather.rows ? (size_t)a->row_block * (size_t)a->k : 0);
+    float *to = x->scratch + (a->row ? aside_floats(a) : 0);
     make_rows(a, x, image, row, m, to);
     return to;
 }
@@ -293,12 +307,12 @@ static int packed_block(int rows) {
 
 /* Sets the tiles for one thread or two. */
 static void set_blocks(product *a, int mr) {
-    if (a->row || a->gather.rows) {
+    if (a->row || a->window) {
         const int block = a->kernels->block;
         int rows = packed_block(a->rows);
         if (block)
             rows = cvt_min_int(cvt_min_int((int)(MADE_BYTES / a->row), MADE_ROWS), cvt_div_up(a->rows, block) * block);
-        if (a->gather.rows) rows = cvt_min_int(cvt_max_int(GATHERED / a->k, mr), GATHERED_ROWS);
+        if (a->window && (gathers(a) || !block)) rows = cvt_min_int(cvt_max_int(GATHERED / a->k, mr), GATHERED_ROWS);
         a->row_block = block ? cvt_max_int(rows / block, 1) * block : rows;
         a->col_block = a->n;
         return;
@@ -321,7 +335,7 @@ size_t cvt_product_workspace(const cvt_plan_node *w, const cvt_graph *graph, con
 }
 
 void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int k, int n, const float *bias,
-                       const cvt_gather *gather) {
+                       const cvt_window_args *window) {
     cvt_fold fold = cvt_fold_affine(l, w->affine, bias);
     product a = {.weight = l->sources[weight], .scale = fold.scale, .bias = fold.shift, .k = k, .n = n};
     a.act = w->act;
@@ -336,22 +350,23 @@ void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int 
     a.given = w->given;
     a.to_ready = w->readies ? w->readies->packed_row_size(n) : 0;
     a.residual = w->residual == CVT_NO_VALUE ? CVT_NO_REF : l->refs[w->residual];
-    if (gather) a.gather = *gather;
+    a.window = window;
     bool small = (size_t)k * (size_t)n <= SMALL;
-    if (a.row || gather || l->pack_ahead || a.weight.packed || a.weight.dtype == CVT_F64 || small) {
-        a.packed = cvt_pack_param(l, a.kernels, weight, k, n, gather ? gather->positions : 1, fold.scale);
+    if (a.row || window || l->pack_ahead || a.weight.packed || a.weight.dtype == CVT_F64 || small) {
+        a.packed = cvt_pack_param(l, a.kernels, weight, k, n, window ? window->kh * window->kw : 1, fold.scale);
         set_blocks(&a, l->kernels->mr);
         if (makes_rows(&a))
-            cvt_lowering_scratch(l, (size_t)a.row_block * ((gather ? (size_t)k : 0) + a.row / sizeof(float)));
+            cvt_lowering_scratch(l, a.row ? aside_floats(&a) + (size_t)a.row_block * (a.row / sizeof(float))
+                                          : (size_t)a.row_block * (size_t)k);
     } else {
         a.scale = cvt_lowering_scales(l, a.weight, n, fold.scale);
         a.col_block = a.nr;
         cvt_lowering_scratch(l, a.panel / sizeof(float));
     }
-    if (a.row && !gather) a.paired = cvt_lowering_alloc(l, sizeof *a.paired);
+    if (a.row && !window) a.paired = cvt_lowering_alloc(l, sizeof *a.paired);
     if (a.paired) *a.paired = false;
     a.ready = l->workspace;
-    a.can_ready = makes_rows(&a) && cvt_product_workspace(w, l->graph, l->kernels, gather) > 0;
+    a.can_ready = makes_rows(&a) && cvt_product_workspace(w, l->graph, l->kernels, window) > 0;
     if (a.can_ready) cvt_lowering_step(l, w, &a, sizeof a, ready_cut, ready_run);
     cvt_lowering_step(l, w, &a, sizeof a, cut, run);
     const cvt_half half = {w,     a.kernels, a.packed, a.bias, a.rows,     k,        n,

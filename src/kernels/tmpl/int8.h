@@ -69,5 +69,6 @@ static void int8_gemm(const cvt_gemm *g) {
 #define PRODUCT_INT8                                                                                                   \
     {                                                                                                                  \
         .layout = INT8_LAYOUT, .panel_size = int8_panel_size, .pack_b = int8_pack_b, .packed_row_size = int8_row_size, \
-        .pack_a = int8_pack_a, .gemm = int8_gemm,                                                                      \
+        .pack_a = int8_pack_a, .pack_window = int8_pack_window, .window_floats = int8_window_floats,                   \
+        .gemm = int8_gemm,                                                                                             \
     }

@@ -53,22 +53,147 @@ INLINE void range_add(range *r, const float *a, size_t k) {
     *r = range_both(range_both(one, two), range_both(three, four));
 }
 
-static void int8_row(void *row, size_t size, const float *a, size_t k) {
+/* The same of some values, of which nothing more is to come. */
+typedef struct limits {
+    float low, high, odd;
+} limits;
+
+INLINE limits limits_of(const float *a, size_t k) {
     range r = NO_RANGE;
     range_add(&r, a, k);
-    const float high = v_largest(r.high), low = -v_largest(-r.low);
-    const float width = high - low, odd = v_sum(r.odd) + (width - width);
+    return (limits){-v_largest(-r.low), v_largest(r.high), v_sum(r.odd)};
+}
+
+/* How the values of a row are rounded, and what the row says of it. */
+typedef struct rounding {
+    vf factor, shifter;
+    cvt_int8_row of;
+} rounding;
+
+INLINE rounding rounding_of(limits l) {
+    const float width = l.high - l.low, odd = l.odd + (width - width);
     const float inverse = width > 1e-30f ? 255 / width : 0, scale = width > 1e-30f ? width / 255 : 0;
-    const float zero = (0x1.8p23f - low * inverse) - 0x1.8p23f;
-    const vf factor = v_set(inverse), shifter = v_set(0x1.8p23f + zero);
-    dot_t *to = row;
+    const float zero = (0x1.8p23f - l.low * inverse) - 0x1.8p23f;
+    return (rounding){.factor = v_set(inverse),
+                      .shifter = v_set(0x1.8p23f + zero),
+                      .of = {scale + odd, -(zero - DOT_OFFSET) * (scale + odd)}};
+}
+
+/* Rounds k values. Up to VL - 1 more are written: a row has room for them, but what it says of its rounding may lie
+ * there, so this is written last. */
+INLINE void round_run(dot_t *to, const float *a, size_t k, rounding r) {
     size_t i = 0;
-    for (; i + VL <= k; i += VL) round_vector(to + i, v_load(a + i), factor, shifter);
-    if (i < k) round_vector(to + i, v_load_n(a + i, k - i), factor, shifter);
-    *cvt_int8_row_of(row, size) = (cvt_int8_row){scale + odd, -(zero - DOT_OFFSET) * (scale + odd)};
+    for (; i + VL <= k; i += VL) round_vector(to + i, v_load(a + i), r.factor, r.shifter);
+    if (i < k) round_vector(to + i, v_load_n(a + i, k - i), r.factor, r.shifter);
+}
+
+static void int8_row(void *row, size_t size, const float *a, size_t k) {
+    const rounding r = rounding_of(limits_of(a, k));
+    round_run(row, a, k, r);
+    *cvt_int8_row_of(row, size) = r.of;
 }
 
 static void int8_pack_a(void *to, const float *a, size_t lda, int m, int k) {
     const size_t size = int8_row_size(k);
     for (size_t i = 0; i < (size_t)m; i++) int8_row((char *)to + i * size, size, a + i * lda, (size_t)k);
+}
+
+/* ---- rows of a convolution -------------------------------------------------------------------------------------- */
+
+/* The limits of a row are those of the pixels under its window, so each pixel is searched once, and not once for each
+ * window that it lies in; and no row is ever gathered as floats. */
+
+/* The lines of a map that are under the windows of some rows: at most so many. */
+static size_t window_lines(const cvt_window_args *w, int count) {
+    const int lines = (count / w->ow + 1) * w->stride_h + w->kh;
+    return (size_t)(lines < w->h ? lines : w->h);
+}
+
+static size_t int8_window_floats(const cvt_window_args *w, int count) {
+    const size_t floats = window_lines(w, count) * (size_t)w->w * (sizeof(limits) / sizeof(float));
+    return (floats + 15) / 16 * 16; /* whole lines of a cache */
+}
+
+/* A part of a map under a window: lines [top, bottom) and pixels [left, right) of it. */
+typedef struct part_of_map {
+    int top, bottom, left, right;
+} part_of_map;
+
+INLINE part_of_map part_under(const cvt_window_args *w, int y, int x) {
+    const part_of_map p = {cvt_max_int(y, 0), cvt_min_int(y + w->kh, w->h), cvt_max_int(x, 0),
+                           cvt_min_int(x + w->kw, w->w)};
+    return p.top < p.bottom && p.left < p.right ? p : (part_of_map){0, 0, 0, 0};
+}
+
+/* `pixels` begins with those of line `first`. */
+INLINE limits limits_under(const limits *pixels, const cvt_window_args *w, part_of_map p, int first) {
+    limits all = {0, 0, 0};
+    for (int y = p.top; y < p.bottom; y++) {
+        const limits *line = pixels + (size_t)(y - first) * (size_t)w->w;
+        for (int x = p.left; x < p.right; x++) {
+            all.low = line[x].low < all.low ? line[x].low : all.low;
+            all.high = line[x].high > all.high ? line[x].high : all.high;
+            all.odd += line[x].odd;
+        }
+    }
+    return all;
+}
+
+/* n zeros */
+INLINE void round_zeros(dot_t *to, size_t n, rounding r) {
+    for (size_t i = 0; i < n; i += VL) round_vector(to + i, v_set(0), r.factor, r.shifter);
+}
+
+/* The row of a window whose corner is at (y, x), from left to right: what is written beyond the end of a run is
+ * overwritten by the next one. */
+INLINE void round_window(dot_t *to, const float *map, const cvt_window_args *w, int y, int x, part_of_map p,
+                         rounding r) {
+    const size_t c = (size_t)w->c, run = (size_t)w->kw * c, before = (size_t)(p.left - x) * c,
+                 inside = (size_t)(p.right - p.left) * c;
+    for (int u = y; u < y + w->kh; u++, to += run) {
+        if (u < p.top || u >= p.bottom) {
+            round_zeros(to, run, r);
+            continue;
+        }
+        round_zeros(to, before, r);
+        round_run(to + before, map + ((size_t)u * (size_t)w->w + (size_t)p.left) * c, inside, r);
+        round_zeros(to + before + inside, run - before - inside, r);
+    }
+}
+
+/* `count` rows of one map from row `first` on. */
+static void pack_rows_of_map(char *to, const float *map, const cvt_window_args *w, int first, int count,
+                             limits *pixels) {
+    const size_t c = (size_t)w->c, size = int8_row_size(w->kh * w->kw * w->c);
+    if (w->kh == 1 && w->kw == 1 && !w->pad_top && !w->pad_left) {
+        for (int i = first; i < first + count; i++, to += size) {
+            const int y = i / w->ow * w->stride_h, x = i % w->ow * w->stride_w;
+            int8_row(to, size, map + ((size_t)y * (size_t)w->w + (size_t)x) * c, c);
+        }
+        return;
+    }
+    const int top = cvt_max_int(first / w->ow * w->stride_h - w->pad_top, 0);
+    const int bottom = cvt_min_int((first + count - 1) / w->ow * w->stride_h - w->pad_top + w->kh, w->h);
+    for (int y = top; y < bottom; y++)
+        for (int x = 0; x < w->w; x++) {
+            const size_t at = (size_t)y * (size_t)w->w + (size_t)x;
+            pixels[at - (size_t)top * (size_t)w->w] = limits_of(map + at * c, c);
+        }
+    for (int i = first; i < first + count; i++, to += size) {
+        const int y = i / w->ow * w->stride_h - w->pad_top, x = i % w->ow * w->stride_w - w->pad_left;
+        const part_of_map part = part_under(w, y, x);
+        const rounding r = rounding_of(limits_under(pixels, w, part, top));
+        round_window((dot_t *)(void *)to, map, w, y, x, part, r);
+        *cvt_int8_row_of(to, size) = r.of;
+    }
+}
+
+static void int8_pack_window(void *to, const float *x, const cvt_window_args *w, int first, int count, float *scratch) {
+    const int rows = w->oh * w->ow;
+    const size_t map = (size_t)w->h * (size_t)w->w * (size_t)w->c, size = int8_row_size(w->kh * w->kw * w->c);
+    char *row = to;
+    for (int end = first + count, n; first < end; first += n, row += (size_t)n * size) {
+        n = cvt_min_int(rows - first % rows, end - first);
+        pack_rows_of_map(row, x + (size_t)(first / rows) * map, w, first % rows, n, (limits *)(void *)scratch);
+    }
 }

@@ -53,6 +53,8 @@ const cvt_product_kernels cvt_product_int8_avx512amx = {.layout = INT8_TILE_LAYO
                                                         .packed_row_size = int8_row_size,
                                                         .pack_a = int8_pack_a,
                                                         .gemm = amx_gemm,
+                                                        .pack_window = int8_pack_window,
+                                                        .window_floats = int8_window_floats,
                                                         .tiles = true,
                                                         .block = BLOCK};
 
