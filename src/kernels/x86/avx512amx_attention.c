@@ -124,6 +124,7 @@ typedef struct score_block {
     size_t n, depth;       /* keys and channels, rounded up */
     float *queries;        /* rounded */
     float *scores[2];      /* of 32 keys, and of the 32 before */
+    float *kept;           /* all scores, [n / 32, 32, 32], where the largest of each row must be found first */
     float *rounded;        /* the powers of 2, [32, n], as bf16 */
     float *sums;           /* the sums of these, [32, VL]; before that the largest scores, or squares of queries */
     float *shift, *factor; /* of each row: see above, and 1 / the sum */
@@ -131,7 +132,8 @@ typedef struct score_block {
 
 static size_t scratch_floats(int t, int s, int d) {
     (void)t;
-    return BLOCK * (round_up((size_t)d, DEPTH) / 2 + round_up((size_t)s, BLOCK) / 2 + 2 * BLOCK + VL + 2);
+    const size_t keys = round_up((size_t)s, BLOCK);
+    return BLOCK * (round_up((size_t)d, DEPTH) / 2 + keys / 2 + 2 * BLOCK + VL + 2 + keys);
 }
 
 static score_block block_in(const cvt_attention *a) {
@@ -143,6 +145,7 @@ static score_block block_in(const cvt_attention *a) {
     b.sums = b.scores[1] + BLOCK * BLOCK;
     b.shift = b.sums + BLOCK * VL;
     b.factor = b.shift + BLOCK;
+    b.kept = b.factor + BLOCK;
     return b;
 }
 
@@ -169,16 +172,6 @@ typedef struct key_scores {
     float *scores;
     size_t j, keys; /* the first key, and how many exist */
 } key_scores;
-
-/* Adds the bias to the scores, which are exponents of 2. */
-static void add_bias(const score_block *b, const key_scores *of) {
-    const cvt_attention *a = b->a;
-    for (size_t i = 0; a->bias && i < b->m; i++)
-        for (size_t k = 0; k < of->keys; k += VL) {
-            float *at = of->scores + i * BLOCK + k;
-            v_store(at, v_fma(v_load(a->bias + (b->row + i) * a->ldb + of->j + k), v_set(LOG2_E), v_load(at)));
-        }
-}
 
 /* Writes the powers of 2 of row i to the map, where one is asked for. */
 INLINE void show(const score_block *b, const key_scores *of, size_t i, const vf *x, size_t keys) {
@@ -209,9 +202,10 @@ INLINE void weigh_rows(const score_block *b, const key_scores *of, size_t keys, 
 }
 
 static void weigh(const score_block *b, const key_scores *of, bool shifted) {
-    add_bias(b, of);
-    if (shifted || of->keys < BLOCK)
+    if (of->keys < BLOCK)
         weigh_rows(b, of, of->keys, true);
+    else if (shifted)
+        weigh_rows(b, of, BLOCK, true);
     else
         weigh_rows(b, of, BLOCK, false);
 }
@@ -244,31 +238,44 @@ static void multiply(float *c, const float *a, const float *b, size_t depth, boo
 }
 
 /* Computes the scores of keys [j, j + 32). */
-static key_scores score_keys(const score_block *b, size_t j) {
-    float *scores = b->scores[j / BLOCK % 2];
+static key_scores score_keys(const score_block *b, size_t j, float *scores) {
     multiply(scores, b->queries, b->a->panels + j * b->depth / 2, b->depth, b->m > TILE);
     return (key_scores){scores, j, part((size_t)b->a->s, j, BLOCK)};
 }
 
-/* Finds the shift of each row of a block of which some may not be 0. */
+/* Adds the bias to the scores, which are exponents of 2, and notes the largest of each row in `sums`. */
+static void note_largest(const score_block *b, const key_scores *of) {
+    const cvt_attention *a = b->a;
+    for (size_t i = 0; i < b->m; i++) {
+        const float *bias = a->bias ? a->bias + (b->row + i) * a->ldb + of->j : NULL;
+        float *at = of->scores + i * BLOCK, *most = b->sums + i * VL;
+        vf max = v_load(most);
+        for (size_t k = 0; k < of->keys; k += VL) {
+            vf x = v_load(at + k);
+            if (bias) {
+                v_store(at + k, x = v_fma(v_load(bias + k), v_set(LOG2_E), x));
+                __builtin_prefetch(bias + k + BLOCK * a->ldb); /* of the next block of queries, or of the next head */
+            }
+            max = v_max(max, of->keys - k < VL ? v_first(of->keys - k, x, max) : x);
+        }
+        v_store(most, max);
+    }
+}
+
+/* Computes all scores of a block, with their bias, and finds the shift of each row. */
 static void find_shifts(const score_block *b, float longest) {
     for (size_t i = 0; i < b->m; i++) {
         const bool low = v_sum(v_load(b->sums + i * VL)) * longest <= MAX_SCORE * MAX_SCORE;
         b->shift[i] = low && !b->a->bias ? 0 : 1;
         v_store(b->sums + i * VL, v_set(-__builtin_inff()));
     }
-    for (size_t j = 0; j < b->n; j += BLOCK) {
-        const key_scores of = score_keys(b, j);
-        add_bias(b, &of);
-        for (size_t i = 0; i < b->m; i++) {
-            vf max = v_load(b->sums + i * VL);
-            for (size_t k = 0; k < of.keys; k += VL) {
-                const vf x = v_load(of.scores + i * BLOCK + k);
-                max = v_max(max, of.keys - k < VL ? v_first(of.keys - k, x, max) : x);
-            }
-            v_store(b->sums + i * VL, max);
-        }
+    key_scores before = score_keys(b, 0, b->kept);
+    for (size_t j = BLOCK; j < b->n; j += BLOCK) {
+        const key_scores now = score_keys(b, j, b->kept + j * BLOCK);
+        note_largest(b, &before);
+        before = now;
     }
+    note_largest(b, &before);
     for (size_t i = 0; i < b->m; i++)
         if (b->shift[i] > 0) b->shift[i] = v_largest(v_load(b->sums + i * VL));
 }
@@ -287,6 +294,24 @@ static void finish_row(const cvt_attention *a, size_t row, size_t j, const float
 
 static void scale_map(float *map, size_t n, float factor) {
     for (size_t j = 0; j < n; j += VL) v_store_n(map + j, v_load_n(map + j, n - j) * v_set(factor), n - j);
+}
+
+/* What the tiles store is read a turn later, when it has arrived. */
+static void weigh_as_scored(const score_block *b) {
+    key_scores before = score_keys(b, 0, b->scores[0]);
+    for (size_t j = BLOCK; j < b->n; j += BLOCK) {
+        const key_scores now = score_keys(b, j, b->scores[j / BLOCK % 2]);
+        weigh(b, &before, false);
+        before = now;
+    }
+    weigh(b, &before, false);
+}
+
+static void weigh_kept(const score_block *b) {
+    for (size_t j = 0; j < b->n; j += BLOCK) {
+        const key_scores of = {b->kept + j * BLOCK, j, part((size_t)b->a->s, j, BLOCK)};
+        weigh(b, &of, true);
+    }
 }
 
 /* Rounds the rows of the map of positions of a block. */
@@ -316,20 +341,17 @@ static void add_positions(const score_block *b, const float *values) {
     }
 }
 
-/* One block of queries. What the tiles store is read a turn later, when it has arrived. */
+/* One block of queries. */
 static void attend_block(score_block *b, const float *values, float longest) {
     const cvt_attention *a = b->a;
     const bool shifted = !take_queries(b, longest) || a->bias;
     memset(b->shift, 0, BLOCK * sizeof *b->shift);
     if (shifted) find_shifts(b, longest);
     memset(b->sums, 0, BLOCK * VL * sizeof *b->sums);
-    key_scores before = score_keys(b, 0);
-    for (size_t j = BLOCK; j < b->n; j += BLOCK) {
-        const key_scores now = score_keys(b, j);
-        weigh(b, &before, shifted);
-        before = now;
-    }
-    weigh(b, &before, shifted);
+    if (shifted)
+        weigh_kept(b);
+    else
+        weigh_as_scored(b);
     for (size_t i = 0; i < b->m; i++) b->factor[i] = 1 / v_sum(v_load(b->sums + i * VL));
     for (size_t j = 0; j < (size_t)a->dv; j += BLOCK) {
         multiply(b->scores[0], b->rounded, values + j * b->n / 2, b->n, b->m > TILE);
