@@ -83,6 +83,14 @@ INLINE rounding rounding_of(limits l) {
  * there, so this is written last. */
 INLINE void round_run(dot_t *to, const float *a, size_t k, rounding r) {
     size_t i = 0;
+#ifdef V_PACKS_BYTES
+    for (; sizeof(dot_t) == 1 && i + 4 * VL <= k; i += 4 * VL) {
+        vi q[4];
+        for (size_t j = 0; j < 4; j++)
+            q[j] = (vi)(v_load(a + i + j * VL) * r.factor + r.shifter) - (vi)v_set(0x1.8p23f);
+        v_store_bytes(to + i, q);
+    }
+#endif
     for (; i + VL <= k; i += VL) round_vector(to + i, v_load(a + i), r.factor, r.shifter);
     if (i < k) round_vector(to + i, v_load_n(a + i, k - i), r.factor, r.shifter);
 }
@@ -101,7 +109,12 @@ static void int8_pack_a(void *to, const float *a, size_t lda, int m, int k) {
 /* ---- rows of a convolution -------------------------------------------------------------------------------------- */
 
 /* The limits of a row are those of the pixels under its window, so each pixel is searched once, and not once for each
- * window that it lies in; and no row is ever gathered as floats. */
+ * window that it lies in; and no row is ever gathered as floats.
+ *
+ * A line of limits is three arrays of line_floats(w) floats each: low, high and odd of its pixels. Behind the lines of
+ * the map that are under the windows lies one more, of the columns under the windows of the line at hand. */
+
+INLINE size_t line_floats(const cvt_window_args *w) { return ((size_t)w->w + 15) / 16 * 16; }
 
 /* The lines of a map that are under the windows of some rows: at most so many. */
 static size_t window_lines(const cvt_window_args *w, int count) {
@@ -110,31 +123,39 @@ static size_t window_lines(const cvt_window_args *w, int count) {
 }
 
 static size_t int8_window_floats(const cvt_window_args *w, int count) {
-    const size_t floats = window_lines(w, count) * (size_t)w->w * (sizeof(limits) / sizeof(float));
-    return (floats + 15) / 16 * 16; /* whole lines of a cache */
+    return (window_lines(w, count) + 1) * 3 * line_floats(w);
 }
 
-/* A part of a map under a window: lines [top, bottom) and pixels [left, right) of it. */
-typedef struct part_of_map {
-    int top, bottom, left, right;
-} part_of_map;
-
-INLINE part_of_map part_under(const cvt_window_args *w, int y, int x) {
-    const part_of_map p = {cvt_max_int(y, 0), cvt_min_int(y + w->kh, w->h), cvt_max_int(x, 0),
-                           cvt_min_int(x + w->kw, w->w)};
-    return p.top < p.bottom && p.left < p.right ? p : (part_of_map){0, 0, 0, 0};
+/* Searches a line of the map. */
+static void search_line(float *to, const float *pixels, const cvt_window_args *w) {
+    const size_t n = line_floats(w), c = (size_t)w->c;
+    for (size_t x = 0; x < (size_t)w->w; x++) {
+        const limits l = limits_of(pixels + x * c, c);
+        to[x] = l.low;
+        to[n + x] = l.high;
+        to[2 * n + x] = l.odd;
+    }
+    for (size_t x = (size_t)w->w; x < n; x++) to[x] = to[n + x] = to[2 * n + x] = 0;
 }
 
-/* `pixels` begins with those of line `first`. */
-INLINE limits limits_under(const limits *pixels, const cvt_window_args *w, part_of_map p, int first) {
-    limits all = {0, 0, 0};
-    for (int y = p.top; y < p.bottom; y++) {
-        const limits *line = pixels + (size_t)(y - first) * (size_t)w->w;
-        for (int x = p.left; x < p.right; x++) {
-            all.low = line[x].low < all.low ? line[x].low : all.low;
-            all.high = line[x].high > all.high ? line[x].high : all.high;
-            all.odd += line[x].odd;
+/* The limits of columns from those of `count` lines. */
+static void join_lines(float *to, const float *lines, size_t n, int count) {
+    memset(to, 0, 3 * n * sizeof *to);
+    for (const float *end = lines + 3 * n * (size_t)count; lines < end; lines += 3 * n)
+        for (size_t x = 0; x < n; x += VL) {
+            v_store(to + x, v_min(v_load(to + x), v_load(lines + x)));
+            v_store(to + n + x, v_max(v_load(to + n + x), v_load(lines + n + x)));
+            v_store(to + 2 * n + x, v_load(to + 2 * n + x) + v_load(lines + 2 * n + x));
         }
+}
+
+INLINE limits limits_between(const float *columns, size_t n, int left, int right) {
+    limits all = {0, 0, 0};
+    for (int x = left; x < right; x++) {
+        const float *at = columns + x;
+        all.low = at[0] < all.low ? at[0] : all.low;
+        all.high = at[n] > all.high ? at[n] : all.high;
+        all.odd += at[2 * n];
     }
     return all;
 }
@@ -143,6 +164,11 @@ INLINE limits limits_under(const limits *pixels, const cvt_window_args *w, part_
 INLINE void round_zeros(dot_t *to, size_t n, rounding r) {
     for (size_t i = 0; i < n; i += VL) round_vector(to + i, v_set(0), r.factor, r.shifter);
 }
+
+/* The part of a map that is under a window: lines [top, bottom) and pixels [left, right). */
+typedef struct part_of_map {
+    int top, bottom, left, right;
+} part_of_map;
 
 /* The row of a window whose corner is at (y, x), from left to right: what is written beyond the end of a run is
  * overwritten by the next one. */
@@ -161,10 +187,25 @@ INLINE void round_window(dot_t *to, const float *map, const cvt_window_args *w, 
     }
 }
 
+/* `count` rows of one line of the output, whose windows begin at line y of the map. `columns`: under these windows. */
+static void pack_line(char *to, const float *map, const cvt_window_args *w, int y, int first, int count,
+                      const float *columns) {
+    const size_t size = int8_row_size(w->kh * w->kw * w->c), n = line_floats(w);
+    part_of_map p = {.top = cvt_max_int(y, 0), .bottom = cvt_min_int(y + w->kh, w->h)};
+    for (int i = first; i < first + count; i++, to += size) {
+        const int x = i * w->stride_w - w->pad_left;
+        p.left = cvt_max_int(x, 0);
+        p.right = cvt_max_int(cvt_min_int(x + w->kw, w->w), p.left);
+        if (p.left == p.right) p.left = p.right = x; /* it lies beside the map */
+        const rounding r = rounding_of(limits_between(columns, n, p.left, p.right));
+        round_window((dot_t *)(void *)to, map, w, y, x, p, r);
+        *cvt_int8_row_of(to, size) = r.of;
+    }
+}
+
 /* `count` rows of one map from row `first` on. */
-static void pack_rows_of_map(char *to, const float *map, const cvt_window_args *w, int first, int count,
-                             limits *pixels) {
-    const size_t c = (size_t)w->c, size = int8_row_size(w->kh * w->kw * w->c);
+static void pack_rows_of_map(char *to, const float *map, const cvt_window_args *w, int first, int count, float *lines) {
+    const size_t c = (size_t)w->c, n = line_floats(w), size = int8_row_size(w->kh * w->kw * w->c);
     if (w->kh == 1 && w->kw == 1 && !w->pad_top && !w->pad_left) {
         for (int i = first; i < first + count; i++, to += size) {
             const int y = i / w->ow * w->stride_h, x = i % w->ow * w->stride_w;
@@ -172,19 +213,16 @@ static void pack_rows_of_map(char *to, const float *map, const cvt_window_args *
         }
         return;
     }
-    const int top = cvt_max_int(first / w->ow * w->stride_h - w->pad_top, 0);
-    const int bottom = cvt_min_int((first + count - 1) / w->ow * w->stride_h - w->pad_top + w->kh, w->h);
-    for (int y = top; y < bottom; y++)
-        for (int x = 0; x < w->w; x++) {
-            const size_t at = (size_t)y * (size_t)w->w + (size_t)x;
-            pixels[at - (size_t)top * (size_t)w->w] = limits_of(map + at * c, c);
-        }
-    for (int i = first; i < first + count; i++, to += size) {
-        const int y = i / w->ow * w->stride_h - w->pad_top, x = i % w->ow * w->stride_w - w->pad_left;
-        const part_of_map part = part_under(w, y, x);
-        const rounding r = rounding_of(limits_under(pixels, w, part, top));
-        round_window((dot_t *)(void *)to, map, w, y, x, part, r);
-        *cvt_int8_row_of(to, size) = r.of;
+    float *columns = lines + window_lines(w, count) * 3 * n;
+    const int end = first + count, top = cvt_max_int(first / w->ow * w->stride_h - w->pad_top, 0);
+    for (int row = first, searched = top, some; row < end; row += some, to += (size_t)some * size) {
+        const int y = row / w->ow * w->stride_h - w->pad_top, from = cvt_max_int(y, 0);
+        const int lines_under = cvt_max_int(cvt_min_int(y + w->kh, w->h) - from, 0);
+        for (; searched < from + lines_under; searched++)
+            search_line(lines + (size_t)(searched - top) * 3 * n, map + (size_t)searched * (size_t)w->w * c, w);
+        join_lines(columns, lines + (size_t)(from - top) * 3 * n, n, lines_under);
+        some = cvt_min_int(w->ow - row % w->ow, end - row);
+        pack_line(to, map, w, y, row % w->ow, some, columns);
     }
 }
 
@@ -194,6 +232,6 @@ static void int8_pack_window(void *to, const float *x, const cvt_window_args *w,
     char *row = to;
     for (int end = first + count, n; first < end; first += n, row += (size_t)n * size) {
         n = cvt_min_int(rows - first % rows, end - first);
-        pack_rows_of_map(row, x + (size_t)(first / rows) * map, w, first % rows, n, (limits *)(void *)scratch);
+        pack_rows_of_map(row, x + (size_t)(first / rows) * map, w, first % rows, n, scratch);
     }
 }

@@ -65,17 +65,20 @@ INLINE void finish_rows(block *b, size_t rows, bool whole, cvt_act act, bool add
 FINISH(finish_plain, true, CVT_ACT_NONE, false, CVT_ACT_NONE, false)
 FINISH(finish_sum, true, CVT_ACT_NONE, true, CVT_ACT_NONE, false)
 FINISH(finish_gelu, true, CVT_ACT_GELU_ERF, false, CVT_ACT_NONE, false)
+FINISH(finish_relu, true, CVT_ACT_RELU, false, CVT_ACT_NONE, false)
+FINISH(finish_sum_relu, true, CVT_ACT_NONE, true, CVT_ACT_RELU, false)
 FINISH(finish_any, false, b->g->act, b->g->residual != NULL, b->g->last, false)
 FINISH(ready_gelu, true, CVT_ACT_GELU_ERF, false, CVT_ACT_NONE, TILE_READIES > 0)
 FINISH(ready_any, false, b->g->act, b->g->residual != NULL, b->g->last, TILE_READIES > 0)
 
 /* Returns what finishes rows of so many columns. */
 static void (*finish_of(const cvt_gemm *g, size_t columns))(block *, size_t) {
-    const bool gelu = g->act == CVT_ACT_GELU_ERF && !g->residual, plain = g->act == CVT_ACT_NONE;
-    const bool usual = columns == NR && g->last == CVT_ACT_NONE && (gelu || plain);
-    if (g->ready) return usual && gelu ? ready_gelu : ready_any;
-    if (!usual) return finish_any;
-    return gelu ? finish_gelu : g->residual ? finish_sum : finish_plain;
+    const bool whole = columns == NR, plain = g->act == CVT_ACT_NONE, sum = g->residual, bare = g->last == CVT_ACT_NONE;
+    const bool gelu = g->act == CVT_ACT_GELU_ERF && !sum, relu = g->act == CVT_ACT_RELU && !sum;
+    if (g->ready) return whole && gelu && bare ? ready_gelu : ready_any;
+    if (whole && bare && (gelu || relu)) return gelu ? finish_gelu : finish_relu;
+    if (whole && bare && plain) return sum ? finish_sum : finish_plain;
+    return whole && plain && sum && g->last == CVT_ACT_RELU ? finish_sum_relu : finish_any;
 }
 
 /* Rows of A: `upper` of them, then `lower`; which columns of the panel, and how far the next TILE of them are; what to

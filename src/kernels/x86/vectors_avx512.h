@@ -17,6 +17,16 @@ INLINE vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 INLINE vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 INLINE vu v_lanes(void) { return (vu){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
 
+/* 64 integers as bytes, those beyond [0, 255] as the nearer end. Packing works within quarters of a vector, so words of
+ * 4 bytes are then put in order. */
+#define V_PACKS_BYTES
+INLINE void v_store_bytes(void *to, const vi x[4]) {
+    const __m512i low = _mm512_packs_epi32((__m512i)x[0], (__m512i)x[1]);
+    const __m512i high = _mm512_packs_epi32((__m512i)x[2], (__m512i)x[3]);
+    const vu order = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi32((__m512i)order, _mm512_packus_epi16(low, high)));
+}
+
 INLINE __mmask16 v_mask(size_t n) { return (__mmask16)((1u << n) - 1); }
 INLINE vf v_load_part(const float *p, size_t n) { return _mm512_maskz_loadu_ps(v_mask(n), p); }
 INLINE void v_store_part(float *p, vf x, size_t n) { _mm512_mask_storeu_ps(p, v_mask(n), x); }
