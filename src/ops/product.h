@@ -5,8 +5,8 @@
 #include "ops/lowering.h"
 
 /* Appends the steps of C[T,n] = last(act(A[T,k] W^T + bias) + residual) from w's input to its output. The weight is
- * stored as [n, k]. The rows of A are those of the input, or what lies under a window of it (in plan memory; NULL: none),
- * as cvt_im2col gathers them. */
+ * stored as [n, k]. The rows of A are those of the input, or what lies under a window of it (in plan memory; NULL:
+ * none), as cvt_im2col gathers them. */
 void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int k, int n, const float *bias,
                        const cvt_window_args *window);
 
