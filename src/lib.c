@@ -142,6 +142,7 @@ static void drop_source(void *owner, int param) {
 static cvt_status bind_weights(cvt_model *m, const cvt_kernels *kernels, cvt_error *error) {
     cvt_stored_form *forms;
     TRY(cvt_stored_forms(&forms, m, kernels, error));
+    TRY(cvt_prefixes_refuse(m->files.weights, m->config.arch->dialects, error));
     return cvt_bind(&m->sources, &m->tensors, m->graph, m->files.weights, m->names, forms, &m->arena, error);
 }
 

@@ -63,6 +63,10 @@ check "and which of two models" says 'its "ema_model" is taken, not online_model
 
 # ---- refused with the way out ----
 
+LC_ALL=C sed 's/"module\./"studnt./g' wrappers/ddp.safetensors >"$work/studnt.safetensors"
+check "a word in front that no wrapper is known for" refuses 3 'have "studnt." in front of one' \
+    "$program" check -m "$work/studnt.safetensors" -c wrappers/config.json
+
 refuse() { # NAME TEXT
     check "$1: $2" refuses 3 "$2" "$program" check -m "refused/$1" -c wrappers/config.json
 }

@@ -140,8 +140,10 @@ static cvt_status open_bare(cvt_bundle *b, const char *path, cvt_error *error) {
         TRY(status);
     }
     if (b->config) return CVT_OK;
-    return cvt_fail(error, CVT_CONFIG, "%s: carries no config%s; name one with -c, or convert it with one",
-                    cvt_weights_path(b->weights), path ? ", and no config.json lies beside it" : "");
+    return cvt_fail(
+        error, CVT_CONFIG,
+        "%s: carries no config%s; name one with -c, or convert it with one (cvt-config(5): A MODEL OF YOUR OWN)",
+        cvt_weights_path(b->weights), path ? ", and no config.json lies beside it" : "");
 }
 
 static cvt_status open_file(cvt_bundle *b, const cvt_place *place, cvt_error *error) {

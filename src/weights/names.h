@@ -90,6 +90,8 @@ bool cvt_dialect_covers(const cvt_dialect *dialects, const cvt_dialect *dialect,
  * Errors: CVT_NO_MEMORY. */
 cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialects, const cvt_graph *graph,
                                  cvt_error *error);
+/* CVT_WEIGHTS where no tensor has a name of any dialect, and most would have one without a front that is not known. */
+cvt_status cvt_prefixes_refuse(cvt_weights *weights, const cvt_dialect *dialects, cvt_error *error);
 
 /* ---- layouts.c: a parameter within a file's tensor ---- */
 

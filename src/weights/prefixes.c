@@ -141,3 +141,36 @@ cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialec
     if (changed) choose(&t);
     return CVT_OK;
 }
+
+/* How much of a name stands in front of what a dialect has a name for; 0: nothing, or no dialect has one. */
+static size_t front_of(const cvt_tensor *t, const cvt_dialect *dialects) {
+    for (const char *rest = t->name; (rest = strchr(rest, '.')) != NULL;) {
+        rest++;
+        for (const cvt_dialect *d = dialects; d->name; d++)
+            if (cvt_dialect_covers(dialects, d, rest, t->rank)) return (size_t)(rest - t->name);
+    }
+    return 0;
+}
+
+cvt_status cvt_prefixes_refuse(cvt_weights *weights, const cvt_dialect *dialects, cvt_error *error) {
+    enum { LOOKED_AT = 100 };
+    const size_t n = cvt_weights_count(weights);
+    for (size_t i = 0; i < n; i++) {
+        const cvt_tensor *t = cvt_weights_at(weights, i);
+        for (const cvt_dialect *d = dialects; d->name; d++)
+            if (cvt_dialect_covers(dialects, d, t->name, t->rank)) return CVT_OK;
+    }
+    for (size_t i = 0; i < n && i < LOOKED_AT; i++) {
+        const cvt_tensor *t = cvt_weights_at(weights, i);
+        const size_t front = front_of(t, dialects);
+        size_t same = 0;
+        for (size_t k = 0; front && k < n; k++) same += strncmp(cvt_weights_at(weights, k)->name, t->name, front) == 0;
+        if (2 * same > n)
+            return cvt_fail(
+                error, CVT_WEIGHTS,
+                "%s: no tensor has a name of this model, but %zu of %zu have \"%.*s\" in front of one: take "
+                "that off before saving",
+                cvt_weights_path(weights), same, n, (int)front, t->name);
+    }
+    return CVT_OK;
+}
