@@ -478,18 +478,15 @@ cvt_status cvt_preprocess_resolve(cvt_preprocess *out, const cvt_preprocess_spec
     memcpy(r.mean, spec->mean, sizeof r.mean);
     memcpy(r.std, spec->std, sizeof r.std);
     int scaled_h = (int)((double)height / spec->crop_pct), scaled_w = (int)((double)width / spec->crop_pct);
-    bool square = height == width, crop = true;
+    const cvt_resize kept = height == width ? CVT_RESIZE_SHORTEST : CVT_RESIZE_KEEP;
+    bool crop = true;
     if (scaled_h < 1 || scaled_w < 1)
         return cvt_fail(error, CVT_UNSUPPORTED, "\"crop_pct\" = %g leaves nothing of %d x %d", spec->crop_pct, height,
                         width);
     switch (spec->kind) {
     case CVT_PREPROCESS_CONVNEXT:
         crop = cvt_min_int(height, width) < 384;
-        set_resize(&r,
-                   !crop    ? CVT_RESIZE_SQUASH
-                   : square ? CVT_RESIZE_SHORTEST
-                            : CVT_RESIZE_KEEP,
-                   crop ? scaled_h : height, crop ? scaled_w : width);
+        set_resize(&r, crop ? kept : CVT_RESIZE_SQUASH, crop ? scaled_h : height, crop ? scaled_w : width);
         break;
     case CVT_PREPROCESS_SQUASH:
         if (spec->shortest)
@@ -504,9 +501,7 @@ cvt_status cvt_preprocess_resolve(cvt_preprocess *out, const cvt_preprocess_spec
                    (int)((int64_t)spec->resize[1] * width / spec->size[1]));
         crop = spec->do_crop;
         break;
-    case CVT_PREPROCESS_CENTER:
-        set_resize(&r, square ? CVT_RESIZE_SHORTEST : CVT_RESIZE_KEEP, scaled_h, scaled_w);
-        break;
+    case CVT_PREPROCESS_CENTER: set_resize(&r, kept, scaled_h, scaled_w); break;
     case CVT_PREPROCESS_TIMM_SQUASH: set_resize(&r, CVT_RESIZE_SQUASH, scaled_h, scaled_w); break;
     case CVT_PREPROCESS_BORDER:
         set_resize(&r, CVT_RESIZE_BORDER, scaled_h, scaled_w);

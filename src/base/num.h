@@ -16,6 +16,8 @@ static inline int cvt_min_int(int a, int b) { return a < b ? a : b; }
 static inline int cvt_max_int(int a, int b) { return a > b ? a : b; }
 /* How many parts of `part` make up `total`, of which the last may be smaller. */
 static inline int cvt_div_up(int total, int part) { return (total + part - 1) / part; }
+/* The least multiple of `unit` that is not below n. */
+static inline size_t cvt_round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
 static inline float cvt_bits_to_f32(uint32_t bits) {
     float f;

@@ -44,12 +44,9 @@ float cvt_int8_round(int8_t *v, const void *w, cvt_dtype dtype, size_t k) {
     return finite ? zero ? 0 : max / 127 : cvt_bits_to_f32(0x7fc00000u);
 }
 
-static size_t depth_of(cvt_int8_form form, int k) {
-    const size_t unit = (size_t)form.depth;
-    return ((size_t)k + unit - 1) / unit * unit;
-}
+static size_t depth_of(cvt_int8_form form, int k) { return cvt_round_up((size_t)k, (size_t)form.depth); }
 
-static size_t whole_lines(size_t size) { return (size + 63) / 64 * 64; }
+static size_t whole_lines(size_t size) { return cvt_round_up(size, 64); }
 
 size_t cvt_int8_panel_size(cvt_int8_form form, int k) {
     const size_t nr = (size_t)form.nr, element = form.wide ? 2 : 1;

@@ -70,7 +70,7 @@ cvt_status cvt_hessian_new(cvt_hessian **out, const cvt_examples *of, cvt_error 
     cvt_hessian *h = calloc(1, sizeof *h);
     if (!h) return cvt_fail_memory(error);
     h->kernels = of->kernels;
-    h->d = cvt_pad(of->d, CVT_PANEL);
+    h->d = cvt_round_up(of->d, CVT_PANEL);
     h->ld = h->d + 8;
     h->squares = calloc(h->d, sizeof *h->squares);
     h->diagonal = calloc(h->d, sizeof *h->diagonal);

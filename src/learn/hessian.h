@@ -3,12 +3,12 @@
 #ifndef CVT_LEARN_HESSIAN_H
 #define CVT_LEARN_HESSIAN_H
 
+#include "base/num.h"
 #include "kernels/kernels.h"
 #include "learn/logistic.h"
 
 /* Features are padded to whole panels of the factor, columns to whole tiles of cvt_kernels.add_doubles. */
 enum { CVT_PANEL = 16, CVT_TILE = 8 };
-static inline size_t cvt_pad(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 /* Of matrices whose k is padded. With the guess = U^T U: weights [theta size] become coordinates U weights, in place;
  * and back. */

@@ -12,7 +12,7 @@ enum { MAX_ITERATIONS = 2000, MAX_TRIALS = 40, MIN_HISTORY = 3, MAX_HISTORY = 10
 static const size_t search_bytes = (size_t)64 << 20; /* that searches may take; one with MIN_HISTORY is always made */
 
 cvt_status cvt_theta_measure(cvt_theta_size *size, size_t d, int classes, cvt_error *error) {
-    *size = (cvt_theta_size){.d = cvt_pad(d, CVT_PANEL), .k = (size_t)classes};
+    *size = (cvt_theta_size){.d = cvt_round_up(d, CVT_PANEL), .k = (size_t)classes};
     if (!cvt_mul_size(size->d + 1, size->k, &size->count) || !cvt_mul_size(size->count, sizeof(double), &size->bytes) ||
         size->bytes > SIZE_MAX / 1024)
         return cvt_fail(error, CVT_TOO_LARGE, "%zu features and %d labels are too many", d, classes);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/num.h"
 
 enum { BLOCK = 64, ROWS = 8 }; /* ROWS: those that one thread makes at a time */
 
@@ -142,7 +141,7 @@ static void take(const cvt_loss *l, double *v, const double *wide, int s) {
 
 /* Makes room for n fits side by side. */
 static void widen(cvt_loss *l, int n) {
-    l->wide = (cvt_theta_size){.d = l->one.d, .k = cvt_pad(l->one.k * (size_t)n, CVT_TILE)};
+    l->wide = (cvt_theta_size){.d = l->one.d, .k = cvt_round_up(l->one.k * (size_t)n, CVT_TILE)};
     l->wide.count = (l->wide.d + 1) * l->wide.k;
     l->wide.bytes = l->wide.count * sizeof(double);
     memset(l->theta, 0, l->wide.bytes);
@@ -189,7 +188,8 @@ void cvt_loss_to_weights(cvt_loss *l, double *const *to, cvt_point *const *from,
 
 cvt_status cvt_loss_new(cvt_loss *out, const cvt_examples *x, int fits, double l2, const cvt_hessian *hessian,
                         const cvt_theta_size *size, cvt_error *error) {
-    const size_t n = (size_t)fits, k = cvt_pad(size->k * n, CVT_TILE), wide = (size->d + 1) * k, stride = size->d + 8;
+    const size_t n = (size_t)fits, k = cvt_round_up(size->k * n, CVT_TILE), wide = (size->d + 1) * k,
+                 stride = size->d + 8;
     *out = (cvt_loss){.x = x, .hessian = hessian, .l2 = l2, .fits = fits, .one = *size, .stride = stride};
     out->team = (double)x->n * (double)wide > 4e6 ? x->team : NULL;
     out->memory = calloc(2 * wide + BLOCK * (stride + k + 2 * n) + n, sizeof *out->memory);

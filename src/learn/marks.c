@@ -120,7 +120,7 @@ cvt_status cvt_mark(cvt_marks *marks, const cvt_lesson *lesson, const cvt_exampl
                  .x = x,
                  .thetas = thetas,
                  .folds = folds,
-                 .d = cvt_pad(x->d, CVT_PANEL),
+                 .d = cvt_round_up(x->d, CVT_PANEL),
                  .k = (size_t)lesson->classes,
                  .threads = cvt_team_size(lesson->team)};
     const size_t rows = ROWS * (size_t)m.threads;

@@ -180,15 +180,14 @@ static int collect(const layout *l, buffer *buffers, const cvt_kernels *kernels)
         const place *p = &l->places[v];
         if (!p->wanted || p->parent != CVT_NO_VALUE) continue;
         size_t size = size_of(l, v);
-        buffers[n++] = (buffer){
-            .size = (size + unit - 1) / unit * unit, .first = group[p->first], .last = group[p->last], .owner = v};
+        buffers[n++] =
+            (buffer){.size = cvt_round_up(size, unit), .first = group[p->first], .last = group[p->last], .owner = v};
     }
     for (int i = 0; i < l->nodes->n; i++) {
         const cvt_plan_node *w = &l->nodes->node[i];
         if (!w->node || !w->node->op->workspace) continue;
         size_t size = w->node->op->workspace(w, l->graph, kernels);
-        buffers[n++] =
-            (buffer){.size = (size + unit - 1) / unit * unit, .first = group[i], .last = group[i], .owner = ~i};
+        buffers[n++] = (buffer){.size = cvt_round_up(size, unit), .first = group[i], .last = group[i], .owner = ~i};
     }
     return n;
 }

@@ -4,10 +4,10 @@
 
 #include "kernels/tmpl/query_rows.h"
 
-static size_t keys_floats(int s, int d) { return round_up((size_t)s, NR) * (size_t)d; }
+static size_t keys_floats(int s, int d) { return cvt_round_up((size_t)s, NR) * (size_t)d; }
 
 static size_t attention_panels(int s, int d, int dv) {
-    return keys_floats(s, d) + round_up((size_t)dv, NR) * (size_t)s;
+    return keys_floats(s, d) + cvt_round_up((size_t)dv, NR) * (size_t)s;
 }
 
 static void attention_pack(float *panels, const cvt_attention_head *h) {
@@ -21,15 +21,16 @@ static void attention_pack(float *panels, const cvt_attention_head *h) {
 
 /* What one block of rows needs: copies of the queries, the scores, and a factor for each row. */
 static size_t attention_scratch(int t, int s, int d) {
-    const size_t lds = round_up((size_t)s, VL), rows = query_rows((size_t)t, lds);
-    return rows * (lds + 1) + round_up(rows * (size_t)d, LINE);
+    const size_t lds = cvt_round_up((size_t)s, VL), rows = query_rows((size_t)t, lds);
+    return rows * (lds + 1) + cvt_round_up(rows * (size_t)d, LINE);
 }
 
 /* Queries are copied first: they are scaled on the way, and rows far apart in memory would share few sets of L1. */
 static void attention(const cvt_attention *a) {
-    const size_t t = (size_t)a->t, s = (size_t)a->s, d = (size_t)a->d, lds = round_up(s, VL), max = query_rows(t, lds);
+    const size_t t = (size_t)a->t, s = (size_t)a->s, d = (size_t)a->d, lds = cvt_round_up(s, VL),
+                 max = query_rows(t, lds);
     const float *keys = a->panels, *values = keys + keys_floats(a->s, a->d);
-    float *queries = a->scratch, *scores = queries + round_up(max * d, LINE), *factors = scores + max * lds;
+    float *queries = a->scratch, *scores = queries + cvt_round_up(max * d, LINE), *factors = scores + max * lds;
     for (size_t row = 0, m; row < t; row += m) {
         m = t - row < max ? t - row : max;
         const cvt_gemm by_keys = {.m = (int)m,

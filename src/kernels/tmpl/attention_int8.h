@@ -29,7 +29,7 @@ static void attention_int8_pack(float *panels, const cvt_attention_head *h) {
 static size_t packed_rows_size(size_t rows, int s, int d) { return rows * int8_row_size(s > d ? s : d); }
 
 static size_t attention_int8_scratch(int t, int s, int d) {
-    const size_t lds = round_up((size_t)s, VL), rows = query_rows((size_t)t, lds);
+    const size_t lds = cvt_round_up((size_t)s, VL), rows = query_rows((size_t)t, lds);
     return packed_rows_size(rows, s, d) / sizeof(float) + rows * (lds + 1);
 }
 
@@ -41,7 +41,7 @@ static void scale_packed_row(char *rows, size_t i, int k, float factor) {
 }
 
 static void attention_int8(const cvt_attention *a) {
-    const size_t t = (size_t)a->t, s = (size_t)a->s, lds = round_up(s, VL), max = query_rows(t, lds);
+    const size_t t = (size_t)a->t, s = (size_t)a->s, lds = cvt_round_up(s, VL), max = query_rows(t, lds);
     const char *keys = (const char *)a->panels, *values = keys + panels_size(s, a->d);
     char *packed = (char *)a->scratch;
     float *scores = a->scratch + packed_rows_size(max, a->s, a->d) / sizeof(float), *factors = scores + max * lds;

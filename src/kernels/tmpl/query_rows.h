@@ -2,8 +2,6 @@
 
 enum { QUERIES = 4 * MR, SCORES_FLOATS = 12800 }; /* rows of scores at a time, and about how many scores */
 
-static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
-
 /* How many query rows are taken at a time: whole tiles, whose scores stay in L1 beside a panel. */
 static size_t query_rows(size_t t, size_t lds) {
     size_t rows = QUERIES;
