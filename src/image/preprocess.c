@@ -80,6 +80,21 @@ int cvt_windows_count(int full, int width) {
 
 int cvt_windows_place(int full, int width, int n, int i) { return (int)((int64_t)(full - width) * i / (n - 1)); }
 
+/* ---- the image in the making ------------------------------------------------------------------------------------- */
+
+/* What all steps share. */
+typedef struct job {
+    cvt_preprocessor *p;
+    const cvt_preprocess *preprocess;
+    const cvt_decode_options *options;
+    cvt_image_stop stop;
+    /* of an image that is resized while it is decoded: */
+    bool begun;
+    cvt_geometry g;
+    int orientation; /* 1 where EXIF is ignored */
+    int columns;     /* of the rows that come */
+} job;
+
 /* ---- pixels ----------------------------------------------------------------------------------------------------- */
 
 /* Writes the grey value of Pillow's mode L into all three channels of n pixels. */
@@ -108,8 +123,8 @@ static cvt_window window_of(const cvt_geometry *g) {
 }
 
 /* Makes p->cropped of p->scratch, which holds that part. */
-static cvt_status finish_crop(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_geometry *g,
-                              cvt_error *error) {
+static cvt_status finish_crop(const job *j, const cvt_geometry *g, cvt_error *error) {
+    cvt_preprocessor *p = j->p;
     const cvt_pixels part = p->scratch;
     if (part.width == g->width && part.height == g->height) {
         p->scratch = p->cropped;
@@ -117,7 +132,7 @@ static cvt_status finish_crop(cvt_preprocessor *p, const cvt_preprocess *preproc
         return CVT_OK;
     }
     TRY(cvt_pixels_resize(&p->cropped, g->width, g->height, error));
-    fill(&p->cropped, preprocess->fill);
+    fill(&p->cropped, j->preprocess->fill);
     paste(&p->cropped, &part, cvt_max_int(-g->x, 0), cvt_max_int(-g->y, 0));
     return CVT_OK;
 }
@@ -129,12 +144,11 @@ static cvt_status find_resampler(cvt_preprocessor *p, cvt_error *error) {
 }
 
 /* Resizes and crops `from` into p->cropped. Only the pixels inside the crop are computed. */
-static cvt_status resize_and_crop(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_pixels *from,
-                                  const cvt_geometry *g, cvt_error *error) {
+static cvt_status resize_and_crop(const job *j, const cvt_pixels *from, const cvt_geometry *g, cvt_error *error) {
     const cvt_window window = window_of(g);
-    TRY(find_resampler(p, error));
-    TRY(cvt_resample(p->resampler, &p->scratch, from, preprocess->filter, &window, error));
-    return finish_crop(p, preprocess, g, error);
+    TRY(find_resampler(j->p, error));
+    TRY(cvt_resample(j->p->resampler, &j->p->scratch, from, j->preprocess->filter, &window, error));
+    return finish_crop(j, g, error);
 }
 
 /* ---- tensor ----------------------------------------------------------------------------------------------------- */
@@ -172,14 +186,15 @@ static void write_values(float *to, const cvt_pixels *pixels, const cvt_preproce
         for (int c = 0; c < channels; c++) *to++ = tables[c][from[c]];
 }
 
-static cvt_status make_values(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_error *error) {
-    const size_t n = count_of(p), channels = (size_t)preprocess->channels;
+static cvt_status make_values(const job *j, cvt_error *error) {
+    cvt_preprocessor *p = j->p;
+    const size_t n = count_of(p), channels = (size_t)j->preprocess->channels;
     size_t bytes;
     if (!cvt_mul_size(n, channels * sizeof(float), &bytes)) return cvt_fail_memory(error);
     TRY(reserve(&p->values, &p->values_capacity, bytes, error));
     TRY(reserve(&p->planes, &p->planes_capacity, bytes, error));
-    write_values(p->values, &p->cropped, preprocess);
-    p->channels = preprocess->channels;
+    write_values(p->values, &p->cropped, j->preprocess);
+    p->channels = j->preprocess->channels;
     p->planar = false;
     return CVT_OK;
 }
@@ -203,8 +218,9 @@ float *cvt_preprocessor_take(cvt_preprocessor *p, float *spare) {
 /* ---- windows and lines: more than one tensor of an image ---- */
 
 /* Appends the values of p->cropped to p->rest. */
-static cvt_status add_to_rest(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_error *error) {
-    const size_t count = count_of(p) * (size_t)preprocess->channels;
+static cvt_status add_to_rest(const job *j, cvt_error *error) {
+    cvt_preprocessor *p = j->p;
+    const size_t count = count_of(p) * (size_t)j->preprocess->channels;
     size_t have, bytes;
     if (!cvt_mul_size(count, (size_t)p->n_rest * sizeof(float), &have) ||
         !cvt_mul_size(count, ((size_t)p->n_rest + 1) * sizeof(float), &bytes))
@@ -215,22 +231,21 @@ static cvt_status add_to_rest(cvt_preprocessor *p, const cvt_preprocess *preproc
         p->rest = grown;
         p->rest_capacity = 2 * bytes;
     }
-    write_values(p->rest + have / sizeof(float), &p->cropped, preprocess);
+    write_values(p->rest + have / sizeof(float), &p->cropped, j->preprocess);
     p->n_rest++;
     return CVT_OK;
 }
 
 /* Adds the windows of one image, or of one line of a page, to p->rest: all, or all but the main one. */
-static cvt_status add_windows(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_pixels *from, bool all,
-                              cvt_error *error) {
+static cvt_status add_windows(const job *j, const cvt_pixels *from, bool all, cvt_error *error) {
     cvt_geometry g;
-    TRY(cvt_preprocess_geometry(&g, preprocess, from->width, from->height, error));
-    const int n = preprocess->windows ? cvt_windows_count(g.full_width, g.width) : 1;
+    TRY(cvt_preprocess_geometry(&g, j->preprocess, from->width, from->height, error));
+    const int n = j->preprocess->windows ? cvt_windows_count(g.full_width, g.width) : 1;
     for (int i = 0; i < n; i++) {
         if (i == n / 2 && !all) continue;
         if (n > 1) g.x = cvt_windows_place(g.full_width, g.width, n, i);
-        TRY(resize_and_crop(p, preprocess, from, &g, error));
-        TRY(add_to_rest(p, preprocess, error));
+        TRY(resize_and_crop(j, from, &g, error));
+        TRY(add_to_rest(j, error));
     }
     return CVT_OK;
 }
@@ -244,15 +259,15 @@ static cvt_status cut(cvt_pixels *out, const cvt_pixels *page, const cvt_line *l
 }
 
 /* Adds all lines of the page but the middle one to p->rest, and leaves that in p->line. */
-static cvt_status read_lines(cvt_preprocessor *p, const cvt_preprocess *preprocess, cvt_image_stop stop,
-                             cvt_error *error) {
+static cvt_status read_lines(const job *j, cvt_error *error) {
+    cvt_preprocessor *p = j->p;
     cvt_lines lines;
     TRY(cvt_lines_find(&lines, &p->decoded, error));
     const int middle = lines.n / 2;
-    for (int i = 0; i < lines.n && stop == CVT_STOP_NONE; i++) {
+    for (int i = 0; i < lines.n && j->stop == CVT_STOP_NONE; i++) {
         if (i == middle) continue;
         TRY(cut(&p->line, &p->decoded, &lines.line[i], error));
-        TRY(add_windows(p, preprocess, &p->line, true, error));
+        TRY(add_windows(j, &p->line, true, error));
     }
     return cut(&p->line, &p->decoded, &lines.line[middle], error);
 }
@@ -271,93 +286,79 @@ void cvt_preprocessor_free(cvt_preprocessor *p) {
     *p = (cvt_preprocessor){0};
 }
 
-/* The resized image and the crop in it that the step `stop` wants of an image of width x height. */
-static cvt_status geometry_at(cvt_geometry *g, const cvt_preprocess *preprocess, const cvt_decode_options *options,
-                              cvt_image_stop stop, int width, int height, cvt_error *error) {
-    TRY(cvt_preprocess_geometry(g, preprocess, width, height, error));
-    if (stop == CVT_STOP_RESIZE)
+/* The resized image and the crop in it that the last step wants of an image of width x height. */
+static cvt_status geometry_at(cvt_geometry *g, const job *j, int width, int height, cvt_error *error) {
+    TRY(cvt_preprocess_geometry(g, j->preprocess, width, height, error));
+    if (j->stop == CVT_STOP_RESIZE)
         *g = (cvt_geometry){g->full_width, g->full_height, 0, 0, g->full_width, g->full_height};
-    return cvt_pixels_limit((uint64_t)g->width, (uint64_t)g->height, options, error);
+    return cvt_pixels_limit((uint64_t)g->width, (uint64_t)g->height, j->options, error);
 }
 
 /* Does all steps after decoding. */
-static cvt_status prepare(cvt_preprocessor *p, const cvt_preprocess *preprocess, const cvt_decode_options *options,
-                          cvt_image_stop stop, const cvt_pixels **pixels, cvt_error *error) {
+static cvt_status prepare(const job *j, const cvt_pixels **pixels, cvt_error *error) {
+    cvt_preprocessor *p = j->p;
+    const cvt_preprocess *preprocess = j->preprocess;
     const cvt_pixels *from = &p->decoded;
     *pixels = from;
     p->n_rest = 0;
-    if (stop == CVT_STOP_DECODE) return CVT_OK;
-    if (!options->ignore_exif) TRY(cvt_pixels_orient(&p->decoded, &p->scratch, p->info.orientation, error));
-    if (stop == CVT_STOP_ORIENT) return CVT_OK;
+    if (j->stop == CVT_STOP_DECODE) return CVT_OK;
+    if (!j->options->ignore_exif) TRY(cvt_pixels_orient(&p->decoded, &p->scratch, p->info.orientation, error));
+    if (j->stop == CVT_STOP_ORIENT) return CVT_OK;
 
     if (preprocess->channels == 1) make_gray(p->decoded.data, (size_t)p->decoded.width * (size_t)p->decoded.height);
-    if (options->lines) {
-        TRY(read_lines(p, preprocess, stop, error));
+    if (j->options->lines) {
+        TRY(read_lines(j, error));
         from = &p->line;
     }
     cvt_geometry g;
-    TRY(geometry_at(&g, preprocess, options, stop, from->width, from->height, error));
+    TRY(geometry_at(&g, j, from->width, from->height, error));
     *pixels = &p->cropped;
-    if (stop == CVT_STOP_NONE && preprocess->windows) TRY(add_windows(p, preprocess, from, false, error));
-    TRY(resize_and_crop(p, preprocess, from, &g, error)); /* last: the pixels that the caller sees */
-    return stop == CVT_STOP_NONE ? make_values(p, preprocess, error) : CVT_OK;
+    if (j->stop == CVT_STOP_NONE && preprocess->windows) TRY(add_windows(j, from, false, error));
+    TRY(resize_and_crop(j, from, &g, error)); /* last: the pixels that the caller sees */
+    return j->stop == CVT_STOP_NONE ? make_values(j, error) : CVT_OK;
 }
 
 static double time_of(const cvt_preprocessor *p) { return p->timed ? cvt_clock_ms() : 0; }
 
-/* An image that is resized while it is decoded. */
-typedef struct incoming {
-    cvt_preprocessor *p;
-    const cvt_preprocess *preprocess;
-    const cvt_decode_options *options;
-    cvt_image_stop stop;
-    bool begun;
-    cvt_geometry g;
-    int orientation; /* 1 where EXIF is ignored */
-    int columns;     /* of the rows that come */
-} incoming;
-
 /* Where this returns false the whole image is decoded, and what is wrong here shows again, in its place. */
 static bool begin_rows(void *context, const cvt_decoded *info, int width, int height, cvt_part *part) {
-    incoming *in = context;
-    cvt_preprocessor *p = in->p;
-    in->orientation = in->options->ignore_exif ? 1 : info->orientation;
-    const bool transposed = cvt_orientation_turn(in->orientation).transposed;
+    job *j = context;
+    cvt_preprocessor *p = j->p;
+    j->orientation = j->options->ignore_exif ? 1 : info->orientation;
+    const bool transposed = cvt_orientation_turn(j->orientation).transposed;
     if (find_resampler(p, NULL) != CVT_OK ||
-        geometry_at(&in->g, in->preprocess, in->options, in->stop, transposed ? height : width,
-                    transposed ? width : height, NULL) != CVT_OK)
+        geometry_at(&j->g, j, transposed ? height : width, transposed ? width : height, NULL) != CVT_OK)
         return false;
-    const cvt_window window = window_of(&in->g);
-    in->begun = cvt_resample_begin(p->resampler, in->preprocess->filter, &window, width, height, in->orientation, part);
-    in->columns = part->width;
-    return in->begun;
+    const cvt_window window = window_of(&j->g);
+    j->begun = cvt_resample_begin(p->resampler, j->preprocess->filter, &window, width, height, j->orientation, part);
+    j->columns = part->width;
+    return j->begun;
 }
 
 static void take_rows(void *context, uint8_t *rgb, size_t stride, int n) {
-    const incoming *in = context;
-    const double start = time_of(in->p);
-    for (int i = 0; in->preprocess->channels == 1 && i < n; i++)
-        make_gray(rgb + (size_t)i * stride, (size_t)in->columns);
-    cvt_resample_take(in->p->resampler, rgb, stride, n);
-    const double took = time_of(in->p) - start;
-    in->p->resize_ms += took;
-    in->p->decode_ms -= took;
+    const job *j = context;
+    const double start = time_of(j->p);
+    for (int i = 0; j->preprocess->channels == 1 && i < n; i++) make_gray(rgb + (size_t)i * stride, (size_t)j->columns);
+    cvt_resample_take(j->p->resampler, rgb, stride, n);
+    const double took = time_of(j->p) - start;
+    j->p->resize_ms += took;
+    j->p->decode_ms -= took;
 }
 
 /* Does the steps after p->scratch, which is the window of the crop as the image is stored. */
-static cvt_status finish_rows(const incoming *in, const cvt_pixels **pixels, cvt_error *error) {
-    cvt_preprocessor *p = in->p;
+static cvt_status finish_rows(const job *j, const cvt_pixels **pixels, cvt_error *error) {
+    cvt_preprocessor *p = j->p;
     p->n_rest = 0;
-    TRY(cvt_pixels_orient(&p->scratch, &p->decoded, in->orientation, error));
-    TRY(finish_crop(p, in->preprocess, &in->g, error));
+    TRY(cvt_pixels_orient(&p->scratch, &p->decoded, j->orientation, error));
+    TRY(finish_crop(j, &j->g, error));
     *pixels = &p->cropped;
-    return in->stop == CVT_STOP_NONE ? make_values(p, in->preprocess, error) : CVT_OK;
+    return j->stop == CVT_STOP_NONE ? make_values(j, error) : CVT_OK;
 }
 
 /* Does the steps after decoding, where the rows have been taken. */
-static cvt_status end_rows(const incoming *in, const cvt_pixels **pixels, cvt_error *error) {
-    TRY(cvt_resample_end(in->p->resampler, &in->p->scratch, error));
-    return finish_rows(in, pixels, error);
+static cvt_status end_rows(const job *j, const cvt_pixels **pixels, cvt_error *error) {
+    TRY(cvt_resample_end(j->p->resampler, &j->p->scratch, error));
+    return finish_rows(j, pixels, error);
 }
 
 /* ---- in pieces -------------------------------------------------------------------------------------------------- */
@@ -366,15 +367,15 @@ enum { MAX_PIECES = 16 };
 
 /* A JPEG of which several threads decode and resize a piece each: one below the other, as it is stored. */
 typedef struct pieces {
-    const incoming *whole;
+    const job *whole;
     cvt_jpeg_cuts cuts;
     int n;
     struct piece {
         cvt_preprocessor own; /* resampler, decoded and times of this piece */
-        incoming in;
-        cvt_part part;   /* what the resampler needs of the image; from begin on, of the units */
-        int first, last; /* units */
-        bool whole;      /* it was decoded, and there is nothing to say about it */
+        job mine;             /* whose p is own */
+        cvt_part part;        /* what the resampler needs of the image; from begin on, of the units */
+        int first, last;      /* units */
+        bool whole;           /* it was decoded, and there is nothing to say about it */
     } piece[MAX_PIECES];
 } pieces;
 
@@ -387,7 +388,7 @@ static bool begin_piece(void *context, const cvt_decoded *info, int width, int h
 
 static void take_piece(void *context, uint8_t *rgb, size_t stride, int n) {
     struct piece *piece = context;
-    take_rows(&piece->in, rgb, stride, n);
+    take_rows(&piece->mine, rgb, stride, n);
 }
 
 /* Begins piece i: chooses the outputs that it makes, the rows that these need, and so the units. Neighbours overlap, so
@@ -395,22 +396,22 @@ static void take_piece(void *context, uint8_t *rgb, size_t stride, int n) {
  * that too many bytes lie before a restart marker where it goes on behind it. */
 static bool begin_one(pieces *all, int i) {
     struct piece *piece = &all->piece[i];
-    const incoming *in = all->whole;
-    const cvt_turn turn = cvt_orientation_turn(in->orientation);
-    cvt_window window = window_of(&in->g);
+    const job *j = all->whole;
+    const cvt_turn turn = cvt_orientation_turn(j->orientation);
+    cvt_window window = window_of(&j->g);
     int *start = turn.transposed ? &window.x : &window.y, *count = turn.transposed ? &window.width : &window.height;
     const int from = (int)((int64_t)*count * i / all->n), to = (int)((int64_t)*count * (i + 1) / all->n);
     *start += turn.y_back ? *count - to : from;
     *count = to - from;
-    piece->in = *in;
-    piece->in.p = &piece->own;
-    piece->own.kernels = in->p->kernels;
-    piece->own.timed = in->p->timed;
+    piece->mine = *j;
+    piece->mine.p = &piece->own;
+    piece->own.kernels = j->p->kernels;
+    piece->own.timed = j->p->timed;
     if (to == from || find_resampler(&piece->own, NULL) != CVT_OK ||
-        !cvt_resample_begin(piece->own.resampler, in->preprocess->filter, &window, all->cuts.width, all->cuts.height,
-                            in->orientation, &piece->part))
+        !cvt_resample_begin(piece->own.resampler, j->preprocess->filter, &window, all->cuts.width, all->cuts.height,
+                            j->orientation, &piece->part))
         return false;
-    piece->in.columns = piece->part.width;
+    piece->mine.columns = piece->part.width;
     piece->first = i ? cvt_max_int(piece->part.y / all->cuts.rows - 1, 0) : 0;
     piece->last = cvt_min_int((piece->part.y + piece->part.height - 1) / all->cuts.rows + 2, all->cuts.n);
     if (i + 1 == all->n) piece->last = all->cuts.n;
@@ -458,21 +459,21 @@ static bool join(const pieces *all) {
 
 /* Decodes and resizes a JPEG in pieces, on several threads, into p->scratch. False where that cannot be done, or
  * anything at all is wrong with one of them: then the image is decoded as a whole, which says what. */
-static bool run_pieces(incoming *in, const uint8_t *bytes, size_t size) {
-    cvt_preprocessor *p = in->p;
+static bool run_pieces(job *j, const uint8_t *bytes, size_t size) {
+    cvt_preprocessor *p = j->p;
     cvt_part part;
     pieces *all = calloc(1, sizeof *all);
     if (!all) return false;
-    all->whole = in;
+    all->whole = j;
     bool done = cvt_jpeg_cut(&all->cuts, bytes, size);
     const uint64_t width = (uint64_t)all->cuts.width, height = (uint64_t)all->cuts.height;
-    const int least = in->options->piece_pixels ? in->options->piece_pixels : CVT_PIECE_PIXELS;
+    const int least = j->options->piece_pixels ? j->options->piece_pixels : CVT_PIECE_PIXELS;
     const uint64_t worth = width * height / (uint64_t)least;
-    all->n = cvt_min_int(worth < MAX_PIECES ? (int)worth : MAX_PIECES, in->options->threads);
-    done = done && all->n > 1 && cvt_pixels_limit(width, height, in->options, NULL) == CVT_OK;
+    all->n = cvt_min_int(worth < MAX_PIECES ? (int)worth : MAX_PIECES, j->options->threads);
+    done = done && all->n > 1 && cvt_pixels_limit(width, height, j->options, NULL) == CVT_OK;
     p->info = (cvt_decoded){.orientation = 1};
     if (done) cvt_jpeg_read_exif(&p->info, bytes, size);
-    done = done && begin_rows(in, &p->info, all->cuts.width, all->cuts.height, &part);
+    done = done && begin_rows(j, &p->info, all->cuts.width, all->cuts.height, &part);
     for (int i = 0; done && i < all->n; i++) done = begin_one(all, i);
     if (done) {
         cvt_team *team = cvt_team_new(all->n);
@@ -483,7 +484,7 @@ static bool run_pieces(incoming *in, const uint8_t *bytes, size_t size) {
     for (int i = 0; i < all->n; i++) cvt_preprocessor_free(&all->piece[i].own);
     cvt_jpeg_cuts_free(&all->cuts);
     p->n_pieces = done ? all->n : 0;
-    in->begun = false;
+    j->begun = false;
     free(all);
     return done;
 }
@@ -494,14 +495,14 @@ cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preproc
                               const uint8_t *bytes, size_t size, cvt_image_stop stop, const cvt_pixels **pixels,
                               cvt_error *error) {
     cvt_decode_options how = *options;
-    incoming in = {.p = p, .preprocess = preprocess, .options = options, .stop = stop};
-    const cvt_row_sink sink = {begin_rows, take_rows, &in};
+    job j = {.p = p, .preprocess = preprocess, .options = options, .stop = stop};
+    const cvt_row_sink sink = {begin_rows, take_rows, &j};
     const bool resized = stop == CVT_STOP_RESIZE || stop == CVT_STOP_CROP || stop == CVT_STOP_NONE;
     how.draft = options->fast ? preprocess : NULL;
     how.sink = resized && !options->lines && !preprocess->windows && !options->allow_truncated ? &sink : NULL;
-    if (how.sink && options->threads > 1 && !options->fast && run_pieces(&in, bytes, size)) {
+    if (how.sink && options->threads > 1 && !options->fast && run_pieces(&j, bytes, size)) {
         const double begin = time_of(p);
-        cvt_status status = finish_rows(&in, pixels, error);
+        cvt_status status = finish_rows(&j, pixels, error);
         p->resize_ms += time_of(p) - begin;
         return status;
     }
@@ -511,7 +512,7 @@ cvt_status cvt_preprocess_run(cvt_preprocessor *p, const cvt_preprocess *preproc
     const double decoded = time_of(p);
     p->decode_ms += decoded - start;
     if (status != CVT_OK) return status;
-    status = in.begun ? end_rows(&in, pixels, error) : prepare(p, preprocess, options, stop, pixels, error);
+    status = j.begun ? end_rows(&j, pixels, error) : prepare(&j, pixels, error);
     p->resize_ms += time_of(p) - decoded;
     return status;
 }
@@ -529,5 +530,6 @@ cvt_status cvt_preprocess_pixels(cvt_preprocessor *p, const cvt_preprocess *prep
     TRY(cvt_pixels_limit((uint64_t)width, (uint64_t)height, options, error));
     TRY(cvt_pixels_resize(&p->decoded, width, height, error));
     for (size_t y = 0; y < (size_t)height; y++) memcpy(p->decoded.data + y * row, rgb + y * stride, row);
-    return prepare(p, preprocess, options, stop, pixels, error);
+    const job j = {.p = p, .preprocess = preprocess, .options = options, .stop = stop};
+    return prepare(&j, pixels, error);
 }
