@@ -13,18 +13,20 @@
 #include "cli/classes.h"
 #include "cli/models.h"
 
-const char *cvt_matched_word(cvt_matched how) {
-    static const char *const words[] = {[CVT_MATCHED_NOT] = "",
-                                        [CVT_MATCHED_TWICE] = "",
-                                        [CVT_MATCHED_NAME] = "name",
-                                        [CVT_MATCHED_SYNONYM] = "synonym",
-                                        [CVT_MATCHED_ID] = "wordnet_id",
-                                        [CVT_MATCHED_NUMBER] = "number",
-                                        [CVT_MATCHED_WORD] = "first_word",
-                                        [CVT_MATCHED_ORDER] = "order",
-                                        [CVT_MATCHED_FILE] = "file"};
-    return words[how];
-}
+static const struct {
+    const char *word, *text;
+} words[] = {[CVT_MATCHED_NOT] = {"", ""},
+             [CVT_MATCHED_TWICE] = {"", ""},
+             [CVT_MATCHED_NAME] = {"name", "by name"},
+             [CVT_MATCHED_SYNONYM] = {"synonym", "by synonym"},
+             [CVT_MATCHED_ID] = {"wordnet_id", "by WordNet id"},
+             [CVT_MATCHED_NUMBER] = {"number", "by number"},
+             [CVT_MATCHED_WORD] = {"first_word", "by first word"},
+             [CVT_MATCHED_ORDER] = {"order", "by order"},
+             [CVT_MATCHED_FILE] = {"file", "by --classes"}};
+
+const char *cvt_matched_word(cvt_matched how) { return words[how].word; }
+const char *cvt_matched_text(cvt_matched how) { return words[how].text; }
 
 /* The class that has a name; the second one, if there is another, or -1. */
 typedef struct owner {

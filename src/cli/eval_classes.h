@@ -17,8 +17,9 @@ typedef enum cvt_matched {
     CVT_MATCHED_FILE,    /* --classes says so */
 } cvt_matched;
 
-/* "name", "synonym", ...; "" where nothing matched. */
+/* For programs, "name", "synonym", ...; and for people. "" where nothing matched. */
 const char *cvt_matched_word(cvt_matched how);
+const char *cvt_matched_text(cvt_matched how);
 
 typedef struct cvt_finder cvt_finder;
 

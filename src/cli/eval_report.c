@@ -65,13 +65,9 @@ static void text_share(cvt_str *to, const char *name, const figure *f, size_t ri
 
 /* The names of a class in the data, and how they were matched. */
 static void append_names(cvt_str *to, const eval *e, int index) {
-    static const char *const words[] = {
-        [CVT_MATCHED_NAME] = "by name",     [CVT_MATCHED_SYNONYM] = "by synonym", [CVT_MATCHED_ID] = "by WordNet id",
-        [CVT_MATCHED_NUMBER] = "by number", [CVT_MATCHED_WORD] = "by first word", [CVT_MATCHED_ORDER] = "by order",
-        [CVT_MATCHED_FILE] = "by --classes"};
     for (size_t i = 0; i < e->n_names; i++)
         if (e->names[i].index == index)
-            cvt_str_print(to, "%s%s (%s)", to->size ? ", " : "", e->names[i].name, words[e->names[i].how]);
+            cvt_str_print(to, "%s%s (%s)", to->size ? ", " : "", e->names[i].name, cvt_matched_text(e->names[i].how));
 }
 
 /* Lists names with a class and without images too: how they are understood is to be seen. */

@@ -217,7 +217,6 @@ static cvt_status choose_subset(eval *e, cvt_error *error) {
 }
 
 cvt_status cvt_eval_read(eval *e, cvt_error *error) {
-    char line[96];
     TRY(cvt_finder_new(&e->finder, e->cli, e->model, error));
     if (!e->data) return CVT_OK;
     for (int k = 0; k < e->set.n_names; k++) {
@@ -228,11 +227,7 @@ cvt_status cvt_eval_read(eval *e, cvt_error *error) {
     TRY(match_all(e, error));
     for (size_t i = 0; i < e->n_names; i++) e->names[i].images = 0;
     TRY(choose(e, error));
-    if (e->set.beside) {
-        snprintf(line, sizeof line, "%zu file%s beside the classes' directories: left out", e->set.beside,
-                 e->set.beside == 1 ? " lies" : "s lie");
-        cvt_cli_say(e->called, line);
-    }
+    cvt_inputs_say_beside(e->called, e->set.beside, "classes");
     cvt_eval_say_matched(e);
     return e->settings->subset ? choose_subset(e, error) : CVT_OK;
 }

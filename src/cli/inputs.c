@@ -92,3 +92,11 @@ void cvt_inputs_profile(const cvt_settings *settings, const cvt_batch *batch) {
     fprintf(stderr, "%zu image%s; %d thread%s read and decoded, %d ran the model; times of a stage are added up\n",
             t.images, t.images == 1 ? "" : "s", t.readers, t.readers == 1 ? "" : "s", t.runners);
 }
+
+void cvt_inputs_say_beside(const char *data, size_t files, const char *whose) {
+    char line[96];
+    if (!files) return;
+    snprintf(line, sizeof line, "%zu file%s beside the %s' directories: left out", files,
+             files == 1 ? " lies" : "s lie", whose);
+    cvt_cli_say(data, line);
+}

@@ -24,4 +24,7 @@ void cvt_inputs_remark(cvt_progress *progress, const char *path, const char *mes
 /* Prints on standard error how long the stages of a run took that has ended, where --profile asks for it. */
 void cvt_inputs_profile(const cvt_settings *settings, const cvt_batch *batch);
 
+/* Says that files lie beside the directories of labels, or of classes, and are left out. */
+void cvt_inputs_say_beside(const char *data, size_t files, const char *whose);
+
 #endif

@@ -65,13 +65,8 @@ static cvt_status check_counts(const learn *l, const char *what, cvt_error *erro
 }
 
 static cvt_status read_images(learn *l, cvt_error *error) {
-    char line[96];
     TRY(cvt_labelled_read(&l->images, l->data, l->settings->recursive, false, error));
-    if (l->images.beside) {
-        snprintf(line, sizeof line, "%zu file%s beside the labels' directories: left out", l->images.beside,
-                 l->images.beside == 1 ? " lies" : "s lie");
-        cvt_cli_say(l->data, line);
-    }
+    cvt_inputs_say_beside(l->data, l->images.beside, "labels");
     l->counts = l->images.counts;
     TRY(check_counts(l, "", error));
     if (!l->settings->val) return CVT_OK;
