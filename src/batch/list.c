@@ -30,14 +30,14 @@ typedef struct level {
 struct cvt_list {
     cvt_list_options options;
     size_t next_path;
-    cvt_list_kind kind;              /* of what was given last */
-    level *level;                    /* the directory being walked */
-    cvt_str top;                     /* the operand or name that it is, or lies in */
-    size_t given, pictures, folders; /* of it: inputs, images of formats that are not read, directories passed by */
-    int *fds;                        /* of the lists of names */
-    size_t list;                     /* the one in hand */
-    bool begun;                      /* a name of it has been read */
-    bool stdin_used, closed;         /* closed: what was given last is a directory that cannot be read */
+    cvt_list_kind kind;            /* of what was given last */
+    level *level;                  /* the directory being walked */
+    cvt_str top;                   /* the operand or name that it is, or lies in */
+    size_t given, unread, folders; /* of it: inputs, images of formats that are not read, directories passed by */
+    int *fds;                      /* of the lists of names */
+    size_t list;                   /* the one in hand */
+    bool begun;                    /* a name of it has been read */
+    bool stdin_used, closed;       /* closed: what was given last is a directory that cannot be read */
     cvt_error trouble;
     char *buffer; /* of BUFFER bytes */
     size_t at, filled;
@@ -238,7 +238,7 @@ static bool begins_as_image(cvt_list *list, const char *path, cvt_error *problem
     bool known = false;
     const char *format = NULL;
     if (cvt_input_look(path, &known, &format, problem) == CVT_OK) {
-        list->pictures += !known && format;
+        list->unread += !known && format;
         return known;
     }
     if (problem->status != CVT_NOT_FOUND) return true;
@@ -274,10 +274,9 @@ static bool remark(cvt_list *list, cvt_str *path, cvt_error *problem) {
     cvt_str line = {0};
     if (!list->options.remarks || list->given || !list->top.size) return false;
     cvt_str_print(&line, "no JPEG or PNG there");
-    if (list->pictures)
-        cvt_str_print(&line, "; %zu other picture%s skipped", list->pictures, list->pictures == 1 ? "" : "s");
+    if (list->unread) cvt_str_print(&line, "; %zu other picture%s skipped", list->unread, list->unread == 1 ? "" : "s");
     if (list->folders)
-        cvt_str_print(&line, "%s -r takes its %zu director%s", list->pictures ? "," : ";", list->folders,
+        cvt_str_print(&line, "%s -r takes its %zu director%s", list->unread ? "," : ";", list->folders,
                       list->folders == 1 ? "y" : "ies");
     cvt_str_clear(path);
     cvt_str_append(path, list->top.data, list->top.size);
@@ -373,7 +372,7 @@ static void take_stdin(cvt_list *list, cvt_error *problem) {
 /* Goes into the directory that an operand or a name means. */
 static bool enter_top(cvt_list *list, const char *path, cvt_error *problem) {
     struct stat about;
-    list->given = list->pictures = list->folders = 0;
+    list->given = list->unread = list->folders = 0;
     cvt_str_clear(&list->top);
     if (stat(path, &about) != 0) {
         /* it may be a directory: where the system fails to look, its files must not be missing in silence */

@@ -54,8 +54,7 @@ typedef struct report {
 /* The directory that a file lies in, without links, or NULL. The caller frees it. */
 static char *directory_of(const char *path) {
     cvt_str directory = {0};
-    const size_t n = (size_t)(cvt_file_name(path) - path);
-    cvt_str_append(&directory, n ? path : ".", n ? n : 1);
+    cvt_file_folder(&directory, path);
     char *real = directory.failed ? NULL : realpath(directory.data, NULL);
     cvt_str_free(&directory);
     return real;
