@@ -7,9 +7,8 @@
 #include "ops/ops.h"
 #include "weights/names.h"
 
-/* q, k, v = linear(x) to heads * dim_head channels, y = proj(softmax(scale * q k^T) v).
- * The graph always has three linear layers. If the file stacks them as qkv or kv, the dialect's rows say so (.part and
- * .parts in names.h). */
+/* q, k, v = linear(x) to heads * dim_head channels, y = proj(softmax(scale * q k^T) v). The graph always has three
+ * linear layers. If the file stacks them as qkv or kv, the dialect's rows say so (.part and .parts in names.h). */
 typedef struct cvt_attention_spec {
     int heads, dim_head;
     float scale; /* 0: dim_head^-0.5 */

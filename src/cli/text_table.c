@@ -105,8 +105,7 @@ static void append_shortened(cvt_str *to, const char *text, int width) {
 
 /* ---- widths ---------------------------------------------------------------------------------------------------- */
 
-/* well: the width to which a column can shrink and still be read well; min: the width below which it never
- * shrinks. */
+/* well: the width to which a column can shrink and still be read well; min: the width below which it never shrinks. */
 typedef struct widths {
     int now[CVT_TEXT_TABLE_COLUMNS], well[CVT_TEXT_TABLE_COLUMNS], min[CVT_TEXT_TABLE_COLUMNS];
     bool titled;

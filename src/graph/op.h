@@ -26,8 +26,7 @@ cvt_value cvt_describe_output(cvt_describe *d, cvt_shape shape);
 typedef enum cvt_param_kind { CVT_PARAMETER, CVT_BUFFER, CVT_IGNORED } cvt_param_kind;
 void cvt_describe_param(cvt_describe *d, const char *name, cvt_param_kind kind, int rank, const int64_t *shape);
 
-/* What ops see when a plan is made. ops/lowering.h, ops/fold.h and kernels/kernels.h define these
- * types. */
+/* What ops see when a plan is made. ops/lowering.h, ops/fold.h and kernels/kernels.h define these types. */
 typedef struct cvt_lowering cvt_lowering;
 typedef struct cvt_plan_node cvt_plan_node;
 typedef struct cvt_fold cvt_fold;

@@ -1,7 +1,6 @@
 /* extensions.h - kernels by instructions that only some CPUs of a level have. Each has a file of its own in x86/ or
  * arm/; the file of the level, which has all other kernels, puts them into the tables of the levels with extensions in
- * isa.def.
- */
+ * isa.def. */
 #ifndef CVT_KERNELS_EXTENSIONS_H
 #define CVT_KERNELS_EXTENSIONS_H
 

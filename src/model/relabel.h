@@ -5,9 +5,8 @@
 #include "cvt.h"
 
 /* Makes a model that is `base` but for its last layer, which gets a row for each of the n labels, and for its config
- * and labels, which say so. `base` is loaded, and outlives it. The new layer has no weights yet.
- * CVT_UNSUPPORTED where the last layer is not linear with a bias; CVT_CONFIG, CVT_USAGE for labels that cannot be
- * kept. */
+ * and labels, which say so. `base` is loaded, and outlives it. The new layer has no weights yet. CVT_UNSUPPORTED where
+ * the last layer is not linear with a bias; CVT_CONFIG, CVT_USAGE for labels that cannot be kept. */
 cvt_status cvt_model_relabel(cvt_model **out, const cvt_model *base, const char *const *labels, int n,
                              cvt_error *error);
 

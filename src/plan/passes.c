@@ -1,8 +1,8 @@
 /* passes.c - the plan passes, which walk over the plan's nodes before they get their places: fusion, the choice of
- * precision, pairs of products, and rows that are made ready for products. Fusion folds a node into the plan node that
- * makes its input if three things hold: that node's op can take it; nothing is folded in there that comes later in the
- * order affine (batch norm, LayerScale), activation, residual, last activation; and nobody else reads the value between
- * them. */
+ * precision, pairs of products, and rows that are packed for products as they are made. Fusion folds a node into the
+ * plan node that makes its input if three things hold: that node's op can take it; nothing is folded in there that
+ * comes later in the order affine (batch norm, LayerScale), activation, residual, last activation; and nobody else
+ * reads the value between them. */
 #include <stdlib.h>
 
 #include "ops/ops.h"

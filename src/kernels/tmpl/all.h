@@ -42,8 +42,7 @@ static const cvt_product_kernels product_int8 = PRODUCT_INT8;
 static const cvt_attention_kernels attention_f32 = {
     .panels = attention_panels, .pack = attention_pack, .scratch = attention_scratch, .run = attention};
 
-/* Besides f32: products in f16, bf16 and int8; attention in the same three; and the passes of a resize.
- */
+/* Besides f32: products in f16, bf16 and int8; attention in the same three; and the passes of a resize. */
 #define CVT_KERNEL_TABLE(isa, f16, bf16, int8, attention16, attention_bf16, attention8, resize) \
     extern const cvt_kernels cvt_kernels_##isa;                                                 \
     const cvt_kernels cvt_kernels_##isa = {                                                     \

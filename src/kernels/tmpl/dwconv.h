@@ -13,8 +13,7 @@ typedef struct positions {
 } positions;
 
 /* How much is done at once: that many outputs, vectors of channels, lanes in each, and positions. Constants where it
- * pays.
- */
+ * pays. */
 typedef struct block {
     size_t pixels, vectors, lanes, rows, columns, stride;
 } block;

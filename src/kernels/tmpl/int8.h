@@ -1,5 +1,5 @@
-/* int8.h - products in int8: the micro-kernel of gemm.h with sums of small integers in place of
- * multiply-adds. Besides what int8_rows.h asks for, the including file defines
+/* int8.h - products in int8: the micro-kernel of gemm.h with sums of small integers in place of multiply-adds. Besides
+ * what int8_rows.h asks for, the including file defines
  *   v_dot(sum, a, b)   sum + the products of a group, lane by lane; a holds the same group in every lane */
 
 #include "kernels/tmpl/int8_rows.h"

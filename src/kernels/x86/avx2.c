@@ -1,5 +1,4 @@
-/* avx2.c - all kernels for AVX2, FMA and F16C; the level with an extension shares them, with products of
- * its own. */
+/* avx2.c - all kernels for AVX2, FMA and F16C; the level with an extension shares them, with products of its own. */
 #include <immintrin.h>
 #include <string.h>
 
