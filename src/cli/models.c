@@ -167,8 +167,8 @@ static cvt_status fail_missing(const cvt_cli *cli, const char *name, cvt_error *
             ? cvt_fail(error, CVT_NOT_FOUND, "%s: no such model (did you mean '%s'?)", name, best.name.data)
             : cvt_fail(
                   error, CVT_NOT_FOUND,
-                  "%s: no such model in %s, nor %s%s here; a directory as git clone of a hub's repository leaves it "
-                  "is one, by its path",
+                  "%s: no such model in %s, nor %s%s here; -m also takes the path of a directory as git clone of a "
+                  "hub's repository leaves it",
                   name, searched.data ? searched.data : "", name, suffix);
     cvt_str_free(&best.name);
     cvt_str_free(&searched);
