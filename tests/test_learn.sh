@@ -175,6 +175,8 @@ refused 'nothing there' 2 'missing: .*' missing
 refused 'an empty list' 2 'void: is empty: .*' void
 echo 'pets/cat/1.jpg cat' >spaces
 refused 'a list without tabs' 2 'spaces: line 1 is not a path, a tab and a label' spaces
+{ head -c 70000 /dev/zero | tr '\0' x && printf '\tcat\n'; } >long
+refused 'a path in a list that is longer than any' 2 'long: line 1 has a path or label of more than 65536 bytes' long
 cp -R pets lf && mv lf/dog "lf/do
 g"
 refused 'a label with a line break' 2 '.*the label "do.x0ag" holds a line break: rename it' lf

@@ -54,6 +54,9 @@ bool cvt_input_is_utf16(const char *text, size_t n, bool nul);
  * or read. */
 cvt_status cvt_input_look(const char *path, bool *known, const char **format, cvt_error *error);
 
+/* No name that a system accepts is as long; those of lists and archives that are longer are not read. */
+enum { CVT_LONGEST_NAME = 64 << 10 };
+
 /* Is the last part of a path an image's name: *.jpg *.jpeg *.jpe *.jfif *.png, in any case? */
 bool cvt_input_is_named_image(const char *name);
 

@@ -130,6 +130,9 @@ static cvt_status add_line(entries *to, cvt_str fields[2], const char *line, siz
                         commas ? "comma" : "tab");
     if (memchr(line, 0, n)) return cvt_fail(error, CVT_USAGE, "%s: line %zu holds a NUL byte", data, number);
     if (fields[0].failed || fields[1].failed) return cvt_fail_memory(error);
+    if (fields[0].size > CVT_LONGEST_NAME || fields[1].size > CVT_LONGEST_NAME)
+        return cvt_fail(error, CVT_USAGE, "%s: line %zu has a path or label of more than %d bytes", data, number,
+                        (int)CVT_LONGEST_NAME);
     if (number == 1 && strcmp(fields[0].data, "path") == 0 && strcmp(fields[1].data, "label") == 0) return CVT_OK;
     char *path = cvt_arena_copy(to->arena, fields[0].data, fields[0].size);
     char *label = cvt_arena_copy(to->arena, fields[1].data, fields[1].size);

@@ -13,8 +13,7 @@
 #include "base/file.h"
 #include "batch/group.h"
 
-/* No name that the system accepts is as long as LONGEST_NAME: one that is cut there could not be opened anyway. */
-enum { LONGEST_NAME = 64 << 10, BUFFER = 64 << 10 };
+enum { BUFFER = 64 << 10 };
 
 /* A directory that was read. The names of directories in it end with a slash, so that they are sorted as whole paths
  * are. */
@@ -310,7 +309,7 @@ static bool next_name(cvt_list *list, cvt_str *path) {
         const char *end = memchr(start, separator, list->filled - list->at);
         size_t n = end ? (size_t)(end - start) : list->filled - list->at;
         list->at += n + (end != NULL);
-        size_t room = LONGEST_NAME - path->size;
+        size_t room = CVT_LONGEST_NAME - path->size; /* a name that is cut here cannot be opened anyway */
         cvt_str_append(path, start, n < room ? n : room);
         if (end) return true;
     }

@@ -24,8 +24,7 @@ enum {
     BLOCK = 512,
     BUFFER = 64 << 10,
     END_MARK = 2 * BLOCK, /* zeros, at the least */
-    LONGEST_NAME = 64 << 10,
-    SHOWN = 200 /* bytes of a name that is too long */
+    SHOWN = 200           /* bytes of a name that is too long */
 };
 
 /* The functions that are used, by their own names. */
@@ -231,9 +230,9 @@ static bool is_file(struct archive_entry *entry) {
 static void take_name(cvt_str *path, const char *name, cvt_error *problem) {
     const size_t n = name ? strlen(name) : 0;
     cvt_str_clear(path);
-    cvt_str_append(path, name ? name : "", n > LONGEST_NAME ? SHOWN : n);
+    cvt_str_append(path, name ? name : "", n > CVT_LONGEST_NAME ? SHOWN : n);
     if (path->failed) cvt_fail_memory(problem);
-    if (n > LONGEST_NAME) cvt_fail(problem, CVT_TOO_LARGE, "a name of %zu bytes in the archive", n);
+    if (n > CVT_LONGEST_NAME) cvt_fail(problem, CVT_TOO_LARGE, "a name of %zu bytes in the archive", n);
     if (n == 0) cvt_fail(problem, CVT_CORRUPT, "an entry without a name in the archive");
 }
 
