@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 enum { BLOCK = 64, ROWS = 8 }; /* ROWS: those that one thread makes at a time */
 
 /* ---- the loss and its gradient by the weights ------------------------------------------------------------------ */
