@@ -16,7 +16,7 @@
  *   make_ready(row, column, x, columns)
  *                         where they can: writes the first `columns` of x[NV] from that column on into a packed row */
 
-enum { BLOCK = 2 * TILE, LINE = TILE * 4, STEP = TILE * LINE, DEPTH = 64 };
+enum { BLOCK = 2 * TILE, LINE = TILE * 4, STEP = TILE * LINE, DEPTH = 64, TALL = 8 /* steps */ };
 
 /* A block of rows by the columns of one panel. */
 typedef struct block block;
@@ -89,7 +89,17 @@ typedef struct share {
     size_t next, ahead_step;
 } share;
 
-/* Sums 32 columns of a block into `sums`, and finishes `each` rows of the block before in each step. */
+/* Columns: of a tall panel they come from the second cache anyway, so they are not to push out what is in the first. */
+#define LOAD_COLUMNS(tile, from)                  \
+    do {                                          \
+        if (s->steps < TALL)                      \
+            _tile_loadd(tile, from, LINE);        \
+        else                                      \
+            _tile_stream_loadd(tile, from, LINE); \
+    } while (0)
+
+/* Sums 32 columns of a block into `sums`, and finishes `each` rows of the block before in each step. Rows come from the
+ * second cache. */
 static void sum_32_columns(const share *s, const block *b, sum_t *sums, block *before, size_t each) {
     const char *upper = b->a, *lower = b->a + s->upper * b->size, *columns = s->columns, *ahead = s->ahead;
     _tile_zero(0);
@@ -99,13 +109,13 @@ static void sum_32_columns(const share *s, const block *b, sum_t *sums, block *b
         _tile_zero(3);
     }
     for (size_t k = 0; k < s->steps; k++, columns += STEP, ahead += s->ahead_step) {
-        _tile_loadd(6, columns, LINE);
-        _tile_loadd(4, upper + k * DEPTH, b->size);
+        LOAD_COLUMNS(6, columns);
+        _tile_stream_loadd(4, upper + k * DEPTH, b->size);
         TILE_DOT(0, 4, 6);
-        _tile_loadd(7, columns + s->next, LINE);
+        LOAD_COLUMNS(7, columns + s->next);
         TILE_DOT(1, 4, 7);
         if (s->lower) {
-            _tile_loadd(5, lower + k * DEPTH, b->size);
+            _tile_stream_loadd(5, lower + k * DEPTH, b->size);
             TILE_DOT(2, 5, 6);
             TILE_DOT(3, 5, 7);
         }
