@@ -23,6 +23,7 @@ enum {
     MIN_WORK = 1 << 18,   /* the fewest multiply-adds of a tile in f32, unless all tiles together have fewer */
     GATHERED = 1 << 16,   /* floats that a tile gathers on one thread or two */
     GATHERED_ROWS = 96,   /* and its most rows */
+    PIECE = 1 << 14,      /* floats that are gathered before they are packed */
     MAX_READY = 1 << 20,  /* the most floats of rows that a step makes ready for the next one, an image */
     MADE_ROWS = 224,      /* the most rows of a tile that makes its rows, where gemm takes them in blocks */
     MADE_BYTES = 3 << 19, /* and what they may take: they and some panels stay in the second cache */
@@ -55,6 +56,17 @@ static bool gathers(const product *a) { return a->window && !(a->row && a->kerne
 
 /* Bytes of a row as gemm reads it, where it is made. */
 static size_t row_size(const product *a) { return a->row ? a->row : (size_t)a->k * sizeof(float); }
+
+/* How many rows are gathered before they are packed. */
+static int piece_rows(const product *a) { return cvt_max_int(PIECE / a->k, 1); }
+
+/* Floats of scratch beside the packed rows of a tile, in whole cache lines: for such rows, or for the kernel that packs
+ * them straight from the map. */
+static size_t aside_floats(const product *a) {
+    if (!a->window || !a->row) return 0;
+    if (!gathers(a)) return a->kernels->window_floats(a->window, a->row_block);
+    return ((size_t)piece_rows(a) * (size_t)a->k + 15) / 16 * 16;
+}
 
 /* ---- how it is cut --------------------------------------------------------------------------------------------- */
 
@@ -93,7 +105,7 @@ static int ready_block(const product *a, int n, int threads) {
  * blocks, as many as stay in cache, and two get an even number of tiles. */
 static int made_block(const product *a, int threads) {
     const int block = a->kernels->block;
-    if (!a->row || gathers(a) || !block) return a->row_block;
+    if (!a->row || !block) return a->row_block;
     const int count = cvt_div_up(a->rows, block), tiles = cvt_div_up(count, a->row_block / block);
     return threads > 1 && count > 1 ? cvt_div_up(a->rows, tiles + tiles % 2) : cvt_div_up(count, tiles) * block;
 }
@@ -181,26 +193,28 @@ static cvt_cut ready_cut(const void *p, int n, int threads) {
 
 /* ---- its steps ------------------------------------------------------------------------------------------------- */
 
-/* Floats of scratch that packing the rows of a tile takes, before the rows: those that are gathered first, or what the
- * kernel needs that reads the map. */
-static size_t aside_floats(const product *a) {
-    if (!a->window) return 0;
-    return gathers(a) ? (size_t)a->row_block * (size_t)a->k : a->kernels->window_floats(a->window, a->row_block);
-}
-
-/* Makes m rows of an image from row `row` on. */
+/* Makes m rows of an image from row `row` on. Where they are gathered as floats to be packed, these lie in scratch,
+ * some rows at a time. */
 static void make_rows(const product *a, const cvt_context *x, int image, int row, int m, void *to) {
-    const float *in = cvt_at(x, a->in, image), *rows = in + (size_t)row * (size_t)a->k;
-    if (a->window && !gathers(a)) {
+    const float *in = cvt_at(x, a->in, image);
+    if (!a->window) {
+        a->kernels->pack_a(to, in + (size_t)row * (size_t)a->k, (size_t)a->k, m, a->k);
+        return;
+    }
+    if (!a->row) {
+        cvt_im2col(to, in, a->window, row, m);
+        return;
+    }
+    if (!gathers(a)) {
         a->kernels->pack_window(to, in, a->window, row, m, x->scratch);
         return;
     }
-    if (a->window) {
-        float *gathered = a->row ? x->scratch : to;
-        cvt_im2col(gathered, in, a->window, row, m);
-        rows = gathered;
+    char *packed = to;
+    for (int end = row + m, n; row < end; row += n, packed += (size_t)n * a->row) {
+        n = cvt_min_int(end - row, piece_rows(a));
+        cvt_im2col(x->scratch, in, a->window, row, n);
+        a->kernels->pack_a(packed, x->scratch, (size_t)a->k, n, a->k);
     }
-    if (a->row) a->kernels->pack_a(to, rows, (size_t)a->k, m, a->k);
 }
 
 static char *ready_at(const product *a, const cvt_context *x, int image, int row) {
@@ -218,7 +232,7 @@ static void ready_run(const void *p, const cvt_context *x, int tile) {
 static const void *rows_at(const product *a, const cvt_context *x, int image, int row, int m) {
     if (!makes_rows(a)) return (const char *)cvt_at(x, a->in, image) + (size_t)row * row_size(a);
     if (x->cut.shared) return ready_at(a, x, image, row);
-    float *to = x->scratch + (a->row ? aside_floats(a) : 0);
+    float *to = x->scratch + aside_floats(a);
     make_rows(a, x, image, row, m, to);
     return to;
 }
@@ -312,7 +326,8 @@ static void set_blocks(product *a, int mr) {
         int rows = packed_block(a->rows);
         if (block)
             rows = cvt_min_int(cvt_min_int((int)(MADE_BYTES / a->row), MADE_ROWS), cvt_div_up(a->rows, block) * block);
-        if (a->window && (gathers(a) || !block)) rows = cvt_min_int(cvt_max_int(GATHERED / a->k, mr), GATHERED_ROWS);
+        else if (a->window)
+            rows = cvt_min_int(cvt_max_int(GATHERED / a->k, mr), GATHERED_ROWS);
         a->row_block = block ? cvt_max_int(rows / block, 1) * block : rows;
         a->col_block = a->n;
         return;
@@ -356,8 +371,7 @@ void cvt_lower_product(cvt_lowering *l, const cvt_plan_node *w, int weight, int 
         a.packed = cvt_pack_param(l, a.kernels, weight, k, n, window ? window->kh * window->kw : 1, fold.scale);
         set_blocks(&a, l->kernels->mr);
         if (makes_rows(&a))
-            cvt_lowering_scratch(l, a.row ? aside_floats(&a) + (size_t)a.row_block * (a.row / sizeof(float))
-                                          : (size_t)a.row_block * (size_t)k);
+            cvt_lowering_scratch(l, aside_floats(&a) + (size_t)a.row_block * row_size(&a) / sizeof(float));
     } else {
         a.scale = cvt_lowering_scales(l, a.weight, n, fold.scale);
         a.col_block = a.nr;
