@@ -212,7 +212,8 @@ static void weigh(const score_block *b, const key_scores *of, bool shifted) {
 
 /* ---- products -------------------------------------------------------------------------------------------------- */
 
-/* c [32, 32] = a [32, depth] b, or only 16 rows of it; rows of a are depth / 2 floats apart. */
+/* c [32, 32] = a [32, depth] b, or only 16 rows of it; rows of a are depth / 2 floats apart. What is read of b does not
+ * push a out of the first cache. */
 static void multiply(float *c, const float *a, const float *b, size_t depth, bool lower) {
     const size_t panel = depth / DEPTH * TILE_FLOATS, lda = depth / 2;
     _tile_zero(0);
@@ -221,9 +222,9 @@ static void multiply(float *c, const float *a, const float *b, size_t depth, boo
     _tile_zero(3);
     for (size_t k = 0; k < depth / DEPTH; k++, a += TILE, b += TILE_FLOATS) {
         _tile_loadd(4, a, lda * sizeof *a);
-        _tile_loadd(6, b, 64);
+        _tile_stream_loadd(6, b, 64);
         _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, b + panel, 64);
+        _tile_stream_loadd(7, b + panel, 64);
         _tile_dpbf16ps(1, 4, 7);
         if (!lower) continue;
         _tile_loadd(5, a + TILE * lda, lda * sizeof *a);
