@@ -45,7 +45,8 @@ static bool rig_new(rig *r, const cvt_plan *plan, int n) {
                          .scratch = cvt_pages_alloc(r->scratch_size),
                          .inputs = r->inputs,
                          .interleaved = true,
-                         .floats = plan->floats};
+                         .floats = plan->floats,
+                         .kept = plan->kept};
     if (r->x.arena && r->x.scratch && r->input) return true;
     rig_free(r);
     return false;

@@ -34,13 +34,15 @@ typedef struct cvt_context {
     bool interleaved;           /* true: the caller's tensors are [n, H, W, C] instead */
     float *scratch;             /* this thread's own memory, which lasts for one tile */
     int first, n;               /* the step runs for n images; `first` is the index of the first of them */
-    size_t floats;              /* floats of the part of the arena that an image has */
+    int part;                   /* the part of the arena that the first of them computes in */
+    size_t floats, kept;        /* floats of a part; values in the first `kept` of them are each image's own */
     int threads;                /* the threads that share the tiles */
     cvt_cut cut;                /* how the step is cut */
 } cvt_context;
 
 static inline float *cvt_at(const cvt_context *c, cvt_ref r, int image) {
-    return c->arena + (size_t)(c->first + image) * c->floats + r.buffer + r.start;
+    const int part = (r.buffer < c->kept ? c->first : c->part) + image;
+    return c->arena + (size_t)part * c->floats + r.buffer + r.start;
 }
 
 /* A step is cut into tiles, which may run at the same time. cut(args, n, threads) says how n images are cut so that

@@ -89,7 +89,8 @@ void cvt_exec_free(cvt_exec *e) {
 
 static double now(void) { return cvt_clock_ms() * 1e6; }
 
-/* The context of thread `thread` of `threads`, for n images from `first` on. */
+/* The context of thread `thread` of `threads`, for n images from `first` on. A thread that works alone computes all its
+ * images in the same part of the arena. */
 static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int first, int n, int thread,
                               int threads) {
     float *scratch = e->scratch + (size_t)thread * e->scratch_each;
@@ -99,8 +100,10 @@ static cvt_context context_of(const cvt_exec *e, const float *const *inputs, int
                          .interleaved = e->interleaved,
                          .scratch = scratch,
                          .first = first,
+                         .part = threads == 1 ? thread : first,
                          .n = n,
                          .floats = e->plan->floats,
+                         .kept = e->plan->kept,
                          .threads = threads};
 }
 

@@ -1,6 +1,7 @@
 /* memory.c - decides where values lie. Values share a buffer if they are views of one another, if a concatenation joins
  * them, or if one may overwrite another that is not read again. Buffers that are in use at different times share
- * memory. */
+ * memory. Those that are readable after a run come first and share with none, so that the images that a thread takes
+ * one after another may compute in the same memory, which is in its cache. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -17,6 +18,7 @@ typedef struct place {
 typedef struct buffer {
     size_t size, offset;
     int first, last; /* the first and the last group of nodes that use it */
+    bool kept;       /* it is readable after a run */
     int owner;       /* a value, or ~i for the workspace of plan node i */
 } buffer;
 
@@ -139,8 +141,9 @@ static void share_in_place(layout *l) {
     }
 }
 
-static int larger_first(const void *a, const void *b) {
+static int kept_and_larger_first(const void *a, const void *b) {
     const buffer *x = a, *y = b;
+    if (x->kept != y->kept) return x->kept ? -1 : 1;
     if (x->size != y->size) return x->size < y->size ? 1 : -1;
     return x->owner < y->owner ? -1 : 1;
 }
@@ -150,15 +153,16 @@ static int lower_first(const void *a, const void *b) {
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-/* Places the buffers, the largest first, each into the first gap that the buffers in use at the same time leave. */
-static bool place_buffers(buffer *buffers, int n, size_t *total) {
+/* Places the buffers: those that are kept, then the largest first, each into the first gap behind these that the
+ * buffers in use at the same time leave. */
+static bool place_buffers(buffer *buffers, int n, size_t *total, size_t *kept) {
     const buffer **busy = malloc((size_t)(n + 1) * sizeof *busy);
     if (!busy) return false;
-    qsort(buffers, (size_t)n, sizeof *buffers, larger_first);
-    *total = 0;
+    qsort(buffers, (size_t)n, sizeof *buffers, kept_and_larger_first);
+    *total = *kept = 0;
     for (int i = 0; i < n; i++) {
         buffer *b = &buffers[i];
-        size_t n_busy = 0, offset = 0;
+        size_t n_busy = 0, offset = b->kept ? 0 : *kept;
         for (int j = 0; j < i; j++)
             if (buffers[j].first <= b->last && b->first <= buffers[j].last) busy[n_busy++] = &buffers[j];
         qsort(busy, n_busy, sizeof *busy, lower_first);
@@ -166,6 +170,7 @@ static bool place_buffers(buffer *buffers, int n, size_t *total) {
             if (busy[j]->offset + busy[j]->size > offset) offset = busy[j]->offset + busy[j]->size;
         b->offset = offset;
         if (offset + b->size > *total) *total = offset + b->size;
+        if (b->kept) *kept = *total;
     }
     free(busy);
     return true;
@@ -180,8 +185,11 @@ static int collect(const layout *l, buffer *buffers, const cvt_kernels *kernels)
         const place *p = &l->places[v];
         if (!p->wanted || p->parent != CVT_NO_VALUE) continue;
         size_t size = size_of(l, v);
-        buffers[n++] =
-            (buffer){.size = cvt_round_up(size, unit), .first = group[p->first], .last = group[p->last], .owner = v};
+        buffers[n++] = (buffer){.size = cvt_round_up(size, unit),
+                                .first = group[p->first],
+                                .last = group[p->last],
+                                .kept = p->last == l->nodes->n,
+                                .owner = v};
     }
     for (int i = 0; i < l->nodes->n; i++) {
         const cvt_plan_node *w = &l->nodes->node[i];
@@ -208,9 +216,9 @@ static void set_refs(cvt_ref *refs, cvt_ref *workspaces, const layout *l, const 
     }
 }
 
-cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_plan_nodes *nodes,
-                            const cvt_graph *graph, const int *uses, const bool *retain, const cvt_kernels *kernels,
-                            cvt_error *error) {
+cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, size_t *kept,
+                            const cvt_plan_nodes *nodes, const cvt_graph *graph, const int *uses, const bool *retain,
+                            const cvt_kernels *kernels, cvt_error *error) {
     layout l = {.nodes = nodes, .graph = graph, .uses = uses, .retain = retain};
     l.places = calloc((size_t)graph->n_values + 1, sizeof *l.places);
     buffer *buffers = malloc((size_t)(graph->n_values + nodes->n + 1) * sizeof *buffers);
@@ -224,7 +232,7 @@ cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, 
         find_lifetimes(&l);
         share_in_place(&l);
         int n = collect(&l, buffers, kernels);
-        ok = place_buffers(buffers, n, floats);
+        ok = place_buffers(buffers, n, floats, kept);
         if (ok) set_refs(refs, workspaces, &l, buffers, n);
     }
     free(l.places);

@@ -168,8 +168,8 @@ cvt_status cvt_plan_new(cvt_plan **out, const cvt_graph *graph, const cvt_source
             ok = cvt_plan_ready(&t.nodes, graph->n_values, retain, plan->kernels);
         }
         if (ok)
-            status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &t.nodes, graph, t.uses, retain,
-                                      plan->kernels, error);
+            status = cvt_memory_place(plan->refs, t.workspaces, &plan->floats, &plan->kept, &t.nodes, graph, t.uses,
+                                      retain, plan->kernels, error);
         ok = ok && status == CVT_OK && lower_all(plan, &t, sources, options);
     }
     free_tables(&t);

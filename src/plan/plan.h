@@ -15,6 +15,7 @@ typedef struct cvt_plan {
     cvt_panels *panels; /* the panels of every parameter */
     bool pack_ahead;
     size_t floats;  /* floats of a session's arena that one image takes */
+    size_t kept;    /* the first of them, with all values that are readable after a run and no others */
     size_t scratch; /* floats of scratch that one thread needs */
 } cvt_plan;
 
@@ -73,11 +74,11 @@ static inline const cvt_product_kernels *cvt_plan_packed_for(const cvt_plan_node
     return i >= 0 && nodes->node[i].node && nodes->node[i].out == v ? nodes->node[i].readies : NULL;
 }
 
-/* memory.c: places every value that is wanted. Sets refs[value] and workspaces[plan node], and *floats to the floats of
- * one image. */
-cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, const cvt_plan_nodes *nodes,
-                            const cvt_graph *graph, const int *uses, const bool *retain, const cvt_kernels *kernels,
-                            cvt_error *error);
+/* memory.c: places every value that is wanted. Sets refs[value] and workspaces[plan node], *floats to the floats of one
+ * image, and *kept to those of them that hold the values of `retain`. */
+cvt_status cvt_memory_place(cvt_ref *refs, cvt_ref *workspaces, size_t *floats, size_t *kept,
+                            const cvt_plan_nodes *nodes, const cvt_graph *graph, const int *uses, const bool *retain,
+                            const cvt_kernels *kernels, cvt_error *error);
 
 /* ---- exec.c ---- */
 
