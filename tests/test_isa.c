@@ -69,7 +69,8 @@ static bool forbid_arch_prctl(void) {
 }
 
 /* Tests, in a child process whose system refuses tiles, that int8 falls back to a table of kernels without tiles that
- * has the same kernels in f32 and the same layouts. */
+ * has the same kernels in f32. Its panels are laid out in another way, and say so: a file of panels for tiles is
+ * refused then. */
 static void test_refusal(void) {
     const cvt_kernels *best = NULL;
     if (cvt_kernels_find(&best, NULL, NULL) != CVT_OK) abort();
@@ -81,9 +82,11 @@ static void test_refusal(void) {
         if (!forbid_arch_prctl()) _exit(2);
         const cvt_kernels *lower = cvt_kernels_for(best, CVT_PRECISION_INT8);
         bool good = lower != best && cvt_kernels_for(best, CVT_PRECISION_F32) == best;
-        for (int p = 0; p < CVT_PRECISION_COUNT; p++)
-            good = good && !lower->product[p]->tiles && !lower->attention[p]->tiles &&
-                   !strcmp(lower->product[p]->layout, best->product[p]->layout);
+        for (int p = 0; p < CVT_PRECISION_COUNT; p++) {
+            const bool same_panels = lower->product[p]->pack_b == best->product[p]->pack_b;
+            const bool same_layout = !strcmp(lower->product[p]->layout, best->product[p]->layout);
+            good = good && !lower->product[p]->tiles && !lower->attention[p]->tiles && same_panels == same_layout;
+        }
         _exit(good && lower->product[CVT_PRECISION_F32] == best->product[CVT_PRECISION_F32] ? 0 : 1);
     }
     int status = 0;

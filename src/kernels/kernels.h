@@ -106,21 +106,24 @@ enum { CVT_INT8_MAX_K = 65536 };
  * different sets of the cache, however long they are. */
 static inline size_t cvt_odd_lines(size_t size) { return ((size + 63) / 64 | 1) * 64; }
 
-/* One head, a block of query rows:
- * out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:] + bias[t,s]) v[s,:] + residual[t,:].
- * panels: k and v, packed by pack. bias may be NULL; else its rows have cvt_bias_floats(s) floats that can be read,
- * those after s of any finite value. residual may be NULL, or the same as out. map may be NULL; else it gets the
- * probabilities, [t, s]. scratch: as many floats as scratch(t, s, d) says. */
+/* The floats of a row of biases that may be read. */
 static inline size_t cvt_bias_floats(size_t s) { return (s + 15) / 16 * 16; }
 
 /* A second map that is added to the first, for queries and keys that are the cells of a grid: from cell n to cell m it
- * is columns[n % width][m] * rows[n / width][m]; both tables have rows of ld floats, with 0 after s. */
+ * is columns[n % width][m] * rows[n / width][m]; both tables have rows of ld floats, with 0 after s, where ld is s
+ * rounded up to CVT_POSITIONS_UNIT. */
 typedef struct cvt_positions {
     const float *columns, *rows;
     size_t ld;
     int width;
 } cvt_positions;
+enum { CVT_POSITIONS_UNIT = 32 };
 
+/* One head, a block of query rows:
+ * out[t,:] = weight * sum_s softmax_s(scale * q[t,:].k[s,:] + bias[t,s]) v[s,:] + residual[t,:].
+ * panels: k and v, packed by pack. bias may be NULL; else its rows have cvt_bias_floats(s) floats that can be read,
+ * those after s of any finite value. residual may be NULL, or the same as out. map may be NULL; else it gets the
+ * probabilities, [t, s]. scratch: as many floats as scratch(t, s, d) says. */
 typedef struct cvt_attention {
     int t, s, d, dv;
     const float *q;
@@ -161,8 +164,6 @@ typedef struct cvt_dwconv {
     int row0, row1;
 } cvt_dwconv;
 
-enum { CVT_POSITIONS_UNIT = 32 };
-
 /* Attention in one precision. In less than f32 the factors of both products (queries, keys, values, probabilities) are
  * rounded: to bfloat16 or f16, or in int8 as rows and weights of products are, which wants s and d <= CVT_INT8_MAX_K;
  * scores, softmax and sums are f32 all the same. */
@@ -172,7 +173,7 @@ typedef struct cvt_attention_kernels {
     size_t (*scratch)(int t, int s, int d); /* how many floats run needs besides */
     void (*run)(const cvt_attention *a);
     bool tiles;     /* run uses tiles: see cvt_kernels_for */
-    bool positions; /* run adds the map of positions; their ld is then s, rounded up to CVT_POSITIONS_UNIT */
+    bool positions; /* run adds the map of positions */
     int least;      /* with fewer queries or keys than that, f32 is faster */
 } cvt_attention_kernels;
 
