@@ -174,9 +174,9 @@ for suite in ${SUITES:-release sanitized threads}; do
         find build/coverage -name '*.gcda' -exec rm {} +
         for name in $coverage_units; do run coverage "test_$name.c" "build/coverage/test_$name"; done
         for name in $coverage_scripts; do scripts coverage build/coverage build/coverage/cvt "test_$name"; done
-        if build/coverage/cvt --version | grep -q '^HEIC'; then # exceptions of libheif
-            run coverage test_faults env ONLY=avif CVT=build/coverage/cvt CVT_BUILD=release CVT_BIN=build/coverage \
-                sh tests/test_faults.sh
+        if build/coverage/cvt --version | grep -q '^HEIC'; then # exceptions of libheif, for their lines; not judged here,
+            # as what writes the counts at the end dies where its own memory is made to fail
+            ONLY=avif CVT=build/coverage/cvt CVT_BUILD=release CVT_BIN=build/coverage sh tests/test_faults.sh >/dev/null 2>&1
         fi
         ;;
     lint) run sources lint sh tests/lint.sh $quick_lints ;;
