@@ -142,12 +142,18 @@ cvt_status cvt_prefixes_take_off(cvt_weights *weights, const cvt_dialect *dialec
     return CVT_OK;
 }
 
+/* Has any dialect a name like this? */
+static bool is_known(const char *name, int rank, const cvt_dialect *dialects) {
+    for (const cvt_dialect *d = dialects; d->name; d++)
+        if (cvt_dialect_covers(dialects, d, name, rank)) return true;
+    return false;
+}
+
 /* How much of a name stands in front of what a dialect has a name for; 0: nothing, or no dialect has one. */
 static size_t front_of(const cvt_tensor *t, const cvt_dialect *dialects) {
     for (const char *rest = t->name; (rest = strchr(rest, '.')) != NULL;) {
         rest++;
-        for (const cvt_dialect *d = dialects; d->name; d++)
-            if (cvt_dialect_covers(dialects, d, rest, t->rank)) return (size_t)(rest - t->name);
+        if (is_known(rest, t->rank, dialects)) return (size_t)(rest - t->name);
     }
     return 0;
 }
@@ -157,8 +163,7 @@ cvt_status cvt_prefixes_refuse(cvt_weights *weights, const cvt_dialect *dialects
     const size_t n = cvt_weights_count(weights);
     for (size_t i = 0; i < n; i++) {
         const cvt_tensor *t = cvt_weights_at(weights, i);
-        for (const cvt_dialect *d = dialects; d->name; d++)
-            if (cvt_dialect_covers(dialects, d, t->name, t->rank)) return CVT_OK;
+        if (is_known(t->name, t->rank, dialects)) return CVT_OK;
     }
     for (size_t i = 0; i < n && i < LOOKED_AT; i++) {
         const cvt_tensor *t = cvt_weights_at(weights, i);
