@@ -54,7 +54,7 @@ size_t cvt_int8_panel_size(cvt_int8_form form, int k) {
 }
 
 size_t cvt_int8_row_size(cvt_int8_form form, int k) {
-    return cvt_odd_lines(whole_lines(depth_of(form, k) * (form.wide ? 2 : 1)) + 64);
+    return cvt_odd_lines(depth_of(form, k) * (form.wide ? 2 : 1) + 64);
 }
 
 /* Writes n weights as column j of a panel. */

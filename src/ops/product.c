@@ -65,7 +65,7 @@ static int piece_rows(const product *a) { return cvt_max_int(PIECE / a->k, 1); }
 static size_t aside_floats(const product *a) {
     if (!a->window || !a->row) return 0;
     if (!gathers(a)) return a->kernels->window_floats(a->window, a->row_block);
-    return ((size_t)piece_rows(a) * (size_t)a->k + 15) / 16 * 16;
+    return cvt_round_up((size_t)piece_rows(a) * (size_t)a->k, 16);
 }
 
 /* ---- how it is cut --------------------------------------------------------------------------------------------- */

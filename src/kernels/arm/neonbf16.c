@@ -93,8 +93,8 @@ INLINE void multiply_bf16_tile(const packed_tile *t, size_t rows) {
     const size_t pairs = (rows + 1) / 2;
     const char *ahead = t->ahead;
     vf c[PAIRS][ACROSS];
-    EACH(i, MR, 2 * pairs)
-    a[i] = (const void *)(t->a + (i < rows ? i : i - 1) * t->size); /* an odd last row is its own partner */
+    /* an odd last row is its own partner */
+    EACH(i, MR, 2 * pairs) a[i] = (const void *)(t->a + (i < rows ? i : i - 1) * t->size);
     EACH(p, PAIRS, pairs) EACH(j, ACROSS, ACROSS) c[p][j] = v_set(0);
     for (size_t g = 0; g < t->steps; g++, b += LINE) {
         uint16x8_t x[PAIRS];

@@ -87,9 +87,6 @@ static void f16_pack_b(void *panel, const void *w, cvt_dtype dtype, size_t ldw, 
 
 /* ---- product --------------------------------------------------------------------------------------------------- */
 
-/* A half_tile has in `sums` [rows][NR] the sums of the blocks before, and in `halves`, in f16, those of the runs before
- * in this block. */
-
 INLINE vf half_row_scale(const packed_tile *t, size_t i) {
     float from;
     memcpy(&from, t->a + (i + 1) * t->size - 64, sizeof from);

@@ -79,7 +79,7 @@ INLINE vi transpose_words(float *dst, size_t line, const float *rows, size_t ld,
  * `line` words apart. */
 static void int8_pack_columns(float *panel, float *values, size_t line, const unsigned char *w, cvt_dtype dtype,
                               size_t ldw, size_t k, size_t columns, const float *scale) {
-    const size_t row = ldw * size_of(dtype), depth = (k + DOT_DEPTH - 1) / DOT_DEPTH * DOT_DEPTH;
+    const size_t row = ldw * size_of(dtype), depth = cvt_round_up(k, DOT_DEPTH);
     float t[VL] = {0}, inverse[VL];
     for (size_t j = 0; j < columns; j++)
         t[j] = weight_scale(&inverse[j], w + j * row, dtype, k) * (scale ? scale[j] : 1);
@@ -106,7 +106,7 @@ static void int8_pack_columns(float *panel, float *values, size_t line, const un
 /* Packs a panel whose lines have words of `across` columns: NR or VL. */
 static void int8_pack_across(float *panel, size_t across, const unsigned char *w, cvt_dtype dtype, size_t ldw, int k,
                              size_t columns, const float *scale) {
-    const size_t words = ((size_t)k + DOT_DEPTH - 1) / DOT_DEPTH * DOT_DEPTH / DOT_GROUP, used = (2 + words) * NR;
+    const size_t words = cvt_round_up((size_t)k, DOT_DEPTH) / DOT_GROUP, used = (2 + words) * NR;
     for (size_t j = 0; j < NR; j += VL) {
         const size_t n = j >= columns ? 0 : columns - j < VL ? columns - j : VL;
         const unsigned char *rows = w + (n ? j * ldw * size_of(dtype) : 0);

@@ -114,7 +114,7 @@ static void int8_pack_a(void *to, const float *a, size_t lda, int m, int k) {
  * A line of limits is three arrays of line_floats(w) floats each: low, high and odd of its pixels. Behind the lines of
  * the map that are under the windows lies one more, of the columns under the windows of the line at hand. */
 
-INLINE size_t line_floats(const cvt_window_args *w) { return ((size_t)w->w + 15) / 16 * 16; }
+INLINE size_t line_floats(const cvt_window_args *w) { return cvt_round_up((size_t)w->w, 16); }
 
 /* The lines of a map that are under the windows of some rows: at most so many. */
 static size_t window_lines(const cvt_window_args *w, int count) {

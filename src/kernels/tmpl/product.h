@@ -88,7 +88,9 @@ typedef struct packed_tile {
     size_t ldc;
     const char *ahead; /* what to prefetch, */
     size_t step;       /* and how much of it at each step; 0: nothing new */
-    float *sums;       /* in f16: see half_tile */
+    /* of products in f16 alone, [rows][NR]: the sums of the blocks before, and, in f16, those of the runs before in
+     * this block */
+    float *sums;
     char *halves;
 } packed_tile;
 

@@ -30,11 +30,12 @@ enum { DEPTH = 32, BLOCK = 32, TILE_FLOATS = 256, WAYS = 4 };
 #define LOG2_E 1.44269504f
 #define MAX_SCORE 64.0f
 
-static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
-static size_t keys_floats(int s, int d) { return round_up((size_t)s, BLOCK) * round_up((size_t)d, DEPTH) / 2; }
+static size_t keys_floats(int s, int d) { return cvt_round_up((size_t)s, BLOCK) * cvt_round_up((size_t)d, DEPTH) / 2; }
 
 /* The keys, the values, and the square of the length of the longest key. */
-static size_t values_floats(int s, int dv) { return round_up((size_t)dv, BLOCK) * round_up((size_t)s, DEPTH) / 2; }
+static size_t values_floats(int s, int dv) {
+    return cvt_round_up((size_t)dv, BLOCK) * cvt_round_up((size_t)s, DEPTH) / 2;
+}
 static size_t panels_floats(int s, int d, int dv) { return keys_floats(s, d) + values_floats(s, dv) + VL; }
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */
@@ -87,13 +88,13 @@ static void pack(float *panels, const cvt_attention_head *h) {
     const size_t s = (size_t)h->s, d = (size_t)h->d, dv = (size_t)h->dv;
     float *tile = panels;
     vf longest = v_set(0);
-    for (size_t j = 0; j < round_up(s, BLOCK); j += TILE) {
+    for (size_t j = 0; j < cvt_round_up(s, BLOCK); j += TILE) {
         vf squares = v_set(0);
         for (size_t i = 0; i < d; i += DEPTH, tile += TILE_FLOATS)
             squares = pack_keys(tile, h->k + j * h->ldk + i, h->ldk, part(s, j, TILE), part(d, i, DEPTH), squares);
         longest = v_max(squares, longest); /* of NaN it keeps none: such a key makes NaN of every row by itself */
     }
-    for (size_t j = 0; j < round_up(dv, BLOCK); j += TILE)
+    for (size_t j = 0; j < cvt_round_up(dv, BLOCK); j += TILE)
         for (size_t i = 0; i < s; i += DEPTH, tile += TILE_FLOATS)
             if (j < dv)
                 pack_values(tile, h->v + i * h->ldv + j, h->ldv, part(s, i, DEPTH), part(dv, j, TILE));
@@ -132,12 +133,12 @@ typedef struct score_block {
 
 static size_t scratch_floats(int t, int s, int d) {
     (void)t;
-    const size_t keys = round_up((size_t)s, BLOCK);
-    return BLOCK * (round_up((size_t)d, DEPTH) / 2 + keys / 2 + 2 * BLOCK + VL + 2 + keys);
+    const size_t keys = cvt_round_up((size_t)s, BLOCK);
+    return BLOCK * (cvt_round_up((size_t)d, DEPTH) / 2 + keys / 2 + 2 * BLOCK + VL + 2 + keys);
 }
 
 static score_block block_in(const cvt_attention *a) {
-    score_block b = {.a = a, .n = round_up((size_t)a->s, BLOCK), .depth = round_up((size_t)a->d, DEPTH)};
+    score_block b = {.a = a, .n = cvt_round_up((size_t)a->s, BLOCK), .depth = cvt_round_up((size_t)a->d, DEPTH)};
     b.queries = a->scratch;
     b.rounded = b.queries + BLOCK * b.depth / 2;
     b.scores[0] = b.rounded + BLOCK * b.n / 2;
